@@ -67,12 +67,16 @@ options:
     description:
       - Fail before anything is sent if the journal has a restore of this instance that was sent for another incident
         within this time.
+      - The time is that of the journal's clock or of the service's, whichever makes it more recent. A restore that is
+        dated ahead of both, since a clock was wrong, does not count, and a warning names it.
       - A restore that the service refused doesn't count. O(force) does not override this option. Units as for
         O(max_age).
     type: str
   wait:
     description:
       - Wait until the instance is restored.
+      - With V(false), the task fails if another run works on the instance, unless this incident has sent a restore of
+        it.
     type: bool
     default: true
   wait_timeout:

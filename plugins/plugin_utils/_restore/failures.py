@@ -150,6 +150,7 @@ class FailureKind(enum.Enum):
         "not_sent", _CHECK_PLAN, "This run only waited for a restore sent by another run; it sent none itself."
     )
     OVERTAKEN = _unsent("overtaken", _CHECK_PLAN, "Nothing was sent, so that the other restore is not overwritten.")
+    HELD = _unsent("held", _CHECK_PLAN)
     # The request and its outcome
     NOT_BEGUN = _unsent(
         "not_begun", "When the failures are dealt with, go on with the rest:", "Not begun", is_status_known=False

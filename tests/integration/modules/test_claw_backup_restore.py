@@ -25,6 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
@@ -388,6 +389,73 @@ def test_without_waiting_it_is_under_way_and_the_next_run_sees_the_end(simulator
     assert again["changed"] is False
     assert again["restore"]["outcome"] == "completed"
     assert restores(simulator) == 1
+
+
+OWN, OTHER = "INC-1", "INC-2"
+INTENDED, UNCLEAR, FAILED = OperationEvent.INTENDED, OperationEvent.UNCLEAR, OperationEvent.FAILED
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("holder", "events", "outcome"),
+    [
+        (OTHER, [], None),
+        (OWN, [], None),
+        (OWN, [INTENDED], "in_flight"),
+        (OTHER, [INTENDED], "unknown"),
+        (OTHER, [INTENDED, UNCLEAR], "unknown"),
+        (OTHER, [INTENDED, OperationEvent.ACCEPTED], "in_flight"),
+        (OTHER, [INTENDED, FAILED], "failed"),
+        (OTHER, [INTENDED, OperationEvent.COMPLETED], "completed"),
+    ],
+)
+def test_without_waiting_only_what_this_incident_sent_is_under_way(
+    simulator: Simulator,
+    worker: Worker,
+    place: StorePlace,
+    holder: str,
+    events: list[OperationEvent],
+    outcome: str | None,
+    check: bool,
+) -> None:
+    """``holder``: the incident whose run works on the instance. ``events``: what this one has sent before."""
+    journal = place.journal()
+    own, held = (OperationKey("restore", simulator.url, incident, "1") for incident in (OWN, holder))
+    for event in events:
+        journal.append(own, event, backup_id=12, by=describe_sender())
+    with place.journal().lock(held) as is_free:
+        assert is_free
+        result = worker.run(claw_backup_restore, check=check, instance_id=1, wait=False)
+    assert not result.get("changed")
+    assert result["failed"] is (outcome not in ("in_flight", "completed"))
+    if outcome is None:
+        who = describe_sender()
+        assert f"web-bot (id 1) is held by {who['user']}@{who['host']} for incident {holder} since 20" in result["msg"]
+        assert "Nothing was sent." in result["msg"]
+        assert "restore" not in result
+    else:
+        state = journal.read_state(own)
+        assert state
+        assert (result["restore"]["outcome"], result["restore"]["sent_at"]) == (outcome, state.sent_at)
+        assert result["restore"]["by"] == describe_sender()
+    assert simulator.calls(RESTORE) == []
+
+
+@pytest.mark.rest
+@pytest.mark.usefixtures("world")
+def test_three_incidents_at_once_send_one_restore_and_two_failures(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.fault("slow", method="POST", seconds=8)
+    first = process(controller, wait=False)
+    until(lambda: "intended" in read_journal(controller.folder / "state"))
+    others = [process(controller, wait=False, incident=incident) for incident in ("INC-2", "INC-3")]
+    for result in map(result_of, others):
+        assert result["failed"] is True
+        assert "web-bot (id 1) is held by " in result["msg"]
+        assert " for incident INC-1 since " in result["msg"]
+    assert result_of(first)["restore"]["outcome"] == "in_flight"
+    assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
 
 
 def test_healthy_is_waited_for_when_asked(simulator: Simulator, worker: Worker) -> None:

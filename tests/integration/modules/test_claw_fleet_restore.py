@@ -523,6 +523,18 @@ def test_an_instance_that_another_run_keeps_is_left_to_it(
     assert posts(simulator) == [202]
 
 
+def test_one_that_another_incident_keeps_is_not_under_way_for_this_one(
+    simulator: Simulator, worker: Worker, place: StorePlace
+) -> None:
+    with place.journal().lock(OperationKey("restore", simulator.url, "INC-2", "1")):
+        result = worker.run(claw_fleet_restore, instances=bots(1), wait_timeout=30)
+    (instance,) = result["instances"]
+    assert (instance["outcome"], instance["failed"]) == ("refused", True)
+    assert "This run sent nothing for bot-1. It is held by" in instance["msg"]
+    assert "It is held for incident INC-2." in instance["msg"]
+    assert posts(simulator) == []
+
+
 def test_what_is_done_is_unlocked_while_the_batch_waits_for_another_run(
     simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import typing as t
@@ -254,6 +255,7 @@ SITUATIONS = [
     ),
     Situation("overtaken", Kind.OVERTAKEN, since=journal("INC-2", INTENDED)),
     Situation("overtaken, with force", Kind.OVERTAKEN, rules={"force": True}, since=journal("INC-2", INTENDED)),
+    Situation("held, and not waited for", Kind.HELD, {"id": 1}, rules={"wait": False}, callers=("module",)),
     Situation("overtaken, and the clock set back", Kind.OVERTAKEN, since=behind(journal("INC-2", INTENDED))),
 ]
 
@@ -300,7 +302,11 @@ class Ways:
             self.monkeypatch.setattr(Journal, "require_not_in_folder", forget)
         if situation.since:
             self._between_plan_and_request(situation.since)
-        return {"module": self._run_module, "fleet": self._run_fleet, "role": self._run_role}[caller](situation)
+        run = {"module": self._run_module, "fleet": self._run_fleet, "role": self._run_role}[caller]
+        key = OperationKey("restore", self.simulator.url, "INC-2", "1")
+        is_held = situation.expected is Kind.HELD
+        with self.place.journal.lock(key) if is_held else contextlib.nullcontext():
+            return run(situation)
 
     def _between_plan_and_request(self, change: Change) -> None:
         changes, acquire = [change], RestoreRunner.acquire

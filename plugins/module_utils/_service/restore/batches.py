@@ -89,6 +89,8 @@ class _Batch:
             self._release_ended()
             if not self._batches.waits:
                 for runner in self._runners:
+                    if runner.stage is Stage.LOCKED:
+                        runner.decide_held()
                     runner.require_recorded()
                 return
             self._wait()

@@ -18,7 +18,7 @@ from ..._model.instance import is_busy
 from ..._model.resource import Resource, parse_id
 from ..._service_url import normalize_url
 from ..._state.journal import OperationEvent, OperationKey, OperationState
-from ..._state.store import Holder
+from ..._state.store import Holder, format_name
 
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""
@@ -120,8 +120,13 @@ class RestoreHistory:
         return parse_id(ids[0]) if len(ids) == 1 else None
 
     def find_holder(self, instance_id: object) -> Holder | None:
-        """Returns the run that works on the restore of an instance now."""
+        """Returns the run that works on an instance now, for whatever incident."""
         return self.holders.get(self.key(instance_id).subject)
+
+    def is_held(self, instance_id: object) -> bool:
+        """Returns True if a run of this incident works on an instance now, or one that does not say what for."""
+        holder = self.find_holder(instance_id)
+        return holder is not None and holder.name in (None, format_name(self.incident))
 
     def known_step(self, instance_id: object) -> int:
         """Returns the last step of an instance that the journal had when the task began; 0 without one."""

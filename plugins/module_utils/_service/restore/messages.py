@@ -16,6 +16,7 @@ from ..._model.instance import NAME_LIMIT, get_status, is_busy, label, short_nam
 from ..._model.ownership import FIELDS, describe_namesakes, has_owner, parse_owner
 from ..._model.resource import Resource
 from ..._state.journal import OperationEvent, OperationState
+from ..._state.store import Holder
 from ..._text import format_count, format_list, one_line
 from ..._times import format_duration, parse_time
 from ..at_most_once import explain_unknown as explain_state
@@ -91,6 +92,15 @@ def format_other(other: EarlierRestore, format_sent_at: t.Callable[[str], str]) 
     end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
     which, when = one_line(other.incident), format_sent_at(state.sent_at)
     return f"incident {which} {sent} {OTHER_RESTORE} {when}{who}; {end}"
+
+
+def format_holder(holder: Holder | None, format_since: t.Callable[[str], str]) -> str:
+    """Returns who works on an instance, for which incident and since when, as far as that is known."""
+    if holder is None:
+        return "another run"
+    who = f"{holder.user}@{holder.host}" if holder.user and holder.host else holder.user or "another run"
+    incident = f" for incident {holder.name}" if holder.name else ""
+    return one_line(f"{who}{incident}{f' since {format_since(holder.since)}' if holder.since else ''}")
 
 
 def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[str]:
@@ -170,6 +180,11 @@ def explain(
                 f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
                 "executed, and this run only waited for it",
                 "Check the plan again.",
+            )
+        case ObstacleKind.HELD:
+            return Explanation(
+                f"{label(instance)} is held by {format_holder(obstacle.holder, format_sent_at)}",
+                "Run the same task again when that run has ended, or with wait: true.",
             )
         case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
             return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, format_sent_at)

@@ -23,6 +23,7 @@ from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import has_owner, parse_owner
 from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
+from ..._state.store import Holder
 from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreHistory, RestoreRecord, is_under_way
 
 RESTORABLE = ("running", "stopped")
@@ -61,6 +62,7 @@ class ObstacleKind(enum.Enum):
     CHANGED = "changed"  # its status or health is not what was confirmed
     NOT_SENT = "not_sent"  # the run that was to send it has not
     OVERTAKEN = "overtaken"  # another incident has sent a restore
+    HELD = "held"  # another run works on the instance, and this one does not wait for it
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Obstacle:
     """TOO_SOON, OVERTAKEN, WRONG_STATUS: the restore for another incident that is the reason."""
     record: RestoreRecord | None = None
     """ONLY_IN_RECORD: the record that knows more than the journal."""
+    holder: Holder | None = None
+    """HELD: the run that works on it, as far as that is known."""
     duplicate_of: int = 0
     """DUPLICATE, BACKUP_TWICE: the number of the first such target, from 1."""
     cause: ClawHostersError | None = None
@@ -229,7 +233,7 @@ def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules,
     plan.earlier, plan.known_step = history.find_own(instance["id"]), history.known_step(instance["id"])
     if plan.earlier is not None and not rules.force:
         plan.backup = _find_recorded(plan.earlier, own)
-        is_held = history.find_holder(instance["id"]) is not None
+        is_held = history.is_held(instance["id"])
         continue_earlier(plan, history.read_at, is_held=is_held, was_busy=is_busy(instance))
     elif plan.target.backup_id is None:
         _choose_newest(plan, own, possible, rules.before, now)
@@ -403,6 +407,22 @@ def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, 
         plan.stop(ObstacleKind.CHANGED, seen=instance)
         return
     plan.instance = instance
+
+
+def check_held(plan: Plan, history: RestoreHistory, rules: Rules) -> None:
+    """Decides a plan whose instance another run works on, of a task that does not wait for it: nothing is sent.
+
+    Only what this incident has sent is under way for it.
+    """
+    instance = t.cast("Resource", plan.instance)
+    plan.obstacle, plan.earlier = None, history.find_own(instance["id"])
+    state = plan.earlier
+    if state is None or (rules.force and state.step <= plan.known_step):
+        plan.stop(ObstacleKind.HELD, holder=history.find_holder(instance["id"]))
+        return
+    plan.backup = _find_recorded(state, [plan.backup] if plan.backup else [])
+    # What keeps the instance busy may be the other run.
+    continue_earlier(plan, history.read_at, is_held=history.is_held(instance["id"]), was_busy=False)
 
 
 def _condition(instance: Resource) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import copy
 import math
 import threading
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError, LastSeen, PartialError
@@ -33,6 +33,7 @@ from ..._model.instance import (
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
+from ..._text import one_line
 from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
@@ -41,7 +42,7 @@ from ..instances import InstanceGoneError, fetch_instance
 from . import messages
 from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
-from .plan import NextStep, check_again
+from .plan import NextStep, Target, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
@@ -191,7 +192,26 @@ class RestoreRunner:
         restore, incident = self.restore, self._incident
         restore.stage = Stage.PLANNED
         check_again(restore.plan, now, history, incident.rules)
-        restore.current, restore.state = now or restore.current, restore.plan.earlier
+        restore.current = now or restore.current
+        return self._follow_plan()
+
+    def decide_held(self) -> None:
+        """Decides a restore whose instance another run works on, and that is not waited for. Sends nothing."""
+        try:
+            check_held(self.restore.plan, self._read_held(), self._incident.rules)
+        except JournalError as error:
+            self.fail(error)
+            return
+        self._follow_plan()
+
+    def _read_held(self) -> RestoreHistory:
+        """Returns what the journal has of the instance now, and who works on it. Raises JournalError."""
+        return self._incident.read_history([Target(self.restore.instance["id"], None)], with_holders=True)
+
+    def _follow_plan(self) -> bool:
+        """Returns True if the restore is to be sent. Else it is waited for, or has ended."""
+        restore, incident = self.restore, self._incident
+        restore.state = restore.plan.earlier
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
             self.fail(messages.build_error(restore.plan, incident.name, incident.rules))
@@ -384,7 +404,7 @@ class RestoreRunner:
         restore.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
         own = copy.copy(error)
         own.last_seen = restore.last_seen
-        outcome = None
+        outcome, other = None, ""
         if self.stage in (Stage.RESTORED, Stage.STARTING):
             known, limit = "It was restored.", options.healthy_timeout or options.timeout
             reason = self._context.changes.explain_unfinished(self.start, own, limit)
@@ -393,13 +413,32 @@ class RestoreRunner:
             outcome = state.outcome if state and is_settled else IN_FLIGHT
             if self.stage is Stage.LOCKED:
                 known, goal = f"This run sent nothing for {short_name(restore.instance)}.", "free"
+                outcome, other = self._look_at_holder(outcome)
             else:
                 known, goal = messages.format_sent(restore), "restored"
             reason = explain_ended_wait(own, restore.last_seen.condition, goal, options.timeout)
         own.args = (reason,)
         # Of many, the message of the task says at its end how to go on.
         again = "" if options.starts else f" {go_on(own, options.next_step)}"
-        self.fail(PartialError(f"{known} {reason}{again}", {}, own), outcome)
+        self.fail(PartialError(f"{known} {reason}{again}{other}", {}, own), outcome)
+
+    def _look_at_holder(self, known: str) -> tuple[str, str]:
+        """Returns the outcome of a restore whose instance another run works on, and a sentence with its incident.
+
+        ``known`` is the outcome as it was known before, for a journal that can't be read now.
+        """
+        plan = replace(self.restore.plan)
+        try:
+            history = self._read_held()
+        except JournalError:
+            return known, ""
+        check_held(plan, history, self._incident.rules)
+        holder = history.find_holder(self.id)
+        other = f" It is held for incident {one_line(holder.name)}." if holder and holder.name else ""
+        if plan.obstacle and plan.obstacle.is_final:
+            # A run of this incident may be about to send it.
+            return IN_FLIGHT if history.is_held(self.id) else REFUSED, other
+        return plan.earlier.outcome if plan.earlier and plan.step is not NextStep.WAIT else IN_FLIGHT, other
 
     def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""

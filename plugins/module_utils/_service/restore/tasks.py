@@ -32,7 +32,7 @@ from .account_reader import AccountReader
 from .batches import RestoreBatches
 from .history import RestoreHistory
 from .incident import Incident
-from .plan import NextStep, ObstacleKind, Plan, Target
+from .plan import NextStep, ObstacleKind, Plan, Target, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, PLANNED, REFUSED, UNKNOWN, Restore, Stage
 from .restore_runner import RestoreOptions
 
@@ -59,6 +59,8 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
         if is_named or plan.obstacle.kind is not ObstacleKind.NO_INSTANCE:
             raise refusal
         raise RefusedError(f"Backup {target.backup_id} is of an instance that is gone. {refusal}", refusal.cause)
+    if client.check_mode and not waits and plan.instance and history.find_holder(plan.instance["id"]):
+        check_held(plan, history, incident.rules)
     restore = begin(plan)
     # Of a backup given alone, the instance is read after it, and by itself. Any other plan takes as long as its lists.
     restore.is_fresh = not is_named and target.instance_id is not None
@@ -144,9 +146,6 @@ def _find_owner(incident: Incident, target: Target, history: RestoreHistory, rea
 def _finish(restore: Restore, incident: Incident) -> Result:
     """Returns the result of the task, or raises its failure."""
     error = restore.error
-    if restore.stage is Stage.LOCKED:
-        # Without a wait.
-        restore.outcome = IN_FLIGHT
     if error is None:
         return build_single_result(restore, incident.name)
     if isinstance(error, PartialError) or (restore.plan.obstacle and not restore.plan.obstacle.is_final):

@@ -44,6 +44,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
@@ -333,8 +334,11 @@ def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: Obst
 def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
     history = sent(seconds=-60, event=OperationEvent.INTENDED)
     assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
-    held = replace(history, holders={history.key(1).subject: t.cast("t.Any", "a run")})
+    held = replace(history, holders={history.key(1).subject: Holder("", name="INC-1")})
     assert decision(*plan_in([BY_ID], history=held)) == (None, NextStep.WAIT, 11)
+    # A run of another incident does not know of it.
+    held = replace(history, holders={history.key(1).subject: Holder("", name="INC-2")})
+    assert decision(*plan_in([BY_ID], history=held))[0] is ObstacleKind.UNKNOWN
 
 
 def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
