@@ -49,7 +49,7 @@ options:
   backup:
     description:
       - The backup to use without O(backup_id). V(latest) is the newest usable one. A backup dated more than five
-        minutes in the future is skipped, with a warning.
+        minutes in the future by the service's clock is skipped, with a warning.
     type: str
     choices: [latest]
     default: latest
@@ -60,8 +60,8 @@ options:
     type: str
   max_age:
     description:
-      - Fail if the backup is older, or dated in the future. A number and a unit (C(s), C(m), C(h), C(d) or C(w)), such
-        as V(36h) or V(7d).
+      - Fail if the backup is older by the service's clock, or dated in the future. A number and a unit (C(s), C(m),
+        C(h), C(d) or C(w)), such as V(36h) or V(7d).
     type: str
   min_interval:
     description:

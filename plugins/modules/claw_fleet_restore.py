@@ -65,8 +65,8 @@ options:
     type: str
   max_age:
     description:
-      - Refuse backups that are older, or dated in the future. A number and a unit (C(s), C(m), C(h), C(d) or C(w)),
-        such as V(36h) or V(7d).
+      - Refuse backups that are older by the service's clock, or dated in the future. A number and a unit (C(s), C(m),
+        C(h), C(d) or C(w)), such as V(36h) or V(7d).
     type: str
   min_interval:
     description:

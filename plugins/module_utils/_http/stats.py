@@ -11,7 +11,7 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
@@ -59,6 +59,14 @@ class RequestStats:
         None if no response has told it.
         """
         return None if self._service_epoch is None else parse_time(self._service_epoch + time.monotonic())
+
+    def now(self) -> datetime:
+        """Returns the time by which backups are judged: by the clock of the service, or else of this machine."""
+        return self.service_time() or datetime.now(UTC)
+
+    def find_clock_lead(self) -> timedelta:
+        """Returns how far this machine's clock is ahead of the service's; 0 if the service has not told its time."""
+        return datetime.now(UTC) - (self.service_time() or datetime.now(UTC))
 
     @contextlib.contextmanager
     def waiting(self, clock: t.Callable[[], float]) -> t.Iterator[None]:

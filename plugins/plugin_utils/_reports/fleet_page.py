@@ -89,7 +89,7 @@ def _build_row(one: Data, facts: Data) -> Data:
 
 
 def _build_backup(backup: Data, now: datetime) -> Data:
-    """Returns what the page shows of the newest backup. By the local clock, its date may be in the future."""
+    """Returns what the page shows of the newest backup. Its date may be in the future."""
     taken, word = backup["taken_at"], backup["state"] if backup["state"] in ("overdue", "missing") else ""
     if taken is None:
         text, sort = "none" if word else "unknown", 10**12

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, SettingsError
@@ -51,7 +51,8 @@ def run(context: ModuleContext) -> Result:
     params, client = context.params, context.client
     paths, scope = _find_paths(params), context.account.describe()
     max_age = parse_duration("fleet_report_backup_max_age", params["backup_max_age"]) or timedelta()
-    facts = build_facts(_read_account(context), max_age, params["title"], datetime.now(UTC))
+    account = _read_account(context)
+    facts = build_facts(account, max_age, params["title"], client.stats.now())
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     page = build_page(facts, script)
     mark = page["fingerprint"]

@@ -45,7 +45,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
     """Returns a plan as the role shows and records it, without its confirmation."""
     instance, backup, earlier = plan.instance, plan.backup, plan.earlier
     taken = taken_at(backup) if backup else None
-    # As in the modules, a backup of the future by the local clock has no known age.
+    # As in the modules, a backup of the future has no known age.
     age = max(now - taken, timedelta(0)) if taken and taken - now <= CLOCK_TOLERANCE else None
     name = plan.target.name if plan.target.name is not None else (instance or {}).get("name")
     kind = plan.obstacle.kind.value if plan.obstacle else ""
@@ -130,7 +130,7 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
         return choice
     others = history.find_recent(instance["id"], RECENT)
     holder = history.find_holder(instance["id"])
-    notes = [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
+    notes = [f"Another run works on it: {holder.format(history.read_at.timestamp())}."] if holder else []
     format_sent_at = functools.partial(messages.format_moment, now=now)
     sentences = (f"{messages.format_other(other, format_sent_at)}." for other in others[:_LISTED])
     notes += [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in sentences]

@@ -90,16 +90,19 @@ class Runbook:
         )
         if failed:
             return failed
-        now, plans = datetime.now(UTC), self.run.plans
+        stats, plans = self.client.stats, self.run.plans
+        now = stats.now()
         for one in plans:
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
-            self.recorder.add_step("plan", now, instance=one.label, ok=one.ready, message=message, kind=kind)
+            self.recorder.add_step(
+                "plan", datetime.now(UTC), instance=one.label, ok=one.ready, message=message, kind=kind
+            )
         ready = sum(one.ready for one in plans)
         count = f"{len(plans)} instances" if ready == len(plans) else f"{ready} of {len(plans)} instances"
         return {
             "run": self.run.to_dict(),
-            "lines": show_plan(self.run, now),
+            "lines": show_plan(self.run, now, stats.find_clock_lead()),
             "title": plans[0].label if len(plans) == 1 else count,
         }
 
@@ -120,8 +123,7 @@ class Runbook:
         reader = AccountReader(self.client, incident.rules)
         try:
             planned = incident.plan(targets, reader.read(targets, history), history)
-            now = datetime.now(UTC)
-            plans = [build_plan(plan, history, incident.rules, now) for plan in planned]
+            plans = [build_plan(plan, history, incident.rules, incident.now) for plan in planned]
             self._set_answers(plans, reader)
             answer = settings["restore_confirm"]
             is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
@@ -179,7 +181,7 @@ class Runbook:
         return self.recorder.finish()
 
     def _confirm(self) -> str:
-        shown = summarize_plan(self.run, datetime.now(UTC))
+        shown = summarize_plan(self.run, self.client.stats.now())
         given = self.settings["restore_confirm"]
         how = require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.recorder.redact(prompt)), shown)
         if not given:

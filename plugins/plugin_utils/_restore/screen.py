@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import typing as t
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import median
 
@@ -18,7 +18,7 @@ from ...module_utils._model.account import format_scope
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
-from ...module_utils._service.restore.messages import OTHER_RESTORE, end_sentence, format_moment
+from ...module_utils._service.restore.messages import OTHER_RESTORE, describe_clock, end_sentence, format_moment
 from ...module_utils._text import format_count
 from ...module_utils._times import parse_time, parse_timestamp
 from .._formatting import (
@@ -61,10 +61,14 @@ _PLURALS = {
 """Notes about one instance, and the same about several."""
 
 
-def show_plan(run: Run, now: datetime) -> list[str]:
-    """Returns the plan as the user sees it before confirming, in lines that fit into the screen."""
+def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
+    """Returns the plan as the user sees it before confirming, in lines that fit into the screen.
+
+    ``clock_lead``: how far this machine's clock is ahead of the service's.
+    """
     before = parse_timestamp("restore_before", run.settings["restore_before"] or None)
-    lines = [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
+    lines = [line] if (line := describe_clock(clock_lead)) else []
+    lines += [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
     for group in _group(run.plans):
         own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group, now)
         is_many = len(run.plans) > ALL_SHOWN

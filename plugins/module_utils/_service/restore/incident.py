@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from ..._http.client import Client
 from ..._model.instance import is_busy, short_name
@@ -49,6 +49,11 @@ class Incident:
     _began: float | None = None
     """When the journal was first read, by the monotonic clock."""
 
+    @property
+    def now(self) -> datetime:
+        """The time by which backups are judged."""
+        return self.client.stats.now()
+
     def read_history(self, targets: t.Iterable[Target], *, with_holders: bool = False) -> RestoreHistory:
         """Returns what the journal holds of the targets: of their instances, or of the incident, for one without id.
 
@@ -80,9 +85,9 @@ class Incident:
         for subject in self._read_more(history, set(), ids - {None}):
             history.steps[subject] = self._count_steps_before(subject, history.read_at)
         history = replace(history, service_time=self.client.stats.service_time())
-        plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+        plans = plan_restores(targets, account, history, self.rules, self.now)
         if self._read_busy_again(plans, history):
-            plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+            plans = plan_restores(targets, account, history, self.rules, self.now)
         for plan in plans:
             if plan.sends and plan.earlier is None and plan.instance:
                 try:

@@ -30,6 +30,8 @@ RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and go
 NOTHING_SENT = "Nothing was sent."
 _LISTED = 5
 """Backups that a message lists."""
+_MAX_LEAD = timedelta(minutes=1)
+"""Difference of the clocks up to which nothing is said."""
 OTHER_RESTORE = "a restore of it at"
 """Words of each clause about a restore for another incident, by which such notes are told apart."""
 _OTHER_ENDS = {
@@ -63,9 +65,9 @@ def advise_on_status(instance: Resource) -> str:
     }.get(get_status(instance), "")
 
 
-def build_error(plan: Plan, incident: str, rules: Rules) -> RefusedError:
+def build_error(plan: Plan, incident: str, rules: Rules, now: datetime) -> RefusedError:
     """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
-    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, datetime.now(UTC), str)
+    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now, str)
     # An earlier run may have sent it.
     unsent = NOTHING_SENT if obstacle.is_final else ""
     return RefusedError(" ".join(filter(None, (end_sentence(fact), unsent, advice))), obstacle.cause)
@@ -82,6 +84,15 @@ def format_moment(text: object, now: datetime) -> str:
     if moment is None:
         return "an unknown time"
     return f"{moment:%H:%M} UTC" if moment.date() == now.astimezone(UTC).date() else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def describe_clock(lead: timedelta) -> str:
+    """Returns that this machine's clock differs from that of the service; empty for a minute or less."""
+    if abs(lead) <= _MAX_LEAD:
+        return ""
+    minutes = timedelta(minutes=round(abs(lead) / timedelta(minutes=1)))
+    side = "ahead" if lead > timedelta(0) else "behind"
+    return f"Ages are by the service's clock: this machine's is {format_duration(minutes)} {side}."
 
 
 def format_other(other: EarlierRestore, format_sent_at: t.Callable[[str], str]) -> str:
@@ -261,9 +272,9 @@ def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime) -> E
         return Explanation(f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and max_age is set")
     if taken - now > CLOCK_TOLERANCE:
         return Explanation(
-            f"{which} is dated {taken:%Y-%m-%d %H:%M} UTC, which is {format_duration(taken - now)} in the future by "
-            "the local clock. Its age is unknown, and max_age is set",
-            "Correct the clock, or omit max_age.",
+            f"{which} is dated {taken:%Y-%m-%d %H:%M} UTC, which is {format_duration(taken - now)} in the future. "
+            "Its age is unknown, and max_age is set",
+            "Omit max_age to restore it all the same.",
         )
     limit = format_duration(rules.max_age or timedelta(0))
     return Explanation(

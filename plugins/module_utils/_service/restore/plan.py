@@ -184,7 +184,7 @@ class Plan:
 def plan_restores(
     targets: t.Sequence[Target], account: Account, history: RestoreHistory, rules: Rules, now: datetime
 ) -> list[Plan]:
-    """Returns a plan for each target, in order. ``now`` is the local time, by which the age of backups is judged."""
+    """Returns a plan for each target, in order. ``now`` is by the clock of the service."""
     plans = [Plan(target) for target in targets]
     for plan in plans:
         _find_instance(plan, account)

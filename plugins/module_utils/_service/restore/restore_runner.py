@@ -214,7 +214,7 @@ class RestoreRunner:
         restore.state = restore.plan.earlier
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
-            self.fail(messages.build_error(restore.plan, incident.name, incident.rules))
+            self.fail(messages.build_error(restore.plan, incident.name, incident.rules, incident.now))
         elif restore.plan.step is NextStep.SEND:
             return True
         elif restore.plan.step is NextStep.WAIT:

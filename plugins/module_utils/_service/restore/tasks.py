@@ -10,7 +10,6 @@ The role begins its restores with ``begin``, too.
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from ..._model.backup import summarize_backup
@@ -50,12 +49,13 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
             reader = AccountReader(client, incident.rules)
             target = _find_owner(incident, target, history, reader)
             (plan,) = incident.plan([target], reader.read([target], history), history)
+            _warn_of_clock(incident)
         except (RefusedError, SettingsError):
             raise
         except ClawHostersError as error:
             raise _with_earlier_run(error, incident, target, options, history) from None
     if plan.obstacle and plan.obstacle.is_final:
-        refusal = messages.build_error(plan, incident.name, incident.rules)
+        refusal = messages.build_error(plan, incident.name, incident.rules, incident.now)
         if is_named or plan.obstacle.kind is not ObstacleKind.NO_INSTANCE:
             raise refusal
         raise RefusedError(f"Backup {target.backup_id} is of an instance that is gone. {refusal}", refusal.cause)
@@ -86,11 +86,12 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
         history = incident.read_history(targets, with_holders=client.check_mode)
         reader = AccountReader(client, incident.rules)
         plans = incident.plan(targets, reader.read(targets, history), history)
+        _warn_of_clock(incident)
         batches.reader.list_requests = reader.list_pages
     restores = [begin(plan) for plan in plans]
     for restore in restores:
         if restore.plan.obstacle and restore.plan.obstacle.is_final:
-            restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), REFUSED)
+            restore.fail(messages.build_error(restore.plan, incident.name, incident.rules, incident.now), REFUSED)
         else:
             _warn(incident, restore.plan)
     is_refused = any(restore.error for restore in restores)
@@ -104,7 +105,8 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
         batches.run(restores)
     for restore in restores:
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
-            restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), restore.outcome)
+            error = messages.build_error(restore.plan, incident.name, incident.rules, incident.now)
+            restore.fail(error, restore.outcome)
     outcomes = build_outcomes(entries, restores)
     result = build_result("instances", outcomes, build_diff(restores), has_batches=True)
     if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
@@ -120,8 +122,13 @@ def begin(plan: Plan) -> Restore:
     return restore
 
 
+def _warn_of_clock(incident: Incident) -> None:
+    if difference := messages.describe_clock(incident.client.stats.find_clock_lead()):
+        incident.warn(difference)
+
+
 def _warn(incident: Incident, plan: Plan) -> None:
-    for note in messages.describe_choice(plan, incident.name, incident.rules, datetime.now(UTC)):
+    for note in messages.describe_choice(plan, incident.name, incident.rules, incident.now):
         incident.warn(f"{label(plan.instance or {})}: {note}")
 
 
@@ -176,7 +183,7 @@ def _predict(restore: Restore, incident: Incident, *, starts: bool) -> None:
     """Sets the results that the restore would have."""
     plan = restore.plan
     if plan.obstacle:
-        restore.fail(messages.build_error(plan, incident.name, incident.rules), restore.outcome)
+        restore.fail(messages.build_error(plan, incident.name, incident.rules, incident.now), restore.outcome)
         return
     if plan.step is NextStep.SEND:
         restore.is_sent = True

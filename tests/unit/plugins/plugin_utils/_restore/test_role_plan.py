@@ -67,7 +67,7 @@ def test_a_backup_of_the_future_has_no_known_age():
     assert plan_lines(future, NOW)[0] == "web-bot (id 1), running: restore backup 13, dated in the future."
     assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines(future, NOW)[1]
     limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
-    assert "is dated 2026-02-03 10:06 UTC, which is 6 min in the future by the local clock" in limited.message
+    assert "is dated 2026-02-03 10:06 UTC, which is 6 min in the future" in limited.message
 
 
 def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():

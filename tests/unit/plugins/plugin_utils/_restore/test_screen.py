@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ HEALTHY = {**WEB, "health_status": "healthy"}
 def show(*plans, account="ops@example.com (id 7)", **settings):
     shown = run(*plans, **settings)
     shown.service, shown.account = "node.example:8443", account
-    return show_plan(shown, NOW)
+    return show_plan(shown, NOW, timedelta(0))
 
 
 def many(count, **changes):

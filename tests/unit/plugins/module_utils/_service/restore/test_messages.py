@@ -64,7 +64,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
     kind: ObstacleKind, target: Target, status: str
 ) -> None:
     plan = stopped(kind, status, target)
-    module, role = str(build_error(plan, "INC-1", RULES)), format_obstacle(plan, "INC-1", RULES, NOW)
+    module, role = str(build_error(plan, "INC-1", RULES, NOW)), format_obstacle(plan, "INC-1", RULES, NOW)
     for message in (module, role):
         assert "None" not in message
         assert "The instance is" not in message
@@ -82,7 +82,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
 def test_no_obstacle_has_the_message_of_another() -> None:
     # What the journal knows, not the kind, tells a failure from an unknown outcome.
     kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.UNKNOWN]
-    messages = [str(build_error(stopped(kind), "INC-1", RULES)) for kind in kinds]
+    messages = [str(build_error(stopped(kind), "INC-1", RULES, NOW)) for kind in kinds]
     assert len(set(messages)) == len(kinds)
 
 
