@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_mark
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     JournalEntry,
     OperationEvent,
@@ -157,9 +157,9 @@ def _write_subject(state_dir: Path, subject: str, lines: list[JournalLine]) -> N
     content = "".join(f"{line.text}\n" for line in lines).encode()
     (state_dir / f"journal/{subject}.jsonl").write_bytes(content)
     descriptor = os.open(state_dir / f"journal-marks/{subject}", os.O_RDWR | os.O_CREAT, 0o600)
-    mark, marked = folder_journal.MarkFile(subject, descriptor), folder_journal.Mark().describe(content)
-    names = b"".join(folder_journal._format_name(line.name or "") for line in lines[:: len(EVENTS)])
-    os.pwrite(descriptor, names, folder_journal.NAMES_AT)
+    mark, marked = folder_mark.MarkFile(subject, descriptor), folder_mark.Mark().describe(content)
+    names = b"".join(folder_mark.format_name(line.name or "") for line in lines[:: len(EVENTS)])
+    os.pwrite(descriptor, names, folder_mark.NAMES_AT)
     marked = replace(marked, names=len(lines) // len(EVENTS), names_sum=zlib.crc32(names))
     mark.write(marked)
     mark.write(marked, at=marked.lines + 1)

@@ -101,6 +101,20 @@ def lock_file(file: int, timeout: float | None = None) -> None:
             interval = min(interval * 1.5, MAX_LOCK_POLL_INTERVAL)
 
 
+def read_from(file: int, offset: int) -> bytes:
+    """Returns the content from ``offset`` to the end of the file."""
+    with open(file, "rb", closefd=False) as stream:
+        stream.seek(offset)
+        return stream.read()
+
+
+def write_at(file: int, data: bytes, offset: int) -> None:
+    """Writes all of the data at ``offset``."""
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
+
+
 def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, draft: str = "") -> None:
     """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
 

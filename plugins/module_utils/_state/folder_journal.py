@@ -9,33 +9,29 @@ leave a part of a line at the end: that append never returned, so nothing was se
 it.
 
 The mark, in a folder of its own, says how far the file was written, so that a file that was cut, emptied or replaced by
-an older copy does not match it. It has two places, each with a checksum. A new mark says in both that nothing was
-written yet; it is synced under another name, and renamed before anything relies on it. So a mark without a valid place
-is damage, as is a file without a mark: neither ever looks like a subject that is new. After each line, the mark is
-written to one of its places and synced: a crash in between leaves the file one line ahead, perhaps with that place
-torn.
+an older copy does not match it. A new mark is written and synced under another name, and renamed before anything relies
+on it. So a damaged mark is damage, as is a file without a mark: neither ever looks like a subject that is new. After
+each line, the mark is written to one of its places and synced: a crash in between leaves the file one line ahead,
+perhaps with that place torn.
 
-The mark also has the names of the incidents or orders of the subject, with a checksum in each place, and that of the
-run that works on it, which locks the mark meanwhile. The file is locked only for a moment, to read it or to append to
-it.
+The mark is locked by the run that works on the subject. The file is locked only for a moment, to read it or to append
+to it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 import re
 import typing as t
-import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .._text import one_line
-from .files import atomic_replace, lock_file
+from .files import atomic_replace, lock_file, read_from, write_at
 from .folder import OpenFolder
+from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum
 from .store import ConflictError, DamageError, Holder, JournalLine, SubjectLines
 
 JOURNAL, MARKS = "journal", "journal-marks"
@@ -46,105 +42,9 @@ REPAIR_HINT = (
     f"Restore the folders {JOURNAL} and {MARKS} from one copy, or move the file of this name away from both folders,"
 )
 
-MARK_SIZE, HOLDER_AT, NAMES_AT, NAME_SIZE = 256, 512, 2048, 17
-"""Bytes in the file of a mark: each of the two places, where holder and names begin, and a name."""
-END_SIZE = 128
-"""Bytes at the end of the file that the mark covers. They hold the checksum of the last line, and so of all."""
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for the lock of a file, which is held for milliseconds."""
 DAMAGED_MARK = f"has a damaged mark in {MARKS}"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """How far a file was written: lines, bytes, and a digest of its end. How many names there are, and their sum."""
-
-    lines: int = 0
-    size: int = 0
-    end: str = ""
-    names: int = 0
-    names_sum: int = 0
-
-    def describe(self, content: bytes) -> Mark:
-        """Returns the mark of a file with this content, and with the same names."""
-        end = _digest(content[-END_SIZE:]) if content else ""
-        return replace(self, lines=content.count(b"\n"), size=len(content), end=end)
-
-    def covers(self, names: bytes) -> bool:
-        """Returns True if these names begin with those that were marked."""
-        size = self.names * NAME_SIZE
-        return len(names) >= size and zlib.crc32(names[:size]) == self.names_sum
-
-
-@dataclass(frozen=True)
-class MarkFile:
-    """The open file of a mark."""
-
-    subject: str
-    descriptor: int
-
-    def read(self) -> Mark | None:
-        """Returns the mark that was written last. None if it is damaged."""
-        marks = self._read_places()
-        return max(marks, key=lambda mark: mark.lines) if marks else None
-
-    @property
-    def is_torn(self) -> bool:
-        """Returns True if one of the places is not valid."""
-        return len(self._read_places()) < 2
-
-    @property
-    def says_nothing(self) -> bool:
-        """Returns True if it says, in both places, that nothing was written."""
-        return [mark.lines for mark in self._read_places()] == [0, 0]
-
-    def _read_places(self) -> list[Mark]:
-        places = (self._unseal(place, MARK_SIZE) for place in (0, MARK_SIZE))
-        return [Mark(**place) for place in places if place is not None]
-
-    def write(self, mark: Mark, *, at: int | None = None) -> None:
-        """Writes the mark to its place, or to the place of the mark of ``at`` lines, and syncs the file."""
-        place = MARK_SIZE * ((mark.lines if at is None else at) % 2)
-        _write(self.descriptor, _seal(self.subject, asdict(mark), MARK_SIZE), place)
-        os.fsync(self.descriptor)
-
-    def read_names(self) -> bytes:
-        """Returns the names. A crash may have left one behind those that are marked, or a part of it."""
-        return _read(self.descriptor, NAMES_AT)
-
-    def add_name(self, mark: Mark, name: str) -> Mark:
-        """Adds a name if it is missing, and returns the mark that covers it and all before it. Raises DamageError."""
-        names = self.read_names()
-        names = names[: len(names) // NAME_SIZE * NAME_SIZE]
-        if _format_name(name) not in names[: mark.names * NAME_SIZE]:
-            if _format_name(name) not in names:
-                names += _format_name(name)
-            # What a failed sync has left may be missing on the disk.
-            _write(self.descriptor, names[mark.names * NAME_SIZE :], NAMES_AT + mark.names * NAME_SIZE)
-            os.fsync(self.descriptor)
-        return replace(mark, names=len(names) // NAME_SIZE, names_sum=zlib.crc32(names))
-
-    def may_have(self, name: str) -> bool:
-        """Returns True if it has the name, or is damaged."""
-        mark, names = self.read(), self.read_names()
-        if mark is None or _format_name(name) in names or not mark.covers(names):
-            return True
-        return not re.fullmatch("([0-9a-f]{16}\n)?", names[mark.names * NAME_SIZE :].decode(errors="replace"))
-
-    def read_holder(self) -> Holder:
-        """Returns the holder that the mark names; without a name if it is just being written, or damaged."""
-        content = self._unseal(HOLDER_AT, NAMES_AT - HOLDER_AT) or {}
-        return Holder(**{**content, "subject": self.subject})
-
-    def write_holder(self, holder: Holder | None) -> None:
-        """Names the holder, or nobody. It is only for display: on a full disk it is missing."""
-        size = NAMES_AT - HOLDER_AT
-        with contextlib.suppress(OSError):
-            data = _seal(self.subject, asdict(holder), size) if holder else b"\0" * size
-            os.pwrite(self.descriptor, data[:size], HOLDER_AT)
-
-    def _unseal(self, place: int, size: int) -> dict[str, t.Any] | None:
-        return _unseal(self.subject, os.pread(self.descriptor, size, place))
 
 
 class FolderJournal:
@@ -218,8 +118,7 @@ class FolderJournal:
             with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
                 lock_file(lock, LOCK_TIMEOUT)
                 if not marks.has(subject):
-                    place = _seal(subject, asdict(Mark()), MARK_SIZE)
-                    atomic_replace(marks.descriptor, subject, (place * 2).ljust(NAMES_AT, b"\0"))
+                    atomic_replace(marks.descriptor, subject, build_new(subject))
         with marks.open(subject, os.O_RDWR) as descriptor:
             mark = MarkFile(subject, descriptor)
             if mark.read() is None:
@@ -289,17 +188,18 @@ class _SubjectFile:
         """
         mark = t.cast("MarkFile", self.mark)
         marked = mark.read()
-        if marked is None or marked.lines != line.step - 1 or mark.is_torn or not self._ends_as(marked):
+        is_whole = marked is not None and marked.covers(mark.read_names()) and not mark.is_torn
+        if marked is None or not is_whole or marked.lines != line.step - 1 or not self._ends_as(marked):
             marked = self._mend(line.step - 1)
         marked = mark.add_name(marked, line.name or "")
         data = f"{line.text}\n".encode()
         # A line that stayed would look like one whose request may have been sent.
         with self._cut_on_error(marked.size):
-            _write(self.file, data, marked.size)
+            write_at(self.file, data, marked.size)
             os.fsync(self.file)
-            end = _read(self.file, max(marked.size + len(data) - END_SIZE, 0))
+            end = read_from(self.file, max(marked.size + len(data) - END_SIZE, 0))
         with self._cut_on_error(marked.size, lambda: mark.write(marked, at=line.step)):
-            mark.write(replace(marked, lines=line.step, size=marked.size + len(data), end=_digest(end)))
+            mark.write(replace(marked, lines=line.step, size=marked.size + len(data), end=checksum(end)))
 
     @contextlib.contextmanager
     def _cut_on_error(self, size: int, prepare: t.Callable[[], None] = lambda: None) -> t.Iterator[None]:
@@ -323,7 +223,7 @@ class _SubjectFile:
             raise ConflictError
         if marked.lines < lines:
             # What was not synced before the crash may be missing on the disk.
-            _write(self.file, content[marked.size :], marked.size)
+            write_at(self.file, content[marked.size :], marked.size)
             os.fsync(self.file)
             marked = marked.describe(content)
             mark.write(marked)
@@ -331,14 +231,14 @@ class _SubjectFile:
         return marked
 
     def _read_content(self) -> bytes:
-        content = _read(self.file, 0)
+        content = read_from(self.file, 0)
         return content[: content.rfind(b"\n") + 1]
 
     def _ends_as(self, marked: Mark) -> bool:
         """Returns True if the file is as long as its mark says, and has that end."""
         if os.fstat(self.file).st_size != marked.size:
             return False
-        return not marked.size or _digest(_read(self.file, max(marked.size - END_SIZE, 0))) == marked.end
+        return not marked.size or checksum(read_from(self.file, max(marked.size - END_SIZE, 0))) == marked.end
 
     def _find_damage(self, content: bytes) -> str:
         """Returns how the lines contradict the mark; empty if they don't."""
@@ -355,44 +255,11 @@ class _SubjectFile:
         return DAMAGED_MARK if self.mark.is_torn and count == marked.lines else ""
 
 
-def _seal(subject: str, content: dict[str, t.Any], size: int) -> bytes:
-    """Returns the content with a checksum, also over the subject, in so many bytes at least."""
-    data = json.dumps(content).encode()
-    return data + b" " + _digest(subject.encode() + data).encode().ljust(size - len(data) - 1, b"\0")
-
-
-def _unseal(subject: str, data: bytes) -> dict[str, t.Any] | None:
-    """Returns the content; None if it is not as it was sealed for this subject."""
-    text, _space, digest = data.rstrip(b"\0").rpartition(b" ")
-    return json.loads(text) if digest == _digest(subject.encode() + text).encode() else None
-
-
-def _format_name(name: str) -> bytes:
-    return f"{name[: NAME_SIZE - 1]}\n".encode()
-
-
 def _open_if_there(stack: contextlib.ExitStack, folder: OpenFolder | None, name: str) -> int | None:
     try:
         return stack.enter_context(folder.open(name, os.O_RDONLY)) if folder else None
     except FileNotFoundError:
         return None
-
-
-def _read(file: int, offset: int) -> bytes:
-    """Returns the content from ``offset`` to the end of the file."""
-    with open(file, "rb", closefd=False) as stream:
-        stream.seek(offset)
-        return stream.read()
-
-
-def _write(file: int, data: bytes, offset: int) -> None:
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _is_lock_free(file: int) -> bool:

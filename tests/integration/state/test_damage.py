@@ -47,12 +47,13 @@ MARKS: dict[str, Spoil] = {name: FILES[name] for name in ("intact", "missing", "
 CELLS = [*itertools.product(FILES, MARKS)]
 PARTS: dict[str, Spoil] = {
     "its places zeroed": lambda content: b"\0" * 512 + content[512:],
-    "its first place garbled": lambda content: b"x" * 300 + content[300:],
+    "its places garbled": lambda content: b"x" * 300 + content[300:],
+    "its older place garbled": lambda content: content[:300] + b"x" + content[301:],
     "cut in its places": lambda content: content[:100],
     "cut before the names": lambda content: content[:NAMES_AT],
     "its names zeroed": lambda content: content[:NAMES_AT] + b"\0" * len(content[NAMES_AT:]),
     "its names garbled": lambda content: content[:NAMES_AT] + b"x" * len(content[NAMES_AT:]),
-    "a name altered": lambda content: content[:NAMES_AT] + b"0" + content[NAMES_AT + 1 :],
+    "a name altered": lambda content: content[:NAMES_AT] + bytes([content[NAMES_AT] ^ 1]) + content[NAMES_AT + 1 :],
     "cut in its last name": lambda content: content[:-1],
 }
 

@@ -85,8 +85,8 @@ def _check_state(seen: Observations) -> CheckResult:
         return ok("usable")
     return different(
         seen.local.state_problem,
-        "Restores and purchases fail before anything is sent, and tasks can't share the rate limit. Set state_dir to a "
-        "folder of your own, or repair the database.",
+        "Restores and purchases fail before anything is sent, and tasks can't share the rate limit. Repair the folder "
+        "or the database. If the folder is another user's, set state_dir to one of your own.",
     )
 
 

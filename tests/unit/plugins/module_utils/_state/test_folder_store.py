@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import files, folder_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import files, folder_journal, folder_mark
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder as folder_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
@@ -426,13 +426,13 @@ def test_an_append_reads_no_more_than_the_end_of_what_lies_behind_it(
         parsed.append(text)
         return parse_entry(text)
 
-    def read_from(file: int, offset: int) -> bytes:
-        read.append(_read(file, offset))
+    def read_and_count(file: int, offset: int) -> bytes:
+        read.append(files.read_from(file, offset))
         return read[-1]
 
-    _read = folder_journal._read
     monkeypatch.setattr(journal_module, "parse_entry", parse)
-    monkeypatch.setattr(folder_journal, "_read", read_from)
+    for module in (folder_journal, folder_mark):
+        monkeypatch.setattr(module, "read_from", read_and_count)
     journal.append(OPERATION, OperationEvent.COMPLETED)
     assert parsed == []
     assert sum(map(len, read)) < 1000
