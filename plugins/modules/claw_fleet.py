@@ -19,7 +19,7 @@ description:
     to count them.
   - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key or state, an
     entry with neither name nor id, two entries for the same instance, and the deletion of a protected one.
-  - Instances that are not in O(instances) are not changed.
+  - Instances that are not in O(instances), O(ids) or O(names) are not changed.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -28,7 +28,6 @@ options:
       - The instances and their states, each instance once.
     type: list
     elements: dict
-    required: true
     suboptions:
       id:
         description:
@@ -45,6 +44,18 @@ options:
           - The state of this instance. Defaults to O(state).
         type: str
         choices: [started, stopped, restarted, absent]
+  ids:
+    description:
+      - Ids of instances to bring to O(state).
+      - At least one of O(instances), O(ids) and O(names) is required. The entries count in this order; together, they
+        name each instance once.
+    type: list
+    elements: int
+  names:
+    description:
+      - Exact names of instances to bring to O(state).
+    type: list
+    elements: str
   state:
     description:
       - The state of entries without their own. See M(clawhosters.cloud.claw_instance) for the meaning of each.
@@ -107,23 +118,22 @@ EXAMPLES = r"""
 
 - name: Stop them, at most twenty, without waiting
   clawhosters.cloud.claw_fleet:
-    instances: "{{ dict(budget.instances | map(attribute='id') | product(['stopped'])) | dict2items('id', 'state') }}"
+    ids: "{{ budget.instances | map(attribute='id') }}"
+    state: stopped
     max_changes: 20
     max_deletions: 0
     wait: false
 
 - name: Start instances, and wait at most ten minutes until they are healthy
   clawhosters.cloud.claw_fleet:
-    instances:
-      - id: 7
-      - id: 8
+    ids: [7, 8]
     state: started
     wait_healthy: true
     wait_timeout: 600
 
-- name: Restart two instances
+- name: Restart the instances of a group of the inventory
   clawhosters.cloud.claw_fleet:
-    instances: [{id: 7}, {id: 8}]
+    ids: "{{ groups['tier_pro'] | map('extract', hostvars, 'claw_id') }}"
     state: restarted
 """
 
@@ -221,6 +231,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     API,
     PROTECTED,
     ArgumentSpec,
+    entry_arguments,
     parse_protection,
     wait_arguments,
 )
@@ -229,23 +240,19 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet i
 
 SPEC = ArgumentSpec(
     {
-        "instances": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": {
-                "id": {"type": "int"},
-                "name": {"type": "str"},
-                "state": {"type": "str", "choices": list(STATES)},
-            },
-            "required_one_of": [("id", "name")],
-        },
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
         "max_changes": {"type": "int"},
         "max_deletions": {"type": "int"},
     },
     require_valid=FLEET.require_valid,
-).merge(PROTECTED, API, wait_arguments(300))
+).merge(
+    entry_arguments(
+        FLEET, {"id": {"type": "int"}, "name": {"type": "str"}, "state": {"type": "str", "choices": list(STATES)}}
+    ),
+    PROTECTED,
+    API,
+    wait_arguments(300),
+)
 
 
 def run(context: ModuleContext) -> Result:
@@ -254,7 +261,7 @@ def run(context: ModuleContext) -> Result:
     FLEET.require_valid(dict(params))
     entries = [
         Entry(number, item["id"], item["name"], item["state"] or params["state"])
-        for number, item in enumerate(params["instances"], 1)
+        for number, item in enumerate(FLEET.gather(dict(params)), 1)
     ]
     waiter, protection = context.waiter(), parse_protection(params)
     fleet = Fleet(context.client, waiter, params["wait_healthy"], context.warn, protection)

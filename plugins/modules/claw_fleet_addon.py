@@ -20,8 +20,8 @@ description:
   - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key, an entry that
     matches no add-on or several, two entries for the same add-on, an entry without attributes, and attributes that the
     service does not show.
-  - Add-ons that are not in O(addons) are not changed. You order and cancel add-ons in the dashboard; the API can't do
-    this.
+  - Add-ons that are not in O(addons) or O(ids) are not changed. You order and cancel add-ons in the dashboard; the API
+    can't do this.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -31,7 +31,6 @@ options:
         account has only one add-on of this type.
     type: list
     elements: dict
-    required: true
     suboptions:
       id:
         description:
@@ -54,6 +53,13 @@ options:
         description:
           - The attributes of this add-on, instead of those in O(config).
         type: dict
+  ids:
+    description:
+      - Ids of add-ons that get the attributes in O(config).
+      - At least one of O(addons) and O(ids) is required. The entries count in this order; together, they name each
+        add-on once.
+    type: list
+    elements: int
   config:
     description:
       - The attributes of entries without their own. They are compared and sent as by
@@ -112,16 +118,14 @@ EXAMPLES = r"""
 
 - name: Set the same limit for all of them, unless more than ten would change
   clawhosters.cloud.claw_fleet_addon:
-    addons: "{{ dict(llm.addons | map(attribute='id') | product(['llm'])) | dict2items('id', 'addon_type') }}"
+    ids: "{{ llm.addons | map(attribute='id') }}"
     config:
       usage_limit: 2000000
     max_changes: 10
 
 - name: Set the key of a provider, which the service never shows
   clawhosters.cloud.claw_fleet_addon:
-    addons:
-      - id: 1
-      - id: 3
+    ids: [1, 3]
     config:
       provider_key: "{{ lookup('ansible.builtin.env', 'PROVIDER_KEY') }}"
     write_only: [provider_key]
@@ -225,35 +229,39 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fle
     parse_entries,
     require_valid_addons,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import ADDONS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    ArgumentSpec,
+    entry_arguments,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import AddonFleet
 
 SPEC = ArgumentSpec(
     {
-        "addons": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": {
-                "id": {"type": "int"},
-                "addon_type": {"type": "str"},
-                "instance_id": {"type": "int"},
-                "instance_name": {"type": "str"},
-                "config": {"type": "dict"},
-            },
-            "required_one_of": [("id", "addon_type")],
-        },
         "config": {"type": "dict"},
         "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "max_changes": {"type": "int"},
     },
     require_valid=require_valid_addons,
     redact_options=redact_addon_options,
-).merge(API)
+).merge(
+    entry_arguments(
+        ADDONS,
+        {
+            "id": {"type": "int"},
+            "addon_type": {"type": "str"},
+            "instance_id": {"type": "int"},
+            "instance_name": {"type": "str"},
+            "config": {"type": "dict"},
+        },
+    ),
+    API,
+)
 
 
 def run(context: ModuleContext) -> Result:

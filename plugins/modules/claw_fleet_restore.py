@@ -42,7 +42,6 @@ options:
       - The instances to restore, each instance once.
     type: list
     elements: dict
-    required: true
     suboptions:
       id:
         description:
@@ -58,6 +57,18 @@ options:
           - The id of the backup, which must be of this instance. Its status is not checked; the service decides whether
             it can be restored. By default the newest usable backup is restored.
         type: int
+  ids:
+    description:
+      - Ids of instances to restore, each from its newest usable backup.
+      - At least one of O(instances), O(ids) and O(names) is required. The entries count in this order; together, they
+        name each instance once.
+    type: list
+    elements: int
+  names:
+    description:
+      - Exact names of instances to restore, each from its newest usable backup.
+    type: list
+    elements: str
   before:
     description:
       - Use only backups taken before this time, in ISO 8601. Without an offset it is UTC.
@@ -142,7 +153,7 @@ EXAMPLES = r"""
 - name: Restore one of them first, then five, then all others, each from its last backup before the incident
   clawhosters.cloud.claw_fleet_restore:
     incident: INC-2052
-    instances: "{{ unhealthy.instances | items2dict('id', 'name') | dict2items('id', 'name') }}"
+    ids: "{{ unhealthy.instances | map(attribute='id') }}"
     before: "2026-02-01T10:00:00Z"
     serial: [1, 5, "100%"]
 
@@ -242,7 +253,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     RestoreEntry,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    ArgumentSpec,
+    entry_arguments,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
@@ -255,17 +270,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 SPEC = ArgumentSpec(
     {
         "incident": {"type": "str", "required": True},
-        "instances": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": {
-                "id": {"type": "int"},
-                "name": {"type": "str"},
-                "backup_id": {"type": "int"},
-            },
-            "required_one_of": [("id", "name")],
-        },
         "before": {"type": "str"},
         "max_age": {"type": "str"},
         "min_interval": {"type": "str"},
@@ -276,7 +280,10 @@ SPEC = ArgumentSpec(
         "force": {"type": "bool", "default": False},
     },
     require_valid=RESTORES.require_valid,
-).merge(API.with_default("priority", "high"))
+).merge(
+    entry_arguments(RESTORES, {"id": {"type": "int"}, "name": {"type": "str"}, "backup_id": {"type": "int"}}),
+    API.with_default("priority", "high"),
+)
 
 
 def run(context: ModuleContext) -> Result:
@@ -285,7 +292,7 @@ def run(context: ModuleContext) -> Result:
     RESTORES.require_valid(dict(params))
     entries = [
         RestoreEntry(number, item["id"], item["name"], item["backup_id"])
-        for number, item in enumerate(params["instances"], 1)
+        for number, item in enumerate(RESTORES.gather(dict(params)), 1)
     ]
     name = parse_operation_name("incident", params["incident"])
     batches = RestoreBatches(

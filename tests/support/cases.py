@@ -138,9 +138,9 @@ CASES = [
         {
             "addons": [
                 {"addon_type": "llm", "instance_name": "web-bot"},
-                {"id": 1},
                 {"addon_type": "llm", "instance_id": 115},
             ],
+            "ids": [1],
             "config": {"usage_limit": 7},
         },
         {"patches": 3},
@@ -184,9 +184,10 @@ CASES = [
             "instances": [
                 {"name": "beta", "state": "started"},
                 {"name": "web-bot", "state": "stopped"},
-                {"id": 114, "state": "restarted"},
                 {"name": "echo", "state": "absent"},
-            ]
+            ],
+            "ids": [114],
+            "state": "restarted",
         },
         {"starts": 1, "stops": 1, "restarts": 1, "deletes": 1},
         _fleet,
@@ -197,7 +198,8 @@ CASES = [
         "claw_fleet_restore",
         {
             "incident": "INC-1",
-            "instances": [{"name": "web-bot"}, {"id": 111, "backup_id": 11}],
+            "instances": [{"id": 111, "backup_id": 11}],
+            "names": ["web-bot"],
             "serial": ["100%"],
         },
         {"restores": 2},

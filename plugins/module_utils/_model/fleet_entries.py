@@ -78,15 +78,23 @@ class EntryKind:
     option: str
     noun: str
     keys: tuple[str, ...]
+    lists: dict[str, str]
+    """By the name of each option with further entries, the one key that these have."""
     name_key: str = "name"
     """The key that names an entry in messages."""
     finds_duplicates: bool = False
     """True if an id or a name that is given twice is a fault, before it is known what it means."""
 
     def gather(self, options: Options) -> list[dict[str, t.Any]]:
-        """Returns the entries of the task, as they were given. The argument spec rejects what is no dictionary."""
-        given = options.get(self.option)
-        return [entry for entry in (given if isinstance(given, list) else []) if isinstance(entry, dict)]
+        """Returns the entries of the task in the order of its options. The argument spec rejects what is no entry."""
+
+        def get(name: str) -> list[t.Any]:
+            given = options.get(name)
+            return given if isinstance(given, list) else []
+
+        entries = [entry for entry in get(self.option) if isinstance(entry, dict)]
+        unset = dict.fromkeys(self.keys)
+        return entries + [unset | {key: value} for name, key in self.lists.items() for value in get(name)]
 
     def require_valid(
         self, options: Options, find_more: t.Callable[[dict[str, t.Any]], t.Iterable[str]] = lambda entry: ()
@@ -132,10 +140,15 @@ class EntryKind:
             yield f"it has neither {keys[0]} nor {keys[1]}"
 
 
-FLEET = EntryKind("instances", "instances", ("id", "name", "state"), finds_duplicates=True)
-RESTORES = EntryKind("instances", "instances", ("id", "name", "backup_id"))
+_IDS_AND_NAMES = {"ids": "id", "names": "name"}
+FLEET = EntryKind("instances", "instances", ("id", "name", "state"), _IDS_AND_NAMES, finds_duplicates=True)
+RESTORES = EntryKind("instances", "instances", ("id", "name", "backup_id"), _IDS_AND_NAMES)
 ADDONS = EntryKind(
-    "addons", "add-ons", ("id", "addon_type", "instance_id", "instance_name", "config"), name_key="instance_name"
+    "addons",
+    "add-ons",
+    ("id", "addon_type", "instance_id", "instance_name", "config"),
+    {"ids": "id"},
+    name_key="instance_name",
 )
 
 

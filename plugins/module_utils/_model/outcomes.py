@@ -99,11 +99,12 @@ class Excess:
 
     def explain(self, noun: str) -> str:
         """Returns the sentences that say so; ``noun`` names what is counted."""
-        change = "be deleted" if self.option == "max_deletions" else "change"
-        details = f": {self.details}" if self.details else "."
-        return (
-            f"{format_count(self.count, noun)} would {change}, more than {self.option} ({self.limit}) allows{details}"
-        )
+        count = format_count(self.count, noun)
+        if self.option == "max_deletions":
+            return f"{count} would be deleted, more than max_deletions ({self.limit}) allows: {self.details}"
+        if not self.details:
+            return f"{count} would change, more than max_changes ({self.limit}) allows."
+        return f"{count} would change, more than max_changes ({self.limit}) allows: {self.details}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ from .._model.protection import OPTION, VARIABLE, Protection
 from .._model.results import Options, Redacted
 from .._text import find_keys
 
+if t.TYPE_CHECKING:
+    from .._model.fleet_entries import EntryKind
+
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 
 
@@ -114,6 +117,13 @@ PROTECTED = ArgumentSpec({OPTION: {"type": "list", "elements": "str", "default":
 def parse_protection(params: t.Mapping[str, t.Any]) -> Protection:
     """Returns the instances that are never deleted, by the option and by the environment."""
     return Protection.parse(params[OPTION], os.environ.get(VARIABLE, ""))
+
+
+def entry_arguments(kind: EntryKind, keys: t.Mapping[str, t.Any]) -> ArgumentSpec:
+    """Returns the options that hold the entries of a module; ``keys`` are the options of an entry."""
+    entries = {"type": "list", "elements": "dict", "options": dict(keys), "required_one_of": [kind.keys[:2]]}
+    lists = {name: {"type": "list", "elements": keys[key]["type"]} for name, key in kind.lists.items()}
+    return ArgumentSpec({kind.option: entries, **lists}, required_one_of=((kind.option, *lists),))
 
 
 def wait_arguments(seconds: int) -> ArgumentSpec:

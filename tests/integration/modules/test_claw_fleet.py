@@ -149,6 +149,59 @@ def test_an_instance_that_is_declared_twice_changes_nothing(
     assert writes(simulator) == []
 
 
+def test_plain_lists_take_the_state_of_the_task_after_the_entries(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet(*["running"] * 5))
+    lists = {"instances": [{"id": 5, "state": "restarted"}], "ids": [4, "1"], "names": ["bot-2"], "state": "stopped"}
+    check = worker.run(claw_fleet, check=True, **lists)
+    result = worker.run(claw_fleet, **lists)
+    shown = [(entry["id"], entry["name"], entry["state"]) for entry in result["instances"]]
+    assert shown == [(5, "bot-5", "restarted"), *((number, f"bot-{number}", "stopped") for number in (4, 1, 2))]
+    assert check["instances"] == result["instances"]
+    assert writes(simulator) == [f"POST /instances/{number}/stop" for number in (1, 2, 4)] + [
+        "POST /instances/5/restart"
+    ]
+    assert simulator.calls()[:2] == ["GET /instances", "GET /instances"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "place"),
+    [
+        ({"ids": [1, 2, 1]}, "entry 3, id 1"),
+        ({"names": ["bot-1", "bot-1"]}, "entry 2, bot-1"),
+        ({"instances": [{"id": 1}], "names": ["bot-2", "bot-1"]}, "entry 3, bot-1"),
+        ({"ids": [1], "names": ["bot-1"]}, "entry 2, bot-1"),
+    ],
+)
+def test_an_instance_in_two_plain_lists_changes_nothing(
+    simulator: Simulator, worker: Worker, lists: dict[str, t.Any], place: str
+) -> None:
+    simulator.reset(state=fleet("stopped", "stopped"))
+    result = worker.run(claw_fleet, **lists)
+    assert result["failed"] is True
+    assert f"{place}:" in result["msg"]
+    assert "is listed already, in entry 1" in result["msg"]
+    assert writes(simulator) == []
+
+
+@pytest.mark.parametrize(
+    ("lists", "fault"),
+    [
+        ({"ids": ["bot-1"]}, "entry 1, id bot-1: id must be a number, not bot-1"),
+        ({"ids": [None]}, "entry 1: it has neither id nor name"),
+        ({"names": [" "]}, "entry 1: name is empty"),
+        ({"instances": [{"id": 1}], "names": ["\x1b[2K"]}, "name has control characters"),
+        ({}, "one of the following is required: instances, ids, names"),
+    ],
+)
+def test_a_fault_of_a_plain_list_names_its_entry(
+    simulator: Simulator, controller: Controller, lists: dict[str, t.Any], fault: str
+) -> None:
+    run = controller.task(lists, module="claw_fleet")
+    assert fault in run.result["msg"]
+    assert "\x1b" not in run.result["msg"]
+    assert writes(simulator) == []
+
+
 def test_busy_instances_settle_first_and_then_change(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(
         state={

@@ -132,6 +132,18 @@ def test_each_entry_has_its_result_in_the_order_given(simulator: Simulator) -> N
     assert [entry["body"] for entry in simulator.log() if entry["method"] == "PATCH"] == [{"tier": "eco"}]
 
 
+def test_ids_get_the_config_of_the_task_after_the_entries(simulator: Simulator) -> None:
+    options = {"addons": by_name(3, tier="premium"), "ids": [4, 1], "config": {"tier": "eco"}}
+    result = set_addons(simulator, **options)
+    assert [(one["id"], one["after"]["tier"]) for one in result["addons"]] == [(3, "premium"), (4, "eco"), (1, "eco")]
+    assert tiers(simulator) == ["eco", "standard", "premium", "eco"]
+    twice = set_addons(simulator, **options | {"ids": [1, 3]})
+    assert twice["report"] == [
+        "entry 3, id 3: the llm add-on 3 of bot-3 (id 3) is listed already, in entry 1",
+    ]
+    assert set_addons(simulator, ids=[1])["report"] == ["entry 1, id 1: it has no config, and the task has none"]
+
+
 def test_a_type_alone_is_enough_where_one_add_on_fits(simulator: Simulator) -> None:
     simulator.add_addon(instance_id=2, addon_type="backup")
     assert set_addons(simulator, addons=[{"addon_type": "backup"}], config={"status": "active"})["addons"][0]["id"] == 5
@@ -240,6 +252,7 @@ def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator) -
     result = set_addons(simulator, **options)
     assert result["msg"] == "2 add-ons would change, more than max_changes (1) allows. Nothing was sent."
     assert (result["changed"], result["summary"]) == (False, {"ok": 1, "changed": 0, "failed": 2})
+    assert result["exceeded"] == [{"option": "max_changes", "limit": 1, "count": 2, "details": ""}]
     plan = set_addons(simulator, check=True, **options)
     assert (plan["failed"], plan["changed"], plan["msg"]) == (True, True, result["msg"])
     assert plan["diff"]["after"]["llm add-on 1 of bot-1 (id 1)"] == {"tier": "eco"}

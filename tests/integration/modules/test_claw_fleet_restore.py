@@ -277,6 +277,18 @@ def test_wrong_options_send_no_request(
     assert simulator.calls() == []
 
 
+def test_plain_lists_restore_the_newest_backups_after_the_entries(simulator: Simulator, local_worker: Worker) -> None:
+    result = local_worker.run(
+        claw_fleet_restore, instances=[{"id": 3, "backup_id": 301}], ids=[2], names=["bot-1"], serial=["100%"]
+    )
+    assert [entry["id"] for entry in result["instances"]] == [3, 2, 1]
+    assert (result["summary"]["changed"], result["instances"][0]["backup_id"]) == (3, 301)
+    assert len(simulator.calls("POST *")) == 3
+    twice = local_worker.run(claw_fleet_restore, incident="INC-2", ids=[2], names=["bot-2"])
+    assert twice["instances"][1]["msg"] == "bot-2 (id 2) is listed already, in entry 1. Nothing was sent."
+    assert len(simulator.calls("POST *")) == 3
+
+
 def test_a_list_of_none_is_done(simulator: Simulator, local_worker: Worker) -> None:
     result = local_worker.run(claw_fleet_restore, instances=[])
     assert (result["failed"], result["changed"]) == (False, False)
