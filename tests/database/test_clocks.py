@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Machines whose clocks differ by two hours: what is sent at most once, the rate limit, and who holds what."""
+"""Machines whose clocks differ by two hours, or are set: what is sent at most once, the rate limit, who holds what."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ import json
 import re
 import subprocess
 import sys
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_journal_info
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_backup_restore,
+    claw_fleet_restore,
+    claw_journal_info,
+)
 from simulator.handle import Simulator
 from support import KEY
 from support.cases import Case
@@ -151,6 +156,45 @@ with open_store(options) as store:
     running = [machine.start_python("-c", code) for machine in [*machines, *machines]]
     assert [process.wait(120) for process in running] == [0] * 4
     assert [request["status"] for request in simulator.log()] == [200] * 120
+
+
+@pytest.mark.parametrize("place", ["folder", "database"])
+@pytest.mark.parametrize("change", ["-3600", "+3600"])
+def test_a_clock_that_is_set_lets_no_restore_overwrite_a_later_one(
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    skewed: Skew,
+    place: str,
+    change: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    """While INC-B is at its first instance, the clock is set, and INC-A restores the second."""
+    clock, stored = tmp_path / "clock", {"state_dir": str(tmp_path / "state")}
+    if place == "database":
+        stored = {"state_database": str(request.getfixturevalue("options")["state_database"])}
+    clock.write_text("+0", encoding="utf-8")
+    turned = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_RESET": "1"}
+    turned |= {"LD_PRELOAD": skewed("")["LD_PRELOAD"], "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    machines = [Machine(tmp_path / name, collections, turned) for name in ("a", "b")]
+    common = {"api_url": simulator.url, "api_key": KEY, **stored}
+    simulator.switch(transition_reads=1)
+    simulator.fault("slow", method="GET", path="/instances/1", seconds=10, skip=2)
+    fleet = {**common, "incident": "INC-B", "instances": [{"id": 1}, {"id": 2}]}
+    running = machines[1].start(claw_fleet_restore.__name__, fleet)
+    deadline = time.monotonic() + 60
+    while not simulator.calls("POST *"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    # At once: each look at the time reads it.
+    (tmp_path / "change").write_text(change, encoding="utf-8")
+    (tmp_path / "change").replace(clock)
+    other = machines[0].start(claw_backup_restore.__name__, {**common, "incident": "INC-A", "instance_id": 2})
+    assert json.loads(other.communicate(timeout=120)[0])["restore"]["outcome"] == "completed"
+    result = json.loads(running.communicate(timeout=120)[0])
+    assert [one["outcome"] for one in result["instances"]] == ["completed", "refused"], result
+    assert "since this run began, incident INC-A sent a restore of it at" in result["instances"][1]["msg"]
+    assert len(simulator.calls("POST *")) == 2
 
 
 def test_the_journal_has_the_times_of_the_database(
