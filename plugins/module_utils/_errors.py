@@ -37,6 +37,8 @@ class ClawHostersError(Exception):
     """The error behind this one."""
     last_seen: LastSeen | None = None
     """Set if the error ended a wait."""
+    concerns_key = True
+    """False if another key would change nothing, so that messages need not name its file."""
 
     def __init__(self, message: object = "") -> None:
         super().__init__(mask_keys(one_line(message, MESSAGE_LIMIT)))

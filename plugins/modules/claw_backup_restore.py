@@ -230,7 +230,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     ArgumentSpec,
     wait_arguments,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
@@ -258,9 +260,9 @@ def run(context: ModuleContext) -> Result:
     """Chooses the backup, and restores it unless the journal holds the incident."""
     params = context.params
     name = parse_operation_name("incident", params["incident"])
-    incident = Incident(context.client, context.journal(warns=True), name, parse_rules(params), context.warn)
+    incident = Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
-    options = RestoreOptions(context.wait_timeout(), wait_healthy=params["wait_healthy"], starts=False)
+    options = RestoreOptions(parse_wait_timeout(context.params), wait_healthy=params["wait_healthy"], starts=False)
     return restore_one(incident, target, options, waits=params["wait"])
 
 

@@ -124,6 +124,7 @@ api:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.examination import examine
 
@@ -133,7 +134,7 @@ SPEC = API
 def run(context: ModuleContext) -> Result:
     """Compares what the service does with what the collection expects."""
     state_dir = None if context.params["state_database"] else context.params["state_dir"]
-    return examine(context.client, context.store, state_dir)
+    return examine(context.client, open_journal_store(context), state_dir)
 
 
 def main() -> None:

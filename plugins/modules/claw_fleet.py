@@ -236,6 +236,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
 
 SPEC = ArgumentSpec(
@@ -263,7 +264,7 @@ def run(context: ModuleContext) -> Result:
         Entry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(FLEET.gather(dict(params)), 1)
     ]
-    waiter, protection = context.waiter(), parse_protection(params)
+    waiter, protection = build_waiter(context), parse_protection(params)
     fleet = Fleet(context.client, waiter, params["wait_healthy"], context.warn, protection)
     return fleet.ensure(entries, Limits(params["max_changes"], params["max_deletions"]))
 

@@ -258,7 +258,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     ArgumentSpec,
     entry_arguments,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
@@ -296,9 +298,11 @@ def run(context: ModuleContext) -> Result:
     ]
     name = parse_operation_name("incident", params["incident"])
     batches = RestoreBatches(
-        Incident(context.client, context.journal(warns=True), name, parse_rules(params), context.warn),
+        Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn),
         InstanceReader(context.client),
-        RestoreOptions(context.wait_timeout(), wait_healthy=params["wait_healthy"], next_step=RUN_ALL_AGAIN),
+        RestoreOptions(
+            parse_wait_timeout(context.params), wait_healthy=params["wait_healthy"], next_step=RUN_ALL_AGAIN
+        ),
         parse_serial("serial", params["serial"]),
         require_max_failures(params["max_failures"]),
     )

@@ -171,6 +171,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
@@ -189,7 +190,7 @@ def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = context.params
     consent = Consent(params["name"], parse_protection(params))
-    manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn, consent)
+    manager = InstanceManager(context.client, build_waiter(context), params["wait_healthy"], context.warn, consent)
     found, similar, missing = find_instance(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
     if similar:

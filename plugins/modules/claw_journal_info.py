@@ -179,6 +179,7 @@ api:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.journal_listing import (
     Filters,
@@ -204,7 +205,7 @@ SPEC = ArgumentSpec(
 
 def run(context: ModuleContext) -> Result:
     """Reads the journal, and the change log if that is wanted."""
-    params, journal = context.params, context.journal()
+    params, journal = context.params, open_journal(context)
     filters = Filters(
         params["kinds"],
         context.client.settings.api_url,

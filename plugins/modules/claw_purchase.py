@@ -123,6 +123,7 @@ error:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_purchase_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import Purchase, build_request_body
@@ -142,7 +143,7 @@ def run(context: ModuleContext) -> Result:
     """Buys the package if the balance is low and the journal does not hold the order."""
     params = context.params
     order = parse_operation_name("order", params["order"])
-    purchase = Purchase(context.client, context.journal(warns=True), order, context.warn, context.account)
+    purchase = Purchase(context.client, open_journal(context, warns=True), order, context.warn, context.account)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The response may hold a payment link, which must not appear on screens and in logs.
     sent = result["changed"] and not context.client.check_mode

@@ -25,14 +25,14 @@ from ..module_utils._model.results import Options, Result
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._module.environment import KNOWN
 from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
-from ..module_utils._state.postgres_connection import find_secrets, preload_psycopg
+from ..module_utils._state.open_store import find_database_secrets, preload_database
 from ..module_utils._text import find_keys
 from ._display import display_progress
 from ._interruption import interrupt_notes_shown
 from ._outage import outage_path
 from ._unsafe import mark_result_unsafe
 
-preload_psycopg()
+preload_database()
 
 _TAKEN_OUT = "_clawhosters_environment"
 """The attribute of a task with what was taken out of its environment, which the next attempt needs, with ``until``."""
@@ -158,9 +158,8 @@ class ControllerAction(ActionBase):
 
     def _find_secret_args(self) -> set[str]:
         """Returns the secrets in the arguments of the task."""
-        database = str(self._task.args.get("state_database") or "").strip()
         key = str(self._task.args.get("api_key") or "").strip()
-        secrets = ({key} if key else set()) | (find_secrets(database) if database else set())
+        secrets = ({key} if key else set()) | find_database_secrets(self._task.args)
         # Validation may lose an option that it can't convert.
         return secrets | find_keys(str(self._task.args))
 

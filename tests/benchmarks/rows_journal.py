@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     build_journal_line,
     build_line,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import JournalLine
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
 from benchmarks.services import UNLIMITED

@@ -17,7 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Store
 
 from .postgres import ADMIN, JOB, Postgres
 
@@ -30,7 +29,7 @@ class StorePlace:
 
     options: dict[str, str]
     """The options of modules that name it."""
-    open: t.Callable[[], Store]
+    open: t.Callable[[], FolderStore | PostgresStore]
     """Opens it like another process."""
     spoil: t.Callable[[], None]
     """Makes it unusable."""
@@ -86,7 +85,7 @@ def database_place(server: Postgres) -> t.Iterator[StorePlace]:
 
     with contextlib.ExitStack() as opened:
 
-        def open_store() -> Store:
+        def open_store() -> PostgresStore:
             store = PostgresStore(server.url(), Outage())
             opened.callback(store.close)
             return store

@@ -16,24 +16,22 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import ClawHostersError, PartialError, SettingsError
+from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._http.settings import parse_settings
 from .._http.stats import RequestStats
 from .._http.transport import require_library
-from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor
 from .._service.account import AccountCheck
-from .._state.journal import Journal, JournalError
-from .._state.machine_folder import MachineFolder
-from .._state.open_store import open_store
-from .._state.postgres_connection import find_secrets
-from .._state.store import Store, account_digest
+from .._state.open_store import find_database_secrets, open_store
 from .._text import MESSAGE_LIMIT, one_line
-from .._waiter import Waiter
-from .arguments import ArgumentSpec
 from .environment import warn_of_misspelt_variables
+
+if t.TYPE_CHECKING:
+    from .._model.results import Result
+    from .._state.store import Store
+    from .arguments import ArgumentSpec
 
 
 @dataclass
@@ -46,35 +44,8 @@ class ModuleContext:
     warn: t.Callable[[str], None]
     account: AccountCheck
 
-    def journal(self, *, warns: bool = False) -> Journal:
-        """Returns the journal of restores and purchases.
 
-        ``warns`` is for tasks that send them: of a database that this machine has used, and that is not set now.
-        """
-        settings = self.client.settings
-        state_dir = str(self.params.get("state_dir") or "")
-        folder = MachineFolder(state_dir, account_digest(settings.api_url, settings.api_key or ""))
-        if self.params.get("state_database"):
-            return Journal(self.store, folder=folder)
-        if warns and (warning := folder.find_warning()):
-            self.warn(warning)
-        return Journal(self.store)
-
-    def waiter(self) -> Waiter | None:
-        """Returns a waiter whose ``wait_timeout`` begins now; None with ``wait: false``."""
-        if not self.params["wait"]:
-            return None
-        return Waiter(self.wait_timeout(), self.client.progress, requests_left=lambda: self.client.stats.remaining)
-
-    def wait_timeout(self) -> float:
-        """Returns the option ``wait_timeout``, in seconds. Raises SettingsError if it is negative."""
-        timeout: float = self.params["wait_timeout"]
-        if timeout < 0:
-            raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
-        return timeout
-
-
-RunFunction = t.Callable[[ModuleContext], Result]
+RunFunction: t.TypeAlias = "t.Callable[[ModuleContext], Result]"
 
 
 @dataclass
@@ -104,9 +75,7 @@ class ModuleRunner:
         """
         stats = RequestStats()
         settings = None
-        database = str(self.params.get("state_database") or "")
-        if database.strip():
-            self.secrets |= find_secrets(database)
+        self.secrets |= find_database_secrets(self.params)
         try:
             require_library()
             warn_of_misspelt_variables(os.environ, self.warn)
@@ -130,8 +99,7 @@ class ModuleRunner:
                 account = AccountCheck(client)
                 result = _run_checked(run, ModuleContext(self.params, client, store, self.warn, account))
         except ClawHostersError as error:
-            # A failure of the journal has nothing to do with the key, and ends with "Nothing was sent."
-            if settings and stats.requests and not isinstance(error, JournalError):
+            if settings and stats.requests and error.concerns_key:
                 settings.name_key_file(error)
             result = build_failure(error)
         except Exception as error:

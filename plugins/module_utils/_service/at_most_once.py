@@ -16,7 +16,8 @@ from .._http.client import Client
 from .._http.request import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
-from .._state.store import Holder, describe_sender
+from .._state.journal_store import Holder
+from .._state.store import describe_sender
 from .._text import find_invisible, format_character, normalize_name
 from .._times import format_time_of_day
 

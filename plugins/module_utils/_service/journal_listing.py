@@ -15,7 +15,8 @@ from .._errors import RefusedError, SettingsError
 from .._model.resource import parse_id
 from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._state.store import Holder, Store, StoreError, format_name
+from .._state.journal_store import Holder, format_name
+from .._state.store import Store, StoreError
 from .._text import normalize_name, one_line
 from .._times import parse_duration, parse_timestamp
 from .change_log import list_changes

@@ -21,10 +21,11 @@ from .._state.journal import (
     identify,
     parse_subjects,
 )
+from .._state.journal_store import JournalLine
 from .._state.postgres_schema import GRANTS, UPGRADES, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
 from .._state.postgres_store import READ_SUBJECTS, PostgresStore, parse_rows
-from .._state.store import JournalLine, StoreError
+from .._state.store import StoreError
 from .._text import one_line
 
 SCHEMA_LOCK = 4_812_790_157_293_410

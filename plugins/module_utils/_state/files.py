@@ -24,6 +24,9 @@ LOCK_POLL_INTERVAL = 0.002
 MAX_LOCK_POLL_INTERVAL = 0.1
 """Seconds between two attempts to take a lock. Locks are held for less, but many processes may wait."""
 
+PROBE_TIMEOUT = 0.05
+"""Seconds to wait for a lock that a reader tests for a moment."""
+
 ROOT_UID = 0
 OVERFLOW_UID = 65534
 """An ordinary user. But a user namespace shows it, too, as the owner of files of users that it does not map."""

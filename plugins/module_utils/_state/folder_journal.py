@@ -32,7 +32,7 @@ from .._text import one_line
 from .files import atomic_replace, lock_file, read_from, write_at
 from .folder import OpenFolder
 from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum
-from .store import ConflictError, DamageError, Holder, JournalLine, SubjectLines
+from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines
 
 JOURNAL, MARKS = "journal", "journal-marks"
 SUFFIX = ".jsonl"

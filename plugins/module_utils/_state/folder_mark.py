@@ -21,7 +21,7 @@ import zlib
 from dataclasses import asdict, dataclass, replace
 
 from .files import read_from, write_at
-from .store import Holder
+from .journal_store import Holder
 
 MARK_SIZE, HOLDER_AT, NAMES_AT, NAME_SIZE = 256, 512, 2048, 17
 """Bytes in the file of a mark: each of the two places, where holder and names begin, and a name."""

@@ -29,7 +29,11 @@ from .._errors import ClawHostersError
 from .._service_url import normalize_url
 from .._text import map_texts, normalize_name, replace_controls
 from .._times import format_iso
-from .store import ConflictError, DamageError, Holder, JournalLine, Store, StoreError, SubjectLines
+from .journal_store import ConflictError, DamageError, JournalLine
+from .store import StoreError
+
+if t.TYPE_CHECKING:
+    from .journal_store import Holder, JournalStore, SubjectLines
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""
@@ -37,6 +41,8 @@ JournalEntry = t.Mapping[str, t.Any]
 
 class JournalError(ClawHostersError):
     """The journal can't be read or written."""
+
+    concerns_key = False
 
 
 class JournalConflictError(JournalError):
@@ -152,7 +158,7 @@ class Journal:
     """
 
     def __init__(
-        self, store: Store, now: t.Callable[[], datetime] | None = None, folder: OtherMemory | None = None
+        self, store: JournalStore, now: t.Callable[[], datetime] | None = None, folder: OtherMemory | None = None
     ) -> None:
         self._store = store
         self._folder = folder

@@ -15,7 +15,8 @@ import contextlib
 from .._text import one_line
 from .folder_store import FolderStore
 from .journal import JournalError, OperationKey, parse_subjects, replay
-from .store import DamageError, StoreError
+from .journal_store import DamageError
+from .store import StoreError
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for a lock that is held for a moment."""

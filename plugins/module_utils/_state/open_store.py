@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Opens the store that the options name."""
+"""Opens the store that the options name.
+
+The only code that imports what a database needs, and only for a task or an environment that names one.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,10 @@ import contextlib
 import os
 import typing as t
 
-from .folder_store import FolderStore
-from .postgres_store import Outage, PostgresStore
-from .store import Store
+from .folder_documents import FolderDocuments
 
-_kept: dict[object, PostgresStore] = {}
-"""The store that an item of a loop has left open for the next one, by what must not have changed since."""
+if t.TYPE_CHECKING:
+    from .store import Store
 
 
 @contextlib.contextmanager
@@ -36,30 +37,28 @@ def open_store(
     Raises SettingsError for a connection string that can't be used, and ClawHostersError without psycopg.
     """
     database = str(params.get("state_database") or "").strip()
-    # libpq takes from the environment what the connection string leaves out.
-    key = (os.getpid(), database, outage_path, frozenset(os.environ.items()))
-    store: Store
-    if database:
-        # Forks share the seed of hash(), which says nothing about the password in the string.
-        path = f"{outage_path}-{hash(database):x}" if outage_path else None
-        store = _take_kept(key) or PostgresStore(database, Outage(path))
-    else:
-        store = FolderStore(str(params.get("state_dir") or ""), may_create=may_create)
-    has_failed = True
-    try:
+    if not database:
+        yield FolderDocuments(str(params.get("state_dir") or ""), may_create=may_create)
+        return
+    from .postgres_store import open_database
+
+    with open_database(database, outage_path, keeps_session=keeps_session) as store:
         yield store
-        has_failed = False
-    finally:
-        if keeps_session and isinstance(store, PostgresStore) and not has_failed:
-            _kept[key] = store
-        else:
-            store.close()
 
 
-def _take_kept(key: object) -> PostgresStore | None:
-    """Returns the store that was kept, if it can be used again, and closes any other."""
-    kept_key, store = _kept.popitem() if _kept else (None, None)
-    if store is None or (kept_key == key and store.is_reusable):
-        return store
-    store.close()
-    return None
+def find_database_secrets(params: t.Mapping[str, t.Any]) -> set[str]:
+    """Returns the connection string in the option ``state_database`` and the passwords in it; nothing without one."""
+    database = str(params.get("state_database") or "").strip()
+    if not database:
+        return set()
+    from .postgres_connection import find_secrets
+
+    return find_secrets(database)
+
+
+def preload_database() -> None:
+    """Imports what a database needs in a process whose forks need it, if the environment names one."""
+    if os.environ.get("CLAWHOSTERS_STATE_DATABASE"):
+        from .postgres_store import preload_library
+
+        preload_library()

@@ -56,13 +56,6 @@ def load_psycopg() -> t.Any:
     return psycopg
 
 
-def preload_psycopg() -> None:
-    """Imports psycopg in a process whose forks need it, if the environment names a database."""
-    if os.environ.get("CLAWHOSTERS_STATE_DATABASE"):
-        with contextlib.suppress(ClawHostersError):
-            load_psycopg()
-
-
 def find_secrets(text: str) -> set[str]:
     """Returns the connection string and the passwords in it, in each spelling."""
     passwords = {"".join(match.groups(default="")) for match in _KEYWORD_PASSWORD.finditer(text)}

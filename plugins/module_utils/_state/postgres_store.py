@@ -19,10 +19,13 @@ import typing as t
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from .._errors import ClawHostersError
 from .._times import format_iso
+from .journal_store import ConflictError, Holder, JournalLine, SubjectLines, describe_process
+from .postgres_connection import load_psycopg
 from .postgres_schema import OLDEST_VERSION, VERSION, find_tables
 from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError
-from .store import ConflictError, Holder, JournalLine, KnownOutageError, StoreError, SubjectLines, describe_process
+from .store import KnownOutageError, StoreError
 
 LOCK_DOCUMENT = """
 BEGIN; SET LOCAL lock_timeout = %(within)s;
@@ -361,6 +364,44 @@ class PostgresStore:
             raise
         self._outage.clear()
         self._failure = None
+
+
+def preload_library() -> None:
+    """Imports psycopg, if it is installed: forks of this process then need not."""
+    with contextlib.suppress(ClawHostersError):
+        load_psycopg()
+
+
+_kept: dict[object, PostgresStore] = {}
+"""The store that an item of a loop has left open for the next one, by what must not have changed since."""
+
+
+@contextlib.contextmanager
+def open_database(connection: str, outage_path: str | None, *, keeps_session: bool) -> t.Iterator[PostgresStore]:
+    """Yields the store, and closes it, or keeps it for the next block: see :func:`open_store`."""
+    # libpq takes from the environment what the connection string leaves out.
+    key = (os.getpid(), connection, outage_path, frozenset(os.environ.items()))
+    # Forks share the seed of hash(), which says nothing about the password in the string.
+    path = f"{outage_path}-{hash(connection):x}" if outage_path else None
+    store = _take_kept(key) or PostgresStore(connection, Outage(path))
+    has_failed = True
+    try:
+        yield store
+        has_failed = False
+    finally:
+        if keeps_session and not has_failed:
+            _kept[key] = store
+        else:
+            store.close()
+
+
+def _take_kept(key: object) -> PostgresStore | None:
+    """Returns the store that was kept, if it can be used again, and closes any other."""
+    kept_key, store = _kept.popitem() if _kept else (None, None)
+    if store is None or (kept_key == key and store.is_reusable):
+        return store
+    store.close()
+    return None
 
 
 @dataclass

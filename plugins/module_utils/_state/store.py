@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store behind the rate budget, the journal and the cursors: files of one machine, or a database of many.
+"""The store behind the rate budget and the change log: files of one machine, or a database of many.
 
 Its users don't know which one they have.
 """
@@ -15,15 +15,11 @@ import os
 import platform
 import pwd
 import typing as t
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from .._errors import ClawHostersError
-from .._text import one_line
-from .._times import format_iso, parse_time
 
-NAME_LIMIT = 100
-"""Characters of an incident or order that a holder shows."""
+if t.TYPE_CHECKING:
+    from datetime import datetime
 
 
 def account_digest(api_url: str, api_key: str) -> str:
@@ -46,77 +42,6 @@ class KnownOutageError(StoreError):
         super().__init__("state_database could not be reached", "Check state_database and the server")
 
 
-class ConflictError(StoreError):
-    """Another process has written this step of the subject."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Another run has written to the journal since this run read it",
-            "Run this again: it reads what the other run has done",
-        )
-
-
-@dataclass(frozen=True)
-class JournalLine:
-    """A step of a subject: of all that is done to one instance, or for one order. Steps are counted from 1."""
-
-    subject: str
-    step: int
-    text: str
-    name: str | None = None
-    """Identifies the incident or order, by which subjects are found. None in a line that was read without it."""
-    place: str = ""
-    """Where a store has read it: ``Line 3 of the journal /home/…``."""
-
-
-@dataclass(frozen=True)
-class SubjectLines:
-    """What a store holds of one subject."""
-
-    subject: str
-    lines: list[JournalLine]
-    """In their order. Those that are left, if it is damaged."""
-    damage: str = ""
-    """How it is damaged, as far as the store can see: a clause. A line may be damaged too."""
-
-
-class DamageError(ClawHostersError):
-    """The journal is damaged, so earlier requests are unknown. ``str(error)`` is the whole message."""
-
-    def __init__(self, damage: str, repair_hint: str) -> None:
-        super().__init__(
-            f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. "
-            "Whatever the copy or the new file lacks could be sent again: look for it in the dashboard first."
-        )
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The process that works on a subject. Any field but ``subject`` may be unknown."""
-
-    subject: str
-    user: str | None = None
-    host: str | None = None
-    process: int | None = None
-    since: str | None = None
-    name: str | None = None
-    """The incident or order that it works on, as :func:`format_name` shows it."""
-
-    def format(self, now: float) -> str:
-        """Returns ``alice@node2, process 4711, for 40 s``. ``now`` is Unix time."""
-        parts = [f"{self.user}@{self.host}" if self.user and self.host else self.user or "another run"]
-        if self.process:
-            parts.append(f"process {self.process}")
-        if since := parse_time(self.since):
-            parts.append(f"for {max(now - since.timestamp(), 0):.0f} s")
-        return one_line(", ".join(parts))
-
-
-def format_name(name: str) -> str:
-    """Returns the name of an incident or order for a holder: short, and without characters that a store rejects."""
-    return one_line(name, NAME_LIMIT)
-
-
 def describe_sender() -> dict[str, str]:
     """Returns ``by`` of journal and change log: user and host of this process, whatever its environment says."""
     return {"user": _find_user_name(os.geteuid()), "host": platform.node()}
@@ -129,12 +54,6 @@ def _find_user_name(user_id: int) -> str:
         return pwd.getpwuid(user_id).pw_name or str(user_id)
     except KeyError:
         return str(user_id)
-
-
-def describe_process(subject: str, name: str = "") -> Holder:
-    """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
-    since = format_iso(datetime.now(UTC))
-    return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=format_name(name))
 
 
 class Document(t.Protocol):
@@ -151,47 +70,15 @@ class Document(t.Protocol):
 
 
 class Store(t.Protocol):
-    """Documents, the lines of the journal, and locks. All methods raise StoreError."""
+    """Documents, and the change log. All methods raise StoreError. The journal has a protocol of its own."""
 
-    repair_hint: str
-    """Advice about a damaged journal, as the beginning of a sentence that goes on with "if"."""
     min_delay: float
     """Seconds between two looks at a document, at least: a look may cost a network."""
     clock_offset: float
     """Seconds by which its clock is ahead of this machine's, as far as that is known."""
 
-    @property
-    def place(self) -> str:
-        """Where it is: the path of a folder, or the name of an option."""
-
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
-
-    def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
-        """Returns what it holds of these subjects, or of all."""
-
-    def find_subjects(self, name: str) -> set[str]:
-        """Returns the subjects that have a line with this ``name``, and perhaps others."""
-
-    def now(self) -> float:
-        """Returns Unix time by the store's clock, on which all its users agree."""
-
-    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
-        """Adds a line, which is durable when this returns.
-
-        Raises DamageError, and ConflictError if the subject has this step, or lacks the one before it. A store that has
-        lost its connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all
-        steps before this one, since a failover may have lost them.
-        """
-
-    def hold(self, subject: str, name: str) -> t.ContextManager[Holder | None]:
-        """Holds a subject until the block or this process ends. Yields None, or else who holds it.
-
-        Raises DamageError. ``name`` is the incident or order, for display.
-        """
-
-    def holders(self, subject: str | None = None) -> dict[str, Holder]:
-        """Returns who holds which subject now, or this one, by subject."""
 
     def add_changes(self, lines: t.Sequence[str]) -> None:
         """Adds entries to the change log, without waiting until they are durable."""
@@ -207,17 +94,3 @@ class Store(t.Protocol):
 
     def has_ended(self, process_id: str) -> bool:
         """Returns True if the process has certainly ended."""
-
-    def close(self) -> None:
-        """Ends the connection. The store can be used again."""
-
-
-@t.runtime_checkable
-class RunStore(t.Protocol):
-    """A store that keeps the runs of the restore runbook. On one machine the record is a file."""
-
-    def put_run(self, incident: str, run: str, content: str) -> list[str]:
-        """Adds a run, or replaces it, and returns all of its incident, oldest first."""
-
-    def replace_run(self, incident: str, run: str, content: str, known: str | None) -> None:
-        """Replaces a run if its content is ``known``, or adds it if that is None. Otherwise it stays as it is."""

@@ -14,7 +14,9 @@ from ...module_utils._model.fleet_entries import Entry
 from ...module_utils._model.outcomes import Limits
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
+from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
+from ...module_utils._module.waiting import build_waiter
 from ...module_utils._service.at_most_once import format_at, parse_operation_name
 from ...module_utils._service.billing import fetch_billing
 from ...module_utils._service.fleet import Fleet
@@ -65,7 +67,7 @@ def _describe_order(context: ModuleContext) -> str:
     """Returns a sentence about the order if it was sent before; empty if it was not."""
     try:
         order = parse_operation_name("balance_guard_order", context.params["order"])
-        state = context.journal().read_state(OperationKey("purchase", context.client.settings.api_url, order))
+        state = open_journal(context).read_state(OperationKey("purchase", context.client.settings.api_url, order))
     except ClawHostersError:
         # The purchase fails for the same reason, and the results say so.
         return ""
@@ -124,7 +126,7 @@ class _Guard:
             Entry(number, entry["id"], entry["name"], entry["state"])
             for number, entry in enumerate(self.plan.fleet_entries, 1)
         ]
-        fleet = Fleet(self.context.client, self.context.waiter(), False, self.context.warn)
+        fleet = Fleet(self.context.client, build_waiter(self.context), False, self.context.warn)
         try:
             instances = fleet.ensure(entries, Limits())["instances"]
         except PartialError as error:

@@ -16,6 +16,7 @@ from ...module_utils._model.ownership import has_owner
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
@@ -92,7 +93,7 @@ def _read_account(context: ModuleContext) -> Account:
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), account.notices)
     account.billing = billing or {}
     account.backups = _read("Backups", lambda: _fetch_usable_backups(context), account.notices)
-    journal = context.journal()
+    journal = open_journal(context)
     try:
         account.journal = journal.read_text()
         states, damaged = journal.read_intact_states()

@@ -17,6 +17,7 @@ from ...module_utils._model.ownership import may_belong
 from ...module_utils._model.resource import Resource, parse_id
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.restore.history import RestoreHistory, find_proofs
@@ -51,7 +52,7 @@ def run(context: ModuleContext) -> Result:
         error.add(NOTHING_SENT)
         raise
     scope = context.account.describe()
-    instances, journal = context.client.fetch_all("/instances"), context.journal()
+    instances, journal = context.client.fetch_all("/instances"), open_journal(context)
     found, unknown = _find(names, ids, InstanceIndex(instances))
     (states, damaged), read_at, url = journal.read_intact_states(), journal.now(), context.client.settings.api_url
     if damaged:

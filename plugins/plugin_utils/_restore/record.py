@@ -17,12 +17,14 @@ from pathlib import Path
 
 from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._model.results import Result
+from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.change_log import list_changes
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
 from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
-from ...module_utils._state.store import Holder, RunStore, StoreError
+from ...module_utils._state.journal_store import Holder, RunStore
+from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
 from .._reports.files import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
@@ -188,7 +190,7 @@ class Recorder:
         """
         url = self.context.client.settings.api_url
         try:
-            journal = self.context.journal()
+            journal = open_journal(self.context)
             subjects = journal.find_subjects("restore", url, self.run.incident)
             states = journal.read_states(subjects, with_refused=with_refused)
             return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
@@ -309,7 +311,7 @@ class Recorder:
         """Returns True if a run that the record has without an end can't go on: nobody works on its instances."""
         if self._holders is None:
             try:
-                self._holders = self.context.journal().read_holders()
+                self._holders = open_journal(self.context).read_holders()
             except JournalError:
                 return False
         history = RestoreHistory(self.context.client.settings.api_url, self.run.incident, holders=self._holders)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
@@ -234,7 +235,7 @@ class Runbook:
     def _incident(self) -> Incident:
         settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**settings, "force": bool(self.settings["restore_force"])}), is_confirmed=True)
-        journal = self.context.journal(warns=True)
+        journal = open_journal(self.context, warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
         incident.read_record = lambda: self.recorder.read_recorded(journal.place)
         return incident

@@ -16,6 +16,7 @@ from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.restore.history import RestoreHistory
@@ -71,7 +72,7 @@ def run(context: ModuleContext) -> Result:
     limits = parse_limits(params)
     incident = parse_operation_name("restore_incident", params["incident"])
     scope, instances = context.account.describe(), context.client.fetch_all("/instances")
-    journal, service_time = context.journal(), context.client.stats.service_time()
+    journal, service_time = open_journal(context), context.client.stats.service_time()
     url, read_at = context.client.settings.api_url, journal.now()
     history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
     history.states.update(journal.read_states([history.key(params["id"]).subject]))

@@ -22,6 +22,7 @@ from pathlib import Path
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.settings import Settings
 from ...module_utils._state.files import (
+    PROBE_TIMEOUT,
     LockHeldError,
     UntrustedError,
     atomic_replace,
@@ -30,11 +31,13 @@ from ...module_utils._state.files import (
     open_owned,
     require_not_replaceable,
 )
-from ...module_utils._state.folder_store import PROBE_TIMEOUT
-from ...module_utils._state.postgres_store import PostgresStore
-from ...module_utils._state.store import ConflictError, StoreError
+from ...module_utils._state.journal_store import ConflictError
+from ...module_utils._state.store import StoreError
 from ...module_utils._text import MESSAGE_LIMIT, map_texts, one_line, replace_controls
 from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
+
+if t.TYPE_CHECKING:
+    from ...module_utils._state.postgres_store import PostgresStore
 
 # The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format: files of earlier versions have
 # them, too. Format 1 was written anew after each delivery, so all that it has is undelivered.

@@ -30,7 +30,6 @@ from ...module_utils._module.environment import warn_of_misspelt_variables
 from ...module_utils._progress import Progress
 from ...module_utils._service.account import AccountCheck
 from ...module_utils._state.open_store import open_store
-from ...module_utils._state.postgres_store import Outage, PostgresStore
 from ...module_utils._text import one_line
 from .state import (
     Cursor,
@@ -42,6 +41,9 @@ from .state import (
     WatchState,
 )
 from .transitions import Transition, find_transitions, take_snapshot
+
+if t.TYPE_CHECKING:
+    from ...module_utils._state.postgres_store import PostgresStore
 
 SPEC = API.with_default("priority", "low").merge(
     ArgumentSpec(
@@ -151,8 +153,7 @@ def open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.Exi
     if not arguments.name:
         log.warning("state_database keeps no state of this source without name. Each start begins with a first poll.")
         return None
-    store = PostgresStore(arguments.store_options["state_database"], Outage())
-    stack.callback(store.close)
+    store = t.cast("PostgresStore", stack.enter_context(open_store(arguments.store_options)))
     return DatabaseCursor(arguments.name, arguments.settings, store, log)
 
 

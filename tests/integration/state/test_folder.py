@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import SubjectLines
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import SubjectLines
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_instance,

@@ -34,12 +34,15 @@ from ..._rate import headers as rate_headers
 from ..._state.files import UntrustedError
 from ..._state.folder import StateFolder
 from ..._state.journal import Journal, JournalError
-from ..._state.store import Store, StoreError
+from ..._state.store import StoreError
 from ..._version import VERSION
 from ..health import PATH, clock_skew
 from . import billing_checks, resource_checks, response_checks, setup_checks
 from .fields import describe_shapes, plain_words
 from .findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
+
+if t.TYPE_CHECKING:
+    from ..._state.journal_store import JournalStore
 
 MAX_REQUESTS = 16
 """Requests of one examination. Retries don't count."""
@@ -61,7 +64,7 @@ ALL_CHECKS = (
 _ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
 
 
-def examine(client: Client, store: Store, state_dir: str | None) -> Result:
+def examine(client: Client, store: JournalStore, state_dir: str | None) -> Result:
     """Returns the result of the doctor. It fails for no finding. With a database, ``state_dir`` is None."""
     seen = Examination(client).observe()
     seen.local = _inspect_local_environment(client, store, state_dir)
@@ -252,7 +255,7 @@ def _split_url(url: str) -> SplitResult | None:
         return None
 
 
-def _inspect_local_environment(client: Client, store: Store, state_dir: str | None) -> LocalEnvironment:
+def _inspect_local_environment(client: Client, store: JournalStore, state_dir: str | None) -> LocalEnvironment:
     """Sends nothing. Warnings name paths, the result does not. With a database, ``state_dir`` is None."""
     return LocalEnvironment(
         versions=_find_versions(),
@@ -292,7 +295,7 @@ def _find_state_problem(state_dir: str, *, may_create: bool) -> str:
     return ""
 
 
-def _find_database_problem(store: Store, warn: t.Callable[[str], None]) -> str:
+def _find_database_problem(store: JournalStore, warn: t.Callable[[str], None]) -> str:
     """Returns why the database can't be used, empty if it can. The warning says more."""
     try:
         store.holders()

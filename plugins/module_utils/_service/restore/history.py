@@ -18,7 +18,7 @@ from ..._model.instance import is_busy
 from ..._model.resource import Resource, parse_id
 from ..._service_url import normalize_url
 from ..._state.journal import OperationEvent, OperationKey, OperationState
-from ..._state.store import Holder, format_name
+from ..._state.journal_store import Holder, format_name
 
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""

@@ -16,7 +16,7 @@ from ..._model.instance import NAME_LIMIT, get_status, is_busy, label, short_nam
 from ..._model.ownership import FIELDS, describe_namesakes, has_owner, parse_owner
 from ..._model.resource import Resource
 from ..._state.journal import OperationEvent, OperationState
-from ..._state.store import Holder
+from ..._state.journal_store import Holder
 from ..._text import format_count, format_list, one_line
 from ..._times import format_duration, parse_time
 from ..at_most_once import explain_unknown as explain_state

@@ -23,7 +23,7 @@ from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import has_owner, parse_owner
 from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
-from ..._state.store import Holder
+from ..._state.journal_store import Holder
 from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreHistory, RestoreRecord, is_under_way
 
 RESTORABLE = ("running", "stopped")

@@ -34,7 +34,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     build_line,
     parse_entry,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import JournalLine
 from support.disk import Crash, LosingDisk
 from support.users import STRANGER, Owners, as_ordinary_user
 

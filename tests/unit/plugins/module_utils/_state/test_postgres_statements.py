@@ -26,9 +26,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import JournalLine
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_state_database
 from support.postgres import ADMIN, JOB, Postgres
 from support.worker import Worker
@@ -90,7 +90,9 @@ def use_everything(server: Postgres, folder: Path) -> None:
         assert list(store.holders()) == [SUBJECT]
     store.write_cursor("nightly", 0, "first")
     store.write_cursor("nightly", 1, "second")
-    assert store.read_cursor("nightly") == (2, "second")
+    store.advance_cursor("nightly", 2, 3, is_durable=True)
+    store.advance_cursor("nightly", 3, 4, is_durable=False)
+    assert store.read_cursor("nightly") == (4, "second")
     assert store.put_run("INC-1", "run", "{}") == ["{}"]
     for content, known, kept in (("[1]", None, "{}"), ("[2]", "[]", "{}"), ("[3]", "{}", "[3]")):
         store.replace_run("INC-1", "run", content, known)

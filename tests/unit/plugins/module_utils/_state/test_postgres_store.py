@@ -34,6 +34,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import ConflictError, JournalLine
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_connection import (
     find_secrets,
@@ -45,12 +46,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     PostgresStore,
     lock_key,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import (
-    ConflictError,
-    JournalLine,
-    KnownOutageError,
-    StoreError,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import KnownOutageError, StoreError
 from support.postgres import JOB, PASSWORD, Postgres
 from support.proxy import TcpProxy
 from support.stores import StorePlace, database_place
@@ -166,7 +162,7 @@ def test_psycopg_is_imported_in_the_parent_and_only_for_a_database(collections_p
         "import sys\n"
         "from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _action\n"
         "from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store\n"
-        "with open_store({'state_dir': '/nowhere'}) as store: store.read_subjects()\n"
+        "with open_store({'state_dir': '/nowhere'}) as store: store.process_id()\n"
         "print('psycopg' in sys.modules)\n"
     )
     environment = {"PYTHONPATH": collections_path, "CLAWHOSTERS_STATE_DATABASE": database}

@@ -44,7 +44,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Holder
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
