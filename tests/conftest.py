@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import time
 import typing as t
 from pathlib import Path
 
@@ -89,6 +91,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Lets Ctrl-C reach the commands of tests: a shell ignores SIGINT for what it runs in the background.
     """
+    # A time without an offset is refused where the clocks don't show UTC.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
     config.option.hypothesis_seed = config.option.hypothesis_seed or str(choose_seed())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -31,8 +31,8 @@ options:
     type: str
   before:
     description:
-      - Return only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z) or V(2026-02-01).
-        Without an offset it is UTC.
+      - Return only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
+      - Without an offset it is UTC where the controller's clocks show UTC, and refused elsewhere.
     type: str
   newest:
     description:
@@ -139,7 +139,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups
     fetch_backups,
     require_distinct_instances,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp, require_past
 
 SPEC = ArgumentSpec(
     {
@@ -163,6 +163,7 @@ def run(context: ModuleContext) -> Result:
 
     instance_id, instance_name = params["instance_id"], params["instance_name"]
     backups = fetch_backups(context.client, params["id"], instance_id, instance_name, is_wanted)
+    require_past("before", before, context.client.stats.now())
     if params["newest"] and instance_id is None:
         require_distinct_instances(context.client, filter(is_wanted, backups), instance_name)
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])

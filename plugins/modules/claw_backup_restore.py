@@ -55,7 +55,8 @@ options:
     default: latest
   before:
     description:
-      - Use only backups taken before this time, in ISO 8601. Without an offset it is UTC.
+      - Use only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
+      - Without an offset it is UTC where the controller's clocks show UTC, and refused elsewhere.
       - Mutually exclusive with O(backup_id).
     type: str
   max_age:

@@ -71,7 +71,8 @@ options:
     elements: str
   before:
     description:
-      - Use only backups taken before this time, in ISO 8601. Without an offset it is UTC.
+      - Use only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
+      - Without an offset it is UTC where the controller's clocks show UTC, and refused elsewhere.
       - Has no effect on entries with O(instances[].backup_id).
     type: str
   max_age:

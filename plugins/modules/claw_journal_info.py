@@ -35,7 +35,9 @@ options:
     type: int
   since:
     description:
-      - List only what was sent since this time, in ISO 8601. An age, such as V(24h) or V(7d), counts back from now.
+      - List only what was sent since this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
+        Without an offset it is UTC where the controller's clocks show UTC, and refused elsewhere.
+      - An age, such as V(24h) or V(7d), counts back from now.
     type: str
   kinds:
     description:

@@ -45,7 +45,7 @@ options:
     default: 24h
   paused_until:
     description:
-      - Nothing is restored before this time, in ISO 8601.
+      - Nothing is restored before this time, in ISO 8601, such as V(2026-02-10T06:00:00Z).
     type: str
   priority:
     default: high

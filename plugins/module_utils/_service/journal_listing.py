@@ -18,14 +18,16 @@ from .._state.journal import Journal, OperationEvent, OperationKey, OperationSta
 from .._state.journal_store import Holder, format_name
 from .._state.store import Store, StoreError
 from .._text import normalize_name, one_line
-from .._times import parse_duration, parse_timestamp
+from .._times import parse_duration, parse_timestamp, require_past
 from .change_log import list_changes
 
 
 def parse_since(text: str | None, now: datetime) -> datetime | None:
     """Returns the time in the option ``since``: ISO 8601, or an age such as ``24h`` before ``now``."""
     if text is None or re.match(r"\d{4}-", text.strip()):
-        return parse_timestamp("since", text)
+        since = parse_timestamp("since", text)
+        require_past("since", since, now)
+        return since
     try:
         return now - t.cast("t.Any", parse_duration("since", text))
     except (SettingsError, OverflowError):

@@ -237,6 +237,7 @@ class Runbook:
         rules = replace(parse_rules({**settings, "force": bool(self.settings["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
+        incident.option_prefix = "restore_"
         incident.read_record = lambda: self.recorder.read_recorded(journal.place)
         return incident
 

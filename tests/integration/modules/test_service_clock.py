@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""On a machine whose clock is wrong, restores and reports judge backups by the clock of the service."""
+"""Clocks and time zones: backups are judged by the clock of the service, and times of users are read in one way."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_backup_info,
+    claw_backup_restore,
+    claw_fleet_restore,
+    claw_journal_info,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 from simulator.handle import Simulator
+from support.controller import Controller
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -102,3 +108,123 @@ def test_the_report_judges_backups_by_the_service_clock(
     )
     (backup,) = [one["backup"] for one in json.loads(path.read_text(encoding="utf-8"))["instances"] if one["id"] == 1]
     assert backup["state"] == "fresh"
+
+
+# Times of users
+
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+WINTER = (
+    "2026-01-29T03:31 has no UTC offset. In this controller's time zone it is 2026-01-29T03:31+01:00, in UTC "
+    "2026-01-29T03:31Z."
+)
+TWICE = (
+    "2025-10-26 02:31:00 has no UTC offset. In this controller's time zone it comes twice, 2025-10-26T02:31+02:00 and "
+    "2025-10-26T02:31+01:00; in UTC it is 2025-10-26T02:31Z."
+)
+NEVER = (
+    "2026-03-29T02:31:07 has no UTC offset. In this controller's time zone it does not exist; in UTC it is "
+    "2026-03-29T02:31:07Z."
+)
+
+
+def limit(hours: float) -> str:
+    """Returns the time in so many hours, by this machine's clock."""
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
+
+
+def read_module(worker: Worker, before: str, _folder: Path) -> str:
+    return str(worker.run(claw_backup_info, before=before).get("msg", ""))
+
+
+def limit_module(worker: Worker, before: str, _folder: Path) -> str:
+    return str(worker.run(claw_backup_restore, instance_id=1, incident="INC-1", before=before).get("msg", ""))
+
+
+def limit_fleet(worker: Worker, before: str, _folder: Path) -> str:
+    result = worker.run(claw_fleet_restore, instances=[{"id": 1}], incident="INC-1", before=before)
+    return str(result.get("msg", ""))
+
+
+def limit_role(worker: Worker, before: str, folder: Path) -> str:
+    runbook = Runbook(worker, folder)
+    result = runbook.run(restore_instance_ids="1", restore_confirm="1", restore_before=before)
+    return " ".join(result.get("failures", []))
+
+
+@pytest.mark.parametrize("use", [read_module, limit_module, limit_fleet, limit_role])
+@pytest.mark.parametrize(
+    ("skew", "hours", "is_refused"), [(3 * HOUR, 2.9, False), (3 * HOUR, 3.1, True), (-3 * HOUR, -1, True)]
+)
+def test_a_limit_ahead_of_the_service_clock_is_refused(
+    simulator: Simulator,
+    worker: Worker,
+    tmp_path: Path,
+    skew: float,
+    hours: float,
+    is_refused: bool,
+    use: t.Callable[[Worker, str, Path], str],
+) -> None:
+    set_clock(simulator, skew)
+    said = use(worker, limit(hours), tmp_path)
+    assert ("and a limit in the future excludes nothing." in said) is is_refused, said
+    assert len(simulator.calls("POST *")) == (0 if is_refused or use is read_module else 1)
+
+
+@pytest.mark.parametrize(("hours", "is_refused"), [(-1, False), (1, True)])
+def test_the_journal_lists_nothing_since_a_time_that_lies_ahead(worker: Worker, hours: float, is_refused: bool) -> None:
+    said = worker.run(claw_journal_info, since=limit(hours)).get("msg", "")
+    assert ("since is " in said and "a limit in the future excludes nothing." in said) is is_refused
+
+
+@pytest.mark.parametrize("message", [WINTER, TWICE, NEVER])
+def test_a_time_without_an_offset_is_refused_with_each_reading(controller: Controller, message: str) -> None:
+    given = message.split(" has ")[0]
+    tasks = [
+        {"clawhosters.cloud.claw_backup_info": {"before": given}, "ignore_errors": True},
+        {"clawhosters.cloud.claw_journal_info": {"since": given}, "ignore_errors": True},
+        {
+            "clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 1, "before": given},
+            "ignore_errors": True,
+        },
+    ]
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], TZ=BERLIN)
+    read, listed, restored = (result["msg"] for result in run.all)
+    assert read == f"before: {message}"
+    assert listed == f"since: {message}"
+    assert restored == f"before: {message} Nothing was sent."
+
+
+def test_the_time_zone_is_that_of_the_environment_of_the_task(controller: Controller) -> None:
+    given = WINTER.split(" has ")[0]
+    task = {"clawhosters.cloud.claw_backup_info": {"before": given}, "ignore_errors": True}
+    zoned = {**task, "environment": {"TZ": BERLIN}}
+    run = controller.playbook(
+        [{"hosts": "localhost", "gather_facts": False, "tasks": [zoned, task]}], TZ="GMT0BST,M3.5.0/1,M10.5.0"
+    )
+    assert [result.get("msg", "read as UTC") for result in run.all] == [f"before: {WINTER}", "read as UTC"]
+
+
+def test_the_runbook_refuses_a_time_without_an_offset(controller: Controller, simulator: Simulator) -> None:
+    given = WINTER.split(" has ")[0]
+    variables = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_before": given}
+    options = [part for name, value in variables.items() for part in ("-e", f"{name}={value}")]
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *options, TZ=BERLIN)
+    assert run.rc == 2
+    assert run.says(f"restore_before: {WINTER} Nothing was sent.")
+    assert simulator.calls("*") == []
+
+
+def test_the_pause_of_the_rulebook_may_lie_ahead_and_needs_an_offset(controller: Controller) -> None:
+    play, options = (
+        "clawhosters.cloud.restore_unhealthy",
+        ["-e", "restore_unhealthy_id=1", "-e", "restore_incident=I-1"],
+    )
+    run = controller.run(
+        "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31", TZ=BERLIN
+    )
+    assert run.says("In this controller's time zone it is 2999-01-29T03:31+01:00, in UTC 2999-01-29T03:31Z.")
+    assert run.screen.count("Nothing was sent.") <= 2
+    run = controller.run(
+        "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31Z", TZ=BERLIN
+    )
+    assert not run.says("has no UTC offset")

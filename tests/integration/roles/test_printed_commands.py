@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,7 @@ def fail_canary(controller: Controller, simulator: Simulator, result_format: str
 def test_the_command_after_a_failed_canary_restores_no_newer_backup(
     simulator: Simulator, controller: Controller, result_format: str
 ) -> None:
-    before = "2999-01-01T00:00:00Z"
+    before = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%MZ}"
     run = fail_canary(controller, simulator, result_format, restore_before=before)
     assert run.rc == 2, run.screen
     pasted = [select(line) for line in run.stdout.splitlines() if START in line]

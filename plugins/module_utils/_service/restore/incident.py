@@ -11,14 +11,16 @@ import typing as t
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ..._errors import SettingsError
 from ..._http.client import Client
 from ..._model.instance import is_busy, short_name
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import Journal, JournalError
-from ..._times import parse_duration, parse_timestamp
+from ..._times import parse_duration, parse_timestamp, require_past
 from ..at_most_once import OperationGuard
 from .history import CLOCK_TOLERANCE, RestoreHistory, RestoreRecord
+from .messages import NOTHING_SENT
 from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores
 
 PRECISION = timedelta(milliseconds=1)
@@ -27,12 +29,16 @@ PRECISION = timedelta(milliseconds=1)
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
     """Returns the rules of a task from its options. Raises SettingsError for an invalid one."""
-    return Rules(
-        parse_timestamp("before", params["before"]),
-        parse_duration("max_age", params["max_age"]),
-        parse_duration("min_interval", params["min_interval"]),
-        params["force"],
-    )
+    try:
+        return Rules(
+            parse_timestamp("before", params["before"]),
+            parse_duration("max_age", params["max_age"]),
+            parse_duration("min_interval", params["min_interval"]),
+            params["force"],
+        )
+    except SettingsError as error:
+        error.add(NOTHING_SENT)
+        raise
 
 
 @dataclass
@@ -46,6 +52,8 @@ class Incident:
     warn: t.Callable[[str], None]
     read_record: t.Callable[[], RestoreRecord] | None = None
     """Reads the record that the role keeps beside the journal."""
+    option_prefix: str = ""
+    """Before the names of options, in messages about them."""
     _began: float | None = None
     """When the journal was first read, by the monotonic clock."""
 
@@ -78,8 +86,10 @@ class Incident:
         """Returns a plan for each target, in order.
 
         Adds to ``history`` the instances that are known by now, of targets without id. One that the journal does not
-        know, and the folder of this machine beside the database does, has an obstacle. Raises JournalError.
+        know, and the folder of this machine beside the database does, has an obstacle. Raises JournalError, and
+        RefusedError for a limit in the future.
         """
+        require_past(f"{self.option_prefix}before", self.rules.before, self.now)
         named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
         ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
         for subject in self._read_more(history, set(), ids - {None}):

@@ -6,27 +6,67 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+import os
+import time
+import typing as t
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import format_datetime
 from unittest import mock
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import stats as stats_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats import RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import describe_clock
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     Account,
     Plan,
+    Rules,
     Target,
     plan_restores,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp, require_past
 from support.accounts import NOW, World, cases
 
 SKEWS = st.integers(-2 * 86_400, 2 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
+
+
+NIGHT = datetime(2026, 10, 25, 1, tzinfo=UTC)
+"""When summer time ends in Europe: where it is observed, the hour before is shown twice."""
+SPRING = datetime(2026, 3, 29, 1, tzinfo=UTC)
+ZONES = {
+    "UTC0": (0, 0),
+    "GMT0BST,M3.5.0/1,M10.5.0": (0, 1),
+    "CET-1CEST,M3.5.0,M10.5.0/3": (1, 2),
+    "IST-5:30": (5.5, 5.5),
+}
+"""Zones as the variable TZ has them: hours ahead of UTC in winter and in summer."""
+MINUTES = st.integers(-600, 600).map(lambda minutes: timedelta(minutes=minutes))
+
+
+@pytest.fixture(autouse=True)
+def zone() -> t.Iterator[None]:
+    """Resets the time zone of this process."""
+    yield
+    time.tzset()
+
+
+def offset_at(moment: datetime, zone: str) -> timedelta:
+    winter, summer = ZONES[zone]
+    return timedelta(hours=summer if SPRING <= moment < NIGHT else winter)
+
+
+def read_locally(shown: datetime, zone: str) -> set[datetime]:
+    """Returns the moments at which the clocks of a zone show a time."""
+    moments = {shown.replace(tzinfo=UTC) - timedelta(hours=hours) for hours in ZONES[zone]}
+    return {moment for moment in moments if moment + offset_at(moment, zone) == shown.replace(tzinfo=UTC)}
 
 
 def build_clock(skew: timedelta) -> type[datetime]:
@@ -40,10 +80,10 @@ def build_clock(skew: timedelta) -> type[datetime]:
     return WrongClock
 
 
-def answered(*, date: bool = True) -> RequestStats:
+def answered(now: datetime = NOW, *, date: bool = True) -> RequestStats:
     """Returns the statistics after one response, with or without the time of the service."""
     stats = RequestStats()
-    headers = {"Date": format_datetime(NOW, usegmt=True)} if date else {}
+    headers = {"Date": format_datetime(now, usegmt=True)} if date else {}
     stats.record(RequestOutcome(sent=True, status=200, headers=headers))
     return stats
 
@@ -74,3 +114,57 @@ def test_the_difference_of_the_clocks_is_told_beyond_a_minute(skew: timedelta) -
     if abs(abs(skew) - timedelta(minutes=1)) > timedelta(seconds=2):
         assert bool(describe_clock(lead)) is (abs(skew) > timedelta(minutes=1))
     assert len(describe_clock(lead)) <= 80
+
+
+# Times of users
+
+
+@given(st.sampled_from(sorted(ZONES)), st.sampled_from([NIGHT, SPRING, NOW]), MINUTES)
+def test_a_time_without_an_offset_is_read_in_one_way_or_refused(zone: str, near: datetime, minutes: timedelta) -> None:
+    shown = (near + minutes).replace(tzinfo=None)
+    readings = {*read_locally(shown, zone), shown.replace(tzinfo=UTC)}
+    with mock.patch.dict(os.environ, TZ=zone):
+        if read_locally(shown, zone) == {shown.replace(tzinfo=UTC)}:
+            assert parse_timestamp("before", shown.isoformat()) == shown.replace(tzinfo=UTC)
+            return
+        with pytest.raises(SettingsError, match="has no UTC offset") as raised:
+            parse_timestamp("before", shown.isoformat())
+        # Each reading can be pasted.
+        words = [word.strip(".,;") for word in str(raised.value).split()]
+        printed = [word for word in words if word[:2] == "20" and word != shown.isoformat()]
+        assert {parse_timestamp("before", word) for word in printed} == readings
+
+
+@example("CET-1CEST,M3.5.0,M10.5.0/3", timedelta(hours=1), timedelta(minutes=-30), "wall", [timedelta(hours=-1)])
+@given(
+    st.sampled_from(sorted(ZONES)),
+    MINUTES,
+    MINUTES,
+    st.sampled_from(["wall", "wall", "offset", "UTC"]),
+    st.lists(MINUTES, max_size=6, unique=True),
+)
+def test_a_limit_chooses_the_backup_that_is_meant_or_is_refused(
+    zone: str, passed: timedelta, meant_after: timedelta, form: str, taken: list[timedelta]
+) -> None:
+    """In the night of the change a user means a moment, and types what the clock on the wall shows then."""
+    now, meant = NIGHT + passed, NIGHT + meant_after
+    offset = timedelta(0) if form == "UTC" else offset_at(meant, zone)
+    text = meant.astimezone(timezone(offset)).isoformat()
+    instance = {"id": 1, "name": "web-bot", "status": "running"}
+    backups = [
+        {"id": 10 + number, "instance_id": 1, "created_at": (NIGHT + at).isoformat()} for number, at in enumerate(taken)
+    ]
+    world = World([instance], backups, RestoreHistory("", ""), Rules(before=meant))
+    with mock.patch.dict(os.environ, TZ=zone):
+        try:
+            before = parse_timestamp("before", text[:19] if form == "wall" else text)
+            require_past("before", before, answered(now).now())
+        except SettingsError:
+            assert form == "wall"
+            return
+        except RefusedError:
+            assert meant > now
+            return
+    plan, right = (choose(replace(world, rules=Rules(before=limit)), Target(1, None), now) for limit in (before, meant))
+    assert plan.backup == right.backup
+    assert meant - now <= timedelta(minutes=1)
