@@ -19,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
+from support.commands import find_commands, parse_variables
 from support.runbook import Runbook
 from support.stores import StorePlace
 from support.worker import Worker
@@ -71,7 +72,9 @@ def run_fleet(worker: Worker, _folder: Path) -> tuple[str, str]:
 def run_role(worker: Worker, folder: Path) -> tuple[str, str]:
     runbook = Runbook(worker, folder)
     result = runbook.run(restore_instances="web-bot", restore_confirm="web-bot")
-    return runbook.outcome["instances"][0]["outcome"], "\n".join(result.get("failures", []))
+    lines = result.get("failures", [])
+    variables = [str(parse_variables(command)) for command in find_commands(lines)]
+    return runbook.outcome["instances"][0]["outcome"], "\n".join([*lines, *variables])
 
 
 @pytest.fixture(params=[run_module, run_fleet, run_role], ids=["module", "fleet", "role"])
