@@ -71,6 +71,20 @@ options:
     description:
       - The same limit for deletions. V(0) allows none.
     type: int
+  serial:
+    description:
+      - Changes the instances in batches of these sizes. Each size is a number of at least 1, or a percentage of all
+        entries, rounded down but at least one entry; the last one is repeated. V([1, 5, "100%"]) changes one first,
+        then five, then all others. By default all are changed at once.
+      - A batch begins when the one before has reached its state, and is healthy with O(wait_healthy). It then looks at
+        the instances anew, and O(wait_timeout) is the time of each batch. Needs O(wait).
+    type: list
+    elements: raw
+  max_failures:
+    description:
+      - If more entries than this have failed, no further batch begins. Needs O(serial), with which it is V(0) by
+        default. Entries that would change and were not begun are counted in RV(summary.not_begun).
+    type: int
   protected:
     description:
       - Names or ids of instances that are never deleted. A list that declares one of them V(absent) is
@@ -135,6 +149,13 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_fleet:
     ids: "{{ groups['tier_pro'] | map('extract', hostvars, 'claw_id') }}"
     state: restarted
+
+- name: Restart these two at a time, and stop at the first failure
+  clawhosters.cloud.claw_fleet:
+    ids: "{{ groups['tier_pro'] | map('extract', hostvars, 'claw_id') }}"
+    state: restarted
+    wait_healthy: true
+    serial: 2
 """
 
 RETURN = r"""
@@ -166,8 +187,12 @@ instances:
       description: True if the entry failed.
       type: bool
     msg:
-      description: The reason of the failure; empty otherwise.
+      description: The reason of the failure, or that its batch was not begun; empty otherwise.
       type: str
+    batch:
+      description: The number of its batch, from 1.
+      returned: with O(serial)
+      type: int
   sample:
     - {id: 7, name: web-bot, state: started, before: stopped, after: running, changed: true, failed: false, msg: ""}
 report:
@@ -177,7 +202,9 @@ report:
   elements: str
   sample: ["web-bot (id 7): started (was stopped)", "1 started; 58 as declared."]
 summary:
-  description: The number of entries that needed no change, were changed, and failed. Each entry counts once.
+  description:
+    - The number of entries that needed no change, were changed, and failed; with O(serial), also C(not_begun). Each
+      entry counts once.
   returned: if the list of instances was read
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
@@ -220,6 +247,7 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
     FLEET,
     Entry,
@@ -244,6 +272,8 @@ SPEC = ArgumentSpec(
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
         "max_changes": {"type": "int"},
         "max_deletions": {"type": "int"},
+        "serial": {"type": "list", "elements": "raw"},
+        "max_failures": {"type": "int"},
     },
     require_valid=FLEET.require_valid,
 ).merge(
@@ -264,8 +294,14 @@ def run(context: ModuleContext) -> Result:
         Entry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(FLEET.gather(dict(params)), 1)
     ]
-    waiter, protection = build_waiter(context), parse_protection(params)
-    fleet = Fleet(context.client, waiter, params["wait_healthy"], context.warn, protection)
+    fleet = Fleet(
+        context.client,
+        lambda: build_waiter(context),
+        params["wait_healthy"],
+        context.warn,
+        parse_protection(params),
+        parse_batches(params),
+    )
     return fleet.ensure(entries, Limits(params["max_changes"], params["max_deletions"]))
 
 

@@ -78,6 +78,19 @@ options:
       - The task fails before the first change if more add-ons than this would change. In check mode it shows the plan
         first.
     type: int
+  serial:
+    description:
+      - Changes the add-ons in batches of these sizes. Each size is a number of at least 1, or a percentage of all
+        entries, rounded down but at least one entry; the last one is repeated. V([1, 5, "100%"]) changes one first,
+        then five, then all others. By default all are changed at once.
+      - A batch begins when the add-ons of the one before were read again. It is compared with what was read then.
+    type: list
+    elements: raw
+  max_failures:
+    description:
+      - If more entries than this have failed, no further batch begins. Needs O(serial), with which it is V(0) by
+        default. Entries that would change and were not begun are counted in RV(summary.not_begun).
+    type: int
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -163,8 +176,12 @@ addons:
       description: True if the entry failed.
       type: bool
     msg:
-      description: The reason of the failure; empty otherwise.
+      description: The reason of the failure, or that its batch was not begun; empty otherwise.
       type: str
+    batch:
+      description: The number of its batch, from 1.
+      returned: with O(serial)
+      type: int
   sample:
     - id: 3
       addon_type: llm
@@ -176,7 +193,9 @@ addons:
       failed: false
       msg: ""
 summary:
-  description: The number of entries that needed no change, were changed, and failed. Each entry counts once.
+  description:
+    - The number of entries that needed no change, were changed, and failed; with O(serial), also C(not_begun). Each
+      entry counts once.
   returned: if the list of add-ons was read, and the list of entries has no faults
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
@@ -229,6 +248,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fle
     parse_entries,
     require_valid_addons,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import ADDONS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
@@ -246,6 +266,8 @@ SPEC = ArgumentSpec(
         "config": {"type": "dict"},
         "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "max_changes": {"type": "int"},
+        "serial": {"type": "list", "elements": "raw"},
+        "max_failures": {"type": "int"},
     },
     require_valid=require_valid_addons,
     redact_options=redact_addon_options,
@@ -268,7 +290,8 @@ def run(context: ModuleContext) -> Result:
     """Sets the attributes of every entry. Fails at the end if an entry failed."""
     params = context.params
     entries = parse_entries(dict(params))
-    return AddonFleet(context.client, params["write_only"]).ensure(entries, Limits(params["max_changes"]))
+    fleet = AddonFleet(context.client, params["write_only"], parse_batches(params))
+    return fleet.ensure(entries, Limits(params["max_changes"]))
 
 
 def main() -> None:

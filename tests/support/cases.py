@@ -142,6 +142,8 @@ CASES = [
             ],
             "ids": [1],
             "config": {"usage_limit": 7},
+            "serial": [2],
+            "max_failures": 3,
         },
         {"patches": 3},
         lambda _before, after, _result: [after.usage_limit(number) for number in (1, 3, 5)] == [7, 7, 7],
@@ -192,6 +194,13 @@ CASES = [
         {"starts": 1, "stops": 1, "restarts": 1, "deletes": 1},
         _fleet,
         wants_gone=True,
+    ),
+    Case(
+        "fleet in batches",
+        "claw_fleet",
+        {"names": ["web-bot", "alpha"], "ids": [114], "state": "stopped", "serial": [1, "100%"], "max_failures": 3},
+        {"stops": 3},
+        lambda _before, after, _result: [after.status(number) for number in (111, 113, 114)] == ["stopped"] * 3,
     ),
     Case(
         "fleet_restore",

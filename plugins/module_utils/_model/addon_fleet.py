@@ -14,7 +14,7 @@ from .addon import AddonIndex, AddonQuery, label, require_one
 from .addon_job import AddonJob
 from .compare import Config
 from .fleet_entries import ADDONS, FaultyListError, NumberedEntry, find_duplicates, format_entry
-from .outcomes import BEYOND_LIMITS, Outcome
+from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, Outcome
 from .ownership import parse_owner
 from .resource import Resource, parse_id
 from .results import Options
@@ -95,9 +95,12 @@ def build_outcomes(entries: list[AddonEntry], jobs: list[AddonJob], *, refused: 
             "instance_id": parse_id(owner.id),
             "instance_name": owner.name,
         }
+        if job.batch is not None:
+            facts["batch"] = job.batch
         error = job.error or (BEYOND_LIMITS if refused and job.changes else None)
-        message = None if error is None else str(error)
-        outcomes.append(Outcome(entry.label, job.label, facts, *job.attributes(), job.changed, message))
+        message, is_begun = None if error is None else str(error), job.is_begun or not job.changes
+        note = "" if is_begun else BEYOND_FAILURES
+        outcomes.append(Outcome(entry.label, job.label, facts, *job.attributes(), job.changed, message, is_begun, note))
     return outcomes
 
 

@@ -39,6 +39,9 @@ class AddonJob:
     """True if the list does not show all of its attributes."""
     now: Resource | None = None
     """The add-on as read again; in check mode, as it is expected to be."""
+    batch: int | None = None
+    """The number of its batch; None if the task has no batches."""
+    is_begun: bool = True
     changed: bool = False
     is_accepted: bool = False
     error: ClawHostersError | None = None
@@ -54,6 +57,22 @@ class AddonJob:
     def label(self) -> str:
         """Names the add-on in messages."""
         return label(self.known)
+
+    @property
+    def name(self) -> str:
+        """Names the add-on in a progress line."""
+        return self.label
+
+    def has_failed(self) -> bool:
+        """Returns True if the job counts as failed."""
+        return self.error is not None
+
+    def look_again(self, addon: Resource) -> None:
+        """Compares anew, with the add-on as it was read last, in a job that was planned and not begun."""
+        require_shown(addon, self.given, self.write_only)
+        self.addon = addon
+        self.__dict__.pop("config", None)
+        self.__dict__.pop("changes", None)
 
     @property
     def id(self) -> str:

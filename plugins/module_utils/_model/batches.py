@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
 from dataclasses import dataclass
 
 from .._errors import SettingsError
-from .._text import one_line
+from .._text import format_list, one_line
+
+if t.TYPE_CHECKING:
+    from .._progress import Progress
 
 Item = t.TypeVar("Item")
 
@@ -57,8 +61,8 @@ def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list
 
 
 def begin_batches(
-    batches: t.Iterable[t.Sequence[Item]], max_failures: int, has_failed: t.Callable[[Item], bool]
-) -> t.Iterator[tuple[int, t.Sequence[Item]]]:
+    batches: t.Iterable[list[Item]], max_failures: int, has_failed: t.Callable[[Item], bool]
+) -> t.Iterator[tuple[int, list[Item]]]:
     """Yields each batch with its number, from 1, until more than ``max_failures`` entries have failed."""
     failures = 0
     for number, batch in enumerate(batches, 1):
@@ -66,6 +70,80 @@ def begin_batches(
         failures += sum(map(has_failed, batch))
         if failures > max_failures:
             return
+
+
+class BatchedJob(t.Protocol):
+    """Work for one entry of a task that may have batches."""
+
+    batch: int | None
+    """The number of its batch, from 1; None if the task has no batches."""
+    is_begun: bool
+
+    @property
+    def name(self) -> str:
+        """Names its instance or add-on in a progress line."""
+
+    def has_failed(self) -> bool:
+        """Returns True if it counts as failed."""
+
+
+BatchJob = t.TypeVar("BatchJob", bound=BatchedJob)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The options ``serial`` and ``max_failures``. Without sizes, all entries are one batch."""
+
+    sizes: t.Sequence[BatchSize] = ()
+    max_failures: int = 0
+
+    def split(self, jobs: t.Sequence[BatchJob]) -> list[list[BatchJob]]:
+        """Returns the jobs in batches, and sets the numbers of these."""
+        if not self.sizes:
+            return [list(jobs)]
+        batches = split_batches(jobs, self.sizes)
+        for number, batch in enumerate(batches, 1):
+            for job in batch:
+                job.batch = number
+        return batches
+
+    def begin(self, batches: t.Sequence[list[BatchJob]], progress: Progress) -> t.Iterator[tuple[list[BatchJob], str]]:
+        """Yields and announces each batch that begins, with the prefix for the lines of its wait."""
+        for job in itertools.chain.from_iterable(batches):
+            job.is_begun = False
+        for number, batch in begin_batches(batches, self.max_failures, lambda job: job.has_failed()):
+            for job in batch:
+                job.is_begun = True
+            yield batch, announce_batch(progress, number, len(batches), (job.name for job in batch))
+
+
+AT_ONCE = Batches()
+
+
+def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
+    """Returns the batches of a task that has them only if ``serial`` is set. Raises SettingsError."""
+    if options["serial"] is None:
+        if options["max_failures"] is not None:
+            raise SettingsError(f"max_failures needs serial: without batches, all entries begin. {_NOTHING_SENT}")
+        return AT_ONCE
+    if not options.get("wait", True):
+        raise SettingsError(f"serial needs wait: a batch begins when the one before has ended. {_NOTHING_SENT}")
+    return Batches(parse_serial("serial", options["serial"]), require_max_failures(options["max_failures"] or 0))
+
+
+ANNOUNCED = 12
+"""Batches up to which each is announced. Of more, the lines of the wait have the number."""
+_NAMED = 3
+"""Entries that an announcement names."""
+
+
+def announce_batch(progress: Progress, number: int, total: int, names: t.Iterable[str]) -> str:
+    """Shows that a batch begins. Of many batches, returns the prefix that says so in the lines of its wait instead."""
+    if total > ANNOUNCED:
+        return f"{number} of {total}, "
+    if total > 1:
+        progress.report(f"Batch {number} of {total}: {format_list(names, _NAMED)}")
+    return ""
 
 
 def require_max_failures(number: int) -> int:

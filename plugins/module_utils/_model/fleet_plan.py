@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from .._errors import ApiError, ClawHostersError, RefusedError, SettingsError
 from .._text import MESSAGE_LIMIT, one_line
 from .fleet_entries import FLEET, Entry, find_duplicates
-from .instance import FAILURE_STATUSES, NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, get_status, predict
+from .instance import (
+    FAILURE_STATUSES,
+    NAME_LIMIT,
+    RESPONSE_LOST,
+    Action,
+    StateReached,
+    decide,
+    get_status,
+    predict,
+    short_name,
+)
 from .instance_index import InstanceIndex
 from .protection import ANY_CHANGE, UNPROTECTED, Consent, Protection
 from .resource import Resource
@@ -46,6 +56,9 @@ class Job:
     error: str | None = None
     warning: str = ""
     changed: bool = False
+    batch: int | None = None
+    """The number of its batch; None if the task has no batches."""
+    is_begun: bool = True
     is_outcome_unknown: bool = False
     """True while it is unknown whether a request was executed."""
     requests: int = 0
@@ -57,6 +70,28 @@ class Job:
     def see(self, instance: Resource) -> None:
         """Keeps the instance as it was just read."""
         self.instance = self.current = instance
+
+    @property
+    def name(self) -> str:
+        """Names the instance in a progress line."""
+        return short_name(self.found) if self.found else "no instance"
+
+    def has_failed(self) -> bool:
+        """Returns True if the job counts as failed."""
+        return self.error is not None
+
+    def look_again(self, now: Resource | None) -> None:
+        """Decides anew, from the instance as it was read last, in a job that was planned and not begun."""
+        if self.found is None or self.error is not None:
+            return
+        if now is not None:
+            self.found = now
+            self.phase = Phase.DONE
+            self.decide(now)
+        elif self.wanted == "absent":
+            self.finish(None)
+        else:
+            self.fail("It was deleted during this task and does not exist any more.")
 
     def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
         """Ends the job as failed. The message includes an earlier rejection or lost response."""

@@ -12,7 +12,7 @@ from .._text import format_list, one_line
 from .fleet_entries import Entry
 from .fleet_plan import Job, Phase
 from .instance import NAME_LIMIT, Action, label
-from .outcomes import BEYOND_LIMITS, NAMED, Excess, Limits, Outcome
+from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Excess, Limits, Outcome
 
 _WORDS = {
     Action.START: ("to start", "started"),
@@ -52,26 +52,28 @@ def hold_back_excess(jobs: list[Job], limits: Limits) -> None:
 
 def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
     """Returns, for example, ``4 to start`` and ``1 to delete``."""
-    changes = [job.change() for job in jobs if job.error is None]
+    changes = [job.change() for job in jobs if job.error is None and job.is_begun]
     return [f"{changes.count(change)} {words[done]}" for change, words in _WORDS.items() if change in changes]
 
 
 def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
     """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
-    changed, failed = [], []
+    changed, failed, not_begun = [], [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()
         if job.error is not None:
             failed.append(f"{entry.label}: {job.error}")
+        elif change in _WORDS and not job.is_begun:
+            not_begun.append(f"{label(job.instance)}: not begun")
         elif change in _WORDS:
             found = t.cast("dict[str, t.Any]", job.found)
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
             status = one_line(found.get("status"), NAME_LIMIT)
             changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")
-    unchanged = len(jobs) - len(changed) - len(failed)
+    unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun)
     total = [", ".join(_count_changes(jobs, done=done)), f"{unchanged} as declared" if unchanged else ""]
-    total.append(f"{len(failed)} failed" if failed else "")
-    return [*changed, *failed, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
+    total += [f"{len(failed)} failed" if failed else "", f"{len(not_begun)} not begun" if not_begun else ""]
+    return [*changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
 
 
 def build_outcomes(entries: list[Entry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:
@@ -82,15 +84,19 @@ def build_outcomes(entries: list[Entry], jobs: list[Job], *, refused: bool = Fal
     outcomes = []
     for entry, job in zip(entries, jobs, strict=True):
         known = job.found or {"id": entry.instance_id, "name": entry.name}
+        is_begun = job.is_begun or job.change() not in _WORDS
+        facts = {"id": known["id"], "name": known.get("name"), "state": entry.wanted}
         outcomes.append(
             Outcome(
                 entry.label,
                 label(known),
-                {"id": known["id"], "name": known.get("name"), "state": entry.wanted},
+                facts if job.batch is None else facts | {"batch": job.batch},
                 known.get("status"),
                 None if job.current is None else job.current.get("status"),
                 job.changed,
                 job.error or (BEYOND_LIMITS if refused and job.change() in _WORDS else None),
+                is_begun,
+                "" if is_begun else BEYOND_FAILURES,
             )
         )
     return outcomes

@@ -14,6 +14,7 @@ from .._text import format_count, format_first, format_list
 from .results import Result
 
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
+BEYOND_FAILURES = "Not begun: too many entries of earlier batches failed."
 NAMED, _LISTED = 10, 3
 """Most resources that a message names, and most failures that it explains; the result has all."""
 
@@ -33,6 +34,8 @@ class Outcome:
     changed: bool = False
     error: str | None = None
     is_begun: bool = True
+    note: str = ""
+    """What its item says if it has not failed."""
     verb: str = "Changed"
     """Under which word a message names it, if it has changed."""
 
@@ -51,7 +54,7 @@ class Outcome:
             "after": self.after,
             "changed": self.changed,
             "failed": self.error is not None,
-            "msg": self.error or "",
+            "msg": self.error or self.note,
         }
 
 

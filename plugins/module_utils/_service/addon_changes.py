@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from .._http.client import Client
 from .._model.addon import needs_wrapping, require_same_owner
 from .._model.addon_fleet import AddonEntry, Match, build_diff, build_outcomes, match_entries
 from .._model.addon_job import AddonJob
+from .._model.batches import AT_ONCE, Batches
 from .._model.compare import Config
 from .._model.fleet_entries import ADDONS
 from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
@@ -26,6 +29,7 @@ from .._model.results import ResourceChange, Result
 from .addons import AddonMatcher, addon_path, fetch_addon
 from .change_log import recorded
 
+_Listed = dict[str, Resource] | ClawHostersError | None
 _INTERRUPTED = "Updates that were sent may have been made. Run the same command again: it sends what still differs."
 
 
@@ -53,6 +57,7 @@ class AddonFleet:
 
     client: Client
     write_only: t.Collection[str]
+    batches: Batches = AT_ONCE
 
     def ensure(self, entries: list[AddonEntry], limits: Limits) -> Result:
         """Sets the attributes of every entry, and returns the result of the task.
@@ -65,15 +70,39 @@ class AddonFleet:
         matches = match_entries(entries, found, addons)
         jobs = self._plan(entries, matches)
         excess = limits.find_excess((sum(bool(job.changes) for job in jobs), ""))
-        if self.client.check_mode or not excess:
-            carry_out(self.client, jobs)
+        batches = self.batches.split(jobs)
+        if excess:
+            if self.client.check_mode:  # the plan is shown all the same
+                carry_out(self.client, jobs)
+        else:
+            self._carry_out(batches, limits)
         outcomes = build_outcomes(entries, jobs, refused=bool(excess) and not self.client.check_mode)
-        result = build_result("addons", outcomes, build_diff(outcomes))
+        result = build_result("addons", outcomes, build_diff(outcomes), has_batches=bool(self.batches.sizes))
         if excess:
             raise_excess(excess, "add-on", result)
-        if failures := format_failures(outcomes):
+        if failures := format_failures(outcomes, self.batches.max_failures):
             raise_failures(failures, result, (job.error for job in jobs))
         return result
+
+    def _carry_out(self, batches: list[list[AddonJob]], limits: Limits) -> None:
+        """Changes one batch after the other. Each is compared anew with the list that was read after the one before."""
+        jobs = [job for batch in batches for job in batch]
+        listed: _Listed = None
+        for batch, _prefix in self.batches.begin(batches, self.client.progress):
+            if batch is not batches[0] and not self.client.check_mode:
+                self._look_again(batch, listed)
+                _hold_back_excess(jobs, batch, limits)
+            listed = carry_out(self.client, [job for job in batch if job.error is None]) or listed
+
+    def _look_again(self, jobs: list[AddonJob], listed: _Listed) -> None:
+        for job in jobs:
+            try:
+                if job.reads_detail:
+                    job.look_again(fetch_addon(self.client, job.id))
+                elif listed is not None:
+                    job.look_again(_find(listed, job.id))
+            except ClawHostersError as error:
+                job.error = RefusedError(f"{error} This task sent nothing for it.", error)
 
     def _plan(self, entries: list[AddonEntry], matches: list[Match]) -> list[AddonJob]:
         """Returns a job for each entry. Raises FaultyListError for attributes that an add-on does not show."""
@@ -110,8 +139,20 @@ class AddonFleet:
         return details
 
 
-def carry_out(client: Client, jobs: list[AddonJob]) -> None:
-    """Sends the changes of all jobs, and reads their add-ons again. In check mode, predicts the changes."""
+def _hold_back_excess(jobs: list[AddonJob], batch: list[AddonJob], limits: Limits) -> None:
+    """Fails the last of the changes of a batch, if they are more than ``max_changes`` allows since it was compared."""
+    if limits.changes is not None:
+        excess = sum(bool(job.changes) for job in jobs) - limits.changes
+        ready = [job for job in batch if job.changes and job.error is None]
+        for job in ready[-excess:] if excess > 0 else []:
+            job.error = RefusedError(f"Not begun: the other changes take all of max_changes ({limits.changes}).")
+
+
+def carry_out(client: Client, jobs: list[AddonJob]) -> _Listed:
+    """Sends the changes of all jobs, and reads their add-ons again. In check mode, predicts the changes.
+
+    Returns the add-ons as listed then, by id, or the error of that; None if the list was not read.
+    """
     changing = [job for job in jobs if job.changes]
     if client.check_mode:
         for job in changing:
@@ -119,7 +160,8 @@ def carry_out(client: Client, jobs: list[AddonJob]) -> None:
     elif changing:
         with client.progress.if_interrupted(_INTERRUPTED):
             list(map_ordered(lambda job: _change(client, job), changing))
-            _read_again(client, [job for job in changing if job.error is None])
+            return _read_again(client, [job for job in changing if job.error is None])
+    return None
 
 
 def _change(client: Client, job: AddonJob) -> None:
@@ -156,18 +198,27 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
     return None
 
 
-def _read_again(client: Client, jobs: list[AddonJob]) -> None:
+def _read_again(client: Client, jobs: list[AddonJob]) -> _Listed:
     """Ends the jobs with their add-ons as they are now. The list serves all whose attributes it shows."""
     alone = [job for job in jobs if job.reads_detail]
     for job, seen in zip(alone, map_ordered(lambda one: _try(lambda: fetch_addon(client, one.id)), alone), strict=True):
         job.see(seen)
     if len(alone) == len(jobs):
-        return
+        return None
     listed = _try(lambda: {str(addon["id"]): addon for addon in client.fetch_all("/addons")})
-    missing = RefusedError("It is not in the list of add-ons any more.")
     for job in jobs:
         if not job.reads_detail:
-            job.see(listed if isinstance(listed, ClawHostersError) else listed.get(job.id, missing))
+            job.see(_try(functools.partial(_find, listed, job.id)))
+    return listed
+
+
+def _find(listed: dict[str, Resource] | ClawHostersError, identity: str) -> Resource:
+    """Returns an add-on from a list. Raises the error that kept the list from being read."""
+    if isinstance(listed, ClawHostersError):
+        raise copy.copy(listed)
+    if identity not in listed:
+        raise RefusedError("It is not in the list of add-ons any more.")
+    return listed[identity]
 
 
 T = t.TypeVar("T")

@@ -12,7 +12,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._errors import ClawHostersError
 from .._http.client import Client
+from .._model.batches import AT_ONCE, Batches
 from .._model.fleet_entries import Entry
 from .._model.fleet_plan import Job, Phase, plan
 from .._model.fleet_results import build_diff, build_outcomes, find_excess, format_report, hold_back_excess
@@ -28,13 +30,17 @@ from .fleet_changes import FleetChanges, Reader
 
 @dataclass
 class Fleet:
-    """Carries out a plan. Without a ``waiter`` it does not wait; in check mode it only reads."""
+    """Carries out a plan, in check mode only by reading.
+
+    ``begin_wait`` returns the waiter of a batch, whose time begins then; None if nothing is waited for.
+    """
 
     client: Client
-    waiter: Waiter | None
+    begin_wait: t.Callable[[], Waiter | None]
     wait_healthy: bool
     warn: t.Callable[[str], None]
     protection: Protection = UNPROTECTED
+    batches: Batches = AT_ONCE
 
     def ensure(self, entries: list[Entry], limits: Limits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
@@ -42,11 +48,11 @@ class Fleet:
         Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
         PartialError if the plan exceeds the limits, and what the client raises for the list, before the first change.
         """
-        check_mode, waiter = self.client.check_mode, self.waiter
+        check_mode, waiter = self.client.check_mode, self.begin_wait()
         changes = FleetChanges(self.client, self.wait_healthy, self.warn)
-        jobs = plan(entries, self.client.fetch_all("/instances"), self.protection)
-        if waiter is not None:
-            waiter.requests_per_poll = self.client.stats.requests
+        reader = _ListReader(self.client)
+        jobs = plan(entries, reader.fetch(None), self.protection)
+        batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
@@ -64,18 +70,38 @@ class Fleet:
             changes.check_flags(decided, seconds)
             hold_back_excess(jobs, limits)
 
-        changes.carry_out(jobs, Reader(self._read_list), waiter, check_decisions)
+        for batch, prefix in self.batches.begin(batches, self.client.progress):
+            if batch is not batches[0]:
+                waiter = self.begin_wait()
+                self._look_again(batch, reader)
+                check_decisions(batch, waiter.timeout if waiter else 0.0)
+            if waiter is not None:
+                waiter.requests_per_poll = reader.pages
+            changes.carry_out(batch, Reader(reader.read), waiter, check_decisions, prefix)
+            if any(job.error for job in batch):
+                reader.listed = None  # it may be old
         result = self._build_result(entries, jobs, done=not check_mode)
-        if failures := format_failures(build_outcomes(entries, jobs)):
+        if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))
         return result
 
-    def _build_result(self, entries: list[Entry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
-        result = build_result("instances", build_outcomes(entries, jobs, refused=refused), build_diff(jobs))
-        return {**result, "report": format_report(entries, jobs, done=done)}
+    def _look_again(self, jobs: list[Job], reader: _ListReader) -> None:
+        """Decides the changes of a batch anew, from the last poll of the one before."""
+        try:
+            listed = reader.read(None) if reader.listed is None else reader.listed
+        except ClawHostersError as error:
+            error.add("This task sent nothing for it.")
+            for job in jobs:
+                if job.error is None:
+                    job.fail(error, error)
+            return
+        for job in jobs:
+            job.look_again(listed.get(str(job.instance.get("id"))))
 
-    def _read_list(self, seconds: float) -> dict[str, Resource]:
-        return InstanceIndex(self.client.fetch_all("/instances", time_left=seconds)).by_id
+    def _build_result(self, entries: list[Entry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
+        outcomes = build_outcomes(entries, jobs, refused=refused)
+        result = build_result("instances", outcomes, build_diff(jobs), has_batches=bool(self.batches.sizes))
+        return {**result, "report": format_report(entries, jobs, done=done)}
 
     def _warn_of_deletions(self, jobs: list[Job]) -> None:
         """Warns before the first request: the warnings of a task are shown when it ends."""
@@ -83,3 +109,23 @@ class Fleet:
         for job in jobs:
             if job.phase is Phase.READY and job.action is Action.DELETE:
                 warn(f"Deleting {label(job.instance)} may delete its backups too.")
+
+
+@dataclass
+class _ListReader:
+    """Reads the list of instances, and keeps it until the next time."""
+
+    client: Client
+    listed: dict[str, Resource] | None = None
+    pages: int = 1
+
+    def fetch(self, seconds: float | None) -> list[Resource]:
+        """Returns the instances; ``seconds`` are those left."""
+        before = self.client.stats.requests
+        instances = self.client.fetch_all("/instances", time_left=seconds)
+        self.listed, self.pages = InstanceIndex(instances).by_id, self.client.stats.requests - before
+        return instances
+
+    def read(self, seconds: float | None) -> dict[str, Resource]:
+        """Returns the instances by id."""
+        return InstanceIndex(self.fetch(seconds)).by_id

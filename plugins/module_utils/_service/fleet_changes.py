@@ -59,15 +59,16 @@ class FleetChanges:
         reader: Reader,
         waiter: Waiter | None,
         check_decisions: t.Callable[[list[Job], float], None] = lambda jobs, seconds: None,
+        prefix: str = "",
     ) -> None:
         """Requests all changes, and waits until each job is done or has failed. Does not wait without a ``waiter``.
 
-        Before further changes are requested, ``check_decisions`` gets the jobs that a poll has updated, and the seconds
-        left.
+        ``prefix`` begins the lines of the wait. Before further changes are requested, ``check_decisions`` gets the jobs
+        that a poll has updated, and the seconds left.
         """
         self.request_changes(jobs)
         if waiter is not None:
-            self._wait(jobs, reader, waiter, check_decisions)
+            self._wait(jobs, reader, waiter, check_decisions, prefix)
         for job in jobs:
             if job.phase is Phase.SETTLING:
                 job.fail(
@@ -142,7 +143,12 @@ class FleetChanges:
             job.reached_predicate = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
 
     def _wait(
-        self, jobs: list[Job], reader: Reader, waiter: Waiter, check_decisions: t.Callable[[list[Job], float], None]
+        self,
+        jobs: list[Job],
+        reader: Reader,
+        waiter: Waiter,
+        check_decisions: t.Callable[[list[Job], float], None],
+        prefix: str,
     ) -> None:
         for job in jobs:
             self.wait_for_unchanged(job)
@@ -160,11 +166,12 @@ class FleetChanges:
             return not _find_open(watched)
 
         if len(watched) > 1:
-            waiter.summary = ProgressSummary(lambda: map(self.describe, _find_open(watched)))
+            waiter.summary = ProgressSummary(lambda: map(self.describe, _find_open(watched)), prefix)
 
         def describe(_seen: dict[str, Resource]) -> tuple[str, str]:
             if len(watched) == 1:
-                return self.describe(watched[0])
+                name, condition = self.describe(watched[0])
+                return f"{prefix}{name}", condition
             return describe_remaining(map(self.describe, _find_open(watched)))
 
         try:

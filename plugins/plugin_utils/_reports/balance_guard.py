@@ -126,7 +126,7 @@ class _Guard:
             Entry(number, entry["id"], entry["name"], entry["state"])
             for number, entry in enumerate(self.plan.fleet_entries, 1)
         ]
-        fleet = Fleet(self.context.client, build_waiter(self.context), False, self.context.warn)
+        fleet = Fleet(self.context.client, lambda: build_waiter(self.context), False, self.context.warn)
         try:
             instances = fleet.ensure(entries, Limits())["instances"]
         except PartialError as error:

@@ -202,6 +202,97 @@ def test_a_fault_of_a_plain_list_names_its_entry(
     assert writes(simulator) == []
 
 
+def restart_in_batches(simulator: Simulator, worker: Worker, **options: t.Any) -> dict[str, t.Any]:
+    """Restarts six instances in batches of one, two, and the rest."""
+    given = {"ids": [1, 2, 3, 4, 5, 6], "state": "restarted", "serial": [1, 2, "100%"], **options}
+    check = worker.run(claw_fleet, check=True, **given)
+    assert writes(simulator) == []
+    result = worker.run(claw_fleet, **given)
+    assert [entry["batch"] for entry in check["instances"]] == [entry["batch"] for entry in result["instances"]]
+    return result
+
+
+def test_a_batch_begins_when_the_one_before_has_its_state(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet(*["running"] * 6), switches={"transition_reads": 2})
+    result = restart_in_batches(simulator, worker)
+    assert [entry["batch"] for entry in result["instances"]] == [1, 2, 2, 3, 3, 3]
+    assert result["summary"] == {"ok": 0, "changed": 6, "failed": 0, "not_begun": 0}
+    calls = simulator.calls()
+    restarts = [call for call in calls if call.startswith("POST")]
+    assert [sorted(restarts[start:end]) for start, end in ((0, 1), (1, 3), (3, 6))] == [
+        [f"POST /instances/{number}/restart" for number in numbers] for numbers in ((1,), (2, 3), (4, 5, 6))
+    ]
+    assert set(calls) - set(restarts) == {"GET /instances"}
+    second, third = calls.index(restarts[1]), calls.index(restarts[3])
+    assert calls[second - 1] == calls[third - 1] == "GET /instances"
+    assert "Batch 2 of 3: bot-2, bot-3" in " ".join(worker.lines)
+
+
+def test_batches_cost_one_listing_in_all_and_their_polls(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet(*["running"] * 200), switches={"transition_reads": 1})
+    result = worker.run(claw_fleet, ids=list(range(1, 201)), state="restarted", serial=5)
+    assert result["summary"] == {"ok": 0, "changed": 200, "failed": 0, "not_begun": 0}
+    listings = simulator.calls().count("GET /instances")
+    assert len(simulator.calls()) == 200 + listings
+    # 8 pages; a poll may see that none has begun to restart yet.
+    assert 41 * 8 <= listings <= 81 * 8
+    assert any("3 of 40, 5 to go" in line for line in worker.lines) or worker.lines == []
+
+
+@pytest.mark.parametrize(("max_failures", "begun"), [(None, 3), (0, 3), (1, 6)])
+def test_no_further_batch_begins_after_too_many_failures(
+    simulator: Simulator, worker: Worker, max_failures: int | None, begun: int
+) -> None:
+    simulator.reset(state=fleet("running", "running", "paused", "running", "running", "running"))
+    options = {"ids": [1, 2, 3, 4, 5, 6], "state": "restarted", "serial": [1, 2, "100%"], "max_failures": max_failures}
+    check = worker.run(claw_fleet, check=True, **options)
+    result = worker.run(claw_fleet, **options)
+    assert len(writes(simulator)) == begun - 1
+    expected = {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 6 - begun}
+    assert check["summary"] == result["summary"] == expected
+    assert check["instances"] == result["instances"]
+    assert check["diff"] == result["diff"]
+    assert result["failed"] is True
+    stopped = begun < 6
+    assert ("Not begun: 3, since more than max_failures (0) failed." in result["msg"]) is stopped
+    assert [one["msg"].startswith("Not begun: ") for one in result["instances"]] == [False] * 3 + [stopped] * 3
+    assert (result["report"][-1] == "2 restarted; 1 failed; 3 not begun.") is stopped
+
+
+def test_a_batch_looks_at_its_instances_anew(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", "running", "stopped", "running"), switches={"transition_reads": 1})
+
+    def change() -> None:
+        simulator.set_instance(2, status="stopped")
+        simulator.set_instance(3, status="running")
+        simulator.remove_instance(4)
+        worker.sleeper.before_sleep = lambda: None
+
+    worker.sleeper.before_sleep = change
+    result = worker.run(claw_fleet, ids=[1, 2, 3, 4], state="stopped", serial=[1, "100%"])
+    assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/3/stop"]
+    assert result["summary"] == {"ok": 1, "changed": 2, "failed": 1, "not_begun": 0}
+    assert "It was deleted during this task" in result["instances"][3]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"serial": 1, "wait": False}, "serial needs wait"),
+        ({"max_failures": 1}, "max_failures needs serial"),
+        ({"serial": 1, "max_failures": -1}, "max_failures is -1"),
+        ({"serial": ["0%"]}, "serial has the batch size '0%'"),
+        ({"serial": []}, "serial is empty"),
+        ({"serial": 1, "wait_timeout": -1}, "wait_timeout is -1"),
+    ],
+)
+def test_wrong_batches_send_no_request(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], words: str
+) -> None:
+    assert words in worker.run(claw_fleet, ids=[1], **options)["msg"]
+    assert simulator.calls() == []
+
+
 def test_busy_instances_settle_first_and_then_change(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(
         state={

@@ -144,6 +144,34 @@ def test_ids_get_the_config_of_the_task_after_the_entries(simulator: Simulator) 
     assert set_addons(simulator, ids=[1])["report"] == ["entry 1, id 1: it has no config, and the task has none"]
 
 
+def test_batches_are_compared_with_what_was_read_after_the_one_before(simulator: Simulator) -> None:
+    options = {"ids": [1, 2, 3, 4], "config": {"tier": "eco"}, "serial": [1, 2]}
+    check = set_addons(simulator, check=True, **options)
+    assert simulator.calls() == [LIST]
+    result = set_addons(simulator, **options)
+    assert check["addons"] == result["addons"]
+    assert [one["batch"] for one in result["addons"]] == [1, 2, 2, 3]
+    assert result["summary"] == check["summary"] == {"ok": 0, "changed": 4, "failed": 0, "not_begun": 0}
+    patches = [call for call in simulator.calls() if call.startswith("PATCH")]
+    assert [patches[0], sorted(patches[1:3]), patches[3]] == [
+        "PATCH /addons/1",
+        ["PATCH /addons/2", "PATCH /addons/3"],
+        "PATCH /addons/4",
+    ]
+    assert simulator.calls().count(LIST) == 1 + 1 + 3
+
+
+def test_no_further_batch_of_add_ons_begins_after_too_many_failures(simulator: Simulator) -> None:
+    simulator.fault("status", method="PATCH", path="/addons/2", status=403, times=9)
+    options = {"ids": [1, 2, 3, 4], "config": {"tier": "eco"}, "serial": 1}
+    result = set_addons(simulator, **options)
+    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1, "not_begun": 2}
+    assert "Not begun: 2, since more than max_failures (0) failed. Changed: llm add-on 1" in result["msg"]
+    assert tiers(simulator) == ["eco", "standard", "standard", "standard"]
+    assert set_addons(simulator, **options, max_failures=1)["summary"]["changed"] == 2
+    assert tiers(simulator) == ["eco", "standard", "eco", "eco"]
+
+
 def test_a_type_alone_is_enough_where_one_add_on_fits(simulator: Simulator) -> None:
     simulator.add_addon(instance_id=2, addon_type="backup")
     assert set_addons(simulator, addons=[{"addon_type": "backup"}], config={"status": "active"})["addons"][0]["id"] == 5

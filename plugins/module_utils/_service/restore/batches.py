@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
-from ..._model.batches import POLL_SHARE, BatchSize, begin_batches, parse_serial, split_batches
+from ..._model.batches import POLL_SHARE, BatchSize, announce_batch, begin_batches, parse_serial, split_batches
 from ..._model.instance import short_name
 from ..._model.resource import Resource
 from ..._state.journal import OperationEvent
-from ..._text import format_list
 from ..._waiter import ProgressSummary, Waiter, describe_remaining
 from ..instance_reader import InstanceReader
 from .history import RestoreHistory
@@ -25,11 +24,6 @@ from .incident import Incident
 from .plan import Target
 from .restore import Restore, RestoreObserver, Stage
 from .restore_runner import RestoreOptions, RestoreRunner, RunContext
-
-NAMED = 3
-"""Instances that a progress line names."""
-ANNOUNCED = 12
-"""Batches up to which each is announced. Of more, the lines of the wait have the number."""
 
 
 @dataclass
@@ -58,12 +52,8 @@ class RestoreBatches:
         with progress.if_interrupted("") as note:
             context = RunContext(self.incident, self.options, self.observer, restores, note)
             for number, batch in begin_batches(batches, self.max_failures, Restore.has_failed):
-                position = ""
-                if len(batches) > ANNOUNCED:
-                    position = f"{number} of {len(batches)}, "
-                elif len(batches) > 1:
-                    names = format_list((short_name(restore.instance) for restore in batch), NAMED)
-                    progress.report(f"Batch {number} of {len(batches)}: {names}")
+                names = (short_name(restore.instance) for restore in batch)
+                position = announce_batch(progress, number, len(batches), names)
                 self.observer.on_batch(number, len(batches), batch)
                 _Batch(self, context, batch, position).run()
 
