@@ -203,6 +203,7 @@ from ansible.utils.vars import combine_vars
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_filtered
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
     Settings,
     parse_settings,
@@ -437,7 +438,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         AccountCheck(client).require()
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
         on_items = None if self._needs_details() else self._prepare_all
-        every = client.fetch_filtered("/instances", choose_params(None, self._wanted()), on_items=on_items)
+        every = fetch_filtered(client, "/instances", choose_params(None, self._wanted()), on_items=on_items)
         if every is not None:
             listed = self._select(client, every, details_key, cache)
             hosts = sum(self._find_candidate(instance) is not None for instance in listed.instances)

@@ -257,12 +257,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
-    PROTECTED,
     ArgumentSpec,
     entry_arguments,
-    parse_protection,
     wait_arguments,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet

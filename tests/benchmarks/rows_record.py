@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.change_log import list_changes
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.change_listing import list_changes
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from benchmarks.measure import BenchError, Workplace
 from benchmarks.rows_plan import GROWTH, measure_growth

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import NotFoundError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.list_reader import ListAbandonedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Rules, Target
@@ -79,7 +80,8 @@ class AccountClient:
 
     def __init__(self, world: World, *, server_filters: bool = False) -> None:
         self._lists = {"/instances": world.instances, "/backups": world.backups}
-        self.settings = SimpleNamespace(server_filters=server_filters, api_url=SERVICE)
+        self.settings = SimpleNamespace(server_filters=server_filters, api_url=SERVICE, page_size=None)
+        self.unfiltered: set[str] = set()
         self.requests: Counter[str] = Counter()
 
     def fetch(self, path: str, **_options: t.Any) -> Resource:
@@ -90,20 +92,20 @@ class AccountClient:
                 return item
         raise NotFoundError(f"GET {path}", 404)
 
-    def fetch_all(
-        self, path: str, on_first_page: t.Callable[[list[Resource], int], bool] | None = None, **_options: t.Any
-    ) -> list[Resource]:
-        self.requests[path] += 1
-        items = self._lists[path]
-        if on_first_page and not on_first_page(items[: self.PAGE], -(-len(items) // self.PAGE) or 1):
-            raise ListAbandonedError
-        return items
+    def get(
+        self, path: str, params: t.Mapping[str, str], *, parse: t.Callable[[str, Response], t.Any], **_options: t.Any
+    ) -> t.Any:
+        number = int(params.get("page", "1"))
+        if number == 1:
+            self.requests[path] += 1
+        wanted = {name: value for name, value in params.items() if name != "page"}
+        items = [one for one in self._lists[path] if all(str(one.get(key)) == wanted[key] for key in wanted)]
+        pagination = {"total_pages": -(-len(items) // self.PAGE) or 1, "total_count": len(items)}
+        page = items[(number - 1) * self.PAGE : number * self.PAGE]
+        return parse(f"GET {path}", Response(200, {}, json.dumps({"data": page, "pagination": pagination})))
 
-    def fetch_filtered(self, path: str, params: t.Mapping[str, str], **_options: t.Any) -> list[Resource] | None:
-        if not self.settings.server_filters:
-            return None
-        self.requests[path] += 1
-        return [item for item in self._lists[path] if all(str(item.get(key)) == value for key, value in params.items())]
+    def end_of_wait(self, time_left: float | None) -> float | None:
+        return time_left
 
 
 def _own(backup: dict[str, t.Any], number: int, shown: str, instances: list[Resource]) -> Resource:

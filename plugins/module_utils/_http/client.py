@@ -15,11 +15,9 @@ import math
 import random
 import typing as t
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from .._concurrency import raise_if_cancelled
 from .._errors import (
-    ApiError,
     CheckModeError,
     ClawHostersError,
     RateLimitedError,
@@ -27,21 +25,14 @@ from .._errors import (
     ServerError,
     TransportError,
 )
-from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
-from .._state.change_log import ChangeLog
-from .._state.store import Store
-from .list_reader import FirstPageHandler, ItemsHandler, is_sendable, read_list
-from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
     is_about_payment,
     parse_data_object,
     parse_object,
-    parse_object_list,
     parse_resource,
-    parse_resource_list,
     redact_payment,
 )
 from .retry import JITTER, NEVER, UNSAFE, RetryPolicy, retry_delay
@@ -49,17 +40,14 @@ from .settings import Settings
 from .stats import RequestStats
 from .transport import Response, send_request
 
+if t.TYPE_CHECKING:
+    from .._model.resource import Resource
+    from .._state.store import Store
+
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
 MIN_POLL_TIMEOUT = 5.0
 """Seconds for a poll at the end of a wait: it may take that much longer than ``wait_timeout``."""
-
-PageParser = t.Callable[[str, Response], PageContent]
-
-REFUSED_PAGE_SIZE = (400, 422)
-"""Statuses that may mean that the service does not accept ``per_page``."""
-REFUSED_FILTER = (400, 404, 422)
-"""Statuses that may mean that it does not accept a filter, or that nothing matches it."""
 
 
 @dataclass
@@ -82,17 +70,14 @@ class Client:
     warn: t.Callable[[str], None] = lambda _text: None
     store: Store | None = field(default=None, repr=False)
     payment_texts: frozenset[str] | None = None
-    change_log: ChangeLog | None = field(default=None, repr=False)
     before_change: t.Callable[[], None] | None = field(default=None, repr=False)
+    unfiltered: set[str] = field(default_factory=set, repr=False)
+    """Paths of lists that are read without a filter, since one failed."""
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
-    _unfiltered: set[str] = field(default_factory=set, repr=False)
-    """Paths of lists that are read without a filter, since one failed."""
 
     def __post_init__(self) -> None:
         key = self.settings.api_key
-        if self.store and self.change_log is None:
-            self.change_log = ChangeLog(self.store, self.settings.api_url, self._warn_of_change_log)
         if key and self.store and self._budget is None:
             self._budget = SharedRateBudget(
                 self.store,
@@ -103,10 +88,10 @@ class Client:
                 warn=self.warn,
             )
 
-    def _warn_of_change_log(self, text: str) -> None:
-        # The user was already warned of a store that the rate limit can't be shared by.
-        if self._budget is None or self._budget.is_shared:
-            self.warn(text)
+    @property
+    def is_limit_shared(self) -> bool:
+        """False once the store could not be used for the rate limit, of which the user was warned."""
+        return self._budget is None or self._budget.is_shared
 
     def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
         """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""
@@ -118,63 +103,11 @@ class Client:
         ``time_left``: the seconds left of a wait. They limit the call, and no error but a 429 is retried: the wait
         polls again, and shows the error.
         """
-        return self._send_with_retries(Request("GET", path), parse_resource, self._end_of_wait(time_left))
+        return self._send_with_retries(Request("GET", path), parse_resource, self.end_of_wait(time_left))
 
     def fetch_object(self, path: str) -> Resource:
         """Returns the object at ``path``, which needs no id: an account has one of it."""
         return self._send_with_retries(Request("GET", path), parse_object)
-
-    def fetch_all(
-        self,
-        path: str,
-        *,
-        time_left: float | None = None,
-        on_items: ItemsHandler | None = None,
-        on_first_page: FirstPageHandler | None = None,
-    ) -> list[Resource]:
-        """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
-
-        ``on_items``, ``on_first_page``: see :func:`read_list`. Raises ListAbandonedError if ``on_first_page`` returns
-        False, IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
-        """
-        fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, self._end_of_wait(time_left))
-        items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
-        return sorted(items, key=id_sort_key)
-
-    def fetch_filtered(
-        self,
-        path: str,
-        params: t.Mapping[str, str],
-        *,
-        time_left: float | None = None,
-        on_items: ItemsHandler | None = None,
-    ) -> list[Resource] | None:
-        """Like :meth:`fetch_all`, with a query that may shorten the list.
-
-        How the service matches is undocumented: it may leave out what matches, and return what doesn't. So
-        nothing that is not returned is missing before :meth:`fetch_all` has shown it.
-
-        Returns None if nothing was sent, since ``server_filters`` is off, or there is no query that can be sent. Also
-        if the service rejects the query, or its response can't be used: then it is not sent again for this path.
-        """
-        if not self.settings.server_filters or path in self._unfiltered or not is_sendable(params):
-            return None
-        fetch_page = functools.partial(
-            self._fetch_page, path, parse_resource_list, self._end_of_wait(time_left), params=params
-        )
-        try:
-            items = read_list(f"GET {path}", fetch_page, on_items=on_items, max_attempts=1)
-        except (ApiError, ResponseError) as error:
-            # A list that is incomplete may have the counts of the whole list.
-            if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
-                raise
-            self._unfiltered.add(path)
-            return None
-        return sorted(items, key=id_sort_key)
-
-    def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
-        """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
-        return read_list(f"GET {path}", functools.partial(self._fetch_page, path, parse_object_list, None), max_pages)
 
     def get(
         self,
@@ -182,11 +115,12 @@ class Client:
         params: t.Mapping[str, str],
         *,
         parse: Parser[Parsed],
+        end_of_wait: float | None = None,
         retry_timeout: float | None = None,
     ) -> Parsed:
         """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``, for at
-        most ``retry_timeout`` seconds."""
-        return self._send_with_retries(Request("GET", path, params), parse, retry_timeout=retry_timeout)
+        most ``retry_timeout`` seconds. ``end_of_wait``: see :meth:`end_of_wait`."""
+        return self._send_with_retries(Request("GET", path, params), parse, end_of_wait, retry_timeout)
 
     def get_unauthenticated(self, path: str) -> Response:
         """Sends one GET without the key and returns the response, whatever its status. Never retries.
@@ -221,37 +155,9 @@ class Client:
             self._unconfirmed_changes.add(str(request))
             raise
 
-    def _end_of_wait(self, time_left: float | None) -> float | None:
+    def end_of_wait(self, time_left: float | None) -> float | None:
+        """Returns when a wait ends that has ``time_left`` seconds, by the clock of ``progress``; None for no wait."""
         return None if time_left is None else self.progress.clock() + time_left
-
-    def _fetch_page(
-        self,
-        path: str,
-        parse: PageParser,
-        end_of_wait: float | None,
-        number: int,
-        params: t.Mapping[str, str] = MappingProxyType({}),
-    ) -> Page:
-        def parse_page(request: str, response: Response) -> Page:
-            return Page(*parse(request, response), len(response.text))
-
-        query = {**params, "page": str(number)} if number > 1 else dict(params)
-        page_size = self.settings.page_size
-        if page_size is not None:
-            query["per_page"] = str(page_size)
-        try:
-            page = self._send_with_retries(Request("GET", path, query), parse_page, end_of_wait)
-            # Without counts, so many entries may be a part of the list.
-            if number > 1 or page.pagination is not None or len(page.items) != page_size:
-                return page
-        except ApiError as error:
-            if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
-                raise
-        # Use the service's default for this list and all later ones.
-        self.settings = self.settings.without_page_size()
-        if number > 1:
-            raise ListChangedError(f"page {number} was rejected with per_page")
-        return self._fetch_page(path, parse, end_of_wait, number, params)
 
     def _send_with_retries(
         self,

@@ -27,7 +27,6 @@ from .._rate import headers as rate_headers
 from .._redaction import Redactor, redact_links
 from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
 from .._text import MASK, map_texts, one_line
-from .pagination import Pagination, parse_pagination
 from .transport import Response, redact_headers
 
 NOT_THE_API = "Is api_url the address of the API?"
@@ -103,7 +102,7 @@ def parse_resource(request: str, response: Response) -> Resource:
     """Returns the object in ``{"data": {...}}``, which has an id."""
     data = parse_envelope(request, response)["data"]
     if not isinstance(data, dict) or not is_valid_id(data.get("id")):
-        found = _describe_id(data) if isinstance(data, dict) else describe_type(data)
+        found = describe_id(data) if isinstance(data, dict) else describe_type(data)
         raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
 
@@ -122,31 +121,12 @@ def require_id(item: Resource, resource_id: object, kind: str) -> Resource:
     return item
 
 
-def parse_resource_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
-    """Returns the objects in ``{"data": [...]}`` and the pagination object, or None."""
-    data, pagination = parse_object_list(request, response)
-    if faulty := [item for item in data if not is_valid_id(item.get("id"))]:
-        raise ResponseError(
-            f"{request}: expected a list of objects with ids in `data`, got {_describe_id(faulty[0])}. {NOT_THE_API}"
-        )
-    return data, pagination
-
-
-def _describe_id(item: Resource) -> str:
+def describe_id(item: Resource) -> str:
+    """Returns what is wrong with the id of ``item``, for messages."""
     given = item.get("id")
     if given is None:
         return "one without an id"
     return f"one whose id is {repr(one_line(given, 40)) if isinstance(given, str) else describe_type(given)}"
-
-
-def parse_object_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
-    """Like ``parse_resource_list``, for objects without ids."""
-    body = parse_envelope(request, response)
-    data = body["data"]
-    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        found = "a list with entries that are not objects" if isinstance(data, list) else describe_type(data)
-        raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}. {NOT_THE_API}")
-    return data, parse_pagination(body)
 
 
 def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:

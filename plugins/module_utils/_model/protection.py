@@ -13,8 +13,6 @@ from .._text import normalize_name, replace_controls
 from .instance import find_name_fault, label
 from .resource import Resource
 
-OPTION, VARIABLE = "protected", "CLAWHOSTERS_PROTECTED"
-
 
 @dataclass(frozen=True)
 class Protection:
@@ -23,10 +21,12 @@ class Protection:
     sources: t.Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, listed: t.Iterable[object], variable: str) -> Protection:
-        """Returns the protection by an option and by a variable, whose names and ids are separated by commas."""
-        sources = {_normalize(name): VARIABLE for name in variable.split(",")}
-        sources |= {_normalize(name): OPTION for name in listed}
+    def parse(cls, listed: t.Mapping[str, t.Iterable[object]]) -> Protection:
+        """Returns the protection of the names and ids that are listed, by the option or variable that lists them.
+
+        What several list is protected by the last one.
+        """
+        sources = {_normalize(name): source for source, names in listed.items() for name in names}
         return cls({name: source for name, source in sources.items() if name})
 
     def find_fault(self, instance: Resource, wanted: str) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
-from .._model.protection import OPTION, VARIABLE, Protection
 from .._model.results import Options, Redacted
 from .._text import find_keys
 
@@ -22,6 +21,8 @@ if t.TYPE_CHECKING:
     from .._model.fleet_entries import EntryKind
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
+PROTECTED_OPTION, PROTECTED_VARIABLE = "protected", "CLAWHOSTERS_PROTECTED"
+"""The option and the variable that name instances which are never deleted."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class ArgumentSpec:
             if self.options[name].get("type") == "path" and params[name]:
                 # The default of an option is expanded only when it is used.
                 carried[name] = os.path.abspath(os.path.expanduser(params[name]))
-        if OPTION in self.options:
-            carried[OPTION] = [*params[OPTION], *os.environ.get(VARIABLE, "").split(",")]
+        if PROTECTED_OPTION in self.options:
+            carried[PROTECTED_OPTION] = [*params[PROTECTED_OPTION], *os.environ.get(PROTECTED_VARIABLE, "").split(",")]
         return carried
 
     def redact(self, params: Options) -> Redacted:
@@ -108,15 +109,6 @@ API = ArgumentSpec(
 
 API_WITHOUT_KEY = replace(API, needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""
-
-
-PROTECTED = ArgumentSpec({OPTION: {"type": "list", "elements": "str", "default": []}})
-"""The option of modules that delete instances."""
-
-
-def parse_protection(params: t.Mapping[str, t.Any]) -> Protection:
-    """Returns the instances that are never deleted, by the option and by the environment."""
-    return Protection.parse(params[OPTION], os.environ.get(VARIABLE, ""))
 
 
 def entry_arguments(kind: EntryKind, keys: t.Mapping[str, t.Any]) -> ArgumentSpec:

@@ -10,10 +10,9 @@ import contextlib
 import os
 import typing as t
 
-from .._model.protection import VARIABLE as PROTECTED
 from .._text import one_line
 from .._typos import is_misspelling
-from .arguments import API
+from .arguments import API, PROTECTED_VARIABLE
 
 _BEGINNING = "CLAW"
 """Only such names are compared, since each task does so."""
@@ -21,7 +20,7 @@ _BEGINNING = "CLAW"
 NAME_LIMIT = 80
 """Characters of a name in a warning."""
 
-KNOWN = (*(option["fallback"][1][0] for option in API.options.values()), "CLAWHOSTERS_PROGRESS", PROTECTED)
+KNOWN = (*(option["fallback"][1][0] for option in API.options.values()), "CLAWHOSTERS_PROGRESS", PROTECTED_VARIABLE)
 """The environment variables of the collection."""
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from .._concurrency import map_ordered
 from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, ResponseError, TransportError
 from .._http.client import Client
+from .._http.lists import fetch_all
 from .._model.addon import needs_wrapping, require_same_owner
 from .._model.addon_fleet import AddonEntry, Match, build_diff, build_outcomes, match_entries
 from .._model.addon_job import AddonJob
@@ -27,7 +28,7 @@ from .._model.outcomes import Limits, build_result, format_failures, raise_exces
 from .._model.resource import Resource
 from .._model.results import ResourceChange, Result
 from .addons import AddonMatcher, addon_path, fetch_addon
-from .change_log import recorded
+from .change_recorder import ChangeRecorder
 
 _Listed = dict[str, Resource] | ClawHostersError | None
 _INTERRUPTED = "Updates that were sent may have been made. Run the same command again: it sends what still differs."
@@ -40,7 +41,7 @@ def ensure_config(client: Client, addon: Resource, config: Config, write_only: t
     attributes were taken.
     """
     job = AddonJob(addon, config, write_only, addon, reads_detail=True)
-    carry_out(client, [job])
+    carry_out(ChangeRecorder(client), [job])
     before, after = (
         {name: addon[name] for name in ("id", "addon_type") if name in addon} | shown for shown in job.attributes()
     )
@@ -59,13 +60,16 @@ class AddonFleet:
     write_only: t.Collection[str]
     batches: Batches = AT_ONCE
 
+    def __post_init__(self) -> None:
+        self.recorder = ChangeRecorder(self.client)
+
     def ensure(self, entries: list[AddonEntry], limits: Limits) -> Result:
         """Sets the attributes of every entry, and returns the result of the task.
 
         Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
         PartialError if the plan exceeds the limits, and what the client raises for the lists, before the first change.
         """
-        addons = self.client.fetch_all("/addons")
+        addons = fetch_all(self.client, "/addons")
         found = AddonMatcher(self.client, [entry.query for entry in entries]).select_each(addons) if entries else []
         matches = match_entries(entries, found, addons)
         jobs = self._plan(entries, matches)
@@ -73,7 +77,7 @@ class AddonFleet:
         batches = self.batches.split(jobs)
         if excess:
             if self.client.check_mode:  # the plan is shown all the same
-                carry_out(self.client, jobs)
+                carry_out(self.recorder, jobs)
         else:
             self._carry_out(batches, limits)
         outcomes = build_outcomes(entries, jobs, refused=bool(excess) and not self.client.check_mode)
@@ -92,7 +96,7 @@ class AddonFleet:
             if batch is not batches[0] and not self.client.check_mode:
                 self._look_again(batch, listed)
                 _hold_back_excess(jobs, batch, limits)
-            listed = carry_out(self.client, [job for job in batch if job.error is None]) or listed
+            listed = carry_out(self.recorder, [job for job in batch if job.error is None]) or listed
 
     def _look_again(self, jobs: list[AddonJob], listed: _Listed) -> None:
         for job in jobs:
@@ -148,27 +152,28 @@ def _hold_back_excess(jobs: list[AddonJob], batch: list[AddonJob], limits: Limit
             job.error = RefusedError(f"Not begun: the other changes take all of max_changes ({limits.changes}).")
 
 
-def carry_out(client: Client, jobs: list[AddonJob]) -> _Listed:
+def carry_out(recorder: ChangeRecorder, jobs: list[AddonJob]) -> _Listed:
     """Sends the changes of all jobs, and reads their add-ons again. In check mode, predicts the changes.
 
     Returns the add-ons as listed then, by id, or the error of that; None if the list was not read.
     """
+    client = recorder.client
     changing = [job for job in jobs if job.changes]
     if client.check_mode:
         for job in changing:
             job.predict()
     elif changing:
         with client.progress.if_interrupted(_INTERRUPTED):
-            list(map_ordered(lambda job: _change(client, job), changing))
+            list(map_ordered(lambda job: _change(recorder, job), changing))
             return _read_again(client, [job for job in changing if job.error is None])
     return None
 
 
-def _change(client: Client, job: AddonJob) -> None:
+def _change(recorder: ChangeRecorder, job: AddonJob) -> None:
     """Sends the changes of a job. It has an error then if they were surely not made."""
     try:
-        with recorded(client, "update", addon=job.known):
-            job.rejection = _send(client, job.addon, job.changes)
+        with recorder.recorded("update", addon=job.known):
+            job.rejection = _send(recorder.client, job.addon, job.changes)
         job.is_accepted = True
     except (TransportError, ResponseError, ApiError) as error:
         if error.may_have_been_executed:
@@ -205,7 +210,7 @@ def _read_again(client: Client, jobs: list[AddonJob]) -> _Listed:
         job.see(seen)
     if len(alone) == len(jobs):
         return None
-    listed = _try(lambda: {str(addon["id"]): addon for addon in client.fetch_all("/addons")})
+    listed = _try(lambda: {str(addon["id"]): addon for addon in fetch_all(client, "/addons")})
     for job in jobs:
         if not job.reads_detail:
             job.see(_try(functools.partial(_find, listed, job.id)))

@@ -12,6 +12,7 @@ from collections import Counter
 
 from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
+from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
 from .._model.instance_index import InstanceIndex
 from .._model.ownership import describe_namesakes, filter_by_instance, owner_params, parse_owner, require_names
@@ -40,7 +41,7 @@ def find_backup(client: Client, backup_id: object) -> Resource | None:
 
 def list_backups(client: Client) -> list[Resource]:
     """Returns all backups, sorted by id."""
-    return client.fetch_all("/backups")
+    return fetch_all(client, "/backups")
 
 
 def fetch_backups(

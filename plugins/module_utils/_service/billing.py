@@ -10,6 +10,7 @@ import typing as t
 
 from .._errors import SettingsError
 from .._http.client import Client
+from .._http.lists import fetch_list
 
 PARTS = ("summary", "usage", "transactions", "packages")
 
@@ -24,7 +25,7 @@ def fetch_billing(client: Client, parts: t.Iterable[str], max_pages: int) -> dic
     fetchers: dict[str, t.Callable[[], t.Any]] = {
         "summary": lambda: client.fetch_object("/billing/summary"),
         "usage": lambda: client.fetch_object("/billing/usage"),
-        "transactions": lambda: client.fetch_list("/billing/transactions", max_pages),
-        "packages": lambda: client.fetch_list("/billing/packages"),
+        "transactions": lambda: fetch_list(client, "/billing/transactions", max_pages),
+        "packages": lambda: fetch_list(client, "/billing/packages"),
     }
     return {part: fetchers[part]() for part in dict.fromkeys(parts)}

@@ -18,11 +18,14 @@ from .._errors import (
     TransportError,
     UnprocessableError,
 )
-from .._http.client import Client
 from .._model.instance import Action, decide, get_status, is_busy, label
-from .._model.resource import Resource
-from .change_log import REFUSED, UNKNOWN, recorded
+from .change_recorder import REFUSED, UNKNOWN
 from .instances import fetch_instance, instance_path
+
+if t.TYPE_CHECKING:
+    from .._http.client import Client
+    from .._model.resource import Resource
+    from .change_recorder import ChangeRecorder
 
 
 class Effect(enum.Enum):
@@ -47,15 +50,15 @@ class ChangeResponse(t.NamedTuple):
 
 
 def request_change(
-    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool, incident: str = ""
+    recorder: ChangeRecorder, current: Resource, wanted: str, action: Action, *, may_repeat: bool, incident: str = ""
 ) -> ChangeResponse:
     """Sends one request for ``action``, to bring ``current`` to the state ``wanted``, and records it.
 
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
     instance in the message. ``incident``: for whose restore it is sent.
     """
-    with recorded(client, action.value, instance=current, incident=incident) as sent:
-        change = _request_change(client, current, wanted, action, may_repeat)
+    with recorder.recorded(action.value, instance=current, incident=incident) as sent:
+        change = _request_change(recorder.client, current, wanted, action, may_repeat)
         if change.effect is Effect.RESEND:
             sent.outcome = UNKNOWN if change.is_outcome_unknown else None
         elif change.effect is not Effect.DONE:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .._errors import ClawHostersError
 from .._http.client import Client
+from .._http.lists import fetch_all
 from .._model.batches import AT_ONCE, Batches
 from .._model.fleet_entries import Entry
 from .._model.fleet_plan import Job, Phase, plan
@@ -122,7 +123,7 @@ class _ListReader:
     def fetch(self, seconds: float | None) -> list[Resource]:
         """Returns the instances; ``seconds`` are those left."""
         before = self.client.stats.requests
-        instances = self.client.fetch_all("/instances", time_left=seconds)
+        instances = fetch_all(self.client, "/instances", time_left=seconds)
         self.listed, self.pages = InstanceIndex(instances).by_id, self.client.stats.requests - before
         return instances
 

@@ -29,6 +29,7 @@ from .._model.instance import (
 )
 from .._model.resource import Resource
 from .._waiter import ProgressSummary, Waiter, describe_remaining, explain_ended_wait
+from .change_recorder import ChangeRecorder
 from .change_requests import Effect, request_change
 from .instances import fetch_instance
 
@@ -52,6 +53,9 @@ class FleetChanges:
     wait_healthy: bool
     warn: t.Callable[[str], None]
     incident: str = ""
+
+    def __post_init__(self) -> None:
+        self.recorder = ChangeRecorder(self.client)
 
     def carry_out(
         self,
@@ -100,7 +104,7 @@ class FleetChanges:
             while True:
                 job.requests += 1
                 change = request_change(
-                    self.client,
+                    self.recorder,
                     job.instance,
                     job.wanted,
                     job.action,

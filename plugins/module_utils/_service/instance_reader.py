@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError
 from .._http.client import Client
+from .._http.lists import fetch_all
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._waiter import TEMPORARY_ERRORS
@@ -36,7 +37,7 @@ class InstanceReader:
         if that is all of them.
         """
         if self.cost(len(ids)) < len(ids):
-            by_id = InstanceIndex(self.client.fetch_all("/instances", time_left=time_left)).by_id
+            by_id = InstanceIndex(fetch_all(self.client, "/instances", time_left=time_left)).by_id
             return {str(one): by_id.get(str(one)) for one in ids}
         results = zip(ids, map_ordered(lambda one: self._read_one(one, time_left), ids), strict=True)
         seen = {str(one): result for one, result in results}

@@ -12,6 +12,7 @@ from .._concurrency import map_ordered
 from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._http.list_reader import ItemsHandler
+from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
 from .._model.instance import label
 from .._model.instance_index import (
@@ -60,8 +61,8 @@ def refetch_instance(client: Client, instance: Resource, time_left: float | None
 
 
 def list_instances(client: Client, on_items: ItemsHandler | None = None) -> list[Resource]:
-    """Returns all instances, sorted by id. ``on_items``: see :meth:`Client.fetch_all`."""
-    return client.fetch_all("/instances", on_items=on_items)
+    """Returns all instances, sorted by id. ``on_items``: see :func:`fetch_all`."""
+    return fetch_all(client, "/instances", on_items=on_items)
 
 
 def search_name(name: str) -> Search:

@@ -19,7 +19,7 @@ from .._state.journal_store import Holder, format_name
 from .._state.store import Store, StoreError
 from .._text import normalize_name, one_line
 from .._times import parse_duration, parse_timestamp, require_past
-from .change_log import list_changes
+from .change_listing import list_changes
 
 
 def parse_since(text: str | None, now: datetime) -> datetime | None:

@@ -17,6 +17,7 @@ from .._concurrency import map_ordered
 from .._errors import ResponseError
 from .._http.client import Client
 from .._http.list_reader import ListAbandonedError
+from .._http.lists import fetch_all, fetch_filtered
 from .._model.resource import Resource
 
 
@@ -36,7 +37,7 @@ def read_list_counted(client: Client, path: str) -> Reading:
         pages.append(count)
         return True
 
-    items = client.fetch_all(path, on_first_page=keep)
+    items = fetch_all(client, path, on_first_page=keep)
     return Reading(items, True, pages[-1] if pages else None)
 
 
@@ -65,7 +66,7 @@ def read_by_ids(
 
     if len(wanted) > 1 and not is_list_known:
         try:
-            return Reading(client.fetch_all(path, on_first_page=is_worth_reading), True, pages)
+            return Reading(fetch_all(client, path, on_first_page=is_worth_reading), True, pages)
         except (ListAbandonedError, ResponseError):
             pass  # a list that can't be read to its end is no obstacle here
     rest = [one for key, one in wanted.items() if key not in found]
@@ -100,9 +101,9 @@ def search(client: Client, path: str, wanted: Search, time_left: float | None = 
 
     What is not found in the answer is sought in the whole list: only that shows that it is missing.
     """
-    items = client.fetch_filtered(path, wanted.params, time_left=time_left)
+    items = fetch_filtered(client, path, wanted.params, time_left=time_left)
     if items is None or not wanted.is_answered_by(items):
-        items = client.fetch_all(path, time_left=time_left)
+        items = fetch_all(client, path, time_left=time_left)
     return SearchResult(wanted.select(items), items)
 
 
@@ -122,12 +123,12 @@ def search_each(client: Client, path: str, searches: t.Sequence[Search]) -> Read
         return count - 1 <= len(searches)
 
     def ask(wanted: Search) -> list[Resource] | None:
-        answer = client.fetch_filtered(path, wanted.params)
+        answer = fetch_filtered(client, path, wanted.params)
         return answer if answer is not None and wanted.is_answered_by(answer) else None
 
     if len(searches) > 1:
         with contextlib.suppress(ListAbandonedError):
-            return Reading(client.fetch_all(path, on_first_page=is_worth_reading), True, pages)
+            return Reading(fetch_all(client, path, on_first_page=is_worth_reading), True, pages)
     first = ask(searches[0])
     # A service that ignores queries has answered all of them.
     others = [wanted for wanted in searches[1:] if first is not None and not wanted.is_answered_by(first)]

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ...module_utils._errors import ClawHostersError, PartialError
+from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.fleet_entries import Entry
 from ...module_utils._model.outcomes import Limits
 from ...module_utils._model.results import Result
@@ -46,7 +47,7 @@ def run(context: ModuleContext) -> Result:
 
 
 def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = (), *, is_first: bool = True) -> BalancePlan:
-    instances = context.client.fetch_all("/instances")
+    instances = fetch_all(context.client, "/instances")
     billing = fetch_billing(context.client, ["summary", "usage"], 1)
     order, min_days = context.params["stop_order"], context.params["min_days"]
     return build_plan(billing, instances, order, min_days, rounds, is_first=is_first)

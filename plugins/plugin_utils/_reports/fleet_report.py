@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, SettingsError
+from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import format_left_out, is_usable, select
 from ...module_utils._model.ownership import has_owner
 from ...module_utils._model.resource import Resource
@@ -89,7 +90,7 @@ def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
 def _read_account(context: ModuleContext) -> Account:
     """Reads the account and the journal."""
     client = context.client
-    account = Account(client.fetch_all("/instances"), service=client.settings.host)
+    account = Account(fetch_all(client, "/instances"), service=client.settings.host)
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), account.notices)
     account.billing = billing or {}
     account.backups = _read("Backups", lambda: _fetch_usable_backups(context), account.notices)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, parse_id
@@ -46,7 +47,7 @@ def run(context: ModuleContext) -> Result:
     if not client.check_mode:
         prepare_folder(str(fleet_path))
     scope = context.account.describe()
-    instances, backups = client.fetch_all("/instances"), list_backups(client)
+    instances, backups = fetch_all(client, "/instances"), list_backups(client)
     state = build_state(instances, backups)
     dumped = yaml.safe_dump(state, sort_keys=False, allow_unicode=True, width=120)
     texts = {

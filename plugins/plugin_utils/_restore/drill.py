@@ -10,6 +10,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 from ...module_utils._errors import ClawHostersError, RefusedError, SettingsError
+from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import is_usable
 from ...module_utils._model.instance import get_status, label
 from ...module_utils._model.instance_index import InstanceIndex
@@ -52,7 +53,7 @@ def run(context: ModuleContext) -> Result:
         error.add(NOTHING_SENT)
         raise
     scope = context.account.describe()
-    instances, journal = context.client.fetch_all("/instances"), open_journal(context)
+    instances, journal = fetch_all(context.client, "/instances"), open_journal(context)
     found, unknown = _find(names, ids, InstanceIndex(instances))
     (states, damaged), read_at, url = journal.read_intact_states(), journal.now(), context.client.settings.api_url
     if damaged:

@@ -19,7 +19,7 @@ from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._model.results import Result
 from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
-from ...module_utils._service.change_log import list_changes
+from ...module_utils._service.change_listing import list_changes
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
 from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError

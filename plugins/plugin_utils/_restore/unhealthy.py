@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, SettingsError
+from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.instance import get_status, label
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, normalize
@@ -71,7 +72,7 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     limits = parse_limits(params)
     incident = parse_operation_name("restore_incident", params["incident"])
-    scope, instances = context.account.describe(), context.client.fetch_all("/instances")
+    scope, instances = context.account.describe(), fetch_all(context.client, "/instances")
     journal, service_time = open_journal(context), context.client.stats.service_time()
     url, read_at = context.client.settings.api_url, journal.now()
     history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)

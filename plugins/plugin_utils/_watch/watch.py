@@ -22,6 +22,7 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
+from ...module_utils._http.lists import fetch_all
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
 from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
@@ -225,7 +226,7 @@ class Watcher:
         with open_store(self.arguments.store_options) as store:
             client = Client(self.arguments.settings, progress=progress, warn=self._warn_once, store=store)
             self._require_account(client)
-            return client.fetch_all("/instances")
+            return fetch_all(client, "/instances")
 
     def _require_account(self, client: Client) -> None:
         """Raises AccountError for another account than the one that is meant. Reads it once."""

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import parse_arguments
 from simulator.exchange import fingerprint
 from simulator.handle import Simulator
@@ -127,7 +128,7 @@ def test_to_the_event_source(prepared: Controller, simulator: Simulator, monkeyp
             for name, value in environment_of(prepared, way).items():
                 patch.setenv(name, value)
             arguments = parse_arguments({"api_url": simulator.url, **options_of(prepared, way)}, pytest.fail)
-        Client(arguments.settings).fetch_all("/instances")
+        fetch_all(Client(arguments.settings), "/instances")
     assert_keys_arrived(simulator, ways)
 
 

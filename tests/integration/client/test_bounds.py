@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import R
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import pagination
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.decoding import MAX_BODY_BYTES, MAX_OBJECTS
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_account_info,
@@ -39,6 +40,7 @@ from support.worker import Worker
 
 MEASURED = """
 import json, resource, sys
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
@@ -47,7 +49,7 @@ def peak():
 client = Client(parse_settings(json.loads(sys.argv[1]), print))
 before = peak()
 try:
-    said = len(client.fetch_all("/instances"))
+    said = len(fetch_all(client, "/instances"))
 except ClawHostersError as error:
     said = str(error)
 print(json.dumps([said, peak() - before]))
@@ -115,9 +117,9 @@ def test_large_pages_and_undivided_lists_are_well_within_it(
 ) -> None:
     simulator.reset(instances=instances, switches={"per_page_max": page_size, "compression": "gzip"})
     client = client_of({"api_key": KEY, "api_url": simulator.url, "page_size": page_size})
-    assert len(client.fetch_all("/instances")) == instances
+    assert len(fetch_all(client, "/instances")) == instances
     simulator.switch(pagination="none")
-    assert len(client.fetch_all("/instances")) == instances
+    assert len(fetch_all(client, "/instances")) == instances
 
 
 # Lists without end
@@ -134,7 +136,7 @@ def test_a_list_that_says_that_it_has_no_end_is_read_no_further(pagination: dict
         return 200, {}, json.dumps({"data": data, "pagination": pagination}).encode()
 
     with raw_service(answer) as options, pytest.raises(ResponseError, match=r"not read to its end: it has more"):
-        client_of(options).fetch_all("/instances")
+        fetch_all(client_of(options), "/instances")
     assert asked == ["/instances"]
 
 
@@ -148,7 +150,7 @@ def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pyte
         return 200, {}, json.dumps({"data": data, "pagination": {}}).encode()
 
     with raw_service(answer) as options, pytest.raises(ResponseError, match="the first 4 pages have more than 1 MiB"):
-        client_of(options).fetch_all("/instances")
+        fetch_all(client_of(options), "/instances")
 
 
 # Numbers

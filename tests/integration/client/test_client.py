@@ -13,6 +13,7 @@ import random
 import socket
 import time
 import typing as t
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding, watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.retry import NEVER
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
@@ -128,7 +130,7 @@ def test_a_poll_is_sent_once_and_ends_with_its_wait(
     monkeypatch.setattr(client_module, "MIN_POLL_TIMEOUT", 0.5)
     simulator.fault(fault, method="GET", times=None)
     reason = "no complete response within 0.5 s" if fault == "hang" else ""
-    for fetch, path in ((client.fetch, "/instances/1"), (client.fetch_all, "/instances")):
+    for fetch, path in ((client.fetch, "/instances/1"), (partial(fetch_all, client), "/instances")):
         simulator.clear_log()
         with pytest.raises((TransportError, ServerError, MalformedResponseError)) as failure:
             fetch(path, time_left=0.1 if fault == "hang" else 60)
@@ -289,10 +291,10 @@ def test_an_object_needs_no_id(simulator: Simulator, client: Client) -> None:
 def test_entries_need_no_id_and_keep_their_order(simulator: Simulator, client: Client) -> None:
     simulator.switch(drop_fields=["instance.id"], list_order="reversed")
     with pytest.raises(ClawHostersError, match="list of objects with ids"):
-        client.fetch_all("/instances")
-    assert len(client.fetch_list("/instances")) == 60
+        fetch_all(client, "/instances")
+    assert len(fetch_list(client, "/instances")) == 60
     simulator.switch(drop_fields=[])
-    assert [entry["id"] for entry in client.fetch_list("/instances", max_pages=2)] == list(range(60, 10, -1))
+    assert [entry["id"] for entry in fetch_list(client, "/instances", max_pages=2)] == list(range(60, 10, -1))
 
 
 def pages_asked_for(simulator: Simulator) -> list[tuple[str, str | None]]:
@@ -303,13 +305,13 @@ def pages_asked_for(simulator: Simulator) -> list[tuple[str, str | None]]:
 
 
 def test_a_list_costs_one_request_a_page(simulator: Simulator, client: Client) -> None:
-    assert [instance["id"] for instance in client.fetch_all("/instances")] == list(range(1, 61))
+    assert [instance["id"] for instance in fetch_all(client, "/instances")] == list(range(1, 61))
     assert pages_asked_for(simulator) == [("2", None), ("3", None), ("first", None)]
 
 
 def test_a_size_that_the_service_takes_is_asked_for_on_every_page(simulator: Simulator, client: Client) -> None:
     client.settings = dataclasses.replace(client.settings, page_size=50)
-    assert len(client.fetch_all("/instances")) == 60
+    assert len(fetch_all(client, "/instances")) == 60
     assert pages_asked_for(simulator) == [("2", "50"), ("first", "50")]
 
 
@@ -320,10 +322,10 @@ def test_a_size_that_the_service_refuses_is_not_asked_for_again(
 ) -> None:
     client.settings = dataclasses.replace(client.settings, page_size=20)
     simulator.fault("status", status=status, path="/instances", skip=skip)
-    assert len(client.fetch_all("/instances")) == 60
+    assert len(fetch_all(client, "/instances")) == 60
     assert requests in (None, len(simulator.calls()))
     simulator.clear_log()
-    client.fetch_all("/instances")
+    fetch_all(client, "/instances")
     assert pages_asked_for(simulator) == [("2", None), ("3", None), ("first", None)]
 
 
@@ -332,7 +334,7 @@ def test_another_refusal_is_not_taken_for_one_of_the_size(simulator: Simulator, 
     client.settings = dataclasses.replace(client.settings, page_size=20)
     simulator.fault("status", status=status, path="/instances", times=None)
     with pytest.raises(ApiError) as failure:
-        client.fetch_all("/instances")
+        fetch_all(client, "/instances")
     assert failure.value.status == status
     assert len(simulator.calls()) == 1
 
@@ -340,7 +342,7 @@ def test_another_refusal_is_not_taken_for_one_of_the_size(simulator: Simulator, 
 def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Simulator, client: Client) -> None:
     simulator.switch(pagination="ignored", per_page_default=25)
     with pytest.raises(IncompleteListError, match=r"3 times in a row: page 2 was requested, but page 1 was returned\."):
-        client.fetch_all("/instances")
+        fetch_all(client, "/instances")
     assert pages_asked_for(simulator).count(("first", None)) == 3
 
 
@@ -538,7 +540,7 @@ def test_no_part_of_a_list_is_used_while_a_later_page_fails(
     simulator.reset(state={"instances": 60})
     simulator.fault(fault, path="/instances", skip=page - 1, times=None, **options)
     with pytest.raises(ClawHostersError, match="Gave up after"):
-        client.fetch_all("/instances")
+        fetch_all(client, "/instances")
 
 
 @pytest.mark.parametrize(("answered", "requests"), [(2, 2), (3, 1), (1, 1)])
@@ -549,7 +551,7 @@ def test_a_list_as_long_as_page_size_without_counts_may_be_a_part(
     simulator.reset(state={"instances": 5}, switches={"pagination": "none"})
     client.settings = dataclasses.replace(client.settings, page_size=2)
     simulator.fault("wrong_type", body={"data": [{"id": number} for number in range(1, answered + 1)]})
-    found = client.fetch_all("/instances")
+    found = fetch_all(client, "/instances")
     assert len(found) == (5 if requests == 2 else answered)
     assert [call["query"] for call in simulator.log()] == [{"per_page": "2"}, {}][:requests]
 
@@ -557,5 +559,5 @@ def test_a_list_as_long_as_page_size_without_counts_may_be_a_part(
 def test_a_list_whose_pages_are_not_counted_is_read_until_one_is_empty(simulator: Simulator, client: Client) -> None:
     for ids in ((1, 2), (3, 4), (5,), ()):
         simulator.fault("wrong_type", body={"data": [{"id": number} for number in ids], "pagination": {}})
-    assert [instance["id"] for instance in client.fetch_all("/instances")] == [1, 2, 3, 4, 5]
+    assert [instance["id"] for instance in fetch_all(client, "/instances")] == [1, 2, 3, 4, 5]
     assert len(simulator.calls()) == 4

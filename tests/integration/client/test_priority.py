@@ -20,6 +20,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
@@ -54,7 +55,7 @@ def read_as(url: str, store_options: dict[str, str], priority: str, jobs: int) -
     with open_store(store_options) as store:
         client = Client(parse_settings(params, print), store=store)
         if priority == "low":
-            client.fetch_all("/instances")
+            fetch_all(client, "/instances")
         for number in range(jobs):
             client.fetch(f"/instances/{number + 1}")
 

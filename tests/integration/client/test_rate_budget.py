@@ -21,6 +21,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ServerError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats import RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
@@ -275,7 +276,7 @@ def test_pages_are_read_at_once_and_put_together_in_order(simulator: Simulator, 
     simulator.fault("hang", path="/instances", skip=1, seconds=5)
     sleeper = Sleeper()
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    instances = a_client(simulator, state_dir, progress, timeout=1).fetch_all("/instances")
+    instances = fetch_all(a_client(simulator, state_dir, progress, timeout=1), "/instances")
     assert [instance["id"] for instance in instances] == list(range(1, 61))
     pages = [request["query"].get("page", "1") for request in simulator.log()]
     assert pages[0] == "1"
@@ -287,5 +288,5 @@ def test_pages_are_read_at_once_and_put_together_in_order(simulator: Simulator, 
 def test_a_size_refused_on_a_later_page_means_reading_again_without(simulator: Simulator, state_dir: Path) -> None:
     simulator.fault("status", status=422, path="/instances", skip=1)
     client = a_client(simulator, state_dir, page_size=20)
-    assert len(client.fetch_all("/instances")) == 60
+    assert len(fetch_all(client, "/instances")) == 60
     assert client.settings.page_size is None

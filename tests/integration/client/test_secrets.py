@@ -28,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     SettingsError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
@@ -267,7 +268,7 @@ def test_a_key_in_another_spelling_is_as_secret(echo: str) -> None:
         with raw_service(lambda _method, _path, answer=answer: answer) as options:
             client = Client(parse_settings({**options, "api_key": SECRET}, pytest.fail))
             try:
-                said: t.Any = client.fetch_all("/instances")
+                said: t.Any = fetch_all(client, "/instances")
             except ClawHostersError as error:
                 said = [str(error), error.as_dict() if isinstance(error, ApiError) else {}]
             assert_no_echo(json.dumps(said))

@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_filtered
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_addon,
@@ -235,8 +236,8 @@ def test_a_filter_that_fails_is_sent_once_for_each_list(
     simulator.switch(**switches)
     client.settings = dataclasses.replace(client.settings, page_size=40)
     for _time in range(2):
-        assert client.fetch_filtered("/instances", {"status": "error"}) is None
-        assert client.fetch_filtered("/backups", {"instance_id": "1"}) is None
+        assert fetch_filtered(client, "/instances", {"status": "error"}) is None
+        assert fetch_filtered(client, "/backups", {"instance_id": "1"}) is None
     sent = [describe(entry) for entry in simulator.log()]
     assert [query for query in sent if "&page=" not in query] == [
         "/instances?per_page=40&status=error",
@@ -253,20 +254,20 @@ def test_an_answer_to_a_filter_that_is_no_list_is_not_used(
     simulator: Simulator, client: Client, kind: str, options: dict[str, t.Any]
 ) -> None:
     simulator.fault(kind, path="/backups", **options)
-    assert client.fetch_filtered("/backups", {"instance_id": "999"}) is None
-    assert len(client.fetch_all("/backups")) == 58
+    assert fetch_filtered(client, "/backups", {"instance_id": "999"}) is None
+    assert len(fetch_all(client, "/backups")) == 58
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\ud800", "x" * 256])
 def test_a_name_that_fits_no_url_is_not_sent(simulator: Simulator, client: Client, name: str) -> None:
-    assert client.fetch_filtered("/instances", {"name": name}) is None
+    assert fetch_filtered(client, "/instances", {"name": name}) is None
     assert simulator.log() == []
 
 
 @pytest.mark.slice
 def test_a_filtered_list_may_have_several_pages(simulator: Simulator, client: Client) -> None:
     simulator.switch(filters="honoured", per_page_default=10)
-    running = client.fetch_filtered("/instances", {"status": "running"})
+    running = fetch_filtered(client, "/instances", {"status": "running"})
     assert running is not None
     assert {instance["name"] for instance in running} == {
         instance["name"] for instance in FLEET if instance.get("status", "running") == "running"
@@ -274,7 +275,7 @@ def test_a_filtered_list_may_have_several_pages(simulator: Simulator, client: Cl
     assert len(simulator.calls()) == 3
     # One leaves the list between two pages: the list is not used.
     simulator.fault("vanish_between_pages", id=20)
-    assert client.fetch_filtered("/instances", {"status": "running"}) is None
+    assert fetch_filtered(client, "/instances", {"status": "running"}) is None
 
 
 @pytest.mark.parametrize("filters", ["honoured", "empty", "inverted", "unrelated"])

@@ -115,10 +115,10 @@ def test_each_deletion_of_a_protected_instance_is_a_fault_of_its_entry():
     listing = [{"id": number, "name": name, "status": "running"} for number, name in enumerate("abc", 1)]
     declared = [Entry(1, None, "c", "absent"), Entry(2, None, "b", "stopped"), Entry(3, None, "a", "absent")]
     with pytest.raises(FaultyListError) as faults:
-        plan(declared, listing, Protection.parse(["a", "b", "c"], ""))
+        plan(declared, listing, Protection.parse({"protected": ["a", "b", "c"]}))
     told = [line.split(":")[0] for line in faults.value.result["report"]]
     assert told == [declared[0].label, declared[2].label]
-    assert len(plan(declared, listing, Protection.parse(["b"], ""))) == 3
+    assert len(plan(declared, listing, Protection.parse({"protected": ["b"]}))) == 3
 
 
 STOPPED = {"id": 1, "name": "a", "status": "stopped"}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -14,10 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.list_reader import (
-    FirstPageHandler,
-    ListAbandonedError,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.list_search import Search, search, search_each
 
 NAMES = ("web", "web-2", "shop")
@@ -33,20 +31,25 @@ class AnyService:
     items: list[dict[str, t.Any]]
     choose: t.Callable[[dict[str, t.Any]], bool]
     calls: list[str] = field(default_factory=list)
-    settings: t.Any = field(default_factory=lambda: SimpleNamespace(server_filters=True))
+    settings: t.Any = field(default_factory=lambda: SimpleNamespace(server_filters=True, page_size=None))
+    unfiltered: set[str] = field(default_factory=set)
 
-    def fetch_filtered(self, _path: str, params: dict[str, str], **_options: object) -> list[dict[str, t.Any]]:
-        self.calls.append(params["name"])
-        return list(filter(self.choose, self.items))
+    def get(self, _path: str, params: dict[str, str], *, parse: t.Callable[..., t.Any], **_options: object) -> t.Any:
+        if "name" in params:
+            self.calls.append(params["name"])
+            return parse("GET /x", answer(list(filter(self.choose, self.items))))
+        number = int(params.get("page", 1))
+        if number >= len(self.items):
+            self.calls.append("all")
+        return parse("GET /x", answer(self.items[number - 1 : number], total_pages=max(len(self.items), 1)))
 
-    def fetch_all(
-        self, _path: str, on_first_page: FirstPageHandler | None = None, **_options: object
-    ) -> list[dict[str, t.Any]]:
-        # A list of many pages is not read to find a few items.
-        if on_first_page and not on_first_page(self.items[:1], 99):
-            raise ListAbandonedError
-        self.calls.append("all")
-        return self.items
+    def end_of_wait(self, time_left: float | None) -> float | None:
+        return time_left
+
+
+def answer(items: list[dict[str, t.Any]], **pagination: int) -> Response:
+    body = {"data": items} | ({"pagination": pagination} if pagination else {})
+    return Response(200, {}, json.dumps(body))
 
 
 def by_name(name: str) -> Search:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.change_log import EARLIER, list_changes
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.change_listing import EARLIER, list_changes
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import change_log
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 

@@ -2,72 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Records the changes that are sent, and lists them."""
+"""Lists the changes that were sent."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import typing as t
-from dataclasses import dataclass
-from datetime import datetime
 
-from .._errors import ApiError, ClawHostersError
-from .._http.client import Client
-from .._model.ownership import parse_owner
-from .._model.resource import Resource, parse_id
 from .._state.change_log import MAX_AGE
-from .._state.store import Store
-from .._text import map_texts, one_line, replace_controls
+from .._text import map_texts, replace_controls
 from .._times import format_iso, parse_time
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from .._state.store import Store
 
 FIELDS = ("service", "action", "instance_id", "instance_name", "addon_id", "outcome", "at", "by", "incident")
 EARLIER = 1000
 """So many entries in a row that are older than wanted end the search. Fewer may come from a clock that was set back."""
-ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
-
-
-@dataclass
-class SentRequest:
-    """A request that is being sent. ``outcome`` is recorded if no error says otherwise; None records nothing."""
-
-    outcome: str | None = ACCEPTED
-
-
-@contextlib.contextmanager
-def recorded(
-    client: Client, action: str, *, instance: Resource | None = None, addon: Resource | None = None, incident: str = ""
-) -> t.Iterator[SentRequest]:
-    """Records the outcome of the request that the block sends: a change of the instance, or of the add-on."""
-    sent, requests = SentRequest(), client.stats.requests
-    try:
-        yield sent
-    except ClawHostersError as error:
-        sent.outcome = _judge(error)
-        raise
-    except BaseException:
-        # Interrupted. Of a fleet, another thread may have sent the request that counts.
-        sent.outcome = UNKNOWN if client.stats.requests > requests else None
-        raise
-    finally:
-        if sent.outcome and client.change_log:
-            owner = parse_owner(addon) if addon else None
-            instance_id = owner.id if owner else (instance or {}).get("id")
-            name = owner.name if owner else (instance or {}).get("name")
-            client.change_log.add(
-                action=action,
-                instance_id=parse_id(None if instance_id is None else str(instance_id)),
-                instance_name=None if name is None else one_line(name),
-                addon_id=addon["id"] if addon else None,
-                outcome=sent.outcome,
-                incident=incident or None,
-            )
-
-
-def _judge(error: ClawHostersError) -> str | None:
-    if not error.may_have_been_sent:
-        return None
-    return REFUSED if isinstance(error, ApiError) and not error.may_have_been_executed else UNKNOWN
 
 
 def _parse_change(change: dict[str, t.Any], at: datetime) -> dict[str, t.Any]:

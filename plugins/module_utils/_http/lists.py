@@ -1,0 +1,136 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads the lists of the service with a client."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from types import MappingProxyType
+
+from .._errors import ApiError, ResponseError
+from .._model.resource import id_sort_key, is_valid_id
+from .list_reader import is_sendable, read_list
+from .pagination import ListChangedError, Page, parse_pagination
+from .responses import NOT_THE_API, describe_id, describe_type, parse_envelope
+
+if t.TYPE_CHECKING:
+    from .._model.resource import Resource
+    from .client import Client
+    from .list_reader import FirstPageHandler, ItemsHandler
+    from .pagination import PageContent
+    from .transport import Response
+
+    PageParser = t.Callable[[str, Response], PageContent]
+
+REFUSED_PAGE_SIZE = (400, 422)
+"""Statuses that may mean that the service does not accept ``per_page``."""
+REFUSED_FILTER = (400, 404, 422)
+"""Statuses that may mean that it does not accept a filter, or that nothing matches it."""
+
+
+def fetch_all(
+    client: Client,
+    path: str,
+    *,
+    time_left: float | None = None,
+    on_items: ItemsHandler | None = None,
+    on_first_page: FirstPageHandler | None = None,
+) -> list[Resource]:
+    """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`Client.fetch`.
+
+    ``on_items``, ``on_first_page``: see :func:`read_list`. Raises ListAbandonedError if ``on_first_page`` returns
+    False, IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
+    """
+    fetch_page = functools.partial(_fetch_page, client, path, parse_resource_list, client.end_of_wait(time_left))
+    items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
+    return sorted(items, key=id_sort_key)
+
+
+def fetch_filtered(
+    client: Client,
+    path: str,
+    params: t.Mapping[str, str],
+    *,
+    time_left: float | None = None,
+    on_items: ItemsHandler | None = None,
+) -> list[Resource] | None:
+    """Like :func:`fetch_all`, with a query that may shorten the list.
+
+    How the service matches is undocumented: it may leave out what matches, and return what doesn't. So
+    nothing that is not returned is missing before :func:`fetch_all` has shown it.
+
+    Returns None if nothing was sent, since ``server_filters`` is off, or there is no query that can be sent. Also
+    if the service rejects the query, or its response can't be used: then it is not sent again for this path.
+    """
+    if not client.settings.server_filters or path in client.unfiltered or not is_sendable(params):
+        return None
+    end_of_wait = client.end_of_wait(time_left)
+    fetch_page = functools.partial(_fetch_page, client, path, parse_resource_list, end_of_wait, params=params)
+    try:
+        items = read_list(f"GET {path}", fetch_page, on_items=on_items, max_attempts=1)
+    except (ApiError, ResponseError) as error:
+        # A list that is incomplete may have the counts of the whole list.
+        if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
+            raise
+        client.unfiltered.add(path)
+        return None
+    return sorted(items, key=id_sort_key)
+
+
+def fetch_list(client: Client, path: str, max_pages: int = 0) -> list[Resource]:
+    """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
+    fetch_page = functools.partial(_fetch_page, client, path, parse_object_list, None)
+    return read_list(f"GET {path}", fetch_page, max_pages)
+
+
+def _fetch_page(
+    client: Client,
+    path: str,
+    parse: PageParser,
+    end_of_wait: float | None,
+    number: int,
+    params: t.Mapping[str, str] = MappingProxyType({}),
+) -> Page:
+    def parse_page(request: str, response: Response) -> Page:
+        return Page(*parse(request, response), len(response.text))
+
+    query = {**params, "page": str(number)} if number > 1 else dict(params)
+    page_size = client.settings.page_size
+    if page_size is not None:
+        query["per_page"] = str(page_size)
+    try:
+        page = client.get(path, query, parse=parse_page, end_of_wait=end_of_wait)
+        # Without counts, so many entries may be a part of the list.
+        if number > 1 or page.pagination is not None or len(page.items) != page_size:
+            return page
+    except ApiError as error:
+        if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
+            raise
+    # Use the service's default for this list and all later ones.
+    client.settings = client.settings.without_page_size()
+    if number > 1:
+        raise ListChangedError(f"page {number} was rejected with per_page")
+    return _fetch_page(client, path, parse, end_of_wait, number, params)
+
+
+def parse_resource_list(request: str, response: Response) -> PageContent:
+    """Returns the objects in ``{"data": [...]}`` and the pagination object, or None."""
+    data, pagination = parse_object_list(request, response)
+    if faulty := [item for item in data if not is_valid_id(item.get("id"))]:
+        raise ResponseError(
+            f"{request}: expected a list of objects with ids in `data`, got {describe_id(faulty[0])}. {NOT_THE_API}"
+        )
+    return data, pagination
+
+
+def parse_object_list(request: str, response: Response) -> PageContent:
+    """Like ``parse_resource_list``, for objects without ids."""
+    body = parse_envelope(request, response)
+    data = body["data"]
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        found = "a list with entries that are not objects" if isinstance(data, list) else describe_type(data)
+        raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}. {NOT_THE_API}")
+    return data, parse_pagination(body)
