@@ -364,8 +364,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             try:
                 super().set_options(task_keys, var_options, rendered)
             except AnsibleError as error:
-                # Its message shows the value, which may be a key.
-                raise SettingsError(error) from None
+                # Its message shows the value, which may be a key. From ansible-core 2.19 its help has the valid values.
+                help_text = getattr(error, "_help_text", None)
+                raise SettingsError(f"{error} {help_text}" if help_text else error) from None
 
     def _render(self, name: str, value: t.Any) -> t.Any:
         """Evaluates the templates in an option, except in those that are evaluated for each instance."""

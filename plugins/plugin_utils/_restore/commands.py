@@ -207,9 +207,10 @@ def build_command(target: Data, settings: Data, advice: Advice | None = None) ->
     return Command(variables, is_check=bool(advice and advice.check))
 
 
-def format_kept(command: Command, advice: Advice) -> str:
-    """Returns which of the user's variables the command keeps: it may have them in a file. The advice says others."""
-    kept = [name for name in _NAMED if name in command.variables and name not in advice.changes]
-    if not kept:
+def format_named(command: Command, advice: Advice) -> str:
+    """Returns which variables the command sets that choose the backup or lift a guard: it may have them in a file."""
+    named = {name: command.variables[name] for name in _NAMED if name in command.variables}
+    if not named:
         return ""
-    return f"The command keeps {', '.join(f'{name}={_format_word(command.variables[name])}' for name in kept)}. "
+    verb = "keeps" if named.keys().isdisjoint(advice.changes) else "sets"
+    return f"The command {verb} {', '.join(f'{name}={_format_word(value)}' for name, value in named.items())}. "
