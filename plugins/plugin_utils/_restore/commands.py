@@ -207,10 +207,9 @@ def build_command(target: Data, settings: Data, advice: Advice | None = None) ->
     return Command(variables, is_check=bool(advice and advice.check))
 
 
-def format_named(command: Command, advice: Advice) -> str:
+def format_named(command: Command) -> str:
     """Returns which variables the command sets that choose the backup or lift a guard: it may have them in a file."""
     named = {name: command.variables[name] for name in _NAMED if name in command.variables}
     if not named:
         return ""
-    verb = "keeps" if named.keys().isdisjoint(advice.changes) else "sets"
-    return f"The command {verb} {', '.join(f'{name}={_format_word(value)}' for name, value in named.items())}. "
+    return f"The command sets {', '.join(f'{name}={_format_word(value)}' for name, value in named.items())}. "

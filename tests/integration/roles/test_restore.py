@@ -244,7 +244,7 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
     late = restore(controller, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
     assert "The restore was sent but did not complete within the timeout." in last_words(late)
     assert "It is deploying, and not restored within" in last_words(late)
-    assert "The command keeps restore_max_age=28h. " in last_words(late)
+    assert "The command sets restore_max_age=28h. " in last_words(late)
     assert advised(late, controller)[0]["restore_wait_timeout"] == 1
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
     done = restore(controller, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)

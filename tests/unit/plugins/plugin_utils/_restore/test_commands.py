@@ -127,8 +127,8 @@ def test_a_limit_that_the_next_command_keeps_is_said_above_it():
     """A long command has its variables in a file, where the screen does not show them."""
     given = {"restore_before": "2026-02-03T00:00:00Z", "restore_max_age": "36h"}
     (verdict,) = build_report(run(plan(instance={**WEB, "status": "error"}), **given), history, NOW)["instances"]
-    kept = "The command keeps restore_before=2026-02-03T00:00:00Z, restore_max_age=36h. "
-    assert verdict["advice"] == f"{kept}To restore the instance in this status anyway:"
+    named = "The command sets restore_before=2026-02-03T00:00:00Z, restore_max_age=36h, restore_force=true. "
+    assert verdict["advice"] == f"{named}To restore the instance in this status anyway:"
     advice = build_advice(FailureKind.TOO_OLD, plan(restore_max_age="1h"), SETTINGS)
     assert advice.text == "To accept a backup of this age (restore_max_age=25h):"
 
