@@ -122,13 +122,13 @@ class FileDocument:
 
 
 def _advise(error: OSError) -> str:
-    """Returns what to do. Another folder is none for a fault of the disk: it would forget what was sent."""
+    """Returns what to do. Another folder is none for a fault of the disk: it forgets what was sent."""
     if error.errno in _FULL:
         return "Free space on its disk, or raise the quota"
     if isinstance(error, LockHeldError):
         return "Run this again"
     if isinstance(error, UntrustedError) or error.errno in _NOT_OURS:
-        return "Set state_dir to a folder of your own"
+        return "Correct owner and mode, or set state_dir to a folder of your own, which forgets what was sent"
     return "Check that folder and its disk"
 
 

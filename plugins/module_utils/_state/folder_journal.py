@@ -21,6 +21,7 @@ to it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -28,8 +29,8 @@ import typing as t
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .._text import one_line
-from .files import atomic_replace, lock_file, read_from, write_at
+from .._text import MESSAGE_LIMIT, one_line
+from .files import UntrustedError, atomic_replace, lock_file, read_from, write_at
 from .folder import OpenFolder
 from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum
 from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines
@@ -45,6 +46,8 @@ REPAIR_HINT = (
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for the lock of a file, which is held for milliseconds."""
 DAMAGED_MARK = f"has a damaged mark in {MARKS}"
+_NOT_OURS = (errno.EACCES, errno.EPERM, errno.ELOOP)
+"""Errors that opening a file gives if another user owns it, or if it is a link."""
 
 
 class FolderJournal:
@@ -75,6 +78,12 @@ class FolderJournal:
 
     def read(self, subject: str) -> SubjectLines:
         """Returns the lines of a subject, and its damage."""
+        try:
+            return self._read(subject)
+        except DamageError as error:
+            return SubjectLines(subject, [], error.damage)
+
+    def _read(self, subject: str) -> SubjectLines:
         with contextlib.ExitStack() as stack:
             # Another run may create both meanwhile, the mark before the file.
             file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
@@ -98,7 +107,8 @@ class FolderJournal:
             is_new = mark.says_nothing
             if not is_new and not journal.has(name):
                 raise self._missing_error(line.subject, mark)
-            with journal.open(name, os.O_RDWR | (os.O_CREAT if is_new else 0)) as file:
+            with contextlib.ExitStack() as stack:
+                file = _open(stack, journal, name, os.O_RDWR | (os.O_CREAT if is_new else 0))
                 if is_new:
                     # Whoever created the mark may have been killed before that was synced. And the file must be there
                     # before its mark says that it has a line.
@@ -119,8 +129,8 @@ class FolderJournal:
                 lock_file(lock, LOCK_TIMEOUT)
                 if not marks.has(subject):
                     atomic_replace(marks.descriptor, subject, build_new(subject))
-        with marks.open(subject, os.O_RDWR) as descriptor:
-            mark = MarkFile(subject, descriptor)
+        with contextlib.ExitStack() as stack:
+            mark = MarkFile(subject, _open(stack, marks, subject, os.O_RDWR))
             if mark.read() is None:
                 raise self._missing_error(subject, mark)
             yield mark
@@ -130,16 +140,19 @@ class FolderJournal:
         found = set()
         for subject in self.list_subjects():
             with contextlib.ExitStack() as stack:
-                mark = self._open_mark_if_there(stack, subject)
+                try:
+                    mark = self._open_mark_if_there(stack, subject)
+                except DamageError:
+                    mark = None
                 if mark is None or mark.may_have(name):
                     found.add(subject)
         return found
 
     def read_holders(self, subjects: t.Iterable[str]) -> dict[str, Holder]:
-        """Returns who has locked the marks of which of these subjects."""
+        """Returns who has locked the marks of which of these subjects, as far as they can be opened."""
         holders = {}
         for subject in subjects:
-            with contextlib.ExitStack() as stack:
+            with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
                 mark = self._open_mark_if_there(stack, subject)
                 if mark is not None and not _is_lock_free(mark.descriptor):
                     holders[subject] = mark.read_holder()
@@ -257,9 +270,21 @@ class _SubjectFile:
 
 def _open_if_there(stack: contextlib.ExitStack, folder: OpenFolder | None, name: str) -> int | None:
     try:
-        return stack.enter_context(folder.open(name, os.O_RDONLY)) if folder else None
+        return _open(stack, folder, name, os.O_RDONLY) if folder else None
     except FileNotFoundError:
         return None
+
+
+def _open(stack: contextlib.ExitStack, folder: OpenFolder, name: str, flags: int) -> int:
+    """Opens a file or mark. Raises DamageError for one that is not this user's own: it stops no other subject."""
+    try:
+        return stack.enter_context(folder.open(name, flags))
+    except UntrustedError as error:
+        raise DamageError(one_line(error, MESSAGE_LIMIT), REPAIR_HINT) from None
+    except OSError as error:
+        if error.errno not in _NOT_OURS or not folder.has(name):
+            raise
+        raise DamageError(f"{one_line(folder.path / name)} can't be opened ({error.strerror})", REPAIR_HINT) from None
 
 
 def _is_lock_free(file: int) -> bool:

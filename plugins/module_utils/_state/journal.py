@@ -237,24 +237,27 @@ class Journal:
                 self._entries |= {subject: found.get(subject, []) for subject in subjects}
             return [entry for entries in found.values() for entry in entries]
 
-    def read_intact_states(self) -> tuple[dict[OperationKey, OperationState], dict[str, JournalError]]:
-        """Returns the states of all subjects that are not damaged, and why each of the others can't be read.
+    def read_intact_states(
+        self, subjects: t.Collection[str] | None = None
+    ) -> tuple[dict[OperationKey, OperationState], dict[str, JournalError]]:
+        """Returns the states of these subjects, or of all, that are not damaged, and why the others can't be read.
 
         For what concerns many instances, and must not end because of one. Raises JournalError.
         """
-        with self._before_sending():
+        with self._before_sending(), self._lock:
             try:
-                subjects = self._store.read_subjects()
+                found = self._store.read_subjects(subjects)
             except StoreError as error:
                 raise _build_error(error) from None
-            entries: list[JournalEntry] = []
+            intact: dict[str, list[JournalEntry]] = {}
             damaged = {}
-            for one in subjects:
+            for one in found:
                 try:
-                    entries += parse_subject(one, self._store.repair_hint)
+                    intact[one.subject] = parse_subject(one, self._store.repair_hint)
                 except DamageError as error:
                     damaged[one.subject] = _build_error(error)
-            return replay(entries), damaged
+            self._entries |= intact
+            return replay(entry for entries in intact.values() for entry in entries), damaged
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
         """Returns the subjects of an incident or order, and perhaps others. Raises JournalError."""

@@ -55,9 +55,13 @@ class SubjectLines:
 
 
 class DamageError(ClawHostersError):
-    """The journal is damaged, so earlier requests are unknown. ``str(error)`` is the whole message."""
+    """The journal is damaged, so earlier requests are unknown. ``str(error)`` is the whole message.
+
+    ``damage`` is a clause that says how.
+    """
 
     def __init__(self, damage: str, repair_hint: str) -> None:
+        self.damage = damage
         super().__init__(
             f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. "
             "Whatever the copy or the new file lacks could be sent again: look for it in the dashboard first."

@@ -256,6 +256,38 @@ def test_a_damaged_journal_stops_no_other_instance(simulator: Simulator, place: 
     assert "7" * 64 in listed["msg"] or "of the journal in state_database" in listed["msg"]
 
 
+def test_a_damaged_journal_stops_no_other_instance_that_is_named(simulator: Simulator, place: StorePlace) -> None:
+    worker = prepare(simulator, place)
+    place.damage()
+    result = worker.run(claw_backup_restore, incident="INC-3", instance_name="web-bot", wait=False)
+    assert result["changed"] is True
+    place.damage(OperationKey("restore", simulator.url, "INC-4", "2").subject)
+    result = worker.run(claw_fleet_restore, incident="INC-4", names=["web-bot", "shop-bot"])
+    assert "so earlier requests are unknown" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
+    assert len(simulator.calls("POST *")) == 1
+
+
+@pytest.mark.parametrize("folder", ["journal", "journal-marks"])
+def test_a_file_that_is_not_our_own_stops_its_instance_alone(
+    simulator: Simulator, state: Path, tmp_path: Path, folder: str
+) -> None:
+    """Such as one that a backup by hard links, or a run as another user, has left."""
+    worker = prepare(simulator, folder_place(state))
+    path = state / folder / (find_file(state).name if folder == "journal" else find_mark(state).name)
+    (tmp_path / "copy").hardlink_to(path)
+    assert is_noticed(worker, path.name)
+    worker.warnings.clear()
+    result = worker.run(claw_backup_restore, incident="INC-3", instance_name="shop-bot", wait=False)
+    assert result["changed"] is True
+    (tmp_path / "copy").unlink()
+    path.rename(tmp_path / "moved")
+    path.symlink_to(tmp_path / "moved")
+    assert worker.run(claw_backup_restore, incident="INC-4", instance_id=2, wait=False)["changed"] is True
+    states, damaged = Journal(folder_place(state).open()).read_intact_states()
+    assert ({key.instance_id for key in states}, len(damaged)) == ({"2"}, 1)
+
+
 def test_an_instance_is_listed_for_its_service_alone(simulator: Simulator, place: StorePlace) -> None:
     worker = prepare(simulator, place)
     other = OperationKey("restore", "https://other.example/api/v1", "INC-1", "1")

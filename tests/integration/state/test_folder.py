@@ -35,7 +35,10 @@ from support.worker import Worker
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
 ORDER = {"order": "2026-02-topup", "package_id": 2, "balance_below": 1000}
 SPENDERS = {claw_backup_restore: RESTORE, claw_purchase: ORDER}
-NOT_SHARED = "so the rate limit is not shared with other processes. Set state_dir to a folder of your own."
+NOT_SHARED = (
+    "so the rate limit is not shared with other processes. Correct owner and mode, or set state_dir to a folder of "
+    "your own, which forgets what was sent."
+)
 
 
 @pytest.fixture

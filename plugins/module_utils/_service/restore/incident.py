@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..._errors import SettingsError
@@ -56,6 +56,8 @@ class Incident:
     """Before the names of options, in messages about them."""
     _began: float | None = None
     """When the journal was first read, by the monotonic clock."""
+    _damaged: dict[str, JournalError] = field(default_factory=dict)
+    """What was found by the incident and is damaged, by the digest of the subject: it may be of any instance."""
 
     @property
     def now(self) -> datetime:
@@ -98,6 +100,11 @@ class Incident:
         plans = plan_restores(targets, account, history, self.rules, self.now)
         if self._read_busy_again(plans, history):
             plans = plan_restores(targets, account, history, self.rules, self.now)
+        for error in self._damaged.values():
+            if any(plan.obstacle and plan.obstacle.kind is ObstacleKind.NO_INSTANCE for plan in plans):
+                # It may have been restored before it was renamed or deleted.
+                error.add("Nothing was sent.")
+                raise error
         for plan in plans:
             if plan.sends and plan.earlier is None and plan.instance:
                 try:
@@ -117,12 +124,20 @@ class Incident:
             history.states.update(self.journal.read_states({history.key(one["id"]).subject for one in busy}))
         return bool(busy)
 
-    def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> set[str]:
-        """Reads the subjects, and those of the instances, that were not read before. Returns them."""
+    def _read_more(self, history: RestoreHistory, found: set[str], instance_ids: t.Iterable[object]) -> set[str]:
+        """Reads the subjects of the instances, and those that were ``found`` by the incident, if not read before.
+
+        Returns them, but for those that were found and are damaged. If one is of a target, it is read again, by its id.
+        Raises JournalError for damage to a subject of the instances.
+        """
         keys = {str(one): history.key(one) for one in instance_ids}
-        subjects = (subjects | {key.subject for key in keys.values()}) - history.steps.keys()
+        subjects = {key.subject for key in keys.values()} - history.steps.keys()
         if subjects:
             history.states.update(self.journal.read_states(subjects))
+        if found := found - subjects:
+            states, self._damaged = self.journal.read_intact_states(found)
+            history.states.update(states)
+            subjects |= found - self._damaged.keys()
         if sent_at := history.record and history.record.sent_at:
             for one in keys.keys() & sent_at.keys():
                 if sent_at[one] in self.journal.find_attempts(keys[one]):
