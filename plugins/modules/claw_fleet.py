@@ -85,6 +85,20 @@ options:
       - If more entries than this have failed, no further batch begins. Needs O(serial), with which it is V(0) by
         default. Entries that would change and were not begun are counted in RV(summary.not_begun).
     type: int
+  plan:
+    description:
+      - The RV(plan) that this module has returned, in check mode as a rule. Then only what it holds is sent, and only
+        if it still holds. It must be of this service and account, and the instances that would change now must be
+        those of the plan, with the same id, name, action and found status. If not, nothing is sent, and
+        the task names each difference.
+      - A plan that was edited, cut, or returned by another module is refused.
+    type: dict
+  plan_max_age:
+    description:
+      - An older O(plan) is refused. Units are V(s), V(m), V(h), V(d) and V(w).
+      - A plan that is dated more than five minutes ahead is refused too.
+    type: str
+    default: 24h
   protected:
     description:
       - Names or ids of instances that are never deleted. A list that declares one of them V(absent) is
@@ -156,6 +170,19 @@ EXAMPLES = r"""
     state: restarted
     wait_healthy: true
     serial: 2
+
+- name: Plan the deletion of two instances, with --check
+  clawhosters.cloud.claw_fleet:
+    names: [old-bot, older-bot]
+    state: absent
+  check_mode: true
+  register: planned
+
+- name: Delete them, if nothing has changed since
+  clawhosters.cloud.claw_fleet:
+    names: [old-bot, older-bot]
+    state: absent
+    plan: "{{ planned.plan }}"
 """
 
 RETURN = r"""
@@ -196,7 +223,9 @@ instances:
   sample:
     - {id: 7, name: web-bot, state: started, before: stopped, after: running, changed: true, failed: false, msg: ""}
 report:
-  description: A line for each entry that changed or failed, and the totals; or a line for each fault of the list.
+  description:
+    - A line for each entry that changed or failed, and the totals; or a line for each fault of the list, or for each
+      difference from O(plan).
   returned: if the list of instances was read, and for a list with faults
   type: list
   elements: str
@@ -208,6 +237,38 @@ summary:
   returned: if the list of instances was read
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
+plan:
+  description:
+    - What the task had to change before it changed anything. To apply exactly this, give it to O(plan).
+    - Its entries have C(id), C(name), C(action) and C(found), the status that was found.
+  returned: if the list of instances was read, and has no faults
+  type: dict
+  contains:
+    service:
+      description: The URL of the service.
+      type: str
+    account:
+      description:
+        - The id of the account, or else its e-mail address. It is asked for only in check mode, if something would
+          change, and with O(plan); else it is null.
+      type: str
+    made_at:
+      description: When it was made.
+      type: str
+    entries:
+      description: The instances that would change.
+      type: list
+      elements: dict
+  sample:
+    service: https://clawhosters.com/api/v1
+    account: "1"
+    made_at: "2026-02-01T10:00:00+00:00"
+    entries:
+      - {id: 7, name: web-bot, action: start, found: stopped}
+differences:
+  description: The number of differences from O(plan), each of which has a line in RV(report). Then nothing was sent.
+  returned: if O(plan) does not hold
+  type: int
 exceeded:
   description: The limits that the plan exceeds. Then nothing was sent.
   returned: if O(max_changes) or O(max_deletions) allows less than the plan
@@ -255,6 +316,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
@@ -265,6 +327,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protecte
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
 
 SPEC = ArgumentSpec(
     {
@@ -273,6 +336,8 @@ SPEC = ArgumentSpec(
         "max_deletions": {"type": "int"},
         "serial": {"type": "list", "elements": "raw"},
         "max_failures": {"type": "int"},
+        "plan": {"type": "dict"},
+        "plan_max_age": {"type": "str", "default": "24h"},
     },
     require_valid=FLEET.require_valid,
 ).merge(
@@ -300,6 +365,7 @@ def run(context: ModuleContext) -> Result:
         context.warn,
         parse_protection(params),
         parse_batches(params),
+        Plans.parse(context.account, params, PlannedChange),
     )
     return fleet.ensure(entries, Limits(params["max_changes"], params["max_deletions"]))
 

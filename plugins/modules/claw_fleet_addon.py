@@ -91,6 +91,22 @@ options:
       - If more entries than this have failed, no further batch begins. Needs O(serial), with which it is V(0) by
         default. Entries that would change and were not begun are counted in RV(summary.not_begun).
     type: int
+  plan:
+    description:
+      - The RV(plan) that this module has returned, in check mode as a rule. Then only what it holds is sent, and only
+        if it still holds. It must be of this service and account, and the add-ons that would change now must be
+        those of the plan, with the same id, name, action and attributes, found and wanted. If not, nothing is sent, and
+        the task names each difference.
+      - A plan that was edited, cut, or returned by another module is refused.
+      - Secrets are masked in a plan, as in a diff. A plan with masked attributes is refused; set these in a task
+        without it.
+    type: dict
+  plan_max_age:
+    description:
+      - An older O(plan) is refused. Units are V(s), V(m), V(h), V(d) and V(w).
+      - A plan that is dated more than five minutes ahead is refused too.
+    type: str
+    default: 24h
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -200,11 +216,44 @@ summary:
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
 report:
-  description: A line for each fault of the list.
-  returned: for a list with faults
+  description: A line for each fault of the list, or for each difference from O(plan).
+  returned: for a list with faults, and if O(plan) does not hold
   type: list
   elements: str
   sample: ["entry 2, web-bot: unknown key confg; did you mean config?"]
+plan:
+  description:
+    - What the task had to change before it changed anything. To apply exactly this, give it to O(plan).
+    - Its entries have C(id), C(name) of the instance, C(action), C(found), the attributes of the entry, and C(wanted),
+      those that would be sent. Secrets are masked.
+  returned: if the list of add-ons was read, and the list of entries has no faults
+  type: dict
+  contains:
+    service:
+      description: The URL of the service.
+      type: str
+    account:
+      description:
+        - The id of the account, or else its e-mail address. It is asked for only in check mode, if something would
+          change, and with O(plan); else it is null.
+      type: str
+    made_at:
+      description: When it was made.
+      type: str
+    entries:
+      description: The add-ons that would change.
+      type: list
+      elements: dict
+  sample:
+    service: https://clawhosters.com/api/v1
+    account: "1"
+    made_at: "2026-02-01T10:00:00+00:00"
+    entries:
+      - {id: 3, name: web-bot, action: update, found: {tier: standard}, wanted: {tier: premium}}
+differences:
+  description: The number of differences from O(plan), each of which has a line in RV(report). Then nothing was sent.
+  returned: if O(plan) does not hold
+  type: int
 exceeded:
   description: The limit that the plan exceeds. Then nothing was sent.
   returned: if O(max_changes) allows less than the plan
@@ -253,6 +302,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedUpdate
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
@@ -260,6 +310,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import AddonFleet
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
 
 SPEC = ArgumentSpec(
     {
@@ -268,6 +319,8 @@ SPEC = ArgumentSpec(
         "max_changes": {"type": "int"},
         "serial": {"type": "list", "elements": "raw"},
         "max_failures": {"type": "int"},
+        "plan": {"type": "dict"},
+        "plan_max_age": {"type": "str", "default": "24h"},
     },
     require_valid=require_valid_addons,
     redact_options=redact_addon_options,
@@ -290,7 +343,8 @@ def run(context: ModuleContext) -> Result:
     """Sets the attributes of every entry. Fails at the end if an entry failed."""
     params = context.params
     entries = parse_entries(dict(params))
-    fleet = AddonFleet(context.client, params["write_only"], parse_batches(params))
+    plans = Plans.parse(context.account, params, PlannedUpdate)
+    fleet = AddonFleet(context.client, params["write_only"], parse_batches(params), plans)
     return fleet.ensure(entries, Limits(params["max_changes"]))
 
 

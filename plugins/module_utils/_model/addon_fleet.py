@@ -10,6 +10,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import RefusedError, SettingsError
+from .._secret_fields import redact
+from .._text import map_texts, replace_controls
 from .addon import AddonIndex, AddonQuery, label, require_one
 from .addon_job import AddonJob
 from .compare import Config
@@ -18,6 +20,7 @@ from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, Outcome
 from .ownership import parse_owner
 from .resource import Resource, parse_id
 from .results import Options
+from .saved_plan import PlannedUpdate
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,15 @@ def match_entries(entries: list[AddonEntry], found: list[list[Resource]], addons
     ADDONS.raise_faults(entries, faults)
     by_id = {str(addon["id"]): addon for addon in addons}
     return [Match(by_id[str(known["id"])], known) for known in matches if known is not None]
+
+
+def plan_update(job: AddonJob) -> PlannedUpdate | None:
+    """Returns the change of an add-on, with its secrets hidden; None if it does not change."""
+    if job.error is not None or not job.changes:
+        return None
+    wanted = map_texts(redact(job.changes, job.write_only), replace_controls)
+    name = parse_owner(job.known).name
+    return PlannedUpdate(job.addon["id"], name, "update", job.attributes()[0], wanted)
 
 
 def build_outcomes(entries: list[AddonEntry], jobs: list[AddonJob], *, refused: bool = False) -> list[Outcome]:

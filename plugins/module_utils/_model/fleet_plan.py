@@ -115,7 +115,7 @@ class Job:
             self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
         elif decision.action is Action.NONE:
             self.finish(instance)
-        elif fault := self.consent.find_fault(instance, self.wanted):
+        elif fault := self.consent.find_fault(instance, self.wanted, self.action):
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
             self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY

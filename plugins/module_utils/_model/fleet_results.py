@@ -13,6 +13,7 @@ from .fleet_entries import Entry
 from .fleet_plan import Job, Phase
 from .instance import NAME_LIMIT, Action, label
 from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Excess, Limits, Outcome
+from .saved_plan import PlannedChange
 
 _WORDS = {
     Action.START: ("to start", "started"),
@@ -32,6 +33,13 @@ def find_excess(jobs: list[Job], limits: Limits) -> list[Excess]:
         (len(changing), f"{', '.join(_count_changes(jobs, done=False))}."),
         (len(deleted), f"{format_list(deleted, NAMED)}. {whose} backups may be deleted too."),
     )
+
+
+def list_changes(jobs: list[Job]) -> list[PlannedChange]:
+    """Returns the changes of the plan."""
+    return [
+        PlannedChange.of(job.instance, job.change()) for job in jobs if job.error is None and job.change() in _WORDS
+    ]
 
 
 def hold_back_excess(jobs: list[Job], limits: Limits) -> None:

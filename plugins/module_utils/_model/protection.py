@@ -13,6 +13,10 @@ from .._text import normalize_name, replace_controls
 from .instance import find_name_fault, label
 from .resource import Resource
 
+if t.TYPE_CHECKING:
+    from .instance import Action
+    from .saved_plan import Approval
+
 
 @dataclass(frozen=True)
 class Protection:
@@ -53,10 +57,13 @@ class Consent:
 
     name: str | None = None
     protection: Protection = UNPROTECTED
+    approval: Approval | None = None
+    """What the plan allows that the task applies; None without one."""
 
-    def find_fault(self, instance: Resource, wanted: str) -> str:
+    def find_fault(self, instance: Resource, wanted: str, action: Action) -> str:
         """Returns why nothing may be sent; empty if it may."""
-        return find_name_fault(instance, self.name) or self.protection.find_fault(instance, wanted)
+        fault = find_name_fault(instance, self.name) or self.protection.find_fault(instance, wanted)
+        return fault or (self.approval.find_fault(instance, action) if self.approval else "")
 
 
 ANY_CHANGE = Consent()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from .._errors import AccountError, ApiError, ClawHostersError, RateLimitedError, ResponseError, UnauthorizedError
 from .._http.responses import parse_object
-from .._model.account import format_account, format_scope, is_account
+from .._model.account import find_email, find_id, format_account, format_scope, is_account
 from .._text import one_line
 
 if t.TYPE_CHECKING:
@@ -101,6 +101,11 @@ class AccountCheck:
             return f"unknown ({error.reason})"
         except ResponseError:
             return "unknown (unusable response)"
+
+    def identify(self) -> str | None:
+        """Returns the id of the account, or else its e-mail address; None if it shows neither. Raises as ``fetch``."""
+        account = self.fetch()
+        return find_id(account) or find_email(account)
 
     def describe(self) -> str:
         """Returns service and account, the first line of each playbook. Raises what :meth:`label` raises."""

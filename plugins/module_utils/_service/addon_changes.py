@@ -19,7 +19,7 @@ from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, Re
 from .._http.client import Client
 from .._http.lists import fetch_all
 from .._model.addon import needs_wrapping, require_same_owner
-from .._model.addon_fleet import AddonEntry, Match, build_diff, build_outcomes, match_entries
+from .._model.addon_fleet import AddonEntry, Match, build_diff, build_outcomes, match_entries, plan_update
 from .._model.addon_job import AddonJob
 from .._model.batches import AT_ONCE, Batches
 from .._model.compare import Config
@@ -27,8 +27,10 @@ from .._model.fleet_entries import ADDONS
 from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
 from .._model.resource import Resource
 from .._model.results import ResourceChange, Result
+from .._model.saved_plan import find_difference
 from .addons import AddonMatcher, addon_path, fetch_addon
 from .change_recorder import ChangeRecorder
+from .saved_plans import Plans
 
 _Listed = dict[str, Resource] | ClawHostersError | None
 _INTERRUPTED = "Updates that were sent may have been made. Run the same command again: it sends what still differs."
@@ -59,6 +61,7 @@ class AddonFleet:
     client: Client
     write_only: t.Collection[str]
     batches: Batches = AT_ONCE
+    plans: Plans | None = None
 
     def __post_init__(self) -> None:
         self.recorder = ChangeRecorder(self.client)
@@ -74,6 +77,8 @@ class AddonFleet:
         matches = match_entries(entries, found, addons)
         jobs = self._plan(entries, matches)
         excess = limits.find_excess((sum(bool(job.changes) for job in jobs), ""))
+        planned = filter(None, map(plan_update, jobs))
+        made = {"plan": self.plans.make(planned).as_result()} if self.plans else {}
         batches = self.batches.split(jobs)
         if excess:
             if self.client.check_mode:  # the plan is shown all the same
@@ -81,7 +86,7 @@ class AddonFleet:
         else:
             self._carry_out(batches, limits)
         outcomes = build_outcomes(entries, jobs, refused=bool(excess) and not self.client.check_mode)
-        result = build_result("addons", outcomes, build_diff(outcomes), has_batches=bool(self.batches.sizes))
+        result = build_result("addons", outcomes, build_diff(outcomes), has_batches=bool(self.batches.sizes)) | made
         if excess:
             raise_excess(excess, "add-on", result)
         if failures := format_failures(outcomes, self.batches.max_failures):
@@ -99,12 +104,16 @@ class AddonFleet:
             listed = carry_out(self.recorder, [job for job in batch if job.error is None]) or listed
 
     def _look_again(self, jobs: list[AddonJob], listed: _Listed) -> None:
+        saved = self.plans.saved if self.plans else None
         for job in jobs:
             try:
                 if job.reads_detail:
                     job.look_again(fetch_addon(self.client, job.id))
                 elif listed is not None:
                     job.look_again(_find(listed, job.id))
+                now = plan_update(job)
+                if saved and now and (difference := find_difference(saved.changes.get(job.id), now)):
+                    raise RefusedError(f"{difference}.")
             except ClawHostersError as error:
                 job.error = RefusedError(f"{error} This task sent nothing for it.", error)
 

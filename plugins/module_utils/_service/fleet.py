@@ -10,7 +10,7 @@ One list serves all entries, changes are requested concurrently, and one waiter 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import ClawHostersError
 from .._http.client import Client
@@ -18,15 +18,24 @@ from .._http.lists import fetch_all
 from .._model.batches import AT_ONCE, Batches
 from .._model.fleet_entries import Entry
 from .._model.fleet_plan import Job, Phase, plan
-from .._model.fleet_results import build_diff, build_outcomes, find_excess, format_report, hold_back_excess
+from .._model.fleet_results import (
+    build_diff,
+    build_outcomes,
+    find_excess,
+    format_report,
+    hold_back_excess,
+    list_changes,
+)
 from .._model.instance import Action, label
 from .._model.instance_index import InstanceIndex
 from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
 from .._model.protection import UNPROTECTED, Protection
 from .._model.resource import Resource
 from .._model.results import Result
+from .._model.saved_plan import Approval
 from .._waiter import Waiter
 from .fleet_changes import FleetChanges, Reader
+from .saved_plans import Plans
 
 
 @dataclass
@@ -42,6 +51,7 @@ class Fleet:
     warn: t.Callable[[str], None]
     protection: Protection = UNPROTECTED
     batches: Batches = AT_ONCE
+    plans: Plans | None = None
 
     def ensure(self, entries: list[Entry], limits: Limits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
@@ -58,6 +68,7 @@ class Fleet:
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
         changes.check_flags(jobs)
+        made = self._make_plan(jobs)
         excess = find_excess(jobs, limits)
         if check_mode or not excess:
             self._warn_of_deletions(jobs)
@@ -65,7 +76,8 @@ class Fleet:
             if check_mode:  # the plan is shown all the same
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
-            raise_excess(excess, "instance", self._build_result(entries, jobs, done=False, refused=not check_mode))
+            result = self._build_result(entries, jobs, done=False, refused=not check_mode)
+            raise_excess(excess, "instance", {**result, **made})
 
         def check_decisions(decided: list[Job], seconds: float) -> None:
             changes.check_flags(decided, seconds)
@@ -81,10 +93,22 @@ class Fleet:
             changes.carry_out(batch, Reader(reader.read), waiter, check_decisions, prefix)
             if any(job.error for job in batch):
                 reader.listed = None  # it may be old
-        result = self._build_result(entries, jobs, done=not check_mode)
+        if check_mode and not (self.plans and self.plans.saved):
+            made = self._make_plan(jobs)  # busy instances have settled
+        result = {**self._build_result(entries, jobs, done=not check_mode), **made}
         if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))
         return result
+
+    def _make_plan(self, jobs: list[Job]) -> Result:
+        """Returns the plan for the result. With a plan to apply, lets the jobs make no other change."""
+        if self.plans is None:
+            return {}
+        made = self.plans.make(list_changes(jobs))
+        for job in jobs if self.plans.saved else []:
+            approval = Approval(made.changes.get(str(job.instance["id"])) if job.instance else None)
+            job.consent = replace(job.consent, approval=approval)
+        return {"plan": made.as_result()}
 
     def _look_again(self, jobs: list[Job], reader: _ListReader) -> None:
         """Decides the changes of a batch anew, from the last poll of the one before."""

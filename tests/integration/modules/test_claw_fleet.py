@@ -160,7 +160,7 @@ def test_plain_lists_take_the_state_of_the_task_after_the_entries(simulator: Sim
     assert writes(simulator) == [f"POST /instances/{number}/stop" for number in (1, 2, 4)] + [
         "POST /instances/5/restart"
     ]
-    assert simulator.calls()[:2] == ["GET /instances", "GET /instances"]
+    assert simulator.calls()[:3] == ["GET /instances", "GET /account", "GET /instances"]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_batch_begins_when_the_one_before_has_its_state(simulator: Simulator, 
     assert [sorted(restarts[start:end]) for start, end in ((0, 1), (1, 3), (3, 6))] == [
         [f"POST /instances/{number}/restart" for number in numbers] for numbers in ((1,), (2, 3), (4, 5, 6))
     ]
-    assert set(calls) - set(restarts) == {"GET /instances"}
+    assert set(calls) - set(restarts) == {"GET /instances", "GET /account"}
     second, third = calls.index(restarts[1]), calls.index(restarts[3])
     assert calls[second - 1] == calls[third - 1] == "GET /instances"
     assert "Batch 2 of 3: bot-2, bot-3" in " ".join(worker.lines)
@@ -356,7 +356,7 @@ def test_a_flag_that_only_the_detail_shows_is_read_where_the_table_refuses(
     simulator.set_instance(1, can_stop=True)
     result = worker.run(claw_fleet, check=True, instances=[{"id": 1}, {"id": 2}], state="stopped")
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 0}
-    assert simulator.calls() == ["GET /instances", "GET /instances/1"]
+    assert simulator.calls() == ["GET /instances", "GET /instances/1", "GET /account"]
 
 
 def test_healthy_is_waited_for_on_all(simulator: Simulator, worker: Worker) -> None:

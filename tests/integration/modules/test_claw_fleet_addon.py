@@ -147,7 +147,7 @@ def test_ids_get_the_config_of_the_task_after_the_entries(simulator: Simulator) 
 def test_batches_are_compared_with_what_was_read_after_the_one_before(simulator: Simulator) -> None:
     options = {"ids": [1, 2, 3, 4], "config": {"tier": "eco"}, "serial": [1, 2]}
     check = set_addons(simulator, check=True, **options)
-    assert simulator.calls() == [LIST]
+    assert simulator.calls() == [LIST, "GET /account"]
     result = set_addons(simulator, **options)
     assert check["addons"] == result["addons"]
     assert [one["batch"] for one in result["addons"]] == [1, 2, 2, 3]
