@@ -78,11 +78,11 @@ def format_headline(findings: t.Iterable[Finding]) -> str:
 
 
 def _format_text(finding: Finding) -> str:
-    sentences = [finding["found"]]
+    parts = [finding["found"]]
     if finding["status"] in ("different", "failed"):
-        sentences.append(f"Expected: {finding['expected']}")
-    sentences.append(finding["consequence"])
-    return " ".join(f"{str(sentence).rstrip('.')}." for sentence in sentences if sentence)
+        parts.append(f"Expected: {finding['expected']}")
+    parts.append(finding["consequence"])
+    return " ".join(f"{str(part).rstrip('.')}." for part in parts if part)
 
 
 class FilterModule:

@@ -25,9 +25,15 @@ class LastSeen:
     at: datetime
 
 
+NOTHING_SENT = "Nothing was sent."
+
+
 class ClawHostersError(Exception):
     """Base class. ``str(error)`` is the whole message, without secrets. It is made one line here, since it may contain
-    texts of the service. What looks like a key is masked, since it may be the value of a wrong option."""
+    texts of the service. What looks like a key is masked, since it may be the value of a wrong option.
+
+    Nobody looks into a message: who needs to know what happened reads the class and the attributes.
+    """
 
     may_have_been_sent = True
     """False if the request did not reach the service, so that nothing was executed."""
@@ -39,9 +45,22 @@ class ClawHostersError(Exception):
     """Set if the error ended a wait."""
     concerns_key = True
     """False if another key would change nothing, so that messages need not name its file."""
+    is_unsent = False
+    """True if nothing was sent. The last sentence of ``str(error)`` then says so."""
+    names_status = False
+    """True if the message has the current status of the instance."""
 
-    def __init__(self, message: object = "") -> None:
+    def __init__(self, message: object = "", *, is_unsent: bool = False) -> None:
         super().__init__(mask_keys(one_line(message, MESSAGE_LIMIT)))
+        self.is_unsent = self.is_unsent or is_unsent
+
+    def __str__(self) -> str:
+        return f"{self.text} {NOTHING_SENT}" if self.is_unsent else self.text
+
+    @property
+    def text(self) -> str:
+        """The message, without the sentence that nothing was sent."""
+        return super().__str__()
 
     def __copy__(self) -> ClawHostersError:
         """Returns the same error. Subclasses have other arguments than the message, so that the default fails."""
@@ -67,7 +86,7 @@ class ClawHostersError(Exception):
 
     def add(self, sentence: str) -> None:
         """Appends a sentence to the message."""
-        self.args = (one_line(f"{self} {sentence}", MESSAGE_LIMIT),)
+        self.args = (one_line(f"{self.text} {sentence}", MESSAGE_LIMIT),)
 
 
 class SettingsError(ClawHostersError):
@@ -81,6 +100,8 @@ class AccountError(SettingsError):
 
     ``cause``: the error because of which the account can't be read.
     """
+
+    is_unsent = True
 
     def __init__(self, message: object = "", cause: ClawHostersError | None = None) -> None:
         super().__init__(message)
@@ -99,8 +120,8 @@ class RefusedError(ClawHostersError):
     ``cause``: the error that shows it, such as the 404 for an instance that does not exist.
     """
 
-    def __init__(self, message: object = "", cause: ClawHostersError | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: object = "", cause: ClawHostersError | None = None, *, is_unsent: bool = False) -> None:
+        super().__init__(message, is_unsent=is_unsent)
         self.cause = cause
 
 

@@ -70,10 +70,17 @@ def format_last_seen(condition: str, at: datetime | None) -> str:
     return f"last seen {condition}{f' at {format_time_of_day(at)}' if at else ''}"
 
 
-def explain_ended_wait(error: ClawHostersError, condition: str, goal: str, timeout: float, next_step: str = "") -> str:
+def explain_ended_wait(
+    error: ClawHostersError,
+    condition: str,
+    goal: str,
+    timeout: float,
+    next_step: str = "",
+    option: str = "wait_timeout",
+) -> str:
     """Returns why a wait ended with ``error``: ``It is deploying, and not started within 300 s (wait_timeout).``
 
-    ``condition`` was seen last. ``next_step``: the sentence that says how to go on.
+    ``condition`` was seen last. ``next_step``: the sentence that says how to go on. ``option`` set the timeout.
     """
     seen = f"It was {format_last_seen(condition, error.last_seen.at if error.last_seen else None)}."
     if isinstance(error, UnauthorizedError):
@@ -83,10 +90,10 @@ def explain_ended_wait(error: ClawHostersError, condition: str, goal: str, timeo
     elif error.cause:
         reason = (
             f"{seen} The service has not answered since ({error.cause.reason}), and the wait ended after {timeout:g} s "
-            "(wait_timeout)."
+            f"({option})."
         )
     else:
-        reason = f"It is {condition}, and not {goal} within {timeout:g} s (wait_timeout)."
+        reason = f"It is {condition}, and not {goal} within {timeout:g} s ({option})."
     return f"{reason} {go_on(error, next_step)}".rstrip()
 
 

@@ -266,7 +266,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import FLEET
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_many
 
@@ -302,7 +302,9 @@ def run(context: ModuleContext) -> Result:
         Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn),
         InstanceReader(context.client),
         RestoreOptions(
-            parse_wait_timeout(context.params), wait_healthy=params["wait_healthy"], next_step=RUN_ALL_AGAIN
+            parse_wait_timeout(context.params),
+            wait_healthy=params["wait_healthy"],
+            surface=FLEET,
         ),
         parse_serial("serial", params["serial"]),
         require_max_failures(params["max_failures"]),

@@ -151,10 +151,10 @@ def format_plain_variable(name: str, value: t.Any) -> str | None:
     return f"{name}={','.join(texts)}"
 
 
-def format_yaml(value: t.Any) -> str:
+def encode_yaml(value: t.Any) -> str:
     """Returns a value, or a list of values, in YAML that Ansible reads as the same value."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(format_yaml, value))}]"
+        return f"[{', '.join(map(encode_yaml, value))}]"
     text = _format_scalar(value)
     return text if isinstance(value, int) or _is_plain_in_yaml(text) else _quote(text)
 
@@ -170,4 +170,4 @@ def format_extra_variable(name: str, value: t.Any) -> str:
     """
     if plain := format_plain_variable(name, value):
         return f"-e {plain}"
-    return "-e '" + f"{{{name}: {format_yaml(value)}}}".replace("'", "'\\''") + "'"
+    return "-e '" + f"{{{name}: {encode_yaml(value)}}}".replace("'", "'\\''") + "'"

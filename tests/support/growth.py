@@ -32,7 +32,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._times import pa
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable, slugify
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import safe_name
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import build_host_variables
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import translate_options
 
 from .patterns import SIGNS, Attack, find_attacks, find_patterns, spread
 
@@ -84,7 +83,6 @@ FUNCTIONS: dict[str, Function] = {
     "slugify": slugify,
     "build_host_variables": lambda text: build_host_variables({text: text}, "claw_"),
     "format_extra_variable": lambda text: format_extra_variable("name", text),
-    "translate_options": translate_options,
 }
 """Functions besides patterns through which text of the service passes."""
 SEEDS = (

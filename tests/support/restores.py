@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Account, plan_restores
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    Account,
+    Target,
+    plan_restores,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
@@ -20,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import Names, build_confirmation
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan, Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import build_target, parse_targets
 
@@ -73,7 +78,7 @@ def role_plans(
     backups: list[dict[str, t.Any]],
     past: RestoreHistory | None = None,
     **settings: t.Any,
-) -> list[RestorePlan]:
+) -> list[RolePlan]:
     """Returns the plans of the role for these targets after ``past``, with the answers that confirm them."""
     given = {**SETTINGS, **settings}
     names = ("before", "max_age", "min_interval")
@@ -95,13 +100,19 @@ def plan(
     instance: dict[str, t.Any] | None = None,
     backups: t.Any = None,
     **settings: t.Any,
-) -> RestorePlan:
+) -> RolePlan:
     """Returns the plan to restore web-bot after ``past``."""
     backups = BACKUPS if backups is None else backups
     return role_plans(parse_targets("web-bot", None), [instance or WEB, *INSTANCES[1:]], backups, past, **settings)[0]
 
 
-def run(*plans: RestorePlan, check: bool = False, **settings: t.Any) -> Run:
+def named(planned: RolePlan, name: str, number: int = 1) -> RolePlan:
+    """Returns the same plan of another instance."""
+    instance = {**(planned.instance or {}), "id": number, "name": name}
+    return replace(planned, target=Target(None, name), instance=instance)
+
+
+def run(*plans: RolePlan, check: bool = False, **settings: t.Any) -> Run:
     """Returns a run with these plans."""
     targets = parse_targets("web-bot", None)
     return Run(

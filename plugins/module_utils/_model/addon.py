@@ -9,12 +9,13 @@ The add-on object is undocumented except for ``id``, so every attribute that it 
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 from dataclasses import dataclass, replace
 
 from .._errors import ApiError, RefusedError, ResponseError
-from .._text import format_details, format_list, with_suggestion
+from .._text import format_list, with_suggestion
 from .compare import Config
 from .ownership import has_owner, owner_params, parse_owner, require_names
 from .resource import Resource, normalize
@@ -197,5 +198,5 @@ def needs_wrapping(rejection: ApiError, changes: Config) -> bool:
 
     The body of a PATCH is undocumented: the service may expect the attributes inside of ``addon``.
     """
-    words = set(re.findall(r"\w+", format_details(rejection.details)))
+    words = set(re.findall(r"\w+", json.dumps(rejection.details)))
     return rejection.status in (400, 422) and "addon" in words and not words & set(changes)

@@ -29,6 +29,8 @@ _LISTED = 5
 """Reasons that a message lists, and backups with their owners."""
 _IDS_LISTED = 40
 """Ids of backups that a message lists for one reason."""
+
+
 NO_TIME = "it has no valid time"
 
 
@@ -48,10 +50,15 @@ def summarize_backup(backup: Resource | None) -> dict[str, t.Any] | None:
 
 def explain_unusable(backup: Resource) -> str:
     """Returns the reason why the backup is not usable; empty if it is."""
-    status = backup.get("status")
-    if status not in (None, "") and normalize(status) not in GOOD_STATUSES:
-        return f"its status is {one_line(status)}"
+    if not has_good_status(backup):
+        return f"its status is {one_line(backup.get('status'))}"
     return "" if taken_at(backup) else NO_TIME
+
+
+def has_good_status(backup: Resource) -> bool:
+    """Returns True if the backup has a good status, or none."""
+    status = backup.get("status")
+    return status in (None, "") or normalize(status) in GOOD_STATUSES
 
 
 def is_usable(backup: Resource) -> bool:

@@ -22,7 +22,6 @@ Item = t.TypeVar("Item")
 POLL_SHARE = 0.25
 """Part of each window of the rate limit that the polls of a batch may use. The rest is left to other runs."""
 
-_NOTHING_SENT = "Nothing was sent."
 _SIZE = re.compile(r"([0-9]{1,9})\s*(%?)")
 
 
@@ -45,7 +44,7 @@ def parse_serial(option: str, values: object) -> list[BatchSize]:
     """
     sizes = [_parse_size(option, value) for value in (values if isinstance(values, (list, tuple)) else [values])]
     if not sizes:
-        raise SettingsError(f"{option} is empty, but must have the size of a batch, such as 1 or 100%. {_NOTHING_SENT}")
+        raise SettingsError(f"{option} is empty, but must have the size of a batch, such as 1 or 100%.", is_unsent=True)
     return sizes
 
 
@@ -124,10 +123,10 @@ def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
     """Returns the batches of a task that has them only if ``serial`` is set. Raises SettingsError."""
     if options["serial"] is None:
         if options["max_failures"] is not None:
-            raise SettingsError(f"max_failures needs serial: without batches, all entries begin. {_NOTHING_SENT}")
+            raise SettingsError("max_failures needs serial: without batches, all entries begin.", is_unsent=True)
         return AT_ONCE
     if not options.get("wait", True):
-        raise SettingsError(f"serial needs wait: a batch begins when the one before has ended. {_NOTHING_SENT}")
+        raise SettingsError("serial needs wait: a batch begins when the one before has ended.", is_unsent=True)
     return Batches(parse_serial("serial", options["serial"]), require_max_failures(options["max_failures"] or 0))
 
 
@@ -149,7 +148,7 @@ def announce_batch(progress: Progress, number: int, total: int, names: t.Iterabl
 def require_max_failures(number: int) -> int:
     """Returns the option ``max_failures``. Raises SettingsError if it is negative."""
     if number < 0:
-        raise SettingsError(f"max_failures is {number}, but must be 0 or more. {_NOTHING_SENT}")
+        raise SettingsError(f"max_failures is {number}, but must be 0 or more.", is_unsent=True)
     return number
 
 
@@ -160,6 +159,7 @@ def _parse_size(option: str, value: object) -> BatchSize:
     if match is None or int(match[1]) == 0:
         raise SettingsError(
             f"{option} has the batch size '{one_line(value)}', but it must be a number from 1, or a percentage such as "
-            f"30%. {_NOTHING_SENT}"
+            "30%.",
+            is_unsent=True,
         )
     return BatchSize(int(match[1]), is_percentage=bool(match[2]))

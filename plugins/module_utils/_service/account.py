@@ -63,19 +63,16 @@ class AccountCheck:
         try:
             account = self.fetch()
         except ClawHostersError as error:
-            problem = f"{expected}, but {host} does not show the account of this key: {error} Nothing was sent."
+            problem = f"{expected}, but {host} does not show the account of this key: {error}"
             raise AccountError(problem, error) from None
         is_wanted, found = is_account(account, wanted), format_account(account)
         if is_wanted is None:
             missing = "no e-mail address" if "@" in wanted else "no id"
             raise AccountError(
-                f"{expected}, but {host} shows {missing} of the account of this key, only "
-                f"{found or 'other fields'}. Nothing was sent."
+                f"{expected}, but {host} shows {missing} of the account of this key, only {found or 'other fields'}."
             )
         if not is_wanted:
-            raise AccountError(
-                f"{expected}, but this key is for {found} at {host}. Correct the key or account. Nothing was sent."
-            )
+            raise AccountError(f"{expected}, but this key is for {found} at {host}. Correct the key or account.")
 
     def before_change(self) -> None:
         """Raises AccountError as :meth:`require` does, and keeps it in ``refusal``."""

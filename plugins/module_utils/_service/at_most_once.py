@@ -117,7 +117,8 @@ class OperationGuard:
             if client.stats.requests == sent_before or not error.may_have_been_executed:
                 if self._is_intended:
                     self.record_event(OperationEvent.REFUSED, reason=str(error))
-                error.add(retry_hint)
+                if retry_hint:
+                    error.add(retry_hint)
                 raise
             answered = error.response.status if error.response else None
             self.record_event(OperationEvent.UNCLEAR, reason=str(error), answered=answered)
@@ -150,7 +151,7 @@ class OperationGuard:
             self.journal.append(self.key, OperationEvent.INTENDED, by=describe_sender(), **self._notes)
         except JournalError as error:
             self._leave_shield()
-            error.add("Nothing was sent.")
+            error.is_unsent = True
             raise
         self._is_intended = True
         self.take_up(self.known_state())
@@ -203,7 +204,8 @@ def parse_operation_name(option: str, name: str) -> str:
         raise SettingsError(
             f"{option} has a character that can't be seen: {format_character(hidden)}, at position "
             f"{name.index(hidden) + 1} of {len(name)}. With it, this is a different name, and the restore or purchase "
-            "could be sent twice. Type the name again without it. Nothing was sent."
+            "could be sent twice. Type the name again without it.",
+            is_unsent=True,
         )
     return normalize_name(name)
 

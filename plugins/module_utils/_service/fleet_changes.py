@@ -255,13 +255,15 @@ class FleetChanges:
     def _waits_for_health(self, job: Job) -> bool:
         return self.wait_healthy and job.wanted in ("started", "restarted")
 
-    def explain_unfinished(self, job: Job, error: ClawHostersError, timeout: float, next_step: str = "") -> str:
+    def explain_unfinished(
+        self, job: Job, error: ClawHostersError, timeout: float, next_step: str = "", option: str = "wait_timeout"
+    ) -> str:
         """Returns what is known of a job whose wait ended with ``error``. ``next_step`` says how to go on."""
         _name, condition = self.describe(job)
         goal = "gone" if job.wanted == "absent" else job.wanted
         if self._waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
             goal = "healthy"
-        return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, next_step)
+        return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, next_step, option)
 
 
 def _find_open(jobs: list[Job]) -> list[Job]:

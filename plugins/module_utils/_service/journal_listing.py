@@ -15,7 +15,7 @@ from .._errors import RefusedError, SettingsError
 from .._model.resource import parse_id
 from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._state.journal_store import Holder, format_name
+from .._state.journal_store import Holder, shorten_name
 from .._state.store import Store, StoreError
 from .._text import normalize_name, one_line
 from .._times import parse_duration, parse_timestamp, require_past
@@ -99,7 +99,7 @@ def list_operations(
 
 def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -> dict[str, t.Any]:
     outcome = state.outcome
-    if holder and holder.name and holder.name != format_name(key.name):
+    if holder and holder.name and holder.name != shorten_name(key.name):
         holder = None  # it works on the same instance for another incident
     if holder and state.event is OperationEvent.INTENDED:
         outcome = "in_flight"  # its run is about to send it, or waits for the response

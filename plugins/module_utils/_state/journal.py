@@ -372,7 +372,7 @@ class Journal:
             yield
         except JournalError as error:
             if not (self._intended & {operation} if operation else self._intended):
-                error.add("Nothing was sent.")
+                error.is_unsent = True
             raise
 
 

@@ -78,7 +78,7 @@ class Holder:
     process: int | None = None
     since: str | None = None
     name: str | None = None
-    """The incident or order that it works on, as :func:`format_name` shows it."""
+    """The incident or order that it works on, as :func:`shorten_name` shows it."""
 
     def format(self, now: float) -> str:
         """Returns ``alice@node2, process 4711, for 40 s``. ``now`` is Unix time."""
@@ -90,7 +90,7 @@ class Holder:
         return one_line(", ".join(parts))
 
 
-def format_name(name: str) -> str:
+def shorten_name(name: str) -> str:
     """Returns the name of an incident or order for a holder: short, and without characters that a store rejects."""
     return one_line(name, NAME_LIMIT)
 
@@ -98,7 +98,7 @@ def format_name(name: str) -> str:
 def describe_process(subject: str, name: str = "") -> Holder:
     """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
     since = format_iso(datetime.now(UTC))
-    return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=format_name(name))
+    return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=shorten_name(name))
 
 
 class JournalStore(t.Protocol):

@@ -41,10 +41,10 @@ class MachineFolder:
             found = self._store.read_subjects([operation.subject])
             entries = parse_subjects(found, self._store.repair_hint).get(operation.subject, [])
         except (StoreError, DamageError) as error:
-            reason = str(error).removesuffix(".")
+            end = "." if isinstance(error, StoreError) else ""
             raise JournalError(
                 f"This {operation.kind} is not in state_database. The journal in {self._path} may contain it, "
-                f"but can't be read. {reason}."
+                f"but can't be read. {error}{end}"
             ) from None
         if state := replay(entries).get(operation):
             raise JournalError(

@@ -79,8 +79,8 @@ def parse_connection(text: str) -> dict[str, str]:
         given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(text.strip()).items()}
     except psycopg.Error:
         raise SettingsError(
-            "state_database can't be read. Write it as postgresql://USER@HOST/DATABASE or host=HOST dbname=DATABASE. "
-            "Nothing was sent."
+            "state_database can't be read. Write it as postgresql://USER@HOST/DATABASE or host=HOST dbname=DATABASE.",
+            is_unsent=True,
         ) from None
     # A role or a variable may name another encoding, which lacks characters of names.
     params = {**_DEFAULTS, **given, "client_encoding": "UTF8"}

@@ -252,8 +252,9 @@ def _fetch(connection: t.Any, statements: str, params: t.Mapping[str, object] | 
             return rows
 
 
-def _explain_refusal(message: str) -> str:
-    return next((reason for part, reason in _REFUSALS.items() if part in message), "no connection")
+def _explain_refusal(libpq_text: str) -> str:
+    """Returns the reason why there is no connection. Only the text of libpq has it: there is no code before that."""
+    return next((reason for part, reason in _REFUSALS.items() if part in libpq_text), "no connection")
 
 
 def _explain_error(sqlstate: str | None) -> StoreError:

@@ -98,7 +98,7 @@ def prepare_folder(path: str) -> None:
         with open_report(path, creates=True, locks=False) as (folder, _name):
             folder.check_writable()
     except ReportError as error:
-        error.add("Nothing was sent.")
+        error.is_unsent = True
         raise
 
 

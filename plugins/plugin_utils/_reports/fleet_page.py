@@ -71,7 +71,7 @@ def _build_row(one: Data, facts: Data) -> Data:
         "name": format_value(one["name"]),
         "id": format_value(one["id"], 20),
         "sort_id": str(one["id"])[:20].rjust(20, "0"),
-        "status": format_value(one["status"], 40).replace("_", " "),
+        "status": format_value(str(one["status"] or "").replace("_", " "), 40),
         "status_tone": _choose_tone(status),
         "health": format_value(one["health_status"], 40) if is_running else EMPTY,
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if is_running else "quiet",

@@ -9,19 +9,19 @@ from __future__ import annotations
 import math
 import typing as t
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import yaml
 
+from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.messages import advise_on_status
+from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import PLANNED
-from ...module_utils._times import parse_time
-from .._formatting import format_clock, format_plain_variable, format_value, format_yaml
-from .failures import FailureKind
-from .failures import FailureKind as _K
-from .model import Data, RestorePlan
+from .._formatting import encode_yaml, format_clock, format_plain_variable, format_value
+from .failures import FAILURES, FailureKind, Kind
+from .model import Data, RolePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
 _COMMAND = f"ansible-playbook {PLAYBOOK}"
@@ -73,7 +73,7 @@ class Command:
 
     def format_file(self) -> str:
         """Returns the content of that file."""
-        lines = [f"{name}: {format_yaml(value)}\n" for name, value in self.variables.items()]
+        lines = [f"{name}: {encode_yaml(value)}\n" for name, value in self.variables.items()]
         return f"# Variables for a command that was advised: {self.format_with_file('FILE')}\n{''.join(lines)}"
 
     def format_words(self) -> str:
@@ -102,86 +102,93 @@ class Advice(t.NamedTuple):
     check: bool = False
 
 
-def build_advice(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice:
+_FORCED = (ObstacleKind.UNKNOWN, ObstacleKind.FAILED, ObstacleKind.WRONG_STATUS)
+
+
+def build_advice(kind: Kind, plan: RolePlan, settings: Data) -> Advice:
     """Returns what to do after a failure of this kind."""
-    changes: Data = {"restore_force": True} if kind in (_K.UNKNOWN, _K.FAILED, _K.WRONG_STATUS) else {}
-    usual = Advice(kind.failure.advice, changes, kind.failure.checks)
+    failure = FAILURES[kind]
+    usual = Advice(f"{failure.advice}:", {"restore_force": True} if kind in _FORCED else {}, failure.checks)
     return _advise_specially(kind, plan, settings) or usual
 
 
-def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice | None:
+def _advise_specially(kind: Kind, plan: RolePlan, settings: Data) -> Advice | None:
     """Returns the advice that depends on the instance and the backup, None if the usual one fits."""
-    instance = plan.instance or {}
-    if kind in (_K.FAILED, _K.UNKNOWN, _K.WRONG_STATUS, _K.NOT_HEALTHY) and (status := advise_on_status(instance)):
+    instance, usual, obstacle = plan.instance or {}, FAILURES[kind].advice, plan.obstacle
+    if kind in (*_FORCED, FailureKind.NOT_HEALTHY) and (status := advise_on_status(instance)):
         return Advice(f"{status} To see what has changed, run the same command again:", {})
-    if kind is _K.WRONG_STATUS and get_status(instance) == "pending_configuration":
+    if kind is ObstacleKind.WRONG_STATUS and get_status(instance) == "pending_configuration":
         return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
-    if kind in (_K.FAILED, _K.BACKUP_REFUSED, _K.NOT_HEALTHY) and (use_older := _use_older(plan, settings)):
+    if kind in (ObstacleKind.FAILED, FailureKind.BACKUP_REFUSED, FailureKind.NOT_HEALTHY) and (
+        use_older := _use_older(plan, settings)
+    ):
         return _advise_older(kind, plan, use_older)
-    if kind is _K.UNKNOWN and (taken := plan.taken_at):
+    if kind is ObstacleKind.UNKNOWN and (taken := plan.taken_at):
         return Advice(
             f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
             "Then send the restore again:",
             {"restore_force": True},
         )
-    if kind is _K.TOO_OLD and plan.age_seconds is None:
+    if kind is ObstacleKind.TOO_OLD and plan.age is None:
         return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
-    if kind is _K.TOO_OLD:
-        hours = math.ceil((plan.age_seconds or 0) / 3600) + 1
-        return Advice(f"{kind.failure.advice[:-1]} (restore_max_age={hours}h):", {"restore_max_age": f"{hours}h"})
-    if kind in (_K.OTHER_BACKUP, _K.BACKUP_TWICE) or (kind is _K.NO_BACKUP and settings["restore_backup"] != "latest"):
+    if kind is ObstacleKind.TOO_OLD:
+        hours = math.ceil((plan.age or timedelta(0)) / timedelta(hours=1)) + 1
+        return Advice(f"{usual} (restore_max_age={hours}h):", {"restore_max_age": f"{hours}h"})
+    if kind in (ObstacleKind.OTHER_BACKUP, ObstacleKind.BACKUP_TWICE) or (
+        kind is ObstacleKind.NO_BACKUP and settings["restore_backup"] != "latest"
+    ):
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    if kind is _K.NO_BACKUP and str(settings.get("restore_before") or "").strip():
+    if kind is ObstacleKind.NO_BACKUP and str(settings.get("restore_before") or "").strip():
         text = "Check the plan without restore_before: newer backups may hold the damage."
         return Advice(text, {"restore_before": ""}, check=True)
-    if kind is _K.NO_INSTANCE and plan.similar:
-        text = f"If {format_value(plan.similar)} was meant, check its plan:"
-        return Advice(text, {"restore_instances": [plan.similar]}, check=True)
-    if kind is _K.AMBIGUOUS:
-        return Advice(kind.failure.advice, {"restore_instance_ids": plan.ids[:1]}, check=True)
-    if kind is _K.RENAMED:
-        return Advice(kind.failure.advice, {"restore_instance_ids": [instance.get("id")]}, check=True)
-    if kind is _K.TOO_SOON:
-        return Advice(kind.failure.advice, {"restore_min_interval": ""})
+    if kind is ObstacleKind.NO_INSTANCE and obstacle and obstacle.similar:
+        text = f"If {format_value(obstacle.similar)} was meant, check its plan:"
+        return Advice(text, {"restore_instances": [obstacle.similar]}, check=True)
+    if kind is ObstacleKind.AMBIGUOUS:
+        return Advice(f"{usual}:", {"restore_instance_ids": list(obstacle.ids[:1]) if obstacle else []}, check=True)
+    if kind is ObstacleKind.RENAMED:
+        return Advice(f"{usual}:", {"restore_instance_ids": [instance.get("id")]}, check=True)
+    if kind is ObstacleKind.TOO_SOON:
+        return Advice(f"{usual}:", {"restore_min_interval": ""})
     return None
 
 
-def _advise_older(kind: FailureKind, plan: RestorePlan, use_older: Data) -> Advice:
+def _advise_older(kind: Kind, plan: RolePlan, use_older: Data) -> Advice:
     """Returns the advice to restore an older backup; for another incident, where this one has completed."""
-    older, backup_time = plan.older_backup, format_clock(plan.taken_at)
+    older, backup_time = plan.older, format_clock(plan.taken_at)
     which = f"the newest backup before {backup_time}"
     if older:
-        which = f"the one before it: backup {older.get('id')} of {format_clock(parse_time(older['taken_at']))}"
-    if kind is _K.BACKUP_REFUSED:
+        which = f"the one before it: backup {older.get('id')} of {format_clock(taken_at(older))}"
+    if kind is FailureKind.BACKUP_REFUSED:
         return Advice(f"To try {which}:", use_older)
-    if kind is _K.FAILED:
+    if kind is ObstacleKind.FAILED:
         return Advice(
             f"Check the instance in the dashboard, then restore {which}:", {"restore_force": True, **use_older}
         )
     return Advice(
-        f"{kind.failure.advice.rstrip(':')}. If this backup does not help, restore an older one, with restore_before="
+        f"{FAILURES[kind].advice}. If this backup does not help, restore an older one, with restore_before="
         f"{_before(plan)['restore_before']} and "
         "another restore_incident. To wait again:",
         {},
     )
 
 
-def _use_older(plan: RestorePlan, settings: Data) -> Data:
+def _use_older(plan: RolePlan, settings: Data) -> Data:
     """Returns the variables that select the next older backup; nothing if there is none."""
-    if plan.older_backup:
-        return {"restore_backup": plan.older_backup.get("id"), "restore_before": "", "restore_max_age": ""}
+    if plan.older:
+        return {"restore_backup": plan.older.get("id"), "restore_before": "", "restore_max_age": ""}
     # A plan that chose the backup has read the others.
     return {} if plan.outcome == PLANNED and settings["restore_backup"] == "latest" else _before(plan)
 
 
-def _before(plan: RestorePlan) -> Data:
+def _before(plan: RolePlan) -> Data:
     """Returns the variables that select the newest usable backup before that of the plan."""
     taken = plan.taken_at
     before = f"{taken.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if taken else ""
     return {"restore_backup": "latest", "restore_before": before, "restore_max_age": ""} if taken else {}
 
 
-def select_plans(plans: list[RestorePlan]) -> Data:
+def select_plans(plans: list[RolePlan]) -> Data:
     """Returns the variable that names the instances as the user did, or their ids if a name has unusual characters."""
     if any(plan.given_id is not None for plan in plans):
         return {"restore_instance_ids": [plan.given_id for plan in plans]}

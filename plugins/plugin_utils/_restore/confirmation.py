@@ -18,7 +18,7 @@ from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.resource import Resource
 from ...module_utils._text import find_invisible, format_count, one_line
 from .._formatting import SCREEN_WIDTH, wrap
-from .model import RestorePlan
+from .model import RolePlan
 
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
@@ -194,7 +194,7 @@ def _hide(looks: str, hidden: Places) -> str:
     return "".join(looks[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def is_confirmed(answer: str, plans: list[RestorePlan], *, in_advance: bool = False) -> bool:
+def is_confirmed(answer: str, plans: list[RolePlan], *, in_advance: bool = False) -> bool:
     """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
 
     White space around a name and the composition of its letters are ignored: no two instances that are confirmed by
@@ -213,7 +213,7 @@ def is_confirmed(answer: str, plans: list[RestorePlan], *, in_advance: bool = Fa
     return len(given) in used
 
 
-def _accepted_answers(plan: RestorePlan, *, in_advance: bool) -> set[str]:
+def _accepted_answers(plan: RolePlan, *, in_advance: bool) -> set[str]:
     """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
     answers = {plan.answer}
     if in_advance and plan.given_id is not None:
@@ -231,12 +231,12 @@ def _normalize(answer: str) -> str:
     return unicodedata.normalize("NFC", answer.strip())
 
 
-def expected_answer(plans: list[RestorePlan]) -> str:
+def expected_answer(plans: list[RolePlan]) -> str:
     """Returns the text that confirms every restore that would be sent."""
     return ",".join(plan.answer for plan in plans if plan.sends)
 
 
-def format_question(plans: list[RestorePlan], *, is_repeated: bool = False) -> list[str]:
+def format_question(plans: list[RolePlan], *, is_repeated: bool = False) -> list[str]:
     """Returns the lines that say what to type. A repeated question shows an answer of many names no more."""
     needs_id = any(plan.id_reason for plan in plans if plan.sends)
     backups = "this backup" if sum(plan.sends for plan in plans) == 1 else "these backups"
@@ -250,7 +250,7 @@ def format_question(plans: list[RestorePlan], *, is_repeated: bool = False) -> l
     ]
 
 
-def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> str:
+def explain_wrong_answer(source: str, answer: str, plans: list[RolePlan]) -> str:
     """Returns a sentence that shows an answer against the one that is needed: the first difference of a long one."""
     needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
     if len(plans) == 1 or len(answer) + len(needed) <= _SHOWN_WHOLE:
@@ -276,9 +276,7 @@ def _explain_alike(given: str, needed: str) -> str:
 # The question
 
 
-def require_confirmation(
-    plans: list[RestorePlan], given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]
-) -> str:
+def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]) -> str:
     """Returns how the plans were confirmed: by ``given``, the variable, or at the terminal.
 
     ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``shown`` are the lines of the
@@ -301,7 +299,7 @@ def require_confirmation(
     raise NotConfirmedError(problem)
 
 
-def _ask(ask: t.Callable[[str], str], prompt: str, plans: list[RestorePlan]) -> str:
+def _ask(ask: t.Callable[[str], str], prompt: str, plans: list[RolePlan]) -> str:
     try:
         return ask(prompt).strip()
     except NoTerminalError:

@@ -22,7 +22,6 @@ from ...module_utils._module.journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.restore.history import RestoreHistory, find_proofs
-from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._service.restore.plan import RESTORABLE
 from ...module_utils._state.journal import format_damage
 from ...module_utils._text import one_line
@@ -50,7 +49,7 @@ def run(context: ModuleContext) -> Result:
         if not (names or ids):
             raise SettingsError(f"{NAMES} and {IDS} are empty. Name instances whose data may be overwritten.")
     except ClawHostersError as error:
-        error.add(NOTHING_SENT)
+        error.is_unsent = True
         raise
     scope = context.account.describe()
     instances, journal = fetch_all(context.client, "/instances"), open_journal(context)

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import enum
-import re
 import typing as t
 from dataclasses import dataclass
+from datetime import datetime
 
 from ...module_utils._errors import (
+    NOTHING_SENT,
     ApiError,
     ClawHostersError,
     PartialError,
@@ -19,43 +20,81 @@ from ...module_utils._errors import (
 )
 from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.instances import InstanceGoneError
-from ...module_utils._service.restore.messages import NOTHING_SENT
+from ...module_utils._service.restore.messages import Surface, explain, format_moment
+from ...module_utils._service.restore.plan import ObstacleKind, Plan, Rules
+from ...module_utils._service.restore.restore import FAILED, UNKNOWN
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .address import AddressError
 from .confirmation import PictureChangedError
-from .model import Data, RestorePlan
+from .model import Data
 
-_VARIABLES = (
-    (re.compile(r"\bforce: true\b"), "restore_force=true"),
-    (re.compile(r"\bwait_timeout\b"), "restore_wait_timeout"),
-    (re.compile(r"\bmax_age\b"), "restore_max_age"),
-    (re.compile(r"\bmin_interval\b"), "restore_min_interval"),
-    (re.compile(r"\bbackup_id\b"), "restore_backup"),
-    (re.compile(r"\binstance_id\b"), "restore_instance_ids"),
-    (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*(?:\.|\Z)"), ""),
+ROLE = Surface(
+    wait_timeout="restore_wait_timeout",
+    healthy_timeout="restore_healthy_timeout",
+    max_age="restore_max_age",
+    min_interval="restore_min_interval",
+    next_step="To wait for what is under way, and to go on with the rest, run this:",
+    retry_hint="",
+    names_instance=False,
+    format_time=format_moment,
 )
-"""Replacements for option names and advice in the messages of modules: the role has variables instead."""
+"""The words of the role in messages of restores. It advises after each failure by itself."""
 
 _AGAIN = "run the same command again"
-_TRY_AGAIN = f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}:"
-_WAIT_AGAIN = "Run the same command again. It continues to wait and sends nothing:"
-_NEVER_TWICE = "Run the same command again. It restores nothing twice:"
+_TRY_AGAIN = f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}"
+_WAIT_AGAIN = "Run the same command again. It continues to wait and sends nothing"
+_NEVER_TWICE = "Run the same command again. It restores nothing twice"
 _NEW_KEY = f"Export a valid key as CLAWHOSTERS_API_KEY, then {_AGAIN}"
-_CHECK_WHO = "Check in the dashboard who deleted it. To see what is left:"
-_CHECK_PLAN = "Run the same command again to see the current plan and confirm it:"
+_CHECK_WHO = "Check in the dashboard who deleted it. To see what is left"
+_CHECK_PLAN = "Run the same command again to see the current plan and confirm it"
 _END_UNSEEN = "The restore was accepted, but its end was not seen"
 _RESTORED_BUT = "The backup was restored, but"
 _HEALTHY_BUT = "The backup was restored and the instance is healthy, but its address"
-_CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first:"
+_CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first"
 _DASHBOARD = "Check the instance in the dashboard"
+
+
+class FailureKind(enum.Enum):
+    """The kinds of failures that are no obstacles."""
+
+    SERVICE_DOWN = "service_down"
+    BAD_KEY = "bad_key"
+    WRONG_ACCOUNT = "wrong_account"
+    NOT_CONFIRMED = "not_confirmed"
+    NO_TERMINAL = "no_terminal"
+    PICTURE_CHANGED = "picture_changed"
+    NOT_PLANNED = "not_planned"
+    INTERRUPTED = "interrupted"
+    NOT_BEGUN = "not_begun"
+    REFUSED = "refused"
+    BACKUP_REFUSED = "backup_refused"
+    UNFINISHED = "unfinished"
+    NOT_OVER = "not_over"
+    OUT_OF_SIGHT = "out_of_sight"
+    KEY_LOST = "key_lost"
+    GONE = "gone"
+    UNRECORDED = "unrecorded"
+    NOT_HEALTHY = "not_healthy"
+    HEALTH_UNSEEN = "health_unseen"
+    KEY_LOST_RESTORED = "key_lost_restored"
+    GONE_RESTORED = "gone_restored"
+    UNCHECKED = "unchecked"
+    NO_ANSWER = "no_answer"
+
+
+Kind: t.TypeAlias = "FailureKind | ObstacleKind"
+
+
+def parse_kind(name: str) -> Kind:
+    """Returns the kind of this name in a step or in the record."""
+    return next(kind for kind in FAILURES if kind.value == name)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One kind of failure. ``text`` says what happened, ``advice`` introduces the next command."""
+    """One kind of failure. ``text`` says what happened, ``advice`` introduces the next command, after a colon."""
 
-    kind: str
     text: str
     advice: str
     checks: bool = False
@@ -70,156 +109,117 @@ class Failure:
     """True if nothing was sent then, so that what an earlier run restored still holds."""
 
 
-def _unsent(kind: str, advice: str, text: str = NOTHING_SENT, **facts: bool) -> Failure:
-    return Failure(kind, text, advice, is_unsent=True, **facts)
+def _unsent(advice: str, text: str = NOTHING_SENT, **facts: bool) -> Failure:
+    return Failure(text, advice, is_unsent=True, **facts)
 
 
-class FailureKind(enum.Enum):
-    """The kinds of failures. A new one needs its line here, and where it is found out."""
-
-    failure: Failure
-    """Its text, advice and what is known."""
-
-    def __new__(cls, failure: t.Any) -> FailureKind:
-        """Gives the member of a failure the name of its kind as value."""
-        member = object.__new__(cls)
-        member._value_, member.failure = failure.kind, failure
-        return member
-
+FAILURES: dict[Kind, Failure] = {
     # The whole run, before anything is sent
-    SERVICE_DOWN = _unsent(
-        "service_down", f"When the service is up again, {_AGAIN}:", "The service is down", is_of_run=True
-    )
-    BAD_KEY = _unsent("bad_key", f"{_NEW_KEY}:", "The API key is not accepted", is_of_run=True)
-    WRONG_ACCOUNT = _unsent(
-        "wrong_account",
-        f"Correct CLAWHOSTERS_API_KEY or CLAWHOSTERS_ACCOUNT, then {_AGAIN}:",
+    FailureKind.SERVICE_DOWN: _unsent(f"When the service is up again, {_AGAIN}", "The service is down", is_of_run=True),
+    FailureKind.BAD_KEY: _unsent(_NEW_KEY, "The API key is not accepted", is_of_run=True),
+    FailureKind.WRONG_ACCOUNT: _unsent(
+        f"Correct CLAWHOSTERS_API_KEY or CLAWHOSTERS_ACCOUNT, then {_AGAIN}",
         "The key is not known to be for the account that is meant",
         is_of_run=True,
-    )
-    NOT_CONFIRMED = _unsent(
-        "not_confirmed",
-        "To continue, type the answer at the prompt, or set restore_confirm to it:",
+    ),
+    FailureKind.NOT_CONFIRMED: _unsent(
+        "To continue, type the answer at the prompt, or set restore_confirm to it",
         "Not confirmed",
         is_of_run=True,
         is_status_known=False,
-    )
-    NO_TERMINAL = _unsent(
-        "no_terminal",
-        f"To continue, {_AGAIN}, with restore_confirm set to the answer:",
+    ),
+    FailureKind.NO_TERMINAL: _unsent(
+        f"To continue, {_AGAIN}, with restore_confirm set to the answer",
         "Not confirmed",
         is_of_run=True,
         is_status_known=False,
-    )
-    PICTURE_CHANGED = _unsent(
-        "picture_changed", _CHECK_PLAN, "What was confirmed has changed", is_of_run=True, is_status_known=False
-    )
-    NOT_PLANNED = _unsent("not_planned", f"Fix the cause, then {_AGAIN}:", "Planning failed", is_of_run=True)
-    INTERRUPTED = Failure("interrupted", "The runbook was interrupted.", _NEVER_TWICE, is_of_run=True)
-    # Obstacles of a plan
-    NO_INSTANCE = _unsent("no_instance", _CHECK_NAME, checks=True)
-    AMBIGUOUS = _unsent("ambiguous", "Select one by its id:", checks=True)
-    OTHER_NAME = _unsent("other_name", _CHECK_NAME, checks=True)
-    DUPLICATE = _unsent("duplicate", "Name each instance once, and check the plan first:", checks=True)
-    NO_BACKUP = _unsent(
-        "no_backup",
-        "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again:",
-        checks=True,
-    )
-    UNCLEAR_BACKUP = _unsent(
-        "unclear_backup",
-        "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again:",
-        checks=True,
-    )
-    OTHER_BACKUP = _unsent("other_backup", "Check the plan with the newest backup:", checks=True)
-    BACKUP_TWICE = _unsent("backup_twice", "Check the plan with the newest backup:", checks=True)
-    WRONG_STATUS = _unsent("wrong_status", "To restore the instance in this status anyway:")
-    TOO_OLD = _unsent("too_old", "To accept a backup of this age:")
-    TOO_SOON = _unsent("too_soon", f"{_DASHBOARD}. If it must be restored all the same, omit the interval:")
-    OTHER_MEMORY = _unsent("other_memory", f"When the folder is imported, {_AGAIN}:")
-    ONLY_IN_RECORD = _unsent(
-        "only_in_record",
-        "Set state_dir or state_database to the journal with which it was sent, or send it once more with "
-        f"restore_force=true. Then {_AGAIN}:",
-    )
-    # What has changed since the plan
-    DELETED = _unsent("deleted", _CHECK_WHO, checks=True, is_status_known=False)
-    RENAMED = _unsent("renamed", "Check the plan with its id:", checks=True)
-    CHANGED = _unsent("changed", _CHECK_PLAN, is_status_known=False)
-    NOT_SENT = _unsent(
-        "not_sent", _CHECK_PLAN, "This run only waited for a restore sent by another run; it sent none itself."
-    )
-    OVERTAKEN = _unsent("overtaken", _CHECK_PLAN, "Nothing was sent, so that the other restore is not overwritten.")
-    HELD = _unsent("held", _CHECK_PLAN)
-    # The request and its outcome
-    NOT_BEGUN = _unsent(
-        "not_begun", "When the failures are dealt with, go on with the rest:", "Not begun", is_status_known=False
-    )
-    REFUSED = Failure("refused", "The restore was rejected or not sent; nothing was changed.", _TRY_AGAIN)
-    BACKUP_REFUSED = Failure("backup_refused", "The service rejected the restore; nothing was changed.", _TRY_AGAIN)
-    UNKNOWN = Failure(
-        "unknown",
-        "It is unknown whether the restore was carried out.",
-        "Check the instance. If it was not restored, send the restore again:",
-    )
-    FAILED = Failure(
-        "failed",
+    ),
+    FailureKind.PICTURE_CHANGED: _unsent(
+        _CHECK_PLAN, "What was confirmed has changed", is_of_run=True, is_status_known=False
+    ),
+    FailureKind.NOT_PLANNED: _unsent(f"Fix the cause, then {_AGAIN}", "Planning failed", is_of_run=True),
+    FailureKind.INTERRUPTED: Failure("The runbook was interrupted.", _NEVER_TWICE, is_of_run=True),
+    # Obstacles
+    ObstacleKind.NO_INSTANCE: _unsent(_CHECK_NAME, checks=True),
+    ObstacleKind.AMBIGUOUS: _unsent("Select one by its id", checks=True),
+    ObstacleKind.OTHER_NAME: _unsent(_CHECK_NAME, checks=True),
+    ObstacleKind.DUPLICATE: _unsent("Name each instance once, and check the plan first", checks=True),
+    ObstacleKind.FAILED: Failure(
         "The service accepted the restore, but the instance ended in a failure status.",
-        f"{_DASHBOARD}. No older backup is known. To restore this backup again:",
-    )
-    UNFINISHED = Failure("unfinished", "The run was interrupted or is still in progress.", _NEVER_TWICE, is_of_run=True)
-    NOT_OVER = Failure("not_over", "The restore was sent but did not complete within the timeout.", _WAIT_AGAIN)
-    OUT_OF_SIGHT = Failure(
-        "out_of_sight", f"{_END_UNSEEN}: the instance can't be read.", _WAIT_AGAIN, is_status_known=False
-    )
-    KEY_LOST = Failure("key_lost", f"{_END_UNSEEN}.", f"{_NEW_KEY}. It sends nothing:", is_status_known=False)
-    GONE = Failure(
-        "gone",
+        f"{_DASHBOARD}. No older backup is known. To restore this backup again",
+    ),
+    ObstacleKind.UNKNOWN: Failure(
+        "It is unknown whether the restore was carried out.",
+        "Check the instance. If it was not restored, send the restore again",
+    ),
+    ObstacleKind.NO_BACKUP: _unsent(
+        "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again", checks=True
+    ),
+    ObstacleKind.UNCLEAR_BACKUP: _unsent(
+        "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again",
+        checks=True,
+    ),
+    ObstacleKind.OTHER_BACKUP: _unsent("Check the plan with the newest backup", checks=True),
+    ObstacleKind.BACKUP_TWICE: _unsent("Check the plan with the newest backup", checks=True),
+    ObstacleKind.WRONG_STATUS: _unsent("To restore the instance in this status anyway"),
+    ObstacleKind.TOO_OLD: _unsent("To accept a backup of this age"),
+    ObstacleKind.TOO_SOON: _unsent(f"{_DASHBOARD}. If it must be restored all the same, omit the interval"),
+    ObstacleKind.OTHER_MEMORY: _unsent(f"When the folder is imported, {_AGAIN}"),
+    ObstacleKind.ONLY_IN_RECORD: _unsent(
+        "Set state_dir or state_database to the journal with which it was sent, or send it once more with "
+        f"restore_force=true. Then {_AGAIN}"
+    ),
+    # What has changed since the plan
+    ObstacleKind.DELETED: _unsent(_CHECK_WHO, checks=True, is_status_known=False),
+    ObstacleKind.RENAMED: _unsent("Check the plan with its id", checks=True),
+    ObstacleKind.CHANGED: _unsent(_CHECK_PLAN, is_status_known=False),
+    ObstacleKind.NOT_SENT: _unsent(
+        _CHECK_PLAN, "This run only waited for a restore sent by another run; it sent none itself."
+    ),
+    ObstacleKind.OVERTAKEN: _unsent(_CHECK_PLAN, "Nothing was sent, so that the other restore is not overwritten."),
+    ObstacleKind.HELD: _unsent(_CHECK_PLAN),
+    # The request and its outcome
+    FailureKind.NOT_BEGUN: _unsent(
+        "When the failures are dealt with, go on with the rest", "Not begun", is_status_known=False
+    ),
+    FailureKind.REFUSED: Failure("The restore was rejected or not sent; nothing was changed.", _TRY_AGAIN),
+    FailureKind.BACKUP_REFUSED: Failure("The service rejected the restore; nothing was changed.", _TRY_AGAIN),
+    FailureKind.UNFINISHED: Failure("The run was interrupted or is still in progress", _NEVER_TWICE, is_of_run=True),
+    FailureKind.NOT_OVER: Failure("The restore was sent but did not complete within the timeout.", _WAIT_AGAIN),
+    FailureKind.OUT_OF_SIGHT: Failure(
+        f"{_END_UNSEEN}: the instance can't be read.", _WAIT_AGAIN, is_status_known=False
+    ),
+    FailureKind.KEY_LOST: Failure(f"{_END_UNSEEN}.", f"{_NEW_KEY}. It sends nothing", is_status_known=False),
+    FailureKind.GONE: Failure(
         "The restore was accepted, but the instance was deleted before its end was seen.",
         _CHECK_WHO,
         checks=True,
         is_status_known=False,
-    )
+    ),
     # After the restore
-    UNRECORDED = Failure("unrecorded", f"{_RESTORED_BUT} this is not in the journal.", _NEVER_TWICE)
-    NOT_HEALTHY = Failure(
-        "not_healthy",
+    FailureKind.UNRECORDED: Failure(f"{_RESTORED_BUT} this is not in the journal.", _NEVER_TWICE),
+    FailureKind.NOT_HEALTHY: Failure(
         f"{_RESTORED_BUT} the instance is not running and healthy.",
-        f"{_DASHBOARD}, then {_AGAIN}. It restores nothing twice:",
-    )
-    HEALTH_UNSEEN = Failure(
-        "health_unseen",
-        f"{_RESTORED_BUT} the instance can't be read, so the health is not known.",
-        _NEVER_TWICE,
-        is_status_known=False,
-    )
-    KEY_LOST_RESTORED = Failure(
-        "key_lost_restored",
-        f"{_RESTORED_BUT} the health is not known.",
-        f"{_NEW_KEY}:",
-        is_status_known=False,
-    )
-    GONE_RESTORED = Failure(
-        "gone_restored",
-        f"{_RESTORED_BUT} the instance was deleted afterwards.",
-        _CHECK_WHO,
-        checks=True,
-        is_status_known=False,
-    )
-    UNCHECKED = Failure("unchecked", f"{_HEALTHY_BUT} was not checked.", _NEVER_TWICE, is_healthy=True)
-    NO_ANSWER = Failure(
-        "no_answer",
+        f"{_DASHBOARD}, then {_AGAIN}. It restores nothing twice",
+    ),
+    FailureKind.HEALTH_UNSEEN: Failure(
+        f"{_RESTORED_BUT} the instance can't be read, so the health is not known.", _NEVER_TWICE, is_status_known=False
+    ),
+    FailureKind.KEY_LOST_RESTORED: Failure(
+        f"{_RESTORED_BUT} the health is not known.", _NEW_KEY, is_status_known=False
+    ),
+    FailureKind.GONE_RESTORED: Failure(
+        f"{_RESTORED_BUT} the instance was deleted afterwards.", _CHECK_WHO, checks=True, is_status_known=False
+    ),
+    FailureKind.UNCHECKED: Failure(f"{_HEALTHY_BUT} was not checked.", _NEVER_TWICE, is_healthy=True),
+    FailureKind.NO_ANSWER: Failure(
         f"{_HEALTHY_BUT} does not respond as expected.",
-        f"Check the address, then {_AGAIN}. It restores nothing twice:",
+        f"Check the address, then {_AGAIN}. It restores nothing twice",
         is_healthy=True,
-    )
-
-
-def translate_options(message: str) -> str:
-    """Returns a message of a module with the names of the role's variables."""
-    for pattern, text in _VARIABLES:
-        message = pattern.sub(text, message)
-    return message.strip()
+    ),
+}
+"""Each kind of failure. A new one needs its line here, and where it is found out. The obstacles FAILED and UNKNOWN may
+be outcomes of the run itself, too."""
 
 
 def _chain(error: Exception) -> t.Iterator[ClawHostersError]:
@@ -231,42 +231,39 @@ def _chain(error: Exception) -> t.Iterator[ClawHostersError]:
 
 
 def describe_error(error: Exception) -> Data:
-    """Returns the fields of a step that the response of the service sets."""
-    response = error.response if isinstance(error, ClawHostersError) else None
-    if response is None:
-        return {}
-    request_id = response.request_id
-    return {"status": response.status, "request_id": format_value(request_id, 100) if request_id else None}
-
-
-def explain(error: Exception) -> str:
-    """Returns the message of an error, with the names of the role's variables."""
+    """Returns the fields of a failed step that its error sets. The report adds the consequence to the message."""
     if not isinstance(error, ClawHostersError):
-        return f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"
-    # The cause says what happened. The report adds the consequence.
-    cause = error.cause if isinstance(error, PartialError) and error.cause else error
-    return one_line(translate_options(str(cause)), MESSAGE_LIMIT)
+        return {"message": f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."}
+    # The cause says what happened.
+    told = error.cause if isinstance(error, PartialError) and error.cause else error
+    fields: Data = {"message": told.text, "is_unsent": told.is_unsent, "names_status": told.names_status}
+    if (response := error.response) is None:
+        return fields
+    request_id = response.request_id
+    return {
+        **fields,
+        "status": response.status,
+        "request_id": format_value(request_id, 100) if request_id else None,
+    }
 
 
-def describe_failure(
-    error: Exception, step: str, plan: RestorePlan, outcome: str | None, found: FailureKind | None
-) -> Data:
+def describe_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> Data:
+    """Returns the fields of a step, or a plan of the role, that has the obstacle of a plan."""
+    explained = explain(plan, incident, rules, now, ROLE)
+    return {"message": one_line(explained.fact, MESSAGE_LIMIT), "names_status": explained.names_status}
+
+
+def describe_failure(error: Exception, step: str, outcome: str | None, *, sends: bool) -> Data:
     """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service.
 
-    ``found``: the obstacle that was found under the lock, if that is the failure.
+    ``sends``: the run was to send the restore.
     """
-    message = explain(error)
-    kind = found or _find_kind(error, step, plan, outcome)
-    if kind is FailureKind.FAILED:
-        # The status of the instance says the same.
-        message = ""
-    if step == "healthy":
-        message = message.removeprefix("It was restored. ")
-        message = message.replace("restore_wait_timeout", "restore_healthy_timeout")
-    return {**describe_error(error), "kind": kind.value, "message": message}
+    kind, fields = _find_kind(error, step, outcome, sends=sends), describe_error(error)
+    # Of a failure status, the status of the instance says the same.
+    return {**fields, "kind": kind.value, "message": "" if kind is ObstacleKind.FAILED else fields["message"]}
 
 
-def _find_kind(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> FailureKind:
+def _find_kind(error: Exception, step: str, outcome: str | None, *, sends: bool) -> Kind:
     """Returns the kind of the failure of a step."""
     if not isinstance(error, ClawHostersError):
         return FailureKind.INTERRUPTED
@@ -286,14 +283,16 @@ def _find_kind(error: Exception, step: str, plan: RestorePlan, outcome: str | No
             return FailureKind.KEY_LOST
         is_unread = "unreachable" in kinds or any(isinstance(one, ApiError) for one in chain)
         return FailureKind.OUT_OF_SIGHT if is_unread else FailureKind.NOT_OVER
-    if outcome in ("unknown", "failed"):
-        return FailureKind(outcome)
+    if outcome == UNKNOWN:
+        return ObstacleKind.UNKNOWN
+    if outcome == FAILED:
+        return ObstacleKind.FAILED
     if "unauthorized" in kinds:
         return FailureKind.BAD_KEY
-    if not plan.sends:
-        return FailureKind.NOT_SENT
+    if not sends:
+        return ObstacleKind.NOT_SENT
     if isinstance(error, PictureChangedError):
-        return FailureKind.CHANGED
+        return ObstacleKind.CHANGED
     return FailureKind.BACKUP_REFUSED if isinstance(error, UnprocessableError) else FailureKind.REFUSED
 
 

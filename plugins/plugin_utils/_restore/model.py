@@ -2,53 +2,43 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Data of the role ``restore``. Dictionaries with the same keys travel between its tasks, and into the record."""
+"""Data of the role ``restore``. Dictionaries travel between its tasks, and into the record."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 
-from ...module_utils._service.restore.restore import PLANNED
-from ...module_utils._times import format_iso, parse_time
-from .._formatting import format_value
+from ...module_utils._errors import RefusedError
+from ...module_utils._model.backup import taken_at
+from ...module_utils._model.resource import Resource
+from ...module_utils._service.restore.history import CLOCK_TOLERANCE
+from ...module_utils._service.restore.messages import Note
+from ...module_utils._service.restore.plan import NextStep, Obstacle, ObstacleKind, Plan, Target
+from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
+from ...module_utils._state.journal import OperationEvent, OperationState
+from ...module_utils._times import format_duration, format_iso, parse_time
+from .._formatting import format_label, format_value
 
 Data = dict[str, t.Any]
 
 
-@dataclass
-class RestorePlan:
-    """The plan for one target. ``kind`` and ``message`` say why it can't be restored; both are empty if it can."""
+VERSION = 1
+"""Of the plans that travel between the tasks. A plan of another version of the collection is not carried out."""
 
-    name: str
-    given_id: int | None
-    """The id that the user gave; None if the user gave the name."""
-    label: str
-    instance: Data | None
-    """``id``, ``name``, ``status`` and ``health_status``."""
-    backup: Data | None = None
-    """``id`` and ``taken_at``."""
-    unusable: str = ""
-    """Why the backup was not usable when the plan was made, as one that the user names may be; empty if it was."""
-    age: str | None = None
-    age_seconds: float | None = None
-    outcome: str | None = None
-    """``planned``, or what the journal holds of this incident: ``in_flight``, ``completed``, ``unknown`` or ``failed``.
-    """
-    sent_at: str | None = None
-    completed_at: str | None = None
-    known_step: int = 0
-    """The last step of the instance that the journal had when the plan was made."""
-    kind: str = ""
+
+@dataclass
+class RolePlan(Plan):
+    """A plan as the role shows it, lets the user confirm it, and hands it to the next task."""
+
+    planned_at: datetime = field(kw_only=True)
     message: str = ""
-    ids: list[t.Any] = field(default_factory=list)
-    similar: str | None = None
-    """The name that was probably meant."""
-    older_backup: Data | None = None
-    """``id`` and ``taken_at`` of the next older backup, the one to try if this one fails."""
-    notes: list[str] = field(default_factory=list)
-    """Sentences that the user must know before confirming, such as a restore for another incident."""
+    """The obstacle in the words of the role; empty without one."""
+    names_status: bool = False
+    """True if the message has the status of the instance."""
+    notes: list[Note] = field(default_factory=list)
+    """What the user must know before confirming, such as a restore for another incident. Not for the next task."""
     answer: str = ""
     """The text that confirms this restore."""
     id_reason: str = ""
@@ -56,19 +46,109 @@ class RestorePlan:
     batch: int | None = None
     """Number of the batch, from 1, once it has begun; None if there is one batch."""
 
+    @classmethod
+    def from_dict(cls, data: Data) -> RolePlan:
+        """Returns the plan that ``to_dict`` made a dictionary of. Raises RefusedError for one of another version."""
+        facts = dict(data)
+        if facts.pop("version") != VERSION:
+            text = "The plan was made by another version of the collection. Run the same command again."
+            raise RefusedError(text, is_unsent=True)
+        facts |= {"target": Target(*facts["target"]), "step": NextStep(facts["step"])}
+        facts["planned_at"] = datetime.fromisoformat(facts["planned_at"])
+        if facts["obstacle"]:
+            kind, ids, similar = facts["obstacle"]
+            facts["obstacle"] = Obstacle(ObstacleKind(kind), tuple(ids), similar)
+        if facts["earlier"]:
+            event, sent_at, at = facts["earlier"]
+            facts["earlier"] = OperationState(OperationEvent(event), sent_at, at, {})
+        return cls(**facts)
+
+    def to_dict(self) -> Data:
+        """Returns the plan as data for the next task: what is needed to send it, and to say what came of it."""
+        obstacle, earlier = self.obstacle, self.earlier
+        return {
+            "version": VERSION,
+            **{name: getattr(self, name) for name in _CARRIED},
+            "target": list(vars(self.target).values()),
+            "instance": {name: self.instance.get(name) for name in _SHOWN} if self.instance else None,
+            "backup": _pick(self.backup),
+            "older": _pick(self.older),
+            "step": self.step.value,
+            "obstacle": [obstacle.kind.value, list(obstacle.ids), obstacle.similar] if obstacle else None,
+            "earlier": [earlier.event.value, earlier.sent_at, earlier.at] if earlier else None,
+            "planned_at": format_iso(self.planned_at),
+        }
+
     @property
-    def ready(self) -> bool:
-        return not self.kind
+    def name(self) -> str:
+        """The name that the user gave, or that the instance has; without either the id."""
+        return str(self.given_id if self._name is None else self._name)
+
+    @property
+    def _name(self) -> object:
+        return (self.instance or {}).get("name") if self.target.name is None else self.target.name
+
+    @property
+    def label(self) -> str:
+        return format_label(self._name, self.instance["id"] if self.instance else self.given_id)
+
+    @property
+    def given_id(self) -> int | None:
+        """The id that the user gave; None if the user gave the name."""
+        return self.target.instance_id
 
     @property
     def taken_at(self) -> datetime | None:
         """The time of the backup; None without a backup or a valid time."""
-        return parse_time((self.backup or {}).get("taken_at"))
+        return taken_at(self.backup or {})
 
     @property
-    def sends(self) -> bool:
-        """True if a restore will be sent. A restore that is in progress or completed is ready, too."""
-        return self.ready and self.outcome == PLANNED
+    def age(self) -> timedelta | None:
+        """How old the backup was at the time of the plan. As in the modules, one of the future has no known age."""
+        taken = self.taken_at
+        if taken is None or taken - self.planned_at > CLOCK_TOLERANCE:
+            return None
+        return max(self.planned_at - taken, timedelta(0))
+
+    @property
+    def kind(self) -> str:
+        """The kind of the obstacle; empty without one."""
+        return self.obstacle.kind.value if self.obstacle else ""
+
+    @property
+    def ready(self) -> bool:
+        """True without an obstacle. A restore that is in progress or completed is ready, too."""
+        return self.obstacle is None
+
+    @property
+    def outcome(self) -> str | None:
+        """``planned``, or the outcome of the earlier restore of this incident by the journal."""
+        if self.sends:
+            return PLANNED
+        if self.step is NextStep.WAIT:
+            return IN_FLIGHT
+        is_earlier = self.step is NextStep.NONE or (self.obstacle is not None and not self.obstacle.is_final)
+        return self.earlier.outcome if self.earlier and is_earlier else None
+
+    @property
+    def sent_at(self) -> str | None:
+        return self.earlier.sent_at if self.earlier else None
+
+    @property
+    def completed_at(self) -> str | None:
+        return self.earlier.completed_at if self.earlier else None
+
+
+_CARRIED = ("known_step", "message", "names_status", "answer", "id_reason", "batch")
+_SHOWN = ("id", "name", "status", "health_status")
+
+
+def _pick(backup: Resource | None) -> Data | None:
+    """Returns what the role needs of a backup."""
+    if backup is None:
+        return None
+    taken = taken_at(backup)
+    return {"id": backup["id"], "status": backup.get("status"), "created_at": taken.isoformat() if taken else None}
 
 
 @dataclass(frozen=True)
@@ -83,6 +163,8 @@ class Step:
     seconds: float
     ok: bool
     message: str
+    is_unsent: bool = False
+    """True if it failed, and its error says that nothing was sent."""
     requests: int = 0
     request_id: str | None = None
     status: int | None = None
@@ -94,7 +176,9 @@ class Step:
     found: str | None = None
     """Status of the instance after the step."""
     kind: str = ""
-    """Kind of the failure. Not part of the record."""
+    """Kind of the failure. Not part of the record, as the next one."""
+    names_status: bool = False
+    """True if the message has the status of the instance."""
 
 
 @dataclass
@@ -104,7 +188,7 @@ class Verdict:
     ``step`` and ``kind`` name the failure; ``advice`` and ``command`` say what to do next. They are empty on success.
     """
 
-    plan: RestorePlan
+    plan: RolePlan
     step: str | None
     kind: str
     outcome: str
@@ -123,7 +207,9 @@ class Verdict:
         """Returns the result as the record holds it."""
         plan, result = self.plan, {name: value for name, value in vars(self).items() if name != "plan"}
         result |= {"label": plan.label, "name": format_value(plan.name), "id": (plan.instance or {}).get("id")}
-        return result | {"backup": plan.backup, "age": plan.age, "batch": plan.batch}
+        taken, age = plan.taken_at, plan.age
+        backup = {"id": plan.backup_id, "taken_at": taken.isoformat() if taken else None} if plan.backup else None
+        return result | {"backup": backup, "age": None if age is None else format_duration(age), "batch": plan.batch}
 
 
 @dataclass
@@ -139,7 +225,7 @@ class Run:
     targets: list[Data]
     check: bool
     steps: list[Step] = field(default_factory=list)
-    plans: list[RestorePlan] = field(default_factory=list)
+    plans: list[RolePlan] = field(default_factory=list)
     list_pages: int | None = None
     """Requests that the list of all instances takes, if known."""
     by: Data = field(default_factory=dict)
@@ -148,8 +234,8 @@ class Run:
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
-    stopped: str = ""
-    """Why not all batches began; empty if they did, or none ended yet."""
+    failures: int = 0
+    """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
     revision: int = 0
     """How often it was recorded. Of two versions of its record, the one with the higher number knows more."""
     is_interrupted: bool = False
@@ -163,11 +249,11 @@ class Run:
     def from_dict(cls, data: Data) -> Run:
         """Returns the run that ``to_dict`` made a dictionary of."""
         steps = [Step(**step) for step in data["steps"]]
-        return cls(**{**data, "steps": steps, "plans": [RestorePlan(**plan) for plan in data["plans"]]})
+        return cls(**{**data, "steps": steps, "plans": [RolePlan.from_dict(plan) for plan in data["plans"]]})
 
     def to_dict(self) -> Data:
         """Returns the run as data for the next task."""
-        return asdict(self)
+        return {**asdict(replace(self, plans=[])), "plans": [plan.to_dict() for plan in self.plans]}
 
     @property
     def incident(self) -> str:

@@ -28,9 +28,9 @@ from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
 from .._reports.files import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
-from .failures import FailureKind
+from .failures import FAILURES
 from .model import Data, Run
-from .report import build_report, end_interrupted, format_done, format_restored
+from .report import build_report, format_done, format_failures, format_restored, show_headline, show_result
 from .settings import report_path
 
 TITLES = {
@@ -62,7 +62,7 @@ CHANGES_BEFORE, MAX_CHANGES = timedelta(hours=1), 200
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
-_UNSENT = {kind.value for kind in FailureKind if kind.failure.is_unsent}
+_UNSENT = {kind.value for kind, failure in FAILURES.items() if failure.is_unsent}
 
 
 def parse_record(content: bytes, incident: str) -> list[Data] | None:
@@ -126,6 +126,7 @@ def build_head(runs: list[Data], latest: Data) -> Data:
     """
     results: dict[str, Data] = {}
     timelines: dict[str, list[Data]] = {}
+    shown: dict[str, Data] = {}
     for run in runs:
         if run.get("check_mode"):
             continue
@@ -135,10 +136,11 @@ def build_head(runs: list[Data], latest: Data) -> Data:
             if earlier is None or earlier.get("outcome") != "ok" or result.get("kind") not in _UNSENT:
                 timelines[key] = _merge_timelines(earlier, timelines.get(key, []), result)
                 results[key] = result
-    instances = [{**result, "timeline": timelines[key]} for key, result in results.items()]
+                shown[key] = show_result(result, run)
+    instances = [{**shown[key], "timeline": timelines[key]} for key in results]
     if list(results.values()) == as_objects(latest.get("instances")):
-        return {**latest, "instances": instances}
-    kinds = ["" if result.get("outcome") == "ok" else str(result.get("kind")) for result in instances]
+        return {**latest, "headline": show_headline(latest), "instances": instances}
+    kinds = ["" if one.get("outcome") == "ok" else str(one.get("kind")) for one in instances]
     return {**latest, "headline": format_restored(kinds), "instances": instances}
 
 
@@ -222,11 +224,12 @@ class Recorder:
         if self.run.check:
             changed = any(plan.sends for plan in self.run.plans)
         done = [one for one in report["instances"] if one["outcome"] == "ok"]
+        failed = [one for one in report["instances"] if one["outcome"] != "ok"]
         result: Result = {"changed": changed, "_ansible_verbose_always": True}
         if report["outcome"] != "failed":
             lines = [] if self.run.check else format_done(done)
             return {**result, "msg": [report["headline"], *lines, *where]}
-        result.update(failed=True, msg=f"{report['headline']}.", failures=report["failures"], report=where)
+        result.update(failed=True, msg=f"{report['headline']}.", failures=format_failures(failed), report=where)
         if done and not self.run.check:
             result["restored"] = format_done(done)
         return {**result, "exception": traceback_text} if traceback_text else result
@@ -271,8 +274,6 @@ class Recorder:
                 format_command=lambda command: self.commands.format(command, writes=writes),
             )
         )
-        if self.run.is_interrupted:
-            report = end_interrupted(report)
         if self.run.check:
             return report, ""
         title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
@@ -366,7 +367,7 @@ def record_run(
         for one in (*shared_runs, run):
             runs = put_run(runs, one)
         runs = [
-            end_interrupted(one) if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
+            {**one, "interrupted": True} if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
             for one in sorted(runs, key=lambda one: str(one.get("began_at")))
         ]
         folder.write(record_name, format_record(run["incident"], runs))

@@ -10,13 +10,15 @@ import typing as t
 from dataclasses import replace
 from datetime import datetime
 
+from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.resource import Resource, as_objects
+from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory
-from ...module_utils._service.restore.messages import NOTHING_SENT, end_sentence, format_moment
+from ...module_utils._service.restore.messages import format_moment
+from ...module_utils._service.restore.plan import NextStep, Target
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
-from .._formatting import format_label, format_value
+from .._formatting import format_value
 from .commands import (
     Advice,
     Command,
@@ -26,9 +28,9 @@ from .commands import (
     format_without_file,
     select_plans,
 )
-from .failures import FailureKind
-from .model import Data, RestorePlan, Run, Step, Verdict
-from .screen import format_sent_and_completed, plan_lines
+from .failures import FAILURES, FailureKind, Kind, parse_kind
+from .model import Data, RolePlan, Run, Step, Verdict
+from .screen import format_sent_and_completed, headlines
 
 _MARKS = {
     "send": "sent",
@@ -43,16 +45,27 @@ _MARKS = {
 LISTED = 5
 """Instances that a line names."""
 
-_MAY_GO_ON = FailureKind.UNFINISHED.failure.text.removesuffix(".")
-_UNFINISHED = f"{_MAY_GO_ON[:1].lower()}{_MAY_GO_ON[1:]}"
-"""The record is written during the run, in case it is interrupted."""
-_ENDED = "The run was interrupted"
-
-_RESTORED_BEFORE = "restored already"
-
 _PLANNED = "only planned"
 
+_UNFINISHED = FailureKind.UNFINISHED.value
 _UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
+_OF_THE_RUN = ("kind", "names_status")
+"""Fields of a step that the record leaves out."""
+
+
+class _Found(t.NamedTuple):
+    """The failure of an instance, and its ``step``; no ``kind`` if there is none."""
+
+    kind: Kind | None = None
+    step: str | None = None
+    message: str = ""
+    is_unsent: bool = False
+    names_status: bool = False
+
+    @classmethod
+    def of(cls, step: Step) -> _Found:
+        """Returns the failure of a step."""
+        return cls(parse_kind(step.kind), step.step, step.message, step.is_unsent, step.names_status)
 
 
 def build_report(
@@ -76,7 +89,7 @@ def build_report(
     plans = [_see_last(plan, steps.get(plan.label, [])) for plan in run.plans]
     if failure and not plans:
         index, history = InstanceIndex(instances), read_history()
-        plans = [_describe_unplanned(target, index, history) for target in run.targets]
+        plans = [_describe_unplanned(target, index, history, now) for target in run.targets]
     verdicts = [_build_verdict(plan, run, steps.get(plan.label, []), failure, now) for plan in plans]
     _set_commands(verdicts, run, format_command)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
@@ -86,7 +99,7 @@ def build_report(
     else:
         total = format_count(len(verdicts), "instance")
         healthy = sum(_is_healthy(verdict.kind) for verdict in verdicts)
-        headline = f"{healthy} of {total} restored and healthy so far: {_UNFINISHED}"
+        headline = f"{healthy} of {total} restored and healthy so far"
         outcome = "unfinished"
     return {
         "id": run.id,
@@ -99,23 +112,11 @@ def build_report(
         "service": run.service,
         "account": run.account,
         "outcome": outcome,
+        "interrupted": run.is_interrupted,
         "headline": headline,
         "instances": [verdict.to_dict() for verdict in verdicts],
-        "steps": [{name: value for name, value in vars(step).items() if name != "kind"} for step in run.steps],
-        "failures": _format_failures(failed),
+        "steps": [{name: value for name, value in vars(step).items() if name not in _OF_THE_RUN} for step in run.steps],
     }
-
-
-def end_interrupted(run: Data) -> Data:
-    """Returns the record of a run that is known to be interrupted: it was written while the run could still go on."""
-
-    def end(text: object) -> str:
-        return str(text).replace(f"{_MAY_GO_ON}.", f"{_ENDED}.")
-
-    instances = [{**one, "state": end(one.get("state"))} for one in as_objects(run.get("instances"))]
-    headline = str(run.get("headline")).replace(_UNFINISHED, f"{_ENDED[:1].lower()}{_ENDED[1:]}")
-    failures = [end(line) for line in run.get("failures") or ()]
-    return {**run, "interrupted": True, "headline": headline, "instances": instances, "failures": failures}
 
 
 def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -> str:
@@ -126,7 +127,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:
         return format_restored([verdict.kind for verdict in verdicts])
-    before = sum(verdict.tag == _RESTORED_BEFORE for verdict in verdicts)
+    before = sum(not step.changed for step in run.steps if step.step == "restore")
     if before and before == len(verdicts):
         return f"{total} already restored; this run sent no restore"
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
@@ -148,14 +149,14 @@ def format_restored(kinds: list[str]) -> str:
     return ", ".join([f"{done} restored and healthy", *(f"{count} {what}" for what, count in counts.items() if count)])
 
 
-def _format_failures(failed: list[Verdict]) -> list[str]:
+def format_failures(failed: list[Data]) -> list[str]:
     """Returns the state, the advice and the command of each failure. Equal states and commands are shown once."""
     lines: list[str] = []
-    groups: dict[str, list[Verdict]] = {}
-    for verdict in failed:
-        groups.setdefault(verdict.command, []).append(verdict)
+    groups: dict[str, list[Data]] = {}
+    for one in failed:
+        groups.setdefault(one["command"], []).append(one)
     for command, same in groups.items():
-        lines += [*_list_states((verdict.plan.label, verdict.state) for verdict in same), same[0].advice, command, ""]
+        lines += [*_list_states((one["label"], one["state"]) for one in same), same[0]["advice"], command, ""]
     return lines[:-1]
 
 
@@ -174,26 +175,24 @@ def _list_states(instances: t.Iterable[tuple[str, str]]) -> list[str]:
     return [f"{format_list(same, LISTED)}: {state}" for state, same in labels.items()]
 
 
-def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory | None) -> RestorePlan:
+def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory | None, now: datetime) -> RolePlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
     matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
     matches = [instance for instance in matches if instance]
     instance = matches[0] if len(matches) == 1 else {**target, "status": None}
     name = target["name"] if target["name"] is not None else instance.get("name")
-    shown = str(name if name is not None else target["id"])
-    plan = RestorePlan(shown, target["id"], format_label(name, instance["id"]), instance)
-    if history and (earlier := history.find_own(instance["id"], name)):
-        plan.outcome, plan.sent_at, plan.completed_at = earlier.outcome, earlier.sent_at, earlier.completed_at
-    return plan
+    earlier = history.find_own(instance["id"], name) if history else None
+    return RolePlan(Target(target["id"], target["name"]), instance, step=NextStep.NONE, earlier=earlier, planned_at=now)
 
 
-def _build_verdict(plan: RestorePlan, run: Run, own: list[Step], run_failure: Step | None, now: datetime) -> Verdict:
+def _build_verdict(plan: RolePlan, run: Run, own: list[Step], run_failure: Step | None, now: datetime) -> Verdict:
     """Returns the result for an instance, whose ``own`` steps these are.
 
     ``run_failure`` is the step that stopped the whole run, if any.
     """
-    kind, step_name, message = _find_failure(plan, own, run_failure, run)
-    verdict = Verdict(plan, step_name, kind, outcome="ok", tag=_PLANNED, state=plan_lines(plan, now)[0])
+    found = _find_failure(plan, own, run_failure, run)
+    kind = found.kind.value if found.kind else ""
+    verdict = Verdict(plan, found.step, kind, outcome="ok", tag=_PLANNED, state=headlines(plan, now)[0])
     known = next((step for step in reversed(own) if step.sent_at), plan)
     verdict.sent_at, verdict.completed_at = known.sent_at, known.completed_at
     verdict.timeline = _build_timeline(own, verdict)
@@ -201,14 +200,13 @@ def _build_verdict(plan: RestorePlan, run: Run, own: list[Step], run_failure: St
         if restored := next((step for step in own if step.step == "restore"), None):
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
-    status = (plan.instance or {}).get("status") if FailureKind(kind).failure.is_status_known else None
-    verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
+    verdict.outcome = "unfinished" if kind == _UNFINISHED else "failed"
     verdict.tag = _PLANNED if kind in _UNCONFIRMED else "not begun" if kind == "not_begun" else "not finished"
-    verdict.state = _format_failure(kind, _format_unsent(plan, now), message, status)
+    verdict.state = _format_failure(found, plan, run, now)
     return verdict
 
 
-def _see_last(plan: RestorePlan, own: list[Step]) -> RestorePlan:
+def _see_last(plan: RolePlan, own: list[Step]) -> RolePlan:
     """Returns the plan with the status in which a step of the instance saw it last."""
     seen = next((step.found for step in reversed(own) if step.found), None)
     return replace(plan, instance={**plan.instance, "status": seen}) if plan.instance and seen else plan
@@ -235,7 +233,7 @@ def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[
     groups: dict[str, tuple[Advice, list[Verdict]]] = {}
     for verdict in verdicts:
         if verdict.outcome != "ok":
-            advice = build_advice(FailureKind(verdict.kind), verdict.plan, run.settings)
+            advice = build_advice(parse_kind(verdict.kind), verdict.plan, run.settings)
             groups.setdefault("" if _is_of_run(verdict) else repr(advice), (advice, []))[1].append(verdict)
     for key, (advice, members) in groups.items():
         named = members if key else list(filter(_is_of_run, verdicts))
@@ -245,55 +243,56 @@ def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[
             verdict.advice, verdict.command = f"{format_named(command)}{advice.text}", text
 
 
-def _find_failure(
-    plan: RestorePlan, own: list[Step], run_failure: Step | None, run: Run
-) -> tuple[str, str | None, str]:
-    """Returns the kind of the failure, its step and its message; ``("", None, "")`` if there is none."""
+def _find_failure(plan: RolePlan, own: list[Step], run_failure: Step | None, run: Run) -> _Found:
+    """Returns the failure of an instance, whose ``own`` steps these are."""
     if plan.kind:
-        return plan.kind, "plan", plan.message
+        return _Found(parse_kind(plan.kind), "plan", plan.message, names_status=plan.names_status)
     if failure := next((step for step in own if not step.ok and step.step != "plan"), None):
-        return failure.kind, failure.step, failure.message
+        return _Found.of(failure)
     last_step = "http" if run.settings.get("restore_http_check") else "healthy"
     if any(step.step == last_step for step in own):
-        return "", None, ""
+        return _Found()
     if run_failure:
-        return run_failure.kind, run_failure.step, run_failure.message
-    if run.stopped:
-        return "not_begun", None, run.stopped
-    return ("", None, "") if run.check else ("unfinished", "run", _format_unfinished(plan, own, run))
+        return _Found.of(run_failure)
+    if run.failures:
+        return _Found(FailureKind.NOT_BEGUN)
+    return _Found() if run.check else _Found(FailureKind.UNFINISHED, "run", _format_unfinished(plan, own, run))
 
 
-def _format_unfinished(plan: RestorePlan, own: list[Step], run: Run) -> str:
+def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
     """Returns what this run knows of a restore that it did not see complete."""
-    backup_id = (plan.backup or {}).get("id")
+    backup_id = plan.backup_id
     ended = {step.step: format_time_of_day(datetime.fromisoformat(step.ended_at)) for step in own}
     if "restore" in ended:
-        return f"Backup {backup_id} was restored at {ended['restore']}; this run did not yet check the instance"
+        return f"Backup {backup_id} was restored at {ended['restore']}; this run did not yet check the instance."
     if "send" in ended and "accepted" in ended:
-        return f"The restore of backup {backup_id} was accepted at {ended['accepted']}; its end was not observed"
+        return f"The restore of backup {backup_id} was accepted at {ended['accepted']}; its end was not observed."
     if "send" in ended:
         return (
             f"The restore of backup {backup_id} was about to be sent at {ended['send']}; this run did not record "
-            "whether it was"
+            "whether it was."
         )
     if plan.outcome == "completed":
         when = format_sent_and_completed(plan.sent_at, plan.completed_at)
-        return f"Backup {backup_id} was restored by an earlier run{when}; this run did not yet check the instance"
+        return f"Backup {backup_id} was restored by an earlier run, {when}; this run did not yet check the instance."
     if plan.outcome == "in_flight":
-        return f"A restore of backup {backup_id}, sent at {plan.sent_at}, was in progress; its end was not observed"
+        return f"A restore of backup {backup_id}, sent at {plan.sent_at}, was in progress; its end was not observed."
     if run.is_interrupted:
-        return f"The restore of backup {backup_id} was not begun"
-    return f"This run did not record whether the restore of backup {backup_id} was sent"
+        return f"The restore of backup {backup_id} was not begun."
+    return f"This run did not record whether the restore of backup {backup_id} was sent."
 
 
 def _format_success(restored: Step) -> tuple[str, str]:
     if restored.changed:
         return "restored", "Restored. The instance is running and healthy."
     when = format_sent_and_completed(restored.sent_at, restored.completed_at)
-    return _RESTORED_BEFORE, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
+    return (
+        "restored already",
+        f"Already restored, {when}. This run sent no restore. The instance is running and healthy.",
+    )
 
 
-def _format_unsent(plan: RestorePlan, now: datetime) -> str:
+def _format_unsent(plan: RolePlan, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one has sent."""
     sent = format_moment(plan.sent_at, now)
     known = {
@@ -307,27 +306,53 @@ def _format_unsent(plan: RestorePlan, now: datetime) -> str:
 
 def _is_healthy(kind: str) -> bool:
     """Returns True if the instance of a result is restored and healthy. A success has no kind."""
-    return not kind or FailureKind(kind).failure.is_healthy
+    return not kind or FAILURES[parse_kind(kind)].is_healthy
 
 
 def _is_of_run(verdict: Verdict) -> bool:
     """Returns True if the command that continues the whole run is about the instance, too."""
-    return not verdict.kind or FailureKind(verdict.kind).failure.is_of_run
+    return not verdict.kind or FAILURES[parse_kind(verdict.kind)].is_of_run
 
 
-def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
-    """Returns the failure, its message, and the last known status of the instance."""
-    kind = FailureKind(name)
-    text = kind.failure.text
-    if kind is FailureKind.NOT_BEGUN:
-        return f"{text}: {message}. {unsent}"
-    if kind.failure.is_of_run and kind.failure.is_unsent:
+def _format_failure(found: _Found, plan: RolePlan, run: Run, now: datetime) -> str:
+    """Returns the failure, its message, and the last known status of the instance.
+
+    Of a run that may go on, the record has the facts alone: see ``show_result``.
+    """
+    failure, unsent = FAILURES[t.cast("Kind", found.kind)], _format_unsent(plan, now)
+    if found.kind is FailureKind.NOT_BEGUN:
+        failed, allowed = format_count(run.failures, "restore"), run.settings["restore_max_failures"]
+        return f"{failure.text}: {failed} failed, and restore_max_failures is {allowed}. {unsent}"
+    text = failure.text
+    if failure.is_of_run and failure.is_unsent:
         text = f"{text}; nothing was sent." if unsent == NOTHING_SENT else f"{text}. {unsent}"
-    if "othing was sent" in text:
-        message = message.replace(f" {NOTHING_SENT}", "")
-    sentences = [text, end_sentence(message) if message else ""]
-    known = format_value(status, 40) if status else ""
-    if known and not any(f" {words} {known}{end}" in f"{message} " for words in ("is", "the status") for end in " .,;"):
-        when = f"Its status was {known} at the time of the plan" if kind is FailureKind.UNFINISHED else ""
-        sentences.append(f"{when or f'Its status is {known}'}.")
+    sentences = [text, found.message, NOTHING_SENT if found.is_unsent and not failure.is_unsent else ""]
+    status = (plan.instance or {}).get("status") if failure.is_status_known else None
+    if found.kind is FailureKind.UNFINISHED:
+        sentences = [found.message, f"Its status was {format_value(status, 40)} at the time of the plan."]
+    elif status and not found.names_status:
+        sentences.append(f"Its status is {format_value(status, 40)}.")
     return " ".join(filter(None, sentences))
+
+
+# The page
+
+
+def show_result(result: Data, run: Data) -> Data:
+    """Returns the result of an instance in the record of a run, as the page shows it."""
+    if result.get("kind") != _UNFINISHED:
+        return result
+    return {**result, "state": f"{_describe_end(run)}. {result.get('state')}"}
+
+
+def show_headline(run: Data) -> object:
+    """Returns the headline of a run in the record, as the page shows it."""
+    if run.get("outcome") != "unfinished":
+        return run.get("headline")
+    end = _describe_end(run)
+    return f"{run.get('headline')}: {end[:1].lower()}{end[1:]}"
+
+
+def _describe_end(run: Data) -> str:
+    """Returns what is known of a run whose record has no end: it is written during the run."""
+    return "The run was interrupted" if run.get("interrupted") else FAILURES[FailureKind.UNFINISHED].text

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ...module_utils._errors import ClawHostersError
@@ -21,21 +22,20 @@ from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, REFUSED, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.restore_runner import RestoreOptions
 from ...module_utils._service.restore.tasks import begin
-from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import build_command, select_plans
 from .confirmation import PictureChangedError
-from .failures import FailureKind, describe_failure
-from .model import RestorePlan
+from .failures import FAILURES, ROLE, describe_failure, describe_obstacle, parse_kind
+from .model import RolePlan
 from .record import Recorder
-from .role_plan import explain_changed_backup, format_obstacle, read_plan
+from .role_plan import explain_changed_backup
 from .screen import format_sent_and_completed
 
 
-def find_changed_backups(client: Client, plans: t.Iterable[RestorePlan]) -> dict[str, str]:
+def find_changed_backups(client: Client, plans: t.Iterable[RolePlan]) -> dict[str, str]:
     """Reads again the backups that will be sent. Returns how each changed one differs from its plan, by its id."""
-    sends = {_backup_id(plan): plan for plan in plans if plan.sends}
+    sends = {str(plan.backup_id): plan for plan in plans if plan.sends}
     items, is_list, _pages = read_by_ids(client, "/backups", sends, lambda one: find_backup(client, one))
     if not is_list and sends.keys() - {str(backup["id"]) for backup in items}:
         # Only the list, by which the plan was made, shows that a backup is gone.
@@ -43,10 +43,6 @@ def find_changed_backups(client: Client, plans: t.Iterable[RestorePlan]) -> dict
     found = {str(backup["id"]): backup for backup in items}
     changes = {key: explain_changed_backup(plan, found.get(key)) for key, plan in sends.items()}
     return {key: change for key, change in changes.items() if change}
-
-
-def _backup_id(plan: RestorePlan) -> str:
-    return str((plan.backup or {}).get("id"))
 
 
 class RoleRestorer(RestoreObserver):
@@ -57,25 +53,25 @@ class RoleRestorer(RestoreObserver):
         self._run = recorder.run
         self._client = recorder.context.client
         self._incident = incident
-        self._plans: dict[int, RestorePlan] = {}
+        self._plans: dict[int, RolePlan] = {}
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
         self._healthy: set[int] = set()
         """The restores whose instances were seen running and healthy."""
 
     def restore(self) -> None:
-        """Restores in batches. Failures are recorded as steps; ``run.stopped`` says why not all batches began.
+        """Restores in batches. Failures are recorded as steps; ``run.failures`` says that not all batches began.
 
         Any exception but KeyboardInterrupt is a bug.
         """
         settings = self._run.settings
         plans = [plan for plan in self._run.plans if plan.ready]
-        restores = [begin(read_plan(plan)) for plan in plans]
+        restores = [begin(replace(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
         options = RestoreOptions(
             settings["restore_wait_timeout"],
             settings["restore_healthy_timeout"],
-            next_step="To wait for what is under way, and to go on with the rest, run this:",
+            surface=ROLE,
         )
         progress = self._client.progress
         progress.unwinds = True
@@ -100,8 +96,7 @@ class RoleRestorer(RestoreObserver):
             progress.unwinds = False
         failed = sum(restore.error is not None for restore in restores)
         if any(restore.stage is Stage.PLANNED for restore in restores):
-            allowed = settings["restore_max_failures"]
-            self._run.stopped = f"{format_count(failed, 'restore')} failed, and restore_max_failures is {allowed}"
+            self._run.failures = failed
 
     # RestoreObserver
 
@@ -116,7 +111,7 @@ class RoleRestorer(RestoreObserver):
 
     def _fail_changed(self, restores: t.Sequence[Restore]) -> None:
         """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
-        by_backup = {_backup_id(self._plan(restore)): restore for restore in restores}
+        by_backup = {str(self._plan(restore).backup_id): restore for restore in restores}
         try:
             changed = find_changed_backups(self._client, map(self._plan, restores))
             errors: dict[str, ClawHostersError] = {
@@ -130,7 +125,7 @@ class RoleRestorer(RestoreObserver):
 
     def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
         """Adds the stage. What is being sent is in the journal; the record follows within ten seconds."""
-        backup_id = (restore.plan.backup or {}).get("id")
+        backup_id = restore.plan.backup_id
         if stage is Stage.SENDING:
             self._add("send", restore, at, message=f"Backup {backup_id} is about to be restored.")
         elif stage is Stage.ACCEPTED:
@@ -140,7 +135,7 @@ class RoleRestorer(RestoreObserver):
             done, state = "was restored", restore.state
             if not restore.changed:
                 when = format_sent_and_completed(state.sent_at, state.completed_at) if state else ""
-                done = f"was already restored for this incident{when}"
+                done = ", ".join(filter(None, ("was already restored for this incident", when)))
             self._add("restore", restore, at, message=f"Backup {backup_id} {done}.", changed=restore.changed)
         elif stage is Stage.STARTING:
             self._add("start", restore, at, message="It is stopped.", changed=True)
@@ -154,11 +149,11 @@ class RoleRestorer(RestoreObserver):
             self._add_failure(restore, restore.error, at)
 
     def _add_failure(self, restore: Restore, error: Exception, at: datetime) -> None:
-        name, obstacle = self._find_failed_step(restore), restore.plan.obstacle
-        found = FailureKind(obstacle.kind.value) if obstacle else None
-        failure = describe_failure(error, name, self._plan(restore), restore.outcome, found)
-        if obstacle and obstacle.is_final:
-            failure["message"] = format_obstacle(restore.plan, self._incident.name, self._incident.rules, at)
+        name, incident = self._find_failed_step(restore), self._incident
+        failure = describe_failure(error, name, restore.outcome, sends=self._plan(restore).sends)
+        if obstacle := restore.plan.obstacle:
+            told = describe_obstacle(restore.plan, incident.name, incident.rules, at)
+            failure |= {"kind": obstacle.kind.value, "is_unsent": False, **told}
         self._add(name, restore, at, ok=False, changed=restore.changed, **failure)
 
     def verify(self, restore: Restore) -> None:
@@ -174,7 +169,7 @@ class RoleRestorer(RestoreObserver):
         status = check_address(url, settings["restore_http_statuses"], self._client.settings.ca_path)
         self._statuses[str(restore.instance["id"])] = status
 
-    def _plan(self, restore: Restore) -> RestorePlan:
+    def _plan(self, restore: Restore) -> RolePlan:
         return self._plans[id(restore)]
 
     def _find_failed_step(self, restore: Restore) -> str:
@@ -185,7 +180,7 @@ class RoleRestorer(RestoreObserver):
 
     def _add(self, name: str, restore: Restore, at: datetime, *, ok: bool = True, **fields: t.Any) -> None:
         status, kind, state = restore.current.get("status"), fields.get("kind"), restore.state
-        is_seen = status and (not kind or FailureKind(kind).failure.is_status_known)
+        is_seen = status and (not kind or FAILURES[parse_kind(kind)].is_status_known)
         self._recorder.add_step(
             name,
             at,

@@ -31,8 +31,8 @@ from .confirmation import (
     is_confirmed,
     require_confirmation,
 )
-from .failures import describe_error, explain
-from .model import Data, RestorePlan, Run
+from .failures import FailureKind, describe_error
+from .model import Data, RolePlan, Run
 from .record import Recorder
 from .role_plan import build_plan
 from .role_restorer import RoleRestorer, find_changed_backups
@@ -55,13 +55,13 @@ SPEC = ArgumentSpec(
 ).merge(API.with_default("priority", "high"))
 
 
-def _find_run_failure(error: Exception) -> str:
+def _find_run_failure(error: Exception) -> FailureKind:
     if isinstance(error, NotConfirmedError):
-        return error.failure
+        return FailureKind(error.failure)
     if isinstance(error, AccountError):
-        return "wrong_account"
+        return FailureKind.WRONG_ACCOUNT
     is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
-    return "bad_key" if is_about_key else "not_planned"
+    return FailureKind.BAD_KEY if is_about_key else FailureKind.NOT_PLANNED
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Runbook:
         """
         self.run.service = self.client.settings.host
         failed = (
-            self._run_step("service", self._check_service, lambda _error: "service_down")
+            self._run_step("service", self._check_service, lambda _error: FailureKind.SERVICE_DOWN)
             or self._run_step("key", self._check_key)
             or self._run_step("plan", self._set_plans)
         )
@@ -138,7 +138,7 @@ class Runbook:
             require_unhealthy(plans)
         self.run.plans = plans
 
-    def _list_all_instances(self, reader: AccountReader, plans: list[RestorePlan]) -> None:
+    def _list_all_instances(self, reader: AccountReader, plans: list[RolePlan]) -> None:
         try:
             reader.list_all_instances()
         except ClawHostersError as error:
@@ -148,7 +148,7 @@ class Runbook:
             )
             raise
 
-    def _set_answers(self, plans: list[RestorePlan], reader: AccountReader) -> None:
+    def _set_answers(self, plans: list[RolePlan], reader: AccountReader) -> None:
         """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing."""
         names, is_only_one = Names(reader.known_instances), len(plans) == 1
         for plan in plans:
@@ -177,7 +177,7 @@ class Runbook:
             return failed
         restorer = RoleRestorer(self.recorder, self._incident())
         # Failures of instances are steps of their own.
-        if failed := self._run_step("run", restorer.restore, lambda _error: "interrupted"):
+        if failed := self._run_step("run", restorer.restore, lambda _error: FailureKind.INTERRUPTED):
             return failed
         return self.recorder.finish()
 
@@ -214,7 +214,7 @@ class Runbook:
         self,
         name: str,
         function: t.Callable[[], str | None],
-        classify: t.Callable[[Exception], str] = _find_run_failure,
+        classify: t.Callable[[Exception], FailureKind] = _find_run_failure,
     ) -> Result | None:
         """Runs a step of the whole run, and adds it unless ``function`` returns None.
 
@@ -224,9 +224,8 @@ class Runbook:
             message = function()
         except Exception as error:
             is_bug = not isinstance(error, ClawHostersError)
-            kind = "interrupted" if is_bug else classify(error)
-            fields = {**describe_error(error), "kind": kind}
-            self.recorder.add_step(name, datetime.now(UTC), ok=False, message=explain(error), **fields)
+            kind = FailureKind.INTERRUPTED if is_bug else classify(error)
+            self.recorder.add_step(name, datetime.now(UTC), ok=False, kind=kind.value, **describe_error(error))
             return self.recorder.finish("".join(traceback.format_exception(error)) if is_bug else "")
         if message is not None:
             self.recorder.add_step(name, datetime.now(UTC), ok=True, message=message)
@@ -248,7 +247,7 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
     Without a ``history``, since the journal can't be read, it is unknown whether a restore was sent. What was refused
     before this run is not its outcome.
     """
-    plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
+    plans: list[RolePlan | None] = [*run.plans] or [None] * len(run.targets)
     outcomes = []
     for plan, target in zip(plans, run.targets, strict=True):
         instance_id = (plan.instance or {}).get("id", target["id"]) if plan else target["id"]
@@ -258,7 +257,7 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
         state = history.find_own(instance_id) if history else None
         if state and state.outcome == REFUSED and not (plan and state.step > plan.known_step):
             state = None
-        backup_id = (plan.backup or {}).get("id") if plan else None
+        backup_id = plan.backup_id if plan else None
         unsent = UNKNOWN if history is None else NOT_BEGUN
         if run.check and plan and plan.sends:
             unsent = PLANNED

@@ -7,8 +7,6 @@ long that will take. Pure."""
 
 from __future__ import annotations
 
-import math
-import re
 import typing as t
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -18,9 +16,9 @@ from ...module_utils._model.account import format_scope
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
-from ...module_utils._service.restore.messages import OTHER_RESTORE, describe_clock, end_sentence, format_moment
+from ...module_utils._service.restore.messages import describe_clock, format_moment
 from ...module_utils._text import format_count
-from ...module_utils._times import parse_time, parse_timestamp
+from ...module_utils._times import format_duration, parse_time, parse_timestamp
 from .._formatting import (
     SCREEN_WIDTH,
     fit,
@@ -30,7 +28,7 @@ from .._formatting import (
     text_width,
     wrap,
 )
-from .model import Data, RestorePlan, Run
+from .model import Data, RolePlan, Run
 
 ALL_SHOWN = 12
 """Instances up to which each has lines of its own. Of more, those that are alike share them."""
@@ -40,9 +38,6 @@ _NAMED = 12
 """Names up to which a group shows all of its own."""
 _OLD = 2.0
 """A backup that is so many times as old as the median is not like the others."""
-_NUMBERS = re.compile(r"\d+")
-_TIMES = re.compile(r"\d{1,6} (?:s|min|h|d)\b|\d{4}-\d{2}-\d{2}|\d{2}:\d{2}")
-"""In these, alike notes about another incident may differ."""
 
 LINE_WIDTH = 68
 """Columns of a line of the plan, which Ansible indents and quotes."""
@@ -51,14 +46,6 @@ FAST_SERIAL = (1, 5, "100%")
 _MANY = 5
 """More batches than this are shown in groups of one size."""
 _MUCH_FASTER = 2.0
-
-_PLURALS = {
-    "It is running and healthy now.": "They are running and healthy now.",
-    "It will be started, and costs Claws if it is billed daily.": (
-        "They will be started, and cost Claws if they are billed daily."
-    ),
-}
-"""Notes about one instance, and the same about several."""
 
 
 def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
@@ -70,7 +57,7 @@ def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
     lines = [line] if (line := describe_clock(clock_lead)) else []
     lines += [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
     for group in _group(run.plans):
-        own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group, now)
+        own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group)
         is_many = len(run.plans) > ALL_SHOWN
         lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
     wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, LINE_WIDTH)]
@@ -89,42 +76,55 @@ def summarize_plan(run: Run, now: datetime) -> list[str]:
 # One instance
 
 
-def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
+def plan_lines(plan: RolePlan, now: datetime) -> list[str]:
     """Returns the plan of one instance."""
-    notes = [f"    {note}" for note in plan.notes]
+    return [*headlines(plan, now), *(f"    {line}" for line in detail_lines(plan))]
+
+
+def headlines(plan: RolePlan, now: datetime) -> list[str]:
+    """Returns what will be done with an instance, and what that costs."""
+    backup_id = plan.backup_id
     if plan.kind:
-        return [f"{plan.label}: CAN'T BE RESTORED.", f"    {end_sentence(plan.message)}", *notes]
-    backup = plan.backup or {}
+        return [f"{plan.label}: CAN'T BE RESTORED."]
     if plan.outcome == "completed":
-        when = format_sent_and_completed(plan.sent_at, plan.completed_at).removeprefix(", ")
-        done = f"{plan.label}: already restored from backup {backup.get('id')}; no restore will be sent."
-        return [done, f"    {when[:1].upper()}{when[1:]}.", *notes]
+        return [f"{plan.label}: already restored from backup {backup_id}; no restore will be sent."]
+    named = f"{plan.label}, {_format_condition(plan)}"
     if plan.outcome == "in_flight":
-        restore = f"a restore of backup {backup.get('id')} is under way since {format_moment(plan.sent_at, now)}"
-        return [f"{plan.label}, {_format_condition(plan)}: {restore}.", "    This run waits for it.", *notes]
-    if plan.id_reason:
-        notes += [f"    {plan.id_reason}.", f"    Confirm with its id instead: {plan.answer}."]
-    restore = f"{plan.label}, {_format_condition(plan)}: restore backup {backup.get('id')}, {_format_age(plan)}."
-    return [restore, f"    DATA LOSS: all changes since {_format_taken(plan)}.", *notes]
+        return [f"{named}: a restore of backup {backup_id} is under way since {format_moment(plan.sent_at, now)}."]
+    restore = f"{named}: restore backup {backup_id}, {_format_age(plan)}."
+    return [restore, f"    DATA LOSS: all changes since {_format_taken(plan)}."]
+
+
+def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
+    """Returns what else is to be known of an instance. ``of_many``: of all that are alike."""
+    notes = [note.plural if of_many and note.plural else note.text for note in plan.notes]
+    if plan.kind:
+        return [plan.message, *notes]
+    if plan.outcome == "completed":
+        when = format_sent_and_completed(plan.sent_at, plan.completed_at)
+        return [f"{when[:1].upper()}{when[1:]}.", *notes]
+    if plan.outcome == "in_flight":
+        return ["This run waits for it.", *notes]
+    return [*notes, *([f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."] if plan.id_reason else [])]
 
 
 def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:
-    """Returns ``, sent at …, completed at …``, without what is not known."""
+    """Returns ``sent at …, completed at …``, without what is not known."""
     moments = (("sent", parse_time(sent_at)), ("completed", parse_time(completed_at)))
-    return "".join(f", {verb} at {format_clock(moment)}" for verb, moment in moments if moment)
+    return ", ".join(f"{verb} at {format_clock(moment)}" for verb, moment in moments if moment)
 
 
-def _format_taken(plan: RestorePlan) -> str:
+def _format_taken(plan: RolePlan) -> str:
     return format_clock(plan.taken_at) if plan.taken_at else "the backup, at an unknown time"
 
 
-def _format_age(plan: RestorePlan) -> str:
-    if plan.age:
-        return f"{plan.age} old"
-    return "dated in the future" if (plan.backup or {}).get("taken_at") else "of unknown age"
+def _format_age(plan: RolePlan) -> str:
+    if plan.age is not None:
+        return f"{format_duration(plan.age)} old"
+    return "dated in the future" if plan.taken_at else "of unknown age"
 
 
-def _format_condition(plan: RestorePlan) -> str:
+def _format_condition(plan: RolePlan) -> str:
     """Returns the status and the health that the instance had at the time of the plan."""
     instance = plan.instance or {}
     health = instance.get("health_status")
@@ -136,7 +136,7 @@ def _format_condition(plan: RestorePlan) -> str:
 # Many instances
 
 
-def _group(plans: list[RestorePlan]) -> list[list[RestorePlan]]:
+def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
     """Returns the plans in groups: those of more than one are shown together, the largest first.
 
     Each is alone unless there are many. Then those that are alike are together, from the largest group on, until
@@ -145,16 +145,16 @@ def _group(plans: list[RestorePlan]) -> list[list[RestorePlan]]:
     alone = list(plans)
     if len(plans) <= ALL_SHOWN:
         return [[plan] for plan in plans]
-    ages = [plan.age_seconds for plan in plans if plan.age_seconds is not None]
-    limit = _OLD * median(ages) if ages else 0.0
-    shared: list[list[RestorePlan]] = []
-    passes: list[tuple[t.Callable[[RestorePlan], object], int]] = [
+    ages = [plan.age.total_seconds() for plan in plans if plan.age is not None]
+    limit = timedelta(seconds=_OLD * median(ages)) if ages else timedelta(0)
+    shared: list[list[RolePlan]] = []
+    passes: list[tuple[t.Callable[[RolePlan], object], int]] = [
         (lambda plan: _describe_kind(plan, limit), _OWN_LINES),
-        (lambda plan: _describe_kind(plan, math.inf), _OWN_LINES),
+        (lambda plan: _describe_kind(plan, timedelta.max), _OWN_LINES),
         (lambda plan: (plan.kind, plan.outcome), ALL_SHOWN),
     ]
     for describe, few in passes:
-        groups: dict[object, list[RestorePlan]] = {}
+        groups: dict[object, list[RolePlan]] = {}
         for plan in alone:
             groups.setdefault(describe(plan), []).append(plan)
         for group in sorted(groups.values(), key=len, reverse=True):
@@ -164,17 +164,16 @@ def _group(plans: list[RestorePlan]) -> list[list[RestorePlan]]:
     return [*shared, *([plan] for plan in alone)]
 
 
-def _describe_kind(plan: RestorePlan, age_limit: float) -> tuple[object, ...]:
+def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
     """Returns what alike plans have in common. Their notes may differ in numbers."""
     if plan.kind:
         return (plan.kind,)
-    is_old = plan.age_seconds is None or plan.age_seconds > age_limit
-    # The incident that a note names has digits, too.
-    notes = tuple((_TIMES if OTHER_RESTORE in note else _NUMBERS).sub("#", note) for note in plan.notes)
+    is_old = plan.age is None or plan.age > age_limit
+    notes = tuple(note.about for note in plan.notes)
     return plan.outcome, _format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
 
 
-def _group_lines(group: list[RestorePlan], now: datetime) -> list[str]:
+def _group_lines(group: list[RolePlan]) -> list[str]:
     """Returns the lines of several plans that are alike."""
     first = group[0]
     conditions = {_format_condition(plan) for plan in group}
@@ -193,47 +192,48 @@ def _group_lines(group: list[RestorePlan], now: datetime) -> list[str]:
             f"{count}: restore backups {_format_ages(group)}.",
             f"    DATA LOSS: all changes since {_format_range(group)}.",
         ]
-    notes = [plan_lines(plan, now)[len(lines) :] if not plan.kind else plan_lines(plan, now)[1:] for plan in group]
-    if all(each == notes[0] for each in notes):
-        return [*lines, *(f"    {_PLURALS.get(note.strip(), note.strip())}" for note in notes[0])]
-    label, example = next((plan.label, each) for plan, each in zip(group, notes, strict=True) if each)
-    return [*lines, f"    For example {label}: {' '.join(line.strip() for line in example)}"]
+    details = [detail_lines(plan) for plan in group]
+    if all(each == details[0] for each in details):
+        return [*lines, *(f"    {line}" for line in detail_lines(first, of_many=True))]
+    label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
+    return [*lines, f"    For example {label}: {' '.join(example)}"]
 
 
-def _format_ages(group: list[RestorePlan]) -> str:
-    ages = sorted((plan.age_seconds, str(plan.age)) for plan in group if plan.age_seconds is not None)
+def _format_ages(group: list[RolePlan]) -> str:
+    ages = sorted(plan.age for plan in group if plan.age is not None)
     if len(ages) < len(group):
         return "some of unknown age"
-    (_seconds, youngest), (_more, oldest) = ages[0], ages[-1]
+    youngest, oldest = format_duration(ages[0]), format_duration(ages[-1])
     return f"{youngest} old" if youngest == oldest else f"{youngest} to {oldest} old"
 
 
-def _format_range(group: list[RestorePlan]) -> str:
+def _format_range(group: list[RolePlan]) -> str:
     times = sorted(plan.taken_at for plan in group if plan.taken_at)
     if len(times) < len(group):
         return "the backups, some at an unknown time"
-    first, last = format_clock(times[0]), format_clock(times[-1])
-    if first[:10] == last[:10]:
-        last = last[11:]
-    return first if times[0] == times[-1] else f"{first.removesuffix(' UTC')} to {last}"
+    first, last = times[0], times[-1]
+    if first == last:
+        return format_clock(first)
+    end = f"{last:%H:%M} UTC" if first.date() == last.date() else format_clock(last)
+    return f"{first:%Y-%m-%d %H:%M} to {end}"
 
 
 # Batches
 
 
-def find_batches(plans: t.Iterable[RestorePlan], settings: Data) -> list[list[RestorePlan]]:
+def find_batches(plans: t.Iterable[RolePlan], settings: Data) -> list[list[RolePlan]]:
     """Returns the plans that can be restored, in batches. Those that are restored or under way are among them."""
     ready = [plan for plan in plans if plan.ready]
     return split_batches(ready, parse_serial("restore_serial", settings["restore_serial"]))
 
 
-def estimate_batches(batches: list[list[RestorePlan]], list_pages: int | None) -> float:
+def estimate_batches(batches: list[list[RolePlan]], list_pages: int | None) -> float:
     """Returns the seconds of the restores that will be sent. ``list_pages``: None if they were not counted."""
     sizes = [sum(plan.sends for plan in batch) for batch in batches]
     return estimate_restores([size for size in sizes if size], list_pages or sum(sizes))
 
 
-def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | None) -> list[str]:
+def schedule_lines(plans: list[RolePlan], settings: Data, list_pages: int | None) -> list[str]:
     """Returns the batches and the estimated time, as the plan shows them; nothing if nothing will be sent."""
     batches = find_batches(plans, settings)
     if not any(plan.sends for plan in plans):
@@ -251,7 +251,7 @@ def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | N
     return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
 
 
-def _format_batches(batches: list[list[RestorePlan]]) -> list[str]:
+def _format_batches(batches: list[list[RolePlan]]) -> list[str]:
     total = len(batches)
     if total <= _MANY:
         return [
@@ -267,14 +267,14 @@ def _format_batches(batches: list[list[RestorePlan]]) -> list[str]:
     return lines
 
 
-def _format_batch(numbers: str, plans: list[RestorePlan], batches: list[list[RestorePlan]]) -> str:
+def _format_batch(numbers: str, plans: list[RolePlan], batches: list[list[RolePlan]]) -> str:
     """Returns the line of one batch, or of several of one size. A first batch of one is a canary."""
     is_canary = plans == batches[0] and len(plans) == 1 and len(batches[1]) > 1
     canary = " (canary)" if is_canary else ""
     return f"{numbers}: {_format_names(plans, LINE_WIDTH - len(numbers) - len(canary) - 2)}{canary}"
 
 
-def _format_names(plans: list[RestorePlan], width: int) -> str:
+def _format_names(plans: list[RolePlan], width: int) -> str:
     """Returns the names if they fit, or how many and the first and the last one; with the id what needs it."""
     names = [format_value(plan.label if plan.id_reason else plan.name) for plan in plans]
     text = ", ".join(names)

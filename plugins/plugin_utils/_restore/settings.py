@@ -15,7 +15,6 @@ from ...module_utils._errors import ClawHostersError, RefusedError, SettingsErro
 from ...module_utils._http.settings import parse_priority
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.at_most_once import parse_operation_name
-from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._service.restore.plan import Target
 from ...module_utils._state.store import describe_sender
 from ...module_utils._text import is_number, one_line
@@ -40,8 +39,7 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
         if given["restore_backup"] != "latest" and given["restore_before"]:
             raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
     except ClawHostersError as error:
-        if not str(error).endswith(NOTHING_SENT):
-            error.add(NOTHING_SENT)
+        error.is_unsent = True
         raise
     if not check:
         prepare_folder(report_path(given))

@@ -26,7 +26,7 @@ from ...module_utils._times import format_duration, parse_duration, parse_timest
 from .._extra_variables import parse_list
 from .._formatting import format_clock
 from .commands import Command, format_without_file
-from .model import RestorePlan
+from .model import RolePlan
 
 SPEC = ArgumentSpec(
     {
@@ -94,7 +94,7 @@ def parse_limits(params: t.Mapping[str, t.Any]) -> Limits:
         cooldown = parse_duration("restore_unhealthy_cooldown", params["cooldown"].strip() or "24h")
         until = parse_timestamp("restore_unhealthy_paused_until", (params["paused_until"] or "").strip() or None)
     except SettingsError as error:
-        error.add("Nothing was sent.")
+        error.is_unsent = True
         raise
     return Limits(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until)
 
@@ -134,11 +134,11 @@ def find_reason(instance_id: object, instances: list[Resource], history: Restore
     return ""
 
 
-def require_unhealthy(plans: t.Iterable[RestorePlan]) -> None:
+def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:
     """Raises RefusedError if an instance has recovered since it was decided to restore it."""
     for plan in plans:
         if plan.sends and not _is_unhealthy(plan.instance or {}):
-            raise RefusedError(f"{plan.label} is not running and unhealthy any more. Nothing was sent.")
+            raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
 
 
 def _is_unhealthy(instance: Resource) -> bool:

@@ -111,8 +111,9 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
     validation = validator.validate(given)
     if validation.error_messages:
         unsupported = isinstance(validation.errors[0], UnsupportedError)
-        reason = one_line(validation.errors.msg, 500).rstrip(".")
-        raise SettingsError(f"{'Unsupported arguments: ' if unsupported else ''}{reason}.")
+        reason = one_line(validation.error_messages[0], 500)
+        # Ansible ends the list of the supported ones with a full stop, and no other message.
+        raise SettingsError(f"Unsupported arguments: {reason}" if unsupported else f"{reason}.")
     params = validation.validated_parameters
     require_library()
     warn_of_misspelt_variables(os.environ, warn)

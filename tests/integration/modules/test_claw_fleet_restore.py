@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import Surface
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     NextStep,
     Plan,
@@ -700,7 +701,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     journal = Journal(FolderStore(str(tmp_path / "state")))
     incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None)
     observer = Recorder(simulator, sleeper)
-    options = RestoreOptions(60, 30, next_step="Run it again.")
+    options = RestoreOptions(60, 30, surface=Surface(next_step="Run it again."))
     serial = parse_serial("serial", [1, 2])
     batches = RestoreBatches(incident, InstanceReader(client), options, serial, observer=observer)
     return Engine(batches, observer, sleeper, progress)

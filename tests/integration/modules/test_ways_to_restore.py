@@ -354,7 +354,7 @@ def _show_variables(line: str) -> str:
 
 
 def forget(_journal: Journal, _key: OperationKey) -> None:
-    raise JournalError("The folder STATE_DIR knows this operation, and the database does not. Nothing was sent.")
+    raise JournalError("The folder STATE_DIR knows this operation, and the database does not.", is_unsent=True)
 
 
 @pytest.fixture

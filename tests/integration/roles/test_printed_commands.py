@@ -18,6 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
 from ansible.plugins.loader import callback_loader
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind, Target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import parse_list
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import rehearsal
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command_files import CommandFiles
@@ -27,8 +28,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     build_command,
     select_plans,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan
 from simulator.handle import Simulator
 from support.commands import START, parse_variables
 from support.controller import REPOSITORY, Controller, Run, extra_variables
@@ -59,11 +60,11 @@ LIMITS: list[dict[str, t.Any]] = [
 ]
 
 
-def plans(names: list[str], *, is_known: bool) -> list[RestorePlan]:
+def plans(names: list[str], *, is_known: bool) -> list[RolePlan]:
     found = []
     for number, name in enumerate(names, 1):
         one = plan(instance={"id": number, "name": name, "status": "running"}, backups=BACKUPS)
-        one.name = name
+        one.target = Target(None, name)
         if not is_known:
             one.instance = None
         found.append(one)
@@ -72,8 +73,8 @@ def plans(names: list[str], *, is_known: bool) -> list[RestorePlan]:
 
 def advised(*, is_known: bool = True) -> t.Iterator[Command]:
     """Yields the command of each kind of failure, for each fleet, and with and without limits."""
-    for kind in FailureKind:
-        for names in FLEETS if kind in (FailureKind.NOT_HEALTHY, FailureKind.NO_INSTANCE) else FLEETS[:3]:
+    for kind in FAILURES:
+        for names in FLEETS if kind in (FailureKind.NOT_HEALTHY, ObstacleKind.NO_INSTANCE) else FLEETS[:3]:
             for incident in INCIDENTS:
                 for limits in LIMITS:
                     settings = {**SETTINGS, **limits, "restore_incident": incident}

@@ -216,8 +216,12 @@ class Examination:
             return f"a redirect ({error.status}) that is not followed"
         if isinstance(error, ResponseError):
             return "a response that is not the API's JSON"
+        return self._mask(str(error))
+
+    def _mask(self, text: str) -> str:
+        """Returns a text without the ids in paths, and without addresses."""
         settings = self._client.settings
-        text = _ID_IN_PATH.sub(r"/\1/ID", str(error))
+        text = _ID_IN_PATH.sub(r"/\1/ID", text)
         for url, name in ((find_proxy(settings, settings.api_url), "PROXY"), (settings.api_url, "HOST")):
             for address in _addresses(url or ""):
                 text = re.sub(rf"(?<![\w.-]){re.escape(address)}(?![\w-])", name, text)

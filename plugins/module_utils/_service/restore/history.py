@@ -18,7 +18,7 @@ from ..._model.instance import is_busy
 from ..._model.resource import Resource, parse_id
 from ..._service_url import normalize_url
 from ..._state.journal import OperationEvent, OperationKey, OperationState
-from ..._state.journal_store import Holder, format_name
+from ..._state.journal_store import Holder, shorten_name
 
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""
@@ -126,7 +126,7 @@ class RestoreHistory:
     def is_held(self, instance_id: object) -> bool:
         """Returns True if a run of this incident works on an instance now, or one that does not say what for."""
         holder = self.find_holder(instance_id)
-        return holder is not None and holder.name in (None, format_name(self.incident))
+        return holder is not None and holder.name in (None, shorten_name(self.incident))
 
     def known_step(self, instance_id: object) -> int:
         """Returns the last step of an instance that the journal had when the task began; 0 without one."""

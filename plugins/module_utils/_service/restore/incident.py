@@ -20,7 +20,6 @@ from ..._state.journal import Journal, JournalError
 from ..._times import parse_duration, parse_timestamp, require_past
 from ..at_most_once import OperationGuard
 from .history import CLOCK_TOLERANCE, RestoreHistory, RestoreRecord
-from .messages import NOTHING_SENT
 from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores
 
 PRECISION = timedelta(milliseconds=1)
@@ -37,7 +36,7 @@ def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
             params["force"],
         )
     except SettingsError as error:
-        error.add(NOTHING_SENT)
+        error.is_unsent = True
         raise
 
 

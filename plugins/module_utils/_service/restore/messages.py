@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ..._errors import RefusedError
+from ..._errors import NOTHING_SENT, RefusedError
 from ..._model.backup import format_left_out, is_before, taken_at
 from ..._model.instance import NAME_LIMIT, get_status, is_busy, label, short_name
 from ..._model.ownership import FIELDS, describe_namesakes, has_owner, parse_owner
-from ..._model.resource import Resource
+from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
 from ..._state.journal_store import Holder
 from ..._text import format_count, format_list, one_line
@@ -27,13 +28,10 @@ from .restore import Restore
 
 RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
 RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and goes on with the rest."
-NOTHING_SENT = "Nothing was sent."
 _LISTED = 5
 """Backups that a message lists."""
 _MAX_LEAD = timedelta(minutes=1)
 """Difference of the clocks up to which nothing is said."""
-OTHER_RESTORE = "a restore of it at"
-"""Words of each clause about a restore for another incident, by which such notes are told apart."""
 _OTHER_ENDS = {
     OperationEvent.ACCEPTED: "its end was not seen yet",
     OperationEvent.COMPLETED: "it has completed",
@@ -42,14 +40,45 @@ _OTHER_ENDS = {
 """What the journal knows of the end of a restore for another incident; of any other, the outcome is unknown."""
 
 
-class Explanation(t.NamedTuple):
-    """An obstacle in words. ``fact`` may lack its full stop, see ``end_sentence``. ``advice`` names options of modules.
+@dataclass(frozen=True)
+class Surface:
+    """How one surface says what each has its own words for: its options, times, and how to go on. Here: a module."""
 
-    A fact about the instance begins with its label: the role says that beside it.
-    """
+    wait_timeout: str = "wait_timeout"
+    healthy_timeout: str = "wait_timeout"
+    max_age: str = "max_age"
+    min_interval: str = "min_interval"
+    next_step: str = RUN_AGAIN
+    """How to go on after a wait that ended early."""
+    retry_hint: str = "Nothing was restored; you can run the same incident again."
+    """Added to the failure of a request that was not executed."""
+    names_instance: bool = True
+    """False if the instance is named beside each message."""
+    format_time: t.Callable[[str, datetime], str] = lambda at, _now: at
+    """Formats the time of an earlier restore, which results of modules have as the journal does."""
+
+    def subject(self, instance: Resource) -> str:
+        """Returns the beginning of a sentence about the instance."""
+        return label(instance) if self.names_instance else "It"
+
+
+MODULE, FLEET = Surface(), Surface(next_step=RUN_ALL_AGAIN)
+
+
+class Explanation(t.NamedTuple):
+    """An obstacle in words, and what the user of a module can do. ``names_status``: it has the current status."""
 
     fact: str
     advice: str = ""
+    names_status: bool = False
+
+
+class Note(t.NamedTuple):
+    """A sentence about a plan, ``plural`` about several. ``about`` is equal in notes that differ in numbers alone."""
+
+    text: str
+    about: tuple[object, ...]
+    plural: str = ""
 
 
 def advise_on_status(instance: Resource) -> str:
@@ -67,15 +96,10 @@ def advise_on_status(instance: Resource) -> str:
 
 def build_error(plan: Plan, incident: str, rules: Rules, now: datetime) -> RefusedError:
     """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
-    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now, str)
+    obstacle, explained = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now)
     # An earlier run may have sent it.
     unsent = NOTHING_SENT if obstacle.is_final else ""
-    return RefusedError(" ".join(filter(None, (end_sentence(fact), unsent, advice))), obstacle.cause)
-
-
-def end_sentence(text: str) -> str:
-    """Returns a message with one full stop or question mark at its end."""
-    return text if text.endswith("?") else f"{text.rstrip('.')}."
+    return RefusedError(" ".join(filter(None, (explained.fact, unsent, explained.advice))), obstacle.cause)
 
 
 def format_moment(text: object, now: datetime) -> str:
@@ -95,114 +119,118 @@ def describe_clock(lead: timedelta) -> str:
     return f"Ages are by the service's clock: this machine's is {format_duration(minutes)} {side}."
 
 
-def format_other(other: EarlierRestore, format_sent_at: t.Callable[[str], str]) -> str:
+def note_other(other: EarlierRestore, now: datetime) -> Note:
+    """Returns the note about a restore for another incident."""
+    text, by = format_other(other, format_moment(other.state.sent_at, now)), other.state.notes.get("by")
+    who = (by.get("user"), by.get("host")) if isinstance(by, dict) else None
+    return Note(f"{text[:1].upper()}{text[1:]}.", ("other", other.incident, other.state.event, who))
+
+
+def format_other(other: EarlierRestore, sent_at: str) -> str:
     """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
     state, by = other.state, other.state.notes.get("by")
     who = f" by {one_line(by.get('user'))}@{one_line(by.get('host'))}" if isinstance(by, dict) else ""
     sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
     end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
-    which, when = one_line(other.incident), format_sent_at(state.sent_at)
-    return f"incident {which} {sent} {OTHER_RESTORE} {when}{who}; {end}"
+    return f"incident {one_line(other.incident)} {sent} a restore of it at {sent_at}{who}; {end}"
 
 
-def format_holder(holder: Holder | None, format_since: t.Callable[[str], str]) -> str:
+def format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str:
     """Returns who works on an instance, for which incident and since when, as far as that is known."""
     if holder is None:
         return "another run"
     who = f"{holder.user}@{holder.host}" if holder.user and holder.host else holder.user or "another run"
     incident = f" for incident {holder.name}" if holder.name else ""
-    return one_line(f"{who}{incident}{f' since {format_since(holder.since)}' if holder.since else ''}")
+    return one_line(f"{who}{incident}{f' since {surface.format_time(holder.since, now)}' if holder.since else ''}")
 
 
-def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[str]:
-    """Returns sentences with what the choice of the backup passes over, and what can't be told of it."""
+def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[Note]:
+    """Returns notes on what the choice of the backup passes over, and what can't be told of it."""
     backup, given = plan.backup or {}, plan.target.backup_id
     if plan.sends:
         notes = []
         if plan.ahead:
-            other = format_other(plan.ahead, lambda at: format_moment(at, now))
-            notes.append(f"{other[:1].upper()}{other[1:]}. That time lies ahead, so no interval is counted from it.")
+            ahead = note_other(plan.ahead, now)
+            text = f"{ahead.text} That time lies ahead, so no interval is counted from it."
+            notes.append(Note(text, ("ahead", *ahead.about)))
         if not has_owner(backup):
             which = f"Backup {backup.get('id')} does not show its instance"
-            notes.append(f"{which}, so it may not be a backup of this instance.")
+            notes.append(Note(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
         if plan.left_out:
             left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
-            notes.append(f"{left_out} Backup {backup.get('id')} is the newest usable one.")
+            about = {(normalize(one.get("status")), taken_at(one) is None) for one in plan.left_out}
+            newest = f"Backup {backup.get('id')} is the newest usable one."
+            notes.append(Note(f"{left_out} {newest}", ("left_out", *sorted(about))))
         return notes
     if plan.earlier is None or "id" not in backup:
         return []
     used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}"
     if given is not None and str(given) != str(backup["id"]):
-        return [f"{used}, so backup {given} is not restored. Use another incident for it."]
+        return [Note(f"{used}, so backup {given} is not restored. Use another incident for it.", ("used",))]
     if rules.before and not is_before(backup, rules.before):
-        return [f"{used}, which is not from before {rules.before:%Y-%m-%d %H:%M} UTC. Use another incident for that."]
+        which = f"{used}, which is not from before {rules.before:%Y-%m-%d %H:%M} UTC"
+        return [Note(f"{which}. Use another incident for that.", ("used_before",))]
     return []
 
 
-def describe_record(
-    record: RestoreRecord, instance: Resource, incident: str, format_sent_at: t.Callable[[str], str]
-) -> str:
-    """Returns what the role's record says of a restore that the journal does not know, without a full stop."""
-    sent_at = format_sent_at(record.sent_at[str(instance["id"])])
+def describe_record(record: RestoreRecord, instance: Resource, incident: str, sent_at: str) -> str:
+    """Returns what the role's record says of a restore that the journal does not know."""
     return (
         f"{one_line(record.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
-        f"{sent_at}, and the journal in {one_line(record.journal)} does not know it"
+        f"{sent_at}, and the journal in {one_line(record.journal)} does not know it."
     )
 
 
 # Obstacles
 
 
-def explain(
-    plan: Plan, incident: str, rules: Rules, now: datetime, format_sent_at: t.Callable[[str], str]
-) -> Explanation:
-    """Returns why nothing is sent for a target, and what the user of a module can do.
-
-    ``format_sent_at`` formats the time of an earlier restore: the results of modules have it as the journal does.
-    """
+def explain(plan: Plan, incident: str, rules: Rules, now: datetime, surface: Surface = MODULE) -> Explanation:
+    """Returns why nothing is sent for a target, in the words of the surface."""
     obstacle, target, instance = t.cast("Obstacle", plan.obstacle), plan.target, plan.instance or {}
-    name = one_line(target.name, NAME_LIMIT)
+    name, subject = one_line(target.name, NAME_LIMIT), surface.subject(instance)
     match obstacle.kind:
         case ObstacleKind.NO_INSTANCE:
             sought = name if target.instance_id is None else f"with id {target.instance_id}"
-            similar = f"; did you mean {one_line(obstacle.similar, NAME_LIMIT)}?" if obstacle.similar else ""
+            similar = f"; did you mean {one_line(obstacle.similar, NAME_LIMIT)}?" if obstacle.similar else "."
             return Explanation(f"There is no instance {sought}{similar}")
         case ObstacleKind.AMBIGUOUS:
-            return Explanation(describe_namesakes(target.name, obstacle.ids), "Choose one with its id.")
+            return Explanation(f"{describe_namesakes(target.name, obstacle.ids)}.", "Choose one with its id.")
         case ObstacleKind.OTHER_NAME:
-            return Explanation(f"The instance with id {target.instance_id} is named {short_name(instance)}, not {name}")
+            named = short_name(instance)
+            return Explanation(f"The instance with id {target.instance_id} is named {named}, not {name}.")
         case ObstacleKind.DUPLICATE:
-            return Explanation(f"{label(instance)} is listed already, in entry {obstacle.duplicate_of}")
+            return Explanation(f"{subject} is listed already, in entry {obstacle.duplicate_of}.")
         case ObstacleKind.OTHER_MEMORY:
-            return Explanation(str(obstacle.cause).removesuffix(f" {NOTHING_SENT}"))
+            return Explanation(obstacle.cause.text if obstacle.cause else "")
         case ObstacleKind.ONLY_IN_RECORD:
             record = t.cast("RestoreRecord", obstacle.record)
-            return Explanation(describe_record(record, instance, incident, format_sent_at))
+            sent_at = surface.format_time(record.sent_at[str(instance["id"])], now)
+            return Explanation(describe_record(record, instance, incident, sent_at))
         case ObstacleKind.DELETED:
-            return Explanation(f"{label(instance)} does not exist any more")
+            return Explanation(f"{subject} does not exist any more.")
         case ObstacleKind.RENAMED:
             named = one_line((obstacle.seen or {}).get("name"), NAME_LIMIT)
-            return Explanation(f"{label(instance)} is now named {named}")
+            return Explanation(f"{subject} is now named {named}.")
         case ObstacleKind.CHANGED:
             before, after = (_describe_condition(one or {}) for one in (instance, obstacle.seen))
-            return Explanation(f"{label(instance)} was {before} in the plan that was confirmed, and is {after} now")
+            changed = f"{subject} was {before} in the plan that was confirmed, and is {after} now."
+            return Explanation(changed, names_status=True)
         case ObstacleKind.NOT_SENT:
             return Explanation(
                 f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
-                "executed, and this run only waited for it",
+                "executed, and this run only waited for it.",
                 "Check the plan again.",
             )
         case ObstacleKind.HELD:
             return Explanation(
-                f"{label(instance)} is held by {format_holder(obstacle.holder, format_sent_at)}",
+                f"{subject} is held by {format_holder(obstacle.holder, now, surface)}.",
                 "Run the same task again when that run has ended, or with wait: true.",
             )
         case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
-            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, format_sent_at)
+            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, now, surface)
         case ObstacleKind.TOO_SOON | ObstacleKind.OVERTAKEN | ObstacleKind.WRONG_STATUS:
-            other = format_other(obstacle.other, format_sent_at) if obstacle.other else ""
-            return _explain_rule(instance, obstacle, rules, other)
-    return _explain_backup(plan, obstacle, rules, now)
+            return _explain_rule(instance, obstacle, rules, now, surface)
+    return _explain_backup(plan, obstacle, rules, now, surface)
 
 
 def _status(instance: Resource) -> str:
@@ -215,15 +243,16 @@ def _describe_condition(instance: Resource) -> str:
 
 
 def _explain_earlier(
-    instance: Resource, state: OperationState, incident: str, format_sent_at: t.Callable[[str], str]
+    instance: Resource, state: OperationState, incident: str, now: datetime, surface: Surface
 ) -> Explanation:
     """Returns how an earlier restore for the incident failed, or why its outcome is unknown."""
     if state.event is not OperationEvent.FAILED:
         return Explanation(f"Incident {incident}: {explain_state('a restore', state)}", explain_unknown(instance))
     return Explanation(
-        f"Incident {incident}: the restore of {label(instance)}, sent at {format_sent_at(state.sent_at)}, failed. "
-        f"Its status is {_status(instance)} now",
+        f"Incident {incident}: the restore of {label(instance)}, sent at {surface.format_time(state.sent_at, now)}, "
+        f"failed. Its status is {_status(instance)} now.",
         advise_on_status(instance) or "Nothing was sent again; force: true would send it.",
+        names_status=True,
     )
 
 
@@ -237,70 +266,74 @@ def explain_unknown(instance: Resource) -> str:
     )
 
 
-def _explain_backup(plan: Plan, obstacle: Obstacle, rules: Rules, now: datetime) -> Explanation:
+def _explain_backup(plan: Plan, obstacle: Obstacle, rules: Rules, now: datetime, surface: Surface) -> Explanation:
     """Returns why no backup can be chosen, the given one does not fit, or is too old."""
     target, backup, instance = plan.target, plan.backup or {}, plan.instance or {}
     which = f"Backup {one_line(backup.get('id'), 20)}"
     match obstacle.kind:
         case ObstacleKind.NO_BACKUP if target.backup_id is not None:
             reason = f" ({obstacle.cause.reason})" if obstacle.cause else ""
-            return Explanation(f"There is no backup with id {target.backup_id}{reason}")
+            return Explanation(f"There is no backup with id {target.backup_id}{reason}.")
         case ObstacleKind.NO_BACKUP:
             when = f" from before {rules.before:%Y-%m-%d %H:%M} UTC" if rules.before else ""
             left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
-            return Explanation(f"{label(instance)} has no usable backup{when}{f'. {left_out}' if left_out else ''}")
+            own = f"{surface.subject(instance)} has no usable backup{when}."
+            return Explanation(f"{own} {left_out}" if left_out else own)
         case ObstacleKind.UNCLEAR_BACKUP:
             ids = format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED)
             return Explanation(
                 f"The service does not show whether a backup (id {ids}) is of {label(instance)}, and the collection "
-                "does not guess",
+                "does not guess.",
                 f"Of a backup, the fields {FIELDS} are read. See the dashboard, and give the id of the backup.",
             )
         case ObstacleKind.OTHER_BACKUP:
-            return Explanation(f"{which} is of {one_line(parse_owner(backup))}, not of {label(instance)}")
+            return Explanation(f"{which} is of {one_line(parse_owner(backup))}, not of {label(instance)}.")
         case ObstacleKind.BACKUP_TWICE:
             return Explanation(
                 f"Backup {target.backup_id} is listed for another entry already ({obstacle.duplicate_of}), and a "
-                "backup is of one instance"
+                "backup is of one instance."
             )
-    return _explain_age(backup, f"{which} of {label(instance)}", rules, now)
+    return _explain_age(backup, f"{which} of {label(instance)}", rules, now, surface.max_age)
 
 
-def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime) -> Explanation:
+def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime, max_age: str) -> Explanation:
     taken = taken_at(backup)
     if taken is None:
-        return Explanation(f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and max_age is set")
+        return Explanation(f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and {max_age} is set.")
     if taken - now > CLOCK_TOLERANCE:
         return Explanation(
             f"{which} is dated {taken:%Y-%m-%d %H:%M} UTC, which is {format_duration(taken - now)} in the future. "
-            "Its age is unknown, and max_age is set",
+            f"Its age is unknown, and {max_age} is set.",
             "Omit max_age to restore it all the same.",
         )
     limit = format_duration(rules.max_age or timedelta(0))
     return Explanation(
         f"{which} was taken at {taken:%Y-%m-%d %H:%M} UTC, {format_duration(now - taken)} ago, which is more than "
-        f"max_age ({limit})"
+        f"{max_age} ({limit})."
     )
 
 
-def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, other: str) -> Explanation:
-    """Returns why the restore is not allowed now. ``other`` tells of the restore for another incident, if any."""
+def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, now: datetime, surface: Surface) -> Explanation:
+    """Returns why the restore is not allowed now."""
+    subject, other = surface.subject(instance), obstacle.other
+    told = format_other(other, surface.format_time(other.state.sent_at, now)) if other else ""
     if obstacle.kind is ObstacleKind.TOO_SOON:
-        interval = format_duration(rules.min_interval) if rules.min_interval else ""
-        return Explanation(f"{label(instance)} is within min_interval ({interval}) of another restore: {other}")
+        interval = f"{surface.min_interval} ({format_duration(rules.min_interval) if rules.min_interval else ''})"
+        return Explanation(f"{subject} is within {interval} of another restore: {told}.")
     if obstacle.kind is ObstacleKind.OVERTAKEN:
         return Explanation(
-            f"{label(instance)} is left alone: since this run began, {other}",
+            f"{subject} is left alone: since this run began, {told}.",
             "Check the instance, and run this again if it must be restored all the same.",
         )
     advice = advise_on_status(instance) or "force: true tries it."
     if get_status(instance) == "pending_configuration":
         advice = "Give it an LLM key in the dashboard first."
-    reason = f". {other[:1].upper()}{other[1:]}" if other else ""
+    reason = f" {told[:1].upper()}{told[1:]}." if told else ""
+    status = f"{subject} has the status {_status(instance)}"
     return Explanation(
-        f"{label(instance)} has the status {_status(instance)}, and only a running or stopped instance can be "
-        f"restored{reason}",
+        f"{status}, and only a running or stopped instance can be restored.{reason}",
         advice,
+        names_status=True,
     )
 
 
@@ -321,8 +354,9 @@ def explain_failure(restore: Restore) -> str:
     """Returns the message of a restore that was accepted, and ended in a failure status."""
     now = restore.current
     return (
-        f"The restore of backup {(restore.plan.backup or {}).get('id')} was accepted, but the status of {label(now)} "
-        f"is {now.get('status')} now. See the dashboard. To restore another backup, use backup_id and another incident."
+        f"The restore of backup {restore.plan.backup_id} was accepted, but the status of {label(now)} "
+        f"is {now.get('status')} now. See the dashboard. To restore another backup, use backup_id and "
+        "another incident."
     )
 
 

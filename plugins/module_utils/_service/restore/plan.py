@@ -176,6 +176,10 @@ class Plan:
         """True if a restore will be sent."""
         return self.obstacle is None and self.step is NextStep.SEND
 
+    @property
+    def backup_id(self) -> t.Any:
+        return (self.backup or {}).get("id")
+
     def stop(self, kind: ObstacleKind, **facts: t.Any) -> None:
         """Sets the obstacle."""
         self.obstacle = Obstacle(kind, **facts)

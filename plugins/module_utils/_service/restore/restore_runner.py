@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from ..._errors import ClawHostersError, LastSeen, PartialError
+from ..._errors import ClawHostersError, LastSeen, PartialError, RefusedError, WaitTimeoutError
 from ..._model.backup import taken_at
 from ..._model.fleet_plan import Job, Phase
 from ..._model.instance import (
@@ -57,15 +57,14 @@ class RestoreOptions:
 
     ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
     from then until it runs and is healthy, for each instance; None to count that within ``timeout``. ``starts``: an
-    instance that comes back stopped is started. ``next_step``: the sentence that says how to go on if a wait ends
-    early.
+    instance that comes back stopped is started. ``surface``: the words of the messages.
     """
 
     timeout: float
     healthy_timeout: float | None = None
     wait_healthy: bool = True
     starts: bool = True
-    next_step: str = messages.RUN_AGAIN
+    surface: messages.Surface = messages.MODULE
 
 
 @dataclass
@@ -106,7 +105,7 @@ class RunContext:
                 len(self._sent),
                 len(self._completed),
                 len(self.restores),
-                self.options.next_step,
+                self.options.surface.next_step,
             )
 
     def clock(self) -> float:
@@ -256,7 +255,7 @@ class RestoreRunner:
                     "POST", f"{backup_path(backup['id'])}/restore", hooks=hooks
                 ),
                 notes,
-                "Nothing was restored; you can run the same incident again.",
+                self._context.options.surface.retry_hint,
             )
         except OutcomeUnknownError as unclear:
             self._read_outcome(unclear.cause)
@@ -378,7 +377,12 @@ class RestoreRunner:
         if start.phase is not Phase.DONE:
             return
         if start.error is not None:
-            self.fail(PartialError(f"It was restored. {start.error}", {}, start.cause))
+            cause: ClawHostersError | None = start.cause
+            if cause is None:
+                # Its status is the reason.
+                cause = RefusedError(start.error)
+                cause.names_status = True
+            self.fail(PartialError(f"It was restored. {start.error}", {}, cause))
             return
         self._record_completed()
         self._enter(Stage.RUNNING)
@@ -397,6 +401,7 @@ class RestoreRunner:
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
         options, restore = self._context.options, self.restore
+        surface = options.surface
         state = restore.state = self._guard.known_state()
         restore.failure = error.kind
         # Of an instance that another run works on, the lock is seen now.
@@ -407,7 +412,8 @@ class RestoreRunner:
         outcome, other = None, ""
         if self.stage in (Stage.RESTORED, Stage.STARTING):
             known, limit = "It was restored.", options.healthy_timeout or options.timeout
-            reason = self._context.changes.explain_unfinished(self.start, own, limit)
+            option = surface.healthy_timeout
+            reason = self._context.changes.explain_unfinished(self.start, own, limit, option=option)
         else:
             is_settled = state is not None and state.event is not OperationEvent.INTENDED
             outcome = state.outcome if state and is_settled else IN_FLIGHT
@@ -416,10 +422,13 @@ class RestoreRunner:
                 outcome, other = self._look_at_holder(outcome)
             else:
                 known, goal = messages.format_sent(restore), "restored"
-            reason = explain_ended_wait(own, restore.last_seen.condition, goal, options.timeout)
+            condition = restore.last_seen.condition
+            reason = explain_ended_wait(own, condition, goal, options.timeout, option=surface.wait_timeout)
         own.args = (reason,)
+        is_timeout = isinstance(own, WaitTimeoutError) and own.cause is None
+        own.names_status = is_timeout and self.stage is not Stage.LOCKED
         # Of many, the message of the task says at its end how to go on.
-        again = "" if options.starts else f" {go_on(own, options.next_step)}"
+        again = "" if options.starts else f" {go_on(own, surface.next_step)}"
         self.fail(PartialError(f"{known} {reason}{again}{other}", {}, own), outcome)
 
     def _look_at_holder(self, known: str) -> tuple[str, str]:

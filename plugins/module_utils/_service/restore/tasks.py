@@ -129,7 +129,7 @@ def _warn_of_clock(incident: Incident) -> None:
 
 def _warn(incident: Incident, plan: Plan) -> None:
     for note in messages.describe_choice(plan, incident.name, incident.rules, incident.now):
-        incident.warn(f"{label(plan.instance or {})}: {note}")
+        incident.warn(f"{label(plan.instance or {})}: {note.text}")
 
 
 # One restore
@@ -172,7 +172,7 @@ def _with_earlier_run(
     plan = Plan(target, instance, {"id": state.notes.get("backup_id")}, earlier=state)
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
     known = explain_recorded(f"the restore of {short_name(instance)}", state)
-    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.next_step)
+    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.surface.next_step)
     return PartialError(f"{error} {known} {again}", build_single_result(restore, incident.name), error)
 
 

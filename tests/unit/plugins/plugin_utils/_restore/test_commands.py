@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     Command,
@@ -47,7 +48,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
 
 
 def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
-    for kind, force in ((FailureKind.BACKUP_REFUSED, False), (FailureKind.FAILED, True)):
+    for kind, force in ((FailureKind.BACKUP_REFUSED, False), (ObstacleKind.FAILED, True)):
         advice = build_advice(kind, plan(), SETTINGS)
         assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
         assert advice.changes["restore_backup"] == 11
@@ -59,7 +60,7 @@ def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
     assert "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), SETTINGS).changes
 
 
-@pytest.mark.parametrize("kind", [FailureKind.BACKUP_REFUSED, FailureKind.FAILED])
+@pytest.mark.parametrize("kind", [FailureKind.BACKUP_REFUSED, ObstacleKind.FAILED])
 def test_after_a_given_backup_the_newest_one_before_it_is_planned(kind):
     """Only the backup that was given has been read."""
     settings = {**SETTINGS, "restore_backup": "12"}
@@ -80,15 +81,15 @@ def test_a_restore_that_did_not_help_leads_to_an_older_backup():
 
 
 def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
-    advice = build_advice(FailureKind.UNKNOWN, plan(history(INTENDED)), SETTINGS)
+    advice = build_advice(ObstacleKind.UNKNOWN, plan(history(INTENDED)), SETTINGS)
     assert "If it still has data from after 2026-02-02 10:00 UTC, it was not restored." in advice.text
 
 
 def test_no_command_drops_the_time_that_the_user_gave_unsaid():
     given = {**SETTINGS, "restore_before": "2026-02-01"}
-    none = build_advice(FailureKind.NO_BACKUP, plan(restore_before="2026-02-01"), given)
+    none = build_advice(ObstacleKind.NO_BACKUP, plan(restore_before="2026-02-01"), given)
     assert "without restore_before" in none.text
-    unclear = build_advice(FailureKind.UNCLEAR_BACKUP, plan(), given)
+    unclear = build_advice(ObstacleKind.UNCLEAR_BACKUP, plan(), given)
     command = build_command({"restore_instances": ["web-bot"]}, given, unclear)
     assert command.variables["restore_before"] == "2026-02-01"
 
@@ -129,7 +130,7 @@ def test_a_limit_that_the_next_command_keeps_is_said_above_it():
     (verdict,) = build_report(run(plan(instance={**WEB, "status": "error"}), **given), history, NOW)["instances"]
     named = "The command sets restore_before=2026-02-03T00:00:00Z, restore_max_age=36h, restore_force=true. "
     assert verdict["advice"] == f"{named}To restore the instance in this status anyway:"
-    advice = build_advice(FailureKind.TOO_OLD, plan(restore_max_age="1h"), SETTINGS)
+    advice = build_advice(ObstacleKind.TOO_OLD, plan(restore_max_age="1h"), SETTINGS)
     assert advice.text == "To accept a backup of this age (restore_max_age=25h):"
 
 

@@ -22,17 +22,19 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import InstanceGoneError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Obstacle, ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     build_advice,
     build_command,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
-    FailureKind,
+    FAILURES,
+    describe_error,
     describe_failure,
-    translate_options,
+    parse_kind,
 )
-from support.restores import SETTINGS, history, plan
+from support.restores import SETTINGS, plan
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)
 REVOKED = UnauthorizedError("GET /instances/1", 401, message="The key is revoked", request_id="r-1")
@@ -48,9 +50,9 @@ def seen(error):
     return error
 
 
-def describe(error, step="restore", one=None):
+def describe(error, step="restore", *, sends=True):
     outcome = error.result["restore"]["outcome"] if isinstance(error, PartialError) else None
-    return describe_failure(error, step, one or plan(), outcome, None)
+    return describe_failure(error, step, outcome, sends=sends)
 
 
 @pytest.mark.parametrize(
@@ -88,48 +90,33 @@ def test_each_failure_has_a_kind(error, step, kind):
     assert describe(error, step)["kind"] == kind
 
 
-@pytest.mark.parametrize("kind", FailureKind)
+@pytest.mark.parametrize("kind", FAILURES)
 def test_each_kind_has_a_text_an_advice_and_a_command(kind):
     one = plan()
-    one.ids = [1, 2]
+    one.obstacle = Obstacle(ObstacleKind.AMBIGUOUS, (1, 2))
     advice = build_advice(kind, one, SETTINGS)
-    assert kind.failure.text
+    assert FAILURES[kind].text
+    assert parse_kind(kind.value) is kind
     assert advice.text.endswith(":")
     command = build_command({"restore_instances": ["web-bot"]}, SETTINGS, advice)
     assert {"restore_instances", "restore_instance_ids"} & set(command.variables)
     assert command.is_check is advice.check
 
 
-def test_what_is_found_under_the_lock_is_the_failure():
-    found = describe_failure(RefusedError("No."), "restore", plan(), "refused", FailureKind.OVERTAKEN)
-    assert (found["kind"], found["message"]) == ("overtaken", "No.")
-
-
 def test_a_run_that_was_to_wait_has_sent_nothing():
-    waits = plan()
-    waits.outcome = "in_flight"
-    assert describe(RefusedError("No."), one=waits)["kind"] == "not_sent"
-    assert history().find_own(1) is None
+    assert describe(RefusedError("No."), sends=False)["kind"] == "not_sent"
+
+
+def test_that_nothing_was_sent_is_a_fact_and_no_part_of_the_message():
+    error = RefusedError("The folder is full.")
+    error.is_unsent = True
+    error.add("Make room.")
+    assert str(error) == "The folder is full. Make room. Nothing was sent."
+    fields = describe_error(PartialError("It failed.", {}, error))
+    assert (fields["message"], fields["is_unsent"]) == ("The folder is full. Make room.", True)
 
 
 def test_a_lost_sight_has_the_response_of_the_service():
     failure = describe(partial("in_flight", REVOKED))
     assert failure["message"].startswith("GET /instances/1 was answered with 401")
     assert (failure["status"], failure["request_id"]) == (401, "r-1")
-
-
-@pytest.mark.parametrize(
-    ("said", "shown"),
-    [
-        (
-            "Nothing was sent again; force: true would send it.",
-            "Nothing was sent again; restore_force=true would send it.",
-        ),
-        ("not restored within 9 s (wait_timeout).", "not restored within 9 s (restore_wait_timeout)."),
-        ("It is late. Run the same task again: it continues waiting, and sends nothing.", "It is late."),
-        ("No. Nothing was restored; you can run the same incident again.", "No."),
-        ("restore_max_age is set", "restore_max_age is set"),
-    ],
-)
-def test_variables_are_named_as_the_user_types_them(said, shown):
-    assert translate_options(said) == shown

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -20,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record 
     put_run,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
-from support.restores import NOW, history, plan, run
+from support.restores import NOW, history, named, plan, run
 
 INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
 SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at": "2026-02-03T08:05:00Z"}
@@ -28,7 +27,7 @@ SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at
 
 def build_restored_report(changed):
     """Returns the report of a run with one instance per entry of ``changed``: True if this run restored it."""
-    plans = [replace(plan(history(INTENDED, COMPLETED)), label=f"bot-{number}") for number in range(len(changed))]
+    plans = [named(plan(history(INTENDED, COMPLETED)), f"bot-{number}", number) for number in range(len(changed))]
     finished = run(*plans)
     for one, new in zip(plans, changed, strict=True):
         finished.add_step("restore", "", NOW, instance=one.label, ok=True, message="", changed=new, **SENT)
@@ -103,7 +102,7 @@ def test_a_run_that_stops_says_what_an_earlier_one_has_sent(kind):
 
 
 def test_each_failure_has_a_command_that_covers_no_other():
-    wanted = [plan(), replace(plan(backups=[]), label="bare-bot (id 2)")]
+    wanted = [plan(), named(plan(backups=[]), "bare-bot", 2)]
     stopped = run(*wanted)
     stopped.targets = [{"name": "web-bot", "id": None}, {"name": "bare-bot", "id": None}]
     stopped.add_step("confirm", "", NOW, ok=False, message="", kind="not_confirmed")
@@ -230,5 +229,11 @@ def test_an_unfinished_run_claims_only_what_it_observed(past, known):
     assert so_far["headline"].startswith("0 of 1 instance restored and healthy so far")
     (verdict,) = so_far["instances"]
     assert (verdict["outcome"], verdict["tag"]) == ("unfinished", "not finished")
-    assert f" {known} " in verdict["state"]
+    assert verdict["state"].startswith(f"{known} ")
+    told = build_head([so_far], so_far)
+    assert told["instances"][0]["state"].startswith(f"The run was interrupted or is still in progress. {known} ")
+    ended = {**so_far, "interrupted": True}
+    told = build_head([ended], ended)
+    assert told["instances"][0]["state"].startswith(f"The run was interrupted. {known} ")
+    assert told["headline"] == "0 of 1 instance restored and healthy so far: the run was interrupted"
     assert verdict["command"].endswith(" -e 'restore_incident=INC-1 restore_instances=web-bot'")

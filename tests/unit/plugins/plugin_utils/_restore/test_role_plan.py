@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import format_moment
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import parse_kind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
@@ -23,6 +27,11 @@ from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_pl
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
+
+
+def texts(planned):
+    """Returns the notes of a plan as they are shown."""
+    return [note.text for note in planned.notes]
 
 
 def test_parsing_of_targets():
@@ -49,7 +58,33 @@ def test_a_plan_shows_the_data_loss():
     first, loss = plan_lines(plan(), NOW)
     assert first == "web-bot (id 1), running: restore backup 12, 1 d 0 h old."
     assert loss.strip().startswith("DATA LOSS: all changes since 2026-02-02 10:00 UTC")
-    assert plan().older_backup == {"id": 11, "taken_at": "2026-02-01T10:00:00+00:00"}
+    assert plan().older["id"] == 11
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        plan(),
+        plan(backups=[]),
+        plan(history(INTENDED, ACCEPTED)),
+        plan(history(INTENDED, COMPLETED), restore_force=True),
+        *role_plans(
+            parse_targets("twin, web-bto", None), [WEB, {"id": 8, "name": "twin"}, {"id": 9, "name": "twin"}], []
+        ),
+    ],
+)
+def test_a_plan_is_the_same_for_the_next_task(planned):
+    read = RolePlan.from_dict(json.loads(json.dumps(planned.to_dict())))
+    for name in ("name", "label", "kind", "message", "outcome", "sends", "sent_at", "completed_at", "age", "backup_id"):
+        assert getattr(read, name) == getattr(planned, name)
+    for kind in map(parse_kind, filter(None, (planned.kind, "failed", "backup_refused"))):
+        assert build_advice(kind, read, SETTINGS) == build_advice(kind, planned, SETTINGS)
+    assert read.to_dict() == planned.to_dict()
+
+
+def test_a_plan_of_another_version_is_not_carried_out():
+    with pytest.raises(RefusedError, match=r"another version of the collection\..* Nothing was sent\."):
+        RolePlan.from_dict({**plan().to_dict(), "version": 0})
 
 
 def test_the_age_limit_applies_only_to_restores_that_would_be_sent():
@@ -73,13 +108,13 @@ def test_a_backup_of_the_future_has_no_known_age():
 def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
     future = {**BACKUPS[0], "id": 13, "created_at": "2026-02-03T10:06:00Z"}
     passed = plan(backups=[future, *BACKUPS])
-    assert passed.backup["id"] == 12
+    assert passed.backup_id == 12
     left_out = "1 backup left out: id 13 (it is dated in the future, 2026-02-03 10:06 UTC)."
-    assert passed.notes == [f"{left_out} Backup 12 is the newest usable one."]
+    assert texts(passed) == [f"{left_out} Backup 12 is the newest usable one."]
     # The age of the one that is restored is judged.
     assert plan(backups=[future, *BACKUPS], restore_max_age="23h").message == (
         "Backup 12 of web-bot (id 1) was taken at 2026-02-02 10:00 UTC, 1 d 0 h ago, which is more than "
-        "restore_max_age (23 h 0 min)"
+        "restore_max_age (23 h 0 min)."
     )
     assert plan(backups=[future]).message == f"It has no usable backup. {left_out}"
 
@@ -90,13 +125,13 @@ def test_the_plan_names_each_newer_backup_that_it_passes_over():
         for number in range(20, 43)
     ]
     future = {**BACKUPS[0], "id": 50, "created_at": "2026-02-03T13:00:00Z"}
-    (note,) = plan(backups=[*BACKUPS, *broken, future]).notes
+    (note,) = texts(plan(backups=[*BACKUPS, *broken, future]))
     ids = ", ".join(map(str, range(42, 19, -1)))
     assert note == (
         "24 backups left out: id 50 (it is dated in the future, 2026-02-03 13:00 UTC), "
         f"ids {ids} (each: its status is failed). Backup 12 is the newest usable one."
     )
-    (before,) = plan(backups=[*BACKUPS, *broken[:2], future], restore_before="2026-02-03T08:00:00Z").notes
+    (before,) = texts(plan(backups=[*BACKUPS, *broken[:2], future], restore_before="2026-02-03T08:00:00Z"))
     assert before == (
         "restore_before passes over 3 newer backups: id 50 of 2026-02-03 13:00 UTC, id 21 of 2026-02-03 09:00 UTC, "
         "id 20 of 2026-02-03 09:00 UTC."
@@ -110,7 +145,7 @@ def test_the_interval_to_a_restore_for_another_incident_is_an_obstacle():
     assert (soon.kind, soon.sends) == ("too_soon", False)
     assert soon.message == (
         "It is within restore_min_interval (3 h 0 min) of another restore: incident INC-T sent a restore of it at "
-        "08:00 UTC; it has completed"
+        "08:00 UTC; it has completed."
     )
     assert plan(history(INTENDED, FAILED), restore_min_interval="3h").kind == "failed"
 
@@ -118,9 +153,9 @@ def test_the_interval_to_a_restore_for_another_incident_is_an_obstacle():
 def test_only_unusable_backups_of_the_instance_itself_are_shown():
     broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
     foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
-    (note,) = plan(backups=[*BACKUPS, *broken, *foreign]).notes
+    (note,) = texts(plan(backups=[*BACKUPS, *broken, *foreign]))
     assert note == "1 backup left out: id 13 (its status is failed). Backup 12 is the newest usable one."
-    assert plan(backups=[*BACKUPS, *foreign]).notes == []
+    assert texts(plan(backups=[*BACKUPS, *foreign])) == []
     none = plan(backups=broken)
     assert none.kind == "no_backup"
     assert none.message == "It has no usable backup. 1 backup left out: id 13 (its status is failed)."
@@ -144,10 +179,10 @@ def test_a_run_continues_what_the_journal_holds_of_its_incident(events, status, 
     past = history(*events)
     continued = plan(past, {**WEB, "status": status})
     assert (continued.outcome, continued.kind, continued.sends) == (outcome, kind, False)
-    assert continued.backup["id"] == 12
+    assert continued.backup_id == 12
     forced = plan(past, {**WEB, "status": status}, restore_force=True)
     assert forced.sends is True
-    assert "This incident already has a restore, sent at 2026-02-03 08:00 UTC" in "".join(forced.notes)
+    assert "This incident already has a restore, sent at 2026-02-03 08:00 UTC" in "".join(texts(forced))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +194,7 @@ def test_a_busy_instance_is_waited_for_if_its_restore_was_sent_just_now(ago, out
     assert plan(history(INTENDED, ago=ago)).outcome == "unknown"
 
 
-@pytest.mark.parametrize("kind", [FailureKind.UNKNOWN, FailureKind.FAILED, FailureKind.WRONG_STATUS])
+@pytest.mark.parametrize("kind", [ObstacleKind.UNKNOWN, ObstacleKind.FAILED, ObstacleKind.WRONG_STATUS])
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -181,19 +216,19 @@ def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
     holder = Holder(key.subject, "alice", "node2", 4711, "2026-02-03T09:59:20+00:00")
     held = plan(replace(past, holders={key.subject: holder}))
     assert (held.outcome, held.kind, held.sends) == ("in_flight", "", False)
-    assert held.notes == ["Another run works on it: alice@node2, process 4711, for 40 s."]
+    assert texts(held) == ["Another run works on it: alice@node2, process 4711, for 40 s."]
     others = {replace(key, instance_id="2").subject: holder}
     assert plan(replace(past, holders=others)).outcome == "unknown"
 
 
 def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     past = history(INTENDED, COMPLETED, backup_id=9, taken_at="2026-01-30T10:00:00+00:00")
-    assert plan(past).backup == {"id": 9, "taken_at": "2026-01-30T10:00:00+00:00"}
+    assert (plan(past).backup_id, plan(past).taken_at) == (9, datetime(2026, 1, 30, 10, tzinfo=UTC))
     (given,) = role_plans(parse_targets("web-bot", None), [WEB], BACKUPS, past, restore_backup="12")
-    assert given.notes == [
+    assert texts(given) == [
         "Incident INC-1 has already used backup 9, so backup 12 is not restored. Use another incident for it."
     ]
-    assert plan(past).notes == []
+    assert texts(plan(past)) == []
 
 
 @pytest.mark.parametrize(
@@ -207,16 +242,16 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
 )
 def test_a_plan_knows_restores_for_other_incidents(events, note):
     past = history(*events, incident="inc-1", by={"user": "ann", "host": "node2"})
-    assert plan(past).notes == [f"Incident inc-1 {note}."]
+    assert texts(plan(past)) == [f"Incident inc-1 {note}."]
     assert plan(past).sends is True
-    assert plan(history(*events, incident="inc-1", instance_id=2)).notes == []
+    assert texts(plan(history(*events, incident="inc-1", instance_id=2))) == []
 
 
 def test_a_given_backup_that_looks_unusable_is_noted():
     failed = {**BACKUPS[0], "id": 14, "status": "failed"}
     (given,) = role_plans(parse_targets("web-bot", None), [WEB], [*BACKUPS, failed], restore_backup="14")
     assert given.sends is True
-    assert "The service may refuse backup 14: its status is failed." in given.notes
+    assert "The service may refuse backup 14: its status is failed." in texts(given)
 
 
 @pytest.mark.parametrize(
@@ -249,8 +284,8 @@ def test_an_unusable_backup_that_was_confirmed_has_not_changed():
 def test_another_incident_on_a_busy_instance_does_not_advise_force():
     busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
     assert busy.kind == "wrong_status"
-    assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC; its end was not seen yet")
-    advice = build_advice(FailureKind(busy.kind), busy, SETTINGS)
+    assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC; its end was not seen yet.")
+    advice = build_advice(parse_kind(busy.kind), busy, SETTINGS)
     assert "restore_force" not in advice.changes
     assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     EarlierRestore,
     RestoreRecord,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error, explain
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
     Plan,
@@ -24,8 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Target,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import format_obstacle
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, ROLE
 from support.accounts import NOW
 
 STATE = OperationState(OperationEvent.UNCLEAR, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12})
@@ -39,7 +37,7 @@ def stopped(kind: ObstacleKind, status: str = "running", target: Target | None =
         target or Target(1, "web-bot", 12), {"id": 1, "name": "web-bot", "status": status}, BACKUP, earlier=STATE
     )
     is_memory = kind is ObstacleKind.OTHER_MEMORY
-    cause = ClawHostersError("The folder knows it. Nothing was sent.") if is_memory else None
+    cause = ClawHostersError("The folder knows it.", is_unsent=True) if is_memory else None
     facts = {"ids": (1, 2), "backups": (BACKUP,), "seen": {"name": "other", "status": "stopped"}, "cause": cause}
     record = RestoreRecord("/report/INC-1.json", "/state", {"1": NOW.isoformat()})
     plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, record=record, **facts)
@@ -64,7 +62,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
     kind: ObstacleKind, target: Target, status: str
 ) -> None:
     plan = stopped(kind, status, target)
-    module, role = str(build_error(plan, "INC-1", RULES, NOW)), format_obstacle(plan, "INC-1", RULES, NOW)
+    module, role = str(build_error(plan, "INC-1", RULES, NOW)), explain(plan, "INC-1", RULES, NOW, ROLE).fact
     for message in (module, role):
         assert "None" not in message
         assert "The instance is" not in message
@@ -74,7 +72,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
     if kind.value not in ("failed", "unknown"):
         assert count_nothing(module) == 1
         # The role says it itself.
-        assert count_nothing(f"{FailureKind(kind.value).failure.text} {role}") <= 1
+        assert count_nothing(f"{FAILURES[kind].text} {role}") <= 1
     if status in ("deploying", "paused", "deleting") and kind.value in ("failed", "unknown", "wrong_status"):
         assert "force: true" not in module
 
@@ -87,5 +85,4 @@ def test_no_obstacle_has_the_message_of_another() -> None:
 
 
 def test_each_obstacle_is_a_failure_of_the_role() -> None:
-    kinds: set[t.Any] = {kind.value for kind in FailureKind}
-    assert {kind.value for kind in ObstacleKind} <= kinds
+    assert set(ObstacleKind) <= set(FAILURES)
