@@ -15,7 +15,7 @@ from ansible.module_utils.common.dict_transformations import dict_merge
 from .._errors import ApiError, ClawHostersError, RefusedError
 from .._secret_fields import redact
 from .._text import MASK, map_texts, replace_controls
-from .addon import label, require_shown
+from .addon import AddonQuery, label, require_same_owner, require_shown
 from .compare import Config, convert_like, find_differences, format_unchanged, is_same
 from .resource import Resource
 
@@ -37,6 +37,8 @@ class AddonJob:
     """The add-on with type and instance as far as the service shows them, to name it by."""
     reads_detail: bool = False
     """True if the list does not show all of its attributes."""
+    query: AddonQuery | None = None
+    """By what it was found."""
     now: Resource | None = None
     """The add-on as read again; in check mode, as it is expected to be."""
     batch: int | None = None
@@ -68,7 +70,12 @@ class AddonJob:
         return self.error is not None
 
     def look_again(self, addon: Resource) -> None:
-        """Compares anew, with the add-on as it was read last, in a job that was planned and not begun."""
+        """Compares anew, with the add-on as it was read last, in a job that was planned and not begun.
+
+        Raises RefusedError if it is not what was asked for any more: its instance may have been renamed.
+        """
+        if self.query:
+            require_same_owner(addon, self.known, self.query)
         require_shown(addon, self.given, self.write_only)
         self.addon = addon
         self.__dict__.pop("config", None)

@@ -126,7 +126,8 @@ class AddonFleet:
             addon = details.get(position, match.listed)
             try:
                 require_same_owner(addon, match.known, entry.query)
-                jobs.append(AddonJob(addon, entry.config, self.write_only, match.known, position in details))
+                job = AddonJob(addon, entry.config, self.write_only, match.known, position in details, entry.query)
+                jobs.append(job)
             except RefusedError as error:
                 faults.append((position, error))
         ADDONS.raise_faults(entries, faults)
