@@ -139,7 +139,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups
     fetch_backups,
     require_distinct_instances,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp, require_past
+from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_timestamp, require_past
 
 SPEC = ArgumentSpec(
     {

@@ -22,7 +22,12 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import connection_errors, decoding, responses
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import (
+    connection_errors,
+    decoding,
+    payment_redaction,
+    responses,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import parse_http_date
 from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor, redact_links
@@ -63,8 +68,8 @@ FUNCTIONS: dict[str, Function] = {
     "Redactor": Redactor([KEY]),
     "Redactor of escapes and breaks": Redactor(SECRETS),
     "redact_links": redact_links,
-    "redact_payment": lambda text: responses.redact_payment(Response(402, {}, text)),
-    "redact_payment with a secret of the service": lambda text: responses.redact_payment(
+    "redact_payment": lambda text: payment_redaction.redact_payment(Response(402, {}, text)),
+    "redact_payment with a secret of the service": lambda text: payment_redaction.redact_payment(
         Response(402, {}, json.dumps({"token": text[:99], "url": text, "message": text}))
     ),
     "parse_json": responses.parse_json,

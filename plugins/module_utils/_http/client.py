@@ -27,13 +27,12 @@ from .._errors import (
 )
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
+from .payment import redact_if_payment
 from .request import Request, RequestHooks
 from .responses import (
-    is_about_payment,
     parse_data_object,
     parse_object,
     parse_resource,
-    redact_payment,
 )
 from .retry import JITTER, NEVER, UNSAFE, RetryPolicy, retry_delay
 from .settings import Settings
@@ -57,8 +56,7 @@ class Client:
     In check mode it refuses every method but GET, so that no caller can forget to. With a key and a ``store`` it
     shares the rate limit with the other processes that use both; ``warn`` is called if it can't.
 
-    ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then redacted
-    in every response except that to the purchase itself.
+    ``redact`` returns each response as it may be shown: by default without links of payments.
 
     ``before_change`` is called before each request that is not a GET. An exception cancels the request.
     """
@@ -69,7 +67,7 @@ class Client:
     stats: RequestStats = field(default_factory=RequestStats)
     warn: t.Callable[[str], None] = lambda _text: None
     store: Store | None = field(default=None, repr=False)
-    payment_texts: frozenset[str] | None = None
+    redact: t.Callable[[Request, Response], Response] = field(default=redact_if_payment, repr=False)
     before_change: t.Callable[[], None] | None = field(default=None, repr=False)
     unfiltered: set[str] = field(default_factory=set, repr=False)
     """Paths of lists that are read without a filter, since one failed."""
@@ -92,10 +90,6 @@ class Client:
     def is_limit_shared(self) -> bool:
         """False once the store could not be used for the rate limit, of which the user was warned."""
         return self._budget is None or self._budget.is_shared
-
-    def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
-        """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""
-        return replace(self, payment_texts=frozenset(texts))
 
     def fetch(self, path: str, *, time_left: float | None = None) -> Resource:
         """Returns the resource at ``path``, an object with an id. Raises NotFoundError, ResponseError.
@@ -198,10 +192,7 @@ class Client:
     def _send(self, request: Request, deadline: Deadline) -> Response:
         slots = functools.partial(self._slot, request, deadline)
         response = send_request(self.settings, request, slots, deadline.report)
-        is_purchased = request.retry is NEVER and response.is_success
-        may_have_links = not response.is_success or request.path.startswith("/billing/")
-        is_payment = self.payment_texts is not None or (may_have_links and is_about_payment(response))
-        return redact_payment(response, self.payment_texts or ()) if is_payment and not is_purchased else response
+        return self.redact(request, response)
 
     @contextlib.contextmanager
     def _slot(self, request: Request, deadline: Deadline) -> t.Iterator[Slot]:

@@ -24,15 +24,10 @@ from .._errors import (
 )
 from .._model.resource import Resource, is_valid_id
 from .._rate import headers as rate_headers
-from .._redaction import Redactor, redact_links
-from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
-from .._text import MASK, map_texts, one_line
-from .transport import Response, redact_headers
+from .._text import one_line
+from .transport import Response
 
 NOT_THE_API = "Is api_url the address of the API?"
-_PAYMENT = re.compile(r"checkout|payment|invoice|balance|top[ _-]?up", re.IGNORECASE)
-MAX_SEARCH = 10**8
-"""Characters of a response times the secrets in it: a second or two to search for all of them."""
 MAX_DEPTH = 100
 """Levels of objects and lists. Recursive functions can go deeper."""
 MAX_DIGITS = 308
@@ -164,32 +159,6 @@ def _find_details(fields: t.Mapping[str, t.Any], body: t.Any) -> t.Any:
 def is_web_page(response: Response) -> bool:
     """Returns True if the response is HTML according to its Content-Type."""
     return "html" in response.headers.get("Content-Type", "").lower()
-
-
-def is_about_payment(response: Response) -> bool:
-    """Returns True if it may contain a payment link, like the rejection of a start without balance."""
-    return response.status == 402 or _PAYMENT.search(response.text) is not None
-
-
-def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
-    """Returns ``response`` with links, secret fields and the ``texts`` redacted.
-
-    For displayed responses about a payment: a checkout link works for everybody who has it. A response with too many
-    secrets to search for is redacted as a whole.
-    """
-    parsed, is_json = parse_json(response.text)
-    secrets = {*texts, *find_secrets(parsed, words=PAYMENT_WORDS)}
-    if len(secrets) * len(response.text) > MAX_SEARCH:
-        return Response(response.status, redact_headers(response.headers, lambda _text: MASK), MASK)
-    redact_secrets = Redactor(secrets)
-
-    def redact_all(text: str) -> str:
-        return redact_links(redact_secrets(text))
-
-    redacted = (
-        json.dumps(map_texts(redact(parsed, words=PAYMENT_WORDS), redact_all)) if is_json else redact_all(response.text)
-    )
-    return Response(response.status, redact_headers(response.headers, redact_all), redacted)
 
 
 def parse_json(text: str) -> tuple[t.Any, bool]:

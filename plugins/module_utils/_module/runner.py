@@ -9,6 +9,7 @@ Serves module processes (``run_module``) and the action plugins, which run in th
 
 from __future__ import annotations
 
+import functools
 import os
 import traceback
 import typing as t
@@ -23,13 +24,13 @@ from .._http.stats import RequestStats
 from .._http.transport import require_library
 from .._progress import Progress
 from .._redaction import Redactor
-from .._service.account import AccountCheck
 from .._state.open_store import find_database_secrets, open_store
 from .._text import MESSAGE_LIMIT, one_line
 from .environment import warn_of_misspelt_variables
 
 if t.TYPE_CHECKING:
     from .._model.results import Result
+    from .._service.account import AccountCheck
     from .._state.store import Store
     from .arguments import ArgumentSpec
 
@@ -42,7 +43,13 @@ class ModuleContext:
     client: Client
     store: Store
     warn: t.Callable[[str], None]
-    account: AccountCheck
+
+    @functools.cached_property
+    def account(self) -> AccountCheck:
+        """The account of the key. Its code is imported only if the task needs it."""
+        from .._service.account import AccountCheck
+
+        return AccountCheck(self.client)
 
 
 RunFunction: t.TypeAlias = "t.Callable[[ModuleContext], Result]"
@@ -96,8 +103,7 @@ class ModuleRunner:
                     warn=self.warn,
                     store=store,
                 )
-                account = AccountCheck(client)
-                result = _run_checked(run, ModuleContext(self.params, client, store, self.warn, account))
+                result = _run_checked(run, ModuleContext(self.params, client, store, self.warn))
         except ClawHostersError as error:
             if settings and stats.requests and error.concerns_key:
                 settings.name_key_file(error)
@@ -113,6 +119,8 @@ def _run_checked(run: RunFunction, context: ModuleContext) -> Result:
 
     In check mode, the account is checked if something would change.
     """
+    if context.client.settings.account:
+        context.client.before_change = context.account.before_change
     try:
         result: Result = {"changed": False, **run(context)}
     except ClawHostersError as error:
@@ -123,7 +131,9 @@ def _run_checked(run: RunFunction, context: ModuleContext) -> Result:
 
 
 def _require_account(context: ModuleContext, result: Result) -> None:
-    if context.account.refusal or (context.client.check_mode and result.get("changed")):
+    if context.client.settings.account and (
+        context.account.refusal or (context.client.check_mode and result.get("changed"))
+    ):
         context.account.before_change()
 
 

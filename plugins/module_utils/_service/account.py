@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 class AccountCheck:
     """The account of the key of ``client``. It is read at most once, and only if something needs it.
 
-    If the option ``account`` is set, the client calls :meth:`before_change` before each change.
+    If the option ``account`` is set, the runner has the client call :meth:`before_change` before each change.
     """
 
     client: Client
@@ -33,10 +33,6 @@ class AccountCheck:
     """Why nothing is changed; None if nothing was refused."""
     _answer: Resource | ClawHostersError | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-
-    def __post_init__(self) -> None:
-        if self._wanted:
-            self.client.before_change = self.before_change
 
     @property
     def _wanted(self) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._state.change_log import MAX_AGE
+from .._state.folder_changes import MAX_AGE
 from .._text import map_texts, replace_controls
 from .._times import format_iso, parse_time
 

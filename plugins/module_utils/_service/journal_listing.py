@@ -18,7 +18,7 @@ from .._state.journal import Journal, OperationEvent, OperationKey, OperationSta
 from .._state.journal_store import Holder, shorten_name
 from .._state.store import Store, StoreError
 from .._text import normalize_name, one_line
-from .._times import parse_duration, parse_timestamp, require_past
+from .._time_options import parse_duration, parse_timestamp, require_past
 from .change_listing import list_changes
 
 

@@ -9,13 +9,15 @@ This spends real money: one POST, which is never retried.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from .._http.client import Client
+from .._http.payment_redaction import redact_payment
 from .._http.responses import parse_data_or_body
 from .._http.retry import NEVER
 from .._model.account import find_email, find_id
@@ -33,6 +35,10 @@ from .at_most_once import (
     format_at,
 )
 
+if t.TYPE_CHECKING:
+    from .._http.request import Request
+    from .._http.transport import Response
+
 _EMAIL = "email "
 """Begins the identity of an account that the service shows no id of. The rest is a digest of its e-mail address."""
 
@@ -45,6 +51,12 @@ def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[st
     if isinstance(package_id, bool) or not isinstance(package_id, (int, str)) or not str(package_id).strip():
         raise SettingsError("package_id is empty or not an id. Nothing was sent.")
     return {**request, "package_id": int(package_id) if is_number(package_id) else package_id}
+
+
+def _redact(texts: t.Collection[str], request: Request, response: Response) -> Response:
+    """Redacts links, tokens and the ``texts`` of the purchase in each response but that to the purchase itself."""
+    is_purchased = request.retry is NEVER and response.is_success
+    return response if is_purchased else redact_payment(response, texts)
 
 
 @dataclass
@@ -63,7 +75,8 @@ class Purchase:
         Raises RefusedError if another run works on the order, ApiError if the service rejects the request, and
         PartialError if it is unknown whether the purchase was made.
         """
-        self.client = self.client.with_payment_texts(find_texts({**body, "package_id": None}))
+        redact = functools.partial(_redact, frozenset(find_texts({**body, "package_id": None})))
+        self.client = replace(self.client, redact=redact)
         key = OperationKey("purchase", self.client.settings.api_url, self.order)
         with self.client.progress.if_interrupted(f"Nothing was sent for order {self.order}.") as note:
             guard = OperationGuard(self.journal, key, self.warn, f"order {self.order}", note)

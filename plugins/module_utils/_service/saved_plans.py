@@ -13,7 +13,7 @@ from .._errors import ClawHostersError, PartialError
 from .._model.saved_plan import Place, PlannedChange, SavedPlan, parse_plan
 from .._service_url import normalize_url
 from .._text import MESSAGE_LIMIT, format_first, one_line
-from .._times import parse_duration
+from .._time_options import parse_duration
 
 if t.TYPE_CHECKING:
     from datetime import timedelta

@@ -18,9 +18,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._text import MESSAGE_LIMIT, one_line
-from .change_log import append_to_folder, read_from_folder
 from .files import LockHeldError, UntrustedError, lock_file
 from .folder import StateFolder
+from .folder_changes import append_to_folder, read_from_folder
 from .store import StoreError
 
 if t.TYPE_CHECKING:

@@ -23,7 +23,7 @@ from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
 from ...module_utils._service.restore.history import find_proofs
 from ...module_utils._state.journal import JournalError, format_damage
-from ...module_utils._times import parse_duration
+from ...module_utils._time_options import parse_duration
 from .attention import format_attention
 from .files import render, write_report
 from .fleet_facts import Account, build_facts

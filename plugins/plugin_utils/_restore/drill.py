@@ -25,7 +25,8 @@ from ...module_utils._service.restore.history import RestoreHistory, find_proofs
 from ...module_utils._service.restore.plan import RESTORABLE
 from ...module_utils._state.journal import format_damage
 from ...module_utils._text import one_line
-from ...module_utils._times import format_duration, parse_duration
+from ...module_utils._time_options import parse_duration
+from ...module_utils._times import format_duration
 from .._extra_variables import parse_list
 from .settings import parse_ids
 

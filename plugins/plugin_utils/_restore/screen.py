@@ -18,7 +18,8 @@ from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
 from ...module_utils._service.restore.messages import describe_clock, format_moment
 from ...module_utils._text import format_count
-from ...module_utils._times import format_duration, parse_time, parse_timestamp
+from ...module_utils._time_options import parse_timestamp
+from ...module_utils._times import format_duration, parse_time
 from .._formatting import (
     SCREEN_WIDTH,
     fit,

@@ -18,7 +18,8 @@ from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.restore.plan import Target
 from ...module_utils._state.store import describe_sender
 from ...module_utils._text import is_number, one_line
-from ...module_utils._times import format_iso, parse_duration, parse_timestamp
+from ...module_utils._time_options import parse_duration, parse_timestamp
+from ...module_utils._times import format_iso
 from .._extra_variables import parse_list
 from .._formatting import slugify
 from .._reports.files import prepare_folder

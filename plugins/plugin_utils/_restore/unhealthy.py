@@ -22,7 +22,8 @@ from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._text import format_count, one_line
-from ...module_utils._times import format_duration, parse_duration, parse_timestamp
+from ...module_utils._time_options import parse_duration, parse_timestamp
+from ...module_utils._times import format_duration
 from .._extra_variables import parse_list
 from .._formatting import format_clock
 from .commands import Command, format_without_file

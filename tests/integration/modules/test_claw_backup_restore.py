@@ -26,7 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
+from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support import KEY

@@ -17,7 +17,7 @@ from ..._model.instance import is_busy, short_name
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import Journal, JournalError
-from ..._times import parse_duration, parse_timestamp, require_past
+from ..._time_options import parse_duration, parse_timestamp, require_past
 from ..at_most_once import OperationGuard
 from .history import CLOCK_TOLERANCE, RestoreHistory, RestoreRecord
 from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores

@@ -14,13 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_duration, parse_timestamp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
     format_duration,
     format_iso,
     format_time_of_day,
-    parse_duration,
     parse_time,
-    parse_timestamp,
 )
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)

@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import redact_payment
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.payment_redaction import redact_payment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.change_listing import EARLIER, list_changes
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import change_log
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_changes
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 
 NOW = datetime(2026, 2, 20, 12, tzinfo=UTC)
@@ -55,8 +55,8 @@ def test_a_file_is_read_back_whatever_the_size_of_a_block(content: bytes, block:
     with tempfile.TemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
         file.write(content)
         file.flush()
-        patch.setattr(change_log, "_BLOCK", block)
-        found = [*change_log._read_back(file.fileno())]
+        patch.setattr(folder_changes, "_BLOCK", block)
+        found = [*folder_changes._read_back(file.fileno())]
     assert len(found) == len(lines)
     for line, text in zip(reversed(lines), found, strict=True):
         assert len(line) > block or text == line.decode(errors="replace")
@@ -78,7 +78,7 @@ def test_a_month_of_changes_costs_no_more_than_the_hour(tmp_path: Path, monkeypa
         read.clear()
         assert list_ids(store) == [1, 1]
         costs.append(sum(read))
-    assert costs[1] <= costs[0] + change_log._BLOCK
+    assert costs[1] <= costs[0] + folder_changes._BLOCK
 
 
 def test_changes_before_a_clock_was_set_back_are_listed(tmp_path: Path) -> None:

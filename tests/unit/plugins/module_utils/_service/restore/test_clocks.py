@@ -32,7 +32,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Target,
     plan_restores,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp, require_past
+from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_timestamp, require_past
 from support.accounts import NOW, World, cases
 
 SKEWS = st.integers(-2 * 86_400, 2 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
