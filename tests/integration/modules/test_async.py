@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import VARIABLE
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import PROTECTED_VARIABLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
 from simulator.exchange import fingerprint
 from simulator.handle import Simulator
@@ -87,7 +87,7 @@ class OtherUser:
         self._controller = controller
         home = controller.folder / "other-home"
         home.mkdir()
-        settings = " ".join(f"{name}=-1" for name in KNOWN if name != VARIABLE)
+        settings = " ".join(f"{name}=-1" for name in KNOWN if name != PROTECTED_VARIABLE)
         sudo = controller.write("sudo", SUDO.format(folder=controller.folder, home=home, settings=settings))
         sudo.chmod(0o755)
         self.become = {"become": True, "become_method": "ansible.builtin.sudo", "become_user": "root"}
@@ -272,7 +272,7 @@ def test_async_of_zero_seconds_is_none(simulator: Simulator, far: FarHosts) -> N
 INSTANCE = f"{COLLECTION}.claw_instance"
 ABSENT = {"id": 1, "state": "absent"}
 DELETED = {INSTANCE: ABSENT, "ignore_errors": True}
-PROTECTED = {VARIABLE: "unknown, web-bot"}
+PROTECTED = {PROTECTED_VARIABLE: "unknown, web-bot"}
 FORMS = {
     "loop": {**DELETED, "loop": [1, 2]},
     "delegate_to": {**DELETED, "delegate_to": "localhost", "run_once": True},
