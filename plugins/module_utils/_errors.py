@@ -239,6 +239,11 @@ class ApiError(ClawHostersError):
         return " ".join(map(str, filter(None, (self.status, one_line(self.code or "")))))
 
     @property
+    def words(self) -> str:
+        """The status and the service's own words; empty without any."""
+        return f"{self.status}, {one_line(self.message).rstrip('.')}" if self.message else ""
+
+    @property
     def response(self) -> ApiError:
         """The error itself."""
         return self

@@ -23,7 +23,7 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._progress import Progress
-from ._text import format_list
+from ._text import format_list, one_line
 from ._times import format_time_of_day
 
 INITIAL_INTERVAL = 2.0
@@ -39,7 +39,7 @@ QUICK_SHARE = 0.3
 
 REMAINING_NAMED = 3
 """Resources that a progress line names."""
-SUMMARY_WIDTH = 55
+SUMMARY_WIDTH = 53
 """Columns of a progress line before its times."""
 
 TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
@@ -57,12 +57,19 @@ class _Poll(t.NamedTuple):
     error: ClawHostersError | None = None
 
     def format(self, now: float) -> str:
-        """Returns what is known at the time ``now`` of the clock, for progress lines."""
+        """Returns what is known at the time ``now`` of the clock: since an error, how long and why there is no more."""
         if self.error is None:
             return f"{self.name}: {self.condition}"
         seconds = max(now - self.answered_at, 0.0)
-        # Two lines: one would not fit into 80 columns.
-        return f"{self.name}: no answer for {seconds:.0f} s ({self.error.reason});\n  last seen {self.condition}"
+        if response := self.error.response:
+            return f"{self.name}: {response.reason} for {seconds:.0f} s"
+        return f"{self.name}: no answer for {seconds:.0f} s ({self.error.reason})"
+
+    def format_line(self, now: float) -> str:
+        """Returns the same for a progress line: since an error response, it has the service's own words."""
+        if self.error and self.error.response and (words := self.error.response.words):
+            return one_line(f"{self.name}: {words}", SUMMARY_WIDTH)
+        return one_line(self.format(now), SUMMARY_WIDTH) if self.error else self.format(now)
 
 
 def format_last_seen(condition: str, at: datetime | None) -> str:
@@ -211,7 +218,8 @@ class Waiter:
                 if self.seconds_left <= 0:
                     raise self._build_timeout(poll, last_seen, goal)
                 delay = min(self._poll_interval(interval), self.seconds_left)
-                limit = min(self.timeout, self.find_deadline() - self._started)
+                # Without an answer, nothing that is waited for can end before the wait does.
+                limit = self.timeout if poll.error else min(self.timeout, self.find_deadline() - self._started)
                 self._progress.sleep(delay, functools.partial(self._format, poll), since=self._started, limit=limit)
                 interval = min(interval * INTERVAL_MULTIPLIER, MAX_INTERVAL)
         except ClawHostersError as error:
@@ -220,13 +228,13 @@ class Waiter:
 
     def _build_timeout(self, poll: _Poll, last_seen: LastSeen, goal: str) -> WaitTimeoutError:
         """Returns the error of a wait that has not reached its goal in time."""
-        at = f" at {format_time_of_day(last_seen.at)}" if poll.error else ""
-        text = f"{poll.format(self._progress.clock())}{at}, and not {goal} within {self.timeout:g} s (wait_timeout)."
+        seen = f"; {format_last_seen(last_seen.condition, last_seen.at)}" if poll.error else ""
+        text = f"{poll.format(self._progress.clock())}{seen}, and not {goal} within {self.timeout:g} s (wait_timeout)."
         return WaitTimeoutError(text, poll.error)
 
     def _format(self, poll: _Poll, now: float) -> str:
         """Returns the progress line of a time of the clock, without its times."""
-        return poll.format(now) if poll.error or self.summary is None else self.summary.format()
+        return poll.format_line(now) if poll.error or self.summary is None else self.summary.format()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._progress.now(), UTC)

@@ -367,7 +367,8 @@ def test_the_end_of_a_wait_after_an_accepted_change_tells_the_last_state(
     assert result.get("error", {}).get("status") == kind
     if fault != "unauthorized":
         assert worker.sleeper.total == pytest.approx(20)
-        assert worker.lines[0].endswith(f";\n  last seen {result['instance']['status']}, 10 s of at most 20 s")
+        told = "503, The service is under maintenance" if kind == 503 else "no answer for 10 s (the connection broke)"
+        assert worker.lines[0] == f"web-bot: {told}, 10 s of at most 20 s"
 
 
 def test_the_service_may_be_out_of_order_while_one_waits(simulator: Simulator, ensure: Ensure) -> None:

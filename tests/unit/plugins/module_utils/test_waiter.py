@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ClawHostersError,
@@ -101,7 +103,9 @@ def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
             clock.now += 5
             raise refused
         if seconds > 75:
-            raise ServerError("GET", 503, code="maintenance")
+            raise ServerError(
+                "GET", 503, code="maintenance", message="The service is under maintenance until 08:00 UTC."
+            )
         return "deploying"
 
     with pytest.raises(WaitTimeoutError) as timeout:
@@ -109,20 +113,20 @@ def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
     lines = [line.removesuffix(" of at most 100 s") for line in clock.lines]
     assert lines == [
         "web-bot: deploying, 10 s",
-        "web-bot: no answer for 10 s (connection refused);\n  last seen deploying, 20 s",
-        "web-bot: no answer for 20 s (connection refused);\n  last seen deploying, 30 s",
-        "web-bot: no answer for 30 s (connection refused);\n  last seen deploying, 40 s",
-        "web-bot: no answer for 40 s (connection refused);\n  last seen deploying, 50 s",
+        "web-bot: no answer for 10 s (connection refused), 20 s",
+        "web-bot: no answer for 20 s (connection refused), 30 s",
+        "web-bot: no answer for 30 s (connection refused), 40 s",
+        "web-bot: no answer for 40 s (connection refused), 50 s",
         "web-bot: deploying, 60 s",
         "web-bot: deploying, 70 s",
         "web-bot: deploying, 80 s",
-        "web-bot: no answer for 24 s (503 maintenance);\n  last seen deploying, 90 s",
-        "web-bot: no answer for 34 s (503 maintenance);\n  last seen deploying, 100 s",
+        "web-bot: 503, The service is under maintenance until…, 90 s",
+        "web-bot: 503, The service is under maintenance until…, 100 s",
     ]
     assert all(len(part) <= 80 for line in clock.lines for part in line.splitlines())
     last_seen = timeout.value.last_seen
     assert str(timeout.value) == (
-        "web-bot: no answer for 34 s (503 maintenance); last seen deploying at "
+        "web-bot: 503 maintenance for 34 s; last seen deploying at "
         f"{format_time_of_day(last_seen.at)}, and not running within 100 s (wait_timeout)."
     )
     assert (timeout.value.kind, timeout.value.response.status) == ("unreachable", 503)
@@ -234,3 +238,46 @@ def test_an_ended_wait_is_explained_with_what_was_seen_and_what_to_do(
     error.last_seen = LastSeen({}, "the condition of all", datetime(2026, 3, 1, 8, tzinfo=UTC))
     assert explain_ended_wait(error, "deploying", "started", 30) == reason
     assert explain_ended_wait(error, "deploying", "started", 30, "Run this again.") == f"{reason} {advice}"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ServerError("GET", 503, message="Maintenance."), "web-bot: 503, Maintenance, 40 s of at most 60 s"),
+        (ServerError("GET", 503, code="maintenance"), "web-bot: 503 maintenance for 40 s, 40 s of at most 60 s"),
+        (
+            TransportError("-", sent=False, reason="refused"),
+            "web-bot: no answer for 40 s (refused), 40 s of at most 60 s",
+        ),
+    ],
+)
+def test_without_an_answer_the_end_of_the_whole_wait_is_the_limit(error: Exception, line: str) -> None:
+    clock = Clock()
+    waiter = Waiter(60, clock.progress)
+    waiter.find_deadline = lambda: 1030
+
+    def fetch(_left: float) -> str:
+        raise error
+
+    with pytest.raises(WaitTimeoutError):
+        waiter.until("stopped", fetch, lambda _state: False, lambda state: ("web-bot", state), "running")
+    assert clock.lines[3] == line
+
+
+@given(
+    st.text(min_size=1, max_size=70),
+    st.none() | st.text(max_size=300),
+    st.sampled_from(["5 to go", "web-bot", "batch 12 of 40: web-bot"]),
+)
+def test_an_error_has_one_line_of_80_columns(code: str, message: str | None, name: str) -> None:
+    clock = Clock()
+
+    def fetch(_left: float) -> str:
+        raise ServerError("GET", 503, code=code, message=message)
+
+    with pytest.raises(WaitTimeoutError):
+        Waiter(1200, clock.progress).until(
+            "stopped", fetch, lambda _state: False, lambda state: (name, state), "running"
+        )
+    assert len(clock.lines) == 120
+    assert all(line.isprintable() and len(line) <= 80 for line in clock.lines)
