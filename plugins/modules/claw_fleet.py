@@ -83,7 +83,7 @@ options:
   max_failures:
     description:
       - If more entries than this have failed, no further batch begins. Needs O(serial), with which it is V(0) by
-        default. Entries that would change and were not begun are counted in RV(summary.not_begun).
+        default. Entries that would change and were not begun are counted in C(not_begun) of RV(summary).
     type: int
   plan:
     description:
