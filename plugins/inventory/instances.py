@@ -222,16 +222,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
     empty_variables_unset,
     warn_of_misspelt_variables,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name, with_suggestion
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account import AccountCheck
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
-from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
-    format_list,
-    mask_keys,
-    normalize_name,
-    one_line,
-    with_suggestion,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import format_list, mask_keys, one_line
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (

@@ -6,12 +6,9 @@
 
 from __future__ import annotations
 
-import difflib
-import functools
 import json
 import re
 import typing as t
-import unicodedata
 
 MASK = "********"
 """Replaces a secret."""
@@ -28,17 +25,8 @@ SERVICE_TEXT_LIMIT = 200
 MESSAGE_LIMIT = 4000
 """Characters of a whole message."""
 
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters that leave nothing on the screen although Unicode counts them as letters, marks or symbols."""
-
 _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 """Characters that a terminal obeys: C0 but tab and line break, DEL, C1, and those that turn the direction of text."""
-
-_SIMILAR_NAME = 0.8
-"""Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
-
-_SIMILAR_FIELD = 0.6
-"""The same for fields and options, which are few and chosen to differ."""
 
 
 def replace_controls(text: str) -> str:
@@ -79,28 +67,6 @@ def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def find_invisible(text: str) -> str | None:
-    """Returns the first control character, invisible character or blank other than a plain space; None without one."""
-    if text.isascii() and text.isprintable():
-        return None
-    return next((character for character in text if not character.isprintable() or _BLANK.match(character)), None)
-
-
-def format_character(character: str) -> str:
-    """Returns code and name of a character that can't be shown: ``U+200B (ZERO WIDTH SPACE)``."""
-    name = unicodedata.name(character, "")
-    return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
-
-
-@functools.lru_cache(maxsize=4096)
-def normalize_name(name: str) -> str:
-    """Returns the one spelling of a name: in Unicode's NFC, with plain spaces, without invisible characters."""
-    if find_invisible(name) is not None:
-        spaced = (" " if character.isspace() else character for character in name)
-        name = "".join(character for character in spaced if find_invisible(character) is None)
-    return unicodedata.normalize("NFC", name).strip()
-
-
 def format_details(details: object) -> str:
     """Returns the ``details`` of a validation error, of any shape, on one line."""
     if isinstance(details, dict):
@@ -130,25 +96,3 @@ def format_first(sentences: t.Sequence[str], limit: int) -> str:
 def format_count(number: int, noun: str) -> str:
     """Returns ``1 instance`` or ``3 instances``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def with_suggestion(field: str, known: t.Iterable[str]) -> str:
-    """Returns ``field``, with a similar one of the ``known`` fields if there is one: ``tire (did you mean tier?)``."""
-    similar = find_similar(field, known, _SIMILAR_FIELD)
-    return f"{field} (did you mean {similar}?)" if similar else field
-
-
-def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:
-    """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
-
-    Names with other digits are other names: ``worker-2`` is not a misspelling of ``worker-1``.
-    """
-    digits = extract_digits(name)
-    by_folded = {one.casefold(): one for one in known if extract_digits(one) == digits}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
-    return by_folded[near[0]] if near else None
-
-
-def extract_digits(name: str) -> str:
-    """Returns the digits of a name, which tell it from names that are not meant."""
-    return "".join(filter(str.isdigit, name))

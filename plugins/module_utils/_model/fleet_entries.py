@@ -10,7 +10,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import PartialError
-from .._text import MESSAGE_LIMIT, find_similar, format_list, one_line
+from .._names import find_similar
+from .._text import MESSAGE_LIMIT, format_list, one_line
 from .instance import NAME_LIMIT, STATES, label
 from .resource import Resource
 from .results import Options

@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._text import normalize_name, replace_controls
+from .._names import normalize_name
+from .._text import replace_controls
 from .instance import find_name_fault, label
 from .resource import Resource
 

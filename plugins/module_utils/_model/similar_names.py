@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter, defaultdict
 
-from .._text import extract_digits, find_similar
+from .._names import extract_digits, find_similar
 
 _FEW = 50
 """Names that are all compared. Of more names, only those that share rare pieces with the misspelt one are."""

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from .._errors import ClawHostersError, PartialError, SettingsError
 from .._http.client import Client
 from .._http.request import RequestHooks
+from .._names import find_invisible, format_character, normalize_name
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
 from .._state.store import describe_sender
-from .._text import find_invisible, format_character, normalize_name
 from .._times import format_time_of_day
 
 T = t.TypeVar("T")

@@ -13,11 +13,12 @@ from datetime import datetime
 
 from .._errors import RefusedError, SettingsError
 from .._model.resource import parse_id
+from .._names import normalize_name
 from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder, shorten_name
 from .._state.store import Store, StoreError
-from .._text import normalize_name, one_line
+from .._text import one_line
 from .._time_options import parse_duration, parse_timestamp, require_past
 from .change_listing import list_changes
 

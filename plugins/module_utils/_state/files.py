@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Opens, locks and replaces files that only the current user may change.
+"""Opens and locks files that only the current user may change.
 
 Owner and mode are checked on open descriptors, so that the checked file is the one in use.
 """
@@ -14,7 +14,6 @@ import fcntl
 import itertools
 import os
 import random
-import resource
 import stat
 import time
 import typing as t
@@ -42,15 +41,6 @@ class LockHeldError(TimeoutError):
 
     def __init__(self) -> None:
         super().__init__("another process holds its lock")
-
-
-def allow_open_files(number: int) -> None:
-    """Raises the limit of this process, as far as the system permits, to ``number`` files at once."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
-    if resource.RLIM_INFINITY != soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.contextmanager
@@ -102,46 +92,6 @@ def lock_file(file: int, timeout: float | None = None) -> None:
                 raise LockHeldError from None
             time.sleep(random.uniform(LOCK_POLL_INTERVAL, interval))
             interval = min(interval * 1.5, MAX_LOCK_POLL_INTERVAL)
-
-
-def read_from(file: int, offset: int) -> bytes:
-    """Returns the content from ``offset`` to the end of the file."""
-    with open(file, "rb", closefd=False) as stream:
-        stream.seek(offset)
-        return stream.read()
-
-
-def write_at(file: int, data: bytes, offset: int) -> None:
-    """Writes all of the data at ``offset``."""
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written
-
-
-def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, draft: str = "") -> None:
-    """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
-
-    The caller holds a lock: one process at a time may write a ``draft``.
-    """
-    draft = draft or f".{name}.draft"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(draft, dir_fd=folder)  # left by a crash
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    try:
-        try:
-            os.fchmod(file, mode)
-            while data:
-                written = os.write(file, data)
-                data = data[written:]
-            os.fsync(file)
-        finally:
-            os.close(file)
-        os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(draft, dir_fd=folder)
-        raise
-    os.fsync(folder)
 
 
 def require_owned(status: os.stat_result, path: Path, *, group: int | None = None) -> None:

@@ -11,7 +11,8 @@ import time
 import typing as t
 
 from .._text import one_line
-from .files import PROBE_TIMEOUT, LockHeldError, UntrustedError, allow_open_files, lock_file
+from .file_content import allow_open_files
+from .files import PROBE_TIMEOUT, LockHeldError, UntrustedError, lock_file
 from .folder_documents import FolderDocuments
 from .folder_journal import REPAIR_HINT, FolderJournal
 from .journal_store import describe_process

@@ -26,8 +26,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
 from .._errors import ClawHostersError
+from .._names import normalize_name
 from .._service_url import normalize_url
-from .._text import map_texts, normalize_name, replace_controls
+from .._text import map_texts, replace_controls
 from .._times import format_iso
 from .journal_store import ConflictError, DamageError, JournalLine
 from .store import StoreError

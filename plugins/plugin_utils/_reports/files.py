@@ -21,7 +21,8 @@ from pathlib import Path
 import jinja2
 
 from ...module_utils._errors import ClawHostersError
-from ...module_utils._state.files import ROOT_UID, LockHeldError, atomic_replace, lock_file, open_owned
+from ...module_utils._state.file_content import atomic_replace
+from ...module_utils._state.files import ROOT_UID, LockHeldError, lock_file, open_owned
 from ...module_utils._text import one_line
 
 Data = dict[str, t.Any]

@@ -16,7 +16,8 @@ from itertools import zip_longest
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.resource import Resource
-from ...module_utils._text import find_invisible, format_count, one_line
+from ...module_utils._names import find_invisible
+from ...module_utils._text import format_count, one_line
 from .._formatting import SCREEN_WIDTH, wrap
 from .model import RolePlan
 

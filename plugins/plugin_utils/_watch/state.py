@@ -21,11 +21,11 @@ from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.settings import Settings
+from ...module_utils._state.file_content import atomic_replace
 from ...module_utils._state.files import (
     PROBE_TIMEOUT,
     LockHeldError,
     UntrustedError,
-    atomic_replace,
     lock_file,
     open_folder,
     open_owned,

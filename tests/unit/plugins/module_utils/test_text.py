@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._names import (
     find_invisible,
     format_character,
     normalize_name,

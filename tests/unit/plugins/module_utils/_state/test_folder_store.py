@@ -20,7 +20,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import files, folder_journal, folder_mark
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import (
+    file_content,
+    files,
+    folder_journal,
+    folder_mark,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder as folder_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
@@ -427,7 +432,7 @@ def test_an_append_reads_no_more_than_the_end_of_what_lies_behind_it(
         return parse_entry(text)
 
     def read_and_count(file: int, offset: int) -> bytes:
-        read.append(files.read_from(file, offset))
+        read.append(file_content.read_from(file, offset))
         return read[-1]
 
     monkeypatch.setattr(journal_module, "parse_entry", parse)
