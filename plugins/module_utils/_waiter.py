@@ -95,10 +95,10 @@ def explain_ended_wait(
     elif not isinstance(error, WaitTimeoutError):
         reason = f"{error} {seen}"
     elif error.cause:
-        reason = (
-            f"{seen} The service has not answered since ({error.cause.reason}), and the wait ended after {timeout:g} s "
-            f"({option})."
-        )
+        silence = f"The service has not answered since ({error.cause.reason})"
+        if response := error.response:
+            silence = f"Since then, the service has answered with errors only ({response.reason})"
+        reason = f"{seen} {silence}, and the wait ended after {timeout:g} s ({option})."
     else:
         reason = f"It is {condition}, and not {goal} within {timeout:g} s ({option})."
     return f"{reason} {go_on(error, next_step)}".rstrip()

@@ -336,8 +336,9 @@ REVOKED = (
     "seen stopped at {at}. With a valid key, run this again to continue waiting."
 )
 DOWN = (
-    "It was last seen running at {at}. The service has not answered since (503 service_unavailable), and the wait "
-    "ended after 20 s (wait_timeout). Run this again, with state: started, to continue waiting."
+    "It was last seen running at {at}. Since then, the service has answered with errors only "
+    "(503 service_unavailable), and the wait ended after 20 s (wait_timeout). Run this again, "
+    "with state: started, to continue waiting."
 )
 
 

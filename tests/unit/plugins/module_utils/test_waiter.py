@@ -221,7 +221,10 @@ SEEN = "It was last seen deploying at 2026-03-01 08:00:00 UTC."
         (WaitTimeoutError("-"), "It is deploying, and not started within 30 s (wait_timeout).", "Run this again."),
         (
             WaitTimeoutError("-", ServerError("-", 503)),
-            f"{SEEN} The service has not answered since (503), and the wait ended after 30 s (wait_timeout).",
+            (
+                f"{SEEN} Since then, the service has answered with errors only (503), and the wait ended after 30 s "
+                "(wait_timeout)."
+            ),
             "Run this again.",
         ),
         (
