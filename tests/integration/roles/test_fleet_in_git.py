@@ -54,6 +54,17 @@ def test_plan_apply_and_drift_as_the_workflow_runs_them(
     assert drift.rc == 2
     assert "demo-bot" in summary
     assert simulator.effects() == {}
+    (controller.folder / "fleet-plan.json").rename(controller.folder / "kept.json")
+    missing, _summary = run_job(controller, "push")
+    assert missing.rc == 2
+    (controller.folder / "kept.json").rename(controller.folder / "fleet-plan.json")
+    simulator.set_instance(1, status="stopped")
+    outdated, summary = run_job(controller, "push")
+    assert outdated.rc == 2
+    assert "web-bot (id 1) would change (start, found stopped), and the plan does not have it" in summary
+    assert "does not hold any more: 1 difference. Nothing was sent." in " ".join(summary.split())
+    assert simulator.effects() == {}
+    simulator.set_instance(1, status="running")
     applied, summary = run_job(controller, "push")
     assert applied.rc == 0, applied.screen
     assert simulator.effects() == {"stops": 1}

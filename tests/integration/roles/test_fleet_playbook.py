@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import stat
 import typing as t
 
 import pytest
@@ -107,7 +109,8 @@ def test_a_plan_beyond_the_limit_is_shown_and_refused(
         "To allow it, add -e fleet_max_changes=3."
     )
     assert ('+    "web-bot (id 1)": "stopped"' in run.stdout) is bool(flags)
-    assert simulator.calls() == ["GET /account", "GET /instances"]
+    # With --check, the plan names its account.
+    assert simulator.calls() == ["GET /account", "GET /instances", *(["GET /account"] if flags else [])]
 
 
 def test_a_run_that_looks_for_drift_does_not_say_how_to_allow_it(controller: Controller) -> None:
@@ -150,4 +153,72 @@ def test_no_name_writes_into_the_advice_to_lift_a_limit(simulator: Simulator, co
         "1 instance would change, more than fleet_max_changes (0) allows: 1 to delete. Nothing was sent. "
         "To allow it, add -e fleet_max_deletions=1."
     )
+    assert simulator.effects() == {}
+
+
+STOP_ALL = [{"name": name, "state": "stopped"} for name in ("web-bot", "support-bot", "sales-bot", "old-bot")]
+
+
+def test_a_plan_is_written_with_check_and_only_it_is_applied(simulator: Simulator, controller: Controller) -> None:
+    path = controller.folder / "plan.json"
+    planned = apply(controller, STOP_ALL, "--check", fleet_plan_path=str(path))
+    assert planned.rc == 0, planned.screen
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    assert [(entry["name"], entry["action"]) for entry in plan["entries"]] == [
+        (name, "stop") for name in ("web-bot", "support-bot", "old-bot")
+    ]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    simulator.set_instance(2, status="stopped")
+    simulator.set_instance(3, status="running")
+    outdated = apply(controller, STOP_ALL, fleet_apply_plan=str(path))
+    assert shown(outdated) == [
+        "support-bot (id 2) would not change, and the plan has: stop, found running",
+        "sales-bot (id 3) would change (stop, found running), and the plan does not have it",
+    ]
+    assert failure(outdated) == (
+        f"The plan in {path} does not hold any more: 2 differences. Nothing was sent. Make a new plan."
+    )
+    assert simulator.effects() == {}
+    simulator.set_instance(2, status="running")
+    simulator.set_instance(3, status="stopped")
+    applied = apply(controller, STOP_ALL, fleet_apply_plan=str(path), fleet_serial='[1, "100%"]', fleet_max_failures=1)
+    assert applied.rc == 0, applied.screen
+    assert simulator.effects() == {"stops": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "it can't be read: No such file or directory"),
+        ('{"service": "https://clawh', "it is no whole JSON"),
+        ("[]", "it is no dictionary"),
+        ("{}", "plan is not what this module has returned as plan: service is missing."),
+    ],
+)
+def test_a_file_that_holds_no_plan_is_refused_in_one_line(
+    simulator: Simulator, controller: Controller, content: str | None, words: str
+) -> None:
+    path = controller.folder / "plan.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    message = failure(apply(controller, STOP_ALL, fleet_apply_plan=str(path)))
+    assert words in message
+    assert message.endswith("Nothing was sent.")
+    assert "\n" not in message
+    assert set(simulator.calls()) <= {"GET /account"}
+
+
+def test_a_plan_is_written_through_no_link_and_not_without_check(simulator: Simulator, controller: Controller) -> None:
+    target = controller.folder / "target"
+    target.write_text("kept", encoding="utf-8")
+    path = controller.folder / "plan.json"
+    path.symlink_to(target)
+    assert apply(controller, STOP_ALL, "--check", fleet_plan_path=str(path)).rc == 0
+    assert target.read_text(encoding="utf-8") == "kept"
+    assert not path.is_symlink()
+    for flags, more, words in (
+        ((), {}, "fleet_plan_path needs --check. Nothing was sent."),
+        (("--check",), {"fleet_apply_plan": str(path)}, "fleet_plan_path and fleet_apply_plan exclude each other."),
+    ):
+        assert failure(apply(controller, STOP_ALL, *flags, fleet_plan_path=str(path), **more)).startswith(words)
     assert simulator.effects() == {}

@@ -1,0 +1,16 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Action plugin of internal_fleet_plan, for the playbook fleet."""
+
+from __future__ import annotations
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import plan_file
+
+
+class ActionModule(InternalAction):
+    """Writes or reads the plan of the playbook fleet."""
+
+    MODULE = plan_file
