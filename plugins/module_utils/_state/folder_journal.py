@@ -149,6 +149,11 @@ class FolderJournal:
                     found.add(subject)
         return found
 
+    def read_sizes(self) -> dict[str, int]:
+        """Returns the size of each file."""
+        files = self._journal.list_sizes() if self._journal else {}
+        return {name.removesuffix(SUFFIX): size for name, size in files.items()}
+
     def read_holders(self, subjects: t.Iterable[str]) -> dict[str, Holder]:
         """Returns who has locked the marks of which of these subjects, as far as they can be opened."""
         holders = {}

@@ -63,6 +63,11 @@ class FolderStore(FolderDocuments):
         with self._open_journal() as journal:
             return journal.find(name)
 
+    def read_sizes(self) -> dict[str, int]:
+        """Returns the bytes that the lines of each subject have now."""
+        with self._open_journal() as journal:
+            return journal.read_sizes()
+
     def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
         """Adds a line, and syncs it to the disk."""
         with self._open_journal(creates=True) as journal:

@@ -19,6 +19,7 @@ import contextlib
 import enum
 import functools
 import hashlib
+import itertools
 import json
 import threading
 import typing as t
@@ -210,6 +211,19 @@ class Journal:
     def place(self) -> str:
         """The folder, or the option of the database."""
         return self._store.place
+
+    def read_sizes(self) -> dict[str, int] | None:
+        """Returns what :meth:`count_steps` needs later; None if times must tell. Raises JournalError."""
+        with self._before_sending():
+            try:
+                return self._store.read_sizes()
+            except StoreError as error:
+                raise _build_error(error) from None
+
+    def count_steps(self, subject: str, size: int) -> int:
+        """Returns how many steps a subject had when its lines had this size, as they were read or written last."""
+        ends = itertools.accumulate(len(json.dumps(entry)) + 1 for entry in self._entries.get(subject, ()))
+        return sum(end <= size for end in ends)
 
     def known_times(self, subject: str) -> list[datetime]:
         """Returns the times of the steps of a subject, in their order, as they were read or written last."""

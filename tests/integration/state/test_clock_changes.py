@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_re
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import drill, unhealthy
 from simulator.handle import Simulator
-from support.stores import StorePlace
+from support.stores import StorePlace, folder_place
 from support.worker import Worker
 
 HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
@@ -88,6 +89,31 @@ def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
     result = worker.run(claw_backup_restore, incident="INC-1", **target)
     assert "since this run began, incident INC-2 sent a restore of it at" in result.get("msg", ""), result
     assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("wrong_by", [-HOUR, HOUR, -YEAR, YEAR], ids=str)
+def test_a_clock_that_is_set_twice_meanwhile_hides_nothing_in_a_folder(
+    simulator: Simulator, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, wrong_by: timedelta
+) -> None:
+    """As it does for a run in a container of its own clock."""
+    place = folder_place(tmp_path / "state")
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 11, "instance_id": 1}]})
+    worker = Worker(simulator, place.options)
+    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED)
+    read = AccountReader.read
+
+    def read_while_another_sends(*arguments: t.Any) -> t.Any:
+        clock.wrong_by = wrong_by
+        place.journal().append(OperationKey("restore", simulator.url, "INC-3", "1"), INTENDED, backup_id=11)
+        clock.wrong_by = timedelta(0)
+        return read(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AccountReader, "read", read_while_another_sends)
+        result = worker.run(claw_backup_restore, incident="INC-1", instance_name="web-bot", wait=False)
+    assert "since this run began, incident INC-3 was about to send a restore" in result.get("msg", ""), result
+    assert simulator.calls("POST *") == []
+    assert worker.run(claw_backup_restore, incident="INC-4", instance_name="web-bot", wait=False)["changed"] is True
 
 
 @pytest.mark.parametrize("wrong_by", [-YEAR, -HOUR, timedelta(0), HOUR, YEAR], ids=str)

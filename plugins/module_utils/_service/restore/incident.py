@@ -55,6 +55,8 @@ class Incident:
     """Before the names of options, in messages about them."""
     _began: float | None = None
     """When the journal was first read, by the monotonic clock."""
+    _sizes: dict[str, int] | None = None
+    """What the journal had of each subject then, if that is known."""
     _damaged: dict[str, JournalError] = field(default_factory=dict)
     """What was found by the incident and is damaged, by the digest of the subject: it may be of any instance."""
 
@@ -70,6 +72,8 @@ class Incident:
         """
         self._began = time.monotonic() if self._began is None else self._began
         ids = {target.instance_id for target in targets}
+        if None in ids:
+            self._sizes = self.journal.read_sizes()
         subjects: set[str] = set()
         if None in ids:
             subjects = self.journal.find_subjects("restore", self.client.settings.api_url, self.name)
@@ -147,9 +151,12 @@ class Incident:
     def _count_steps_before(self, subject: str, read_at: datetime) -> int:
         """Returns the last step that a subject had when the task began at ``read_at``: it was read only now.
 
-        Its id was not known before. So times must tell which steps were written meanwhile, by the clock as it was then
-        or as it is now, in case it was set: how long this took is known.
+        Its id was not known before. In a folder, the size that its lines had tells. In a database, times must tell
+        which steps were written meanwhile, by the clock as it was then or as it is now, in case it was set: how long
+        this took is known.
         """
+        if self._sizes is not None:
+            return self.journal.count_steps(subject, self._sizes.get(subject, 0))
         passed = timedelta(seconds=time.monotonic() - (self._began or 0.0))
         now = self.journal.now()
         first, last = min(read_at, now - passed) - PRECISION, max(read_at + passed, now) + CLOCK_TOLERANCE
