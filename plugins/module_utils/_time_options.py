@@ -73,7 +73,7 @@ def _find_local(shown: datetime) -> list[datetime]:
 
 def _format_readings(utc: datetime, local: list[datetime]) -> str:
     """Returns what a time without an offset may mean, each reading as an option takes it."""
-    in_utc = f"{_format_reading(utc).removesuffix('+00:00')}Z"
+    in_utc = f"{_format_reading(utc.replace(tzinfo=None))}Z"
     match [_format_reading(one) for one in local]:
         case [one]:
             return f"In this controller's time zone it is {one}, in UTC {in_utc}."

@@ -83,7 +83,7 @@ def format_lost(cut: LostText, *, is_list: bool, is_known: bool = True) -> str:
     is_secret = redact({cut.name: cut.value})[cut.name] != cut.value
     if is_secret or (not is_known and _MAY_BE_SECRET.search(f"{cut.name} {cut.value}")):
         return f"-e cut {cut.name} at a space, and the rest was lost. Quote it twice, or put it into a file: -e @FILE."
-    written = _format_variable(cut.name, cut.value, is_list=is_list)
+    written = _encode_variable(cut.name, cut.value, is_list=is_list)
     quoted = f"quote it twice: -e '{cut.name}=\"{cut.value}\"'"
     if _NEEDS_MORE_QUOTES.search(cut.value):
         hint = f"Write {written}"
@@ -113,7 +113,7 @@ def find_list_problem(name: str, value: object) -> str:
         return ""
     # A name may have brackets, but not in text that is no JSON.
     plain = re.sub(r"[\[\]\"']", "", text) if text.startswith("[") and "]" not in text.rstrip(",")[:-1] else text
-    hint = "a list into a file, and give -e @FILE" if "{" in text else _format_variable(name, plain, is_list=True)
+    hint = "a list into a file, and give -e @FILE" if "{" in text else _encode_variable(name, plain, is_list=True)
     if is_cut:
         return f"{name} ends in a comma: '{one_line(text)}'. Write {hint}."
     return f"{name} looks like JSON but is not a list: '{one_line(text)}'. Write {hint}."
@@ -127,7 +127,7 @@ def _parse_json(text: str) -> t.Any:
         return None
 
 
-def _format_variable(name: str, text: str, *, is_list: bool) -> str:
+def _encode_variable(name: str, text: str, *, is_list: bool) -> str:
     """Returns the option that sets a variable to the value that ``text`` means."""
     value = _parse_json(text)
     if isinstance(value, dict) or any(isinstance(entry, (list, dict)) for entry in value or ()):

@@ -97,10 +97,13 @@ class Finder(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.generic_visit(node)
-        is_message = self.is_message(node.value)
         for target in node.targets:
-            if isinstance(target, ast.Name):
-                (self.messages.add if is_message else self.messages.discard)(target.id)
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            for name, value in pairs:
+                if isinstance(name, ast.Name):
+                    (self.messages.add if self.is_message(value) else self.messages.discard)(name.id)
 
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
@@ -114,10 +117,14 @@ class Finder(ast.NodeVisitor):
         self.generic_visit(node)
         sides = [node.left, *node.comparators]
         for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
-            is_equality = isinstance(operator, (ast.Eq, ast.NotEq))
-            searched = (left, right) if is_equality else (right,) if isinstance(operator, (ast.In, ast.NotIn)) else ()
             is_empty = any(isinstance(side, ast.Constant) and side.value in ("", None) for side in (left, right))
-            if not is_empty and any(map(self.is_message, searched)):
+            if isinstance(operator, (ast.Eq, ast.NotEq)):
+                # Two messages may be compared: equal ones are shown once.
+                looks = not is_empty and self.is_message(left) != self.is_message(right)
+            else:
+                is_choice = isinstance(right, (ast.Tuple, ast.List, ast.Set)) and self.is_message(left)
+                looks = isinstance(operator, (ast.In, ast.NotIn)) and (is_choice or self.is_message(right))
+            if looks:
                 self.found.add(node.lineno)
 
     def is_message(self, node: ast.AST) -> bool:
@@ -140,7 +147,7 @@ class Finder(ast.NodeVisitor):
             return any(self.is_error(one) or self.is_message(one) for one in node.args[:1])
         if name in LOOKS and isinstance(node.func, ast.Attribute):
             return self.is_message(node.func.value)
-        return name.startswith(MAKERS[:-2])
+        return name.lstrip("_").startswith(MAKERS[:-2])
 
     def is_error(self, node: ast.AST) -> bool:
         """Returns True for an expression that is an error of the collection."""
@@ -189,7 +196,9 @@ def test_no_code_looks_into_a_message(path: str) -> None:
         "def f(obstacle):\n    return str(obstacle.cause).removesuffix('.')",
         "def f(state):\n    return format_sent(state).removeprefix(', ')",
         "def f(result):\n    return re.search('is running', result['msg'])",
-        "def f(now):\n    return explain_unusable(now) in ('', NO_TIME)\nx = format_a(1) == 'a'",
+        "def f(now):\n    return explain_unusable(now) in ('', NO_TIME)",
+        "x = format_a(1) == 'a'",
+        "def f(plan):\n    a, unsent = 1, _format_unsent(plan)\n    return unsent == NOTHING_SENT",
         "def f(error: PartialError):\n    return error.text.split('.')[0]",
     ],
 )
@@ -206,6 +215,7 @@ def test_a_look_into_a_message_is_found(line: str) -> None:
         "def f(plan):\n    return plan.message != ''",
         "def f(error: ClawHostersError):\n    return error.kind == 'timeout' and error.cause is None",
         "def f(name):\n    return name in describe(name).names",
+        "youngest, oldest = format_age(1), format_age(2)\nx = youngest == oldest",
     ],
 )
 def test_a_fact_is_none(line: str) -> None:

@@ -131,7 +131,7 @@ def _add_stops(
     plan: BalancePlan, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
 ) -> int:
     """Adds candidates to the plan, in order, until the forecast holds. Returns the Claws a day after them."""
-    cost, lasting = plan.cost or 0, ""
+    cost, told = plan.cost or 0, set()
     for instance in candidates:
         if plan.is_sufficient_after:
             break
@@ -145,8 +145,9 @@ def _add_stops(
         plan.stops.append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
         # With the name, claw_fleet fails if the id belongs to another instance by then.
         plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
-        before, lasting = lasting, format_lasting(balance, cost, days)
-        lasts = "" if lasting == before else f"; the balance lasts {lasting}"
+        lasting = format_lasting(balance, cost, days)
+        lasts = "" if lasting in told else f"; the balance lasts {lasting}"
+        told.add(lasting)
         plan.lines.append(f"Stop {name}: saves {saved} Claws a day{lasts}.")
         plan.is_sufficient_after = days is None or days >= min_days
     return cost

@@ -191,4 +191,4 @@ class _Guard:
             problem = f"The balance does not last for at least {self.context.params['min_days']} days."
         elif self.failures:
             problem = "A purchase or a stop failed."
-        return f"{problem} {_format_name_problem(self.first_plan)}".strip()
+        return " ".join(filter(None, (problem, _format_name_problem(self.first_plan))))

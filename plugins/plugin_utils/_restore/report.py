@@ -293,7 +293,7 @@ def _format_success(restored: Step) -> tuple[str, str]:
 
 
 def _format_unsent(plan: RolePlan, now: datetime) -> str:
-    """Returns that this run sent nothing, and what an earlier one has sent."""
+    """Returns that this run sent nothing, and what an earlier one has sent; empty without one."""
     sent = format_moment(plan.sent_at, now)
     known = {
         "in_flight": f"the restore sent at {sent} is still open",
@@ -301,7 +301,7 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
         "failed": f"the restore sent at {sent} failed",
         "unknown": f"it is unknown whether the restore of {sent} was carried out",
     }.get(plan.outcome or "")
-    return f"This run sent nothing; {known}." if known else NOTHING_SENT
+    return f"This run sent nothing; {known}." if known else ""
 
 
 def _is_healthy(kind: str) -> bool:
@@ -322,14 +322,15 @@ def _format_failure(found: _Found, plan: RolePlan, run: Run, now: datetime) -> s
     failure, unsent = FAILURES[t.cast("Kind", found.kind)], _format_unsent(plan, now)
     if found.kind is FailureKind.NOT_BEGUN:
         failed, allowed = format_count(run.failures, "restore"), run.settings["restore_max_failures"]
-        return f"{failure.text}: {failed} failed, and restore_max_failures is {allowed}. {unsent}"
+        return f"{failure.text}: {failed} failed, and restore_max_failures is {allowed}. {unsent or NOTHING_SENT}"
     text = failure.text
     if failure.is_of_run and failure.is_unsent:
-        text = f"{text}; nothing was sent." if unsent == NOTHING_SENT else f"{text}. {unsent}"
+        text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
     sentences = [text, found.message, NOTHING_SENT if found.is_unsent and not failure.is_unsent else ""]
     status = (plan.instance or {}).get("status") if failure.is_status_known else None
     if found.kind is FailureKind.UNFINISHED:
-        sentences = [found.message, f"Its status was {format_value(status, 40)} at the time of the plan."]
+        was = f"Its status was {format_value(status, 40)} at the time of the plan." if status else ""
+        sentences = [found.message, was]
     elif status and not found.names_status:
         sentences.append(f"Its status is {format_value(status, 40)}.")
     return " ".join(filter(None, sentences))

@@ -106,7 +106,7 @@ class Incident:
         for error in self._damaged.values():
             if any(plan.obstacle and plan.obstacle.kind is ObstacleKind.NO_INSTANCE for plan in plans):
                 # It may have been restored before it was renamed or deleted.
-                error.add("Nothing was sent.")
+                error.is_unsent = True
                 raise error
         for plan in plans:
             if plan.sends and plan.earlier is None and plan.instance:
