@@ -242,7 +242,7 @@ def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules,
     elif plan.target.backup_id is None:
         _choose_newest(plan, own, possible, rules.before, now)
     else:
-        _use_given(plan, account, instance)
+        _use_given(plan, account, own, possible)
     plan.older = next((one for one in own if _is_older(one, plan.backup) and _is_fit(one, None, now)), None)
     if plan.sends and _is_only_in_record(plan, instance, history, rules):
         plan.stop(ObstacleKind.ONLY_IN_RECORD, record=history.record)
@@ -286,19 +286,6 @@ def _find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resour
 # Backups
 
 
-def _is_of(backup: Resource, instance: Resource, index: InstanceIndex) -> bool:
-    owner = index.find_owner(backup)
-    return owner is not None and str(owner["id"]) == str(instance["id"])
-
-
-def _may_be_of(backup: Resource, instance: Resource, index: InstanceIndex) -> bool:
-    """Returns True for a backup that shows no instance, or by a name alone that several instances bear."""
-    shown = parse_owner(backup)
-    if shown.id is not None or index.find_owner(backup) is not None:
-        return False
-    return shown.name in (None, str(instance.get("name")))
-
-
 def _choose_newest(
     plan: Plan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
 ) -> None:
@@ -337,17 +324,17 @@ def _is_older(backup: Resource, other: Resource | None) -> bool:
     return taken is not None and taken_at(backup) is not None and is_before(backup, taken)
 
 
-def _use_given(plan: Plan, account: Account, instance: Resource) -> None:
-    """Sets the backup that the target names, whatever its status, or the obstacle."""
+def _use_given(plan: Plan, account: Account, own: list[Resource], possible: list[Resource]) -> None:
+    """Sets the backup that the target names, whatever its status, or the obstacle. One that shows no owner is sent."""
     wanted = str(plan.target.backup_id)
     given = next((backup for backup in account.backups if str(backup["id"]) == wanted), None)
     if given is None:
         plan.stop(ObstacleKind.NO_BACKUP, cause=account.missing.get(f"/backups/{wanted}"))
         return
     plan.backup = given
-    if not has_owner(given) or _is_of(given, instance, account.index):
+    if not has_owner(given) or given in own:
         return
-    if _may_be_of(given, instance, account.index):
+    if given in possible:
         plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=(given,))
     else:
         plan.stop(ObstacleKind.OTHER_BACKUP)
