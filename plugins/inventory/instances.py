@@ -226,7 +226,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._names import no
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account import AccountCheck
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
-from ansible_collections.clawhosters.cloud.plugins.module_utils._text import format_list, mask_keys, one_line
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
+    format_list,
+    mask_keys,
+    one_clause,
+    one_line,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
@@ -374,7 +379,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return self.templar.template(value)
         except Exception as error:  # A user's template may raise anything.
             raise SettingsError(
-                f"{name} can't be evaluated: {one_line(error).rstrip('.')}. Nothing was read. In an inventory file, "
+                f"{name} can't be evaluated: {one_clause(error)}. Nothing was read. In an inventory file, "
                 "templates can use extra variables (-e) and lookups."
             ) from None
 
@@ -652,7 +657,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     return False
             except Exception as error:  # A user's condition may raise anything.
                 raise SettingsError(
-                    f"filters: '{condition}' can't be evaluated: {one_line(error).rstrip('.')}. "
+                    f"filters: '{condition}' can't be evaluated: {one_clause(error)}. "
                     "Fields that are missing in lists need details: true."
                 ) from None
         return True
@@ -685,9 +690,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             return self.templar.template(template)
         except Exception as error:  # A user's template may raise anything.
-            raise SettingsError(
-                f"hostnames: '{one_line(template)}' can't be evaluated: {one_line(error).rstrip('.')}."
-            ) from None
+            raise SettingsError(f"hostnames: '{one_line(template)}' can't be evaluated: {one_clause(error)}.") from None
 
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""

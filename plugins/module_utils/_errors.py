@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from ._text import MESSAGE_LIMIT, format_details, mask_keys, one_line
+from ._text import MESSAGE_LIMIT, format_details, mask_keys, one_clause, one_line
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class ApiError(ClawHostersError):
     @property
     def words(self) -> str:
         """The status and the service's own words; empty without any."""
-        return f"{self.status}, {one_line(self.message).rstrip('.')}" if self.message else ""
+        return f"{self.status}, {one_clause(self.message)}" if self.message else ""
 
     @property
     def response(self) -> ApiError:

@@ -67,6 +67,11 @@ def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def one_clause(text: object) -> str:
+    """Returns a text of somebody else as a part of a sentence: on one line, without a full stop."""
+    return one_line(text).rstrip(".")
+
+
 def format_details(details: object) -> str:
     """Returns the ``details`` of a validation error, of any shape, on one line."""
     if isinstance(details, dict):
