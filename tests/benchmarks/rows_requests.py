@@ -66,6 +66,12 @@ JOBS = (
         lambda pages: pages.instances,
     ),
     Job(
+        "claw_fleet: unchanged, by plain lists",
+        "claw_fleet",
+        {"ids": [1, 2], "names": ["sales-bot"]},
+        lambda pages: pages.instances,
+    ),
+    Job(
         "claw_fleet: one to start",
         "claw_fleet",
         {"instances": [{"id": 1}, {"id": STOPPED}], **NEW},

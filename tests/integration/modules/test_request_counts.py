@@ -186,3 +186,33 @@ def test_a_service_that_refuses_the_page_size_is_asked_without(
     assert [first, second] == [{"per_page": "100"}, {}]
     # They are asked for side by side.
     assert sorted(query["page"] for query in others) == ["2", "3"]
+
+
+@pytest.mark.parametrize("lists", [{"ids": [*range(1, 61)]}, {"names": ["runs"], "ids": [7]}])
+def test_plain_lists_of_a_fleet_are_the_pages_alone(
+    simulator: Simulator, controller: Controller, lists: dict[str, object]
+) -> None:
+    for number in range(1, 61):
+        simulator.set_instance(number, status="running")
+    run = controller.task(lists, module="claw_fleet")
+    assert run.result["changed"] is False
+    assert simulator.calls() == LIST_OF_60
+
+
+def test_batches_of_a_fleet_cost_one_listing_and_their_polls(simulator: Simulator, controller: Controller) -> None:
+    for number in range(1, 7):
+        simulator.set_instance(number, status="running")
+    simulator.switch(transition_reads=1)
+    run = controller.task({"ids": [1, 2, 3, 4, 5, 6], "state": "restarted", "serial": 2}, module="claw_fleet")
+    assert run.result["summary"]["changed"] == 6
+    calls = simulator.calls()
+    assert calls[:3] == LIST_OF_60
+    sent = [index for index, call in enumerate(calls) if call.startswith("POST")]
+    assert len(sent) == 6
+    # Two changes, then polls of three pages, of which the last serves the next batch.
+    for first, second in ((0, 1), (2, 3), (4, 5)):
+        assert sent[second] == sent[first] + 1
+        end = sent[second + 1] if second < 5 else len(calls)
+        polls = calls[sent[second] + 1 : end]
+        assert polls == LIST_OF_60 * (len(polls) // 3)
+        assert 1 <= len(polls) // 3 <= 3
