@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_addon
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._fleet_action import FleetAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.fleet_action import FleetAction
 
 
 class ActionModule(FleetAction):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import ControllerAction
 
 
 class ActionModule(ControllerAction):

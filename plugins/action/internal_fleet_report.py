@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 
 

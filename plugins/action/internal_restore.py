@@ -16,7 +16,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import runbook
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     NoTerminalError,

@@ -49,8 +49,8 @@ _value:
 
 import typing as t
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import protect_value
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import Names, build_confirmation
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def restore_answer(instance: t.Any, instances: t.Any) -> t.Any:

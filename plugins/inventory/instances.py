@@ -232,9 +232,15 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
     one_clause,
     one_line,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.display import display_progress
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.outage import outage_path
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import (
+    protect_name,
+    protect_value,
+    trust_template,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import DetailCache
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.host_origins import (
     Origin,
     Rollback,
     count_groups,
@@ -243,21 +249,15 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins im
     is_declared,
     record_origin,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostnames import (
     DuplicateNamesError,
     make_unique,
     safe_name,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostvars import (
     InvalidAddressError,
     build_host_variables,
     find_address,
-)
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import outage_path
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import (
-    protect_name,
-    protect_value,
-    trust_template,
 )
 
 SETTINGS = tuple(API.options)

@@ -59,8 +59,8 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import protect_value
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import KnownVariable, format_problems
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 

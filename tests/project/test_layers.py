@@ -104,10 +104,10 @@ def test_there_are_no_import_cycles() -> None:
         (UTILS + "_state.journal", "from .._service.restore import Restore"),
         (UTILS + "_http.client", "from .._model.compare import find_differences"),
         (UTILS + "_service.fleet", "from .._module.arguments import Options"),
-        (UTILS + "_service.fleet", f"from {PACKAGE}plugins.plugin_utils._display import display_progress"),
+        (UTILS + "_service.fleet", f"from {PACKAGE}plugins.plugin_utils._controller.display import display_progress"),
         (UTILS + "_errors", "from ._http.client import Client"),
-        ("plugins.modules.claw_fleet", f"import {PACKAGE}plugins.plugin_utils._action"),
-        ("plugins.plugin_utils._action", "def run():\n    from ..modules import claw_fleet"),
+        ("plugins.modules.claw_fleet", f"import {PACKAGE}plugins.plugin_utils._controller.action"),
+        ("plugins.plugin_utils._controller.action", "def run():\n    from ..modules import claw_fleet"),
     ],
 )
 def test_an_import_against_the_layers_is_found(name: str, line: str) -> None:

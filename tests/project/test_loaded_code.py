@@ -66,6 +66,6 @@ def test_a_plugin_loads_nothing_that_it_has_no_use_for(loaded: dict[str, dict[Pa
 
 
 def test_every_file_that_is_loaded_is_counted_once(loaded: dict[str, dict[Path, int]]) -> None:
-    assert Path("plugins/plugin_utils/_action.py") in loaded["action/claw_health_info"]
+    assert Path("plugins/plugin_utils/_controller/action.py") in loaded["action/claw_health_info"]
     files: t.Mapping[Path, int] = loaded["action/claw_instance"]
     assert files[Path("plugins/action/claw_instance.py")] == 16

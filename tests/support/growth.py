@@ -35,8 +35,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_time
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable, slugify
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import safe_name
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import build_host_variables
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostnames import safe_name
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostvars import build_host_variables
 
 from .patterns import SIGNS, Attack, find_attacks, find_patterns, spread
 

@@ -160,7 +160,7 @@ def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> 
 def test_psycopg_is_imported_in_the_parent_and_only_for_a_database(collections_path: str, database: str) -> None:
     code = (
         "import sys\n"
-        "from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _action\n"
+        "from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller import action\n"
         "from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store\n"
         "with open_store({'state_dir': '/nowhere'}) as store: store.process_id()\n"
         "print('psycopg' in sys.modules)\n"

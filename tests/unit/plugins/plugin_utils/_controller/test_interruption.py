@@ -17,7 +17,7 @@ import os
 import signal
 
 from {COLLECTION}.module_utils._progress import Progress
-from {COLLECTION}.plugin_utils._interruption import interrupt_notes_shown
+from {COLLECTION}.plugin_utils._controller.interruption import interrupt_notes_shown
 """
 CODE = """
 class Interrupted(Progress):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible.utils.display import Display
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.display import display_progress
 
 
 @pytest.mark.parametrize(("switch", "shown"), [("", "web-bot: deploying"), ("1", "web-bot: deploying"), ("0", "")])

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ..module_utils._progress import Progress
+from ...module_utils._progress import Progress
 
 _READER_GONE = (errno.EPIPE, errno.EIO)
 """Errors of a pipe and of a terminal that nobody reads any more."""

@@ -13,7 +13,7 @@ import re
 import typing as t
 from collections import defaultdict
 
-from ..module_utils._text import format_list, one_line
+from ...module_utils._text import format_list, one_line
 
 NAME_LIMIT = 200
 """Bytes of a name. File names, which it becomes a part of, may have 255."""

@@ -13,8 +13,8 @@ import threading
 import typing as t
 from types import FrameType
 
-from ..module_utils._progress import Progress
-from ..module_utils._text import MESSAGE_LIMIT, one_line
+from ...module_utils._progress import Progress
+from ...module_utils._text import MESSAGE_LIMIT, one_line
 
 STDERR = 2
 WAITING = "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import DetailCache
 
 LISTED = {"id": 17, "name": "web-bot", "status": "running"}
 DETAIL = {**LISTED, "subdomain_url": "https://web-bot.example.com"}

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from ansible.inventory.group import Group
 from ansible.inventory.host import Host
 
-from ._hostnames import Claim
+from .hostnames import Claim
 
 Variables = dict[str, t.Any]
 

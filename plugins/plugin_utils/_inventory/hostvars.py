@@ -11,8 +11,8 @@ import ipaddress
 import re
 import typing as t
 
-from ..module_utils._model.resource import Resource
-from ._unsafe import protect_value
+from ...module_utils._model.resource import Resource
+from .._controller.unsafe import protect_value
 
 _INVALID_CHARACTER = re.compile(r"[^A-Za-z0-9_]")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")

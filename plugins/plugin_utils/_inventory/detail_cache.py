@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ..module_utils._model.resource import Resource
+from ...module_utils._model.resource import Resource
 
 
 class Entry(t.NamedTuple):

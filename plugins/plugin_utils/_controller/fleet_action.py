@@ -10,7 +10,7 @@ import difflib
 import json
 import typing as t
 
-from ._action import ControllerAction
+from .action import ControllerAction
 
 
 class FleetAction(ControllerAction):

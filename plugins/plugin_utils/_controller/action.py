@@ -18,19 +18,19 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._errors import ClawHostersError
-from ..module_utils._http.settings import without_unused_key
-from ..module_utils._http.stats import RequestStats
-from ..module_utils._model.results import Options, Result
-from ..module_utils._module.arguments import ArgumentSpec
-from ..module_utils._module.environment import KNOWN
-from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
-from ..module_utils._state.open_store import find_database_secrets, preload_database
-from ..module_utils._text import find_keys
-from ._display import display_progress
-from ._interruption import interrupt_notes_shown
-from ._outage import outage_path
-from ._unsafe import mark_result_unsafe
+from ...module_utils._errors import ClawHostersError
+from ...module_utils._http.settings import without_unused_key
+from ...module_utils._http.stats import RequestStats
+from ...module_utils._model.results import Options, Result
+from ...module_utils._module.arguments import ArgumentSpec
+from ...module_utils._module.environment import KNOWN
+from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
+from ...module_utils._state.open_store import find_database_secrets, preload_database
+from ...module_utils._text import find_keys
+from .display import display_progress
+from .interruption import interrupt_notes_shown
+from .outage import outage_path
+from .unsafe import mark_result_unsafe
 
 preload_database()
 
