@@ -107,7 +107,7 @@ def test_there_are_no_import_cycles() -> None:
         (UTILS + "_service.fleet", f"from {PACKAGE}plugins.plugin_utils._controller.display import display_progress"),
         (UTILS + "_errors", "from ._http.client import Client"),
         ("plugins.modules.claw_fleet", f"import {PACKAGE}plugins.plugin_utils._controller.action"),
-        ("plugins.plugin_utils._controller.action", "def run():\n    from ..modules import claw_fleet"),
+        ("plugins.plugin_utils._controller.action", "def run():\n    from ...modules import claw_fleet"),
     ],
 )
 def test_an_import_against_the_layers_is_found(name: str, line: str) -> None:
