@@ -30,7 +30,7 @@ from .._reports.files import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
 from .failures import FAILURES
 from .model import Data, Run
-from .report import build_report, format_done, format_failures, format_restored, show_headline, show_result
+from .report import build_report, find_rank, format_done, format_failures, format_restored, show_headline, show_result
 from .settings import report_path
 
 TITLES = {
@@ -151,7 +151,7 @@ def _merge_timelines(earlier: Data | None, timeline: list[Data], result: Data) -
         return marks
     seen = {mark.get("title"): mark for mark in reversed(timeline) if mark.get("ok")}
     merged = [*seen.values(), *(mark for mark in marks if not mark.get("ok") or mark.get("title") not in seen)]
-    return sorted(merged, key=lambda mark: str(mark.get("at")))
+    return sorted(sorted(merged, key=find_rank), key=lambda mark: str(mark.get("at")))
 
 
 def _find_key(results: dict[str, Data], result: Data) -> str:

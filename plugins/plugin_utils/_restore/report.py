@@ -222,7 +222,16 @@ def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
         if step.step != "accepted" or verdict.sent_at is None or step.ended_at >= verdict.sent_at
     ]
     events += [{"title": _MARKS[name], "at": at, "ok": True} for name, at in recorded.items() if at]
-    return sorted(events, key=lambda event: datetime.fromisoformat(event["at"]))
+    return sorted(events, key=find_rank)
+
+
+def find_rank(mark: Data) -> int:
+    """Returns the place of a mark among those of one run: its steps have one order, and a failure ends them.
+
+    Their times may be equal, or of two clocks: that of the journal and that of this machine.
+    """
+    titles = [*_MARKS.values()]
+    return titles.index(mark["title"]) if mark.get("title") in titles else len(titles)
 
 
 def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[[Command], str]) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record 
     parse_record,
     put_run,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report, find_rank
 from support.restores import NOW, history, named, plan, run
 
 INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
@@ -153,6 +153,19 @@ def test_the_page_shows_when_each_thing_was_first_seen():
     ]
     forced = run_of(mark("sent", 9), sent_at="10:09")
     assert build_head([first, forced], forced)["instances"][0]["timeline"] == [mark("sent", 9)]
+
+
+def test_marks_of_one_time_keep_the_order_of_their_steps():
+    def mark(title):
+        return {"title": title, "at": "2026-02-03T10:00:00.000+00:00", "ok": title != "failed"}
+
+    titles = ["sent", "accepted", "restored", "stopped", "healthy", "failed"]
+    shuffled = [mark(title) for title in ("stopped", "failed", "healthy", "restored", "sent", "accepted")]
+    assert [one["title"] for one in sorted(shuffled, key=find_rank)] == titles
+    first = {"headline": "", "instances": [{**build_result(1), "sent_at": "10:00", "timeline": shuffled[:2]}]}
+    again = {"headline": "", "instances": [{**build_result(1), "sent_at": "10:00", "timeline": shuffled[2:]}]}
+    (head,) = build_head([first, again], again)["instances"]
+    assert [one["title"] for one in head["timeline"]] == titles
 
 
 RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": [{"step": "plan"}]}
