@@ -95,7 +95,8 @@ class SavedPlan:
         if self.place.service != now.place.service:
             lines.append(f"the plan is for the service {one_line(self.place.service)}, not {now.place.service}")
         if self.place.account is None:
-            lines.append("the plan does not say for which account it is, since the service did not show it")
+            if self.changes:  # an empty plan did not ask for it, and lets nothing change in any account
+                lines.append("the plan does not say for which account it is, since the service did not show it")
         elif self.place.account != now.place.account:
             accounts = (one_line(self.place.account), one_line(now.place.account or "unknown"))
             lines.append(f"the plan is for the account {accounts[0]}, and this key is for {accounts[1]}")

@@ -94,6 +94,15 @@ def test_an_empty_plan_asks_for_no_account(simulator: Simulator, worker: Worker)
     assert simulator.calls() == ["GET /instances"]
 
 
+def test_an_empty_plan_holds_while_nothing_would_change(simulator: Simulator, worker: Worker) -> None:
+    plan = made(worker, ids=[2], state="stopped")
+    assert worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)["changed"] is False
+    simulator.set_instance(2, status="running")
+    result = worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)
+    assert result["report"] == ["bot-2 (id 2) would change (stop, found running), and the plan does not have it"]
+    assert writes(simulator) == []
+
+
 CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]]] = [
     (
         lambda simulator: simulator.set_instance(1, status="stopped"),
