@@ -86,7 +86,7 @@ def _check_rate_limit(seen: Observations) -> CheckResult:
     limits = {headers.limit for headers in seen.headers if headers.limit is not None}
     if not limits:
         return unknown("no X-RateLimit-Limit", "Needs the header.")
-    found = ", ".join(f"{limit:g}" for limit in sorted(limits)[:3])
+    found = ", ".join(f"{limit:.12g}" for limit in sorted(limits)[:3])
     if limits == {float(RATE_LIMIT)}:
         return ok(found)
     return tolerated(found, "The collection follows the headers; the figures in its guides assume 100.")

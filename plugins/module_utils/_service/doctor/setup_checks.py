@@ -101,7 +101,7 @@ def _check_journal(seen: Observations) -> CheckResult:
 
 SERVICE_CHECKS = (
     Check("api", "GET /health is answered with 2xx without a key, in any format", _check_api),
-    Check("key", "GET /account accepts the key", _check_key),
+    Check("key", "GET /account accepts the key, and shows the account that is meant", _check_key),
     Check("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", _check_clock, ("health",)),
 )
 
