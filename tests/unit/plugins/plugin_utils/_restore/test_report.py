@@ -160,7 +160,7 @@ def test_marks_of_one_time_keep_the_order_of_their_steps():
         return {"title": title, "at": "2026-02-03T10:00:00.000+00:00", "ok": title != "failed"}
 
     titles = ["sent", "accepted", "restored", "stopped", "healthy", "failed"]
-    shuffled = [mark(title) for title in ("stopped", "failed", "healthy", "restored", "sent", "accepted")]
+    shuffled = [mark(title) for title in ("stopped", "healthy", "failed", "restored", "sent", "accepted")]
     assert [one["title"] for one in sorted(shuffled, key=find_rank)] == titles
     first = {"headline": "", "instances": [{**build_result(1), "sent_at": "10:00", "timeline": shuffled[:2]}]}
     again = {"headline": "", "instances": [{**build_result(1), "sent_at": "10:00", "timeline": shuffled[2:]}]}
