@@ -12,11 +12,13 @@ from __future__ import annotations
 import re
 import threading
 import typing as t
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
 from simulator.handle import Simulator
 from support.killed import Ending
 from support.stage import RESTORE, Stage, choose_moments
@@ -61,10 +63,10 @@ def interleave(stage: Stage, at: int, other_at: int) -> dict[str, Ending]:
     return endings
 
 
-def judge(simulator: Simulator, endings: dict[str, Ending]) -> str:
+def judge(stage: Stage, endings: dict[str, Ending]) -> str:
     """Returns what is wrong: two requests of which the second did not know of the first, or a silent refusal."""
     incidents = {f"POST /backups/{backup}/restore": incident for incident, backup in RUNS.items()}
-    sent = [incidents[call] for call in simulator.calls("POST *")]
+    sent = [incidents[call] for call in stage.simulator.calls("POST *")]
     if len(sent) != len(set(sent)) or not sent:
         return f"sent {sent}"
     first, second = sent[0], next(incident for incident in RUNS if incident != sent[0])
@@ -76,9 +78,16 @@ def judge(simulator: Simulator, endings: dict[str, Ending]) -> str:
         reasons = ("It is held by ", "the journal is not used")
         is_told = is_known or any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
-    sent_at = endings[first].result["restore"]["sent_at"]
-    is_known = datetime.fromisoformat(sent_at) < datetime.fromisoformat(ending.began)
-    return "" if is_known else f"{second} began at {ending.began}, and overwrote what {first} had sent at {sent_at}"
+    database = stage.store.get("state_database")
+    store = PostgresStore(database, Outage()) if database else FolderStore(stage.store["state_dir"])
+    states = Journal(store).read_states()
+    if isinstance(store, PostgresStore):
+        store.close()
+    (step,) = [state.step for key, state in states.items() if key.name == first]
+    is_known = step <= ending.known_step
+    return (
+        "" if is_known else f"{second} knew {ending.known_step} steps, and overwrote what {first} sent in step {step}"
+    )
 
 
 @pytest.mark.parametrize("store", ["folder", "database"])
@@ -96,7 +105,7 @@ def test_two_incidents_never_overwrite_what_they_do_not_know_of(
         # In every third case the second does all it can while the first stands still.
         at, other_at = chance.randint(1, lines), 0 if number % 3 == 0 else chance.randint(1, lines)
         endings = interleave(stage, at, other_at)
-        wrong = judge(simulator, endings)
+        wrong = judge(stage, endings)
         assert not wrong, f"interleaved at lines {at} and {other_at} of {lines}: {wrong}"
         outcomes.add(len(simulator.calls("POST *")))
     assert kills < 50 or outcomes == {1, 2}
