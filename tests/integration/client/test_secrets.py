@@ -472,7 +472,8 @@ def test_a_link_that_somebody_planted_for_the_journal_is_refused(simulator: Simu
     (state / f"journal/{subject}.jsonl").symlink_to(target)
     options = {"incident": "INC-1", "instance_id": 2, "state_dir": str(state)}
     run = controller.task(options, module="claw_backup_restore")
-    assert "can't be used" in run.result["msg"]
+    assert f"{subject}.jsonl" in run.result["msg"]
+    assert "earlier requests are unknown" in run.result["msg"]
     assert target.read_text(encoding="utf-8") == "untouched"
     assert simulator.calls("POST *") == []
 
