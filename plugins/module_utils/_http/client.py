@@ -170,8 +170,7 @@ class Client:
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
             request = replace(request, retry=UNSAFE)
-            # The wait goes on after an error, so that its end is the limit that counts.
-            limit, timeout = time_left, min(timeout, max(time_left, MIN_POLL_TIMEOUT))
+            limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
         deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
             try:

@@ -366,19 +366,6 @@ def test_who_waits_is_told_what_for(
     assert lines == [f"{urlsplit(simulator.url).netloc}: {reason}, 10 s of at most 180 s"]
 
 
-def test_in_a_wait_a_rate_limit_counts_until_the_end_of_the_wait(simulator: Simulator, sleeper: Sleeper) -> None:
-    lines: list[str] = []
-    settings = parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
-    client = Client(settings, progress=Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep))
-    simulator.fault("rate_limited", retry_after="seconds", seconds=600, times=None)
-    with pytest.raises(RateLimitedError):
-        client.fetch("/instances/1", time_left=400)
-    host = urlsplit(simulator.url).netloc
-    seconds = range(10, 10 * len(lines) + 1, 10)
-    assert lines == [f"{host}: waiting for the rate limit to reset, {one} s of at most 400 s" for one in seconds]
-    assert len(lines) > 30
-
-
 @contextlib.contextmanager
 def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.Any]]:
     """A server for one request that ``answer`` answers; the options that lead to it."""
