@@ -20,6 +20,8 @@ from support.controller import REPOSITORY, Controller
 
 READS = ("doctor.yml",)
 """Examples that change nothing. The commands of their guide run them."""
+RESTARTS = ("restart_tier.yml",)
+"""Examples that restart instances: each run is meant to."""
 PLAYS = [
     path
     for path in (REPOSITORY / "examples").glob("*.yml")
@@ -91,7 +93,8 @@ def test_an_example_is_a_plan_then_a_change_then_nothing(here: Controller, simul
     assert done
     again = here.run(*command)
     assert again.rc == 0, again.screen
-    assert simulator.effects() == done, "an example changes something each time it is run"
+    if path.name not in RESTARTS:
+        assert simulator.effects() == done, "an example changes something each time it is run"
 
 
 @pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.name)

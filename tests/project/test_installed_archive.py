@@ -121,7 +121,7 @@ def test_an_invalid_fleet_is_refused_before_anything_is_sent(simulator: Simulato
         run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared)
         assert run.rc != 0
         assert run.says(words), run.screen
-    assert simulator.calls() == []
+    assert set(simulator.calls()) <= {"GET /account"}
 
 
 @pytest.mark.slow

@@ -51,4 +51,5 @@ class SimilarNames:
 def _find_pieces(name: str) -> set[tuple[str, str]]:
     """Returns the pieces of the folded name, each with the digits of the whole name."""
     digits, text = extract_digits(name), f" {name.casefold()} "
-    return {(digits, text[start : start + _PIECE]) for start in range(max(len(text) - _PIECE, 0) + 1)}
+    shifted = (text[shift:] for shift in range(_PIECE))
+    return {(digits, "".join(piece)) for piece in zip(*shifted, strict=False)} or {(digits, text)}

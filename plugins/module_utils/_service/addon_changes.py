@@ -32,7 +32,7 @@ from .addons import AddonMatcher, addon_path, fetch_addon
 from .change_recorder import ChangeRecorder
 from .saved_plans import Plans
 
-_Listed = dict[str, Resource] | ClawHostersError | None
+_Listed: t.TypeAlias = "dict[str, Resource] | ClawHostersError | None"
 _INTERRUPTED = "Updates that were sent may have been made. Run the same command again: it sends what still differs."
 
 

@@ -242,7 +242,8 @@ class _SubjectFile:
             raise ConflictError
         if marked.lines < lines:
             # What was not synced before the crash may be missing on the disk.
-            write_at(self.file, content[marked.size :], marked.size)
+            size = marked.size
+            write_at(self.file, content[size:], size)
             os.fsync(self.file)
             marked = marked.describe(content)
             mark.write(marked)

@@ -95,7 +95,8 @@ class MarkFile:
             if format_name(name) not in names:
                 names += format_name(name)
             # What a failed sync has left may be missing on the disk.
-            write_at(self.descriptor, names[mark.names * NAME_SIZE :], NAMES_AT + mark.names * NAME_SIZE)
+            covered = mark.names * NAME_SIZE
+            write_at(self.descriptor, names[covered:], NAMES_AT + covered)
             os.fsync(self.descriptor)
         return replace(mark, names=len(names) // NAME_SIZE, names_sum=zlib.crc32(names))
 
@@ -104,7 +105,8 @@ class MarkFile:
         mark, names = self.read(), self.read_names()
         if mark is None or format_name(name) in names or not mark.covers(names):
             return True
-        return not re.fullmatch("([0-9a-f]{16}\n)?", names[mark.names * NAME_SIZE :].decode(errors="replace"))
+        covered = mark.names * NAME_SIZE
+        return not re.fullmatch("([0-9a-f]{16}\n)?", names[covered:].decode(errors="replace"))
 
     def read_holder(self) -> Holder:
         """Returns the holder that the mark names; without a name if it is just being written, or damaged."""

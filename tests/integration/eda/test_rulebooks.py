@@ -247,7 +247,7 @@ def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator
     assert re.search(
         r"A restore for INC-7 was sent \d+ s ago, which is less than restore_unhealthy_cooldown", run.stdout
     )
-    assert " -e 'restore_incident=INC-1 restore_instance_ids=7'" in run.stdout
+    assert " -e 'restore_instance_ids=7 restore_incident=INC-1'" in run.stdout
     allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
     run = restore(controller, 7, **allowed, restore_unhealthy_paused_until="2999-02-10 06:00")
     assert "Restores are paused until 2999-02-10 06:00 UTC (restore_unhealthy_paused_until)." in run.stdout

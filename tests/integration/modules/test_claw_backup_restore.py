@@ -615,7 +615,7 @@ def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, cont
 @pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator, controller: Controller) -> None:
-    simulator.fault("slow", method="POST", seconds=3, after_effect=True)
+    simulator.fault("slow", method="POST", seconds=12, after_effect=True)
     first = process(controller)
     until(lambda: restores(simulator) == 1)
     aside = result_of(process(controller, wait=False))

@@ -195,7 +195,7 @@ def test_a_time_without_an_offset_is_refused_with_each_reading(controller: Contr
 
 
 def test_the_time_zone_is_that_of_the_environment_of_the_task(controller: Controller) -> None:
-    given = WINTER.split(" has ")[0]
+    given = WINTER.partition(" has ")[0]
     task = {"clawhosters.cloud.claw_backup_info": {"before": given}, "ignore_errors": True}
     zoned = {**task, "environment": {"TZ": BERLIN}}
     run = controller.playbook(
@@ -205,7 +205,7 @@ def test_the_time_zone_is_that_of_the_environment_of_the_task(controller: Contro
 
 
 def test_the_runbook_refuses_a_time_without_an_offset(controller: Controller, simulator: Simulator) -> None:
-    given = WINTER.split(" has ")[0]
+    given = WINTER.partition(" has ")[0]
     variables = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_before": given}
     options = [part for name, value in variables.items() for part in ("-e", f"{name}={value}")]
     run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *options, TZ=BERLIN)

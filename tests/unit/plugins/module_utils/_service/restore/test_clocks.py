@@ -74,7 +74,7 @@ def build_clock(skew: timedelta) -> type[datetime]:
 
     class WrongClock(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> WrongClock:
+        def now(cls, tz: tzinfo | None = None) -> datetime:
             return cls.fromtimestamp((NOW + skew).timestamp(), tz)
 
     return WrongClock
