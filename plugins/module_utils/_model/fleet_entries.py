@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import abc
 import typing as t
 from dataclasses import dataclass
 
@@ -23,15 +24,15 @@ _NAMES = ("name", "addon_type", "instance_name")
 
 
 @dataclass(frozen=True)
-class NumberedEntry:
+class NumberedEntry(abc.ABC):
     """One entry of a list; ``number`` is its position, from 1."""
 
     number: int
 
     @property
+    @abc.abstractmethod
     def label(self) -> str:
         """``entry 3, support-bot``, for messages."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -21,21 +21,21 @@ NAMED, _LISTED = 10, 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an entry."""
+    """The outcome of an entry."""
 
     entry: str
     """The label of the entry."""
     name: str
     """The label of its instance or add-on."""
     facts: dict[str, t.Any]
-    """What its item in the result has besides the keys that all have."""
+    """The keys of its item in the result besides those that all have."""
     before: t.Any = None
     after: t.Any = None
     changed: bool = False
     error: str | None = None
     is_begun: bool = True
     note: str = ""
-    """What its item says if it has not failed."""
+    """The message of its item if it has not failed."""
     verb: str = "Changed"
     """Under which word a message names it, if it has changed."""
 

@@ -51,7 +51,7 @@ UNPROTECTED = Protection()
 
 @dataclass(frozen=True)
 class Consent:
-    """What must hold of an instance as it was read last, whenever a change of it is about to be sent.
+    """The conditions on an instance as it was read last, whenever a change of it is about to be sent.
 
     ``name``: the name by which it was given, None for an id alone. It may be renamed at any time.
     """
@@ -59,7 +59,7 @@ class Consent:
     name: str | None = None
     protection: Protection = UNPROTECTED
     approval: Approval | None = None
-    """What the plan allows that the task applies; None without one."""
+    """The change that the plan of the task allows; None without a plan."""
 
     def find_fault(self, instance: Resource, wanted: str, action: Action) -> str:
         """Returns why nothing may be sent; empty if it may."""

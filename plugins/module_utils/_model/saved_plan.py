@@ -131,7 +131,7 @@ def _show(found: object) -> str:
 
 @dataclass(frozen=True)
 class Approval:
-    """What a plan allows to be done with an instance: one change, or nothing."""
+    """The change of an instance that a plan allows: one, or none."""
 
     change: PlannedChange | None
 

@@ -45,7 +45,7 @@ class JournalLine:
 
 @dataclass(frozen=True)
 class SubjectLines:
-    """What a store holds of one subject."""
+    """The lines that a store holds of one subject, and their damage."""
 
     subject: str
     lines: list[JournalLine]

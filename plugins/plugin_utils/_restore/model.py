@@ -38,7 +38,7 @@ class RolePlan(Plan):
     names_status: bool = False
     """True if the message has the status of the instance."""
     notes: list[Note] = field(default_factory=list)
-    """What the user must know before confirming, such as a restore for another incident. Not for the next task."""
+    """Facts to know before confirming, such as a restore for another incident. Not for the next task."""
     answer: str = ""
     """The text that confirms this restore."""
     id_reason: str = ""

@@ -56,9 +56,9 @@ class Incident:
     _began: float | None = None
     """When the journal was first read, by the monotonic clock."""
     _sizes: dict[str, int] | None = None
-    """What the journal had of each subject then, if that is known."""
+    """The size of each subject's lines in the journal then, if that is known."""
     _damaged: dict[str, JournalError] = field(default_factory=dict)
-    """What was found by the incident and is damaged, by the digest of the subject: it may be of any instance."""
+    """The damage of subjects that were found by the incident, by their digests: each may be of any instance."""
 
     @property
     def now(self) -> datetime:
