@@ -79,6 +79,13 @@ test: live copy $(DEV_READY) ## Run what each change must pass (some minutes)
 		$(PARTS_RUN) integration-quick unit lowest-quick lint docs sanity-quick && echo "$$tree" > build/tested
 	@printf '\nEverything passed.\n'
 
+# Shows tests that fail now and then. For a few runs: make soak IDLE=1 LOADED=1
+IDLE := 10
+LOADED := 10
+.PHONY: soak
+soak: live $(DEV_READY) ## Run make test again and again, alone and beside a load (some hours)
+	@$(RUN) python tests/soak.py $(IDLE) $(LOADED)
+
 .PHONY: check
 check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tests and some real commands
 	@$(RUN) python tests/parts.py slice unit-quick style
