@@ -20,7 +20,7 @@ from support.controller import REPOSITORY, Controller
 
 READS = ("doctor.yml",)
 """Examples that change nothing. The commands of their guide run them."""
-RESTARTS = ("restart_tier.yml",)
+RESTARTS = ("restart_tier.yml", "restart_tier_by_host.yml")
 """Examples that restart instances: each run is meant to."""
 PLAYS = [
     path
@@ -95,6 +95,24 @@ def test_an_example_is_a_plan_then_a_change_then_nothing(here: Controller, simul
     assert again.rc == 0, again.screen
     if path.name not in RESTARTS:
         assert simulator.effects() == done, "an example changes something each time it is run"
+
+
+@pytest.mark.parametrize(
+    ("example", "group", "begun"), [("unhealthy", "unhealthy", 5), ("restart_tier_by_host", "tier_pro", 2)]
+)
+def test_an_example_begins_no_further_batch_after_a_failure(
+    here: Controller, simulator: Simulator, example: str, group: str, begun: int
+) -> None:
+    for number in (1, 3, 5, 6, 7):
+        simulator.set_instance(number, health_status="unhealthy")
+    hosts = yaml.safe_load(here.run("ansible-inventory", "-i", "examples/fleet.clawhosters.yml", "--list").stdout)
+    first, *others = (hosts["_meta"]["hostvars"][name]["claw_id"] for name in hosts[group]["hosts"])
+    assert len(others) >= begun
+    simulator.fault("status", method="POST", status=422, path=f"/instances/{first}/restart")
+    run = here.run("ansible-playbook", "-i", "examples/fleet.clawhosters.yml", f"examples/{example}.yml")
+    assert run.rc == 2, run.screen
+    restarts = [call for call in simulator.calls("POST *") if call.endswith("/restart")]
+    assert len(restarts) == begun, run.screen
 
 
 @pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.name)
