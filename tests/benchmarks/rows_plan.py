@@ -42,7 +42,8 @@ def measure_growth(name: str, build: Callable[[int], Callable[[], object]], size
     """Returns a row: the cost for ``size``, and its growth to GROWTH times that. ``build`` returns what is measured."""
     sizes = (size, size * GROWTH)
     works = {one: build(one) for one in sizes}
-    taken = [{one: _measure(works[one]) for one in sizes} for _run in range(max(runs, 3))]
+    # The small work as often as makes the large one: noise would weigh more in a shorter time.
+    taken = [{one: _measure(works[one], sizes[1] // one) for one in sizes} for _run in range(max(runs, 3))]
     seconds = {one: min(run[one] for run in taken) for one in sizes}
     growth = seconds[sizes[1]] / seconds[sizes[0]]
     log_progress(f"plan: {name}: {', '.join(f'{one}: {seconds[one]:.3f} s' for one in sizes)}")
@@ -51,13 +52,15 @@ def measure_growth(name: str, build: Callable[[int], Callable[[], object]], size
     )
 
 
-def _measure(work: Callable[[], object]) -> float:
+def _measure(work: Callable[[], object], times: int) -> float:
+    """Returns the seconds of one run of the work, from this many."""
     # A collection would walk over the objects of all works.
     gc.collect()
     gc.disable()
     begun = time.process_time()
-    work()
-    taken = time.process_time() - begun
+    for _time in range(times):
+        work()
+    taken = (time.process_time() - begun) / times
     gc.enable()
     return taken
 
