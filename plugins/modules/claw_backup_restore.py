@@ -237,8 +237,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_one import restore_one
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_one
 
 SPEC = ArgumentSpec(
     {

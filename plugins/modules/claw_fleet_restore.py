@@ -267,8 +267,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import FLEET
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_many
 
 SPEC = ArgumentSpec(
     {

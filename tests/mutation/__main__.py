@@ -72,8 +72,8 @@ TESTS = {
     "_service/restore/plan": [f"{UNIT}/_service/restore/test_plan.py"],
     "_service/restore/history": [f"{UNIT}/_service/restore/test_history.py"],
     "_service/restore/restore_runner": ["tests/integration/modules/test_claw_backup_restore.py"],
-    "_service/restore/tasks": [
-        f"{UNIT}/_service/restore/test_tasks.py",
+    "_service/restore/restore_many": [
+        f"{UNIT}/_service/restore/test_restore_many.py",
         "tests/integration/modules/test_claw_backup_restore.py",
     ],
     "_waiter": [f"{UNIT}/test_waiter.py"],

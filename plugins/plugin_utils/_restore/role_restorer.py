@@ -21,7 +21,6 @@ from ...module_utils._service.restore.batches import RestoreBatches
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, REFUSED, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.restore_runner import RestoreOptions
-from ...module_utils._service.restore.tasks import begin
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import build_command, select_plans
@@ -66,7 +65,7 @@ class RoleRestorer(RestoreObserver):
         """
         settings = self._run.settings
         plans = [plan for plan in self._run.plans if plan.ready]
-        restores = [begin(replace(plan)) for plan in plans]
+        restores = [Restore.begin(replace(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
         options = RestoreOptions(
             settings["restore_wait_timeout"],

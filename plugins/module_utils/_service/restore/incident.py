@@ -9,18 +9,29 @@ from __future__ import annotations
 import time
 import typing as t
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ..._errors import SettingsError
-from ..._http.client import Client
-from ..._model.instance import is_busy, short_name
-from ..._model.resource import Resource
-from ..._progress import InterruptNote
-from ..._state.journal import Journal, JournalError
+from ..._model.instance import is_busy, label, short_name
+from ..._state.journal import JournalError
 from ..._time_options import parse_duration, parse_timestamp, require_past
 from ..at_most_once import OperationGuard
-from .history import CLOCK_TOLERANCE, RestoreHistory, RestoreRecord
-from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores
+from . import messages
+from .history import CLOCK_TOLERANCE, RestoreHistory
+from .plan import ObstacleKind, Rules, plan_restores
+from .restore import Stage
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..._errors import RefusedError
+    from ..._http.client import Client
+    from ..._model.resource import Resource
+    from ..._progress import InterruptNote
+    from ..._state.journal import Journal
+    from .history import RestoreRecord
+    from .plan import Account, Plan, Target
+    from .restore import Restore
 
 PRECISION = timedelta(milliseconds=1)
 """Of the times in the journal, which are rounded down."""
@@ -162,6 +173,29 @@ class Incident:
         first, last = min(read_at, now - passed) - PRECISION, max(read_at + passed, now) + CLOCK_TOLERANCE
         times = self.journal.known_times(subject)
         return next((step for step, at in enumerate(times) if first <= at <= last), len(times))
+
+    def build_error(self, plan: Plan) -> RefusedError:
+        """Returns the error of a plan with an obstacle."""
+        return messages.build_error(plan, self.name, self.rules, self.now)
+
+    def warn_of_choice(self, plan: Plan) -> None:
+        """Warns of what the choice of a backup passes over, and of what can't be told of it."""
+        for note in messages.describe_choice(plan, self.name, self.rules, self.now):
+            self.warn(f"{label(plan.instance or {})}: {note.text}")
+
+    def warn_of_clock(self) -> None:
+        """Warns of a clock of this machine that differs from the service's."""
+        if difference := messages.describe_clock(self.client.stats.find_clock_lead()):
+            self.warn(difference)
+
+    def predict(self, restore: Restore) -> None:
+        """Sets the results that a restore would have, for check mode."""
+        if restore.plan.obstacle:
+            restore.fail(self.build_error(restore.plan), restore.outcome)
+            return
+        if restore.plan.sends:
+            restore.is_sent, restore.current = True, {**restore.current, "status": "running"}
+        restore.stage = Stage.DONE
 
     def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance. ``note`` is what Ctrl-C shows of it."""

@@ -9,13 +9,17 @@ from __future__ import annotations
 import enum
 import typing as t
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from ..._errors import ClawHostersError, LastSeen
-from ..._model.resource import Resource
-from ..._state.journal import OperationState
 from ..._times import format_iso
-from .plan import Plan
+from .plan import NextStep
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..._errors import ClawHostersError, LastSeen
+    from ..._model.resource import Resource
+    from ..._state.journal import OperationState
+    from .plan import Plan
 
 NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", "completed"
 UNKNOWN, FAILED, REFUSED = "unknown", "failed", "refused"
@@ -69,6 +73,14 @@ class Restore:
 
     def __post_init__(self) -> None:
         self.current = self.current or self.instance
+
+    @classmethod
+    def begin(cls, plan: Plan) -> Restore:
+        """Returns the restore of a plan. One that the journal holds begins with its outcome."""
+        restore = cls(plan, state=plan.earlier)
+        if plan.earlier is not None and (plan.obstacle or plan.step is not NextStep.SEND):
+            restore.outcome = IN_FLIGHT if plan.step is NextStep.WAIT else plan.earlier.outcome
+        return restore
 
     @property
     def instance(self) -> Resource:

@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import (
     build_diff,
     build_outcomes,
     format_fleet_failures,

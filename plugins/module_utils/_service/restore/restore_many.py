@@ -1,0 +1,138 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The task of ``claw_fleet_restore``: reads, plans, sends, and returns the result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._errors import PartialError
+from ..._model.backup import summarize_backup
+from ..._model.batches import begin_batches, split_batches
+from ..._model.fleet_plan import Job, Phase
+from ..._model.instance import label
+from ..._model.outcomes import Outcome, build_result, format_failures
+from . import messages
+from .account_reader import AccountReader
+from .plan import Target
+from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
+
+if t.TYPE_CHECKING:
+    from ..._model.fleet_entries import RestoreEntry
+    from ..._model.results import Result
+    from .batches import RestoreBatches
+    from .incident import Incident
+
+
+def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> Result:
+    """Plans the restores of the entries, sends them unless one is refused, and returns the result of the task.
+
+    In check mode, only plans them. Raises PartialError with the result if an entry failed, and before anything is sent
+    what the journal and the client raise.
+    """
+    incident, client = batches.incident, batches.incident.client
+    with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
+        targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
+        history = incident.read_history(targets, with_holders=client.check_mode)
+        reader = AccountReader(client, incident.rules)
+        plans = incident.plan(targets, reader.read(targets, history), history)
+        incident.warn_of_clock()
+        batches.reader.list_requests = reader.list_pages
+    restores = [Restore.begin(plan) for plan in plans]
+    for restore in restores:
+        if restore.plan.obstacle and restore.plan.obstacle.is_final:
+            restore.fail(incident.build_error(restore.plan), REFUSED)
+        else:
+            incident.warn_of_choice(restore.plan)
+    is_refused = any(restore.error for restore in restores)
+    if client.check_mode and not is_refused:
+        for _number, batch in begin_batches(
+            split_batches(restores, batches.serial), batches.max_failures, Restore.has_failed
+        ):
+            for restore in batch:
+                _predict(restore, incident)
+    elif not is_refused:
+        batches.run(restores)
+    for restore in restores:
+        if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
+            restore.fail(incident.build_error(restore.plan), restore.outcome)
+    outcomes = build_outcomes(entries, restores)
+    result = build_result("instances", outcomes, build_diff(restores), has_batches=True)
+    if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
+        raise PartialError(failures, result, next(restore.error for restore in restores if restore.error))
+    return result
+
+
+def _predict(restore: Restore, incident: Incident) -> None:
+    """Sets the results that the restore would have, and the start that would follow it."""
+    incident.predict(restore)
+    if restore.outcome == COMPLETED and restore.error is None:
+        start = Job("started", found=restore.current)
+        start.decide(restore.current)
+        if start.error is not None:
+            restore.fail(PartialError(f"It was restored. {start.error}", {}, start.cause), COMPLETED)
+        elif start.phase is Phase.READY:
+            restore.is_started, restore.current = True, {**restore.current, "status": "running"}
+
+
+# Results
+
+
+def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore]) -> list[Outcome]:
+    """Returns what became of each entry of ``claw_fleet_restore``."""
+    outcomes = []
+    for entry, restore in zip(entries, restores, strict=True):
+        plan = restore.plan
+        facts = {
+            "id": restore.instance["id"],
+            "name": restore.instance.get("name"),
+            "backup_id": plan.backup["id"] if plan.backup else plan.target.backup_id,
+            "outcome": restore.outcome,
+        }
+        outcomes.append(
+            Outcome(
+                entry.label,
+                label(restore.instance),
+                facts,
+                restore.instance.get("status"),
+                restore.current.get("status"),
+                restore.changed,
+                None if restore.error is None else str(restore.error),
+                is_begun=restore.stage is Stage.DONE or restore.outcome == COMPLETED,
+                verb="Restored" if restore.is_sent else "Started",
+            )
+        )
+    return outcomes
+
+
+def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
+    """Returns the diff of ``claw_fleet_restore``."""
+    before: dict[str, t.Any] = {}
+    after: dict[str, t.Any] = {}
+    for restore in restores:
+        instance = restore.plan.instance
+        if instance is None or instance.get("status") is None:
+            continue
+        name, is_restored = label(instance), restore.is_sent
+        before[name] = {"restored_from": None}
+        after[name] = {"restored_from": summarize_backup(restore.plan.backup) if is_restored else None}
+        if restore.is_started and not is_restored:
+            before[name]["status"] = instance["status"]
+            after[name]["status"] = f"{restore.current.get('status')} (started)"
+    return {"before": before, "after": after}
+
+
+def format_fleet_failures(
+    outcomes: t.Sequence[Outcome], restores: t.Sequence[Restore], max_failures: int, *, is_refused: bool = False
+) -> str:
+    """Returns the message of a task with failed entries; empty if there are none. ``is_refused``: nothing was sent."""
+    if is_refused:
+        return format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
+    if not (failures := format_failures(outcomes, max_failures)):
+        return ""
+    unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
+    is_force_offered = not all(messages.advise_on_status(one.current) for one in unsure)
+    force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
+    return f"{failures} {messages.RUN_ALL_AGAIN} Nothing is sent twice{force}."
