@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _account
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _account_scope
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
 
 
 class ActionModule(InternalAction):
     """Reads service and account."""
 
-    MODULE = _account
+    MODULE = _account_scope

@@ -223,8 +223,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
     warn_of_misspelt_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name, with_suggestion
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account import AccountCheck
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import AccountCheck
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_search import (
+    list_instances,
+    stream_details,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
     format_list,

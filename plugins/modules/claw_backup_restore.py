@@ -231,7 +231,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     ArgumentSpec,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name

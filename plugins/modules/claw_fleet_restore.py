@@ -259,14 +259,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     ArgumentSpec,
     entry_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import FLEET
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 

@@ -181,7 +181,7 @@ api:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.journal import open_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.journal_listing import (
     Filters,

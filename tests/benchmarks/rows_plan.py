@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import expected_answer
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from benchmarks.measure import Workplace, log_progress
 from benchmarks.table import Row, Section
 from support.restores import BACKUPS, role_plans

@@ -52,7 +52,7 @@ TESTS = {
     "_model/addon": [f"{UNIT}/_model/test_addon.py"],
     "_model/backup": [f"{UNIT}/_model/test_backup.py"],
     "_model/fleet_plan": [f"{UNIT}/_model/test_fleet_plan.py"],
-    "_service/instances": ["tests/integration/modules/test_claw_instance_info.py"],
+    "_service/instance_search": ["tests/integration/modules/test_claw_instance_info.py"],
     "_service/fleet": ["tests/integration/modules/test_claw_fleet.py"],
     "_service/fleet_changes": [
         "tests/integration/modules/test_claw_instance.py",

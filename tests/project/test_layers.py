@@ -29,7 +29,7 @@ ALLOWED = {
     UTILS + "_rate": {UTILS + "_rate", UTILS + "_state", *ROOT_HELPERS},
     UTILS + "_http": {UTILS + name for name in ("_http", "_rate", "_state.store", "_model.resource")} | ROOT_HELPERS,
     UTILS + "_service": {UTILS + name for name in ("_service", "_http", "_rate", "_state", "_model")} | ROOT_HELPERS,
-    UTILS + "_module": {UTILS + name for name in ("_module", "_http", "_state", "_model", "_service.account")}
+    UTILS + "_module": {UTILS + name for name in ("_module", "_http", "_state", "_model", "_service.account_check")}
     | ROOT_HELPERS,
     "plugins.module_utils": {"plugins.module_utils"},
     "plugins.modules": {"plugins.module_utils"},

@@ -27,7 +27,10 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan, Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import build_target, parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import (
+    build_target,
+    parse_targets,
+)
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}

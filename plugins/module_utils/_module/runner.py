@@ -30,7 +30,7 @@ from .environment import warn_of_misspelt_variables
 
 if t.TYPE_CHECKING:
     from .._model.results import Result
-    from .._service.account import AccountCheck
+    from .._service.account_check import AccountCheck
     from .._state.store import Store
     from .arguments import ArgumentSpec
 
@@ -47,7 +47,7 @@ class ModuleContext:
     @functools.cached_property
     def account(self) -> AccountCheck:
         """The account of the key. Its code is imported only if the task needs it."""
-        from .._service.account import AccountCheck
+        from .._service.account_check import AccountCheck
 
         return AccountCheck(self.client)
 

@@ -17,7 +17,7 @@ from .._http.responses import require_id, resource_path
 from .._model.instance_index import InstanceIndex
 from .._model.ownership import describe_namesakes, filter_by_instance, owner_params, parse_owner, require_names
 from .._model.resource import Resource
-from .instances import list_owners
+from .instance_search import list_owners
 from .list_search import Search, search
 
 

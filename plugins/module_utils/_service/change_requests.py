@@ -20,7 +20,7 @@ from .._errors import (
 )
 from .._model.instance import Action, decide, get_status, is_busy, label
 from .change_recorder import REFUSED, UNKNOWN
-from .instances import fetch_instance, instance_path
+from .instance_search import fetch_instance, instance_path
 
 if t.TYPE_CHECKING:
     from .._http.client import Client

@@ -31,7 +31,7 @@ from .._model.resource import Resource
 from .._waiter import ProgressSummary, Waiter, describe_remaining, explain_ended_wait
 from .change_recorder import ChangeRecorder
 from .change_requests import Effect, request_change
-from .instances import fetch_instance
+from .instance_search import fetch_instance
 
 
 class Reader(t.NamedTuple):

@@ -16,7 +16,7 @@ from .._http.lists import fetch_all
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._waiter import TEMPORARY_ERRORS
-from .instances import fetch_instance
+from .instance_search import fetch_instance
 
 
 @dataclass

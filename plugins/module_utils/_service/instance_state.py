@@ -19,7 +19,7 @@ from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter
 from .fleet_changes import FleetChanges, Reader
-from .instances import fetch_existing_instance
+from .instance_search import fetch_existing_instance
 from .list_search import Search, search
 
 

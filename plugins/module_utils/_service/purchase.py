@@ -20,12 +20,12 @@ from .._http.client import Client
 from .._http.payment_redaction import redact_payment
 from .._http.responses import parse_data_or_body
 from .._http.retry import NEVER
-from .._model.account import find_email, find_id
+from .._model.account_identity import find_email, find_id
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._text import is_number
-from .account import AccountCheck
+from .account_check import AccountCheck
 from .at_most_once import (
     OperationGuard,
     OutcomeUnknownError,

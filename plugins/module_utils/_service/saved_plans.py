@@ -18,7 +18,7 @@ from .._time_options import parse_duration
 if t.TYPE_CHECKING:
     from datetime import timedelta
 
-    from .account import AccountCheck
+    from .account_check import AccountCheck
 
 _LISTED = 3
 """Most differences that a message explains; the report has all."""

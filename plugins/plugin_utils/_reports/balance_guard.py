@@ -15,7 +15,7 @@ from ...module_utils._model.fleet_entries import Entry
 from ...module_utils._model.outcomes import Limits
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
-from ...module_utils._module.journal import open_journal
+from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._module.waiting import build_waiter
 from ...module_utils._service.at_most_once import format_at, parse_operation_name

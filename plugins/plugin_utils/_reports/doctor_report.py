@@ -12,7 +12,7 @@ from pathlib import Path
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
-from .files import write_report
+from .report_folder import write_report
 
 SPEC = ArgumentSpec({"path": {"type": "path", "required": True}, "result": {"type": "dict", "required": True}}).merge(
     API_WITHOUT_KEY

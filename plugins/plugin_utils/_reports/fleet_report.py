@@ -17,7 +17,7 @@ from ...module_utils._model.ownership import has_owner
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
-from ...module_utils._module.journal import open_journal
+from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
@@ -25,10 +25,10 @@ from ...module_utils._service.restore.history import find_proofs
 from ...module_utils._state.journal import JournalError, format_damage
 from ...module_utils._time_options import parse_duration
 from .attention import format_attention
-from .files import render, write_report
 from .fleet_facts import Account, build_facts
 from .fleet_metrics import build_stats, format_data, format_metrics
 from .fleet_page import build_page
+from .report_folder import render, write_report
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/fleet_report"
 

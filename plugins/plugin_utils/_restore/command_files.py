@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .._formatting import format_path
-from .._reports.files import ReportError, open_report
+from .._reports.report_folder import ReportError, open_report
 from .commands import Command, format_without_file
 
 _SHORT = 160

@@ -18,7 +18,7 @@ from ...module_utils._model.ownership import may_belong
 from ...module_utils._model.resource import Resource, parse_id
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
-from ...module_utils._module.journal import open_journal
+from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.restore.history import RestoreHistory, find_proofs
@@ -28,7 +28,7 @@ from ...module_utils._text import one_line
 from ...module_utils._time_options import parse_duration
 from ...module_utils._times import format_duration
 from .._extra_variables import parse_list
-from .settings import parse_ids
+from .role_variables import parse_ids
 
 SPEC = ArgumentSpec(
     {

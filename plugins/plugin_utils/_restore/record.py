@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._model.results import Result
-from ...module_utils._module.journal import open_journal
+from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.change_listing import list_changes
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
@@ -26,12 +26,12 @@ from ...module_utils._state.journal import JournalError
 from ...module_utils._state.journal_store import Holder, RunStore
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
-from .._reports.files import ReportError, ReportFolder, open_report, render
+from .._reports.report_folder import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
 from .failures import FAILURES
 from .model import Data, Run
 from .report import build_report, find_rank, format_done, format_failures, format_restored, show_headline, show_result
-from .settings import report_path
+from .role_variables import report_path
 
 TITLES = {
     "service": "Check the service",

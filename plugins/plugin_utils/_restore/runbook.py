@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
-from ...module_utils._module.journal import open_journal
+from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
@@ -36,8 +36,8 @@ from .model import Data, RolePlan, Run
 from .record import Recorder
 from .role_plan import build_plan
 from .role_restorer import RoleRestorer, find_changed_backups
+from .role_variables import begin_run, build_target
 from .screen import plan_lines, show_plan, summarize_plan
-from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
 
 _LISTED = 3

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import median
 
-from ...module_utils._model.account import format_scope
+from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate

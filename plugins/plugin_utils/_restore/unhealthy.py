@@ -17,7 +17,7 @@ from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
-from ...module_utils._module.journal import open_journal
+from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.restore.history import RestoreHistory

@@ -29,7 +29,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.environment import warn_of_misspelt_variables
 from ...module_utils._progress import Progress
-from ...module_utils._service.account import AccountCheck
+from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._state.open_store import open_store
 from ...module_utils._text import one_line
 from .state import (

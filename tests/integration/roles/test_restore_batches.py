@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import ReportFolder
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import record
 from simulator.handle import Simulator
 from support.commands import find_commands, parse_variables

@@ -26,7 +26,7 @@ from ..._http.client import Client
 from ..._http.pagination import parse_pagination
 from ..._http.responses import describe_type, parse_envelope, parse_json, resource_path
 from ..._http.transport import Response, find_proxy
-from ..._model.account import format_account, format_scope
+from ..._model.account_identity import format_account, format_scope
 from ..._model.instance import get_status
 from ..._model.resource import Resource, as_object, is_valid_id
 from ..._model.results import Result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..._model.account import is_account
+from ..._model.account_identity import is_account
 from ..._model.resource import as_object
 from .findings import NOT_SEEN, Check, CheckResult, Observations, different, failed, ok, tolerated, unknown
 

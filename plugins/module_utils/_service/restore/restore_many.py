@@ -22,8 +22,8 @@ from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry
     from ..._model.results import Result
-    from .batches import RestoreBatches
     from .incident import Incident
+    from .restore_batches import RestoreBatches
 
 
 def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> Result:

@@ -18,9 +18,9 @@ from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
 from ..instance_reader import InstanceReader
 from .account_reader import AccountReader
-from .batches import RestoreBatches
 from .plan import ObstacleKind, Plan, Target, check_held
 from .restore import PLANNED, Restore
+from .restore_batches import RestoreBatches
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource

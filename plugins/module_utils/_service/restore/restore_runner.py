@@ -38,7 +38,7 @@ from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..fleet_changes import FleetChanges
-from ..instances import InstanceGoneError, fetch_instance
+from ..instance_search import InstanceGoneError, fetch_instance
 from . import messages
 from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
 from .incident import Incident

@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans, run
 
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"

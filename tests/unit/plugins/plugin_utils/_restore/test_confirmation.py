@@ -25,8 +25,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
     is_confirmed,
     require_confirmation,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, WEB, role_plans
 from support.work import count_calls
 

@@ -21,8 +21,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import parse_kind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import explain_changed_backup
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account import format_account
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import format_account
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import show_plan, summarize_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
 
 HEALTHY = {**WEB, "health_status": "healthy"}

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import files as report_files
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import report_folder
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import (
     ReportError,
     prepare_folder,
     write_report,
@@ -167,7 +167,7 @@ def test_a_run_is_recorded_on_a_file_system_without_locks(page, template, monkey
     def no_locks(*_args, **_named):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(report_files, "lock_file", no_locks)
+    monkeypatch.setattr(report_folder, "lock_file", no_locks)
     prepare_folder(str(page))
     record_run(str(page), template, {}, RUN)
     assert runs_of(page) == ["a"]
@@ -193,7 +193,7 @@ def test_only_what_is_open_for_writing_is_locked_as_nfs_demands(page, template, 
 
 
 def test_whoever_locks_the_folder_keeps_no_report_waiting(page, template, monkeypatch):
-    monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
     prepare_folder(str(page))
     folder = os.open(page.parent, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
@@ -204,7 +204,7 @@ def test_whoever_locks_the_folder_keeps_no_report_waiting(page, template, monkey
 
 @pytest.mark.parametrize("way", ["of another user", "readable for others", "a link", "a pipe", "a folder"])
 def test_a_lock_file_that_others_could_hold_keeps_no_report_waiting(page, template, monkeypatch, owners, way):
-    monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
     prepare_folder(str(page))
     lock, other = lock_of(page), page.parent / "other"
     other.touch(0o600)
@@ -269,10 +269,10 @@ def test_a_link_of_another_user_in_a_folder_of_all_is_not_followed(page, owners,
 
 
 def test_waiting_for_the_lock_times_out(page, template, monkeypatch):
-    monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
     prepare_folder(str(page))
     with (
-        report_files.open_report(str(page)),
+        report_folder.open_report(str(page)),
         pytest.raises(ReportError, match="another run has held its lock"),
     ):
         record_run(str(page), template, {}, RUN)

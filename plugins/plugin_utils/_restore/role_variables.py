@@ -22,7 +22,7 @@ from ...module_utils._time_options import parse_duration, parse_timestamp
 from ...module_utils._times import format_iso
 from .._extra_variables import parse_list
 from .._formatting import slugify
-from .._reports.files import prepare_folder
+from .._reports.report_folder import prepare_folder
 from .model import Data, Run
 
 

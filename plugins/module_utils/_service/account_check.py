@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from .._errors import AccountError, ApiError, ClawHostersError, RateLimitedError, ResponseError, UnauthorizedError
 from .._http.responses import parse_object
-from .._model.account import find_email, find_id, format_account, format_scope, is_account
+from .._model.account_identity import find_email, find_id, format_account, format_scope, is_account
 from .._text import one_line
 
 if t.TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import (
     find_email,
     find_id,
     format_account,

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import begin_run, report_path
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import begin_run, report_path
 
 GIVEN = {**DEFAULTS, "restore_confirm": "", "restore_incident": " INC-1 ", "restore_instances": "web-bot"}
 
