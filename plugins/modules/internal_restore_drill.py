@@ -27,7 +27,8 @@ options:
     type: raw
   every:
     description:
-      - An instance that was proven or restored within this time is skipped. A number and a unit, such as V(7d).
+      - An instance that was proven or restored within this time is skipped, unless its last drill failed on another
+        day. A number and a unit, such as V(7d).
     type: str
     required: true
   priority:
@@ -55,8 +56,8 @@ lines:
   returned: success
   type: list
   elements: str
-unknown:
-  description: The problem with names and ids that match no instance, or several; empty if there is none.
+problem:
+  description: Names and ids that match no instance, or several, and drills that failed; empty if there are none.
   returned: success
   type: str
 instance_id:
@@ -69,6 +70,10 @@ name:
   type: str
 incident:
   description: The incident of its restore, or null.
+  returned: success
+  type: str
+min_interval:
+  description: The time in which no other incident may have restored it, or null.
   returned: success
   type: str
 """

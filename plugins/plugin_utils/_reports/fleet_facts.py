@@ -66,6 +66,8 @@ class Account:
     backups: list[Resource] | None = None
     proofs: t.Mapping[int | str | None, datetime] | None = None
     """When a restored instance, by id, was last healthy at the end."""
+    failed_drills: t.Collection[int | str | None] = ()
+    """The ids of the instances whose last drill did not end healthy, and that no proof followed."""
     journal: str = ""
     """The text of the journal."""
     journal_problem: str = ""
@@ -92,6 +94,7 @@ def build_facts(account: Account, max_age: timedelta, title: str, now: datetime)
             "daily_claws": costs.get(key),
             "backup": backup,
             "proven_at": (account.proofs or {}).get(parse_id(key)),
+            "drill_failed": None if account.proofs is None else parse_id(key) in account.failed_drills,
         }
         instances.append({**_describe(instance), **facts})
     return {

@@ -29,6 +29,7 @@ _HELP = {
     "instance_needs_attention": "1 for an instance that has failed, waits for its owner or is unhealthy, else 0.",
     "backup_instances": "Instances by the state of their newest usable backup.",
     "backup_newest_timestamp_seconds": "When the newest usable backup of an instance was taken, in Unix time.",
+    "restore_drill_failed": "1 for an instance whose last drill did not end healthy, until a proof; else 0.",
     "restore_proven_timestamp_seconds": "When a restore of an instance last ended healthy, in Unix time.",
     "balance_claws": "Claws left.",
     "daily_cost_claws": "Claws that all running instances and add-ons cost a day.",
@@ -54,6 +55,7 @@ def build_stats(facts: Data) -> Data:
                 "needs_attention": one["needs_attention"],
                 "newest_backup_at": _to_unix(one["backup"]["taken_at"]),
                 "proven_at": _to_unix(one["proven_at"]),
+                "drill_failed": one["drill_failed"],
             }
             for one in facts["instances"]
             if isinstance(one["id"], int)
@@ -85,6 +87,9 @@ def _build_families(facts: Data) -> dict[str, Samples]:
         "instance_needs_attention": {_label(one): int(one["needs_attention"]) for one in instances},
         "backup_instances": {(("state", state),): number for state, number in (facts["backups"] or {}).items()},
         "backup_newest_timestamp_seconds": _build_times(instances, lambda one: one["backup"]["taken_at"]),
+        "restore_drill_failed": {
+            _label(one): int(one["drill_failed"]) for one in instances if one["drill_failed"] is not None
+        },
         "restore_proven_timestamp_seconds": _build_times(instances, lambda one: one["proven_at"]),
         "balance_claws": _build_single(claws["balance"]),
         "daily_cost_claws": _build_single(cost),

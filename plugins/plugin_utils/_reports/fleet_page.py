@@ -80,7 +80,7 @@ def _build_row(one: Data, facts: Data) -> Data:
         "cost": cost,
         "cost_text": EMPTY if cost is None else _group_digits(cost),
         "created": format_clock(one["created_at"])[:10],
-        "proven": format_clock(proven)[:10] if proven else never,
+        "proven": f"{format_clock(proven)[:10] if proven else never}{', drill failed' if one['drill_failed'] else ''}",
         "proven_title": format_clock(proven),
         "trouble": one["needs_attention"],
         "rank": 0 if status in ("error", "deploy_failed") else 1 if is_running and one["needs_attention"] else 2,

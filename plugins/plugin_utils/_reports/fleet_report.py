@@ -21,7 +21,7 @@ from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
-from ...module_utils._service.restore.history import find_proofs
+from ...module_utils._service.restore.history import find_failed_drills, find_proofs
 from ...module_utils._state.journal import JournalError, format_damage
 from ...module_utils._time_options import parse_duration
 from .attention import format_attention
@@ -100,6 +100,7 @@ def _read_account(context: ModuleContext) -> Account:
         states, damaged = journal.read_intact_states()
         now = client.stats.service_time() or journal.now()
         account.proofs = find_proofs(states, client.settings.api_url, now)
+        account.failed_drills = find_failed_drills(states, client.settings.api_url, now).keys()
         account.journal_problem = format_damage(damaged) if damaged else ""
     except JournalError as error:
         account.journal_problem = str(error)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ...module_utils._errors import ClawHostersError, RefusedError, SettingsError
@@ -21,7 +22,13 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
-from ...module_utils._service.restore.history import RestoreHistory, find_proofs
+from ...module_utils._service.restore.history import (
+    DRILL_PREFIX,
+    EarlierRestore,
+    RestoreHistory,
+    find_failed_drills,
+    find_proofs,
+)
 from ...module_utils._service.restore.plan import RESTORABLE
 from ...module_utils._state.journal import format_damage
 from ...module_utils._text import one_line
@@ -40,6 +47,61 @@ SPEC = ArgumentSpec(
 
 NAMES, IDS = "restore_drill_instances", "restore_drill_ids"
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_MANY_SECONDS = 1_000_000
+"""More than a duration can have digits for."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An instance that may be restored, and what the journal knows of it."""
+
+    instance: Resource
+    history: RestoreHistory
+    """For the incident of today's drill."""
+    now: datetime
+    proof: datetime | None
+    failed: EarlierRestore | None
+    """The last drill, if it did not end healthy and no proof followed."""
+
+    @property
+    def last_try(self) -> datetime:
+        """When a backup was last proven, or last failed to be. What failed must not keep the others waiting."""
+        failed_at = datetime.fromisoformat(self.failed.state.sent_at) if self.failed else _NEVER
+        return max(self.proof or _NEVER, min(failed_at, self.now))
+
+    def describe(self) -> str:
+        """Returns what is known of its proofs."""
+        told = f"last proven {format_duration(self.now - self.proof)} ago" if self.proof else "never proven"
+        if self.failed:
+            told += f"; {self.failed.incident} did not end healthy"
+        if ahead := self.history.find_ahead(self.instance["id"]):
+            told += f"; the restore for {one_line(ahead.incident, 60)} is dated ahead, and proves nothing"
+        return told
+
+    def find_hindrance(self, every: timedelta, backups: list[Resource]) -> str:
+        """Returns why it is not restored now; empty if it is due. A drill that failed is due again on the next day."""
+        others, today = self.find_recent(every), self.history.find_own(self.instance["id"])
+        if self.failed is None and self.proof and self.now - self.proof < every:
+            return ", not due"
+        if today and today.notes.get("healthy"):
+            # The incident has the date, and is restored once.
+            return ", by the drill of today"
+        if others and (self.failed is None or others[0].state.step > self.failed.state.step):
+            return f"; restored for {one_line(others[0].incident, 60)}, not due"
+        if get_status(self.instance) not in RESTORABLE:
+            return f"; its status is {one_line(self.instance.get('status'), 40)}, not now"
+        return "" if any(may_belong(one, self.instance) for one in backups) else "; it has no usable backup, not now"
+
+    def find_recent(self, every: timedelta) -> list[EarlierRestore]:
+        """Returns the restores for other incidents within the interval, newest first."""
+        return self.history.find_recent(self.instance["id"], every)
+
+    def find_interval(self, every: timedelta) -> str:
+        """Returns the interval in which nothing else may have restored it, when the drill is sent."""
+        others = self.find_recent(every)
+        age = others[0].find_age(self.history.clocks) if others else None
+        seconds = int((every if age is None else age).total_seconds()) - (age is not None)
+        return f"{max(seconds, 0)}s" if seconds < _MANY_SECONDS else f"{seconds // 3600}h"
 
 
 def run(context: ModuleContext) -> Result:
@@ -53,57 +115,55 @@ def run(context: ModuleContext) -> Result:
         error.is_unsent = True
         raise
     scope = context.account.describe()
-    instances, journal = fetch_all(context.client, "/instances"), open_journal(context)
-    found, unknown = _find(names, ids, InstanceIndex(instances))
-    (states, damaged), read_at, url = journal.read_intact_states(), journal.now(), context.client.settings.api_url
-    if damaged:
-        context.warn(format_damage(damaged))
-    service_time = context.client.stats.service_time()
-    now = service_time or read_at
-    proofs = find_proofs(states, url, now)
-    proven_at = {str(one["id"]): proofs.get(parse_id(str(one["id"]))) for one in found}
+    instances = fetch_all(context.client, "/instances")
+    found, problems = _find(names, ids, InstanceIndex(instances))
+    candidates, damaged = _read_candidates(context, found)
     backups = [backup for backup in list_backups(context.client) if is_usable(backup)]
-    due: list[Resource] = []
-    lines: list[str] = []
-    for instance in found:
-        proof = proven_at[str(instance["id"])]
-        proven = f"last proven {format_duration(now - proof)} ago" if proof else "never proven"
-        # What failed a while ago must not keep the others waiting. That of today is continued.
-        incident = _name_incident(instance, now)
-        history = RestoreHistory(url, incident, states, read_at=read_at, service_time=service_time)
-        damage = damaged.get(history.key(instance["id"]).subject)
-        others, today = history.find_recent(instance["id"], every), history.find_own(instance["id"])
-        if ahead := history.find_ahead(instance["id"]):
-            proven += f"; the restore for {one_line(ahead.incident, 60)} is dated ahead, and proves nothing"
-        if damage:
-            lines.append(f"{label(instance)}: its journal is damaged, not now.")
-        elif proof and now - proof < every:
-            lines.append(f"{label(instance)}: {proven}, not due.")
-        elif today and today.notes.get("healthy"):
-            # The incident has the date, and is restored once.
-            lines.append(f"{label(instance)}: {proven}, by the drill of today.")
-        elif others:
-            lines.append(f"{label(instance)}: {proven}; restored for {one_line(others[0].incident, 60)}, not due.")
-        elif get_status(instance) not in RESTORABLE:
-            lines.append(f"{label(instance)}: {proven}; its status is {one_line(instance.get('status'), 40)}, not now.")
-        elif not any(may_belong(backup, instance) for backup in backups):
-            lines.append(f"{label(instance)}: {proven}; it has no usable backup, not now.")
-        else:
-            due.append(instance)
-            lines.append(f"{label(instance)}: {proven}, due.")
-    chosen = min(due, key=lambda instance: proven_at[str(instance["id"])] or _NEVER, default=None)
-    lines.append("Nothing is due." if chosen is None else f"To be restored now: {label(chosen)}.")
+    due: list[_Candidate] = []
+    lines = [*problems, *(f"{label(one)}: its journal is damaged, not now." for one in damaged)]
+    for one in candidates:
+        hindrance = one.find_hindrance(every, backups)
+        due += [] if hindrance else [one]
+        lines.append(f"{label(one.instance)}: {one.describe()}{hindrance or ', due'}.")
+    chosen = min(due, key=lambda one: one.last_try, default=None)
+    lines.append("Nothing is due." if chosen is None else f"To be restored now: {label(chosen.instance)}.")
+    # The one that is restored now is proven at the end, or fails the run itself.
+    problems += [
+        f"{label(one.instance)}: {one.failed.incident} did not end healthy, and nothing has proven a backup since."
+        for one in candidates
+        if one.failed and (one is not chosen or context.client.check_mode)
+    ]
+    result: Result = {"lines": [scope, *lines], "problem": " ".join(problems)}
+    if chosen is None:
+        return {**result, "instance_id": None, "name": None, "incident": None, "min_interval": None}
+    instance = chosen.instance
     return {
-        "lines": [scope, *unknown, *lines],
-        "unknown": " ".join(unknown),
-        "instance_id": chosen and chosen["id"],
-        "name": None if chosen is None or str(chosen["id"]) in map(str, ids) else chosen.get("name"),
-        "incident": chosen and _name_incident(chosen, now),
+        **result,
+        "instance_id": instance["id"],
+        "name": None if str(instance["id"]) in map(str, ids) else instance.get("name"),
+        "incident": chosen.history.incident,
+        "min_interval": chosen.find_interval(every),
     }
 
 
-def _name_incident(instance: Resource, now: datetime) -> str:
-    return f"drill-{instance['id']}-{now.astimezone(UTC):%Y-%m-%d}"
+def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[list[_Candidate], list[Resource]]:
+    """Returns what the journal knows of these instances, and those whose part of it is damaged."""
+    journal, url = open_journal(context), context.client.settings.api_url
+    (states, damage), read_at = journal.read_intact_states(), journal.now()
+    if damage:
+        context.warn(format_damage(damage))
+    service_time = context.client.stats.service_time()
+    now = service_time or read_at
+    proofs, failed = find_proofs(states, url, now), find_failed_drills(states, url, now)
+    candidates, damaged = [], []
+    for instance in found:
+        number, incident = parse_id(str(instance["id"])), f"{DRILL_PREFIX}{instance['id']}-{now.astimezone(UTC):%F}"
+        history = RestoreHistory(url, incident, states, read_at=read_at, service_time=service_time)
+        if history.key(instance["id"]).subject in damage:
+            damaged.append(instance)
+        else:
+            candidates.append(_Candidate(instance, history, now, proofs.get(number), failed.get(number)))
+    return candidates, damaged
 
 
 def _parse_names(given: object) -> list[str]:

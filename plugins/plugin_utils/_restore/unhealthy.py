@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._http.lists import fetch_all
-from ...module_utils._model.instance import get_status, label
+from ...module_utils._model.instance import get_status, label, short_name
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._model.results import Result
@@ -40,6 +40,10 @@ SPEC = ArgumentSpec(
         "paused_until": {"type": "str"},
     }
 ).merge(API.with_default("priority", "high"))
+
+
+_LONG_PAUSE = timedelta(days=1)
+"""A longer pause is remarked in each run: it may have been forgotten, or have a typo."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,11 @@ def run(context: ModuleContext) -> Result:
     url, read_at = context.client.settings.api_url, journal.now()
     history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
+    if (pause := find_pause(limits, history)) > _LONG_PAUSE:
+        context.warn(
+            f"restore_unhealthy_paused_until is {format_duration(pause)} ahead. Until then nothing is restored, "
+            "and events are lost."
+        )
     reason = find_reason(params["id"], instances, history, limits)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
     is_by_name = instance is not None and limits.names != "all" and not limits.lists_id(instance)
@@ -114,12 +123,15 @@ def find_reason(instance_id: object, instances: list[Resource], history: Restore
     if not limits.allows(instance, instances):
         if limits.lists_name(instance):
             return (
-                f"{_count_bearers(instance, instances)} instances share its name, so restore_unhealthy_names allows "
-                "none of them. Add its id to restore_unhealthy_ids."
+                f"{_count_bearers(instance, instances)} instances are named {short_name(instance)}, so "
+                f"restore_unhealthy_names allows none of them. Add the id {instance_id} to restore_unhealthy_ids."
             )
         return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
-    if limits.paused_until and (history.service_time or history.read_at) < limits.paused_until:
-        return f"Restores are paused until {format_clock(limits.paused_until)} (restore_unhealthy_paused_until)."
+    if find_pause(limits, history) > timedelta(0):
+        return (
+            f"Restores are paused until {format_clock(limits.paused_until)} (restore_unhealthy_paused_until). This "
+            "event is lost: nothing restores the instance after the pause unless it becomes unhealthy again."
+        )
     if (unhealthy := sum(_is_unhealthy(one) for one in instances)) > limits.at_most:
         return (
             f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
@@ -133,6 +145,12 @@ def find_reason(instance_id: object, instances: list[Resource], history: Restore
             f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another is unlikely to."
         )
     return ""
+
+
+def find_pause(limits: Limits, history: RestoreHistory) -> timedelta:
+    """Returns how long the pause still lasts; zero or less without one."""
+    now = history.service_time or history.read_at
+    return limits.paused_until - now if limits.paused_until else timedelta(0)
 
 
 def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:

@@ -251,6 +251,8 @@ def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator
     allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
     run = restore(controller, 7, **allowed, restore_unhealthy_paused_until="2999-02-10 06:00")
     assert "Restores are paused until 2999-02-10 06:00 UTC (restore_unhealthy_paused_until)." in run.stdout
+    assert "This event is lost: nothing restores the instance after the pause" in run.stdout
+    assert re.search(r"restore_unhealthy_paused_until is \d+ d .* ahead\. Until then nothing is", run.screen)
     with pytest.raises(AssertionError, match="restores the instance in restore_unhealthy_id, a number, alone"):
         restore(controller, "", **allowed)
     with pytest.raises(AssertionError, match="restore_unhealthy_paused_until is 'noon', but must be a time"):

@@ -25,6 +25,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 from simulator.handle import Simulator
@@ -85,6 +86,26 @@ def restore_one(worker: Worker) -> None:
     options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60}
     restored = Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
     assert not restored["failed"], restored
+
+
+def record_restore(worker: Worker, number: int, incident: str, *, is_healthy: bool) -> None:
+    journal = folder_place(Path(worker._home.name)).journal()
+    journal._now = lambda: datetime.now(UTC) - timedelta(hours=9)
+    key = OperationKey("restore", worker.simulator.url, incident, str(number))
+    journal.append(key, OperationEvent.INTENDED, backup_id=10)
+    journal.append(key, OperationEvent.COMPLETED, healthy=is_healthy)
+
+
+def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker, tmp_path: Path) -> None:
+    record_restore(worker, 1, "drill-1-a", is_healthy=False)
+    record_restore(worker, 2, "drill-2-a", is_healthy=False)
+    record_restore(worker, 2, "INC-1", is_healthy=True)
+    stats = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["instances"]
+    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    failed = {one.labels["id"]: one.value for one in samples if one.name == "clawhosters_restore_drill_failed"}
+    assert failed == {"1": 1, "2": 0, "3": 0, "4": 0}
+    assert {str(one["id"]): int(one["drill_failed"]) for one in stats} == failed
+    assert "never, drill failed" in (tmp_path / "fleet.html").read_text(encoding="utf-8")
 
 
 def test_a_backup_of_the_future_is_not_the_newest(simulator: Simulator, worker: Worker) -> None:
@@ -240,6 +261,7 @@ def quote(labels: dict[str, str]) -> str:
 def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path: Path) -> None:
     """promtool begins at the Unix time 0, so the timestamps are moved there."""
     restore_one(worker)
+    record_restore(worker, 2, "drill-2-a", is_healthy=False)
     report(worker)
     samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
     (reported_at,) = [one.value for one in samples if one.name == "clawhosters_report_timestamp_seconds"]
@@ -262,6 +284,7 @@ def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path:
         firing("BackupIsOverdue", 1, {**warning, **twin}),
         firing("BackupIsMissing", 1, {**warning, "state": "missing"}),
         firing("BackupsAreUnknown", 1),
+        firing("RestoreDrillFailed", 1, {**warning, **twin}),
         firing("RestoreIsNotProven", 1),
         firing("RestoreIsNotProven", 31 * 24, {**warning, "id": "1", "name": "web-bot"}),
         firing("BalanceIsLow", 1),

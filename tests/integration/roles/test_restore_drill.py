@@ -77,12 +77,46 @@ def test_one_that_was_restored_in_vain_does_not_keep_the_others_waiting(
     simulator: Simulator, place: StorePlace
 ) -> None:
     assert choose(simulator, place)["instance_id"] == 3, "of those never proven the first"
-    record(place, simulator.url, 3, 1, healthy=False, incident="drill-3-yesterday")
+    record(place, simulator.url, 3, 1, healthy=False)
+    record(place, simulator.url, 5, 1, healthy=False, incident="drill-5-yesterday")
     result = choose(simulator, place)
     assert result["instance_id"] == 4
-    assert "test-bot (id 3): never proven; restored for drill-3-yesterday, not due." in result["lines"]
+    assert "test-bot (id 3): never proven; restored for INC-1, not due." in result["lines"]
     record(place, simulator.url, 4, 0, healthy=False, incident=result["incident"])
-    assert choose(simulator, place)["instance_id"] == 4, "that of today is continued"
+    assert choose(simulator, place, ["demo-bot"], ids=())["instance_id"] == 4, "that of today is continued"
+
+
+def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simulator, place: StorePlace) -> None:
+    record(place, simulator.url, 3, 20, healthy=True)
+    record(place, simulator.url, 3, 1.1, healthy=False, incident="drill-3-first")
+    record(place, simulator.url, 4, 9, healthy=True)
+    (others_first, then) = (choose(simulator, place, names, ids=()) for names in (NAMES, ["test-bot"]))
+    failure = "test-bot (id 3): drill-3-first did not end healthy, and nothing has proven a backup since."
+    assert (others_first["instance_id"], others_first["problem"]) == (4, failure), "it was tried later"
+    assert (then["instance_id"], then["problem"]) == (3, ""), "its own restore proves it, or fails"
+    assert then["lines"][1] == "test-bot (id 3): last proven 20 d 0 h ago; drill-3-first did not end healthy, due."
+    # The failed drill itself must not stop the restore, as anything later does.
+    assert int(then["min_interval"].removesuffix("s")) == pytest.approx(1.1 * 86400, abs=300)
+    checked = Worker(simulator, place.options).run(drill, check=True, instances=["test-bot"], ids=[], every="7d")
+    assert checked["problem"] == failure
+    record(place, simulator.url, 3, 0.5, healthy=False, incident="INC-7")
+    waits = choose(simulator, place, ["test-bot"], ids=())
+    assert (waits["instance_id"], waits["problem"]) == (None, failure)
+    assert waits["lines"][1].endswith("did not end healthy; restored for INC-7, not due.")
+    record(place, simulator.url, 3, 0.1, healthy=True, incident="INC-8")
+    assert choose(simulator, place, ["test-bot"], ids=())["problem"] == "", "any proof ends it"
+
+
+def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
+    minute = 1 / 1440
+    record(place, simulator.url, 3, 10 * minute, healthy=False, incident="drill-3-other-day")
+    result = choose(simulator, place, ["test-bot"], ids=())
+    assert (result["instance_id"], result["problem"]) == (None, "")
+    record(place, simulator.url, 4, 20 * minute, healthy=False, incident="drill-4-other-day")
+    assert choose(simulator, place, ["demo-bot"], ids=())["instance_id"] == 4
+    # A clock that was wrong silences nothing.
+    record(place, simulator.url, 3, -365, healthy=False, incident="drill-3-ahead")
+    assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == 3
 
 
 def test_a_damaged_journal_stops_the_drill_of_its_instance_alone(simulator: Simulator, place: StorePlace) -> None:
@@ -110,13 +144,13 @@ def test_ids_as_text_of_the_service_have_their_proofs(simulator: Simulator, plac
 def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: StorePlace) -> None:
     result = choose(simulator, place, ["tset-bot", "twin", "nothing-like-it", "demo-bot"], ["4", 99])
     assert result["instance_id"] == 4
-    assert result["unknown"] == (
+    assert result["problem"] == (
         "restore_drill_instances: no instance is named tset-bot. Did you mean test-bot? "
         "restore_drill_instances: twin fits several; rename one, or set restore_drill_ids: 7, 8. "
         "restore_drill_instances: no instance is named nothing-like-it. "
         "restore_drill_ids: there is no instance with id 99."
     )
-    assert result["lines"][1:5] == result["unknown"].replace("? r", "?|r").replace(". r", ".|r").split("|")
+    assert result["lines"][1:5] == result["problem"].replace("? r", "?|r").replace(". r", ".|r").split("|")
     nothing = choose(simulator, place, [" "], " ")["msg"]
     assert nothing.startswith("restore_drill_instances and restore_drill_ids are empty.")
     assert nothing.endswith("Nothing was sent.")
@@ -153,7 +187,7 @@ def test_an_id_is_never_taken_for_a_name(simulator: Simulator, place: StorePlace
     simulator.set_instance(6, name="9")
     result = choose(simulator, place, [], 9)
     assert result["instance_id"] is None
-    assert result["unknown"] == "restore_drill_ids: there is no instance with id 9."
+    assert result["problem"] == "restore_drill_ids: there is no instance with id 9."
 
 
 def test_a_list_may_be_json_and_there_is_one_drill_a_day(simulator: Simulator, place: StorePlace) -> None:
@@ -200,6 +234,19 @@ def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller:
     assert last.rc == 0, last.screen
     assert "Nothing is due." in last.stdout
     assert len(simulator.calls("POST *")) == 1
+
+
+def test_a_failed_drill_fails_each_run_until_a_proof(simulator: Simulator, controller: Controller) -> None:
+    place = folder_place(controller.home / ".ansible/clawhosters")
+    record(place, simulator.url, 3, 1, healthy=False, incident="drill-3-yesterday")
+    record(place, simulator.url, 4, 20, healthy=True)
+    other = run_drill(controller, restore_drill_instances="test-bot,demo-bot")
+    assert (other.rc, simulator.calls("POST *")) == (2, ["POST /backups/40/restore"]), other.screen
+    assert other.says("test-bot (id 3): drill-3-yesterday did not end healthy, and nothing has proven a backup since.")
+    own = run_drill(controller, restore_drill_instances="test-bot,demo-bot")
+    assert (own.rc, simulator.calls("POST *")[1:]) == (0, ["POST /backups/30/restore"]), own.screen
+    nothing = run_drill(controller, restore_drill_instances="test-bot,demo-bot")
+    assert (nothing.rc, "Nothing is due." in nothing.stdout) == (0, True), nothing.screen
 
 
 def test_a_drill_by_name_restores_only_what_still_bears_it(simulator: Simulator, controller: Controller) -> None:

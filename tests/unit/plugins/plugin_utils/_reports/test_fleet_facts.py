@@ -121,6 +121,7 @@ def test_each_fact_is_one_series():
         "needs_attention": False,
         "newest_backup_at": int(TAKEN.timestamp()),
         "proven_at": None,
+        "drill_failed": False,
     }
     assert not {"twin", "new", "odd", "hibernating"} & set(json.dumps(stats).replace('"', " ").split())
     assert set(STATUSES) == instance_model.STATUSES

@@ -89,7 +89,7 @@ def test_a_listed_instance_that_is_unhealthy_is_restored(given: dict[str, t.Any]
         ({"names": "all", "fleet": [*FLEET, bot(1, "a"), bot(2, "b")]}, "3 instances are unhealthy at once"),
         (
             {"ids": [7], "paused_until": "2026-02-10T02:00+01:00"},
-            "Restores are paused until 2026-02-10 01:00 UTC (restore_unhealthy_paused_until).",
+            "Restores are paused until 2026-02-10 01:00 UTC (restore_unhealthy_paused_until). This event is lost: ",
         ),
         ({"ids": [7], "paused_until": "2026-02-10 01:00:00+00:00"}, "Restores are paused until 2026-02-10 01:00 UTC"),
     ],
@@ -101,7 +101,7 @@ def test_the_reason_is_told_for_an_instance_that_is_not_restored(given: dict[str
 def test_a_name_that_two_instances_bear_allows_none_of_them() -> None:
     fleet = [bot(7, "web-bot"), bot(9, "web-bot", "unknown", "stopped")]
     assert reason(fleet=fleet, names=["web-bot"]) == (
-        "2 instances share its name, so restore_unhealthy_names allows none of them. Add its id to "
+        "2 instances are named web-bot, so restore_unhealthy_names allows none of them. Add the id 7 to "
         "restore_unhealthy_ids."
     )
     assert reason(fleet=fleet, names=["web-bot"], ids=[7]) == ""
