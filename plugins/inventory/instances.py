@@ -210,7 +210,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
     without_unused_key,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_filter import (
     build_filter_warnings,
     choose_params,
     collect_values,
@@ -224,7 +224,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name, with_suggestion
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import AccountCheck
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_search import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import (
     list_instances,
     stream_details,
 )

@@ -12,6 +12,9 @@ import re
 import typing as t
 import unicodedata
 
+from ._errors import SettingsError
+from ._text import replace_controls
+
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Characters that leave nothing on the screen although Unicode counts them as letters, marks or symbols."""
 
@@ -42,6 +45,21 @@ def normalize_name(name: str) -> str:
         spaced = (" " if character.isspace() else character for character in name)
         name = "".join(character for character in spaced if find_invisible(character) is None)
     return unicodedata.normalize("NFC", name).strip()
+
+
+def require_names(**options: str | None) -> None:
+    """Raises SettingsError for a name that is empty or has control characters.
+
+    The one could match nothing or everything, the other matches nothing.
+    """
+    for option, name in options.items():
+        if name == "":
+            raise SettingsError(f"{option} is empty; leave it out, or give a name.")
+        if name is not None and replace_controls(name) != name:
+            raise SettingsError(
+                f"{option} has control characters. In names of the service they are replaced, so it can match none: "
+                "use the id instead."
+            )
 
 
 def with_suggestion(field: str, known: t.Iterable[str]) -> str:

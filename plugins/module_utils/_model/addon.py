@@ -15,10 +15,10 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._errors import ApiError, RefusedError, ResponseError
-from .._names import with_suggestion
+from .._names import require_names, with_suggestion
 from .._text import format_list
 from .compare import Config
-from .ownership import has_owner, owner_params, parse_owner, require_names
+from .ownership import has_owner, owner_params, parse_owner
 from .resource import Resource, normalize
 
 _LISTED = 10

@@ -2,149 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Jobs: what instances take to reach their states; and the plan of ``claw_fleet``. Pure."""
+"""The plan of ``claw_fleet``, its limits, results and messages. Pure."""
 
 from __future__ import annotations
 
-import enum
 import typing as t
-from dataclasses import dataclass, field
 
-from .._errors import ApiError, ClawHostersError, RefusedError, SettingsError
-from .._text import MESSAGE_LIMIT, one_line
-from .fleet_entries import FLEET, Entry, find_duplicates
-from .instance import (
-    FAILURE_STATUSES,
-    NAME_LIMIT,
-    RESPONSE_LOST,
-    Action,
-    StateReached,
-    decide,
-    get_status,
-    predict,
-    short_name,
-)
+from .._errors import RefusedError, SettingsError
+from .._text import format_list, one_line
+from .fleet_entries import FLEET, find_duplicates
+from .instance import NAME_LIMIT, Action, label
 from .instance_index import InstanceIndex
-from .protection import ANY_CHANGE, UNPROTECTED, Consent, Protection
-from .resource import Resource
+from .instance_job import Job, Phase
+from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Outcome
+from .protection import UNPROTECTED, Consent
+from .saved_plan import PlannedChange
 
+if t.TYPE_CHECKING:
+    from .fleet_entries import Entry
+    from .outcomes import Excess, Limits
+    from .protection import Protection
+    from .resource import Resource
 
-class Phase(enum.Enum):
-    """Progress of a job."""
-
-    READY = "ready"  # its change can be requested
-    SETTLING = "settling"  # waits until the instance has settled, then decides again
-    CHANGING = "changing"  # its change was requested, or is under way anyway
-    DONE = "done"  # reached or failed
-
-
-@dataclass
-class Job:
-    """Work to bring one instance to one state."""
-
-    wanted: str
-    found: Resource | None = None
-    consent: Consent = ANY_CHANGE
-    before: Resource = field(default_factory=dict)
-    """The instance when its change was decided: a busy one had settled by then."""
-    instance: Resource = field(default_factory=dict)
-    """The instance as last seen."""
-    current: Resource | None = None
-    """The same, or as it is expected to be if nobody waits for it; None once it is deleted."""
-    phase: Phase = Phase.DONE
-    action: Action = Action.NONE
-    error: str | None = None
-    warning: str = ""
-    changed: bool = False
-    batch: int | None = None
-    """The number of its batch; None if the task has no batches."""
-    is_begun: bool = True
-    is_outcome_unknown: bool = False
-    """True while it is unknown whether a request was executed."""
-    requests: int = 0
-    rejection: ApiError | None = field(default=None, repr=False)
-    cause: ApiError | None = field(default=None, repr=False)
-    """The error response that made it fail, if there was one."""
-    reached_predicate: StateReached | None = field(default=None, repr=False)
-
-    def see(self, instance: Resource) -> None:
-        """Keeps the instance as it was just read."""
-        self.instance = self.current = instance
-
-    @property
-    def name(self) -> str:
-        """Names the instance in a progress line."""
-        return short_name(self.found) if self.found else "no instance"
-
-    def has_failed(self) -> bool:
-        """Returns True if the job counts as failed."""
-        return self.error is not None
-
-    def look_again(self, now: Resource | None) -> None:
-        """Decides anew, from the instance as it was read last, in a job that was planned and not begun."""
-        if self.found is None or self.error is not None:
-            return
-        if now is not None:
-            self.found = now
-            self.phase = Phase.DONE
-            self.decide(now)
-        elif self.wanted == "absent":
-            self.finish(None)
-        else:
-            self.fail("It was deleted during this task and does not exist any more.")
-
-    def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
-        """Ends the job as failed. The message includes an earlier rejection or lost response."""
-        self.cause = (cause.response if cause else None) or self.rejection
-        before = f" An earlier request was rejected: {self.rejection}" if self.rejection else ""
-        lost = f" {RESPONSE_LOST}" if self.is_outcome_unknown else ""
-        self.error, self.phase = one_line(f"{reason}{before}{lost}", MESSAGE_LIMIT), Phase.DONE
-
-    def finish(self, instance: Resource | None) -> None:
-        """Ends the job as reached."""
-        self.current, self.phase = instance, Phase.DONE
-
-    def decide(self, instance: Resource) -> None:
-        """Sets the next step from the state of ``instance``, which was just read. Each request follows a decision."""
-        self.see(instance)
-        if self.requests == 0:
-            self.before = instance
-        decision = decide(instance, self.wanted)
-        self.action = decision.action
-        if decision.action is Action.REJECT:
-            self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
-        elif decision.action is Action.NONE:
-            self.finish(instance)
-        elif fault := self.consent.find_fault(instance, self.wanted, self.action):
-            self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
-        else:
-            self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
-
-    def change(self) -> Action:
-        """Returns the change that was made, or is expected. A busy instance is expected to become running."""
-        if self.changed or self.phase is Phase.READY:
-            return self.action
-        if self.phase is Phase.SETTLING:
-            return decide({**self.instance, "status": "running"}, self.wanted).action
-        return Action.NONE
-
-    def predict(self) -> Resource | None:
-        """Returns the instance as it will be once the request is executed."""
-        after = predict(self.instance, self.wanted, self.action)
-        return {**self.instance, "status": after["status"]} if after else None
-
-    def summarize_after(self) -> dict[str, t.Any]:
-        """Returns the ``after`` of the diff of a change: where it leads, or has visibly led instead."""
-        is_done = self.phase is Phase.DONE
-        is_elsewhere = is_done and self.current is not None and get_status(self.current) in FAILURE_STATUSES
-        return predict(self.instance, self.wanted, Action.NONE if is_elsewhere else self.action)
-
-    def status_after(self) -> object:
-        """Returns the status for the diff: the one that an accepted change leads to, or the one found."""
-        if not self.changed:
-            return t.cast("Resource", self.found).get("status")
-        after = self.summarize_after()
-        return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
+_WORDS = {
+    Action.START: ("to start", "started"),
+    Action.STOP: ("to stop", "stopped"),
+    Action.RESTART: ("to restart", "restarted"),
+    Action.DELETE: ("to delete", "deleted"),
+}
+"""By change: its word in a plan, and its word in a result."""
 
 
 def plan(entries: list[Entry], listing: list[Resource], protection: Protection = UNPROTECTED) -> list[Job]:
@@ -176,3 +62,98 @@ def _plan_entry(entry: Entry, index: InstanceIndex, protection: Protection) -> J
     if entry.wanted == "absent":
         return Job(entry.wanted, warning=missing)
     return Job(entry.wanted, error=missing or "no such instance: instances are created in the dashboard.")
+
+
+def find_excess(jobs: list[Job], limits: Limits) -> list[Excess]:
+    """Returns the limits that the plan exceeds."""
+    changing = [job for job in jobs if job.change() in _WORDS]
+    deleted = [label(job.instance) for job in changing if job.change() is Action.DELETE]
+    whose = "Its" if len(deleted) == 1 else "Their"
+    return limits.find_excess(
+        (len(changing), f"{', '.join(_count_changes(jobs, done=False))}."),
+        (len(deleted), f"{format_list(deleted, NAMED)}. {whose} backups may be deleted too."),
+    )
+
+
+def list_changes(jobs: list[Job]) -> list[PlannedChange]:
+    """Returns the changes of the plan."""
+    return [
+        PlannedChange.of(job.instance, job.change()) for job in jobs if job.error is None and job.change() in _WORDS
+    ]
+
+
+def hold_back_excess(jobs: list[Job], limits: Limits) -> None:
+    """Fails the last of the changes that are ready, if they are more than ``max_changes`` allows.
+
+    The plan was within it, but a busy instance may settle in another status than expected.
+    """
+    if limits.changes is None:
+        return
+    ready = [job for job in jobs if job.phase is Phase.READY]
+    excess = sum(job.change() in _WORDS for job in jobs) - limits.changes
+    for job in ready[-excess:] if excess > 0 else []:
+        job.fail(
+            f"Not begun: it is {job.instance.get('status')} now, and the other changes take all of max_changes "
+            f"({limits.changes})."
+        )
+
+
+def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
+    """Returns, for example, ``4 to start`` and ``1 to delete``."""
+    changes = [job.change() for job in jobs if job.error is None and job.is_begun]
+    return [f"{changes.count(change)} {words[done]}" for change, words in _WORDS.items() if change in changes]
+
+
+def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
+    """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
+    changed, failed, not_begun = [], [], []
+    for entry, job in zip(entries, jobs, strict=True):
+        change = job.change()
+        if job.error is not None:
+            failed.append(f"{entry.label}: {job.error}")
+        elif change in _WORDS and not job.is_begun:
+            not_begun.append(f"{label(job.instance)}: not begun")
+        elif change in _WORDS:
+            found = t.cast("dict[str, t.Any]", job.found)
+            backups = ", perhaps with its backups" if change is Action.DELETE else ""
+            status = one_line(found.get("status"), NAME_LIMIT)
+            changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")
+    unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun)
+    total = [", ".join(_count_changes(jobs, done=done)), f"{unchanged} as declared" if unchanged else ""]
+    total += [f"{len(failed)} failed" if failed else "", f"{len(not_begun)} not begun" if not_begun else ""]
+    return [*changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
+
+
+def build_outcomes(entries: list[Entry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:
+    """Returns what became of each entry.
+
+    ``refused``: nothing was begun because of the limits, so the entries that would change count as failed.
+    """
+    outcomes = []
+    for entry, job in zip(entries, jobs, strict=True):
+        known = job.found or {"id": entry.instance_id, "name": entry.name}
+        is_begun = job.is_begun or job.change() not in _WORDS
+        facts = {"id": known["id"], "name": known.get("name"), "state": entry.wanted}
+        outcomes.append(
+            Outcome(
+                entry.label,
+                label(known),
+                facts if job.batch is None else facts | {"batch": job.batch},
+                known.get("status"),
+                None if job.current is None else job.current.get("status"),
+                job.changed,
+                job.error or (BEYOND_LIMITS if refused and job.change() in _WORDS else None),
+                is_begun,
+                "" if is_begun else BEYOND_FAILURES,
+            )
+        )
+    return outcomes
+
+
+def build_diff(jobs: list[Job]) -> dict[str, t.Any]:
+    """Returns the diff of the task: the statuses of the instances that exist."""
+    found = [(label(job.found), job.found.get("status"), job.status_after()) for job in jobs if job.found is not None]
+    return {
+        "before": {name: status for name, status, _after in found},
+        "after": {name: status for name, _before, status in found if status is not None},
+    }

@@ -106,6 +106,11 @@ def short_name(instance: Resource) -> str:
     return one_line(instance.get("name"), NAME_LIMIT)
 
 
+def describe_namesakes(name: object, ids: t.Collection[object]) -> str:
+    """Returns the beginning of a sentence: several instances, with these ``ids``, have this name."""
+    return f"{len(ids)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(', '.join(map(str, ids)))})"
+
+
 def find_name_fault(instance: Resource, name: str | None) -> str:
     """Returns how the instance is named instead of ``name``; empty if that is its name, or None."""
     if name in (None, str(instance.get("name"))):

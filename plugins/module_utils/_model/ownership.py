@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import RefusedError, ResponseError, SettingsError
-from .._text import format_list, one_line, replace_controls
-from .instance import NAME_LIMIT
-from .resource import Resource
+from .._errors import RefusedError, ResponseError
+from .._text import format_list
+from .instance import describe_namesakes
+
+if t.TYPE_CHECKING:
+    from .instance_index import InstanceIndex
+    from .resource import Resource
 
 FIELDS = "instance_id, instance.id, instance_name, instance.name"
 
@@ -53,9 +56,12 @@ def owner_params(instance_id: object, instance_name: str | None) -> dict[str, st
     return {} if instance_name is None else {"instance_name": instance_name}
 
 
-def describe_namesakes(name: object, ids: t.Collection[object]) -> str:
-    """Returns the beginning of a sentence: several instances, with these ``ids``, have this name."""
-    return f"{len(ids)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(', '.join(map(str, ids)))})"
+def find_owner(item: Resource, index: InstanceIndex) -> Resource | None:
+    """Returns the instance of ``item``; by name only if the name is unique."""
+    owner = parse_owner(item)
+    if owner.id is not None:
+        return index.by_id.get(owner.id)
+    return None if owner.name is None else index.unique_by_name(owner.name)
 
 
 def may_belong(item: Resource, instance: Resource) -> bool:
@@ -74,21 +80,6 @@ def require_owners(items: list[Resource], kind: str) -> None:
             f"The service does not show the instance of this {kind} (id {ids}; fields read: {FIELDS}), and the "
             f"collection does not guess. See the dashboard, and give the id of the {kind} without an instance."
         )
-
-
-def require_names(**options: str | None) -> None:
-    """Raises SettingsError for a name that is empty or has control characters.
-
-    The one could match nothing or everything, the other matches nothing.
-    """
-    for option, name in options.items():
-        if name == "":
-            raise SettingsError(f"{option} is empty; leave it out, or give a name.")
-        if name is not None and replace_controls(name) != name:
-            raise SettingsError(
-                f"{option} has control characters. In names of the service they are replaced, so it can match none: "
-                "use the id instead."
-            )
 
 
 def filter_by_instance(

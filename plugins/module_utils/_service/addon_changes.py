@@ -25,6 +25,7 @@ from .._model.batches import AT_ONCE, Batches
 from .._model.compare import Config
 from .._model.fleet_entries import ADDONS
 from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
+from .._model.ownership import parse_owner
 from .._model.resource import Resource
 from .._model.results import ResourceChange, Result
 from .._model.saved_plan import find_difference
@@ -182,7 +183,8 @@ def carry_out(recorder: ChangeRecorder, jobs: list[AddonJob]) -> _Listed:
 def _change(recorder: ChangeRecorder, job: AddonJob) -> None:
     """Sends the changes of a job. It has an error then if they were surely not made."""
     try:
-        with recorder.recorded("update", addon=job.known):
+        owner = parse_owner(job.known)
+        with recorder.recorded("update", owner.id, owner.name, addon_id=job.known["id"]):
             job.rejection = _send(recorder.client, job.addon, job.changes)
         job.is_accepted = True
     except (TransportError, ResponseError, ApiError) as error:

@@ -14,9 +14,11 @@ from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
+from .._model.instance import describe_namesakes
 from .._model.instance_index import InstanceIndex
-from .._model.ownership import describe_namesakes, filter_by_instance, owner_params, parse_owner, require_names
+from .._model.ownership import filter_by_instance, owner_params, parse_owner
 from .._model.resource import Resource
+from .._names import require_names
 from .instance_search import list_owners
 from .list_search import Search, search
 

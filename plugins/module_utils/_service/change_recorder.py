@@ -11,14 +11,12 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ApiError, ClawHostersError
-from .._model.ownership import parse_owner
 from .._model.resource import parse_id
 from .._state.change_log import ChangeLog
 from .._text import one_line
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
-    from .._model.resource import Resource
 
 ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
 
@@ -44,9 +42,9 @@ class ChangeRecorder:
 
     @contextlib.contextmanager
     def recorded(
-        self, action: str, *, instance: Resource | None = None, addon: Resource | None = None, incident: str = ""
+        self, action: str, instance_id: object, instance_name: object, *, addon_id: object = None, incident: str = ""
     ) -> t.Iterator[SentRequest]:
-        """Records the outcome of the request that the block sends: a change of the instance, or of the add-on."""
+        """Records the outcome of the request that the block sends: a change of the instance, or of its add-on."""
         sent, requests = SentRequest(), self.client.stats.requests
         try:
             yield sent
@@ -59,14 +57,11 @@ class ChangeRecorder:
             raise
         finally:
             if sent.outcome and self._log:
-                owner = parse_owner(addon) if addon else None
-                instance_id = owner.id if owner else (instance or {}).get("id")
-                name = owner.name if owner else (instance or {}).get("name")
                 self._log.add(
                     action=action,
                     instance_id=parse_id(None if instance_id is None else str(instance_id)),
-                    instance_name=None if name is None else one_line(name),
-                    addon_id=addon["id"] if addon else None,
+                    instance_name=None if instance_name is None else one_line(instance_name),
+                    addon_id=addon_id,
                     outcome=sent.outcome,
                     incident=incident or None,
                 )

@@ -20,7 +20,7 @@ from .._errors import (
 )
 from .._model.instance import Action, decide, get_status, is_busy, label
 from .change_recorder import REFUSED, UNKNOWN
-from .instance_search import fetch_instance, instance_path
+from .instance_requests import fetch_instance, instance_path
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -57,7 +57,7 @@ def request_change(
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
     instance in the message. ``incident``: for whose restore it is sent.
     """
-    with recorder.recorded(action.value, instance=current, incident=incident) as sent:
+    with recorder.recorded(action.value, current["id"], current.get("name"), incident=incident) as sent:
         change = _request_change(recorder.client, current, wanted, action, may_repeat)
         if change.effect is Effect.RESEND:
             sent.outcome = UNKNOWN if change.is_outcome_unknown else None

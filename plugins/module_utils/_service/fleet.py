@@ -17,17 +17,18 @@ from .._http.client import Client
 from .._http.lists import fetch_all
 from .._model.batches import AT_ONCE, Batches
 from .._model.fleet_entries import Entry
-from .._model.fleet_plan import Job, Phase, plan
-from .._model.fleet_results import (
+from .._model.fleet_plan import (
     build_diff,
     build_outcomes,
     find_excess,
     format_report,
     hold_back_excess,
     list_changes,
+    plan,
 )
 from .._model.instance import Action, label
 from .._model.instance_index import InstanceIndex
+from .._model.instance_job import Job, Phase
 from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
 from .._model.protection import UNPROTECTED, Protection
 from .._model.resource import Resource

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError, WaitTimeoutError
 from .._http.client import Client
-from .._model.fleet_plan import Job, Phase
 from .._model.instance import (
     Action,
     FailureStatusError,
@@ -27,11 +26,12 @@ from .._model.instance import (
     label,
     state_reached,
 )
+from .._model.instance_job import Job, Phase
 from .._model.resource import Resource
 from .._waiter import ProgressSummary, Waiter, describe_remaining, explain_ended_wait
 from .change_recorder import ChangeRecorder
 from .change_requests import Effect, request_change
-from .instance_search import fetch_instance
+from .instance_requests import fetch_instance
 
 
 class Reader(t.NamedTuple):

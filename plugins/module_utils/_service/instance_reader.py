@@ -16,7 +16,7 @@ from .._http.lists import fetch_all
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._waiter import TEMPORARY_ERRORS
-from .instance_search import fetch_instance
+from .instance_requests import fetch_instance
 
 
 @dataclass

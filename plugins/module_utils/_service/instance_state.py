@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError
 from .._http.client import Client
-from .._model.fleet_plan import Job
 from .._model.instance import Action, label, summarize
+from .._model.instance_job import Job
 from .._model.protection import ANY_CHANGE, Consent
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter
 from .fleet_changes import FleetChanges, Reader
-from .instance_search import fetch_existing_instance
+from .instance_requests import fetch_existing_instance
 from .list_search import Search, search
 
 

@@ -16,9 +16,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ...module_utils._errors import RefusedError
-from ...module_utils._model.instance import get_status
+from ...module_utils._model.instance import describe_namesakes, get_status
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.ownership import describe_namesakes
+from ...module_utils._model.ownership import find_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects
 from ...module_utils._text import format_count, one_line
 from .._extra_variables import parse_list
@@ -198,7 +198,7 @@ def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | 
     }
     index = InstanceIndex(instances)
     for addon in as_objects(usage.get("addons")):
-        owner, claws = index.find_owner(addon), parse_number(addon.get("daily_claws"))
+        owner, claws = find_owner(addon, index), parse_number(addon.get("daily_claws"))
         saved = savings.get(str(owner["id"])) if owner is not None else None
         if owner is not None and saved is not None and claws is not None:
             savings[str(owner["id"])] = saved + claws

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from ...module_utils._model.backup import newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.ownership import parse_owner
+from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
 from ...module_utils._service.restore.history import CLOCK_TOLERANCE
 from ...module_utils._state.journal import (
@@ -150,7 +150,7 @@ def _find_newest_backups(account: Account, now: datetime) -> dict[str, Resource]
     index = InstanceIndex(account.instances)
     newest: dict[str, Resource] = {}
     for backup in sorted(newest_first(account.backups or []), key=is_doubtful):
-        owner = index.find_owner(backup)
+        owner = find_owner(backup, index)
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest

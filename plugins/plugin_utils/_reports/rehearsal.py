@@ -15,6 +15,7 @@ import yaml
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.ownership import find_owner
 from ...module_utils._model.resource import Resource, parse_id
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
@@ -89,7 +90,7 @@ def build_state(instances: list[Resource], backups: list[Resource]) -> Data:
     """Returns the state for the simulator. It lacks what the simulator can't hold: see README.md there."""
     index = InstanceIndex(instances)
     kept = {one["id"]: one for one in filter(None, map(_copy_instance, instances))}
-    copies = (_copy_backup(backup, index.find_owner(backup)) for backup in backups)
+    copies = (_copy_backup(backup, find_owner(backup, index)) for backup in backups)
     return {"instances": list(kept.values()), "backups": [one for one in copies if one and one["instance_id"] in kept]}
 
 

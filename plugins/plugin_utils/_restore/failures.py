@@ -19,7 +19,7 @@ from ...module_utils._errors import (
     UnprocessableError,
 )
 from ...module_utils._service.at_most_once import UnrecordedError
-from ...module_utils._service.instance_search import InstanceGoneError
+from ...module_utils._service.instance_requests import InstanceGoneError
 from ...module_utils._service.restore.messages import Surface, explain, format_moment
 from ...module_utils._service.restore.plan import ObstacleKind, Plan, Rules
 from ...module_utils._service.restore.restore import FAILED, UNKNOWN

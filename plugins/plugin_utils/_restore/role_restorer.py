@@ -15,9 +15,9 @@ from ...module_utils._http.client import Client
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.instance_reader import InstanceReader
-from ...module_utils._service.instance_search import refetch_instance
-from ...module_utils._service.list_search import read_by_ids
+from ...module_utils._service.instance_requests import refetch_instance
 from ...module_utils._service.restore.incident import Incident
+from ...module_utils._service.restore.list_readings import read_by_ids
 from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, REFUSED, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._service.restore.restore_runner import RestoreOptions

@@ -22,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import ResourceChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_search import fetch_instance
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import fetch_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance

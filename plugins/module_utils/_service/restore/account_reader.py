@@ -17,9 +17,11 @@ from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import may_belong, owner_params, parse_owner
 from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
-from ..instance_search import fetch_existing_instance, list_instances, search_name
-from ..list_search import Reading, Search, read_by_ids, search_each
+from ..instance_requests import fetch_existing_instance, list_instances
+from ..instance_search import search_name
+from ..list_search import Search
 from .history import RestoreHistory
+from .list_readings import Reading, read_by_ids, search_each
 from .plan import Account, Rules, Target
 
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from ..._errors import NOTHING_SENT, RefusedError
 from ..._model.backup import format_left_out, is_before, taken_at
-from ..._model.instance import NAME_LIMIT, get_status, is_busy, label, short_name
-from ..._model.ownership import FIELDS, describe_namesakes, has_owner, parse_owner
+from ..._model.instance import NAME_LIMIT, describe_namesakes, get_status, is_busy, label, short_name
+from ..._model.ownership import FIELDS, has_owner, parse_owner
 from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
 from ..._state.journal_store import Holder

@@ -20,7 +20,7 @@ from ..._errors import ClawHostersError
 from ..._model.backup import explain_unusable, is_before, newest_first, taken_at
 from ..._model.instance import get_status, is_busy
 from ..._model.instance_index import InstanceIndex
-from ..._model.ownership import has_owner, parse_owner
+from ..._model.ownership import find_owner, has_owner, parse_owner
 from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
 from ..._state.journal_store import Holder
@@ -139,7 +139,7 @@ class Account:
         owned: dict[str, list[Resource]] = {}
         unclear: dict[str | None, list[Resource]] = {}
         for backup in newest_first(self.backups):
-            owner, shown = self.index.find_owner(backup), parse_owner(backup)
+            owner, shown = find_owner(backup, self.index), parse_owner(backup)
             if owner is not None:
                 owned.setdefault(str(owner["id"]), []).append(backup)
             elif shown.id is None:

@@ -11,8 +11,8 @@ import typing as t
 from ..._errors import PartialError
 from ..._model.backup import summarize_backup
 from ..._model.batches import begin_batches, split_batches
-from ..._model.fleet_plan import Job, Phase
 from ..._model.instance import label
+from ..._model.instance_job import Job, Phase
 from ..._model.outcomes import Outcome, build_result, format_failures
 from . import messages
 from .account_reader import AccountReader

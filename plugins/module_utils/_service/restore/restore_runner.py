@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError, LastSeen, PartialError, RefusedError, WaitTimeoutError
 from ..._model.backup import taken_at
-from ..._model.fleet_plan import Job, Phase
 from ..._model.instance import (
     FailureStatusError,
     StateReached,
@@ -30,6 +29,7 @@ from ..._model.instance import (
     label,
     short_name,
 )
+from ..._model.instance_job import Job, Phase
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
@@ -38,7 +38,7 @@ from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..fleet_changes import FleetChanges
-from ..instance_search import InstanceGoneError, fetch_instance
+from ..instance_requests import InstanceGoneError, fetch_instance
 from . import messages
 from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
 from .incident import Incident

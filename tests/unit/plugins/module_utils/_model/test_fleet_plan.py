@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, WaitTimeoutError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry, FaultyListError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import Job, Phase, plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     RESPONSE_LOST,
     STATES,
     Action,
     predict,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Job, Phase
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import Protection
 
 STATUSES = (

@@ -10,12 +10,12 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
     build_diff,
     build_outcomes,
     find_excess,
     format_report,
+    plan,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits, format_failures
 

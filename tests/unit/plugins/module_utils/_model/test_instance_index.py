@@ -12,13 +12,14 @@ import itertools
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
-    InstanceIndex,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_filter import (
     build_filter_warnings,
     choose_params,
     collect_values,
     matches_filter,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import find_owner
 
 TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
 
@@ -42,7 +43,7 @@ def test_only_a_unique_name_finds_an_instance():
     ],
 )
 def test_the_owner_is_found_by_id_or_unique_name(item, owner):
-    assert (TWINS.find_owner(item) or {}).get("id") == owner
+    assert (find_owner(item, TWINS) or {}).get("id") == owner
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership
     may_belong,
     owner_params,
     parse_owner,
-    require_names,
     require_owners,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._names import require_names
 from support.work import count_calls
 
 NOTHING = [{}, {"instance": None}, {"instance": 7}, {"instance_id": None}, {"instance_name": ""}, {"instance_id": True}]

@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_search import InstanceGoneError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import InstanceGoneError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Obstacle, ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (

@@ -1,0 +1,63 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fetches instances."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._concurrency import map_ordered
+from .._errors import NotFoundError, RefusedError
+from .._http.lists import fetch_all
+from .._http.responses import require_id, resource_path
+from .._model.instance import label
+
+if t.TYPE_CHECKING:
+    from .._http.client import Client
+    from .._http.list_reader import ItemsHandler
+    from .._model.resource import Resource
+
+
+def instance_path(instance_id: object) -> str:
+    """Returns the path of an instance."""
+    return resource_path("instances", instance_id)
+
+
+def fetch_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource | None:
+    """Returns the instance with its detail fields, None if it does not exist."""
+    try:
+        return fetch_existing_instance(client, instance_id, time_left)
+    except NotFoundError:
+        return None
+
+
+def fetch_existing_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource:
+    """Returns the instance with its detail fields. Raises NotFoundError."""
+    return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
+
+
+class InstanceGoneError(RefusedError):
+    """The instance was deleted during the task."""
+
+
+def refetch_instance(client: Client, instance: Resource, time_left: float | None = None) -> Resource:
+    """Returns the current state of the instance. Raises InstanceGoneError if it was deleted."""
+    try:
+        return fetch_existing_instance(client, instance["id"], time_left)
+    except NotFoundError as missing:
+        raise InstanceGoneError(
+            f"{label(instance)} does not exist any more: it was deleted during this task.", missing
+        ) from None
+
+
+def list_instances(client: Client, on_items: ItemsHandler | None = None) -> list[Resource]:
+    """Returns all instances, sorted by id. ``on_items``: see :func:`fetch_all`."""
+    return fetch_all(client, "/instances", on_items=on_items)
+
+
+def stream_details(client: Client, instances: list[Resource]) -> t.Iterator[tuple[Resource, Resource | None]]:
+    """Yields each instance with its detail, None if it was deleted, as soon as it is read."""
+    details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
+    return zip(instances, details, strict=True)

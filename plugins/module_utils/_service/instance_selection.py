@@ -1,0 +1,60 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fetches the instances that have wanted values in their fields."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model.instance_filter import build_filter_warnings, choose_params, collect_values, matches_filter
+from .._names import require_names
+from .instance_requests import fetch_instance, stream_details
+from .list_search import Search, search
+
+if t.TYPE_CHECKING:
+    from .._http.client import Client
+    from .._model.instance_filter import FieldFilter
+    from .._model.resource import Resource
+
+
+def fetch_instances(
+    client: Client,
+    instance_id: int | None,
+    name: str | None,
+    wanted: FieldFilter,
+    *,
+    details: bool,
+    warn: t.Callable[[str], None],
+) -> list[Resource]:
+    """Returns the matching instances, sorted by id. Warns of values in ``wanted`` that are unknown and match nothing.
+
+    An instance asked for by id comes with its detail fields; others only with ``details``, at one request each.
+    Raises SettingsError for an empty name.
+    """
+    require_names(name=name)
+
+    def select(instances: list[Resource]) -> list[Resource]:
+        named = (instance for instance in instances if name in (None, instance.get("name")))
+        return [instance for instance in named if matches_filter(instance, wanted)]
+
+    if instance_id is None:
+        instances = search(client, "/instances", Search(choose_params(name, wanted), select)).items
+    else:
+        found = fetch_instance(client, instance_id)
+        instances = [] if found is None else [found]
+    for warning in build_filter_warnings(wanted, collect_values(instances, wanted)):
+        warn(warning)
+    matching = select(instances)
+    if not details or instance_id is not None:
+        return matching
+    return [instance for instance in fetch_details(client, matching) if matches_filter(instance, wanted)]
+
+
+def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:
+    """Returns the instances with their detail fields, without those deleted since they were listed.
+
+    Fields that the detail lacks keep the value of the list.
+    """
+    return [{**listed, **detail} for listed, detail in stream_details(client, instances) if detail is not None]
