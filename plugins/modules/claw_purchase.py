@@ -120,13 +120,16 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_purchase_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import Purchase, build_request_body
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
+    Purchase,
+    build_request_body,
+    redact_request,
+)
 
 SPEC = ArgumentSpec(
     {
@@ -135,7 +138,7 @@ SPEC = ArgumentSpec(
         "order": {"type": "str", "required": True},
         "request": {"type": "dict", "default": {}},
     },
-    redact_options=redact_purchase_options,
+    redact_options=redact_request,
 ).merge(API)
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
+from .._secret_fields import find_secrets, redact
 from .._text import MASK
 from .fleet_entries import ADDONS
 from .results import Options, Redacted
@@ -35,12 +35,3 @@ def redact_addon_options(params: Options) -> Redacted:
 def _mask_strays(entry: Options) -> Options:
     """Returns an entry without the texts under names that are no option of entries: each may be a secret."""
     return {name: MASK if name not in ADDONS.keys and isinstance(one, str) else one for name, one in entry.items()}
-
-
-def redact_purchase_options(params: Options) -> Redacted:
-    """Redacts all of ``request``: its fields are undocumented."""
-    request = params.get("request")
-    if not request:
-        return Redacted(params, set())
-    redacted = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
-    return Redacted({**params, "request": redacted}, find_secrets(request, words=PAYMENT_WORDS))

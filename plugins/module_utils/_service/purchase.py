@@ -21,10 +21,10 @@ from .._http.payment_redaction import redact_payment
 from .._http.responses import parse_data_or_body
 from .._http.retry import NEVER
 from .._model.account_identity import find_email, find_id
-from .._model.results import Result
-from .._secret_fields import find_texts
+from .._model.results import Options, Redacted, Result
+from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._text import is_number
+from .._text import MASK, is_number
 from .account_check import AccountCheck
 from .at_most_once import (
     OperationGuard,
@@ -51,6 +51,15 @@ def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[st
     if isinstance(package_id, bool) or not isinstance(package_id, (int, str)) or not str(package_id).strip():
         raise SettingsError("package_id is empty or not an id. Nothing was sent.")
     return {**request, "package_id": int(package_id) if is_number(package_id) else package_id}
+
+
+def redact_request(params: Options) -> Redacted:
+    """Redacts all of ``request``: its fields are undocumented."""
+    request = params.get("request")
+    if not request:
+        return Redacted(params, set())
+    redacted = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
+    return Redacted({**params, "request": redacted}, find_secrets(request, words=PAYMENT_WORDS))
 
 
 def _redact(texts: t.Collection[str], request: Request, response: Response) -> Response:
