@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*")) if path.suffix in (".yml", ".json")]
 
-ELSEWHERE = ("event-driven",)
+ELSEWHERE = ("event-driven", "ssh")
 """Guides whose blocks have a test of their own, such as tests/integration/eda/test_rulebooks.py."""
 
 NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "PYTHONPATH=")
