@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ._errors import RefusedError, SettingsError
 from ._text import one_line
-from ._times import format_duration, parse_time
+from ._times import format_duration, format_time, parse_time
 
 _ISO_8601 = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII | re.IGNORECASE
+    r"(?P<shown>\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)?)"
+    r"( ?(?P<offset>Z|[+-]\d{2}(:?\d{2})?)| +(?P<zone>[A-Z]\w*(/[\w+-]+)*))?",
+    re.ASCII | re.IGNORECASE,
 )
 _LONGEST = timedelta(days=36_525)
 _MAX_AHEAD = timedelta(minutes=1)
@@ -26,60 +29,79 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def parse_timestamp(option: str, text: str | None) -> datetime | None:
     """Returns the time in a user's option, in UTC, or None without one.
 
-    Without an offset it is UTC where the clocks of this machine show UTC then; elsewhere it could mean two moments, or
-    three. Raises SettingsError for these, and for an invalid time.
+    It has an offset, or a time zone: one of the IANA, or what the clocks of this machine show then, such as CEST. With
+    neither it is UTC where these clocks show UTC; elsewhere it could mean two moments, or three. Raises SettingsError
+    for these, and for an invalid time.
     """
     if text is None:
         return None
-    moment = parse_time(text) if _ISO_8601.fullmatch(text.strip()) else None
-    if moment is None:
+    match = _ISO_8601.fullmatch(text.strip())
+    moment = parse_time(f"{match['shown']}{match['offset'] or ''}") if match else None
+    if match is None or moment is None:
         raise SettingsError(
             f"{option} is '{one_line(text)}', but must be a time in ISO 8601 with its offset, such as "
             "2026-02-01T10:00:00Z."
         )
-    if datetime.fromisoformat(text.strip().upper()).tzinfo is None:
-        local = _find_local(moment.replace(tzinfo=None))
-        if local != [moment]:
-            raise SettingsError(f"{option}: {one_line(text)} has no UTC offset. {_format_readings(moment, local)}")
-    return moment
+    zone = match["zone"] or ""
+    if match["offset"] or zone.upper() == "UTC":
+        return moment
+    readings = _find_readings(moment.replace(tzinfo=None), _find_zone(option, zone))
+    fitting, fault = [*readings], f"{one_line(text)} has no UTC offset."
+    if zone and "/" not in zone:
+        fitting = [utc for utc, shown in readings.items() if (shown.tzname() or "").upper() == zone.upper()]
+        fault = f"{match['shown']} is not {zone} by this controller's clocks."
+    if len(fitting) == 1 and (zone or fitting == [moment]):
+        return fitting[0]
+    where = zone if "/" in zone else "this controller's time zone"
+    raise SettingsError(f"{option}: {fault} {_format_readings(moment, [*readings.values()], where)}")
 
 
 def require_past(option: str, limit: datetime | None, now: datetime) -> None:
     """Raises RefusedError for a limit that lies ahead: it would exclude nothing."""
     if limit is not None and limit - now > _MAX_AHEAD:
         raise RefusedError(
-            f"{option} is {limit:%Y-%m-%d %H:%M} UTC, which is {format_duration(limit - now)} ahead: it is "
-            f"{now:%Y-%m-%d %H:%M} UTC now, and a limit in the future excludes nothing."
+            f"{option} is {format_time(limit)}, which is {format_duration(limit - now)} ahead: it is "
+            f"{format_time(now)} now, and a limit in the future excludes nothing."
         )
 
 
-def _find_local(shown: datetime) -> list[datetime]:
-    """Returns the moments at which the clocks of this machine show a time.
+def _find_zone(option: str, name: str) -> ZoneInfo | None:
+    """Returns the time zone of a name of the IANA; None for that of this machine."""
+    if "/" not in name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(f"{option}: this machine does not know the time zone {one_line(name)}.") from None
+
+
+def _find_readings(shown: datetime, zone: ZoneInfo | None) -> dict[datetime, datetime]:
+    """Returns the moments at which the clocks of a zone, or of this machine, show a time: in UTC, and by these clocks.
 
     These are two where an hour comes twice, and none where it is left out.
     """
-    # The task's environment may have another TZ than the one that this process began with.
     time.tzset()
-    found: list[datetime] = []
+    found: dict[datetime, datetime] = {}
     for fold in (0, 1):
         try:
-            moment = shown.replace(fold=fold).astimezone()
+            moment = shown.replace(fold=fold, tzinfo=zone).astimezone(UTC)
+            local = moment.astimezone(zone)
         except (ValueError, OverflowError, OSError):
             continue
-        if moment.replace(tzinfo=None) == shown and moment not in found:
-            found.append(moment)
+        if local.replace(tzinfo=None) == shown:
+            found[moment] = local
     return found
 
 
-def _format_readings(utc: datetime, local: list[datetime]) -> str:
-    """Returns what a time without an offset may mean, each reading as an option takes it."""
+def _format_readings(utc: datetime, local: list[datetime], where: str) -> str:
+    """Returns what a time may mean, each reading as an option takes it."""
     in_utc = f"{_format_reading(utc.replace(tzinfo=None))}Z"
     match [_format_reading(one) for one in local]:
         case [one]:
-            return f"In this controller's time zone it is {one}, in UTC {in_utc}."
+            return f"In {where} it is {one}, in UTC {in_utc}."
         case [first, second]:
-            return f"In this controller's time zone it comes twice, {first} and {second}; in UTC it is {in_utc}."
-    return f"In this controller's time zone it does not exist; in UTC it is {in_utc}."
+            return f"In {where} it comes twice, {first} and {second}; in UTC it is {in_utc}."
+    return f"In {where} it does not exist; in UTC it is {in_utc}."
 
 
 def _format_reading(moment: datetime) -> str:

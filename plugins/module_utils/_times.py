@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parses times of the service, and formats times and durations. Pure."""
+"""Parses times of the service, and formats times and durations. Pure, but for the time zone of this machine."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta
 
 _MIN_UNIX_MILLISECONDS = 1e12
 
@@ -31,10 +32,35 @@ def format_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
+def format_time(moment: datetime, now: datetime | None = None, *, seconds: bool = False) -> str:
+    """Returns a time for people, by the clocks of this machine and in UTC: ``2026-02-01 14:00 CET (13:00 UTC)``.
+
+    Where they do not differ, ``2026-02-01 13:00 UTC``. The date is left out if it is that of ``now``.
+    """
+    local, utc = to_local(moment), moment.astimezone(UTC)
+    shown = _format_clock(local, now and to_local(now).date(), seconds=seconds)
+    return f"{shown} ({_format_clock(utc, local.date(), seconds=seconds)})" if local.utcoffset() else shown
+
+
 def format_time_of_day(moment: datetime, now: datetime | None = None) -> str:
-    """Returns the time of day for messages: ``16:26:03 UTC``, with the date if it is not today."""
-    moment, today = moment.astimezone(UTC), (now or datetime.now(UTC)).astimezone(UTC).date()
-    return f"{moment:%H:%M:%S} UTC" if moment.date() == today else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    """Returns a time for messages: ``16:26:03 UTC``, with the date if it is not today."""
+    return format_time(moment, now or datetime.now(UTC), seconds=True)
+
+
+def to_local(moment: datetime) -> datetime:
+    """Returns a moment by the clocks of this machine; in UTC if they do not differ, or can't show it."""
+    # The task's environment may have another TZ than the one that this process began with.
+    time.tzset()
+    try:
+        local = moment.astimezone()
+    except (ValueError, OverflowError, OSError):
+        return moment.astimezone(UTC)
+    return local if local.utcoffset() else moment.astimezone(UTC)
+
+
+def _format_clock(moment: datetime, today: date | None, *, seconds: bool) -> str:
+    day = "" if moment.date() == today else f"{moment:%Y-%m-%d} "
+    return f"{day}{moment:{'%H:%M:%S' if seconds else '%H:%M'}} {moment.tzname()}"
 
 
 def format_duration(duration: timedelta) -> str:

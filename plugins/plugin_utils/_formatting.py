@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from ..module_utils._text import one_line
+from ..module_utils._times import format_time, parse_time
 
 EMPTY = "\N{EN DASH}"
 """Placeholder for a missing value."""
@@ -112,8 +113,14 @@ def format_path(path: Path, base: Path) -> str | None:
 
 
 def format_clock(moment: datetime | None) -> str:
-    """Returns ``2026-02-03 10:00 UTC``; a dash for None."""
-    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else EMPTY
+    """Returns a time as :func:`format_time` does; a dash for None."""
+    return format_time(moment) if moment else EMPTY
+
+
+def format_recorded(text: object, day: object = None) -> str:
+    """Returns a time of a record, to the second; the text itself if it is none. Without the date if ``day`` has it."""
+    moment = parse_time(text)
+    return format_time(moment, parse_time(day), seconds=True) if moment else format_value(text)
 
 
 def _is_plain_in_yaml(text: str) -> bool:

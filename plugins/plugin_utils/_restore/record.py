@@ -26,6 +26,7 @@ from ...module_utils._state.journal import JournalError
 from ...module_utils._state.journal_store import Holder, RunStore
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
+from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
 from .failures import FAILURES
@@ -377,6 +378,7 @@ def record_run(
             "latest": run,
             "head": build_head(runs, run),
             "changes": merge_changes(runs),
+            "clock": format_recorded,
         }
         folder.write(page_name, render(template, page))
     return runs

@@ -17,8 +17,8 @@ from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.messages import format_moment
 from ...module_utils._service.restore.plan import NextStep, Target
 from ...module_utils._text import format_count, format_list
-from ...module_utils._times import format_iso, format_time_of_day
-from .._formatting import format_value
+from ...module_utils._times import format_iso, format_time_of_day, parse_time
+from .._formatting import format_clock, format_value
 from .commands import (
     Advice,
     Command,
@@ -285,7 +285,8 @@ def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
         when = format_sent_and_completed(plan.sent_at, plan.completed_at)
         return f"Backup {backup_id} was restored by an earlier run, {when}; this run did not yet check the instance."
     if plan.outcome == "in_flight":
-        return f"A restore of backup {backup_id}, sent at {plan.sent_at}, was in progress; its end was not observed."
+        sent = format_clock(parse_time(plan.sent_at))
+        return f"A restore of backup {backup_id}, sent at {sent}, was in progress; its end was not observed."
     if run.is_interrupted:
         return f"The restore of backup {backup_id} was not begun."
     return f"This run did not record whether the restore of backup {backup_id} was sent."

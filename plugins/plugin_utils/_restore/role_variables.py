@@ -109,7 +109,9 @@ def _parse_settings(given: Data) -> Data:
     parse_priority("restore_priority", settings["restore_priority"] or None)
     parse_duration("restore_max_age", settings["restore_max_age"] or None)
     parse_duration("restore_min_interval", settings["restore_min_interval"] or None)
-    parse_timestamp("restore_before", settings["restore_before"] or None)
+    if before := parse_timestamp("restore_before", settings["restore_before"] or None):
+        # The record and printed commands may be read where a local time is of another zone.
+        settings["restore_before"] = before.isoformat().replace("+00:00", "Z")
     return settings
 
 

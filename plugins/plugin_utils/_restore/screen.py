@@ -19,7 +19,7 @@ from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_resto
 from ...module_utils._service.restore.messages import describe_clock, format_moment
 from ...module_utils._text import format_count
 from ...module_utils._time_options import parse_timestamp
-from ...module_utils._times import format_duration, parse_time
+from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import (
     SCREEN_WIDTH,
     fit,
@@ -213,10 +213,7 @@ def _format_range(group: list[RolePlan]) -> str:
     if len(times) < len(group):
         return "the backups, some at an unknown time"
     first, last = times[0], times[-1]
-    if first == last:
-        return format_clock(first)
-    end = f"{last:%H:%M} UTC" if first.date() == last.date() else format_clock(last)
-    return f"{first:%Y-%m-%d %H:%M} to {end}"
+    return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
 
 
 # Batches

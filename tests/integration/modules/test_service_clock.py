@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,7 +150,7 @@ def limit_fleet(worker: Worker, before: str, _folder: Path) -> str:
 def limit_role(worker: Worker, before: str, folder: Path) -> str:
     runbook = Runbook(worker, folder)
     result = runbook.run(restore_instance_ids="1", restore_confirm="1", restore_before=before)
-    return " ".join(result.get("failures", []))
+    return f"{result.get('failures', '')}{result.get('msg', '')}"
 
 
 @pytest.mark.parametrize("use", [read_module, limit_module, limit_fleet, limit_role])
@@ -228,3 +230,102 @@ def test_the_pause_of_the_rulebook_may_lie_ahead_and_needs_an_offset(controller:
         "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31Z", TZ=BERLIN
     )
     assert not run.says("has no UTC offset")
+
+
+# Times for people
+
+NIGHT = ("2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z")
+"""02:30 by the clocks of Berlin, twice: summer time ends at 01:00 UTC."""
+SUMMER_READING = "2025-10-26 02:30 CEST (00:30 UTC)"
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> t.Iterator[None]:
+    """The clocks of this machine are those of Berlin. There is a backup from each of the two hours of that night."""
+    state = {
+        "instances": [{"id": 1, "name": "web-bot"}],
+        "backups": [{"id": 11 + hour, "instance_id": 1, "created_at": at} for hour, at in enumerate(NIGHT)],
+    }
+    simulator.reset(state=state, switches={"transition_reads": 1})
+    monkeypatch.setenv("TZ", BERLIN)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("before", "backup"),
+    [
+        ("2025-10-26 02:31 CEST", 11),
+        ("2025-10-26 02:31 CET", 12),
+        ("2025-10-26T02:31 cet", 12),
+        ("2025-10-26 01:31 UTC", 12),
+        ("2025-10-26 03:30 Europe/Helsinki", "comes twice, 2025-10-26T03:30+03:00 and 2025-10-26T03:30+02:00"),
+        ("2025-10-26 09:00 Asia/Tokyo", 0),
+        ("2025-10-26 09:31 Asia/Tokyo", 11),
+        ("2025-10-26 02:31 +0200", 11),
+        ("2025-10-26 02:31", "comes twice"),
+        ("2025-10-26 02:31 EST", "is not EST by this controller's clocks. In this controller's time zone it comes"),
+        ("2025-11-26 02:31 CEST", "2025-11-26 02:31 is not CEST by this controller's clocks. In this controller's"),
+        ("2025-10-26 02:31 Europe/Berlinn", "this machine does not know the time zone Europe/Berlinn. Nothing was"),
+        ("2025-10-26 02:31 Europe/../../../etc/passwd", "must be a time in ISO 8601"),
+    ],
+)
+@pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize("restore", [limit_module, limit_role])
+def test_a_limit_in_local_time_needs_its_zone_and_chooses_by_it(
+    worker: Worker,
+    simulator: Simulator,
+    tmp_path: Path,
+    before: str,
+    backup: int | str,
+    restore: t.Callable[[Worker, str, Path], str],
+) -> None:
+    said = restore(worker, before, tmp_path)
+    if isinstance(backup, str):
+        assert backup in said
+        assert simulator.calls("*") == []
+    else:
+        assert simulator.calls("POST *") == ([f"POST /backups/{backup}/restore"] if backup else []), said
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_plan_prompt_and_page_show_local_time_beside_utc(worker: Worker, simulator: Simulator, tmp_path: Path) -> None:
+    runbook = Runbook(worker, tmp_path, {"restore_instances": "web-bot", "restore_before": "2025-10-26 02:31 CEST"})
+    unconfirmed = runbook.run(restore_confirm="another")
+    assert "restore_before=2025-10-26T00:31:00Z" in " ".join(unconfirmed["failures"])
+    result = runbook.run(answers=["web-bot"])
+    assert simulator.calls("POST *") == ["POST /backups/11/restore"], result
+    plan, prompt = " ".join(" ".join(runbook.plan["lines"]).split()), " ".join(" ".join(runbook.prompts).split())
+    assert f"DATA LOSS: all changes since {SUMMER_READING}." in plan
+    assert f"DATA LOSS: all changes since {SUMMER_READING}." in prompt
+    assert "Only backups from before 2025-10-26 02:31 CEST (00:31 UTC) (restore_before)." in plan
+    assert "restore_before passes over 1 newer backup: id 12 of 2025-10-26 02:30 CET (01:30 UTC)." in plan
+    assert all(len(line) <= 68 for line in runbook.plan["lines"])
+    page = runbook.page()
+    assert "taken <time" in page
+    assert "2025-10-26 02:30:00 CEST (00:30:00 UTC)</time>" in page
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_the_fleet_page_shows_local_time_beside_utc(worker: Worker, tmp_path: Path) -> None:
+    path = tmp_path / "fleet.html"
+    worker.run(fleet_report, path=str(path), backup_max_age="36h", title="Fleet")
+    page = path.read_text(encoding="utf-8")
+    assert 'title="2025-10-26 02:30 CET (01:30 UTC)"' in page
+    assert re.search(r"as of <time datetime=[^>]+>[0-9-]+ \d\d:\d\d CES?T \((\d{4}-\d\d-\d\d )?\d\d:\d\d UTC\)", page)
+
+
+@pytest.mark.rest
+def test_a_screen_of_a_run_in_another_zone_keeps_its_width(controller: Controller, in_berlin: None) -> None:
+    variables = {
+        "restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot",
+        "restore_before": "2025-10-26 02:31 CEST",
+    }  # fmt: skip
+    options = [part for one in variables.items() for part in ("-e", json.dumps(dict([one])))]
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *options, TZ=BERLIN)
+    assert run.rc == 0, run.screen
+    assert run.says(SUMMER_READING)
+    shown = run.stdout.partition("Show the restore plan")[2].partition("TASK [")[0]
+    assert all(len(line) <= 80 for line in shown.splitlines()[1:])

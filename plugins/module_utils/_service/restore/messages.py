@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import typing as t
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from ..._errors import NOTHING_SENT, RefusedError
 from ..._model.backup import format_left_out, is_before, taken_at
@@ -19,7 +19,7 @@ from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
 from ..._state.journal_store import Holder
 from ..._text import format_count, format_list, one_line
-from ..._times import format_duration, parse_time
+from ..._times import format_duration, format_time, parse_time
 from ..at_most_once import explain_unknown as explain_state
 from ..at_most_once import format_at
 from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreRecord
@@ -103,11 +103,9 @@ def build_error(plan: Plan, incident: str, rules: Rules, now: datetime) -> Refus
 
 
 def format_moment(text: object, now: datetime) -> str:
-    """Returns ``16:26 UTC``, with the date if it is not today's."""
+    """Returns a time of a record or of the service as :func:`format_time` does."""
     moment = parse_time(text)
-    if moment is None:
-        return "an unknown time"
-    return f"{moment:%H:%M} UTC" if moment.date() == now.astimezone(UTC).date() else f"{moment:%Y-%m-%d %H:%M} UTC"
+    return format_time(moment, now) if moment else "an unknown time"
 
 
 def describe_clock(lead: timedelta) -> str:
@@ -168,7 +166,7 @@ def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> l
     if given is not None and str(given) != str(backup["id"]):
         return [Note(f"{used}, so backup {given} is not restored. Use another incident for it.", ("used",))]
     if rules.before and not is_before(backup, rules.before):
-        which = f"{used}, which is not from before {rules.before:%Y-%m-%d %H:%M} UTC"
+        which = f"{used}, which is not from before {format_time(rules.before)}"
         return [Note(f"{which}. Use another incident for that.", ("used_before",))]
     return []
 
@@ -275,7 +273,7 @@ def _explain_backup(plan: Plan, obstacle: Obstacle, rules: Rules, now: datetime,
             reason = f" ({obstacle.cause.reason})" if obstacle.cause else ""
             return Explanation(f"There is no backup with id {target.backup_id}{reason}.")
         case ObstacleKind.NO_BACKUP:
-            when = f" from before {rules.before:%Y-%m-%d %H:%M} UTC" if rules.before else ""
+            when = f" from before {format_time(rules.before)}" if rules.before else ""
             left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
             own = f"{surface.subject(instance)} has no usable backup{when}."
             return Explanation(f"{own} {left_out}" if left_out else own)
@@ -302,13 +300,13 @@ def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime, max_
         return Explanation(f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and {max_age} is set.")
     if taken - now > CLOCK_TOLERANCE:
         return Explanation(
-            f"{which} is dated {taken:%Y-%m-%d %H:%M} UTC, which is {format_duration(taken - now)} in the future. "
+            f"{which} is dated {format_time(taken)}, which is {format_duration(taken - now)} in the future. "
             f"Its age is unknown, and {max_age} is set.",
             "Omit max_age to restore it all the same.",
         )
     limit = format_duration(rules.max_age or timedelta(0))
     return Explanation(
-        f"{which} was taken at {taken:%Y-%m-%d %H:%M} UTC, {format_duration(now - taken)} ago, which is more than "
+        f"{which} was taken at {format_time(taken)}, {format_duration(now - taken)} ago, which is more than "
         f"{max_age} ({limit})."
     )
 

@@ -24,6 +24,7 @@ from ..._model.ownership import find_owner, has_owner, parse_owner
 from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
 from ..._state.journal_store import Holder
+from ..._times import format_time
 from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreHistory, RestoreRecord, is_under_way
 
 RESTORABLE = ("running", "stopped")
@@ -310,7 +311,7 @@ def explain_left_out(backup: Resource, now: datetime) -> str:
     """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none."""
     taken = taken_at(backup)
     if taken is not None and taken - now > CLOCK_TOLERANCE:
-        return f"it is dated in the future, {taken:%Y-%m-%d %H:%M} UTC"
+        return f"it is dated in the future, {format_time(taken)}"
     return explain_unusable(backup)
 
 

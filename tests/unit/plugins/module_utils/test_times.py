@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
     format_duration,
     format_iso,
+    format_time,
     format_time_of_day,
     parse_time,
 )
@@ -94,6 +96,28 @@ def test_spans(seconds, text):
 def test_a_time_of_day_has_its_date_if_that_is_not_today():
     assert format_time_of_day(TEN, now=TEN) == "10:00:00 UTC"
     assert format_time_of_day(TEN, now=TEN + timedelta(hours=14)) == "2026-02-01 10:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "text", "of_today"),
+    [
+        ("UTC0", 0, "2026-02-01 10:00 UTC", "10:00 UTC"),
+        ("GMT0BST,M3.5.0/1,M10.5.0", 0, "2026-02-01 10:00 UTC", "10:00 UTC"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", 0, "2026-02-01 11:00 CET (10:00 UTC)", "11:00 CET (10:00 UTC)"),
+        ("EST5", -9, "2026-01-31 20:00 EST (2026-02-01 01:00 UTC)", "2026-01-31 20:00 EST (2026-02-01 01:00 UTC)"),
+        ("<+14>-14", 2, "2026-02-02 02:00 +14 (2026-02-01 12:00 UTC)", "02:00 +14 (2026-02-01 12:00 UTC)"),
+    ],
+)
+def test_a_time_is_shown_by_the_clocks_of_the_machine_and_in_utc(monkeypatch, zone, hours, text, of_today):
+    monkeypatch.setenv("TZ", zone)
+    moment = TEN + timedelta(hours=hours)
+    try:
+        assert format_time(moment) == text
+        assert format_time(moment, TEN) == of_today
+        assert format_time(datetime.max.replace(tzinfo=UTC)).rstrip(")").endswith("23:59 UTC")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

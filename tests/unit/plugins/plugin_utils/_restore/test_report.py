@@ -225,7 +225,7 @@ def test_of_two_versions_of_a_run_the_one_that_knows_more_stays(first, second):
         ((), "This run did not record whether the restore of backup 12 was sent."),
         (
             (INTENDED, ACCEPTED),
-            "A restore of backup 12, sent at 2026-02-03T08:00:00+00:00, was in progress; its end was not observed.",
+            "A restore of backup 12, sent at 2026-02-03 08:00 UTC, was in progress; its end was not observed.",
         ),
         (
             (INTENDED, COMPLETED),

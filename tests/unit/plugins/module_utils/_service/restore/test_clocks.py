@@ -33,6 +33,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     plan_restores,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_timestamp, require_past
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_time
 from support.accounts import NOW, World, cases
 
 SKEWS = st.integers(-2 * 86_400, 2 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
@@ -138,6 +139,16 @@ def test_a_time_without_an_offset_is_read_in_one_way_or_refused(zone: str, near:
         words = [word.strip(".,;") for word in str(raised.value).split()]
         printed = [word for word in words if word[:2] == "20" and word != shown.isoformat()]
         assert {parse_timestamp("before", word) for word in printed} == readings
+
+
+@given(st.sampled_from(sorted(ZONES)), st.sampled_from([NIGHT, SPRING, NOW]), MINUTES)
+def test_a_time_can_be_pasted_as_it_is_shown(zone: str, near: datetime, minutes: timedelta) -> None:
+    moment = near + minutes
+    with mock.patch.dict(os.environ, TZ=zone):
+        shown = format_time(moment, seconds=True)
+        local, _in, utc = shown.rstrip(")").partition(" (")
+        assert parse_timestamp("before", local) == moment.replace(microsecond=0)
+        assert parse_timestamp("before", utc if len(utc) > len("00:00:00 UTC") else None) in (None, moment)
 
 
 @example("CET-1CEST,M3.5.0,M10.5.0/3", timedelta(hours=1), timedelta(minutes=-30), "wall", [timedelta(hours=-1)])
