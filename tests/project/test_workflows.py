@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 def find_steps() -> t.Iterator[tuple[str, dict[str, t.Any], dict[str, str]]]:
     """Yields the name, the step, and the environment of each step that runs commands."""
     for path in WORKFLOWS:
@@ -64,3 +67,16 @@ def test_the_next_core_is_installed_from_a_pin() -> None:
     (run,) = [step["run"] for _name, step, _environment in find_steps() if "MATRIX=next:" in step["run"]]
     assert run == "make test-matrix MATRIX=next:python3.13"
     assert re.match(r"ansible-core==2\.\d+\.\d+", (ROOT / "requirements/core-next.txt").read_text(encoding="utf-8"))
+
+
+def test_the_matrix_covers_the_weekly_pairs_each_pin_and_each_python() -> None:
+    whole, shorter = (
+        re.findall(rf"^{name} := (.*)$", MAKEFILE, re.MULTILINE)[0].split() for name in ("WHOLE", "SHORTER")
+    )
+    workflow = yaml.safe_load((ROOT / ".github/workflows/full.yml").read_text(encoding="utf-8"))
+    pairs = workflow["jobs"]["pair"]["strategy"]["matrix"]["include"]
+    weekly = [f"{pair['core']}:python{pair['python']}" for pair in pairs]
+    assert sorted([*whole, *shorter]) == sorted([*weekly, "lowest:$(OLDEST_PYTHON)"])
+    pins = {path.stem.removeprefix("core-") for path in (ROOT / "requirements").glob("core-*.txt")}
+    assert pins == {*(pair.partition(":")[0] for pair in whole), "next"}
+    assert {pair.partition(":")[2] for pair in whole} >= {pair.partition(":")[2] for pair in shorter}
