@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _account_scope
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks import account_scope
 
 
 class ActionModule(InternalAction):
     """Reads service and account."""
 
-    MODULE = _account_scope
+    MODULE = account_scope

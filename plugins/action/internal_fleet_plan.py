@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import plan_file
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks import plan_file
 
 
 class ActionModule(InternalAction):

@@ -20,7 +20,7 @@ from ansible.plugins.loader import callback_loader
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind, Target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import parse_list
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import rehearsal
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks import rehearsal
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command_files import CommandFiles
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     Command,

@@ -20,7 +20,7 @@ import requests
 import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import rehearsal
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks import rehearsal
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables

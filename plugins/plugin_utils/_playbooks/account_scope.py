@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._module.arguments import API
+from ...module_utils._module.arguments import API
 
 if t.TYPE_CHECKING:
-    from ..module_utils._model.results import Result
-    from ..module_utils._module.runner import ModuleContext
+    from ...module_utils._model.results import Result
+    from ...module_utils._module.runner import ModuleContext
 
 SPEC = API
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ...module_utils._errors import SettingsError
 from ...module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
 from ...module_utils._text import one_line
-from .report_folder import write_report
+from .._reports.report_folder import write_report
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.results import Result

@@ -25,7 +25,7 @@ from ...module_utils._service.backups import list_backups
 from ...module_utils._text import KEY_PREFIX, format_count
 from ...module_utils._times import parse_time
 from .._formatting import format_path
-from .report_folder import prepare_folder, write_report
+from .._reports.report_folder import prepare_folder, write_report
 
 Data = dict[str, t.Any]
 

@@ -23,7 +23,7 @@ from ...module_utils._service.billing import fetch_billing
 from ...module_utils._service.fleet import Fleet
 from ...module_utils._state.journal import OperationEvent, OperationKey
 from .._formatting import format_label
-from .balance import BalancePlan, build_plan
+from .._reports.balance import BalancePlan, build_plan
 
 Data = dict[str, t.Any]
 
