@@ -311,10 +311,10 @@ error:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
     FLEET,
-    Entry,
+    FleetEntry,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
@@ -327,7 +327,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protecte
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import PlanMaker
 
 SPEC = ArgumentSpec(
     {
@@ -355,7 +355,7 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     FLEET.require_valid(dict(params))
     entries = [
-        Entry(number, item["id"], item["name"], item["state"] or params["state"])
+        FleetEntry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(FLEET.gather(dict(params)), 1)
     ]
     fleet = Fleet(
@@ -365,9 +365,9 @@ def run(context: ModuleContext) -> Result:
         context.warn,
         parse_protection(params),
         parse_batches(params),
-        Plans.parse(context.account, params, PlannedChange),
+        PlanMaker.parse(context.account, params, PlannedChange),
     )
-    return fleet.ensure(entries, Limits(params["max_changes"], params["max_deletions"]))
+    return fleet.ensure(entries, ChangeLimits(params["max_changes"], params["max_deletions"]))
 
 
 def main() -> None:

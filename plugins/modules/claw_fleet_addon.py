@@ -299,7 +299,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fle
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import ADDONS
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedUpdate
@@ -310,7 +310,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import AddonFleet
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import PlanMaker
 
 SPEC = ArgumentSpec(
     {
@@ -343,9 +343,9 @@ def run(context: ModuleContext) -> Result:
     """Sets the attributes of every entry. Fails at the end if an entry failed."""
     params = context.params
     entries = parse_entries(dict(params))
-    plans = Plans.parse(context.account, params, PlannedUpdate)
-    fleet = AddonFleet(context.client, params["write_only"], parse_batches(params), plans)
-    return fleet.ensure(entries, Limits(params["max_changes"]))
+    plan_maker = PlanMaker.parse(context.account, params, PlannedUpdate)
+    fleet = AddonFleet(context.client, params["write_only"], parse_batches(params), plan_maker)
+    return fleet.ensure(entries, ChangeLimits(params["max_changes"]))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import expected_answer
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
@@ -74,7 +74,7 @@ def build_misspelt_absent(size: int) -> Callable[[], object]:
     ]
     instances = [{"id": number, "name": name, "status": "running"} for number, name in enumerate(names, 1)]
     entries = [
-        Entry(number, None, f"{name[:8]}x{name[8:]}", "absent")
+        FleetEntry(number, None, f"{name[:8]}x{name[8:]}", "absent")
         for number, name in enumerate(chance.sample(names, size), 1)
     ]
     return lambda: plan(entries, instances)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Imports follow the layers of the collection: playbook, module, service, client. There are no import cycles."""
+"""Imports follow the layers: playbook, module, service, client. No import cycles, and no name of two things."""
 
 from __future__ import annotations
 
@@ -113,3 +113,39 @@ def test_there_are_no_import_cycles() -> None:
 def test_an_import_against_the_layers_is_found(name: str, line: str) -> None:
     (violation,) = find_violations(name, line)
     assert violation.startswith(f"{name.replace('.', '/')}.py:")
+
+
+def repeated(names: t.Iterable[tuple[str, str]]) -> list[str]:
+    """Returns a line for each name of several places: names that differ in underscores at the start are one."""
+    places: dict[str, list[str]] = {}
+    for name, place in names:
+        places.setdefault(name.lstrip("_"), []).append(place)
+    return [
+        f"{name} means several things, in {' and '.join(found)}: rename all but one (CONTRIBUTING, Words)"
+        for name, found in places.items()
+        if len(found) > 1
+    ]
+
+
+def test_each_name_of_a_file_means_one_thing() -> None:
+    # Users and Ansible give the others their names: an action plugin has that of its module.
+    own = ("plugins.module_utils.", "plugins.plugin_utils.", "plugins.modules.")
+    files = [path for name, path in MODULES.items() if name.startswith(own)]
+    assert repeated((path.stem, str(path.relative_to(ROOT))) for path in files) == []
+
+
+def test_each_name_of_a_class_means_one_thing() -> None:
+    fixed_by_ansible = {"ActionModule", "FilterModule", "ModuleDocFragment"}
+    classes = [
+        (node.name, str(path.relative_to(ROOT)))
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and node.name not in fixed_by_ansible
+    ]
+    assert repeated(classes) == []
+
+
+def test_a_name_of_two_things_is_found() -> None:
+    names = [("Plan", "restore.py"), ("Job", "fleet.py"), ("_Plan", "balance.py")]
+    (line,) = repeated(names)
+    assert line.startswith("Plan means several things, in restore.py and balance.py: ")

@@ -14,7 +14,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    Account,
+    AccountView,
     Target,
     plan_restores,
 )
@@ -87,7 +87,7 @@ def role_plans(
     names = ("before", "max_age", "min_interval")
     rules = parse_rules({**{name: given[f"restore_{name}"] or None for name in names}, "force": given["restore_force"]})
     past = past or history()
-    account = Account(InstanceIndex(instances), backups)
+    account = AccountView(InstanceIndex(instances), backups)
     planned = plan_restores([build_target(target, given) for target in targets], account, past, rules, NOW)
     plans = [build_plan(one, past, rules, NOW) for one in planned]
     known = Names(instances)

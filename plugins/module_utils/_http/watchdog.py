@@ -169,7 +169,7 @@ def _watched_pool(pool: t.Any) -> t.Any:
     if hasattr(pool, "is_watched"):
         return pool
 
-    class Connection(pool.ConnectionCls):
+    class WatchedConnection(pool.ConnectionCls):
         timeout: float
 
         def _new_conn(self) -> t.Any:
@@ -207,7 +207,7 @@ def _watched_pool(pool: t.Any) -> t.Any:
                 watchdog.watch(getattr(connection, "socket", connection))
             return super().getresponse(*args, **kwargs)
 
-    return type(pool.__name__, (pool,), {"ConnectionCls": Connection, "is_watched": True})
+    return type(pool.__name__, (pool,), {"ConnectionCls": WatchedConnection, "is_watched": True})
 
 
 def _current_watchdog() -> RequestWatchdog | None:

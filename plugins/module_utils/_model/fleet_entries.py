@@ -49,7 +49,7 @@ class InstanceEntry(NumberedEntry):
 
 
 @dataclass(frozen=True)
-class Entry(InstanceEntry):
+class FleetEntry(InstanceEntry):
     """An entry of ``claw_fleet``."""
 
     wanted: str

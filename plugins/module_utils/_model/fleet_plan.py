@@ -19,8 +19,8 @@ from .protection import UNPROTECTED, Consent
 from .saved_plan import PlannedChange
 
 if t.TYPE_CHECKING:
-    from .fleet_entries import Entry
-    from .outcomes import Excess, Limits
+    from .fleet_entries import FleetEntry
+    from .outcomes import ChangeLimits, Excess
     from .protection import Protection
     from .resource import Resource
 
@@ -33,7 +33,7 @@ _WORDS = {
 """By change: its word in a plan, and its word in a result."""
 
 
-def plan(entries: list[Entry], listing: list[Resource], protection: Protection = UNPROTECTED) -> list[Job]:
+def plan(entries: list[FleetEntry], listing: list[Resource], protection: Protection = UNPROTECTED) -> list[Job]:
     """Returns the job of each entry, in order.
 
     Raises FaultyListError if two entries declare the same instance, and if one is to be deleted that is protected.
@@ -48,7 +48,7 @@ def plan(entries: list[Entry], listing: list[Resource], protection: Protection =
     return jobs
 
 
-def _plan_entry(entry: Entry, index: InstanceIndex, protection: Protection) -> Job:
+def _plan_entry(entry: FleetEntry, index: InstanceIndex, protection: Protection) -> Job:
     try:
         found = index.resolve(entry.instance_id, entry.name)
     except (RefusedError, SettingsError) as error:
@@ -64,7 +64,7 @@ def _plan_entry(entry: Entry, index: InstanceIndex, protection: Protection) -> J
     return Job(entry.wanted, error=missing or "no such instance: instances are created in the dashboard.")
 
 
-def find_excess(jobs: list[Job], limits: Limits) -> list[Excess]:
+def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[Excess]:
     """Returns the limits that the plan exceeds."""
     changing = [job for job in jobs if job.change() in _WORDS]
     deleted = [label(job.instance) for job in changing if job.change() is Action.DELETE]
@@ -82,7 +82,7 @@ def list_changes(jobs: list[Job]) -> list[PlannedChange]:
     ]
 
 
-def hold_back_excess(jobs: list[Job], limits: Limits) -> None:
+def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
     """Fails the last of the changes that are ready, if they are more than ``max_changes`` allows.
 
     The plan was within it, but a busy instance may settle in another status than expected.
@@ -104,7 +104,7 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
     return [f"{changes.count(change)} {words[done]}" for change, words in _WORDS.items() if change in changes]
 
 
-def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
+def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> list[str]:
     """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
     changed, failed, not_begun = [], [], []
     for entry, job in zip(entries, jobs, strict=True):
@@ -124,7 +124,7 @@ def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[
     return [*changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
 
 
-def build_outcomes(entries: list[Entry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:
+def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:
     """Returns what became of each entry.
 
     ``refused``: nothing was begun because of the limits, so the entries that would change count as failed.

@@ -111,7 +111,7 @@ class Excess:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ChangeLimits:
     """Most changes, and most deletions among them, that a task may make; None for any number."""
 
     changes: int | None = None

@@ -64,7 +64,7 @@ class PlannedUpdate(PlannedChange):
 
 
 @dataclass(frozen=True)
-class Place:
+class PlanScope:
     """Where and when a plan was made, or is to be applied."""
 
     service: str
@@ -77,14 +77,14 @@ class Place:
 class SavedPlan:
     """A plan."""
 
-    place: Place
+    scope: PlanScope
     changes: dict[str, PlannedChange]
     """By the id as text."""
 
     def as_result(self) -> dict[str, t.Any]:
         """Returns the plan as a task returns it."""
         entries = [asdict(change) for change in self.changes.values()]
-        return {**asdict(self.place), "made_at": format_iso(self.place.made_at), "entries": entries}
+        return {**asdict(self.scope), "made_at": format_iso(self.scope.made_at), "entries": entries}
 
     def find_differences(self, now: SavedPlan, max_age: timedelta | None) -> list[str]:
         """Returns what is not as in this plan any more, a line each. ``now`` is the plan of the task that applies it.
@@ -92,15 +92,15 @@ class SavedPlan:
         Without ``max_age``, it may be of any age.
         """
         lines = []
-        if self.place.service != now.place.service:
-            lines.append(f"the plan is for the service {one_line(self.place.service)}, not {now.place.service}")
-        if self.place.account is None:
+        if self.scope.service != now.scope.service:
+            lines.append(f"the plan is for the service {one_line(self.scope.service)}, not {now.scope.service}")
+        if self.scope.account is None:
             if self.changes:  # an empty plan did not ask for it, and lets nothing change in any account
                 lines.append("the plan does not say for which account it is, since the service did not show it")
-        elif self.place.account != now.place.account:
-            accounts = (one_line(self.place.account), one_line(now.place.account or "unknown"))
+        elif self.scope.account != now.scope.account:
+            accounts = (one_line(self.scope.account), one_line(now.scope.account or "unknown"))
             lines.append(f"the plan is for the account {accounts[0]}, and this key is for {accounts[1]}")
-        age = now.place.made_at - self.place.made_at
+        age = now.scope.made_at - self.scope.made_at
         if max_age is not None and age > max_age:
             lines.append(f"the plan is {format_duration(age)} old, more than plan_max_age ({format_duration(max_age)})")
         elif -age > _MAX_AHEAD:
@@ -167,7 +167,7 @@ def parse_plan(given: t.Mapping[str, t.Any], kind: type[PlannedChange]) -> Saved
             "compared: set them in a task without plan. Nothing was sent."
         )
     account = None if given["account"] is None else str(given["account"])
-    return SavedPlan(Place(given["service"], account, made_at), changes)
+    return SavedPlan(PlanScope(given["service"], account, made_at), changes)
 
 
 def _find_all_texts(change: PlannedChange) -> set[str]:

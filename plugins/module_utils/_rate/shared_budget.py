@@ -47,7 +47,7 @@ class Slot:
 
 
 @dataclass(eq=False)
-class _Change:
+class _BudgetChange:
     """A change of the state that a thread waits for, and its result."""
 
     function: t.Callable[[RateLimiter, float], t.Any]
@@ -79,7 +79,7 @@ class SharedRateBudget:
         self.is_shared = True
         """False once the store could not be used, of which the user was warned."""
         self._update_lock = threading.Lock()
-        self._changes: deque[_Change] = deque()
+        self._changes: deque[_BudgetChange] = deque()
         self._written: tuple[str, RateLimiter] | None = None
         """The document as this process has written it last, and the state in it."""
 
@@ -141,7 +141,7 @@ class SharedRateBudget:
         Threads of this process queue here, since those that wait for the lock of a file have to poll. The thread that
         gets the lock applies the changes of all that wait, in one access to the document.
         """
-        queued = _Change(change)
+        queued = _BudgetChange(change)
         self._changes.append(queued)
         try:
             with self._update_lock:

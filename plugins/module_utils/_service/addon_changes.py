@@ -24,14 +24,14 @@ from .._model.addon_job import AddonJob
 from .._model.batches import AT_ONCE, Batches
 from .._model.compare import Config
 from .._model.fleet_entries import ADDONS
-from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
+from .._model.outcomes import ChangeLimits, build_result, format_failures, raise_excess, raise_failures
 from .._model.ownership import parse_owner
 from .._model.resource import Resource
 from .._model.results import ResourceChange, Result
 from .._model.saved_plan import find_difference
 from .addons import AddonMatcher, addon_path, fetch_addon
 from .change_recorder import ChangeRecorder
-from .saved_plans import Plans
+from .saved_plans import PlanMaker
 
 _Listed: t.TypeAlias = "dict[str, Resource] | ClawHostersError | None"
 _INTERRUPTED = "Updates that were sent may have been made. Run the same command again: it sends what still differs."
@@ -62,12 +62,12 @@ class AddonFleet:
     client: Client
     write_only: t.Collection[str]
     batches: Batches = AT_ONCE
-    plans: Plans | None = None
+    plan_maker: PlanMaker | None = None
 
     def __post_init__(self) -> None:
         self.recorder = ChangeRecorder(self.client)
 
-    def ensure(self, entries: list[AddonEntry], limits: Limits) -> Result:
+    def ensure(self, entries: list[AddonEntry], limits: ChangeLimits) -> Result:
         """Sets the attributes of every entry, and returns the result of the task.
 
         Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
@@ -79,7 +79,7 @@ class AddonFleet:
         jobs = self._plan(entries, matches)
         excess = limits.find_excess((sum(bool(job.changes) for job in jobs), ""))
         planned = filter(None, map(plan_update, jobs))
-        made = {"plan": self.plans.make(planned).as_result()} if self.plans else {}
+        made = {"plan": self.plan_maker.make(planned).as_result()} if self.plan_maker else {}
         batches = self.batches.split(jobs)
         if excess:
             if self.client.check_mode:  # the plan is shown all the same
@@ -94,7 +94,7 @@ class AddonFleet:
             raise_failures(failures, result, (job.error for job in jobs))
         return result
 
-    def _carry_out(self, batches: list[list[AddonJob]], limits: Limits) -> None:
+    def _carry_out(self, batches: list[list[AddonJob]], limits: ChangeLimits) -> None:
         """Changes one batch after the other. Each is compared anew with the list that was read after the one before."""
         jobs = [job for batch in batches for job in batch]
         listed: _Listed = None
@@ -105,7 +105,7 @@ class AddonFleet:
             listed = carry_out(self.recorder, [job for job in batch if job.error is None]) or listed
 
     def _look_again(self, jobs: list[AddonJob], listed: _Listed) -> None:
-        saved = self.plans.saved if self.plans else None
+        saved = self.plan_maker.saved if self.plan_maker else None
         for job in jobs:
             try:
                 if job.reads_detail:
@@ -154,7 +154,7 @@ class AddonFleet:
         return details
 
 
-def _hold_back_excess(jobs: list[AddonJob], batch: list[AddonJob], limits: Limits) -> None:
+def _hold_back_excess(jobs: list[AddonJob], batch: list[AddonJob], limits: ChangeLimits) -> None:
     """Fails the last of the changes of a batch, if they are more than ``max_changes`` allows since it was compared."""
     if limits.changes is not None:
         excess = sum(bool(job.changes) for job in jobs) - limits.changes

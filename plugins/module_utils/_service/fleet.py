@@ -16,7 +16,7 @@ from .._errors import ClawHostersError
 from .._http.client import Client
 from .._http.lists import fetch_all
 from .._model.batches import AT_ONCE, Batches
-from .._model.fleet_entries import Entry
+from .._model.fleet_entries import FleetEntry
 from .._model.fleet_plan import (
     build_diff,
     build_outcomes,
@@ -29,14 +29,14 @@ from .._model.fleet_plan import (
 from .._model.instance import Action, label
 from .._model.instance_index import InstanceIndex
 from .._model.instance_job import Job, Phase
-from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
+from .._model.outcomes import ChangeLimits, build_result, format_failures, raise_excess, raise_failures
 from .._model.protection import UNPROTECTED, Protection
 from .._model.resource import Resource
 from .._model.results import Result
 from .._model.saved_plan import Approval
 from .._waiter import Waiter
-from .fleet_changes import FleetChanges, Reader
-from .saved_plans import Plans
+from .fleet_changes import FleetChanges, PollReader
+from .saved_plans import PlanMaker
 
 
 @dataclass
@@ -52,9 +52,9 @@ class Fleet:
     warn: t.Callable[[str], None]
     protection: Protection = UNPROTECTED
     batches: Batches = AT_ONCE
-    plans: Plans | None = None
+    plan_maker: PlanMaker | None = None
 
-    def ensure(self, entries: list[Entry], limits: Limits) -> Result:
+    def ensure(self, entries: list[FleetEntry], limits: ChangeLimits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
 
         Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
@@ -91,10 +91,10 @@ class Fleet:
                 check_decisions(batch, waiter.timeout if waiter else 0.0)
             if waiter is not None:
                 waiter.requests_per_poll = reader.pages
-            changes.carry_out(batch, Reader(reader.read), waiter, check_decisions, prefix)
+            changes.carry_out(batch, PollReader(reader.read), waiter, check_decisions, prefix)
             if any(job.error for job in batch):
                 reader.listed = None  # it may be old
-        if check_mode and not (self.plans and self.plans.saved):
+        if check_mode and not (self.plan_maker and self.plan_maker.saved):
             made = self._make_plan(jobs)  # busy instances have settled
         result = {**self._build_result(entries, jobs, done=not check_mode), **made}
         if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):
@@ -103,10 +103,10 @@ class Fleet:
 
     def _make_plan(self, jobs: list[Job]) -> Result:
         """Returns the plan for the result. With a plan to apply, lets the jobs make no other change."""
-        if self.plans is None:
+        if self.plan_maker is None:
             return {}
-        made = self.plans.make(list_changes(jobs))
-        for job in jobs if self.plans.saved else []:
+        made = self.plan_maker.make(list_changes(jobs))
+        for job in jobs if self.plan_maker.saved else []:
             approval = Approval(made.changes.get(str(job.instance["id"])) if job.instance else None)
             job.consent = replace(job.consent, approval=approval)
         return {"plan": made.as_result()}
@@ -124,7 +124,7 @@ class Fleet:
         for job in jobs:
             job.look_again(listed.get(str(job.instance.get("id"))))
 
-    def _build_result(self, entries: list[Entry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
+    def _build_result(self, entries: list[FleetEntry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
         outcomes = build_outcomes(entries, jobs, refused=refused)
         result = build_result("instances", outcomes, build_diff(jobs), has_batches=bool(self.batches.sizes))
         return {**result, "report": format_report(entries, jobs, done=done)}

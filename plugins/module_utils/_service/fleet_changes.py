@@ -34,7 +34,7 @@ from .change_requests import Effect, request_change
 from .instance_requests import fetch_instance
 
 
-class Reader(t.NamedTuple):
+class PollReader(t.NamedTuple):
     """Reads instances while their changes are waited for.
 
     ``read`` gets the seconds left, and returns the instances that exist, by id. ``is_deleted`` returns True for a
@@ -60,7 +60,7 @@ class FleetChanges:
     def carry_out(
         self,
         jobs: list[Job],
-        reader: Reader,
+        reader: PollReader,
         waiter: Waiter | None,
         check_decisions: t.Callable[[list[Job], float], None] = lambda jobs, seconds: None,
         prefix: str = "",
@@ -149,7 +149,7 @@ class FleetChanges:
     def _wait(
         self,
         jobs: list[Job],
-        reader: Reader,
+        reader: PollReader,
         waiter: Waiter,
         check_decisions: t.Callable[[list[Job], float], None],
         prefix: str,

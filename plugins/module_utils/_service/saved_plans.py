@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError
-from .._model.saved_plan import Place, PlannedChange, SavedPlan, parse_plan
+from .._model.saved_plan import PlannedChange, PlanScope, SavedPlan, parse_plan
 from .._service_url import normalize_url
 from .._text import MESSAGE_LIMIT, format_first, one_line
 from .._time_options import parse_duration
@@ -25,7 +25,7 @@ _LISTED = 3
 
 
 @dataclass
-class Plans:
+class PlanMaker:
     """Makes the plan of a task. ``saved`` is the plan that it applies, None without one."""
 
     account: AccountCheck
@@ -33,7 +33,7 @@ class Plans:
     max_age: timedelta | None = None
 
     @classmethod
-    def parse(cls, account: AccountCheck, options: t.Mapping[str, t.Any], kind: type[PlannedChange]) -> Plans:
+    def parse(cls, account: AccountCheck, options: t.Mapping[str, t.Any], kind: type[PlannedChange]) -> PlanMaker:
         """Returns the plans of a task with the options ``plan`` and ``plan_max_age``. Raises SettingsError."""
         max_age = parse_duration("plan_max_age", options["plan_max_age"])
         return cls(account, None if options["plan"] is None else parse_plan(options["plan"], kind), max_age)
@@ -52,7 +52,7 @@ class Plans:
                 identity = self.account.identify()
             except ClawHostersError:
                 identity = None
-        plan = SavedPlan(Place(normalize_url(client.settings.api_url), identity, client.stats.now()), planned)
+        plan = SavedPlan(PlanScope(normalize_url(client.settings.api_url), identity, client.stats.now()), planned)
         if self.saved is not None and (differences := self.saved.find_differences(plan, self.max_age)):
             lines = [one_line(line, MESSAGE_LIMIT) for line in differences]
             folded = format_first([f"{line}." for line in lines], _LISTED)

@@ -12,7 +12,7 @@ import typing as t
 from ...module_utils._model.resource import Resource
 
 
-class Entry(t.NamedTuple):
+class CachedDetail(t.NamedTuple):
     """An instance as the list showed it, the fields that only its detail has, and the Unix time of reading them."""
 
     listed: Resource
@@ -48,17 +48,17 @@ class DetailCache:
         """
         if all(detail.get(field, value) == value for field, value in listed.items()):
             extra = {field: value for field, value in detail.items() if field not in listed}
-            self._entries[str(listed["id"])] = Entry(listed, extra, now)
+            self._entries[str(listed["id"])] = CachedDetail(listed, extra, now)
 
     def as_text(self) -> str:
         """Returns all entries as text."""
         return json.dumps(self._entries)
 
 
-def _parse_entries(text: object) -> dict[str, Entry]:
+def _parse_entries(text: object) -> dict[str, CachedDetail]:
     """Parses text from Ansible's cache. Returns no entries if it is not valid."""
     try:
-        entries = {instance_id: Entry(*entry) for instance_id, entry in json.loads(str(text)).items()}
+        entries = {instance_id: CachedDetail(*entry) for instance_id, entry in json.loads(str(text)).items()}
     except (ValueError, TypeError, AttributeError):
         return {}
     is_valid = all(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from ...module_utils._errors import ClawHostersError, PartialError
 from ...module_utils._http.lists import fetch_all
-from ...module_utils._model.fleet_entries import Entry
-from ...module_utils._model.outcomes import Limits
+from ...module_utils._model.fleet_entries import FleetEntry
+from ...module_utils._model.outcomes import ChangeLimits
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
 from ...module_utils._module.open_journal import open_journal
@@ -124,12 +124,12 @@ class _Guard:
     def _stop(self) -> bool:
         """Stops the instances of the plan. Returns False if nothing was tried: the same plan would repeat forever."""
         entries = [
-            Entry(number, entry["id"], entry["name"], entry["state"])
+            FleetEntry(number, entry["id"], entry["name"], entry["state"])
             for number, entry in enumerate(self.plan.fleet_entries, 1)
         ]
         fleet = Fleet(self.context.client, lambda: build_waiter(self.context), False, self.context.warn)
         try:
-            instances = fleet.ensure(entries, Limits())["instances"]
+            instances = fleet.ensure(entries, ChangeLimits())["instances"]
         except PartialError as error:
             instances = error.result["instances"]
         except ClawHostersError as error:

@@ -58,7 +58,7 @@ _RESTORES_SHOWN = 50
 
 
 @dataclass
-class Account:
+class ReportSource:
     """The account and its journal, as read. Where that failed, ``billing`` is empty, and others are None."""
 
     instances: list[Resource]
@@ -77,36 +77,36 @@ class Account:
     """The host of the service."""
 
 
-def build_facts(account: Account, max_age: timedelta, title: str, now: datetime) -> Data:
+def build_facts(source: ReportSource, max_age: timedelta, title: str, now: datetime) -> Data:
     """Returns the facts. A newest backup that is older than ``max_age`` is overdue."""
-    usage = as_object(account.billing.get("usage"))
+    usage = as_object(source.billing.get("usage"))
     costs = {
         str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_objects(usage.get("instances"))
     }
-    newest, unclear = _find_newest_backups(account, now), _find_unclear_owners(account)
+    newest, unclear = _find_newest_backups(source, now), _find_unclear_owners(source)
     instances = []
-    for instance in account.instances:
+    for instance in source.instances:
         key = str(instance["id"])
-        is_clear = account.backups is not None and not unclear & {None, str(instance.get("name"))}
+        is_clear = source.backups is not None and not unclear & {None, str(instance.get("name"))}
         taken = taken_at(newest[key]) if key in newest else None
         backup = {"state": _judge_backup(taken, max_age, now, is_clear=is_clear), "taken_at": taken}
         facts = {
             "daily_claws": costs.get(key),
             "backup": backup,
-            "proven_at": (account.proofs or {}).get(parse_id(key)),
-            "drill_failed": None if account.proofs is None else parse_id(key) in account.failed_drills,
+            "proven_at": (source.proofs or {}).get(parse_id(key)),
+            "drill_failed": None if source.proofs is None else parse_id(key) in source.failed_drills,
         }
         instances.append({**_describe(instance), **facts})
     return {
         "reported_at": now,
         "title": _clean(title) or "ClawHosters fleet",
-        "service": account.service,
+        "service": source.service,
         "backup_max_age_seconds": int(max_age.total_seconds()),
-        **_count(instances, account),
-        "claws": _build_claws(as_object(account.billing.get("summary")), usage, instances),
+        **_count(instances, source),
+        "claws": _build_claws(as_object(source.billing.get("summary")), usage, instances),
         "instances": instances,
-        "restores": _build_restores(account.journal, account.journal_problem),
-        "notices": [one_line(text, 300) for text in [*account.notices, *([_UNCLEAR_BACKUPS] if unclear else [])]],
+        "restores": _build_restores(source.journal, source.journal_problem),
+        "notices": [one_line(text, 300) for text in [*source.notices, *([_UNCLEAR_BACKUPS] if unclear else [])]],
     }
 
 
@@ -140,29 +140,29 @@ def _judge_backup(taken: datetime | None, max_age: timedelta, now: datetime, *, 
     return "missing" if is_clear else "unknown"
 
 
-def _find_newest_backups(account: Account, now: datetime) -> dict[str, Resource]:
+def _find_newest_backups(source: ReportSource, now: datetime) -> dict[str, Resource]:
     """Returns the newest backup of each instance, by instance id: one dated in the future only if there is no other."""
 
     def is_doubtful(backup: Resource) -> bool:
         taken = taken_at(backup)
         return taken is not None and is_in_future(taken, now)
 
-    index = InstanceIndex(account.instances)
+    index = InstanceIndex(source.instances)
     newest: dict[str, Resource] = {}
-    for backup in sorted(newest_first(account.backups or []), key=is_doubtful):
+    for backup in sorted(newest_first(source.backups or []), key=is_doubtful):
         owner = find_owner(backup, index)
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest
 
 
-def _find_unclear_owners(account: Account) -> set[str | None]:
+def _find_unclear_owners(source: ReportSource) -> set[str | None]:
     """Returns the names that backups show of their instance, without an id, and that several instances have.
 
     None is among them if a backup shows nothing of its instance.
     """
-    by_name = InstanceIndex(account.instances).by_name
-    owners = (parse_owner(backup) for backup in account.backups or [])
+    by_name = InstanceIndex(source.instances).by_name
+    owners = (parse_owner(backup) for backup in source.backups or [])
     return {
         owner.name
         for owner in owners
@@ -170,7 +170,7 @@ def _find_unclear_owners(account: Account) -> set[str | None]:
     }
 
 
-def _count(instances: list[Data], account: Account) -> Data:
+def _count(instances: list[Data], source: ReportSource) -> Data:
     """Returns the numbers of instances, in all and by documented words."""
     statuses = Counter(choose_word(one["status"], STATUSES) for one in instances)
     running = [one for one in instances if normalize(one["status"]) == "running"]
@@ -182,11 +182,11 @@ def _count(instances: list[Data], account: Account) -> Data:
             "running": len(running),
             "healthy": health["healthy"],
             "needs_attention": sum(one["needs_attention"] for one in instances),
-            "proven": None if account.proofs is None else sum(one["proven_at"] is not None for one in instances),
+            "proven": None if source.proofs is None else sum(one["proven_at"] is not None for one in instances),
         },
         "statuses": {status: statuses[status] for status in (*STATUSES, OTHER)},
         "health": {word: health[word] for word in (*HEALTH_STATUSES, OTHER)},
-        "backups": None if account.backups is None else {state: backups[state] for state in BACKUP_STATES},
+        "backups": None if source.backups is None else {state: backups[state] for state in BACKUP_STATES},
     }
 
 

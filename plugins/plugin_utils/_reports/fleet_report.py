@@ -25,7 +25,7 @@ from ...module_utils._service.restore.history import find_failed_drills, find_pr
 from ...module_utils._state.journal import JournalError, format_damage
 from ...module_utils._time_options import parse_duration
 from .attention import format_attention
-from .fleet_facts import Account, build_facts
+from .fleet_facts import ReportSource, build_facts
 from .fleet_metrics import build_stats, format_data, format_metrics
 from .fleet_page import build_page
 from .report_folder import render, write_report
@@ -53,8 +53,8 @@ def run(context: ModuleContext) -> Result:
     params, client = context.params, context.client
     paths, scope = _find_paths(params), context.account.describe()
     max_age = parse_duration("fleet_report_backup_max_age", params["backup_max_age"]) or timedelta()
-    account = _read_account(context)
-    facts = build_facts(account, max_age, params["title"], client.stats.now())
+    source = _read_source(context)
+    facts = build_facts(source, max_age, params["title"], client.stats.now())
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     page = build_page(facts, script)
     mark = page["fingerprint"]
@@ -87,26 +87,26 @@ def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
     return paths
 
 
-def _read_account(context: ModuleContext) -> Account:
+def _read_source(context: ModuleContext) -> ReportSource:
     """Reads the account and the journal."""
     client = context.client
-    account = Account(fetch_all(client, "/instances"), service=client.settings.host)
-    billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), account.notices)
-    account.billing = billing or {}
-    account.backups = _read("Backups", lambda: _fetch_usable_backups(context), account.notices)
+    source = ReportSource(fetch_all(client, "/instances"), service=client.settings.host)
+    billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), source.notices)
+    source.billing = billing or {}
+    source.backups = _read("Backups", lambda: _fetch_usable_backups(context), source.notices)
     journal = open_journal(context)
     try:
-        account.journal = journal.read_text()
+        source.journal = journal.read_text()
         states, damaged = journal.read_intact_states()
         now = client.stats.service_time() or journal.now()
-        account.proofs = find_proofs(states, client.settings.api_url, now)
-        account.failed_drills = find_failed_drills(states, client.settings.api_url, now).keys()
-        account.journal_problem = format_damage(damaged) if damaged else ""
+        source.proofs = find_proofs(states, client.settings.api_url, now)
+        source.failed_drills = find_failed_drills(states, client.settings.api_url, now).keys()
+        source.journal_problem = format_damage(damaged) if damaged else ""
     except JournalError as error:
-        account.journal_problem = str(error)
-    if account.journal_problem:
-        context.warn(account.journal_problem)
-    return account
+        source.journal_problem = str(error)
+    if source.journal_problem:
+        context.warn(source.journal_problem)
+    return source
 
 
 def _format_headline(page: dict[str, t.Any]) -> str:

@@ -146,7 +146,7 @@ class _Adapter(WatchedAdapter, _ResolvingAdapter):
 
 @functools.cache
 def _resolving_pool(pool: t.Any) -> t.Any:
-    class Connection(pool.ConnectionCls):
+    class ResolvingConnection(pool.ConnectionCls):
         host: str
 
         def _new_conn(self) -> t.Any:
@@ -163,6 +163,6 @@ def _resolving_pool(pool: t.Any) -> t.Any:
                 self.host = host
 
     class ResolvingPool(pool):
-        ConnectionCls = Connection
+        ConnectionCls = ResolvingConnection
 
     return ResolvingPool

@@ -52,7 +52,7 @@ _MANY_SECONDS = 1_000_000
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _DrillCandidate:
     """An instance that may be restored, and what the journal knows of it."""
 
     instance: Resource
@@ -119,7 +119,7 @@ def run(context: ModuleContext) -> Result:
     found, problems = _find(names, ids, InstanceIndex(instances))
     candidates, damaged = _read_candidates(context, found)
     backups = [backup for backup in list_backups(context.client) if is_usable(backup)]
-    due: list[_Candidate] = []
+    due: list[_DrillCandidate] = []
     lines = [*problems, *(f"{label(one)}: its journal is damaged, not now." for one in damaged)]
     for one in candidates:
         hindrance = one.find_hindrance(every, backups)
@@ -146,7 +146,7 @@ def run(context: ModuleContext) -> Result:
     }
 
 
-def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[list[_Candidate], list[Resource]]:
+def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[list[_DrillCandidate], list[Resource]]:
     """Returns what the journal knows of these instances, and those whose part of it is damaged."""
     journal, url = open_journal(context), context.client.settings.api_url
     (states, damage), read_at = journal.read_intact_states(), journal.now()
@@ -162,7 +162,7 @@ def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[lis
         if history.key(instance["id"]).subject in damage:
             damaged.append(instance)
         else:
-            candidates.append(_Candidate(instance, history, now, proofs.get(number), failed.get(number)))
+            candidates.append(_DrillCandidate(instance, history, now, proofs.get(number), failed.get(number)))
     return candidates, damaged
 
 

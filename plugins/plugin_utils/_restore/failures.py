@@ -21,7 +21,7 @@ from ...module_utils._errors import (
 from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.instance_requests import InstanceGoneError
 from ...module_utils._service.restore.messages import Surface, explain, format_moment
-from ...module_utils._service.restore.plan import ObstacleKind, Plan, Rules
+from ...module_utils._service.restore.plan import ObstacleKind, RestorePlan, Rules
 from ...module_utils._service.restore.restore import FAILED, UNKNOWN
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
@@ -247,7 +247,7 @@ def describe_error(error: Exception) -> Data:
     }
 
 
-def describe_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> Data:
+def describe_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> Data:
     """Returns the fields of a step, or a plan of the role, that has the obstacle of a plan."""
     explained = explain(plan, incident, rules, now, ROLE)
     return {"message": one_line(explained.fact, MESSAGE_LIMIT), "names_status": explained.names_status}

@@ -15,7 +15,7 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import CLOCK_TOLERANCE
 from ...module_utils._service.restore.messages import Note
-from ...module_utils._service.restore.plan import NextStep, Obstacle, ObstacleKind, Plan, Target
+from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._times import format_duration, format_iso, parse_time
@@ -29,7 +29,7 @@ VERSION = 1
 
 
 @dataclass
-class RolePlan(Plan):
+class RolePlan(RestorePlan):
     """A plan as the role shows it, lets the user confirm it, and hands it to the next task."""
 
     planned_at: datetime = field(kw_only=True)
@@ -53,7 +53,7 @@ class RolePlan(Plan):
         if facts.pop("version") != VERSION:
             text = "The plan was made by another version of the collection. Run the same command again."
             raise RefusedError(text, is_unsent=True)
-        facts |= {"target": Target(*facts["target"]), "step": NextStep(facts["step"])}
+        facts |= {"target": Target(*facts["target"]), "action": RestoreAction(facts["action"])}
         facts["planned_at"] = datetime.fromisoformat(facts["planned_at"])
         if facts["obstacle"]:
             kind, ids, similar = facts["obstacle"]
@@ -73,7 +73,7 @@ class RolePlan(Plan):
             "instance": {name: self.instance.get(name) for name in _SHOWN} if self.instance else None,
             "backup": _pick(self.backup),
             "older": _pick(self.older),
-            "step": self.step.value,
+            "action": self.action.value,
             "obstacle": [obstacle.kind.value, list(obstacle.ids), obstacle.similar] if obstacle else None,
             "earlier": [earlier.event.value, earlier.sent_at, earlier.at] if earlier else None,
             "planned_at": format_iso(self.planned_at),
@@ -125,9 +125,9 @@ class RolePlan(Plan):
         """``planned``, or the outcome of the earlier restore of this incident by the journal."""
         if self.sends:
             return PLANNED
-        if self.step is NextStep.WAIT:
+        if self.action is RestoreAction.WAIT:
             return IN_FLIGHT
-        is_earlier = self.step is NextStep.NONE or (self.obstacle is not None and not self.obstacle.is_final)
+        is_earlier = self.action is RestoreAction.NONE or (self.obstacle is not None and not self.obstacle.is_final)
         return self.earlier.outcome if self.earlier and is_earlier else None
 
     @property

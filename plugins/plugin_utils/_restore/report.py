@@ -15,7 +15,7 @@ from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.messages import format_moment
-from ...module_utils._service.restore.plan import NextStep, Target
+from ...module_utils._service.restore.plan import RestoreAction, Target
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
 from .._formatting import format_clock, format_value
@@ -53,7 +53,7 @@ _OF_THE_RUN = ("kind", "names_status")
 """Fields of a step that the record leaves out."""
 
 
-class _Found(t.NamedTuple):
+class _Failed(t.NamedTuple):
     """The failure of an instance, and its ``step``; no ``kind`` if there is none."""
 
     kind: Kind | None = None
@@ -63,7 +63,7 @@ class _Found(t.NamedTuple):
     names_status: bool = False
 
     @classmethod
-    def of(cls, step: Step) -> _Found:
+    def of(cls, step: Step) -> _Failed:
         """Returns the failure of a step."""
         return cls(parse_kind(step.kind), step.step, step.message, step.is_unsent, step.names_status)
 
@@ -182,7 +182,9 @@ def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHist
     instance = matches[0] if len(matches) == 1 else {**target, "status": None}
     name = target["name"] if target["name"] is not None else instance.get("name")
     earlier = history.find_own(instance["id"], name) if history else None
-    return RolePlan(Target(target["id"], target["name"]), instance, step=NextStep.NONE, earlier=earlier, planned_at=now)
+    return RolePlan(
+        Target(target["id"], target["name"]), instance, action=RestoreAction.NONE, earlier=earlier, planned_at=now
+    )
 
 
 def _build_verdict(plan: RolePlan, run: Run, own: list[Step], run_failure: Step | None, now: datetime) -> Verdict:
@@ -252,20 +254,20 @@ def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[
             verdict.advice, verdict.command = f"{format_named(command)}{advice.text}", text
 
 
-def _find_failure(plan: RolePlan, own: list[Step], run_failure: Step | None, run: Run) -> _Found:
+def _find_failure(plan: RolePlan, own: list[Step], run_failure: Step | None, run: Run) -> _Failed:
     """Returns the failure of an instance, whose ``own`` steps these are."""
     if plan.kind:
-        return _Found(parse_kind(plan.kind), "plan", plan.message, names_status=plan.names_status)
+        return _Failed(parse_kind(plan.kind), "plan", plan.message, names_status=plan.names_status)
     if failure := next((step for step in own if not step.ok and step.step != "plan"), None):
-        return _Found.of(failure)
+        return _Failed.of(failure)
     last_step = "http" if run.settings.get("restore_http_check") else "healthy"
     if any(step.step == last_step for step in own):
-        return _Found()
+        return _Failed()
     if run_failure:
-        return _Found.of(run_failure)
+        return _Failed.of(run_failure)
     if run.failures:
-        return _Found(FailureKind.NOT_BEGUN)
-    return _Found() if run.check else _Found(FailureKind.UNFINISHED, "run", _format_unfinished(plan, own, run))
+        return _Failed(FailureKind.NOT_BEGUN)
+    return _Failed() if run.check else _Failed(FailureKind.UNFINISHED, "run", _format_unfinished(plan, own, run))
 
 
 def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
@@ -324,7 +326,7 @@ def _is_of_run(verdict: Verdict) -> bool:
     return not verdict.kind or FAILURES[parse_kind(verdict.kind)].is_of_run
 
 
-def _format_failure(found: _Found, plan: RolePlan, run: Run, now: datetime) -> str:
+def _format_failure(found: _Failed, plan: RolePlan, run: Run, now: datetime) -> str:
     """Returns the failure, its message, and the last known status of the instance.
 
     Of a run that may go on, the record has the facts alone: see ``show_result``.

@@ -15,7 +15,7 @@ from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._service.restore import messages
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
 from ...module_utils._service.restore.messages import Note
-from ...module_utils._service.restore.plan import Plan, Rules, explain_left_out
+from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
 from .failures import describe_obstacle
@@ -37,7 +37,7 @@ _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
 
-def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> RolePlan:
+def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> RolePlan:
     """Returns a plan as the role shows and records it, without its confirmation."""
     told = describe_obstacle(plan, history.incident, rules, now) if plan.obstacle else {}
     return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), **told)
@@ -62,7 +62,7 @@ def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
     return f"{backup} can't be used any more: its status is {one_line(status)}"
 
 
-def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Note]:
+def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Note]:
     """Returns what the user must know besides the backup and the loss, or the obstacle."""
     instance, backup = plan.instance or {}, plan.backup or {}
     choice = messages.describe_choice(plan, history.incident, rules, now)

@@ -47,7 +47,7 @@ _LONG_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Limits:
+class RestorePermission:
     """Which instances may be restored, and when."""
 
     names: t.Any
@@ -75,21 +75,21 @@ class Limits:
 def run(context: ModuleContext) -> Result:
     """Returns why the instance is not restored, empty if it is, and the lines that say so."""
     params = context.params
-    limits = parse_limits(params)
+    permission = parse_permission(params)
     incident = parse_operation_name("restore_incident", params["incident"])
     scope, instances = context.account.describe(), fetch_all(context.client, "/instances")
     journal, service_time = open_journal(context), context.client.stats.service_time()
     url, read_at = context.client.settings.api_url, journal.now()
     history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
-    if (pause := find_pause(limits, history)) > _LONG_PAUSE:
+    if (pause := find_pause(permission, history)) > _LONG_PAUSE:
         context.warn(
             f"restore_unhealthy_paused_until is {format_duration(pause)} ahead. Until then nothing is restored, "
             "and events are lost."
         )
-    reason = find_reason(params["id"], instances, history, limits)
+    reason = find_reason(params["id"], instances, history, permission)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
-    is_by_name = instance is not None and limits.names != "all" and not limits.lists_id(instance)
+    is_by_name = instance is not None and permission.names != "all" and not permission.lists_id(instance)
     report = [scope, reason]
     if instance and _is_unhealthy(instance):
         by_hand = Command({"restore_instance_ids": [params["id"]], "restore_incident": incident})
@@ -97,7 +97,7 @@ def run(context: ModuleContext) -> Result:
     return {"reason": reason, "report": report, "name": instance.get("name") if instance and is_by_name else None}
 
 
-def parse_limits(params: t.Mapping[str, t.Any]) -> Limits:
+def parse_permission(params: t.Mapping[str, t.Any]) -> RestorePermission:
     """Returns the variables of the playbook with their types. Raises SettingsError if one is not valid."""
     try:
         # A text that is empty is not set: no limit is lifted by a variable that was not resolved.
@@ -106,10 +106,12 @@ def parse_limits(params: t.Mapping[str, t.Any]) -> Limits:
     except SettingsError as error:
         error.is_unsent = True
         raise
-    return Limits(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until)
+    return RestorePermission(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until)
 
 
-def find_reason(instance_id: object, instances: list[Resource], history: RestoreHistory, limits: Limits) -> str:
+def find_reason(
+    instance_id: object, instances: list[Resource], history: RestoreHistory, permission: RestorePermission
+) -> str:
     """Returns why the instance is not restored, empty if it is. ``history`` has its restores."""
     instance = InstanceIndex(instances).by_id.get(str(instance_id))
     if instance is None:
@@ -120,26 +122,26 @@ def find_reason(instance_id: object, instances: list[Resource], history: Restore
             f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}. There is "
             "nothing to do."
         )
-    if not limits.allows(instance, instances):
-        if limits.lists_name(instance):
+    if not permission.allows(instance, instances):
+        if permission.lists_name(instance):
             return (
                 f"{_count_bearers(instance, instances)} instances are named {short_name(instance)}, so "
                 f"restore_unhealthy_names allows none of them. Add the id {instance_id} to restore_unhealthy_ids."
             )
         return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
-    if find_pause(limits, history) > timedelta(0):
+    if find_pause(permission, history) > timedelta(0):
         return (
-            f"Restores are paused until {format_clock(limits.paused_until)} (restore_unhealthy_paused_until). This "
+            f"Restores are paused until {format_clock(permission.paused_until)} (restore_unhealthy_paused_until). This "
             "event is lost: nothing restores the instance after the pause unless it becomes unhealthy again."
         )
-    if (unhealthy := sum(_is_unhealthy(one) for one in instances)) > limits.at_most:
+    if (unhealthy := sum(_is_unhealthy(one) for one in instances)) > permission.at_most:
         return (
             f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
-            f"restore_unhealthy_at_most is {limits.at_most}: look for a common cause."
+            f"restore_unhealthy_at_most is {permission.at_most}: look for a common cause."
         )
-    if others := history.find_recent(instance_id, limits.cooldown):
+    if others := history.find_recent(instance_id, permission.cooldown):
         age = others[0].find_age(history.clocks) or timedelta(0)
-        ago, cooldown = format_duration(age), format_duration(limits.cooldown)
+        ago, cooldown = format_duration(age), format_duration(permission.cooldown)
         return (
             f"A restore for {one_line(others[0].incident, 60)} was sent {ago} ago, which is less than "
             f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another is unlikely to."
@@ -147,10 +149,10 @@ def find_reason(instance_id: object, instances: list[Resource], history: Restore
     return ""
 
 
-def find_pause(limits: Limits, history: RestoreHistory) -> timedelta:
+def find_pause(permission: RestorePermission, history: RestoreHistory) -> timedelta:
     """Returns how long the pause still lasts; zero or less without one."""
     now = history.service_time or history.read_at
-    return limits.paused_until - now if limits.paused_until else timedelta(0)
+    return permission.paused_until - now if permission.paused_until else timedelta(0)
 
 
 def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:

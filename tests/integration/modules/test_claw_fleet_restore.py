@@ -23,8 +23,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import Surface
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    NextStep,
-    Plan,
+    RestoreAction,
+    RestorePlan,
     Rules,
     Target,
 )
@@ -710,7 +710,11 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
 def planned(*numbers: int, **fields: t.Any) -> list[Restore]:
     """Returns restores that nothing prevents."""
     return [
-        Restore(Plan(Target(number, None), {"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields))
+        Restore(
+            RestorePlan(
+                Target(number, None), {"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields
+            )
+        )
         for number in numbers
     ]
 
@@ -748,7 +752,7 @@ def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) 
 def test_only_what_was_planned_is_sent(simulator: Simulator, engine: Engine) -> None:
     """The run that was to restore bot-1 has not; bot-2 was renamed."""
     at = "2026-02-01T10:00:00+00:00"
-    waits = planned(1, step=NextStep.WAIT, earlier=OperationState(OperationEvent.ACCEPTED, at, at, {}))
+    waits = planned(1, action=RestoreAction.WAIT, earlier=OperationState(OperationEvent.ACCEPTED, at, at, {}))
     engine.batches.run(waits)
     assert "was not executed, and this run only waited for it" in str(waits[0].error)
     assert waits[0].outcome == "refused"

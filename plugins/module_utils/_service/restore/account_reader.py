@@ -22,7 +22,7 @@ from ..instance_search import search_name
 from ..list_search import Search
 from .history import RestoreHistory
 from .list_readings import Reading, read_by_ids, search_each
-from .plan import Account, Rules, Target
+from .plan import AccountView, Rules, Target
 
 
 @dataclass
@@ -41,7 +41,7 @@ class AccountReader:
     _has_all_backups: bool = field(default=False, repr=False)
     _missing: dict[str, ClawHostersError] = field(default_factory=dict, repr=False)
 
-    def read(self, targets: t.Sequence[Target], history: RestoreHistory) -> Account:
+    def read(self, targets: t.Sequence[Target], history: RestoreHistory) -> AccountView:
         """Returns what the plan of ``targets`` needs. Raises what the client raises.
 
         A target that the journal holds for the incident is not sent again, and needs no backup.
@@ -52,7 +52,7 @@ class AccountReader:
         if renamed := [one for one in targets if one not in new and self._is_renamed(one, history)]:
             self._read_backups(renamed, self._find_open(renamed))
         self._read_owners(targets)
-        return Account(InstanceIndex(self.instances), self.backups, self._missing)
+        return AccountView(InstanceIndex(self.instances), self.backups, self._missing)
 
     def _read_for(self, new: t.Sequence[Target], targets: t.Sequence[Target]) -> None:
         """Reads the instances of the targets, and the backups of new ones: side by side where that is possible."""

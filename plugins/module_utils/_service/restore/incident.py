@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from ..._progress import InterruptNote
     from ..._state.journal import Journal
     from .history import RestoreRecord
-    from .plan import Account, Plan, Target
+    from .plan import AccountView, RestorePlan, Target
     from .restore import Restore
 
 PRECISION = timedelta(milliseconds=1)
@@ -98,7 +98,7 @@ class Incident:
             history.steps[subject] = len(self.journal.known_times(subject))
         return history
 
-    def plan(self, targets: t.Sequence[Target], account: Account, history: RestoreHistory) -> list[Plan]:
+    def plan(self, targets: t.Sequence[Target], account: AccountView, history: RestoreHistory) -> list[RestorePlan]:
         """Returns a plan for each target, in order.
 
         Adds to ``history`` the instances that are known by now, of targets without id. One that the journal does not
@@ -127,7 +127,7 @@ class Incident:
                     plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
         return plans
 
-    def _read_busy_again(self, plans: list[Plan], history: RestoreHistory) -> bool:
+    def _read_busy_again(self, plans: list[RestorePlan], history: RestoreHistory) -> bool:
         """Reads the journal again for busy instances: a restore may have been sent after it was read the first time.
 
         Returns False if there are none.
@@ -174,11 +174,11 @@ class Incident:
         times = self.journal.known_times(subject)
         return next((step for step, at in enumerate(times) if first <= at <= last), len(times))
 
-    def build_error(self, plan: Plan) -> RefusedError:
+    def build_error(self, plan: RestorePlan) -> RefusedError:
         """Returns the error of a plan with an obstacle."""
         return messages.build_error(plan, self.name, self.rules, self.now)
 
-    def warn_of_choice(self, plan: Plan) -> None:
+    def warn_of_choice(self, plan: RestorePlan) -> None:
         """Warns of what the choice of a backup passes over, and of what can't be told of it."""
         for note in messages.describe_choice(plan, self.name, self.rules, self.now):
             self.warn(f"{label(plan.instance or {})}: {note.text}")

@@ -23,7 +23,7 @@ from ..._times import format_duration, format_time, parse_time
 from ..at_most_once import explain_unknown as explain_state
 from ..at_most_once import format_at
 from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreRecord
-from .plan import Obstacle, ObstacleKind, Plan, Rules, explain_left_out
+from .plan import Obstacle, ObstacleKind, RestorePlan, Rules, explain_left_out
 from .restore import Restore
 
 RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
@@ -94,7 +94,7 @@ def advise_on_status(instance: Resource) -> str:
     }.get(get_status(instance), "")
 
 
-def build_error(plan: Plan, incident: str, rules: Rules, now: datetime) -> RefusedError:
+def build_error(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> RefusedError:
     """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
     obstacle, explained = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now)
     # An earlier run may have sent it.
@@ -142,7 +142,7 @@ def format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str
     return one_line(f"{who}{incident}{f' since {surface.format_time(holder.since, now)}' if holder.since else ''}")
 
 
-def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[Note]:
+def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> list[Note]:
     """Returns notes on what the choice of the backup passes over, and what can't be told of it."""
     backup, given = plan.backup or {}, plan.target.backup_id
     if plan.sends:
@@ -182,7 +182,7 @@ def describe_record(record: RestoreRecord, instance: Resource, incident: str, se
 # Obstacles
 
 
-def explain(plan: Plan, incident: str, rules: Rules, now: datetime, surface: Surface = MODULE) -> Explanation:
+def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface = MODULE) -> Explanation:
     """Returns why nothing is sent for a target, in the words of the surface."""
     obstacle, target, instance = t.cast("Obstacle", plan.obstacle), plan.target, plan.instance or {}
     name, subject = one_line(target.name, NAME_LIMIT), surface.subject(instance)
@@ -264,7 +264,9 @@ def explain_unknown(instance: Resource) -> str:
     )
 
 
-def _explain_backup(plan: Plan, obstacle: Obstacle, rules: Rules, now: datetime, surface: Surface) -> Explanation:
+def _explain_backup(
+    plan: RestorePlan, obstacle: Obstacle, rules: Rules, now: datetime, surface: Surface
+) -> Explanation:
     """Returns why no backup can be chosen, the given one does not fit, or is too old."""
     target, backup, instance = plan.target, plan.backup or {}, plan.instance or {}
     which = f"Backup {one_line(backup.get('id'), 20)}"

@@ -31,8 +31,8 @@ RESTORABLE = ("running", "stopped")
 """Statuses from which a restore is sent without ``force``."""
 
 
-class NextStep(enum.Enum):
-    """The next step for a target without an obstacle."""
+class RestoreAction(enum.Enum):
+    """The next action for a target without an obstacle."""
 
     SEND = "send"
     WAIT = "wait"  # an earlier run of the incident has sent it
@@ -120,7 +120,7 @@ class Rules:
 
 
 @dataclass
-class Account:
+class AccountView:
     """The part of the account that was read."""
 
     index: InstanceIndex
@@ -150,14 +150,14 @@ class Account:
 
 
 @dataclass
-class Plan:
+class RestorePlan:
     """The restore of one target, or the obstacle to it."""
 
     target: Target
     instance: Resource | None = None
     backup: Resource | None = None
     """With an earlier restore of the incident, the one that it used."""
-    step: NextStep = NextStep.SEND
+    action: RestoreAction = RestoreAction.SEND
     obstacle: Obstacle | None = None
     earlier: OperationState | None = None
     """The restore of this incident that the journal holds; with ``force``, it is sent again."""
@@ -175,7 +175,7 @@ class Plan:
     @property
     def sends(self) -> bool:
         """True if a restore will be sent."""
-        return self.obstacle is None and self.step is NextStep.SEND
+        return self.obstacle is None and self.action is RestoreAction.SEND
 
     @property
     def backup_id(self) -> t.Any:
@@ -187,10 +187,10 @@ class Plan:
 
 
 def plan_restores(
-    targets: t.Sequence[Target], account: Account, history: RestoreHistory, rules: Rules, now: datetime
-) -> list[Plan]:
+    targets: t.Sequence[Target], account: AccountView, history: RestoreHistory, rules: Rules, now: datetime
+) -> list[RestorePlan]:
     """Returns a plan for each target, in order. ``now`` is by the clock of the service."""
-    plans = [Plan(target) for target in targets]
+    plans = [RestorePlan(target) for target in targets]
     for plan in plans:
         _find_instance(plan, account)
     _find_repeated(
@@ -205,7 +205,7 @@ def plan_restores(
     return plans
 
 
-def _find_instance(plan: Plan, account: Account) -> None:
+def _find_instance(plan: RestorePlan, account: AccountView) -> None:
     target, index = plan.target, account.index
     if target.instance_id is None:
         named = index.by_name.get(str(target.name), [])
@@ -223,7 +223,9 @@ def _find_instance(plan: Plan, account: Account) -> None:
         plan.stop(ObstacleKind.OTHER_NAME)
 
 
-def _find_repeated(plans: t.Sequence[Plan], kind: ObstacleKind, describe: t.Callable[[Plan], object]) -> None:
+def _find_repeated(
+    plans: t.Sequence[RestorePlan], kind: ObstacleKind, describe: t.Callable[[RestorePlan], object]
+) -> None:
     """Sets the obstacle of each plan that is described as one before it. None describes none."""
     first: dict[object, int] = {}
     for number, plan in enumerate(plans, start=1):
@@ -232,7 +234,7 @@ def _find_repeated(plans: t.Sequence[Plan], kind: ObstacleKind, describe: t.Call
             plan.stop(kind, duplicate_of=earlier)
 
 
-def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     instance = t.cast("Resource", plan.instance)
     own, possible = account.find_backups(instance)
     plan.earlier, plan.known_step = history.find_own(instance["id"]), history.known_step(instance["id"])
@@ -254,7 +256,7 @@ def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules,
 # Earlier restores of the incident
 
 
-def continue_earlier(plan: Plan, now: datetime, *, is_held: bool, was_busy: bool) -> None:
+def continue_earlier(plan: RestorePlan, now: datetime, *, is_held: bool, was_busy: bool) -> None:
     """Decides how a plan goes on after the ``earlier`` restore of its incident.
 
     ``now`` is by the clock of the journal. ``is_held``: a run works on the instance now, so that the outcome is not
@@ -262,16 +264,16 @@ def continue_earlier(plan: Plan, now: datetime, *, is_held: bool, was_busy: bool
     """
     state = t.cast("OperationState", plan.earlier)
     if state.event is OperationEvent.COMPLETED:
-        plan.step = NextStep.NONE
+        plan.action = RestoreAction.NONE
     elif state.event is OperationEvent.FAILED:
         plan.stop(ObstacleKind.FAILED)
     elif is_held or is_under_way(state, now, was_busy=was_busy):
-        plan.step = NextStep.WAIT
+        plan.action = RestoreAction.WAIT
     else:
         plan.stop(ObstacleKind.UNKNOWN)
 
 
-def _is_only_in_record(plan: Plan, instance: Resource, history: RestoreHistory, rules: Rules) -> bool:
+def _is_only_in_record(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> bool:
     """Returns True if the record says that a restore was sent, the journal does not know it, and ``force`` is unset."""
     record = history.record if plan.earlier is None and not rules.force else None
     return record is not None and str(instance["id"]) in record.sent_at
@@ -288,7 +290,7 @@ def _find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resour
 
 
 def _choose_newest(
-    plan: Plan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
+    plan: RestorePlan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
 ) -> None:
     """Sets the newest usable backup, or the obstacle.
 
@@ -325,7 +327,7 @@ def _is_older(backup: Resource, other: Resource | None) -> bool:
     return taken is not None and taken_at(backup) is not None and is_before(backup, taken)
 
 
-def _use_given(plan: Plan, account: Account, own: list[Resource], possible: list[Resource]) -> None:
+def _use_given(plan: RestorePlan, account: AccountView, own: list[Resource], possible: list[Resource]) -> None:
     """Sets the backup that the target names, whatever its status, or the obstacle. One that shows no owner is sent."""
     wanted = str(plan.target.backup_id)
     given = next((backup for backup in account.backups if str(backup["id"]) == wanted), None)
@@ -344,7 +346,7 @@ def _use_given(plan: Plan, account: Account, own: list[Resource], possible: list
 # Rules
 
 
-def _check_rules(plan: Plan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+def _check_rules(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     """Sets the obstacle if a rule forbids to send the plan."""
     if not _is_restorable(instance, rules):
         plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_under_way(instance))
@@ -366,7 +368,7 @@ def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> boo
     return taken is not None and -CLOCK_TOLERANCE <= now - taken <= max_age
 
 
-def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
+def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
     """Decides a plan once more under the lock of its instance, from what journal and service say then.
 
     ``instance`` is as read now, None if it does not exist. What another incident has sent since the task began is not
@@ -401,7 +403,7 @@ def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, 
     plan.instance = instance
 
 
-def check_held(plan: Plan, history: RestoreHistory, rules: Rules) -> None:
+def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None:
     """Decides a plan whose instance another run works on, of a task that does not wait for it: nothing is sent.
 
     Only what this incident has sent is under way for it.

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..._times import format_iso
-from .plan import NextStep
+from .plan import RestoreAction
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError, LastSeen
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
-    from .plan import Plan
+    from .plan import RestorePlan
 
 NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", "completed"
 UNKNOWN, FAILED, REFUSED = "unknown", "failed", "refused"
@@ -48,7 +48,7 @@ class Stage(enum.Enum):
 class Restore:
     """A restore of one instance, and its result."""
 
-    plan: Plan
+    plan: RestorePlan
     stage: Stage = Stage.PLANNED
     current: Resource = field(default_factory=dict)
     """The instance as last seen."""
@@ -75,11 +75,11 @@ class Restore:
         self.current = self.current or self.instance
 
     @classmethod
-    def begin(cls, plan: Plan) -> Restore:
+    def begin(cls, plan: RestorePlan) -> Restore:
         """Returns the restore of a plan. One that the journal holds begins with its outcome."""
         restore = cls(plan, state=plan.earlier)
-        if plan.earlier is not None and (plan.obstacle or plan.step is not NextStep.SEND):
-            restore.outcome = IN_FLIGHT if plan.step is NextStep.WAIT else plan.earlier.outcome
+        if plan.earlier is not None and (plan.obstacle or plan.action is not RestoreAction.SEND):
+            restore.outcome = IN_FLIGHT if plan.action is RestoreAction.WAIT else plan.earlier.outcome
         return restore
 
     @property

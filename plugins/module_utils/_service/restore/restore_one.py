@@ -18,7 +18,7 @@ from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
 from ..instance_reader import InstanceReader
 from .account_reader import AccountReader
-from .plan import ObstacleKind, Plan, Target, check_held
+from .plan import ObstacleKind, RestorePlan, Target, check_held
 from .restore import PLANNED, Restore
 from .restore_batches import RestoreBatches
 
@@ -102,7 +102,7 @@ def _with_earlier_run(
     if state is None:
         return error
     instance: Resource = {"id": instance_id, "name": state.notes.get("instance_name")}
-    plan = Plan(target, instance, {"id": state.notes.get("backup_id")}, earlier=state)
+    plan = RestorePlan(target, instance, {"id": state.notes.get("backup_id")}, earlier=state)
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
     known = explain_recorded(f"the restore of {short_name(instance)}", state)
     again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.surface.next_step)

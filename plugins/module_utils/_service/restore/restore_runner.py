@@ -42,7 +42,7 @@ from ..instance_requests import InstanceGoneError, fetch_instance
 from . import messages
 from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
-from .plan import NextStep, Target, check_again, check_held
+from .plan import RestoreAction, Target, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
@@ -214,9 +214,9 @@ class RestoreRunner:
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
             self.fail(messages.build_error(restore.plan, incident.name, incident.rules, incident.now))
-        elif restore.plan.step is NextStep.SEND:
+        elif restore.plan.action is RestoreAction.SEND:
             return True
-        elif restore.plan.step is NextStep.WAIT:
+        elif restore.plan.action is RestoreAction.WAIT:
             restore.outcome = IN_FLIGHT
             self._wait_for_end()
         else:
@@ -447,7 +447,7 @@ class RestoreRunner:
         if plan.obstacle and plan.obstacle.is_final:
             # A run of this incident may be about to send it.
             return IN_FLIGHT if history.is_held(self.id) else REFUSED, other
-        return plan.earlier.outcome if plan.earlier and plan.step is not NextStep.WAIT else IN_FLIGHT, other
+        return plan.earlier.outcome if plan.earlier and plan.action is not RestoreAction.WAIT else IN_FLIGHT, other
 
     def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""

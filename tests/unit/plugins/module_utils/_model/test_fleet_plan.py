@@ -11,7 +11,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, WaitTimeoutError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry, FaultyListError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError, FleetEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     RESPONSE_LOST,
@@ -41,7 +41,7 @@ listings = st.lists(st.tuples(st.sampled_from(STATUSES), st.sampled_from(["a", "
 )
 entries = st.lists(
     st.builds(
-        Entry,
+        FleetEntry,
         st.integers(1, 99),
         st.none() | st.integers(1, 9),
         st.none() | st.sampled_from(["a", "b", "c", "d", ""]),
@@ -84,23 +84,23 @@ def test_a_second_plan_after_the_first_is_empty_but_for_restarts(listing, declar
 def test_an_instance_that_is_declared_by_id_and_by_name_is_a_fault():
     listing = [{"id": 1, "name": "a", "status": "running"}]
     with pytest.raises(FaultyListError, match=r"entry 2, a: a \(id 1\) is listed already, in entry 1"):
-        plan([Entry(1, 1, None, "started"), Entry(2, None, "a", "started")], listing)
+        plan([FleetEntry(1, 1, None, "started"), FleetEntry(2, None, "a", "started")], listing)
 
 
 @pytest.mark.parametrize(
     ("entry", "found", "error"),
     [
-        (Entry(1, None, "a", "started"), 1, None),
-        (Entry(1, 3, None, "started"), 3, None),
-        (Entry(1, 3, "b", "started"), 3, None),
-        (Entry(1, None, "b", "started"), None, "2 instances are named b (ids 2, 3)"),
-        (Entry(1, 3, "a", "started"), None, "is named b, not a"),
-        (Entry(1, None, "", "absent"), None, "name is empty"),
-        (Entry(1, None, "c", "started"), None, "no such instance: instances are created in the dashboard."),
-        (Entry(1, None, "spare-bto", "started"), None, "no such instance; did you mean spare-bot?"),
-        (Entry(1, 9, "spare-bot", "started"), None, "no such instance: instances are created in the dashboard."),
-        (Entry(1, 9, None, "absent"), None, None),
-        (Entry(1, None, "c", "absent"), None, None),
+        (FleetEntry(1, None, "a", "started"), 1, None),
+        (FleetEntry(1, 3, None, "started"), 3, None),
+        (FleetEntry(1, 3, "b", "started"), 3, None),
+        (FleetEntry(1, None, "b", "started"), None, "2 instances are named b (ids 2, 3)"),
+        (FleetEntry(1, 3, "a", "started"), None, "is named b, not a"),
+        (FleetEntry(1, None, "", "absent"), None, "name is empty"),
+        (FleetEntry(1, None, "c", "started"), None, "no such instance: instances are created in the dashboard."),
+        (FleetEntry(1, None, "spare-bto", "started"), None, "no such instance; did you mean spare-bot?"),
+        (FleetEntry(1, 9, "spare-bot", "started"), None, "no such instance: instances are created in the dashboard."),
+        (FleetEntry(1, 9, None, "absent"), None, None),
+        (FleetEntry(1, None, "c", "absent"), None, None),
     ],
 )
 def test_which_instance_an_entry_is_about(entry, found, error):
@@ -114,7 +114,11 @@ def test_which_instance_an_entry_is_about(entry, found, error):
 
 def test_each_deletion_of_a_protected_instance_is_a_fault_of_its_entry():
     listing = [{"id": number, "name": name, "status": "running"} for number, name in enumerate("abc", 1)]
-    declared = [Entry(1, None, "c", "absent"), Entry(2, None, "b", "stopped"), Entry(3, None, "a", "absent")]
+    declared = [
+        FleetEntry(1, None, "c", "absent"),
+        FleetEntry(2, None, "b", "stopped"),
+        FleetEntry(3, None, "a", "absent"),
+    ]
     with pytest.raises(FaultyListError) as faults:
         plan(declared, listing, Protection.parse({"protected": ["a", "b", "c"]}))
     told = [line.split(":")[0] for line in faults.value.result["report"]]
@@ -165,7 +169,7 @@ def test_the_cause_of_a_failure_is_the_response_behind_it():
     ],
 )
 def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(found, wanted, now, is_done, expected):
-    (job,) = plan([Entry(1, 1, None, wanted)], [{**STOPPED, "status": found}])
+    (job,) = plan([FleetEntry(1, 1, None, wanted)], [{**STOPPED, "status": found}])
     assert job.status_after() == found
     job.changed = True
     job.see({**STOPPED, "status": now})
@@ -187,23 +191,23 @@ def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(found, wanted,
 )
 def test_what_a_job_does_next_and_what_it_is_expected_to_change(status, wanted, phase, change):
     found = {**STOPPED, "status": status}
-    (job,) = plan([Entry(1, 1, None, wanted)], [found])
+    (job,) = plan([FleetEntry(1, 1, None, wanted)], [found])
     assert (job.phase, job.change()) == (phase, change)
     assert job.instance == job.current == found
     assert (job.error is None) is (status != "error")
 
 
 def test_a_status_that_allows_no_change_is_named_in_the_failure():
-    (job,) = plan([Entry(1, 1, None, "started")], [{**STOPPED, "status": "error"}])
+    (job,) = plan([FleetEntry(1, 1, None, "started")], [{**STOPPED, "status": "error"}])
     assert job.error.startswith("It has the status error and can't be started: ")
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("started", {**STOPPED, "status": "running"}), ("absent", None)])
 def test_the_instance_as_it_will_be_once_the_request_is_executed(wanted, expected):
-    (job,) = plan([Entry(1, 1, None, wanted)], [STOPPED])
+    (job,) = plan([FleetEntry(1, 1, None, wanted)], [STOPPED])
     assert job.predict() == expected
 
 
 def test_a_job_that_found_nothing_shows_nothing():
-    (job,) = plan([Entry(1, None, "gone", "absent")], [])
+    (job,) = plan([FleetEntry(1, None, "gone", "absent")], [])
     assert (job.phase, job.change(), job.before, job.instance, job.current) == (Phase.DONE, Action.NONE, {}, {}, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
     build_diff,
     build_outcomes,
@@ -17,19 +17,19 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_pla
     format_report,
     plan,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits, format_failures
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits, format_failures
 
 LISTING = [
     {"id": number, "name": f"bot-{number}", "status": status}
     for number, status in enumerate(("running", "stopped", "stopped", "deploying", "running"), 1)
 ]
 ENTRIES = [
-    Entry(1, 1, None, "absent"),
-    Entry(2, None, "bot-2", "started"),
-    Entry(3, 3, None, "started"),
-    Entry(4, 4, None, "stopped"),
-    Entry(5, 5, None, "started"),
-    Entry(6, None, "nobody", "started"),
+    FleetEntry(1, 1, None, "absent"),
+    FleetEntry(2, None, "bot-2", "started"),
+    FleetEntry(3, 3, None, "started"),
+    FleetEntry(4, 4, None, "stopped"),
+    FleetEntry(5, 5, None, "started"),
+    FleetEntry(6, None, "nobody", "started"),
 ]
 
 
@@ -62,14 +62,14 @@ def test_what_was_done_is_named_beside_what_failed():
 @pytest.mark.parametrize(
     ("limits", "excess"),
     [
-        (Limits(), ""),
-        (Limits(4, 1), ""),
+        (ChangeLimits(), ""),
+        (ChangeLimits(4, 1), ""),
         (
-            Limits(3, 1),
+            ChangeLimits(3, 1),
             "4 instances would change, more than max_changes (3) allows: 2 to start, 1 to stop, 1 to delete.",
         ),
         (
-            Limits(None, 0),
+            ChangeLimits(None, 0),
             (
                 "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). "
                 "Its backups may be deleted too."
@@ -84,4 +84,4 @@ def test_limits_count_what_would_change(limits, excess):
 
 def test_a_negative_limit_is_refused():
     with pytest.raises(SettingsError, match=r"max_deletions is -1, but must be 0 or more\. Nothing was sent\."):
-        Limits(None, -1)
+        ChangeLimits(None, -1)

@@ -17,14 +17,14 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.attenti
     WIDTH,
     format_attention,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import Account, build_facts
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 
 
 def table(instances, backups=()):
-    facts = build_facts(Account(instances, backups=list(backups)), timedelta(hours=36), "", NOW)
+    facts = build_facts(ReportSource(instances, backups=list(backups)), timedelta(hours=36), "", NOW)
     return format_attention(build_page(facts))
 
 

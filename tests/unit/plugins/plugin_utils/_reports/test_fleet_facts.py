@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model import instance as instance_model
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import (
     STATUSES,
-    Account,
+    ReportSource,
     build_facts,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_metrics import (
@@ -34,7 +34,7 @@ EVIL = st.text(alphabet='"\\\n\r{},= a\u202e\ud800#\x00', max_size=12)
 
 
 def gather(instances=(), title="", **read):
-    return build_facts(Account(list(instances), **read), timedelta(hours=36), title, NOW)
+    return build_facts(ReportSource(list(instances), **read), timedelta(hours=36), title, NOW)
 
 
 def series(facts):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import Account, build_facts
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
@@ -24,7 +24,7 @@ ANYTHING = (
 
 def gather(instances, billing=None, backups=(), journal="", now=NOW, **read):
     read["backups"] = backups if backups is None else list(backups)
-    return build_facts(Account(instances, billing or {}, journal=journal, **read), timedelta(hours=36), "", now)
+    return build_facts(ReportSource(instances, billing or {}, journal=journal, **read), timedelta(hours=36), "", now)
 
 
 def build(*read, **named):

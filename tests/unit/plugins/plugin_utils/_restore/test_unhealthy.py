@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_iso
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy import (
     find_reason,
-    parse_limits,
+    parse_permission,
     require_unhealthy,
 )
 from support.restores import SERVICE, WEB, plan
@@ -49,7 +49,7 @@ def reason(
         sent_at = format_iso(NOW - timedelta(minutes=minutes_ago))
         state = OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}, step=1)
         history.states[OperationKey("restore", SERVICE, "INC-7", str(instance_id))] = state
-    return find_reason(instance_id, list(fleet), history, parse_limits(params))
+    return find_reason(instance_id, list(fleet), history, parse_permission(params))
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_a_limit_that_can_not_be_read_is_refused(option: str, text: str) -> None
 
 def test_an_empty_cooldown_is_the_default() -> None:
     given = {"names": None, "ids": None, "at_most": 2, "paused_until": None}
-    assert parse_limits({**given, "cooldown": " "}).cooldown == timedelta(hours=24)
-    assert parse_limits({**given, "cooldown": "0s"}).cooldown == timedelta(0)
+    assert parse_permission({**given, "cooldown": " "}).cooldown == timedelta(hours=24)
+    assert parse_permission({**given, "cooldown": "0s"}).cooldown == timedelta(0)
 
 
 def test_one_that_has_recovered_is_not_restored() -> None:

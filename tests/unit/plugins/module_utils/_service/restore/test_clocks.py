@@ -26,8 +26,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import describe_clock
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    Account,
-    Plan,
+    AccountView,
+    RestorePlan,
     Rules,
     Target,
     plan_restores,
@@ -89,8 +89,8 @@ def answered(now: datetime = NOW, *, date: bool = True) -> RequestStats:
     return stats
 
 
-def choose(world: World, target: Target, now: datetime) -> Plan:
-    account = Account(InstanceIndex(world.instances), world.backups)
+def choose(world: World, target: Target, now: datetime) -> RestorePlan:
+    account = AccountView(InstanceIndex(world.instances), world.backups)
     (plan,) = plan_restores([target], account, world.history, world.rules, now)
     return plan
 
@@ -106,7 +106,7 @@ def test_the_choice_is_that_of_a_right_clock(case: tuple[World, Target], skew: t
         now = answered().now()
     plan = choose(world, target, now)
     right = choose(world, target, NOW)
-    assert (plan.backup, plan.step) == (right.backup, right.step)
+    assert (plan.backup, plan.action) == (right.backup, right.action)
     assert (plan.obstacle and plan.obstacle.kind) == (right.obstacle and right.obstacle.kind)
 
 

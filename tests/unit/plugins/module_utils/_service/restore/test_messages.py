@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error, explain
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
-    Plan,
+    RestorePlan,
     Rules,
     Target,
 )
@@ -31,9 +31,9 @@ RULES = Rules(NOW, timedelta(hours=1), timedelta(hours=1))
 BACKUP = {"id": 12, "created_at": "2026-02-01T10:00:00Z"}
 
 
-def stopped(kind: ObstacleKind, status: str = "running", target: Target | None = None) -> Plan:
+def stopped(kind: ObstacleKind, status: str = "running", target: Target | None = None) -> RestorePlan:
     """Returns a plan with an obstacle, and all facts that it may have."""
-    plan = Plan(
+    plan = RestorePlan(
         target or Target(1, "web-bot", 12), {"id": 1, "name": "web-bot", "status": status}, BACKUP, earlier=STATE
     )
     is_memory = kind is ObstacleKind.OTHER_MEMORY

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
-    Plan,
+    RestorePlan,
     Rules,
     Target,
     check_again,
@@ -82,7 +82,7 @@ def test_what_others_sent_after_the_plan_is_never_overwritten(
     before: list[Line], since: list[Line], force: bool, wrong_by: float
 ) -> None:
     known = read(before).known_step(1)
-    plan = Plan(Target(1, None), WEB, {"id": 12}, known_step=known)
+    plan = RestorePlan(Target(1, None), WEB, {"id": 12}, known_step=known)
     check_again(plan, WEB, read([*before, *since], wrong_by), Rules(force=force))
     sent = {(step, line.incident) for step, line in enumerate(since) if line.event is OperationEvent.INTENDED}
     refused = {(step - 1, line.incident) for step, line in enumerate(since) if line.event is OperationEvent.REFUSED}
@@ -107,10 +107,12 @@ def test_no_time_changes_the_decision_before_the_request(
             for lines in (before, since)
         )
         history = read(past)
-        plan = Plan(Target(1, None), WEB, {"id": 12}, known_step=history.known_step(1), earlier=history.find_own(1))
+        plan = RestorePlan(
+            Target(1, None), WEB, {"id": 12}, known_step=history.known_step(1), earlier=history.find_own(1)
+        )
         check_again(plan, WEB, read([*past, *later], data.draw(clocks) if turned else 0.0), Rules(force=force))
         other = plan.obstacle.other.incident if plan.obstacle and plan.obstacle.other else None
-        return plan.sends, plan.step, plan.obstacle and plan.obstacle.kind, other
+        return plan.sends, plan.action, plan.obstacle and plan.obstacle.kind, other
 
     assert decide(turned=True) == decide(turned=False)
 

@@ -29,11 +29,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     RestoreHistory,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    Account,
-    NextStep,
+    AccountView,
     Obstacle,
     ObstacleKind,
-    Plan,
+    RestoreAction,
+    RestorePlan,
     Rules,
     Target,
     check_again,
@@ -58,9 +58,9 @@ MOSTLY_CLEAR = ("id", "both", "both", "name")
 """Most backups show their instance, so that most accounts have one to send."""
 
 
-def choose(world: World, target: Target) -> Plan:
+def choose(world: World, target: Target) -> RestorePlan:
     """Returns the plan from the whole account."""
-    (plan,) = plan_restores([target], Account(InstanceIndex(world.instances), world.backups), *past(world))
+    (plan,) = plan_restores([target], AccountView(InstanceIndex(world.instances), world.backups), *past(world))
     return plan
 
 
@@ -68,7 +68,7 @@ def past(world: World) -> tuple[RestoreHistory, Rules, t.Any]:
     return world.history, world.rules, NOW
 
 
-def read(world: World, *wanted: Target, server_filters: bool = False) -> list[Plan]:
+def read(world: World, *wanted: Target, server_filters: bool = False) -> list[RestorePlan]:
     """Returns the plans from what is read for these targets."""
     client = AccountClient(world, server_filters=server_filters)
     account = AccountReader(t.cast("t.Any", client), world.rules).read(wanted, world.history)
@@ -76,11 +76,11 @@ def read(world: World, *wanted: Target, server_filters: bool = False) -> list[Pl
     return plan_restores(wanted, account, *past(world))
 
 
-def decision(plan: Plan) -> tuple[ObstacleKind | None, NextStep | None, object]:
+def decision(plan: RestorePlan) -> tuple[ObstacleKind | None, RestoreAction | None, object]:
     """Returns the kind of the obstacle, or what is done with which backup."""
     if plan.obstacle:
         return plan.obstacle.kind, None, None
-    return None, plan.step, (plan.backup or {}).get("id")
+    return None, plan.action, (plan.backup or {}).get("id")
 
 
 # One account, one answer
@@ -242,12 +242,12 @@ def plan_in(
     history: RestoreHistory | None = None,
     missing: t.Mapping[str, t.Any] | None = None,
     **rules: t.Any,
-) -> list[Plan]:
-    account = Account(InstanceIndex(instances or (WEB, DB)), backups, missing or {})
+) -> list[RestorePlan]:
+    account = AccountView(InstanceIndex(instances or (WEB, DB)), backups, missing or {})
     return plan_restores(wanted, account, history or NOTHING, Rules(**rules), NOW)
 
 
-def obstacle(plan: Plan) -> Obstacle:
+def obstacle(plan: RestorePlan) -> Obstacle:
     assert plan.obstacle
     return plan.obstacle
 
@@ -283,7 +283,7 @@ def test_a_second_target_of_an_instance_names_the_first() -> None:
 def test_a_backup_without_an_owner_is_sent_to_one_target_alone() -> None:
     given = {"id": 12, "created_at": NEW["created_at"]}
     first, second = plan_in([Target(2, None, 12), Target(1, None, 12)], backups=[given])
-    assert decision(first) == (None, NextStep.SEND, 12)
+    assert decision(first) == (None, RestoreAction.SEND, 12)
     assert (obstacle(second).kind, obstacle(second).duplicate_of) == (ObstacleKind.BACKUP_TWICE, 1)
 
 
@@ -307,7 +307,7 @@ def test_a_newer_backup_that_may_be_of_the_instance_stops_it() -> None:
     assert obstacle(plan).kind is ObstacleKind.UNCLEAR_BACKUP
     assert {one["id"] for one in obstacle(plan).backups} == {20, 21}
     (plan,) = plan_in([BY_ID], WEB, DB, TWIN, backups=[NEW, others, known, {**ownerless, "status": "failed"}])
-    assert decision(plan) == (None, NextStep.SEND, 12)
+    assert decision(plan) == (None, RestoreAction.SEND, 12)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> No
     history = sent(seconds=-60, event=OperationEvent.INTENDED)
     assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
     held = replace(history, holders={history.key(1).subject: Holder("", name="INC-1")})
-    assert decision(*plan_in([BY_ID], history=held)) == (None, NextStep.WAIT, 11)
+    assert decision(*plan_in([BY_ID], history=held)) == (None, RestoreAction.WAIT, 11)
     # A run of another incident does not know of it.
     held = replace(history, holders={history.key(1).subject: Holder("", name="INC-2")})
     assert decision(*plan_in([BY_ID], history=held))[0] is ObstacleKind.UNKNOWN
@@ -372,11 +372,11 @@ def test_an_earlier_restore_of_the_incident_is_shown_with_the_backup_it_used() -
     used = backup(11, 4)
     history = replace(sent(seconds=-60), read_at=NOW)
     (plan,) = plan_in([BY_ID], backups=[NEW, used], history=history)
-    assert (plan.step, plan.backup) == (NextStep.WAIT, used)
+    assert (plan.action, plan.backup) == (RestoreAction.WAIT, used)
     (plan,) = plan_in([BY_ID], backups=[NEW], history=history)
     assert plan.backup == {"id": 11, "created_at": None}
     (plan,) = plan_in([BY_ID], backups=[NEW, used], history=history, force=True)
-    assert decision(plan) == (None, NextStep.SEND, 12)
+    assert decision(plan) == (None, RestoreAction.SEND, 12)
 
 
 # The last look before the request
@@ -392,7 +392,7 @@ def sent(
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW + timedelta(minutes=1))
 
 
-def look(history: RestoreHistory, **plan: t.Any) -> Plan:
+def look(history: RestoreHistory, **plan: t.Any) -> RestorePlan:
     """Returns the plan to restore the newest backup of web-bot, decided once more."""
     return look_at(WEB, history, **plan)
 
@@ -404,9 +404,9 @@ def look_at(
     force: bool = False,
     is_confirmed: bool = False,
     **plan: t.Any,
-) -> Plan:
+) -> RestorePlan:
     """Returns the same plan, decided once more for ``instance``."""
-    planned = Plan(Target(1, None), WEB, NEW, **plan)
+    planned = RestorePlan(Target(1, None), WEB, NEW, **plan)
     check_again(planned, instance, history, Rules(force=force, is_confirmed=is_confirmed))
     return planned
 
@@ -426,7 +426,7 @@ def test_the_newest_restore_of_another_incident_is_named() -> None:
 def test_under_the_lock_nobody_else_works_on_an_unknown_restore(event: OperationEvent) -> None:
     assert decision(look(sent(event=event)))[0] is ObstacleKind.UNKNOWN
     busy = look_at({**WEB, "status": "deploying"}, sent(event=event))
-    assert (busy.obstacle, busy.step) == (None, NextStep.WAIT)
+    assert (busy.obstacle, busy.action) == (None, RestoreAction.WAIT)
 
 
 def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
@@ -460,14 +460,14 @@ def test_force_repeats_only_the_attempt_that_was_planned() -> None:
     state = next(iter(known.states.values()))
     assert look(known, force=True, earlier=state, known_step=3).sends
     later = sent(seconds=-20, event=OperationEvent.COMPLETED, step=4)
-    assert look(later, force=True, earlier=state, known_step=3).step is NextStep.NONE
+    assert look(later, force=True, earlier=state, known_step=3).action is RestoreAction.NONE
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool) -> None:
     """The other run that was waited for has sent nothing, or was refused."""
     state = next(iter(sent().states.values()))
-    waited = look(NOTHING, force=force, step=NextStep.WAIT, earlier=state)
+    waited = look(NOTHING, force=force, action=RestoreAction.WAIT, earlier=state)
     assert decision(waited)[0] is ObstacleKind.NOT_SENT
     # With force, what was confirmed is a restore after all.
     assert look(NOTHING, force=force, earlier=state).sends

@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import C
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Outcome, build_result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import (
     build_diff,
@@ -30,7 +30,7 @@ BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}
 
 def item(number: int = 1, error: str | None = None, **results: t.Any) -> Restore:
     instance = {"id": number, "name": f"bot-{number}", "status": "running"}
-    plan = Plan(Target(number, None), instance, BACKUP)
+    plan = RestorePlan(Target(number, None), instance, BACKUP)
     return Restore(plan, error=ClawHostersError(error) if error else None, **results)
 
 
@@ -87,7 +87,7 @@ def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: l
 
 
 def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
-    nobody = Restore(Plan(Target(None, "nobody")))
+    nobody = Restore(RestorePlan(Target(None, "nobody")))
     assert build_diff([item(1, is_sent=True), item(2), item(3, is_started=True), nobody]) == {
         "before": {
             "bot-1 (id 1)": {"restored_from": None},
