@@ -112,6 +112,8 @@ addon:
     status: active
     current_usage: 12000
     usage_limit: 2000000
+    daily_claws: 40
+    created_at: "2026-02-01T10:00:00Z"
 diff:
   description: The attributes in O(config) before and after, with their secrets hidden.
   returned: success

@@ -93,6 +93,8 @@ addons:
       status: active
       current_usage: 12000
       usage_limit: 5000000
+      daily_claws: 40
+      created_at: "2026-02-01T10:00:00Z"
 api:
   description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always

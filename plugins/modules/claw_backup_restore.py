@@ -153,12 +153,36 @@ backup:
   description: The backup as the service returns it; only its id if it does not exist any more.
   returned: if one was chosen
   type: dict
-  sample: {id: 311, instance_id: 7, status: completed, created_at: "2026-02-01T03:00:00Z"}
+  sample:
+    id: 311
+    instance_id: 7
+    instance_name: web-bot
+    status: completed
+    size_bytes: 1234567890
+    backup_type: automatic
+    created_at: "2026-02-01T03:00:00Z"
+    expires_at: "2026-02-15T03:00:00Z"
 instance:
   description: The instance as last seen.
   returned: if it was found
   type: dict
-  sample: {id: 7, name: web-bot, status: running}
+  sample:
+    id: 7
+    name: web-bot
+    status: running
+    tier: balanced
+    billing_mode: daily
+    ip_address: "2001:db8::7"
+    health_status: healthy
+    created_at: "2026-02-01T10:00:00Z"
+    provisioned_at: "2026-02-01T10:01:00Z"
+    can_start: false
+    can_stop: true
+    can_restart: true
+    subdomain_url: web-bot.clawhosters.com
+    daily_claw_cost: 225
+    llm_configured: true
+    telegram_configured: false
 restore:
   description: State of the restore.
   returned: if the instance was found, or the journal holds its restore for this incident

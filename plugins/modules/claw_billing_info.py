@@ -99,7 +99,13 @@ billing:
         instances:
           - {id: 7, name: web-bot, tier: balanced, daily_claws: 225, status: running, billing_mode: daily}
         addons:
-          - {id: 3, addon_type: llm, instance_name: web-bot, tier: gpt4, current_usage: 12000, usage_limit: 100000}
+          - id: 3
+            addon_type: llm
+            instance_name: web-bot
+            tier: standard
+            current_usage: 12000
+            usage_limit: 5000000
+            daily_claws: 45
     transactions:
       description: The transactions, in the service's order. Their fields are not documented.
       type: list
