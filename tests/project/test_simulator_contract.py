@@ -12,7 +12,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,70 +42,37 @@ ROUTES = {
     ("post", "/backups/{id}/restore"),
 }
 
-LISTED = {
-    "id": int,
-    "name": str,
-    "status": str,
-    "tier": str,
-    "billing_mode": str,
-    "ip_address": (str, type(None)),
-    "health_status": str,
-    "created_at": str,
-    "provisioned_at": (str, type(None)),
-}
-FLAGS = {"can_start": bool, "can_stop": bool, "can_restart": bool}
-DETAILED = (
-    LISTED | FLAGS | {"subdomain_url": str, "daily_claw_cost": int, "llm_configured": bool, "telegram_configured": bool}
+FLAGS = ("can_start", "can_stop", "can_restart")
+LISTED = (
+    "id:integer name:string status:string tier:string billing_mode:string ip_address:string|null "
+    "health_status:string created_at:string provisioned_at:string|null"
 )
-ACTED = {"id": int, "name": str, "status": str, "tier": str} | FLAGS
-SUMMARY = {
-    "claws_balance": int,
-    "daily_claw_cost": int,
-    "days_remaining": (int, type(None)),
-    "low_balance": bool,
-    "subscription_status": (str, type(None)),
-    "subscription_tier": str,
-    "instances_count": int,
-    "running_instances_count": int,
+MODELS = {
+    "ListedInstance": LISTED,
+    "Instance": f"{LISTED} can_start:boolean can_stop:boolean can_restart:boolean subdomain_url:string "
+    "daily_claw_cost:integer llm_configured:boolean telegram_configured:boolean",
+    "ActedInstance": "id:integer name:string status:string tier:string can_start:boolean can_stop:boolean "
+    "can_restart:boolean",
+    "Summary": "claws_balance:integer daily_claw_cost:integer days_remaining:integer|null low_balance:boolean "
+    "subscription_status:string|null subscription_tier:string instances_count:integer running_instances_count:integer",
+    "Usage": "daily_total:integer instances:array addons:array",
+    "UsageInstance": "id:integer name:string tier:string daily_claws:integer status:string billing_mode:string",
+    "UsageAddon": "id:integer addon_type:string instance_name:string tier:string current_usage:integer "
+    "usage_limit:integer|null daily_claws:integer",
+    "Pagination": "current_page:integer total_pages:integer total_count:integer per_page:integer",
+    # Guesses of the contract (U15 to U20): by default the simulator shows just these.
+    "Account": "id:integer email:string created_at:string",
+    "Transaction": "id:integer transaction_type:string amount:integer balance_after:integer description:string "
+    "created_at:string",
+    "Package": "id:integer name:string claws:integer price_cents:integer currency:string",
+    "Purchase": "checkout_url:string",
+    "Health": "status:string",
+    "Addon": "id:integer addon_type:string instance_id:integer instance_name:string tier:string status:string "
+    "current_usage:integer usage_limit:integer|null daily_claws:integer created_at:string",
+    "Backup": "id:integer instance_id:integer instance_name:string status:string size_bytes:integer "
+    "backup_type:string created_at:string expires_at:string",
 }
-USAGE = {"daily_total": int, "instances": list, "addons": list}
-USAGE_INSTANCE = {"id": int, "name": str, "tier": str, "daily_claws": int, "status": str, "billing_mode": str}
-USAGE_ADDON = {
-    "id": int,
-    "addon_type": str,
-    "instance_name": str,
-    "tier": str,
-    "current_usage": int,
-    "usage_limit": (int, type(None)),
-}
-PAGINATION = {"current_page": int, "total_pages": int, "total_count": int, "per_page": int}
-
-# Guesses of the contract (U15 to U20): by default the simulator shows just these.
-ACCOUNT = {"id", "email", "created_at"}
-TRANSACTION = {"id", "transaction_type", "amount", "balance_after", "description", "created_at"}
-PACKAGE = {"id", "name", "claws", "price_cents", "currency"}
-ADDON = {
-    "id",
-    "addon_type",
-    "instance_id",
-    "instance_name",
-    "tier",
-    "status",
-    "current_usage",
-    "usage_limit",
-    "daily_claws",
-    "created_at",
-}
-BACKUP = {
-    "id",
-    "instance_id",
-    "instance_name",
-    "status",
-    "size_bytes",
-    "backup_type",
-    "created_at",
-    "expires_at",
-}
+"""The fields of each object with their types; each is always there, and there is no other."""
 
 
 @pytest.fixture
@@ -127,14 +93,6 @@ def data(simulator: Simulator, method: str, path: str, **options: Any) -> Any:
     answer = call(simulator, method, path, **options)
     assert answer.ok, answer.text
     return answer.json()["data"]
-
-
-def has(record: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-    """Exactly these fields, each of its type; True is no number here."""
-    assert set(record) == set(fields)
-    for name, kind in fields.items():
-        assert isinstance(record[name], kind), name
-        assert isinstance(record[name], bool) == (kind is bool), name
 
 
 # --- The document ---------------------------------------------------------------------------------------------------
@@ -174,30 +132,15 @@ def test_every_route_has_the_errors_of_the_contract_in_its_envelope(document: di
                 assert schema == {"$ref": "#/components/schemas/Error"}
 
 
-@pytest.mark.parametrize(
-    ("model", "fields"),
-    [
-        ("ListedInstance", set(LISTED)),
-        ("Instance", set(DETAILED)),
-        ("ActedInstance", set(ACTED)),
-        ("Summary", set(SUMMARY)),
-        ("Usage", set(USAGE)),
-        ("UsageInstance", set(USAGE_INSTANCE)),
-        ("UsageAddon", set(USAGE_ADDON) | {"daily_claws"}),
-        ("Pagination", set(PAGINATION)),
-        ("Account", ACCOUNT),
-        ("Transaction", TRANSACTION),
-        ("Package", PACKAGE),
-        ("Addon", ADDON),
-        ("Backup", BACKUP),
-    ],
-)
-def test_a_model_of_the_document_has_the_fields_of_the_contract(
-    document: dict[str, Any], model: str, fields: set[str]
-) -> None:
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_of_the_document_has_the_fields_of_the_contract(document: dict[str, Any], model: str) -> None:
     schema = document["components"]["schemas"][model]
-    assert set(schema["properties"]) == fields
-    assert set(schema["required"]) == fields
+    types = {
+        name: "|".join(one["type"] for one in field.get("anyOf", [field]))
+        for name, field in schema["properties"].items()
+    }
+    assert types == dict(field.split(":") for field in MODELS[model].split())
+    assert (set(schema["required"]), schema["additionalProperties"]) == (set(types), False)
 
 
 @pytest.mark.parametrize(
@@ -226,25 +169,8 @@ def test_a_route_answers_with_its_model(
 # --- The answers ----------------------------------------------------------------------------------------------------
 
 
-def test_a_list_item_has_nine_fields(simulator: Simulator) -> None:
-    for instance in data(simulator, "GET", "/instances"):
-        has(instance, LISTED)
-
-
-def test_the_detail_has_sixteen_fields(simulator: Simulator) -> None:
-    assert len(DETAILED) == 16
-    for number in (1, 4, 11, 17, 23, 27, 49, 59):
-        has(data(simulator, "GET", f"/instances/{number}"), DETAILED)
-
-
-@pytest.mark.parametrize(("number", "action"), [(4, "start"), (1, "stop"), (1, "restart")])
-def test_an_action_answers_with_seven_fields(simulator: Simulator, number: int, action: str) -> None:
-    has(data(simulator, "POST", f"/instances/{number}/{action}"), ACTED)
-
-
-def test_delete_answers_with_the_whole_object_as_it_goes(simulator: Simulator) -> None:
+def test_delete_answers_with_the_object_as_it_goes(simulator: Simulator) -> None:
     deleted = data(simulator, "DELETE", "/instances/1")
-    has(deleted, DETAILED)
     assert (deleted["status"], deleted["ip_address"], deleted["health_status"]) == ("deleting", None, "unknown")
     assert not any(deleted[flag] for flag in FLAGS)
 
@@ -296,50 +222,22 @@ def test_flags_and_refusals_follow_the_table_of_the_contract(
             assert answer.json()["error"]["code"] == "unprocessable_entity"
 
 
-def test_the_summary_has_eight_fields_and_rounds_the_days_down(simulator: Simulator) -> None:
+def test_the_summary_rounds_the_days_down(simulator: Simulator) -> None:
     simulator.reset(state={"instances": [{"name": "web-bot", "daily_claw_cost": 225}], "balance": 1500})
     summary = data(simulator, "GET", "/billing/summary")
-    has(summary, SUMMARY)
     assert summary["days_remaining"] == 6
     assert summary["subscription_tier"] == "none"
 
 
-def test_the_usage_names_an_addon_by_its_instance_and_adds_up(simulator: Simulator) -> None:
+def test_the_usage_adds_up(simulator: Simulator) -> None:
     usage = data(simulator, "GET", "/billing/usage")
-    has(usage, USAGE)
-    for entry in usage["instances"]:
-        has(entry, USAGE_INSTANCE)
-    for entry in usage["addons"]:
-        has(entry, USAGE_ADDON | {"daily_claws": int})
     assert usage["daily_total"] == sum(entry["daily_claws"] for entry in usage["instances"] + usage["addons"])
     assert usage["daily_total"] == data(simulator, "GET", "/billing/summary")["daily_claw_cost"]
-
-
-@pytest.mark.parametrize(
-    ("path", "fields"),
-    [
-        ("/billing/transactions", TRANSACTION),
-        ("/billing/packages", PACKAGE),
-        ("/addons", ADDON),
-        ("/backups", BACKUP),
-    ],
-)
-def test_what_is_not_documented_has_the_guessed_fields(simulator: Simulator, path: str, fields: set[str]) -> None:
-    records = data(simulator, "GET", path)
-    assert records
-    for record in records:
-        assert set(record) == fields
-
-
-def test_account_and_health_have_the_guessed_fields(simulator: Simulator) -> None:
-    assert set(data(simulator, "GET", "/account")) == ACCOUNT
-    assert data(simulator, "GET", "/health", headers={}) == {"status": "ok"}
 
 
 @pytest.mark.parametrize("path", ["/instances", "/addons", "/backups", "/billing/transactions"])
 def test_a_collection_comes_in_pages_of_25(simulator: Simulator, path: str) -> None:
     first = call(simulator, "GET", path).json()
-    has(first["pagination"], PAGINATION)
     assert len(first["data"]) == first["pagination"]["per_page"] == 25
     found = [record["id"] for record in first["data"]]
     for page in range(2, first["pagination"]["total_pages"] + 1):

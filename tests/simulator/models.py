@@ -105,7 +105,7 @@ class Usage(Documented):
     addons: list[UsageAddon]
 
 
-class Transaction(BaseModel):
+class Transaction(Documented):
     """Contract 5.3; all fields are guesses (U16)."""
 
     id: int
@@ -116,7 +116,7 @@ class Transaction(BaseModel):
     created_at: str
 
 
-class Package(BaseModel):
+class Package(Documented):
     """Contract 5.4; all fields are guesses (U16)."""
 
     id: int
@@ -126,13 +126,13 @@ class Package(BaseModel):
     currency: str
 
 
-class Purchase(BaseModel):
+class Purchase(Documented):
     """Contract 5.5; a guess (U17)."""
 
     checkout_url: str
 
 
-class Account(BaseModel):
+class Account(Documented):
     """Contract 3; all fields are guesses (U15)."""
 
     id: int
@@ -140,13 +140,13 @@ class Account(BaseModel):
     created_at: str
 
 
-class Health(BaseModel):
+class Health(Documented):
     """Contract 2; a guess (U15)."""
 
     status: str
 
 
-class Addon(BaseModel):
+class Addon(Documented):
     """Contract 6; a guess (U19)."""
 
     id: int
@@ -161,7 +161,7 @@ class Addon(BaseModel):
     created_at: str
 
 
-class Backup(BaseModel):
+class Backup(Documented):
     """Contract 7; a guess (U20)."""
 
     id: int
