@@ -14,8 +14,9 @@ short_description: Find misspelt and cut variables (internal to the roles and pl
 description:
   - Internal to the roles and playbooks of this collection.
   - Finds variables whose names are similar to those of a role or playbook. Ansible would ignore them.
-  - Finds values that C(-e) has cut at a space, and lists given as text that ends in a comma or looks like JSON but is
-    no list.
+  - Finds values that C(-e) has cut at a space, lists given as text that ends in a comma or looks like JSON but is no
+    list, values of another type than the argument spec says, and numbers that YAML reads as others.
+  - Finds C(--tags), by which a playbook of this collection would do nothing.
 options:
   _terms:
     description:
@@ -29,10 +30,9 @@ options:
     type: str
   names:
     description:
-      - The playbook's own variables. A list of names, or a dictionary of names and options as in an argument spec, in
-        which V(type=list) marks lists.
-    type: raw
-    default: []
+      - The playbook's own variables. A dictionary of names and options, as in an argument spec.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -51,6 +51,8 @@ _raw:
   elements: str
 """
 
+import contextlib
+import functools
 import typing as t
 from pathlib import Path
 
@@ -61,6 +63,10 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import protect_value
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import KnownVariable, format_problems
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_values import (
+    find_misread_numbers,
+    find_value_problem,
+)
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -72,25 +78,41 @@ class LookupModule(LookupBase):
         """Returns one item, the error message for the variables in scope."""
         self.set_options(var_options=variables, direct=kwargs)
         playbook, names = self.get_option("playbook"), self.get_option("names")
-        specs = [(f"playbook {playbook}", names if isinstance(names, dict) else {str(name): {} for name in names})]
-        specs += [(f"role {role}", _read_options(role)) for role in terms]
+        specs = [(f"playbook {playbook}", names), *((f"role {role}", _read_options(role)) for role in terms)]
         known = {
-            str(name): KnownVariable(owner, is_list=option.get("type") == "list")
-            for owner, options in specs
-            for name, option in options.items()
+            str(name): KnownVariable(owner, option) for owner, options in specs for name, option in options.items()
         }
-        lists = {name: self._render((variables or {}).get(name)) for name, one in known.items() if one.is_list}
+        values = {name: self._render((variables or {}).get(name)) for name in known}
         options = context.CLIARGS.get("extra_vars") or ()
-        return [protect_value(format_problems(variables or (), known, options, lists, is_strict=bool(playbook)))]
+        lists = {name: values[name] for name, one in known.items() if one.is_list}
+        misread = {
+            name: text for option in options for name, text in find_misread_numbers(_read_yaml(option), known).items()
+        }
+        others = [misread.get(name) or find_value_problem(name, values[name], known[name].option) for name in known]
+        if playbook and not {"all", "untagged"} & {*context.CLIARGS.get("tags", ("all",))}:
+            others.append(f"The playbook {playbook} runs as a whole, and --tags selects none of it. Leave it out.")
+        return [
+            protect_value(format_problems(variables or (), known, options, lists, others, is_strict=bool(playbook)))
+        ]
 
     def _render(self, value: t.Any) -> t.Any:
         """Returns a variable with its templates filled in; None if that fails, as the task that uses it will say."""
         try:
-            return self._templar.template(value) if isinstance(value, str) else None
+            return self._templar.template(value) if isinstance(value, str) else value
         except AnsibleError:
             return None
 
 
+def _read_yaml(option: str) -> str:
+    """Returns the YAML of a value of ``-e``: its own, or that of its file; empty for another form or a failure."""
+    if not option.startswith("@"):
+        return option if option.startswith("{") else ""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return Path(option[1:]).expanduser().read_text(encoding="utf-8")
+    return ""
+
+
+@functools.cache
 def _read_options(role: str) -> dict[str, dict[str, t.Any]]:
     spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
     return dict(spec["argument_specs"]["main"]["options"])

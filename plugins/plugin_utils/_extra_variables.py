@@ -21,17 +21,22 @@ from ..module_utils._typos import is_misspelling
 from ._formatting import NAME_LIMIT, format_extra_variable
 
 _SPACED_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}\S*)")
-_MAY_BE_SECRET = re.compile(
+MAY_BE_SECRET = re.compile(
     r"oc_live_|://|=|pass|pwd?\b|_pw|auth|secret|token|key|bearer|database|credential", re.IGNORECASE
 )
 _NEEDS_MORE_QUOTES = re.compile(r"[\"'\\\n]")
 
 
 class KnownVariable(t.NamedTuple):
-    """A variable of the collection: the role or playbook it belongs to, and whether it is a list."""
+    """A variable of the collection: the role or playbook it belongs to, and its option, as in an argument spec."""
 
     owner: str
-    is_list: bool = False
+    option: t.Mapping[str, t.Any] = {}
+
+    @property
+    def is_list(self) -> bool:
+        """True if it takes a list."""
+        return self.option.get("type") == "list"
 
 
 class LostText(t.NamedTuple):
@@ -78,10 +83,10 @@ def format_lost(cut: LostText, *, is_list: bool, is_known: bool = True) -> str:
     if cut.name is None:
         if cut.lost.endswith((".yml", ".yaml", ".json")) and " " not in cut.lost:
             return f"-e '{one_line(cut.lost, NAME_LIMIT)}' sets no variable. A file is -e @{cut.lost}."
-        shown = "..." if _MAY_BE_SECRET.search(cut.lost) else one_line(cut.lost, NAME_LIMIT)
+        shown = "..." if MAY_BE_SECRET.search(cut.lost) else one_line(cut.lost, NAME_LIMIT)
         return f"-e '{shown}' sets no variable. Write NAME=VALUE."
     is_secret = redact({cut.name: cut.value})[cut.name] != cut.value
-    if is_secret or (not is_known and _MAY_BE_SECRET.search(f"{cut.name} {cut.value}")):
+    if is_secret or (not is_known and MAY_BE_SECRET.search(f"{cut.name} {cut.value}")):
         return f"-e cut {cut.name} at a space, and the rest was lost. Quote it twice, or put it into a file: -e @FILE."
     written = _encode_variable(cut.name, cut.value, is_list=is_list)
     quoted = f"quote it twice: -e '{cut.name}=\"{cut.value}\"'"
@@ -160,13 +165,15 @@ def format_problems(
     known: t.Mapping[str, KnownVariable],
     options: t.Iterable[str] = (),
     lists: t.Mapping[str, t.Any] | None = None,
+    others: t.Iterable[str] = (),
     *,
     is_strict: bool = False,
 ) -> str:
     """Returns one error message for all problems, empty if there are none.
 
-    ``given`` are the names of all variables, ``options`` the values of ``-e``, ``lists`` the values of lists. Of
-    misspelt names no values are shown. What ``-e`` cut of other variables counts with ``is_strict`` only.
+    ``given`` are the names of all variables, ``options`` the values of ``-e``, ``lists`` the values of lists,
+    ``others`` sentences about other problems. Of misspelt names no values are shown. What ``-e`` cut of other variables
+    counts with ``is_strict`` only.
     """
     cuts = [cut for cut in find_lost(options) if is_strict or cut.name in known]
     sentences = [
@@ -179,6 +186,7 @@ def format_problems(
         f"{one_line(name, NAME_LIMIT)} is not a variable of the {known[meant].owner}. Did you mean {meant}?"
         for name, meant in find_misspelt(given, known).items()
     ]
+    sentences += others
     sentences = [sentence for sentence in sentences if sentence]
     return " ".join([*sentences, "Nothing was sent."]) if sentences else ""
 

@@ -37,6 +37,10 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
             targets = [{**target, "name": str(expected)} for target in targets]
         if given["restore_backup"] != "latest" and not (is_number(given["restore_backup"]) and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+        if (backup := given["restore_backup"]) != "latest" and backup != str(int(backup)):
+            raise SettingsError(
+                f"restore_backup is {backup}. In a file, YAML reads 010 as 8: write it without zeros in front."
+            )
         if given["restore_backup"] != "latest" and given["restore_before"]:
             raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
     except ClawHostersError as error:

@@ -70,7 +70,7 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     assert sorted(simulator.calls("POST *")) == ["POST /instances/2/stop", "POST /instances/3/stop"]
     again = guard(controller, order, balance_guard_min_days=6)
     assert "The balance lasts; there is nothing to do." in again.stdout
-    assert again.stdout.count("\nTASK [") == 6
+    assert again.stdout.count("\nTASK [") == 5
     assert len(simulator.calls("POST *")) == 2
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: 
     assert run.stdout.count(shortfall) == 1  # in the plan
     assert "The balance does not last for at least 7 days." in run.screen
     assert run.changed_tasks == 1
-    assert run.stdout.count("\nTASK [") == 9
+    assert run.stdout.count("\nTASK [") == 8
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
     assert all(len(line) <= 80 for line in printed), printed
     assert simulator.effects() == {"stops": 1}

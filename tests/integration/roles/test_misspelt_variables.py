@@ -160,6 +160,112 @@ def test_a_list_in_text_is_read_or_refused_with_the_text_that_works(
     assert simulator.calls() == []
 
 
+QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Quote it."
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize(
+    ("playbook", "file", "sentences"),
+    [
+        (
+            "restore",
+            [
+                "restore_healthy_timeout: 10m",
+                "restore_wait_timeout: yes",
+                "restore_max_failures: oc_live_0123456789abcdef",
+                "restore_incident: no",
+            ],
+            [
+                f"restore_incident is false, which is no text: {QUOTE_IT}",
+                "restore_max_failures is a value that is not shown, but must be a whole number.",
+                "restore_wait_timeout is true, but must be a whole number of seconds.",
+                "restore_healthy_timeout is '10m', but must be a whole number of seconds.",
+            ],
+        ),
+        (
+            "restore",
+            ["restore_instances: [007, no]", "restore_incident: 010", "restore_report_dir: [a]"],
+            [
+                "restore_instances has 007 without quotes, which YAML reads as 7. Quote it.",
+                "restore_incident has 010 without quotes, which YAML reads as 8. Quote it.",
+                'restore_report_dir is ["a"], but must be text.',
+            ],
+        ),
+        (
+            "balance_guard",
+            ["balance_guard_min_days: a week", "balance_guard_stop_order: {web-bot: 1}"],
+            [
+                "balance_guard_min_days is 'a week', but must be a whole number.",
+                'balance_guard_stop_order is {"web-bot": 1}, but must be a list.',
+            ],
+        ),
+        (
+            "fleet_report",
+            ["fleet_report_state_database: [postgresql://me:hidden@db/clawhosters]"],
+            ["fleet_report_state_database is a value that is not shown, but must be text."],
+        ),
+        (
+            "fleet_report",
+            ["fleet_report_backup_max_age: often"],
+            ["fleet_report_backup_max_age must be a number and a unit (s, m, h, d or w), such as 36h."],
+        ),
+        (
+            "fleet",
+            ["fleet_instances: [{name: web-bot}]", "fleet_state: startd", "fleet_max_changes: all"],
+            [
+                "fleet_state is 'startd', but must be one of started, stopped, restarted, absent.",
+                "fleet_max_changes is 'all', but must be a whole number.",
+            ],
+        ),
+        (
+            "restore_unhealthy",
+            ["restore_unhealthy_ids: [7, '010']", "restore_unhealthy_id: 7", "restore_force: maybe"],
+            [
+                "restore_unhealthy_ids has '010'. In a file, YAML reads 010 as 8: write it without zeros in front.",
+                "restore_force is 'maybe', but must be true or false.",
+            ],
+        ),
+        (
+            "restore_drill",
+            ["restore_drill_instances: [off]"],
+            [f"restore_drill_instances has false, which is no text: {QUOTE_IT}"],
+        ),
+        ("rehearsal", ["rehearsal_port: http"], ["rehearsal_port is 'http', but must be a whole number."]),
+    ],
+)
+def test_a_wrong_value_is_a_sentence_and_no_argument_spec(
+    simulator: Simulator, controller: Controller, playbook: str, file: list[str], sentences: list[str]
+) -> None:
+    variables = controller.write("variables.yml", "\n".join(file))
+    run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "-e", f"@{variables}")
+    assert refusals(run) == [" ".join([*sentences, "Nothing was sent."])]
+    assert (simulator.calls(), len(run.screen.splitlines()) < 25) == ([], True), run.screen
+    for secret in ("hidden", "0123456789abcdef", "argument_spec"):
+        assert secret not in run.screen
+
+
+def test_a_number_is_no_other_one_on_the_command_line(simulator: Simulator, controller: Controller) -> None:
+    reason = "In a file, YAML reads 010 as 8: write it without zeros in front. Nothing was sent."
+    options = ("-e", "restore_incident=INC-1", "-e", "restore_backup=010")
+    for ids, problem in (
+        ("010", f"restore_instance_ids has '010'. {reason}"),
+        ("10", f"restore_backup is 010. {reason}"),
+    ):
+        given = ("-e", f"restore_instance_ids={ids}", *options)
+        assert refusals(controller.run("ansible-playbook", "clawhosters.cloud.restore", *given)) == [problem]
+    assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("playbook", ["restore", "restore_unhealthy", "doctor"])
+def test_tags_that_select_nothing_are_told(simulator: Simulator, controller: Controller, playbook: str) -> None:
+    run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "--tags", "restore")
+    (message,) = refusals(run)
+    assert message == (
+        f"The playbook {playbook} runs as a whole, and --tags selects none of it. Leave it out. Nothing was sent."
+    )
+    assert simulator.calls() == []
+
+
 @pytest.mark.rest
 def test_a_role_in_a_users_playbook_minds_only_its_own_values(simulator: Simulator, controller: Controller) -> None:
     include = {"ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"}}
