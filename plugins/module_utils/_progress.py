@@ -114,9 +114,9 @@ class Progress:
         while (remaining := end - self.clock()) > MIN_SLEEP:
             waited = self.clock() - since
             next_report = (waited // REPORT_INTERVAL + 1) * REPORT_INTERVAL
-            step = min(remaining, max(next_report - waited, MIN_SLEEP))
-            self._sleep(step)
-            if waited + step >= next_report - 1e-3:
+            pause = min(remaining, max(next_report - waited, MIN_SLEEP))
+            self._sleep(pause)
+            if waited + pause >= next_report - 1e-3:
                 self._report_wait(what, next_report, since=since, limit=limit)
 
     def _report_overdue(self, what: t.Callable[[float], str], *, since: float, limit: float) -> None:

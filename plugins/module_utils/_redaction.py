@@ -78,7 +78,7 @@ class Redactor:
         # Responses have their control characters replaced.
         kept = {form for one in secrets if len(one) >= min_length for form in (one, replace_controls(one))}
         # Text that looks like an escape is decoded in a secret as everywhere.
-        decoded = {steps[-1].text for secret in kept if (steps := _decode_all(secret))}
+        decoded = {views[-1].text for secret in kept if (views := _decode_all(secret))}
         self._plain = {_fold(form) for form in kept | {form for form in decoded if len(form) >= min_length}}
         contents = {secret.encode(encoding, errors="surrogatepass") for secret in kept for encoding in _ENCODINGS}
         self._hex = {content.hex() for content in contents}
@@ -102,10 +102,10 @@ class Redactor:
 
     def _find_escaped(self, text: str) -> t.Iterator[Span]:
         yield from self._find_encoded(text)
-        steps = _decode_all(text)
-        for count, last in enumerate(steps, 1):
+        views = _decode_all(text)
+        for count, last in enumerate(views, 1):
             for span in self._find_encoded(last.text):
-                yield functools.reduce(lambda part, step: step.locate(part), reversed(steps[:count]), span)
+                yield functools.reduce(lambda part, view: view.locate(part), reversed(views[:count]), span)
 
     def _find_encoded(self, text: str) -> t.Iterator[Span]:
         folded = _fold(text)
@@ -166,20 +166,20 @@ def _find_all(forms: t.Iterable[str], text: str) -> t.Iterator[Span]:
 
 
 def _decode_all(text: str) -> list[_View]:
-    """Returns the steps by which ``text`` loses its breaks and escapes."""
-    steps: list[_View] = []
-    while len(steps) < 2 * _MAX_ESCAPED:
+    """Returns the views through which ``text`` loses its breaks and escapes."""
+    views: list[_View] = []
+    while len(views) < 2 * _MAX_ESCAPED:
         # Most texts have neither. To search for their characters is fast.
         if not (text.isascii() and text.isprintable()) or "<" in text:
-            steps.append(_View(text, _BREAK, lambda _match: ""))
-            text = steps[-1].text
+            views.append(_View(text, _BREAK, lambda _match: ""))
+            text = views[-1].text
         if not any(character in text for character in "\\%&"):
             break
-        steps.append(_View(text, _ESCAPE, _decode))
-        if steps[-1].text == text:
+        views.append(_View(text, _ESCAPE, _decode))
+        if views[-1].text == text:
             break
-        text = steps[-1].text
-    return steps
+        text = views[-1].text
+    return views
 
 
 def _decode(match: re.Match[str]) -> str:

@@ -82,12 +82,12 @@ def explain_ended_wait(
     condition: str,
     goal: str,
     timeout: float,
-    next_step: str = "",
+    advice: str = "",
     option: str = "wait_timeout",
 ) -> str:
     """Returns why a wait ended with ``error``: ``It is deploying, and not started within 300 s (wait_timeout).``
 
-    ``condition`` was seen last. ``next_step``: the sentence that says how to go on. ``option`` set the timeout.
+    ``condition`` was seen last. ``advice``: the sentence that says how to go on. ``option`` set the timeout.
     """
     seen = f"It was {format_last_seen(condition, error.last_seen.at if error.last_seen else None)}."
     if isinstance(error, UnauthorizedError):
@@ -101,14 +101,14 @@ def explain_ended_wait(
         reason = f"{seen} {silence}, and the wait ended after {timeout:g} s ({option})."
     else:
         reason = f"It is {condition}, and not {goal} within {timeout:g} s ({option})."
-    return f"{reason} {go_on(error, next_step)}".rstrip()
+    return f"{reason} {go_on(error, advice)}".rstrip()
 
 
-def go_on(error: ClawHostersError, next_step: str) -> str:
-    """Returns ``next_step``, the sentence that says how to go on after ``error``."""
-    if next_step and isinstance(error, UnauthorizedError):
-        return f"With a valid key, {next_step[:1].lower()}{next_step[1:]}"
-    return next_step
+def go_on(error: ClawHostersError, advice: str) -> str:
+    """Returns ``advice``, the sentence that says how to go on after ``error``."""
+    if advice and isinstance(error, UnauthorizedError):
+        return f"With a valid key, {advice[:1].lower()}{advice[1:]}"
+    return advice
 
 
 def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, str]:

@@ -136,7 +136,7 @@ def _filled(folder: Path, store: str, size: int, url: str) -> Iterator[StorePlac
         with psycopg.connect(server.url(ADMIN)) as connection, connection.cursor() as cursor:
             with cursor.copy("COPY clawhosters.journal (subject, step, name, line) FROM STDIN") as copy:
                 for line in lines:
-                    copy.write_row((line.subject, line.step, line.name, line.text))
+                    copy.write_row((line.subject, line.position, line.name, line.text))
             cursor.execute("ANALYZE clawhosters.journal")
         yield place
 

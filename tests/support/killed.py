@@ -74,13 +74,13 @@ def kill_tree(process: int) -> None:
 class Ending:
     """The end of a process: killed, or with a result after this number of counted lines.
 
-    ``known_step``: the last step of its instance in the journal that it had read when it planned.
+    ``known_position``: the last position of its instance in the journal that it had read when it planned.
     """
 
     was_killed: bool
     result: dict[str, t.Any]
     lines: int
-    known_step: int = 0
+    known_position: int = 0
 
 
 def run_killed(
@@ -140,7 +140,7 @@ class Countdown:
 
     def __init__(self, at: int, scope: str, *, waits: bool = False) -> None:
         self.lines = 0
-        self.known_step: int | None = None
+        self.known_position: int | None = None
         self._numbers = itertools.count(1)  # threads must not get the same one
         self._at = at
         self._waits = waits
@@ -151,15 +151,15 @@ class Countdown:
         _root, _code, name = code.co_filename.partition(CODE)
         if not name:
             return None
-        if self.known_step is None and (name, code.co_name) == ("_service/restore/incident.py", "read_history"):
-            return self._keep_step
+        if self.known_position is None and (name, code.co_name) == ("_service/restore/incident.py", "read_history"):
+            return self._keep_position
         counts = not self._places or name in self._places or f"{name}:{code.co_name}" in self._places
         return self._count if counts else None
 
-    def _keep_step(self, _frame: FrameType, event: str, value: t.Any) -> t.Any:
+    def _keep_position(self, _frame: FrameType, event: str, value: t.Any) -> t.Any:
         if event == "return" and value is not None:
-            self.known_step = max(value.steps.values(), default=0)
-        return self._keep_step
+            self.known_position = max(value.positions.values(), default=0)
+        return self._keep_position
 
     def _count(self, _frame: FrameType, event: str, _arg: object) -> t.Any:
         if event == "line":
@@ -196,7 +196,10 @@ def main() -> None:
     sys.settrace(countdown)
     result = worker.run(module, **options)
     sys.settrace(None)
-    print(json.dumps({"result": result, "lines": countdown.lines, "known_step": countdown.known_step or 0}), flush=True)
+    print(
+        json.dumps({"result": result, "lines": countdown.lines, "known_position": countdown.known_position or 0}),
+        flush=True,
+    )
     # Without an end of the interpreter, which would free all objects and so copy all shared memory.
     os._exit(0)
 

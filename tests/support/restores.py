@@ -71,7 +71,7 @@ def history(
     """
     key = OperationKey("restore", SERVICE, incident, str(instance_id))
     at = [(NOW - timedelta(minutes=ago - 5 * number)).isoformat() for number in range(len(events))]
-    states = {key: OperationState(events[-1], at[0], at[-1], {"backup_id": 12, **notes}, step=1)} if events else {}
+    states = {key: OperationState(events[-1], at[0], at[-1], {"backup_id": 12, **notes}, position=1)} if events else {}
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
 
 

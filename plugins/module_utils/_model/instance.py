@@ -23,7 +23,7 @@ TIERS = ("budget", "balanced", "pro")
 
 
 class Action(enum.Enum):
-    """Step towards a wanted state. The values of the last four are the API's own words."""
+    """Action towards a wanted state. The values of the last four are the API's own words."""
 
     NONE = "none"
     WAIT = "wait"
@@ -75,7 +75,7 @@ RESPONSE_LOST = "The response to an earlier request was lost or unclear, and it 
 
 @dataclass(frozen=True)
 class Decision:
-    """Next step; ``reason`` explains a REJECT."""
+    """The next action; ``reason`` explains a REJECT."""
 
     action: Action
     reason: str = ""
@@ -134,7 +134,7 @@ def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple
 
 
 def decide(instance: Resource, wanted: str) -> Decision:
-    """Returns the next step from ``instance`` to the state ``wanted``: the table, overruled by the flags.
+    """Returns the next action from ``instance`` to the state ``wanted``: the table, overruled by the flags.
 
     Only a flag that is true or false counts; list items have no flags.
     """

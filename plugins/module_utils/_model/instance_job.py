@@ -97,7 +97,7 @@ class Job:
         self.current, self.phase = instance, Phase.DONE
 
     def decide(self, instance: Resource) -> None:
-        """Sets the next step from the state of ``instance``, which was just read. Each request follows a decision."""
+        """Sets the next action from the state of ``instance``, which was just read. Each request follows a decision."""
         self.see(instance)
         if self.requests == 0:
             self.before = instance

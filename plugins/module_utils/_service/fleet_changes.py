@@ -188,8 +188,8 @@ class FleetChanges:
                 if may_be_gone and reader.is_deleted(job.instance):
                     job.finish(None)
                 else:
-                    next_step = f"Run this again{_choose_state(job)} to continue waiting."
-                    job.fail(self.explain_unfinished(job, error, waiter.timeout, next_step), error)
+                    advice = f"Run this again{_choose_state(job)} to continue waiting."
+                    job.fail(self.explain_unfinished(job, error, waiter.timeout, advice), error)
 
     def update(self, job: Job, now: Resource | None) -> None:
         """Updates a job from the instance as a poll shows it, and ends it if it is done."""
@@ -256,14 +256,14 @@ class FleetChanges:
         return self.wait_healthy and job.wanted in ("started", "restarted")
 
     def explain_unfinished(
-        self, job: Job, error: ClawHostersError, timeout: float, next_step: str = "", option: str = "wait_timeout"
+        self, job: Job, error: ClawHostersError, timeout: float, advice: str = "", option: str = "wait_timeout"
     ) -> str:
-        """Returns what is known of a job whose wait ended with ``error``. ``next_step`` says how to go on."""
+        """Returns what is known of a job whose wait ended with ``error``. ``advice`` says how to go on."""
         _name, condition = self.describe(job)
         goal = "gone" if job.wanted == "absent" else job.wanted
         if self._waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
             goal = "healthy"
-        return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, next_step, option)
+        return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
 
 
 def _find_open(jobs: list[Job]) -> list[Job]:

@@ -14,6 +14,7 @@ from .._errors import RefusedError, SettingsError
 from .._model.results import Result
 from .._state.folder_store import FolderStore
 from .._state.journal import (
+    POSITION,
     JournalEntry,
     OperationKey,
     build_journal_line,
@@ -144,9 +145,9 @@ class StateDatabase:
         ]
 
     def _find_new_lines(self, entries: Entries, version: int) -> list[JournalLine]:
-        """Returns the lines that the database lacks, as steps after those that it has of their subject.
+        """Returns the lines that the database lacks, at the positions after those that it has of their subject.
 
-        Raises RefusedError if it has other steps of the same operation, and DamageError.
+        Raises RefusedError if it has other lines of the same operation, and DamageError.
         """
         known: Entries = {}
         if entries and version:
@@ -156,10 +157,10 @@ class StateDatabase:
         for subject, found in entries.items():
             present = known.get(subject, [])
             before, wanted = _group(present), _group(found)
-            for operation, steps in wanted.items():
-                if before.get(operation, [])[: len(steps)] not in ([], steps):
+            for operation, imported in wanted.items():
+                if before.get(operation, [])[: len(imported)] not in ([], imported):
                     raise RefusedError(
-                        "The folder of import_dir and state_database both hold steps of one restore or purchase, and "
+                        "The folder of import_dir and state_database both hold lines of one restore or purchase, and "
                         "they differ. Nothing was changed."
                     )
             for entry in found:
@@ -172,7 +173,7 @@ class StateDatabase:
         for start in range(0, len(lines), ROWS_PER_INSERT):
             end = start + ROWS_PER_INSERT
             part = lines[start:end]
-            columns = ("subject", "step", "name", "text")
+            columns = ("subject", "position", "name", "text")
             values = ", ".join(
                 f"({', '.join(f'%({column}{number})s' for column in columns)})" for number in range(len(part))
             )
@@ -193,9 +194,9 @@ def _read_folder(path: str) -> Entries:
 
 
 def _group(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, list[JournalEntry]]:
-    """Returns the steps of each operation, without what depends on those before: it differs between two journals."""
+    """Returns the lines of each operation, without what depends on those before: it differs between two journals."""
     groups: dict[OperationKey, list[JournalEntry]] = {}
     for entry in entries:
-        steps = groups.setdefault(identify(entry), [])
-        steps.append({name: value for name, value in entry.items() if name not in ("step", "checksum")})
+        lines = groups.setdefault(identify(entry), [])
+        lines.append({name: value for name, value in entry.items() if name not in (POSITION, "checksum")})
     return groups

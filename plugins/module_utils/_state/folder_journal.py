@@ -208,8 +208,8 @@ class _SubjectFile:
         mark = t.cast("MarkFile", self.mark)
         marked = mark.read()
         is_whole = marked is not None and marked.covers(mark.read_names()) and not mark.is_torn
-        if marked is None or not is_whole or marked.lines != line.step - 1 or not self._ends_as(marked):
-            marked = self._mend(line.step - 1)
+        if marked is None or not is_whole or marked.lines != line.position - 1 or not self._ends_as(marked):
+            marked = self._mend(line.position - 1)
         marked = mark.add_name(marked, line.name or "")
         data = f"{line.text}\n".encode()
         # A line that stayed would look like one whose request may have been sent.
@@ -217,8 +217,8 @@ class _SubjectFile:
             write_at(self.file, data, marked.size)
             os.fsync(self.file)
             end = read_from(self.file, max(marked.size + len(data) - END_SIZE, 0))
-        with self._cut_on_error(marked.size, lambda: mark.write(marked, at=line.step)):
-            mark.write(replace(marked, lines=line.step, size=marked.size + len(data), end=checksum(end)))
+        with self._cut_on_error(marked.size, lambda: mark.write(marked, at=line.position)):
+            mark.write(replace(marked, lines=line.position, size=marked.size + len(data), end=checksum(end)))
 
     @contextlib.contextmanager
     def _cut_on_error(self, size: int, prepare: t.Callable[[], None] = lambda: None) -> t.Iterator[None]:

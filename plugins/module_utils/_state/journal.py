@@ -5,8 +5,8 @@
 """The at-most-once journal: restores and purchases are recorded before they are sent.
 
 A subject is what runs exclude each other by: an instance, whatever the incident, or an order. All that is done to it is
-a sequence of steps, numbered from 1. A store keeps each step as a line of JSON and accepts each number once: of two
-runs that read the same journal, one alone writes the next step. Each line has a checksum over itself and the step
+a sequence of lines of JSON, whose positions are counted from 1. A store accepts each position once: of two
+runs that read the same journal, one alone writes the next line. Each has a checksum over itself and the line
 before it, so that a line that was changed, or is missing between others, is noticed.
 
 A run also holds the subject that it works on. The lock is released when its process ends, so an unfinished operation
@@ -52,7 +52,7 @@ class JournalConflictError(JournalError):
 
 
 class OperationEvent(enum.Enum):
-    """A step of an operation. The last one is its state."""
+    """What happened to an operation. The last event is its state."""
 
     INTENDED = "intended"  # about to be sent; the outcome is unknown if nothing follows
     ACCEPTED = "accepted"  # the service answered with success
@@ -111,7 +111,9 @@ class OperationKey:
 
 
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
-_FIELDS = (*_KEY_FIELDS, "event", "at", "step", "checksum")
+POSITION = "step"
+"""The name that the position has in a stored line, and in the database."""
+_FIELDS = (*_KEY_FIELDS, "event", "at", POSITION, "checksum")
 """The fields of a line that are not notes."""
 
 
@@ -127,9 +129,9 @@ class OperationState:
     attempt: str = ""
     """The checksum of the line by which it was last intended. It tells one attempt from the next."""
     accepted_at: str | None = None
-    step: int = 0
-    """The step of that line. Of two operations of a subject, the one with the greater step was sent later, whatever
-    their times say: a clock may be wrong."""
+    position: int = 0
+    """The position of that line. Of two operations of a subject, the one with the greater position was sent later,
+    whatever their times say: a clock may be wrong."""
 
     @property
     def outcome(self) -> str:
@@ -172,7 +174,7 @@ class Journal:
         self._intended: set[OperationKey] = set()
 
     def now(self) -> datetime:
-        """Returns the time that a step written now has."""
+        """Returns the time that a line written now has."""
         return self._now() if self._now else datetime.fromtimestamp(self._store.now(), UTC)
 
     def read_state(self, operation: OperationKey) -> OperationState | None:
@@ -213,20 +215,20 @@ class Journal:
         return self._store.place
 
     def read_sizes(self) -> dict[str, int] | None:
-        """Returns what :meth:`count_steps` needs later; None if times must tell. Raises JournalError."""
+        """Returns what :meth:`count_lines` needs later; None if times must tell. Raises JournalError."""
         with self._before_sending():
             try:
                 return self._store.read_sizes()
             except StoreError as error:
                 raise _build_error(error) from None
 
-    def count_steps(self, subject: str, size: int) -> int:
-        """Returns how many steps a subject had when its lines had this size, as they were read or written last."""
+    def count_lines(self, subject: str, size: int) -> int:
+        """Returns how many lines a subject had when they had this size, as they were read or written last."""
         ends = itertools.accumulate(len(json.dumps(entry)) + 1 for entry in self._entries.get(subject, ()))
         return sum(end <= size for end in ends)
 
     def known_times(self, subject: str) -> list[datetime]:
-        """Returns the times of the steps of a subject, in their order, as they were read or written last."""
+        """Returns the times of the lines of a subject, in their order, as they were read or written last."""
         return [datetime.fromisoformat(entry["at"]) for entry in self._entries.get(subject, ())]
 
     def read_states(
@@ -291,9 +293,9 @@ class Journal:
         return "\n".join(line.text for one in subjects for line in one.lines)
 
     def append(self, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
-        """Records the next step of ``operation`` durably. On a JournalError the journal is unchanged.
+        """Records the next event of ``operation`` durably. On a JournalError the journal is unchanged.
 
-        The step follows those that this journal has read. If another run has written one since then, it fails.
+        The line follows those that this journal has read. If another run has written one since then, it fails.
         """
         with self._lock:
             entries = self._read_once(operation.subject)
@@ -423,16 +425,16 @@ def parse_entry(text: str | bytes) -> JournalEntry:
 
 
 def build_line(entry: JournalEntry, earlier: t.Sequence[JournalEntry]) -> dict[str, t.Any]:
-    """Returns ``entry``, which may be a step elsewhere, as the step of its subject after ``earlier``."""
-    content = {name: value for name, value in entry.items() if name not in ("step", "checksum")}
-    line = {**content, "step": len(earlier) + 1}
+    """Returns ``entry``, which may be a line elsewhere, as the line of its subject after ``earlier``."""
+    content = {name: value for name, value in entry.items() if name not in (POSITION, "checksum")}
+    line = {**content, POSITION: len(earlier) + 1}
     return {**line, "checksum": _hash([earlier[-1]["checksum"] if earlier else "", line])}
 
 
 def build_journal_line(entry: JournalEntry) -> JournalLine:
-    """Returns a step as a store keeps it."""
+    """Returns a line as a store keeps it."""
     operation = identify(entry)
-    return JournalLine(operation.subject, entry["step"], json.dumps(entry), operation.name_digest)
+    return JournalLine(operation.subject, entry[POSITION], json.dumps(entry), operation.name_digest)
 
 
 def parse_subjects(subjects: t.Iterable[SubjectLines], repair_hint: str) -> dict[str, list[JournalEntry]]:
@@ -449,9 +451,9 @@ def parse_subject(found: SubjectLines, repair_hint: str) -> list[JournalEntry]:
         try:
             entry = parse_entry(line.text)
             operation = identify(entry)
-            is_misplaced = (line.subject, line.step) != (operation.subject, entry["step"])
+            is_misplaced = (line.subject, line.position) != (operation.subject, entry[POSITION])
             if is_misplaced or line.name not in (None, operation.name_digest) or entry != build_line(entry, entries):
-                raise ValueError("wrong step, name or checksum")
+                raise ValueError("wrong position, name or checksum")
         except (ValueError, KeyError, TypeError):
             # Skipping it could send a request a second time.
             raise DamageError(f"{line.place} can't be read or was changed", repair_hint) from None
@@ -485,7 +487,7 @@ def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> 
         if event is OperationEvent.INTENDED:
             before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state
             states[operation] = OperationState(
-                event, at, at, notes, entry.get("checksum", ""), step=entry.get("step", 0)
+                event, at, at, notes, entry.get("checksum", ""), position=entry.get(POSITION, 0)
             )
         elif event is OperationEvent.REFUSED:
             # Undoes the attempt; an earlier one still counts.

@@ -21,7 +21,7 @@ NAME_LIMIT = 100
 
 
 class ConflictError(StoreError):
-    """Another process has written this step of the subject."""
+    """Another process has written this line of the subject."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,10 +32,10 @@ class ConflictError(StoreError):
 
 @dataclass(frozen=True)
 class JournalLine:
-    """A step of a subject: of all that is done to one instance, or for one order. Steps are counted from 1."""
+    """A line of a subject: of all that is done to one instance, or for one order. Positions are counted from 1."""
 
     subject: str
-    step: int
+    position: int
     text: str
     name: str | None = None
     """Identifies the incident or order, by which subjects are found. None in a line that was read without it."""
@@ -126,9 +126,9 @@ class JournalStore(t.Protocol):
     def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
         """Adds a line, which is durable when this returns.
 
-        Raises DamageError, and ConflictError if the subject has this step, or lacks the one before it. A store that has
+        Raises DamageError, and ConflictError if the subject has this line, or lacks the one before it. A store that has
         lost its connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all
-        steps before this one, since a failover may have lost them.
+        lines before this one, since a failover may have lost them.
         """
 
     def hold(self, subject: str, name: str) -> t.ContextManager[Holder | None]:

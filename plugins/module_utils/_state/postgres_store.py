@@ -4,7 +4,7 @@
 
 """The store of many machines: a PostgreSQL database. Its schema is made by ``claw_state_database``.
 
-A unique key over subject and step decides which of several runs writes a step. Advisory locks only make the others
+A unique key over subject and position decides which of several runs writes a line. Advisory locks only make the others
 wait: they end with their session, even if a machine is gone.
 """
 
@@ -48,8 +48,9 @@ WHERE name = %(name)s OR name < '0' OR name > '9g' AND name < 'a' OR name >= 'g'
 """
 """Also those of a row with a name that can't begin a digest, as the index tells: to read such a row is an error."""
 APPEND = """
-INSERT INTO clawhosters.journal (subject, step, name, line) SELECT %(subject)s, %(step)s, %(name)s, %(text)s
-WHERE %(step)s = 1 OR EXISTS (SELECT FROM clawhosters.journal WHERE subject = %(subject)s AND step = %(step)s - 1)
+INSERT INTO clawhosters.journal (subject, step, name, line) SELECT %(subject)s, %(position)s, %(name)s, %(text)s
+WHERE %(position)s = 1
+OR EXISTS (SELECT FROM clawhosters.journal WHERE subject = %(subject)s AND step = %(position)s - 1)
 ON CONFLICT (subject, step) DO NOTHING RETURNING id
 """
 HOLD = """
@@ -213,7 +214,7 @@ class PostgresStore:
             if rows != [one.text for one in wanted[:present]]:
                 raise ConflictError
         for one in wanted[present:]:
-            # There is none if the step exists already, or if the one before it is missing.
+            # There is none if the line exists already, or if the one before it is missing.
             if not self._execute(APPEND, vars(one), is_durable=True):
                 raise ConflictError
 
@@ -428,9 +429,11 @@ class RowDocument:
 def parse_rows(rows: Rows) -> list[SubjectLines]:
     """Returns the lines in rows of READ_JOURNAL or READ_SUBJECTS, by subject."""
     found: dict[str, SubjectLines] = {}
-    for number, subject, step, name, text in rows:
+    for number, subject, position, name, text in rows:
         place = f"Row {number} of the journal in state_database"
-        found.setdefault(subject, SubjectLines(subject, [])).lines.append(JournalLine(subject, step, text, name, place))
+        found.setdefault(subject, SubjectLines(subject, [])).lines.append(
+            JournalLine(subject, position, text, name, place)
+        )
     return [*found.values()]
 
 

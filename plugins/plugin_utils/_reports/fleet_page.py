@@ -182,14 +182,14 @@ def _build_forecast_chart(balance: int | None, cost: int | None, days: int | Non
     def at(day: float, claws: float) -> str:
         return f"{day / horizon * CHART_WIDTH:.1f},{CHART_HEIGHT - claws / balance * CHART_HEIGHT:.1f}"
 
-    step = 1 if horizon <= 8 else 2 if horizon <= 14 else 7 if horizon <= 42 else 14
+    interval = 1 if horizon <= 8 else 2 if horizon <= 14 else 7 if horizon <= 42 else 14
     return {
         "line": f"{at(0, balance)} {at(end, left)}",
         "area": f"0,{CHART_HEIGHT} {at(0, balance)} {at(end, left)} {end / horizon * CHART_WIDTH:.1f},{CHART_HEIGHT}",
         "end_x": round(end / horizon * CHART_WIDTH, 1),
         "end_y": round(CHART_HEIGHT - left / balance * CHART_HEIGHT, 1),
         "is_over": lasts <= horizon,
-        "ticks": [{"day": day, "x": round(day / horizon * CHART_WIDTH, 1)} for day in range(0, horizon + 1, step)],
+        "ticks": [{"day": day, "x": round(day / horizon * CHART_WIDTH, 1)} for day in range(0, horizon + 1, interval)],
         "text": f"{_group_digits(balance)} Claws at {_group_digits(cost)} a day"
         + (f" last {format_lasting(balance, cost, days)}." if days is not None and cost > 0 else "."),
     }

@@ -86,7 +86,7 @@ class _DrillCandidate:
         if today and today.notes.get("healthy"):
             # The incident has the date, and is restored once.
             return ", by the drill of today"
-        if others and (self.failed is None or others[0].state.step > self.failed.state.step):
+        if others and (self.failed is None or others[0].state.position > self.failed.state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"
         if get_status(self.instance) not in RESTORABLE:
             return f"; its status is {one_line(self.instance.get('status'), 40)}, not now"

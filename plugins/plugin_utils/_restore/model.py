@@ -139,7 +139,7 @@ class RolePlan(RestorePlan):
         return self.earlier.completed_at if self.earlier else None
 
 
-_CARRIED = ("known_step", "message", "names_status", "answer", "id_reason", "batch")
+_CARRIED = ("known_position", "message", "names_status", "answer", "id_reason", "batch")
 _SHOWN = ("id", "name", "status", "health_status")
 
 

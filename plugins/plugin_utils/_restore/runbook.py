@@ -255,7 +255,7 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
             # One that was not found may have been restored by an earlier run.
             instance_id = history.find_id(target["name"])
         state = history.find_own(instance_id) if history else None
-        if state and state.outcome == REFUSED and not (plan and state.step > plan.known_step):
+        if state and state.outcome == REFUSED and not (plan and state.position > plan.known_position):
             state = None
         backup_id = plan.backup_id if plan else None
         unsent = UNKNOWN if history is None else NOT_BEGUN

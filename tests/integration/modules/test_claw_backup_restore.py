@@ -268,15 +268,15 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
 
 
 OPEN = (
-    "This run sent nothing; the restore of web-bot, sent at {sent_at}, is still open. {next_step}run the same task "
+    "This run sent nothing; the restore of web-bot, sent at {sent_at}, is still open. {advice}run the same task "
     "again: it continues waiting, and sends nothing."
 )
 TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2} UTC"
 
 
-def told_open(next_step: str) -> re.Pattern[str]:
+def told_open(advice: str) -> re.Pattern[str]:
     """Returns the end of the message of a run that reads an open restore in the journal alone."""
-    return re.compile(OPEN.format(sent_at=TIME, next_step=next_step), re.IGNORECASE)
+    return re.compile(OPEN.format(sent_at=TIME, advice=advice), re.IGNORECASE)
 
 
 def test_a_dead_service_is_told_while_waiting_at_its_end_and_by_the_next_run(

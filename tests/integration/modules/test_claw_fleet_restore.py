@@ -701,7 +701,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     journal = Journal(FolderStore(str(tmp_path / "state")))
     incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None)
     observer = Recorder(simulator, sleeper)
-    options = RestoreOptions(60, 30, surface=Surface(next_step="Run it again."))
+    options = RestoreOptions(60, 30, surface=Surface(advice="Run it again."))
     serial = parse_serial("serial", [1, 2])
     batches = RestoreBatches(incident, InstanceReader(client), options, serial, observer=observer)
     return Engine(batches, observer, sleeper, progress)
@@ -773,7 +773,7 @@ def test_a_request_of_another_run_since_the_plan_is_not_sent_again(simulator: Si
     assert (late.outcome, late.is_sent, late.error) == ("completed", False, None)
     state = first[0].state
     assert state
-    (again,) = planned(1, earlier=state, known_step=state.step)
+    (again,) = planned(1, earlier=state, known_position=state.position)
     engine.batches.run([again])
     assert (again.outcome, again.is_sent) == ("completed", True)
     assert posts(simulator) == [102, 102]

@@ -115,7 +115,7 @@ def test_a_journal_that_differs_is_not_imported(postgres: Postgres, fresh: str, 
         Journal(FolderStore(str(tmp_path / name))).append(key, OperationEvent.INTENDED, backup_id=name)
     assert worker.run(claw_state_database, import_dir=str(tmp_path / "one"))["changed"] is True
     result = worker.run(claw_state_database, import_dir=str(tmp_path / "two"))
-    assert "both hold steps of one restore or purchase, and they differ. Nothing was changed." in result["msg"]
+    assert "both hold lines of one restore or purchase, and they differ. Nothing was changed." in result["msg"]
     assert postgres.query("SELECT count(*) FROM clawhosters.journal", database=fresh) == [(1,)]
 
 

@@ -264,7 +264,7 @@ class Answer(t.NamedTuple):
     """A message and the next step, as a caller sees them. The message is empty without a failure."""
 
     message: str
-    next_step: str
+    advice: str
     kind: str | None
     """The kind of the failure; None where the result has none."""
 
@@ -418,7 +418,7 @@ def test_every_way_to_restore_does_the_same(
         return
     assert sent == []
     assert answer.kind in (None, situation.expected.value)
-    said = normalize(answer.message), normalize(answer.next_step)
+    said = normalize(answer.message), normalize(answer.advice)
     if request.config.getoption("write_obstacles"):
         table[situation.name, caller] = said
     assert table[situation.name, caller] == said

@@ -195,7 +195,7 @@ ROWS = {
     "all rows garbled": "UPDATE clawhosters.journal SET line = md5(line)",
     "all rows emptied": "UPDATE clawhosters.journal SET line = '', name = ''",
     "an event altered": "UPDATE clawhosters.journal SET line = replace(line, 'accepted', 'refused') WHERE step = 4",
-    "a step altered": "UPDATE clawhosters.journal SET step = 9 WHERE step = 4",
+    "a position altered": "UPDATE clawhosters.journal SET step = 9 WHERE step = 4",
     "a name emptied": "UPDATE clawhosters.journal SET name = '' WHERE step = 1",
     "a name altered": "UPDATE clawhosters.journal SET name = md5(name) WHERE step = 1",
     "names exchanged": "UPDATE clawhosters.journal SET name = (SELECT min(name) FROM clawhosters.journal)",

@@ -83,10 +83,12 @@ def judge(stage: Stage, endings: dict[str, Ending]) -> str:
     states = Journal(store).read_states()
     if isinstance(store, PostgresStore):
         store.close()
-    (step,) = [state.step for key, state in states.items() if key.name == first]
-    is_known = step <= ending.known_step
+    (position,) = [state.position for key, state in states.items() if key.name == first]
+    is_known = position <= ending.known_position
     return (
-        "" if is_known else f"{second} knew {ending.known_step} steps, and overwrote what {first} sent in step {step}"
+        ""
+        if is_known
+        else f"{second} knew {ending.known_position} lines, and overwrote what {first} sent in line {position}"
     )
 
 

@@ -4,7 +4,7 @@
 
 """The restores of instances in the journal, for one incident and for others. Pure.
 
-The steps of the journal tell what was sent after what. Times do not: any of them may be of a clock that was wrong.
+The positions in the journal tell what was sent after what. Times do not: any of them may be of a clock that was wrong.
 They measure durations, and one that lies ahead measures none.
 """
 
@@ -85,8 +85,8 @@ class RestoreHistory:
     """When the journal was first read, by its clock."""
     service_time: datetime | None = None
     """The time by the clock of the service, if it has told it."""
-    steps: dict[str, int] = field(default_factory=dict)
-    """Of each subject that was read, by its digest: the last step that it had when the task began."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """Of each subject that was read, by its digest: the last position that it had when the task began."""
     record: RestoreRecord | None = None
     """The record beside the journal; None for the modules, which have none."""
 
@@ -130,21 +130,21 @@ class RestoreHistory:
         holder = self.find_holder(instance_id)
         return holder is not None and holder.name in (None, shorten_name(self.incident))
 
-    def known_step(self, instance_id: object) -> int:
-        """Returns the last step of an instance that the journal had when the task began; 0 without one."""
-        return self.steps.get(self.key(instance_id).subject, 0)
+    def known_position(self, instance_id: object) -> int:
+        """Returns the last position of an instance that the journal had when the task began; 0 without one."""
+        return self.positions.get(self.key(instance_id).subject, 0)
 
     def find_others(self, instance_id: object, after: int = -1) -> list[EarlierRestore]:
-        """Returns the restores of an instance that other incidents have sent after a step, newest first.
+        """Returns the restores of an instance that other incidents have sent after a position, newest first.
 
         The journal leaves out those that were refused: nothing was done.
         """
         others = [
             EarlierRestore(key.name, state)
             for key, state in self.restores()
-            if key.name != self.incident and key.instance_id == str(instance_id) and state.step > after
+            if key.name != self.incident and key.instance_id == str(instance_id) and state.position > after
         ]
-        return sorted(others, key=lambda other: other.state.step, reverse=True)
+        return sorted(others, key=lambda other: other.state.position, reverse=True)
 
     @property
     def clocks(self) -> list[datetime]:
@@ -184,7 +184,7 @@ def find_proofs(
     proofs: dict[int | str | None, datetime] = {}
     limits: dict[str | None, datetime] = {}
     restores = RestoreHistory(service, "", dict(states)).restores()
-    for key, state in sorted(restores, key=lambda one: one[1].step, reverse=True):
+    for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         limit = limits.get(key.instance_id, now)
         if state.notes.get("healthy") and state.completed_at:
             instance_id, at = parse_id(key.instance_id), datetime.fromisoformat(state.completed_at)
@@ -199,12 +199,12 @@ def find_failed_drills(
 ) -> dict[int | str | None, EarlierRestore]:
     """Returns the last drill of each instance that did not end healthy and that no proof followed, by the id.
 
-    ``states`` are those of the journal. A drill whose last step is recent may still end healthy, unless it failed.
+    ``states`` are those of the journal. A drill whose last event is recent may still end healthy, unless it failed.
     """
     found: dict[int | str | None, EarlierRestore] = {}
     proven = set()
     restores = RestoreHistory(service, "", dict(states)).restores()
-    for key, state in sorted(restores, key=lambda one: one[1].step, reverse=True):
+    for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         instance_id = parse_id(key.instance_id)
         is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
         if state.notes.get("healthy"):

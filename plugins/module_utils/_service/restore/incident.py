@@ -95,7 +95,7 @@ class Incident:
             self.client.settings.api_url, self.name, {}, holders, self.journal.now(), record=record
         )
         for subject in self._read_more(history, subjects, ids - {None}):
-            history.steps[subject] = len(self.journal.known_times(subject))
+            history.positions[subject] = len(self.journal.known_times(subject))
         return history
 
     def plan(self, targets: t.Sequence[Target], account: AccountView, history: RestoreHistory) -> list[RestorePlan]:
@@ -109,7 +109,7 @@ class Incident:
         named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
         ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
         for subject in self._read_more(history, set(), ids - {None}):
-            history.steps[subject] = self._count_steps_before(subject, history.read_at)
+            history.positions[subject] = self._find_position_before(subject, history.read_at)
         history = replace(history, service_time=self.client.stats.service_time())
         plans = plan_restores(targets, account, history, self.rules, self.now)
         if self._read_busy_again(plans, history):
@@ -145,7 +145,7 @@ class Incident:
         Raises JournalError for damage to a subject of the instances.
         """
         keys = {str(one): history.key(one) for one in instance_ids}
-        subjects = {key.subject for key in keys.values()} - history.steps.keys()
+        subjects = {key.subject for key in keys.values()} - history.positions.keys()
         if subjects:
             history.states.update(self.journal.read_states(subjects))
         if found := found - subjects:
@@ -159,20 +159,20 @@ class Incident:
                     del sent_at[one]
         return subjects
 
-    def _count_steps_before(self, subject: str, read_at: datetime) -> int:
-        """Returns the last step that a subject had when the task began at ``read_at``: it was read only now.
+    def _find_position_before(self, subject: str, read_at: datetime) -> int:
+        """Returns the last position that a subject had when the task began at ``read_at``: it was read only now.
 
         Its id was not known before. In a folder, the size that its lines had tells. In a database, times must tell
-        which steps were written meanwhile, by the clock as it was then or as it is now, in case it was set: how long
+        which lines were written meanwhile, by the clock as it was then or as it is now, in case it was set: how long
         this took is known.
         """
         if self._sizes is not None:
-            return self.journal.count_steps(subject, self._sizes.get(subject, 0))
+            return self.journal.count_lines(subject, self._sizes.get(subject, 0))
         passed = timedelta(seconds=time.monotonic() - (self._began or 0.0))
         now = self.journal.now()
         first, last = min(read_at, now - passed) - PRECISION, max(read_at + passed, now) + CLOCK_TOLERANCE
         times = self.journal.known_times(subject)
-        return next((step for step, at in enumerate(times) if first <= at <= last), len(times))
+        return next((position for position, at in enumerate(times) if first <= at <= last), len(times))
 
     def build_error(self, plan: RestorePlan) -> RefusedError:
         """Returns the error of a plan with an obstacle."""

@@ -48,7 +48,7 @@ class Surface:
     healthy_timeout: str = "wait_timeout"
     max_age: str = "max_age"
     min_interval: str = "min_interval"
-    next_step: str = RUN_AGAIN
+    advice: str = RUN_AGAIN
     """How to go on after a wait that ended early."""
     retry_hint: str = "Nothing was restored; you can run the same incident again."
     """Added to the failure of a request that was not executed."""
@@ -62,7 +62,7 @@ class Surface:
         return label(instance) if self.names_instance else "It"
 
 
-MODULE, FLEET = Surface(), Surface(next_step=RUN_ALL_AGAIN)
+MODULE, FLEET = Surface(), Surface(advice=RUN_ALL_AGAIN)
 
 
 class Explanation(t.NamedTuple):
@@ -340,13 +340,13 @@ def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, now: dat
 # Waits
 
 
-def format_interruption(incident: str, sent: int, completed: int, total: int, next_step: str) -> str:
+def format_interruption(incident: str, sent: int, completed: int, total: int, advice: str) -> str:
     """Returns what Ctrl-C shows of a run that has ``sent`` some of its restores."""
     if not sent:
-        return f"This run has sent nothing for incident {incident}. {next_step}"
+        return f"This run has sent nothing for incident {incident}. {advice}"
     return (
         f"Incident {incident}: this run has sent {sent} of {format_count(total, 'restore')}, and {completed} "
-        f"completed; what the service has accepted goes on. {next_step}"
+        f"completed; what the service has accepted goes on. {advice}"
     )
 
 

@@ -167,8 +167,8 @@ class RestorePlan:
     """Backups of the instance that ``before`` excludes, newest first."""
     older: Resource | None = None
     """The newest usable backup that is older than the chosen one."""
-    known_step: int = 0
-    """The last step of the instance that the journal had when the task began. What has a later one was sent since."""
+    known_position: int = 0
+    """The last position of the instance that the journal had when the task began. What has a later one is newer."""
     ahead: EarlierRestore | None = None
     """A restore for another incident that ``min_interval`` does not count: its times lie ahead."""
 
@@ -237,7 +237,7 @@ def _find_repeated(
 def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     instance = t.cast("Resource", plan.instance)
     own, possible = account.find_backups(instance)
-    plan.earlier, plan.known_step = history.find_own(instance["id"]), history.known_step(instance["id"])
+    plan.earlier, plan.known_position = history.find_own(instance["id"]), history.known_position(instance["id"])
     if plan.earlier is not None and not rules.force:
         plan.backup = _find_recorded(plan.earlier, own)
         is_held = history.is_held(instance["id"])
@@ -381,11 +381,11 @@ def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHi
     before = t.cast("Resource", plan.instance)
     is_sent, plan.obstacle = plan.sends, None
     plan.earlier = state = history.find_own(instance["id"])
-    if state is not None and not (rules.force and state.step <= plan.known_step):
+    if state is not None and not (rules.force and state.position <= plan.known_position):
         plan.instance, plan.backup = instance, _find_recorded(state, [plan.backup] if plan.backup else [])
         continue_earlier(plan, history.read_at, is_held=False, was_busy=is_busy(before) or is_busy(instance))
         return
-    others = history.find_others(instance["id"], after=plan.known_step)
+    others = history.find_others(instance["id"], after=plan.known_position)
     if not is_sent:
         plan.stop(ObstacleKind.NOT_SENT)
     elif _is_only_in_record(plan, instance, history, rules):
@@ -411,7 +411,7 @@ def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None
     instance = t.cast("Resource", plan.instance)
     plan.obstacle, plan.earlier = None, history.find_own(instance["id"])
     state = plan.earlier
-    if state is None or (rules.force and state.step <= plan.known_step):
+    if state is None or (rules.force and state.position <= plan.known_position):
         plan.stop(ObstacleKind.HELD, holder=history.find_holder(instance["id"]))
         return
     plan.backup = _find_recorded(state, [plan.backup] if plan.backup else [])

@@ -53,22 +53,22 @@ class RestoreBatches:
             context = RunContext(self.incident, self.options, self.observer, restores, note)
             for number, batch in begin_batches(batches, self.max_failures, Restore.has_failed):
                 names = (short_name(restore.instance) for restore in batch)
-                position = announce_batch(progress, number, len(batches), names)
+                prefix = announce_batch(progress, number, len(batches), names)
                 self.observer.on_batch(number, len(batches), batch)
-                _Batch(self, context, batch, position).run()
+                _Batch(self, context, batch, prefix).run()
 
 
 class _Batch:
     """The restores of one batch."""
 
     def __init__(
-        self, batches: RestoreBatches, context: RunContext, restores: t.Iterable[Restore], position: str
+        self, batches: RestoreBatches, context: RunContext, restores: t.Iterable[Restore], prefix: str
     ) -> None:
         self._batches = batches
         self._incident = batches.incident
         self._changes = context.changes
-        self._position = position
-        """Which of many batches it is, for the progress lines."""
+        self._prefix = prefix
+        """Says which of many batches it is, in the progress lines."""
         self._locks = contextlib.ExitStack()
         self._runners = [RestoreRunner(restore, context) for restore in restores if restore.error is None]
 
@@ -128,7 +128,7 @@ class _Batch:
         waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
         if len(self._runners) > 1:
             waiter.budget_share = POLL_SHARE
-            waiter.summary = ProgressSummary(lambda: (runner.describe() for runner in self._open()), self._position)
+            waiter.summary = ProgressSummary(lambda: (runner.describe() for runner in self._open()), self._prefix)
         for runner in self._runners:
             runner.limit_wait()
         if not self._open():
@@ -155,7 +155,7 @@ class _Batch:
     def _describe(self) -> tuple[str, str]:
         if len(self._runners) == 1:
             name, condition = self._runners[0].describe()
-            return f"{self._position}{name}", condition
+            return f"{self._prefix}{name}", condition
         return describe_remaining(runner.describe() for runner in self._open())
 
     def _update(self, seen: dict[str, Resource | None]) -> None:

@@ -105,7 +105,7 @@ def _with_earlier_run(
     plan = RestorePlan(target, instance, {"id": state.notes.get("backup_id")}, earlier=state)
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
     known = explain_recorded(f"the restore of {short_name(instance)}", state)
-    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.surface.next_step)
+    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.surface.advice)
     return PartialError(f"{error} {known} {again}", build_single_result(restore, incident.name), error)
 
 

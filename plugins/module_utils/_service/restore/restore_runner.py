@@ -105,7 +105,7 @@ class RunContext:
                 len(self._sent),
                 len(self._completed),
                 len(self.restores),
-                self.options.surface.next_step,
+                self.options.surface.advice,
             )
 
     def clock(self) -> float:
@@ -428,7 +428,7 @@ class RestoreRunner:
         is_timeout = isinstance(own, WaitTimeoutError) and own.cause is None
         own.names_status = is_timeout and self.stage is not Stage.LOCKED
         # Of many, the message of the task says at its end how to go on.
-        again = "" if options.starts else f" {go_on(own, surface.next_step)}"
+        again = "" if options.starts else f" {go_on(own, surface.advice)}"
         self.fail(PartialError(f"{known} {reason}{again}{other}", {}, own), outcome)
 
     def _look_at_holder(self, known: str) -> tuple[str, str]:
@@ -455,7 +455,9 @@ class RestoreRunner:
         state = restore.state = self._guard.known_state()
         if outcome is None:
             # With force, an earlier restore says nothing of this run.
-            is_own = state is not None and (not self._incident.rules.force or state.step > restore.plan.known_step)
+            is_own = state is not None and (
+                not self._incident.rules.force or state.position > restore.plan.known_position
+            )
             outcome = state.outcome if state and is_own else REFUSED
         restore.fail(error, outcome)
         self._context.observe(restore)

@@ -58,7 +58,7 @@ def open_journal(folder: Path) -> Journal:
 
 
 def append_four(folder: Path) -> Journal:
-    """Appends two steps of each of two incidents of one instance."""
+    """Appends two lines of each of two incidents of one instance."""
     journal = open_journal(folder)
     for operation in (OPERATION, OTHER):
         journal.append(operation, OperationEvent.INTENDED)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of the journal over each store: its entries, its steps, and who holds an operation."""
+"""Tests of the journal over each store: its entries, its positions, and who holds an operation."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service_url import normalize_url
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    POSITION,
     Journal,
     JournalConflictError,
     JournalError,
@@ -165,7 +166,7 @@ def test_concurrent_processes_lose_no_entry(place: StorePlace):
     assert len(place.journal().read_states()) == 20
 
 
-def test_one_of_two_runs_that_read_the_same_writes_the_next_step(place: StorePlace) -> None:
+def test_one_of_two_runs_that_read_the_same_writes_the_next_line(place: StorePlace) -> None:
     """A run that read an old state can't act on it, even if the lock was lost."""
     first, second = place.journal(), place.journal()
     assert first.read_state(OPERATION) is second.read_state(OPERATION) is None
@@ -177,11 +178,11 @@ def test_one_of_two_runs_that_read_the_same_writes_the_next_step(place: StorePla
     second.append(OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalError):
         first.append(OPERATION, OperationEvent.INTENDED)
-    steps = [json.loads(line)["step"] for line in place.journal().read_text().splitlines()]
-    assert steps == [1, 2, 3]
+    positions = [json.loads(line)[POSITION] for line in place.journal().read_text().splitlines()]
+    assert positions == [1, 2, 3]
 
 
-def test_of_racing_processes_one_writes_a_step(place: StorePlace) -> None:
+def test_of_racing_processes_one_writes_a_line(place: StorePlace) -> None:
     place.journal().append(OPERATION, OperationEvent.INTENDED)
     all_have_read = FORK.Barrier(8)
 
@@ -259,7 +260,7 @@ def test_threads_share_a_journal_and_hold_many_operations_at_once(place: StorePl
         assert is_free
 
 
-def test_of_two_incidents_of_one_instance_one_writes_the_next_step(place: StorePlace) -> None:
+def test_of_two_incidents_of_one_instance_one_writes_the_next_line(place: StorePlace) -> None:
     """Also where both runs have lost their locks."""
     first, second = place.journal(), place.journal()
     other = OperationKey("restore", URL, "INC-2", "7")

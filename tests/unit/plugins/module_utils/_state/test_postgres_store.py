@@ -373,7 +373,7 @@ def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Po
     state = place.journal().read_state(OPERATION)
     assert (state.event, state.notes) == (OperationEvent.INTENDED, {"backup_id": 2})
     with pytest.raises(ConflictError):
-        place.open().append(JournalLine(OTHER.subject, 7, "a step without the one before it"))
+        place.open().append(JournalLine(OTHER.subject, 7, "a line without the one before it"))
     place.journal().read_entries()
 
 

@@ -15,10 +15,10 @@ from support.restores import history, plan, run
 INTENDED, REFUSED = OperationEvent.INTENDED, OperationEvent.REFUSED
 
 
-@pytest.mark.parametrize(("known_step", "outcome"), [(0, "refused"), (1, "not_begun"), (2, "not_begun")])
-def test_only_a_refusal_since_the_plan_is_an_outcome_of_the_run(known_step, outcome):
+@pytest.mark.parametrize(("known_position", "outcome"), [(0, "refused"), (1, "not_begun"), (2, "not_begun")])
+def test_only_a_refusal_since_the_plan_is_an_outcome_of_the_run(known_position, outcome):
     finished = run(plan())
-    finished.plans[0].known_step = known_step
+    finished.plans[0].known_position = known_position
     (found,) = list_outcomes(finished, history(INTENDED, REFUSED, instance_name="web-bot"))
     assert (found["outcome"], found["id"], found["backup_id"]) == (outcome, 1, 12)
     assert (found["sent_at"] is None) is (outcome == "not_begun")

@@ -47,7 +47,7 @@ def reason(
     history = RestoreHistory(SERVICE, "INC-8", read_at=NOW)
     if minutes_ago is not None:
         sent_at = format_iso(NOW - timedelta(minutes=minutes_ago))
-        state = OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}, step=1)
+        state = OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}, position=1)
         history.states[OperationKey("restore", SERVICE, "INC-7", str(instance_id))] = state
     return find_reason(instance_id, list(fleet), history, parse_permission(params))
 

@@ -35,14 +35,14 @@ def restored(
     service=SERVICE,
     kind="restore",
     event="completed",
-    step=1,
+    position=1,
     ended=0,
     **notes,
 ):
     """Returns an item of the states: a completed restore, or one with another last event, ``ended`` hours later."""
     sent_at, at = ((NOW - timedelta(hours=hours_ago - later)).isoformat() for later in (0, ended))
     notes = {"backup_id": 11, "instance_name": name, **notes}
-    state = OperationState(OperationEvent(event), sent_at, at, notes, step=step)
+    state = OperationState(OperationEvent(event), sent_at, at, notes, position=position)
     return OperationKey(kind, service, incident, instance_id), state
 
 
@@ -68,22 +68,22 @@ def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
 
 def test_restores_for_other_incidents_are_found_newest_first():
     history = build(
-        restored("INC-1", "1", 1, step=9),
-        restored("inc-1", "1", 2, step=3),
-        restored("INC-T", "1", 3, step=6),
+        restored("INC-1", "1", 1, position=9),
+        restored("inc-1", "1", 2, position=3),
+        restored("INC-T", "1", 3, position=6),
         restored("INC-OLD", "1", 25),
         restored("INC-T", "2", 1),
     )
     others = history.find_others(1)
-    assert [other.incident for other in others] == ["INC-T", "inc-1", "INC-OLD"], "by their steps"
-    assert [history.find_others(1, after=step) for step in (1, 3, 6)] == [others[:2], others[:1], []]
+    assert [other.incident for other in others] == ["INC-T", "inc-1", "INC-OLD"], "by their positions"
+    assert [history.find_others(1, after=position) for position in (1, 3, 6)] == [others[:2], others[:1], []]
     assert history.find_recent(1, timedelta(days=1)) == others[:2]
     assert history.find_recent(1, timedelta(hours=2)) == others[1:2]
 
 
 def test_a_time_that_lies_ahead_of_all_clocks_counts_for_no_period():
     year = 24 * 365
-    history = build(restored("INC-2", "1", -year, ended=1, step=2), restored("INC-3", "1", -year))
+    history = build(restored("INC-2", "1", -year, ended=1, position=2), restored("INC-3", "1", -year))
     assert (history.find_recent(1, timedelta(days=400)), history.find_recent(1, timedelta(0))) == ([], [])
     assert history.find_ahead(1).incident == "INC-2"
     # A line of it that was written when the clock was right again.
@@ -129,9 +129,9 @@ def test_who_works_on_an_instance_is_found_by_its_subject():
 def test_a_backup_is_proven_by_the_newest_restore_that_ended_healthy():
     states = dict(
         [
-            restored("INC-1", "1", 30, healthy=True, step=1),
-            restored("INC-2", "1", 20, healthy=True, step=3),
-            restored("INC-3", "1", 10, step=6),
+            restored("INC-1", "1", 30, healthy=True, position=1),
+            restored("INC-2", "1", 20, healthy=True, position=3),
+            restored("INC-3", "1", 10, position=6),
             restored("INC-1", "2", 10),
             restored("INC-1", "3", 10, healthy=True, service="https://other.example"),
             restored("INC-1", "4", 10, healthy=True, event="accepted"),
@@ -145,7 +145,7 @@ def test_a_time_that_lies_ahead_proves_nothing(minutes, proves):
     late = -minutes / 60
     assert bool(find_proofs(dict([restored("INC-1", "1", late, healthy=True)]), SERVICE, NOW)) is proves
     # Ahead of a restore that was sent later.
-    states = dict([restored("INC-1", "1", 50 + late, healthy=True), restored("INC-2", "1", 50, step=4)])
+    states = dict([restored("INC-1", "1", 50 + late, healthy=True), restored("INC-2", "1", 50, position=4)])
     assert bool(find_proofs(states, SERVICE, NOW)) is proves
 
 

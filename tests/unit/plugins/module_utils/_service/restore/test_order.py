@@ -73,7 +73,7 @@ def read(lines: t.Sequence[Line], wrong_by: float = 0.0) -> RestoreHistory:
         entry = {"at": at.isoformat(), **key.as_dict(), "event": line.event.value, **notes}
         entries.append(build_line(entry, entries))
     history = RestoreHistory(SERVICE, OWN, replay(entries), read_at=NOW + timedelta(seconds=wrong_by))
-    history.steps[history.key(1).subject] = len(entries)
+    history.positions[history.key(1).subject] = len(entries)
     return history
 
 
@@ -81,11 +81,13 @@ def read(lines: t.Sequence[Line], wrong_by: float = 0.0) -> RestoreHistory:
 def test_what_others_sent_after_the_plan_is_never_overwritten(
     before: list[Line], since: list[Line], force: bool, wrong_by: float
 ) -> None:
-    known = read(before).known_step(1)
-    plan = RestorePlan(Target(1, None), WEB, {"id": 12}, known_step=known)
+    known = read(before).known_position(1)
+    plan = RestorePlan(Target(1, None), WEB, {"id": 12}, known_position=known)
     check_again(plan, WEB, read([*before, *since], wrong_by), Rules(force=force))
-    sent = {(step, line.incident) for step, line in enumerate(since) if line.event is OperationEvent.INTENDED}
-    refused = {(step - 1, line.incident) for step, line in enumerate(since) if line.event is OperationEvent.REFUSED}
+    sent = {(position, line.incident) for position, line in enumerate(since) if line.event is OperationEvent.INTENDED}
+    refused = {
+        (position - 1, line.incident) for position, line in enumerate(since) if line.event is OperationEvent.REFUSED
+    }
     if sent - refused:
         assert plan.obstacle
         assert plan.obstacle.kind is ObstacleKind.OVERTAKEN
@@ -108,7 +110,7 @@ def test_no_time_changes_the_decision_before_the_request(
         )
         history = read(past)
         plan = RestorePlan(
-            Target(1, None), WEB, {"id": 12}, known_step=history.known_step(1), earlier=history.find_own(1)
+            Target(1, None), WEB, {"id": 12}, known_position=history.known_position(1), earlier=history.find_own(1)
         )
         check_again(plan, WEB, read([*past, *later], data.draw(clocks) if turned else 0.0), Rules(force=force))
         other = plan.obstacle.other.incident if plan.obstacle and plan.obstacle.other else None
@@ -123,7 +125,9 @@ def test_no_proof_and_no_cooldown_lies_ahead(lines: list[Line], wrong_by: float)
     for at in find_proofs(history.states, SERVICE, NOW).values():
         assert at <= NOW + CLOCK_TOLERANCE
     latest = max(history.clocks) + CLOCK_TOLERANCE
-    times = [NOW + timedelta(minutes=step - len(lines), seconds=line.wrong_by) for step, line in enumerate(lines)]
+    times = [
+        NOW + timedelta(minutes=position - len(lines), seconds=line.wrong_by) for position, line in enumerate(lines)
+    ]
     if all(at > latest for at in times):
         assert not history.find_recent(1, timedelta(days=1000))
 

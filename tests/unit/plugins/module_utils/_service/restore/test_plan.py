@@ -321,7 +321,7 @@ def test_a_newer_backup_that_may_be_of_the_instance_stops_it() -> None:
     ],
 )
 def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: ObstacleKind | None) -> None:
-    old, newest = sent("INC-2", -9000).states, sent("INC-3", -8000, step=4).states
+    old, newest = sent("INC-2", -9000).states, sent("INC-3", -8000, position=4).states
     history = RestoreHistory(SERVICE, "INC-1", {**old, **newest}, read_at=NOW)
     (plan,) = plan_in([BY_ID], history=history, **rules)
     assert decision(plan)[0] is kind
@@ -383,12 +383,12 @@ def test_an_earlier_restore_of_the_incident_is_shown_with_the_backup_it_used() -
 
 
 def sent(
-    incident: str = "INC-1", seconds: int = 0, event: OperationEvent = OperationEvent.ACCEPTED, step: int = 1
+    incident: str = "INC-1", seconds: int = 0, event: OperationEvent = OperationEvent.ACCEPTED, position: int = 1
 ) -> RestoreHistory:
     """Returns a journal with one restore of web-bot, so many seconds after NOW."""
     at = (NOW + timedelta(seconds=seconds)).isoformat()
     key = OperationKey("restore", SERVICE, incident, "1")
-    states = {key: OperationState(event, at, at, {"backup_id": 11}, step=step)}
+    states = {key: OperationState(event, at, at, {"backup_id": 11}, position=position)}
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW + timedelta(minutes=1))
 
 
@@ -415,7 +415,7 @@ NOTHING = RestoreHistory(SERVICE, "INC-1", read_at=NOW)
 
 
 def test_the_newest_restore_of_another_incident_is_named() -> None:
-    states = {**sent("INC-2", 2).states, **sent("INC-3", 1, step=4).states}
+    states = {**sent("INC-2", 2).states, **sent("INC-3", 1, position=4).states}
     known = RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
     other = obstacle(look(known)).other
     assert other
@@ -437,11 +437,11 @@ def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("seconds", [-3600, 0, 3600])
-@pytest.mark.parametrize(("step", "kind"), [(4, None), (5, ObstacleKind.OVERTAKEN), (8, ObstacleKind.OVERTAKEN)])
+@pytest.mark.parametrize(("position", "kind"), [(4, None), (5, ObstacleKind.OVERTAKEN), (8, ObstacleKind.OVERTAKEN)])
 def test_what_another_incident_sent_since_the_plan_stops_it(
-    step: int, kind: ObstacleKind | None, seconds: int, force: bool
+    position: int, kind: ObstacleKind | None, seconds: int, force: bool
 ) -> None:
-    overtaken = look(sent("INC-2", seconds, step=step), force=force, known_step=4)
+    overtaken = look(sent("INC-2", seconds, position=position), force=force, known_position=4)
     assert decision(overtaken)[0] is kind
     assert overtaken.obstacle is None or (overtaken.obstacle.other and overtaken.obstacle.other.incident == "INC-2")
 
@@ -458,9 +458,9 @@ def test_what_this_incident_sent_since_the_plan_is_not_sent_again(event: Operati
 def test_force_repeats_only_the_attempt_that_was_planned() -> None:
     known = sent(event=OperationEvent.FAILED)
     state = next(iter(known.states.values()))
-    assert look(known, force=True, earlier=state, known_step=3).sends
-    later = sent(seconds=-20, event=OperationEvent.COMPLETED, step=4)
-    assert look(later, force=True, earlier=state, known_step=3).action is RestoreAction.NONE
+    assert look(known, force=True, earlier=state, known_position=3).sends
+    later = sent(seconds=-20, event=OperationEvent.COMPLETED, position=4)
+    assert look(later, force=True, earlier=state, known_position=3).action is RestoreAction.NONE
 
 
 @pytest.mark.parametrize("force", [False, True])
