@@ -13,6 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+OLDEST = (3, 11)
+if sys.version_info < OLDEST:
+    sys.exit(f"The simulator needs Python 3.11 or newer. {sys.executable} is Python {sys.version.split()[0]}.")
+
 try:
     import yaml
 
