@@ -59,39 +59,33 @@ async def nothing_is_told(running: Source) -> None:
     assert running.queue.empty()
 
 
-def test_an_event_has_no_control_character(simulator: Simulator) -> None:
-    async def scenario() -> None:
-        async with source(simulator) as running:
-            simulator.set_instance(2, name="a\x1b[2J\x9b\u202eb", status="error\x9d")
-            told = (await running.whole_event())["clawhosters"]
-            assert told["instance"]["name"] == "a\ufffd[2J\ufffd\ufffdb"
-            assert told["instance"]["status"] == "error\ufffd"
-
-    asyncio.run(scenario())
+async def test_an_event_has_no_control_character(simulator: Simulator) -> None:
+    async with source(simulator) as running:
+        simulator.set_instance(2, name="a\x1b[2J\x9b\u202eb", status="error\x9d")
+        told = (await running.whole_event())["clawhosters"]
+        assert told["instance"]["name"] == "a\ufffd[2J\ufffd\ufffdb"
+        assert told["instance"]["status"] == "error\ufffd"
 
 
 @pytest.mark.slice
-def test_each_transition_is_told_once_and_in_order_of_ids(simulator: Simulator) -> None:
-    async def scenario() -> None:
-        async with source(simulator) as running:
-            assert running.queue.empty()
-            simulator.set_instance(2, health_status="unhealthy", status="error")
-            assert await running.event() == ("status_changed", 2)
-            assert await running.event() == ("health_changed", 2)
-            simulator.remove_instance(1)
-            assert await running.event() == ("disappeared", 1)
-            simulator.switch(list_order="reshuffled", delete_lingers="everywhere")
-            added = simulator.add_instance(name="{{ new }}", status="provisioning")
-            event = await running.whole_event()
-            assert event["clawhosters"]["event"] == "appeared"
-            assert event["clawhosters"]["instance"]["id"] == added["id"]
-            assert event["clawhosters"]["instance"]["name"] == "{{ new }}"
-            assert event["clawhosters"]["previous"] is None
-            simulator.set_instance(3, status="deleting", health_status="healthy")
-            assert await running.event() == ("status_changed", 3)
-            await nothing_is_told(running)
-
-    asyncio.run(scenario())
+async def test_each_transition_is_told_once_and_in_order_of_ids(simulator: Simulator) -> None:
+    async with source(simulator) as running:
+        assert running.queue.empty()
+        simulator.set_instance(2, health_status="unhealthy", status="error")
+        assert await running.event() == ("status_changed", 2)
+        assert await running.event() == ("health_changed", 2)
+        simulator.remove_instance(1)
+        assert await running.event() == ("disappeared", 1)
+        simulator.switch(list_order="reshuffled", delete_lingers="everywhere")
+        added = simulator.add_instance(name="{{ new }}", status="provisioning")
+        event = await running.whole_event()
+        assert event["clawhosters"]["event"] == "appeared"
+        assert event["clawhosters"]["instance"]["id"] == added["id"]
+        assert event["clawhosters"]["instance"]["name"] == "{{ new }}"
+        assert event["clawhosters"]["previous"] is None
+        simulator.set_instance(3, status="deleting", health_status="healthy")
+        assert await running.event() == ("status_changed", 3)
+        await nothing_is_told(running)
 
 
 FAULTS: dict[str, dict[str, t.Any]] = {
@@ -111,21 +105,18 @@ FAULTS: dict[str, dict[str, t.Any]] = {
 
 @pytest.mark.slice
 @pytest.mark.parametrize("kind", FAULTS)
-def test_a_look_that_fails_is_no_transition_and_one_warning(
+async def test_a_look_that_fails_is_no_transition_and_one_warning(
     simulator: Simulator, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    async def scenario() -> None:
-        async with source(simulator, timeout=0.5) as running:
-            simulator.fault(kind, **LIST, times=None, **FAULTS[kind])
-            await running.wait_for_poll()
-            await running.wait_for_poll()
-            simulator.set_instance(2, health_status="unhealthy")
-            await nothing_is_told(running)
-            simulator.clear_faults()
-            assert await running.event() == ("health_changed", 2)
-            await nothing_is_told(running)
-
-    asyncio.run(scenario())
+    async with source(simulator, timeout=0.5) as running:
+        simulator.fault(kind, **LIST, times=None, **FAULTS[kind])
+        await running.wait_for_poll()
+        await running.wait_for_poll()
+        simulator.set_instance(2, health_status="unhealthy")
+        await nothing_is_told(running)
+        simulator.clear_faults()
+        assert await running.event() == ("health_changed", 2)
+        await nothing_is_told(running)
     failure, recovery = warnings(caplog)
     assert failure.startswith("GET /instances")
     assert failure.endswith("No events are sent until polling works again.")
@@ -133,76 +124,64 @@ def test_a_look_that_fails_is_no_transition_and_one_warning(
     assert "\n" not in failure
 
 
-def test_a_state_folder_that_others_can_write_to_is_one_warning(
+async def test_a_state_folder_that_others_can_write_to_is_one_warning(
     simulator: Simulator, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     state = tmp_path / "state"
     state.mkdir()
     state.chmod(0o777)
 
-    async def scenario() -> None:
-        async with source(simulator, state_dir=str(state)) as running:
-            simulator.set_instance(2, health_status="unhealthy")
-            assert await running.event() == ("health_changed", 2)
-            await running.wait_for_poll()
-
-    asyncio.run(scenario())
+    async with source(simulator, state_dir=str(state)) as running:
+        simulator.set_instance(2, health_status="unhealthy")
+        assert await running.event() == ("health_changed", 2)
+        await running.wait_for_poll()
     (warning,) = warnings(caplog)
     assert warning.startswith(f"Others can write to {state}, so the rate limit is not shared with other processes.")
     assert list(state.iterdir()) == []
 
 
-def test_it_says_once_what_it_watches(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+async def test_it_says_once_what_it_watches(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
-    async def scenario() -> None:
-        async with source(simulator) as running:
-            await running.wait_for_poll()
-
-    asyncio.run(scenario())
+    async with source(simulator) as running:
+        await running.wait_for_poll()
     count, host = len(simulator.state()["instances"]), urlsplit(simulator.url).netloc
     lines = [line for line in caplog.messages if line.startswith("Watching")]
     assert lines == [f"Watching {count} instances at {host}, every 0.05 s."]
 
 
-def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simulator) -> None:
+async def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simulator) -> None:
     simulator.reset(instances=60)
 
-    async def scenario() -> None:
-        async with source(simulator) as running:
-            # The last page is missing.
-            simulator.fault("json_500", **LIST, skip=2, times=None)
-            await running.wait_for_poll()
-            simulator.clear_faults()
-            await nothing_is_told(running)
-            # One that goes between two pages shifts the list under the reader, and the second page lacks another.
-            simulator.fault("vanish_between_pages", **LIST, id=1)
-            assert await running.event() == ("disappeared", 1)
-            await nothing_is_told(running)
-            # And so it does each time it is read.
-            simulator.fault("vanish_between_pages", **LIST, times=9)
-            async with asyncio.timeout(TIMEOUT):
-                while simulator.faults():
-                    await asyncio.sleep(0.02)
-            gone = {number for number in range(2, 61) if number not in ids_of(simulator)}
-            assert [await running.event() for _number in gone] == [("disappeared", number) for number in sorted(gone)]
-            await nothing_is_told(running)
-
-    asyncio.run(scenario())
+    async with source(simulator) as running:
+        # The last page is missing.
+        simulator.fault("json_500", **LIST, skip=2, times=None)
+        await running.wait_for_poll()
+        simulator.clear_faults()
+        await nothing_is_told(running)
+        # One that goes between two pages shifts the list under the reader, and the second page lacks another.
+        simulator.fault("vanish_between_pages", **LIST, id=1)
+        assert await running.event() == ("disappeared", 1)
+        await nothing_is_told(running)
+        # And so it does each time it is read.
+        simulator.fault("vanish_between_pages", **LIST, times=9)
+        async with asyncio.timeout(TIMEOUT):
+            while simulator.faults():
+                await asyncio.sleep(0.02)
+        gone = {number for number in range(2, 61) if number not in ids_of(simulator)}
+        assert [await running.event() for _number in gone] == [("disappeared", number) for number in sorted(gone)]
+        await nothing_is_told(running)
 
 
-def test_a_health_that_comes_and_goes_is_not_told(simulator: Simulator) -> None:
-    async def scenario() -> None:
-        async with source(simulator, health_stays_for=3600) as running:
-            simulator.set_instance(2, health_status="unhealthy")
-            await nothing_is_told(running)
-            simulator.set_instance(2, health_status="healthy")
-            await nothing_is_told(running)
-        async with source(simulator, health_stays_for=0.2) as running:
-            simulator.set_instance(2, health_status="unhealthy")
-            assert await running.event() == ("health_changed", 2)
-
-    asyncio.run(scenario())
+async def test_a_health_that_comes_and_goes_is_not_told(simulator: Simulator) -> None:
+    async with source(simulator, health_stays_for=3600) as running:
+        simulator.set_instance(2, health_status="unhealthy")
+        await nothing_is_told(running)
+        simulator.set_instance(2, health_status="healthy")
+        await nothing_is_told(running)
+    async with source(simulator, health_stays_for=0.2) as running:
+        simulator.set_instance(2, health_status="unhealthy")
+        assert await running.event() == ("health_changed", 2)
 
 
 # ---- What ends it
@@ -225,17 +204,14 @@ def test_a_health_that_comes_and_goes_is_not_told(simulator: Simulator) -> None:
         ({"state_file": "/dev/null/watch.json"}, "state_file /dev/null/watch.json can't be used"),
     ],
 )
-def test_arguments_that_can_not_be_used_end_it_with_one_line(
+async def test_arguments_that_can_not_be_used_end_it_with_one_line(
     simulator: Simulator, caplog: pytest.LogCaptureFixture, arguments: dict[str, t.Any], reason: str
 ) -> None:
-    async def scenario() -> None:
-        running = Source(simulator, arguments)
-        if "oc_live_" in reason:
-            # A key that looks odd is tried all the same, and refused by the service.
-            simulator.switch(accept_any_key=False)
-        await asyncio.wait_for(running.task, TIMEOUT)
-
-    asyncio.run(scenario())
+    running = Source(simulator, arguments)
+    if "oc_live_" in reason:
+        # A key that looks odd is tried all the same, and refused by the service.
+        simulator.switch(accept_any_key=False)
+    await asyncio.wait_for(running.task, TIMEOUT)
     lines = warnings(caplog)
     assert reason in lines[0]
     assert lines[-1].endswith(" This source ends.")
@@ -244,22 +220,19 @@ def test_arguments_that_can_not_be_used_end_it_with_one_line(
 
 
 @pytest.mark.parametrize(("kind", "status"), [("unauthorized", 401), ("forbidden", 403)])
-def test_a_key_that_is_refused_ends_it_also_later(
+async def test_a_key_that_is_refused_ends_it_also_later(
     simulator: Simulator, caplog: pytest.LogCaptureFixture, kind: str, status: int
 ) -> None:
-    async def scenario() -> None:
-        async with source(simulator) as running:
-            simulator.fault(kind, **LIST)
-            await asyncio.wait_for(running.task, TIMEOUT)
-            assert running.queue.empty()
-
-    asyncio.run(scenario())
+    async with source(simulator) as running:
+        simulator.fault(kind, **LIST)
+        await asyncio.wait_for(running.task, TIMEOUT)
+        assert running.queue.empty()
     (line,) = warnings(caplog)
     assert f"answered with {status}" in line
     assert KEY not in line
 
 
-def test_the_environment_gives_what_the_rulebook_leaves_out(
+async def test_the_environment_gives_what_the_rulebook_leaves_out(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAWHOSTERS_API_KEY", KEY)
@@ -268,29 +241,23 @@ def test_the_environment_gives_what_the_rulebook_leaves_out(
     # A rulebook's variable that is not set comes as nothing, or as an empty text.
     unset = {"api_key": None, "api_url": "", "page_size": "", "state_file": ""}
 
-    async def scenario() -> None:
-        async with source(simulator, **unset, interval="0.05") as running:
-            simulator.set_instance(2, health_status="unhealthy")
-            assert await running.event() == ("health_changed", 2)
-
-    asyncio.run(scenario())
+    async with source(simulator, **unset, interval="0.05") as running:
+        simulator.set_instance(2, health_status="unhealthy")
+        assert await running.event() == ("health_changed", 2)
     assert {call["query"]["per_page"] for call in simulator.log()} == {"2"}
 
 
-def test_the_key_is_neither_in_events_nor_on_the_log_nor_in_the_state_file(
+async def test_the_key_is_neither_in_events_nor_on_the_log_nor_in_the_state_file(
     simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     state_file = tmp_path / "watch.json"
 
-    async def scenario() -> None:
-        async with source(simulator, state_file=str(state_file)) as running:
-            simulator.set_instance(2, name=KEY, status="error")
-            assert KEY not in json.dumps(await running.whole_event())
-            simulator.fault("status", **LIST, status=500, message=f"Nobody knows {KEY}")
-            await running.wait_for_poll()
-
-    asyncio.run(scenario())
+    async with source(simulator, state_file=str(state_file)) as running:
+        simulator.set_instance(2, name=KEY, status="error")
+        assert KEY not in json.dumps(await running.whole_event())
+        simulator.fault("status", **LIST, status=500, message=f"Nobody knows {KEY}")
+        await running.wait_for_poll()
     assert "Nobody knows" in caplog.text
     assert KEY not in caplog.text
     assert KEY not in state_file.read_text(encoding="utf-8")
@@ -308,39 +275,33 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, t.Any]:
 
 
 @pytest.mark.slice
-def test_after_a_restart_it_tells_what_changed_meanwhile_and_repeats_nothing(
+async def test_after_a_restart_it_tells_what_changed_meanwhile_and_repeats_nothing(
     simulator: Simulator, tmp_path: Path
 ) -> None:
     arguments = {"state_file": str(tmp_path / "watch.json")}
 
-    async def scenario() -> None:
-        async with source(simulator, **arguments) as running:
-            simulator.set_instance(1, health_status="unhealthy")
-            assert await running.event() == ("health_changed", 1)
-        async with source(simulator, **arguments) as running:
-            await nothing_is_told(running)
-        simulator.set_instance(2, status="stopped", health_status="healthy")
-        simulator.remove_instance(3)
-        async with source(simulator, **arguments) as running:
-            assert await running.event() == ("status_changed", 2)
-            assert await running.event() == ("disappeared", 3)
-            await nothing_is_told(running)
-
-    asyncio.run(scenario())
-
-
-def test_without_a_state_file_each_start_begins_with_a_first_look(simulator: Simulator) -> None:
-    async def scenario() -> None:
-        async with source(simulator):
-            pass
+    async with source(simulator, **arguments) as running:
         simulator.set_instance(1, health_status="unhealthy")
-        async with source(simulator) as running:
-            await nothing_is_told(running)
+        assert await running.event() == ("health_changed", 1)
+    async with source(simulator, **arguments) as running:
+        await nothing_is_told(running)
+    simulator.set_instance(2, status="stopped", health_status="healthy")
+    simulator.remove_instance(3)
+    async with source(simulator, **arguments) as running:
+        assert await running.event() == ("status_changed", 2)
+        assert await running.event() == ("disappeared", 3)
+        await nothing_is_told(running)
 
-    asyncio.run(scenario())
+
+async def test_without_a_state_file_each_start_begins_with_a_first_look(simulator: Simulator) -> None:
+    async with source(simulator):
+        pass
+    simulator.set_instance(1, health_status="unhealthy")
+    async with source(simulator) as running:
+        await nothing_is_told(running)
 
 
-def test_a_health_that_has_to_stay_goes_on_staying_over_a_restart(simulator: Simulator, tmp_path: Path) -> None:
+async def test_a_health_that_has_to_stay_goes_on_staying_over_a_restart(simulator: Simulator, tmp_path: Path) -> None:
     state_file = tmp_path / "watch.json"
     arguments = {"state_file": str(state_file), "health_stays_for": 3600}
 
@@ -348,124 +309,112 @@ def test_a_health_that_has_to_stay_goes_on_staying_over_a_restart(simulator: Sim
         instances = json.loads(state_file.read_text(encoding="utf-8"))["instances"]
         return [entry["waiting"]["since"] for entry in instances if entry["waiting"]]
 
-    async def scenario() -> None:
-        async with source(simulator, **arguments) as running:
-            simulator.set_instance(1, health_status="unhealthy")
-            await nothing_is_told(running)
-        (since,) = began()
-        async with source(simulator, **arguments) as running:
-            await nothing_is_told(running)
-        assert began() == [since]
-
-    asyncio.run(scenario())
+    async with source(simulator, **arguments) as running:
+        simulator.set_instance(1, health_status="unhealthy")
+        await nothing_is_told(running)
+    (since,) = began()
+    async with source(simulator, **arguments) as running:
+        await nothing_is_told(running)
+    assert began() == [since]
 
 
-def test_events_are_stored_before_they_are_emitted_and_survive_a_crash(simulator: Simulator, tmp_path: Path) -> None:
+async def test_events_are_stored_before_they_are_emitted_and_survive_a_crash(
+    simulator: Simulator, tmp_path: Path
+) -> None:
     """A crash leaves the state file as it is at that moment, so a copy of it is what is left by a crash."""
     state_file, left, later = (tmp_path / f"{name}.json" for name in ("watch", "left", "later"))
 
-    async def scenario() -> None:
-        # As a rulebook's queue: it takes one, and the next one only when that is out of it.
-        async with source(simulator, queue_size=1, state_file=str(state_file)) as running:
-            # All three in one look.
-            simulator.fault("json_500", **LIST, times=None)
-            await running.wait_for_poll()
-            for number in (1, 2, 3):
-                simulator.set_instance(number, health_status="unhealthy")
-            simulator.clear_faults()
-            async with asyncio.timeout(TIMEOUT):
-                while not running.queue.full():
-                    await asyncio.sleep(0.01)
-            shutil.copy(state_file, left)
-            told = [await running.whole_event()]
-            async with asyncio.timeout(TIMEOUT):
-                while not state_file.read_bytes().endswith(b"\n1"):  # one is delivered
-                    await asyncio.sleep(0.01)
-            shutil.copy(state_file, later)
-            told += [await running.whole_event() for _number in range(2)]
-        # The same events to the letter, `at` too: whoever has had one already can tell.
-        for file, rest in ((left, told), (later, told[1:])):
-            async with source(simulator, state_file=str(file)) as running:
-                assert [await running.whole_event() for _event in rest] == rest
-                await nothing_is_told(running)
-        async with source(simulator, state_file=str(state_file)) as running:
+    # As a rulebook's queue: it takes one, and the next one only when that is out of it.
+    async with source(simulator, queue_size=1, state_file=str(state_file)) as running:
+        # All three in one look.
+        simulator.fault("json_500", **LIST, times=None)
+        await running.wait_for_poll()
+        for number in (1, 2, 3):
+            simulator.set_instance(number, health_status="unhealthy")
+        simulator.clear_faults()
+        async with asyncio.timeout(TIMEOUT):
+            while not running.queue.full():
+                await asyncio.sleep(0.01)
+        shutil.copy(state_file, left)
+        told = [await running.whole_event()]
+        async with asyncio.timeout(TIMEOUT):
+            while not state_file.read_bytes().endswith(b"\n1"):  # one is delivered
+                await asyncio.sleep(0.01)
+        shutil.copy(state_file, later)
+        told += [await running.whole_event() for _number in range(2)]
+    # The same events to the letter, `at` too: whoever has had one already can tell.
+    for file, rest in ((left, told), (later, told[1:])):
+        async with source(simulator, state_file=str(file)) as running:
+            assert [await running.whole_event() for _event in rest] == rest
             await nothing_is_told(running)
+    async with source(simulator, state_file=str(state_file)) as running:
+        await nothing_is_told(running)
 
-    asyncio.run(scenario())
 
-
-def test_what_was_not_handed_over_at_a_stop_is_told_at_the_next_start(simulator: Simulator, tmp_path: Path) -> None:
+async def test_what_was_not_handed_over_at_a_stop_is_told_at_the_next_start(
+    simulator: Simulator, tmp_path: Path
+) -> None:
     arguments = {"state_file": str(tmp_path / "watch.json")}
 
-    async def scenario() -> None:
-        async with source(simulator, queue_size=1, **arguments) as running:
-            simulator.set_instance(1, status="stopped", health_status="unhealthy")
-            async with asyncio.timeout(TIMEOUT):
-                while not running.queue.full():
-                    await asyncio.sleep(0.01)
-        # ansible-rulebook throws away its queue, with what nobody has taken.
-        async with source(simulator, **arguments) as running:
-            assert await running.event() == ("status_changed", 1)
-            assert await running.event() == ("health_changed", 1)
-            await nothing_is_told(running)
-
-    asyncio.run(scenario())
+    async with source(simulator, queue_size=1, **arguments) as running:
+        simulator.set_instance(1, status="stopped", health_status="unhealthy")
+        async with asyncio.timeout(TIMEOUT):
+            while not running.queue.full():
+                await asyncio.sleep(0.01)
+    # ansible-rulebook throws away its queue, with what nobody has taken.
+    async with source(simulator, **arguments) as running:
+        assert await running.event() == ("status_changed", 1)
+        assert await running.event() == ("health_changed", 1)
+        await nothing_is_told(running)
 
 
-def test_the_last_event_is_told_again_if_nobody_has_taken_it(simulator: Simulator, kept: dict[str, t.Any]) -> None:
-    async def scenario() -> None:
-        async with source(simulator, queue_size=1, **kept) as running:
-            simulator.set_instance(1, health_status="unhealthy")
-            async with asyncio.timeout(TIMEOUT):
-                while not running.queue.full():
-                    await asyncio.sleep(0.01)
-            # It polls on meanwhile.
-            await running.wait_for_poll()
-        async with source(simulator, queue_size=1, **kept) as running:
-            first = await running.whole_event()
-            assert first["clawhosters"]["instance"]["id"] == 1
-            simulator.set_instance(2, health_status="unhealthy")
-            await running.wait_for_poll()
-        async with source(simulator, queue_size=1, **kept) as running:
-            assert await running.event() == ("health_changed", 2)
-            await nothing_is_told(running)
-        async with source(simulator, queue_size=1, **kept) as running:
-            await nothing_is_told(running)
+async def test_the_last_event_is_told_again_if_nobody_has_taken_it(
+    simulator: Simulator, kept: dict[str, t.Any]
+) -> None:
+    async with source(simulator, queue_size=1, **kept) as running:
+        simulator.set_instance(1, health_status="unhealthy")
+        async with asyncio.timeout(TIMEOUT):
+            while not running.queue.full():
+                await asyncio.sleep(0.01)
+        # It polls on meanwhile.
+        await running.wait_for_poll()
+    async with source(simulator, queue_size=1, **kept) as running:
+        first = await running.whole_event()
+        assert first["clawhosters"]["instance"]["id"] == 1
+        simulator.set_instance(2, health_status="unhealthy")
+        await running.wait_for_poll()
+    async with source(simulator, queue_size=1, **kept) as running:
+        assert await running.event() == ("health_changed", 2)
+        await nothing_is_told(running)
+    async with source(simulator, queue_size=1, **kept) as running:
+        await nothing_is_told(running)
 
-    asyncio.run(scenario())
 
-
-def test_what_can_not_be_written_down_is_told_only_when_it_can(
+async def test_what_can_not_be_written_down_is_told_only_when_it_can(
     simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "folder"
 
-    async def scenario() -> None:
-        async with source(simulator, state_file=str(folder / "watch.json")) as running:
-            shutil.rmtree(folder)
-            simulator.set_instance(1, health_status="unhealthy")
-            await nothing_is_told(running)
-            folder.mkdir()
-            assert await running.event() == ("health_changed", 1)
-            await nothing_is_told(running)
-
-    asyncio.run(scenario())
+    async with source(simulator, state_file=str(folder / "watch.json")) as running:
+        shutil.rmtree(folder)
+        simulator.set_instance(1, health_status="unhealthy")
+        await nothing_is_told(running)
+        folder.mkdir()
+        assert await running.event() == ("health_changed", 1)
+        await nothing_is_told(running)
     assert [line.partition(" can't be used")[0] for line in warnings(caplog)] == [
         f"state_file {folder}/watch.json",
         "Polling works again.",
     ]
 
 
-def test_a_second_source_with_the_same_state_file_ends(
+async def test_a_second_source_with_the_same_state_file_ends(
     simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     arguments = {"state_file": str(tmp_path / "watch.json")}
 
-    async def scenario() -> None:
-        async with source(simulator, **arguments):
-            await asyncio.wait_for(Source(simulator, arguments).task, TIMEOUT)
-
-    asyncio.run(scenario())
+    async with source(simulator, **arguments):
+        await asyncio.wait_for(Source(simulator, arguments).task, TIMEOUT)
     assert "in use by another event source" in warnings(caplog)[0]
 
 
@@ -558,19 +507,16 @@ def test_killed_at_any_line_it_loses_nothing_and_repeats_one_at_most(
 # ---- How it goes along with others
 
 
-def test_a_look_that_hangs_keeps_nobody_waiting(simulator: Simulator) -> None:
-    async def scenario() -> None:
-        async with source(simulator, timeout=300) as running:
-            simulator.fault("hang", **LIST, seconds=250)
-            async with asyncio.timeout(TIMEOUT):
-                while simulator.faults():
-                    await asyncio.sleep(0.02)
-            # The loop goes on, and a rulebook that wants to end does.
-            running.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait_for(running.task, TIMEOUT)
-
-    asyncio.run(scenario())
+async def test_a_look_that_hangs_keeps_nobody_waiting(simulator: Simulator) -> None:
+    async with source(simulator, timeout=300) as running:
+        simulator.fault("hang", **LIST, seconds=250)
+        async with asyncio.timeout(TIMEOUT):
+            while simulator.faults():
+                await asyncio.sleep(0.02)
+        # The loop goes on, and a rulebook that wants to end does.
+        running.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait_for(running.task, TIMEOUT)
 
 
 SCRIPT = """
@@ -642,92 +588,80 @@ def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[
         yield place
 
 
-def test_another_machine_goes_on_under_the_name(simulator: Simulator, database: StorePlace) -> None:
+async def test_another_machine_goes_on_under_the_name(simulator: Simulator, database: StorePlace) -> None:
     arguments = {**database.options, "name": "nightly"}
 
-    async def scenario() -> None:
-        async with source(simulator, **arguments):
-            simulator.set_instance(1, health_status="unhealthy")
-            # Nothing is taken out of the queue, so that it is full when the source is stopped.
-        simulator.set_instance(2, health_status="unhealthy")
-        async with source(simulator, **arguments) as second:
-            events = [await second.event()]
-            if events == [("health_changed", 1)]:
-                events.append(await second.event())
-            assert events[-1] == ("health_changed", 2)
-            await nothing_is_told(second)
-        async with source(simulator, **{**arguments, "name": "another"}) as other:
-            await nothing_is_told(other)
-
-    asyncio.run(scenario())
+    async with source(simulator, **arguments):
+        simulator.set_instance(1, health_status="unhealthy")
+        # Nothing is taken out of the queue, so that it is full when the source is stopped.
+    simulator.set_instance(2, health_status="unhealthy")
+    async with source(simulator, **arguments) as second:
+        events = [await second.event()]
+        if events == [("health_changed", 1)]:
+            events.append(await second.event())
+        assert events[-1] == ("health_changed", 2)
+        await nothing_is_told(second)
+    async with source(simulator, **{**arguments, "name": "another"}) as other:
+        await nothing_is_told(other)
 
 
-def test_two_sources_of_one_name_take_turns(
+async def test_two_sources_of_one_name_take_turns(
     simulator: Simulator, database: StorePlace, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     arguments = {**database.options, "name": "nightly"}
 
-    async def scenario() -> None:
-        async with source(simulator, **arguments) as first:
-            second = Source(simulator, arguments)
-            async with asyncio.timeout(TIMEOUT):
-                while "waits for its turn" not in caplog.text:
-                    await asyncio.sleep(0.02)
-            simulator.set_instance(1, health_status="unhealthy")
-            assert await first.event() == ("health_changed", 1)
-            await first.wait_for_poll()
-            assert second.queue.empty()
-        simulator.set_instance(2, health_status="unhealthy")
-        assert await second.event() == ("health_changed", 2)
-        await nothing_is_told(second)
-        second.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await second.task
-
-    asyncio.run(scenario())
+    async with source(simulator, **arguments) as first:
+        second = Source(simulator, arguments)
+        async with asyncio.timeout(TIMEOUT):
+            while "waits for its turn" not in caplog.text:
+                await asyncio.sleep(0.02)
+        simulator.set_instance(1, health_status="unhealthy")
+        assert await first.event() == ("health_changed", 1)
+        await first.wait_for_poll()
+        assert second.queue.empty()
+    simulator.set_instance(2, health_status="unhealthy")
+    assert await second.event() == ("health_changed", 2)
+    await nothing_is_told(second)
+    second.task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await second.task
     assert "The state of name nightly is held by " in caplog.text
 
 
-def test_a_source_that_lost_its_turn_tells_nothing(
+async def test_a_source_that_lost_its_turn_tells_nothing(
     simulator: Simulator, database: StorePlace, postgres: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its connection is cut off, and another source takes over: each change is told by one of the two."""
     arguments = {**database.options, "name": "nightly"}
 
-    async def scenario() -> None:
-        async with source(simulator, **arguments) as first:
-            second = Source(simulator, arguments)
-            postgres.end_sessions()
+    async with source(simulator, **arguments) as first:
+        second = Source(simulator, arguments)
+        postgres.end_sessions()
+        await first.wait_for_poll()
+        for number in (1, 2, 3):
+            simulator.set_instance(number, health_status="unhealthy")
+            async with asyncio.timeout(TIMEOUT):
+                while first.queue.qsize() + second.queue.qsize() < number:
+                    await asyncio.sleep(0.02)
             await first.wait_for_poll()
-            for number in (1, 2, 3):
-                simulator.set_instance(number, health_status="unhealthy")
-                async with asyncio.timeout(TIMEOUT):
-                    while first.queue.qsize() + second.queue.qsize() < number:
-                        await asyncio.sleep(0.02)
-                await first.wait_for_poll()
-            told = [
-                queue.get_nowait()["clawhosters"]["instance"]["id"]
-                for queue in (first.queue, second.queue)
-                for _number in range(queue.qsize())
-            ]
-            assert sorted(told) == [1, 2, 3]
-            second.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await second.task
-
-    asyncio.run(scenario())
+        told = [
+            queue.get_nowait()["clawhosters"]["instance"]["id"]
+            for queue in (first.queue, second.queue)
+            for _number in range(queue.qsize())
+        ]
+        assert sorted(told) == [1, 2, 3]
+        second.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await second.task
 
 
-def test_without_a_name_the_database_keeps_nothing_and_the_source_says_so(
+async def test_without_a_name_the_database_keeps_nothing_and_the_source_says_so(
     simulator: Simulator, database: StorePlace, postgres: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def scenario() -> None:
-        async with source(simulator, **database.options) as running:
-            simulator.set_instance(1, health_status="unhealthy")
-            assert await running.event() == ("health_changed", 1)
-
-    asyncio.run(scenario())
+    async with source(simulator, **database.options) as running:
+        simulator.set_instance(1, health_status="unhealthy")
+        assert await running.event() == ("health_changed", 1)
     (warning,) = warnings(caplog)
     assert warning == (
         "state_database keeps no state of this source without name. Each start begins with a first poll."
@@ -735,17 +669,14 @@ def test_without_a_name_the_database_keeps_nothing_and_the_source_says_so(
     assert postgres.query("SELECT count(*) FROM clawhosters.cursors") == [(0,)]
 
 
-def test_a_state_of_another_key_ends_the_source(
+async def test_a_state_of_another_key_ends_the_source(
     simulator: Simulator, database: StorePlace, caplog: pytest.LogCaptureFixture
 ) -> None:
     arguments = {**database.options, "name": "nightly"}
 
-    async def scenario() -> None:
-        async with source(simulator, **arguments):
-            pass
-        other = Source(simulator, {**arguments, "api_key": "oc_live_another_0000"})
-        await asyncio.wait_for(other.task, TIMEOUT)
-
-    asyncio.run(scenario())
+    async with source(simulator, **arguments):
+        pass
+    other = Source(simulator, {**arguments, "api_key": "oc_live_another_0000"})
+    await asyncio.wait_for(other.task, TIMEOUT)
     (error,) = warnings(caplog)
     assert error.startswith("The state of name nightly belongs to another api_url or API key. Use another name.")
