@@ -7,12 +7,9 @@
 from __future__ import annotations
 
 import re
-import threading
-import typing as t
 
 import pytest
 
-from simulator.handle import Simulator
 from support import warm
 from support.controller import Controller, started
 
@@ -112,35 +109,3 @@ def test_a_warm_process_serves_commands_with_other_settings(
     shown = [run and (run.returncode, DIFFERING.sub("?", run.stdout + run.stderr)) for run in (forked, without, again)]
     assert shown[0] == (fresh.returncode, DIFFERING.sub("?", fresh.stdout + fresh.stderr))
     assert shown[0] != shown[1] == shown[2]
-
-
-def test_code_is_what_stands_on_disk_when_a_command_begins(here: Controller) -> None:
-    plugins = here.folder / "callback_plugins"
-    plugins.mkdir()
-    for word in ("first", "second"):
-        (plugins / "tell.py").write_text(
-            "from ansible.plugins.callback import CallbackBase\n"
-            "class CallbackModule(CallbackBase):\n"
-            "    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, 'aggregate', 'tell'\n"
-            "    def v2_playbook_on_start(self, playbook):\n"
-            f"        self._display.display('it is the {word}')\n",
-            encoding="utf-8",
-        )
-        assert f"it is the {word}" in here.run("ansible-playbook", "good.yml").stdout
-
-
-def test_commands_at_the_same_time_do_not_disturb_each_other(here: Controller, simulator: Simulator) -> None:
-    runs: dict[int, t.Any] = {}
-
-    def run(number: int) -> None:
-        command = ("ansible", "localhost", "-m", "clawhosters.cloud.claw_instance_info", "-a", f"id={number}")
-        runs[number] = warm.run(command, here.folder, {**here.environment, "RESULTS_FILE": f"results-{number}"}, 60)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in (1, 2, 3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for number, done in runs.items():
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert f'"id": {number},' in done.stdout

@@ -257,25 +257,24 @@ def test_the_ways_to_name_an_add_on(simulator: Simulator, options: dict[str, t.A
     assert simulator.calls() == ["GET /addons"] * lists + ["GET /addons/3", "PATCH /addons/3", "GET /addons/3"]
 
 
-def test_several_that_fit_fail_with_their_ids(simulator: Simulator) -> None:
-    result = set_addon(simulator, addon_type="llm", config={"tier": "eco"})
-    assert "2 add-ons match llm add-on (ids 1 of web-bot (id 7), 3 of shop-bot (id 8))" in result["msg"]
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"addon_type": "llm"}, "2 add-ons match llm add-on (ids 1 of web-bot (id 7), 3 of shop-bot (id 8))"),
+        (
+            {"addon_type": "backup", "instance_name": "shop-bot"},
+            "No add-on matches backup add-on of the instance named shop-bot. Found: llm add-on 3",
+        ),
+        (
+            {"id": SHOP_LLM, "instance_name": "web-bot"},
+            "The llm add-on 3 of shop-bot (id 8) is not the add-on of the instance named web-bot",
+        ),
+    ],
+)
+def test_without_one_match_nothing_is_changed(simulator: Simulator, options: dict[str, t.Any], words: str) -> None:
+    """Each message: test_addon.py of the unit tests."""
+    assert words in set_addon(simulator, **options, config={"tier": "eco"})["msg"]
     assert simulator.calls("PATCH *") == []
-
-
-def test_none_that_fits_fails_with_what_there_is(simulator: Simulator) -> None:
-    result = set_addon(simulator, addon_type="backup", instance_name="shop-bot", config={"tier": "eco"})
-    assert "No add-on matches backup add-on of the instance named shop-bot. Found: llm add-on 3" in result["msg"]
-    result = set_addon(simulator, addon_type="backup", instance_name="nobody", config={"tier": "eco"})
-    assert "Found: backup add-on 2 of web-bot (id 7)" in result["msg"]
-    simulator.reset(state={"instances": [{"id": 7, "name": "web-bot"}]})
-    assert "The account has no add-ons." in set_addon(simulator, addon_type="llm", config={})["msg"]
-
-
-def test_an_id_that_other_options_do_not_fit_changes_nothing(simulator: Simulator) -> None:
-    result = set_addon(simulator, id=SHOP_LLM, instance_name="web-bot", config={"tier": "premium"})
-    assert "The llm add-on 3 of shop-bot (id 8) is not the add-on of the instance named web-bot" in result["msg"]
-    assert simulator.calls() == ["GET /addons/3"]
 
 
 def test_an_add_on_that_does_not_exist_fails(simulator: Simulator) -> None:

@@ -268,73 +268,66 @@ def test_a_plan_is_made_once(simulator: Simulator, controller: Controller) -> No
     assert simulator.calls("GET *") == simulator.calls()
 
 
-@pytest.mark.rest
-def test_one_that_can_not_be_stopped_does_not_keep_it_from_the_next(
-    simulator: Simulator, controller: Controller
+UNCOUNTED = "The service does not count the stops yet, so nothing more is stopped."
+Change = t.Callable[[Simulator], object]
+
+
+def refuse_stop(path: str) -> Change:
+    return lambda simulator: simulator.fault("status", path=path, status=422, code="validation_failed", times=None)
+
+
+def forbid(path: str) -> Change:
+    return lambda simulator: simulator.fault("forbidden", path=path, skip=1, times=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "asked"),
+    [
+        (
+            refuse_stop("/instances/3/stop"),
+            [
+                "test-bot (id 3) could not be stopped: POST /instances/3/stop was answered with 422",
+                "Stopped: spare-bot (id 4).",
+                "The forecast now: 1000 Claws at 200 a day last 5 days.",
+            ],
+            [3, 4],
+        ),
+        (
+            refuse_stop("*/stop"),
+            ["Stopped: none.", "test-bot (id 3) could not be stopped:", "spare-bot (id 4) could not be stopped:"],
+            [3, 4],
+        ),
+        pytest.param(
+            lambda simulator: tell_summaries(simulator, 250, balance=1000),
+            [UNCOUNTED, "Run the role again in a few minutes.", "Stopped: test-bot (id 3)."],
+            [3],
+            marks=pytest.mark.rest,
+        ),
+        pytest.param(
+            lambda simulator: simulator.switch(transition_seconds=60),
+            [UNCOUNTED, "Stopped: test-bot (id 3)."],
+            [3],
+            marks=pytest.mark.rest,
+        ),
+        (forbid("/instances"), ["Stopping failed."], []),
+        pytest.param(
+            forbid("/billing/summary"),
+            ["Stopped: test-bot (id 3).", "Reading the service again failed, so nothing more is stopped."],
+            [3],
+            marks=pytest.mark.rest,
+        ),
+    ],
+    ids=["one refused", "all refused", "not counted", "slow", "no list", "no summary afterwards"],
+)
+def test_what_fails_on_the_way_is_told_and_ends_it_where_it_must(
+    simulator: Simulator, controller: Controller, change: Change, words: list[str], asked: list[int]
 ) -> None:
-    simulator.fault("status", path="/instances/3/stop", status=422, code="validation_failed", times=None)
-    run = guard(controller, "test-bot,spare-bot,demo-bot", balance_guard_min_days=5)
-    assert run.rc != 0
-    assert "test-bot (id 3) could not be stopped: POST /instances/3/stop was answered with 422" in run.stdout
-    assert "Stopped: spare-bot (id 4)." in run.stdout
-    assert "The forecast now: 1000 Claws at 200 a day last 5 days." in run.stdout
-    assert simulator.effects() == {"stops": 1}
-
-
-def test_none_that_can_be_stopped_ends_it(simulator: Simulator, controller: Controller) -> None:
-    simulator.fault("status", method="POST", status=422, code="validation_failed", times=None)
-    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
-    assert run.rc != 0
-    assert "Stopped: none." in run.stdout
-    assert "test-bot (id 3) could not be stopped:" in run.stdout
-    assert "spare-bot (id 4) could not be stopped:" in run.stdout
-
-
-@pytest.mark.rest
-def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(
-    simulator: Simulator, controller: Controller
-) -> None:
-    tell_summaries(simulator, 250, balance=1000)
-    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
-    assert run.rc != 0
-    assert "The service does not count the stops yet, so nothing more is stopped." in run.stdout
-    assert "Run the role again in a few minutes." in run.stdout
-    assert "Stopped: test-bot (id 3)." in run.stdout
-    assert simulator.effects() == {"stops": 1}
-
-
-@pytest.mark.rest
-def test_a_stop_that_takes_longer_than_is_waited_is_not_followed_by_more(
-    simulator: Simulator, controller: Controller
-) -> None:
-    simulator.switch(transition_seconds=60)
+    change(simulator)
     run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5, balance_guard_wait_timeout=1)
     assert run.rc != 0
-    assert "Stopped: test-bot (id 3)." in run.stdout
-    assert "does not count the stops yet" in run.stdout
-    assert simulator.calls("POST *") == ["POST /instances/3/stop"]
-
-
-def test_a_fleet_that_can_not_be_read_is_told_and_nothing_is_stopped(
-    simulator: Simulator, controller: Controller
-) -> None:
-    simulator.fault("forbidden", path="/instances", skip=1, times=None)
-    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
-    assert run.rc != 0
-    assert "Stopping failed." in run.stdout
-    assert simulator.calls("POST *") == []
-    assert len(simulator.calls("GET /instances")) == 2
-
-
-@pytest.mark.rest
-def test_a_fault_after_a_stop_loses_nothing_of_the_report(simulator: Simulator, controller: Controller) -> None:
-    simulator.fault("forbidden", path="/billing/summary", skip=1, times=None)
-    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
-    assert run.rc != 0
-    assert "Stopped: test-bot (id 3)." in run.stdout
-    assert "Reading the service again failed, so nothing more is stopped." in run.stdout
-    assert "The forecast now" not in run.stdout
-    assert simulator.effects() == {"stops": 1}
+    assert [one for one in words if one not in run.stdout] == []
+    assert not ("Reading the service again failed" in run.stdout and "The forecast now" in run.stdout)
+    assert simulator.calls("POST *") == [f"POST /instances/{number}/stop" for number in asked]
 
 
 @pytest.mark.rest

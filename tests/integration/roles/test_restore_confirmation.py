@@ -125,20 +125,6 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
 
 @pytest.mark.rest
 @pytest.mark.slow
-def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, controller: Controller) -> None:
-    run = restore(controller, 8, restore_confirm="shop-bot")
-    assert run.rc != 0
-    assert "Its name looks like the name of id 9." in run.stdout
-    assert "Confirm with its id instead: 8." in run.stdout
-    assert "restore_confirm is: shop-bot. It must be: 8." in run.stdout
-    assert simulator.calls(POSTS) == []
-    both = restore(controller, 8, 9, restore_confirm="8,9")
-    assert both.rc == 0, both.screen
-    assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/9/restore"]
-
-
-@pytest.mark.rest
-@pytest.mark.slow
 @pytest.mark.parametrize("switches", [{}, {"filters": "honoured"}], ids=["without filters", "with filters"])
 def test_a_name_that_two_instances_bear_confirms_neither(
     simulator: Simulator, controller: Controller, switches: dict[str, t.Any]
@@ -169,18 +155,6 @@ def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
     assert "Confirm with its id instead: 1." in screen.text
     assert "type exactly: 1 (the id where a name is not enough; see the plan)" in screen.text
     assert "You typed: web-bot. It must be: 1." in screen.text
-    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
-
-
-@pytest.mark.rest
-def test_one_that_can_not_be_restored_may_be_left_out_of_what_is_given(
-    simulator: Simulator, controller: Controller
-) -> None:
-    run = restore(controller, 2, 1, restore_confirm="web-bot")
-    failure = failed(run)
-    assert failure["failures"][0].startswith("bare-bot (id 2): Nothing was sent. It has no usable backup.")
-    assert not any("web-bot" in line for line in failure["failures"])
-    assert failure["restored"] == ["web-bot (id 1): Restored. The instance is running and healthy."]
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
 
 

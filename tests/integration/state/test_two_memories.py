@@ -137,22 +137,6 @@ def test_an_instance_known_to_the_folder_is_found_before_any_restore(
     assert posts(simulator) == []
 
 
-@pytest.mark.rest
-def test_the_runbook_refuses_it_before_it_asks(
-    simulator: Simulator, controller: Controller, database: StorePlace
-) -> None:
-    state = controller.home / ".ansible/clawhosters"
-    know(simulator, state)
-    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = database.options["state_database"]
-    variables = ["restore_instance_ids=1", "restore_incident=INC-1", "restore_confirm=1"]
-    command = ["ansible-playbook", "clawhosters.cloud.restore", *(part for one in variables for part in ("-e", one))]
-    for more in ([], ["--check"]):
-        run = controller.run(*command, *more)
-        assert run.rc == 2, run.screen
-        assert run.says(f"import_dir: {state}")
-    assert posts(simulator) == []
-
-
 def test_what_the_folder_learns_after_the_plan_is_not_sent(simulator: Simulator, together: Worker, state: Path) -> None:
     simulator.fault("status", method="POST", status=429, times=1)
     together.sleeper.before_sleep = lambda: know(simulator, state)

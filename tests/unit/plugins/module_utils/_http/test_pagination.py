@@ -103,24 +103,18 @@ def test_all_entries_on_one_page_are_enough_whatever_the_page_count_says():
     assert asked == 1
 
 
-def test_pages_that_repeat_an_id_are_refused():
-    pages = split([1, 2, 3, 4], 2)
-    pages[1] = ([{"id": 2}, {"id": 1}], pages[1][1])
-    with pytest.raises(ListChangedError, match="id 2 appears twice"):
-        collect(pages)
-
-
-def test_a_page_in_the_middle_that_is_shorter_is_refused():
-    pages = split([1, 2, 3, 4, 5, 6], 2)
-    pages[1] = ([{"id": 3}], pages[1][1])
-    with pytest.raises(ListChangedError, match="page 2 has 1 entries, the first one 2"):
-        collect(pages)
-
-
-def test_too_few_entries_at_the_end_are_refused():
-    pages = split([1, 2, 3, 4], 2)
-    pages[1] = ([{"id": 3}], pages[1][1])
-    with pytest.raises(ListChangedError, match="total_count is 4, but 3 entries were returned"):
+@pytest.mark.parametrize(
+    ("ids", "second_page", "words"),
+    [
+        ([1, 2, 3, 4], [2, 1], "id 2 appears twice"),
+        ([1, 2, 3, 4, 5, 6], [3], "page 2 has 1 entries, the first one 2"),
+        ([1, 2, 3, 4], [3], "total_count is 4, but 3 entries were returned"),
+    ],
+)
+def test_a_second_page_that_does_not_fit_the_first_is_refused(ids, second_page, words):
+    pages = split(ids, 2)
+    pages[1] = ([{"id": number} for number in second_page], pages[1][1])
+    with pytest.raises(ListChangedError, match=words):
         collect(pages)
 
 

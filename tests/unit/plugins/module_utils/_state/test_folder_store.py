@@ -214,29 +214,24 @@ def test_a_damaged_file_is_an_error_and_unchanged(tmp_path, damaged, words):
     assert open_journal(tmp_path).read_state(ELSEWHERE).event is OperationEvent.COMPLETED
 
 
-@pytest.mark.parametrize("lines", [0, 1, 2, 3])
-def test_an_older_copy_of_the_file_is_damage(tmp_path: Path, lines: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "lines", "words"),
+    [
+        *((FILE, lines, f"has {lines} lines, but 4 were written") for lines in range(4)),
+        (MARK, 0, "has a damaged mark in journal-marks"),
+        *((MARK, lines, "does not match its mark in journal-marks") for lines in (1, 2)),
+    ],
+)
+def test_an_older_copy_of_the_file_or_the_mark_is_damage(tmp_path: Path, name: str, lines: int, words: str) -> None:
     journal = open_journal(tmp_path)
     copies = [b""]
     for event in (OperationEvent.INTENDED, OperationEvent.REFUSED, OperationEvent.INTENDED, OperationEvent.ACCEPTED):
         journal.append(OPERATION, event)
-        copies.append((tmp_path / FILE).read_bytes())
-    (tmp_path / FILE).write_bytes(copies[lines])
-    assert_damaged(tmp_path, OPERATION, match=f"has {lines} lines, but 4 were written")
-    with pytest.raises(JournalError, match="were written"):
+        copies.append((tmp_path / name).read_bytes())
+    (tmp_path / name).write_bytes(copies[lines])
+    assert_damaged(tmp_path, OPERATION, match=words)
+    with pytest.raises(JournalError, match=words):
         journal.append(OPERATION, OperationEvent.COMPLETED)
-
-
-@pytest.mark.parametrize("lines", [0, 1, 2])
-def test_an_older_copy_of_the_mark_is_damage(tmp_path: Path, lines: int) -> None:
-    journal = open_journal(tmp_path)
-    copies = [b""]
-    for event in (OperationEvent.INTENDED, OperationEvent.REFUSED, OperationEvent.INTENDED, OperationEvent.ACCEPTED):
-        journal.append(OPERATION, event)
-        copies.append((tmp_path / MARK).read_bytes())
-    (tmp_path / MARK).write_bytes(copies[lines])
-    words = "does not match its mark in" if lines else "has a damaged mark in"
-    assert_damaged(tmp_path, OPERATION, match=f"{words} journal-marks")
 
 
 @pytest.mark.parametrize("name", [FILE, MARK, "journal", "journal-marks"])
