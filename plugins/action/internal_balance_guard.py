@@ -11,6 +11,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks impor
 
 
 class ActionModule(InternalAction):
-    """Runs a step of the role balance_guard."""
+    """Runs a task of the role balance_guard."""
 
     MODULE = balance_guard

@@ -25,16 +25,16 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
 
 
 class ActionModule(InternalAction):
-    """Runs a step of the role restore. Asks at the terminal."""
+    """Runs a task of the role restore. Asks at the terminal."""
 
     MODULE = runbook
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task."""
-        return replace(runbook.SPEC, needs_key=self._task.args.get("step") not in runbook.WITHOUT_KEY)
+        return replace(runbook.SPEC, needs_key=self._task.args.get("task") not in runbook.WITHOUT_KEY)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Returns the result of the step. The record counts the requests."""
+        """Returns the result of the task. The record counts the requests."""
         result = super().run(tmp, task_vars)
         result.pop("api", None)
         if result.get("failed"):
@@ -43,8 +43,8 @@ class ActionModule(InternalAction):
         return result
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
-        """Runs the step."""
-        return runbook.run_step(context, lambda value: remove_values(value, secrets), self._ask)
+        """Runs the task."""
+        return runbook.run_task(context, lambda value: remove_values(value, secrets), self._ask)
 
     def _ask(self, prompt: str) -> str:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 class ModuleDocFragment:
     """Attributes of all modules, of modules that change something (CHANGES), of those that only read (READS), of those
-    that refuse ``async`` (NO_ASYNC, which must come first: of two fragments, the first wins), and of the steps of the
+    that refuse ``async`` (NO_ASYNC, which must come first: of two fragments, the first wins), and of the tasks of the
     roles (INTERNAL, which must come before those of all modules)."""
 
     DOCUMENTATION = r"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: internal_restore
-short_description: Run a step of the restore runbook (internal to the roles of the collection)
+short_description: Run a task of the restore runbook (internal to the roles of the collection)
 version_added: 1.0.0
 description:
   - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
@@ -16,24 +16,24 @@ description:
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
-  step:
+  task:
     description:
-      - The step to run.
+      - The task of the role to run.
     type: str
     required: true
     choices: [variables, plan, restore, outcome]
-  settings:
+  variables:
     description:
-      - The variables of the role, for the first step.
+      - The variables of the role, for the first task.
     type: dict
   misspelt:
     description:
-      - The message for misspelt variables, for the first step.
+      - The message for misspelt variables, for the first task.
     type: str
     default: ""
   run:
     description:
-      - The RV(run) of the step before, for all other steps.
+      - The RV(run) of the task before, for all other tasks.
     type: dict
   priority:
     default: high
@@ -51,24 +51,24 @@ attributes:
 EXAMPLES = r"""
 - name: Choose the backups
   clawhosters.cloud.internal_restore:
-    step: plan
+    task: plan
     run: "{{ restore__begun.run }}"
   register: restore__planned
 """
 
 RETURN = r"""
 run:
-  description: The run so far, for the next step.
+  description: The run so far, for the next task.
   returned: if the run continues
   type: dict
 lines:
   description: The plan.
-  returned: after O(step=plan)
+  returned: after O(task=plan)
   type: list
   elements: str
 title:
   description: The label of the instance, or how many there are.
-  returned: after O(step=plan)
+  returned: after O(task=plan)
   type: str
 failures:
   description: For each instance that was not restored its state, what to do, and the command for it.

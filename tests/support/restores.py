@@ -25,12 +25,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import Names, build_confirmation
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan, Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import (
     build_target,
     parse_targets,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}
@@ -40,7 +40,7 @@ BACKUPS = [
     {"id": 11, "instance_id": 1, "created_at": "2026-02-01T10:00:00Z"},
     {"id": 21, "instance_id": 2, "created_at": "2026-02-03T09:00:00Z"},
 ]
-SETTINGS = {**DEFAULTS, "restore_incident": "INC-1"}
+VARIABLES = {**DEFAULTS, "restore_incident": "INC-1"}
 TRICKY_NAMES = [
     "{{ lookup('pipe','touch pwned') }}",
     "{% raw %}x{% endraw %}{{ }}",
@@ -80,10 +80,10 @@ def role_plans(
     instances: list[dict[str, t.Any]],
     backups: list[dict[str, t.Any]],
     past: RestoreHistory | None = None,
-    **settings: t.Any,
+    **variables: t.Any,
 ) -> list[RolePlan]:
     """Returns the plans of the role for these targets after ``past``, with the answers that confirm them."""
-    given = {**SETTINGS, **settings}
+    given = {**VARIABLES, **variables}
     names = ("before", "max_age", "min_interval")
     rules = parse_rules({**{name: given[f"restore_{name}"] or None for name in names}, "force": given["restore_force"]})
     past = past or history()
@@ -102,11 +102,11 @@ def plan(
     past: RestoreHistory | None = None,
     instance: dict[str, t.Any] | None = None,
     backups: t.Any = None,
-    **settings: t.Any,
+    **variables: t.Any,
 ) -> RolePlan:
     """Returns the plan to restore web-bot after ``past``."""
     backups = BACKUPS if backups is None else backups
-    return role_plans(parse_targets("web-bot", None), [instance or WEB, *INSTANCES[1:]], backups, past, **settings)[0]
+    return role_plans(parse_targets("web-bot", None), [instance or WEB, *INSTANCES[1:]], backups, past, **variables)[0]
 
 
 def named(planned: RolePlan, name: str, number: int = 1) -> RolePlan:
@@ -115,9 +115,15 @@ def named(planned: RolePlan, name: str, number: int = 1) -> RolePlan:
     return replace(planned, target=Target(None, name), instance=instance)
 
 
-def run(*plans: RolePlan, check: bool = False, **settings: t.Any) -> Run:
+def run(*plans: RolePlan, check: bool = False, **variables: t.Any) -> Run:
     """Returns a run with these plans."""
     targets = parse_targets("web-bot", None)
     return Run(
-        "run-1", "2026-02-03T10:00:00+00:00", {**SETTINGS, **settings}, targets * (len(plans) or 1), check, [], [*plans]
+        "run-1",
+        "2026-02-03T10:00:00+00:00",
+        {**VARIABLES, **variables},
+        targets * (len(plans) or 1),
+        check,
+        [],
+        [*plans],
     )

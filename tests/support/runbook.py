@@ -35,36 +35,36 @@ class Runbook:
 
     def run(self, *, check: bool = False, answers: t.Sequence[str] = (), **variables: t.Any) -> dict[str, t.Any]:
         """Returns the result of the task that ended the run. ``answers`` are typed at the terminal."""
-        given = list(answers)
+        typed = list(answers)
 
         def ask(prompt: str) -> str:
             self.prompts.append(prompt)
-            if not given:
+            if not typed:
                 raise NoTerminalError
-            return given.pop(0)
+            return typed.pop(0)
 
-        def step(name: str, **options: t.Any) -> dict[str, t.Any]:
+        def run_task(name: str, **options: t.Any) -> dict[str, t.Any]:
             spec = replace(runbook.SPEC, needs_key=name not in runbook.WITHOUT_KEY)
             module = SimpleNamespace(
-                SPEC=spec, run=lambda context: runbook.run_step(context, lambda value: value, ask), __name__=name
+                SPEC=spec, run=lambda context: runbook.run_task(context, lambda value: value, ask), __name__=name
             )
-            result = self.worker.run(t.cast("t.Any", module), check=check, step=name, **options)
+            result = self.worker.run(t.cast("t.Any", module), check=check, task=name, **options)
             # Results travel between tasks as JSON.
             return json.loads(json.dumps(result))
 
         defaults = {**DEFAULTS, "restore_confirm": "", "restore_report_dir": str(self.folder)}
-        settings = {**defaults, "restore_incident": "INC-1", **self.variables, **variables}
-        result = begun = step("variables", settings=settings)
+        given = {**defaults, "restore_incident": "INC-1", **self.variables, **variables}
+        result = begun = run_task("variables", variables=given)
         if begun["failed"]:
             return begun
         for name in ("plan", "restore"):
-            following = step(name, run=result["run"])
+            following = run_task(name, run=result["run"])
             result = {"run": result["run"], **following}
             if name == "plan":
                 self.plan = following
             if "msg" in following:
                 break
-        stats = step("outcome", run=result["run"])["ansible_stats"]["data"]
+        stats = run_task("outcome", run=result["run"])["ansible_stats"]["data"]
         self.outcome = stats["clawhosters_restore"]
         return result
 

@@ -184,7 +184,7 @@ class ControllerAction(ActionBase):
 
 
 class InternalAction(ControllerAction):
-    """Base of the steps of the roles. MODULE is in plugin_utils, so that they run only in the controller's process."""
+    """Base of the tasks of the roles. MODULE is in plugin_utils, so that they run only in the controller's process."""
 
     ALLOWS_ASYNC = False
 

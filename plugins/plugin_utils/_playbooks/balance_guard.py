@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of the role ``balance_guard``: plan, and stop instances in rounds until the balance lasts."""
+"""The tasks of the role ``balance_guard``: plan, and stop instances in rounds until the balance lasts."""
 
 from __future__ import annotations
 

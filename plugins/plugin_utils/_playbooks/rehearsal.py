@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The step of the playbook ``rehearsal``: copies the fleet into a state file for the simulator, by reads alone."""
+"""The task of the playbook ``rehearsal``: copies the fleet into a state file for the simulator, by reads alone."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The last step of the playbook ``doctor``: writes what ``claw_doctor_info`` returned, for a bug report."""
+"""The last task of the playbook ``doctor``: writes what ``claw_doctor_info`` returned, for a bug report."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import PLANNED
 from .._formatting import encode_yaml, format_clock, format_plain_variable, format_value
 from .failures import FAILURES, FailureKind, Kind
-from .model import Data, RolePlan
+from .run import Data, RolePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
 _COMMAND = f"ansible-playbook {PLAYBOOK}"
@@ -105,14 +105,14 @@ class Advice(t.NamedTuple):
 _FORCED = (ObstacleKind.UNKNOWN, ObstacleKind.FAILED, ObstacleKind.WRONG_STATUS)
 
 
-def build_advice(kind: Kind, plan: RolePlan, settings: Data) -> Advice:
+def build_advice(kind: Kind, plan: RolePlan, variables: Data) -> Advice:
     """Returns what to do after a failure of this kind."""
     failure = FAILURES[kind]
     usual = Advice(f"{failure.advice}:", {"restore_force": True} if kind in _FORCED else {}, failure.checks)
-    return _advise_specially(kind, plan, settings) or usual
+    return _advise_specially(kind, plan, variables) or usual
 
 
-def _advise_specially(kind: Kind, plan: RolePlan, settings: Data) -> Advice | None:
+def _advise_specially(kind: Kind, plan: RolePlan, variables: Data) -> Advice | None:
     """Returns the advice that depends on the instance and the backup, None if the usual one fits."""
     instance, usual, obstacle = plan.instance or {}, FAILURES[kind].advice, plan.obstacle
     if kind in (*_FORCED, FailureKind.NOT_HEALTHY) and (status := advise_on_status(instance)):
@@ -120,7 +120,7 @@ def _advise_specially(kind: Kind, plan: RolePlan, settings: Data) -> Advice | No
     if kind is ObstacleKind.WRONG_STATUS and get_status(instance) == "pending_configuration":
         return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
     if kind in (ObstacleKind.FAILED, FailureKind.BACKUP_REFUSED, FailureKind.NOT_HEALTHY) and (
-        use_older := _use_older(plan, settings)
+        use_older := _use_older(plan, variables)
     ):
         return _advise_older(kind, plan, use_older)
     if kind is ObstacleKind.UNKNOWN and (taken := plan.taken_at):
@@ -135,10 +135,10 @@ def _advise_specially(kind: Kind, plan: RolePlan, settings: Data) -> Advice | No
         hours = math.ceil((plan.age or timedelta(0)) / timedelta(hours=1)) + 1
         return Advice(f"{usual} (restore_max_age={hours}h):", {"restore_max_age": f"{hours}h"})
     if kind in (ObstacleKind.OTHER_BACKUP, ObstacleKind.BACKUP_TWICE) or (
-        kind is ObstacleKind.NO_BACKUP and settings["restore_backup"] != "latest"
+        kind is ObstacleKind.NO_BACKUP and variables["restore_backup"] != "latest"
     ):
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    if kind is ObstacleKind.NO_BACKUP and str(settings.get("restore_before") or "").strip():
+    if kind is ObstacleKind.NO_BACKUP and str(variables.get("restore_before") or "").strip():
         text = "Check the plan without restore_before: newer backups may hold the damage."
         return Advice(text, {"restore_before": ""}, check=True)
     if kind is ObstacleKind.NO_INSTANCE and obstacle and obstacle.similar:
@@ -173,12 +173,12 @@ def _advise_older(kind: Kind, plan: RolePlan, use_older: Data) -> Advice:
     )
 
 
-def _use_older(plan: RolePlan, settings: Data) -> Data:
+def _use_older(plan: RolePlan, variables: Data) -> Data:
     """Returns the variables that select the next older backup; nothing if there is none."""
     if plan.older:
         return {"restore_backup": plan.older.get("id"), "restore_before": "", "restore_max_age": ""}
     # A plan that chose the backup has read the others.
-    return {} if plan.outcome == PLANNED and settings["restore_backup"] == "latest" else _before(plan)
+    return {} if plan.outcome == PLANNED and variables["restore_backup"] == "latest" else _before(plan)
 
 
 def _before(plan: RolePlan) -> Data:
@@ -198,20 +198,20 @@ def select_plans(plans: list[RolePlan]) -> Data:
     return {"restore_instance_ids": ids}
 
 
-def build_command(target: Data, settings: Data, advice: Advice | None = None) -> Command:
-    """Returns the command with each setting that differs from the defaults.
+def build_command(target: Data, variables: Data, advice: Advice | None = None) -> Command:
+    """Returns the command with each variable that differs from the defaults.
 
     It never holds ``restore_confirm``: each run is confirmed for itself, after its plan.
     """
     changes = advice.changes if advice else {}
     is_one = sum(map(len, target.values())) == 1
     target = {name: changes[name] for name in _TARGETS if name in changes} or target
-    variables: Data = {**target, "restore_incident": settings["restore_incident"]}
+    given: Data = {**target, "restore_incident": variables["restore_incident"]}
     for variable, default in DEFAULTS.items():
-        value = changes.get(variable, settings.get(variable, default))
+        value = changes.get(variable, variables.get(variable, default))
         if value not in (default, None) and str(value) != str(default) and not (is_one and variable in _OF_SEVERAL):
-            variables[variable] = value
-    return Command(variables, is_check=bool(advice and advice.check))
+            given[variable] = value
+    return Command(given, is_check=bool(advice and advice.check))
 
 
 def format_named(command: Command) -> str:

@@ -19,7 +19,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._names import find_invisible
 from ...module_utils._text import format_count, one_line
 from .._formatting import SCREEN_WIDTH, wrap
-from .model import RolePlan
+from .run import RolePlan
 
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""

@@ -27,7 +27,7 @@ from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .address import AddressError
 from .confirmation import PictureChangedError
-from .model import Data
+from .run import Data
 
 ROLE = Surface(
     wait_timeout="restore_wait_timeout",
@@ -231,7 +231,7 @@ def _chain(error: Exception) -> t.Iterator[ClawHostersError]:
 
 
 def describe_error(error: Exception) -> Data:
-    """Returns the fields of a failed step that its error sets. The report adds the consequence to the message."""
+    """Returns the fields of a failed step that its error sets. The record adds the consequence to the message."""
     if not isinstance(error, ClawHostersError):
         return {"message": f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."}
     # The cause says what happened.

@@ -30,9 +30,17 @@ from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
 from .failures import FAILURES
-from .model import Data, Run
-from .report import build_report, find_rank, format_done, format_failures, format_restored, show_headline, show_result
 from .role_variables import report_path
+from .run import Data, Run
+from .run_record import (
+    build_run_record,
+    find_rank,
+    format_done,
+    format_failures,
+    format_restored,
+    show_headline,
+    show_result,
+)
 
 TITLES = {
     "service": "Check the service",
@@ -147,12 +155,12 @@ def build_head(runs: list[Data], latest: Data) -> Data:
 
 def _merge_timelines(earlier: Data | None, timeline: list[Data], result: Data) -> list[Data]:
     """Returns what happened to an instance, with its latest ``result``. What a run sees again has its first time."""
-    marks = as_objects(result.get("timeline"))
+    events = as_objects(result.get("timeline"))
     if earlier is None or earlier.get("sent_at") != result.get("sent_at"):
-        return marks
-    seen = {mark.get("title"): mark for mark in reversed(timeline) if mark.get("ok")}
-    merged = [*seen.values(), *(mark for mark in marks if not mark.get("ok") or mark.get("title") not in seen)]
-    return sorted(sorted(merged, key=find_rank), key=lambda mark: str(mark.get("at")))
+        return events
+    seen = {event.get("title"): event for event in reversed(timeline) if event.get("ok")}
+    merged = [*seen.values(), *(event for event in events if not event.get("ok") or event.get("title") not in seen)]
+    return sorted(sorted(merged, key=find_rank), key=lambda event: str(event.get("at")))
 
 
 def _find_key(results: dict[str, Data], result: Data) -> str:
@@ -184,7 +192,7 @@ class Recorder:
 
     def __post_init__(self) -> None:
         """In check mode nothing is written."""
-        self.commands = CommandFiles(None if self.run.check else Path(report_path(self.run.settings)).parent)
+        self.commands = CommandFiles(None if self.run.check else Path(report_path(self.run.variables)).parent)
 
     def read_history(self, *, with_refused: bool = False) -> RestoreHistory | None:
         """Returns what the journal holds of the incident's instances; None if it can't be read.
@@ -203,7 +211,7 @@ class Recorder:
     def read_recorded(self, journal: str) -> RestoreRecord:
         """Returns what the record says was sent. ``journal`` is the place of the journal beside it."""
         settings = self.context.client.settings
-        return read_recorded(report_path(self.run.settings), self.run.incident, settings.host, journal)
+        return read_recorded(report_path(self.run.variables), self.run.incident, settings.host, journal)
 
     def add_step(self, name: str, now: datetime, **fields: t.Any) -> None:
         """Adds a step to the run, with the requests since the last one."""
@@ -213,8 +221,8 @@ class Recorder:
 
     def finish(self, traceback_text: str = "") -> Result:
         """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
-        report, problem = self.record(is_finished=True)
-        path = report_path(self.run.settings)
+        recorded, problem = self.record(is_finished=True)
+        path = report_path(self.run.variables)
         if self.run.check:
             where = ["Check mode: nothing was sent, asked or written."]
         elif problem:
@@ -224,13 +232,13 @@ class Recorder:
         changed = any(step.changed for step in self.run.steps)
         if self.run.check:
             changed = any(plan.sends for plan in self.run.plans)
-        done = [one for one in report["instances"] if one["outcome"] == "ok"]
-        failed = [one for one in report["instances"] if one["outcome"] != "ok"]
+        done = [one for one in recorded["instances"] if one["outcome"] == "ok"]
+        failed = [one for one in recorded["instances"] if one["outcome"] != "ok"]
         result: Result = {"changed": changed, "_ansible_verbose_always": True}
-        if report["outcome"] != "failed":
+        if recorded["outcome"] != "failed":
             lines = [] if self.run.check else format_done(done)
-            return {**result, "msg": [report["headline"], *lines, *where]}
-        result.update(failed=True, msg=f"{report['headline']}.", failures=format_failures(failed), report=where)
+            return {**result, "msg": [recorded["headline"], *lines, *where]}
+        result.update(failed=True, msg=f"{recorded['headline']}.", failures=format_failures(failed), report=where)
         if done and not self.run.check:
             result["restored"] = format_done(done)
         return {**result, "exception": traceback_text} if traceback_text else result
@@ -259,13 +267,13 @@ class Recorder:
                 self.record(is_finished=False)
 
     def record(self, *, is_finished: bool) -> tuple[Data, str]:
-        """Writes the record and the page. Returns the report, and why it could not be written."""
+        """Writes the record and the page. Returns what it has of this run, and why it could not be written."""
         now = datetime.now(UTC)
         self.run.revision += 1
         # What a run advises while it goes on changes with each failure: it writes no files for that.
         writes = is_finished or self.run.is_interrupted
-        report: Data = self.redact(
-            build_report(
+        recorded: Data = self.redact(
+            build_run_record(
                 # Other threads may add steps meanwhile.
                 replace(self.run, steps=[*self.run.steps]),
                 self.read_history,
@@ -276,18 +284,18 @@ class Recorder:
             )
         )
         if self.run.check:
-            return report, ""
+            return recorded, ""
         title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
         problem = ""
         try:
-            report["changes"] = self.redact(self._list_changes())
+            recorded["changes"] = self.redact(self._list_changes())
             variables = {
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
             }
-            shared = self._share(report)
-            path, known = report_path(self.run.settings), (run for run, _text in shared.values())
-            runs = record_run(path, str(TEMPLATE), variables, report, known, self._has_ended)
+            shared = self._share(recorded)
+            path, known = report_path(self.run.variables), (run for run, _text in shared.values())
+            runs = record_run(path, str(TEMPLATE), variables, recorded, known, self._has_ended)
             if shared:
                 self._share_better(runs, shared)
         except ReportError as error:
@@ -297,7 +305,7 @@ class Recorder:
         if problem and problem not in self._problems:
             self._problems.append(problem)
             self.context.warn(problem)
-        return report, problem
+        return recorded, problem
 
     def _list_changes(self) -> list[Data]:
         """Returns the changes since an hour before the run began, of whatever incident; none if they can't be read."""
@@ -319,7 +327,7 @@ class Recorder:
         history = RestoreHistory(self.context.client.settings.api_url, self.run.incident, holders=self._holders)
         return not any(history.find_holder(one.get("id")) for one in as_objects(run.get("instances")))
 
-    def _share(self, report: Data) -> dict[str, tuple[Data, str]]:
+    def _share(self, recorded: Data) -> dict[str, tuple[Data, str]]:
         """Keeps the run in the database, and returns all runs of the incident, of any machine, by id.
 
         Of each, also the text that the database holds. There are none without a database, or if it can't be used.
@@ -328,7 +336,7 @@ class Recorder:
         if not isinstance(store, RunStore):
             return {}
         try:
-            texts = store.put_run(self.run.incident, self.run.id, json.dumps(report))
+            texts = store.put_run(self.run.incident, self.run.id, json.dumps(recorded))
         except StoreError as error:
             self.context.warn(f"{error}, so the record of this run is only in its own file. {error.advice}.")
             return {}

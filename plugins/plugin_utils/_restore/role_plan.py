@@ -19,7 +19,7 @@ from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_le
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
 from .failures import describe_obstacle
-from .model import RolePlan
+from .run import RolePlan
 from .screen import format_sent_and_completed
 
 RECENT = timedelta(days=7)

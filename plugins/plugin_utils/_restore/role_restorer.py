@@ -26,9 +26,9 @@ from .address import check_address, parse_address
 from .commands import build_command, select_plans
 from .confirmation import PictureChangedError
 from .failures import FAILURES, ROLE, describe_failure, describe_obstacle, parse_kind
-from .model import RolePlan
 from .record import Recorder
 from .role_plan import explain_changed_backup
+from .run import RolePlan
 from .screen import format_sent_and_completed
 
 
@@ -63,18 +63,18 @@ class RoleRestorer(RestoreObserver):
 
         Any exception but KeyboardInterrupt is a bug.
         """
-        settings = self._run.settings
+        variables = self._run.variables
         plans = [plan for plan in self._run.plans if plan.ready]
         restores = [Restore.begin(replace(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
         options = RestoreOptions(
-            settings["restore_wait_timeout"],
-            settings["restore_healthy_timeout"],
+            variables["restore_wait_timeout"],
+            variables["restore_healthy_timeout"],
             surface=ROLE,
         )
         progress = self._client.progress
         progress.unwinds = True
-        command = build_command(select_plans(plans), settings)
+        command = build_command(select_plans(plans), variables)
         try:
             with progress.if_interrupted("") as note, self._recorder.recording():
                 note.command = self._recorder.commands.format(command)
@@ -82,8 +82,8 @@ class RoleRestorer(RestoreObserver):
                     self._incident,
                     InstanceReader(self._client, self._run.list_pages),
                     options,
-                    parse_serial("restore_serial", settings["restore_serial"]),
-                    settings["restore_max_failures"],
+                    parse_serial("restore_serial", variables["restore_serial"]),
+                    variables["restore_max_failures"],
                     observer=self,
                 ).run(restores)
         except KeyboardInterrupt:
@@ -141,7 +141,7 @@ class RoleRestorer(RestoreObserver):
         elif stage is Stage.RUNNING:
             self._healthy.add(id(restore))
             self._add("healthy", restore, at, message="It is running and healthy.")
-        elif stage is Stage.DONE and self._run.settings["restore_http_check"]:
+        elif stage is Stage.DONE and self._run.variables["restore_http_check"]:
             status = self._statuses[str(restore.instance["id"])]
             self._add("http", restore, at, message=f"It responded with status {status}.")
         elif stage is Stage.FAILED and restore.error is not None:
@@ -157,15 +157,15 @@ class RoleRestorer(RestoreObserver):
 
     def verify(self, restore: Restore) -> None:
         """Requests the address of the instance, with ``restore_http_check``. Raises AddressError."""
-        settings = self._run.settings
-        if not settings["restore_http_check"]:
+        variables = self._run.variables
+        if not variables["restore_http_check"]:
             return
         instance = restore.current
         if "subdomain_url" not in instance:
             # Only the detail shows it.
             instance = refetch_instance(self._client, instance)
-        url = f"{parse_address(instance.get('subdomain_url'))}/{str(settings['restore_http_path']).lstrip('/')}"
-        status = check_address(url, settings["restore_http_statuses"], self._client.settings.ca_path)
+        url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
+        status = check_address(url, variables["restore_http_statuses"], self._client.settings.ca_path)
         self._statuses[str(restore.instance["id"])] = status
 
     def _plan(self, restore: Restore) -> RolePlan:

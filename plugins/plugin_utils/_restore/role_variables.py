@@ -23,17 +23,17 @@ from ...module_utils._times import format_iso
 from .._extra_variables import parse_list
 from .._formatting import slugify
 from .._reports.report_folder import prepare_folder
-from .model import Data, Run
+from .run import Data, Run
 
 
-def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
+def begin_run(variables: Data, misspelt: str, *, check: bool) -> Run:
     """Checks the variables, and prepares the folder of the report. Raises ClawHostersError."""
     if misspelt:
         raise SettingsError(misspelt)
     try:
-        given = _parse_settings(settings)
-        targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
-        if expected := settings.get("restore_expected_name"):
+        given = _parse_variables(variables)
+        targets = parse_targets(variables.get("restore_instances"), variables.get("restore_instance_ids"))
+        if expected := variables.get("restore_expected_name"):
             targets = [{**target, "name": str(expected)} for target in targets]
         if given["restore_backup"] != "latest" and not (is_number(given["restore_backup"]) and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
@@ -78,20 +78,20 @@ def parse_ids(variable: str, ids: t.Any) -> list[int]:
     return list(map(int, texts))
 
 
-def build_target(target: Data, settings: Data) -> Target:
+def build_target(target: Data, variables: Data) -> Target:
     """Returns what the planner needs of a target."""
-    backup = settings["restore_backup"]
+    backup = variables["restore_backup"]
     return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
 
 
-def report_path(settings: Data) -> str:
+def report_path(variables: Data) -> str:
     """Returns the absolute path of the page."""
-    return str(Path(settings["restore_report_dir"]).absolute() / f"{slugify(settings['restore_incident'])}.html")
+    return str(Path(variables["restore_report_dir"]).absolute() / f"{slugify(variables['restore_incident'])}.html")
 
 
-def _parse_settings(given: Data) -> Data:
+def _parse_variables(given: Data) -> Data:
     """Returns the variables of the role with their types: those of the command line are text."""
-    settings = {
+    variables = {
         name: value
         for name, value in given.items()
         if name not in ("restore_instances", "restore_instance_ids", "restore_expected_name")
@@ -101,22 +101,22 @@ def _parse_settings(given: Data) -> Data:
             "restore_incident is empty or not set. Give a ticket number or another name, such as "
             "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
         )
-    settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
+    variables["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
-        settings[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
+        variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
     for name, unit in (("wait_timeout", " seconds"), ("healthy_timeout", " seconds"), ("max_failures", "")):
-        settings[f"restore_{name}"] = number = int(given[f"restore_{name}"])
+        variables[f"restore_{name}"] = number = int(given[f"restore_{name}"])
         if number < 0:
             raise SettingsError(f"restore_{name} is {number}, but must be 0 or more{unit}.")
-    settings["restore_serial"] = _parse_serial(given["restore_serial"])
-    settings["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
-    parse_priority("restore_priority", settings["restore_priority"] or None)
-    parse_duration("restore_max_age", settings["restore_max_age"] or None)
-    parse_duration("restore_min_interval", settings["restore_min_interval"] or None)
-    if before := parse_timestamp("restore_before", settings["restore_before"] or None):
+    variables["restore_serial"] = _parse_serial(given["restore_serial"])
+    variables["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
+    parse_priority("restore_priority", variables["restore_priority"] or None)
+    parse_duration("restore_max_age", variables["restore_max_age"] or None)
+    parse_duration("restore_min_interval", variables["restore_min_interval"] or None)
+    if before := parse_timestamp("restore_before", variables["restore_before"] or None):
         # The record and printed commands may be read where a local time is of another zone.
-        settings["restore_before"] = before.isoformat().replace("+00:00", "Z")
-    return settings
+        variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
+    return variables
 
 
 def _parse_serial(value: t.Any) -> list[int | str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the steps of the role ``restore``, one for each of its tasks. Each failure is recorded before its task ends."""
+"""Runs the tasks of the role ``restore``. Each failure is recorded as a step before its task ends."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from .confirmation import (
     require_confirmation,
 )
 from .failures import FailureKind, describe_error
-from .model import Data, RolePlan, Run
 from .record import Recorder
 from .role_plan import build_plan
 from .role_restorer import RoleRestorer, find_changed_backups
 from .role_variables import begin_run, build_target
+from .run import Data, RolePlan, Run
 from .screen import plan_lines, show_plan, summarize_plan
 from .unhealthy import require_unhealthy
 
 _LISTED = 3
 """Changes that a message lists."""
 WITHOUT_KEY = ("variables", "outcome")
-"""Steps that make no request."""
+"""Tasks that make no request."""
 
 SPEC = ArgumentSpec(
     {
-        "step": {"type": "str", "required": True, "choices": ["variables", "plan", "restore", "outcome"]},
-        "settings": {"type": "dict"},
+        "task": {"type": "str", "required": True, "choices": ["variables", "plan", "restore", "outcome"]},
+        "variables": {"type": "dict"},
         "misspelt": {"type": "str", "default": ""},
         "run": {"type": "dict"},
     }
@@ -74,7 +74,7 @@ class Runbook:
 
     def __post_init__(self) -> None:
         self.context, self.run = self.recorder.context, self.recorder.run
-        self.client, self.settings = self.context.client, self.run.settings
+        self.client, self.variables = self.context.client, self.run.variables
 
     # The plan
 
@@ -118,15 +118,15 @@ class Runbook:
         return "The key is valid."
 
     def _set_plans(self) -> None:
-        incident, settings = self._incident(), self.settings
-        targets = [build_target(target, settings) for target in self.run.targets]
+        incident, variables = self._incident(), self.variables
+        targets = [build_target(target, variables) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
         reader = AccountReader(self.client, incident.rules)
         try:
             planned = incident.plan(targets, reader.read(targets, history), history)
             plans = [build_plan(plan, history, incident.rules, incident.now) for plan in planned]
             self._set_answers(plans, reader)
-            answer = settings["restore_confirm"]
+            answer = variables["restore_confirm"]
             is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
             if answer and is_open and not reader.is_whole:
                 # A name in it confirms if it is unique in the whole account.
@@ -134,7 +134,7 @@ class Runbook:
                 self._set_answers(plans, reader)
         finally:
             self.recorder.instances, self.run.list_pages = reader.instances, reader.list_pages
-        if settings.get("restore_only_unhealthy"):
+        if variables.get("restore_only_unhealthy"):
             require_unhealthy(plans)
         self.run.plans = plans
 
@@ -172,7 +172,7 @@ class Runbook:
         if self.run.check or not any(one.ready for one in self.run.plans):
             return self.recorder.finish()
         sends = any(one.sends for one in self.run.plans)
-        asks = sends or self.settings["restore_confirm"]
+        asks = sends or self.variables["restore_confirm"]
         if asks and (failed := self._run_step("confirm", self._confirm)):
             return failed
         restorer = RoleRestorer(self.recorder, self._incident())
@@ -183,7 +183,7 @@ class Runbook:
 
     def _confirm(self) -> str:
         shown = summarize_plan(self.run, self.client.stats.now())
-        given = self.settings["restore_confirm"]
+        given = self.variables["restore_confirm"]
         how = require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.recorder.redact(prompt)), shown)
         if not given:
             self._require_same_picture()
@@ -232,8 +232,8 @@ class Runbook:
         return None
 
     def _incident(self) -> Incident:
-        settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
-        rules = replace(parse_rules({**settings, "force": bool(self.settings["restore_force"])}), is_confirmed=True)
+        given = {name: self.variables[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
+        rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
         incident.option_prefix = "restore_"
@@ -273,12 +273,12 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
     return outcomes
 
 
-def run_step(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:
-    """Runs the step of a task, and returns its result. ``redact`` removes secrets from what is recorded or shown."""
+def run_task(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:
+    """Runs a task of the role, and returns its result. ``redact`` removes secrets from what is recorded or shown."""
     params = context.params
-    if params["step"] == "variables":
-        run = begin_run(params["settings"], params["misspelt"], check=context.client.check_mode)
+    if params["task"] == "variables":
+        run = begin_run(params["variables"], params["misspelt"], check=context.client.check_mode)
         return {"run": run.to_dict()}
     runbook = Runbook(Recorder(context, Run.from_dict(params["run"]), redact), ask)
-    steps = {"plan": runbook.plan, "restore": runbook.restore, "outcome": runbook.publish_outcome}
-    return steps[params["step"]]()
+    tasks = {"plan": runbook.plan, "restore": runbook.restore, "outcome": runbook.publish_outcome}
+    return tasks[params["task"]]()

@@ -29,7 +29,7 @@ from .._formatting import (
     text_width,
     wrap,
 )
-from .model import Data, RolePlan, Run
+from .run import Data, RolePlan, Run
 
 ALL_SHOWN = 12
 """Instances up to which each has lines of its own. Of more, those that are alike share them."""
@@ -54,7 +54,7 @@ def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
 
     ``clock_lead``: how far this machine's clock is ahead of the service's.
     """
-    before = parse_timestamp("restore_before", run.settings["restore_before"] or None)
+    before = parse_timestamp("restore_before", run.variables["restore_before"] or None)
     lines = [line] if (line := describe_clock(clock_lead)) else []
     lines += [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
     for group in _group(run.plans):
@@ -62,7 +62,7 @@ def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
         is_many = len(run.plans) > ALL_SHOWN
         lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
     wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, LINE_WIDTH)]
-    return [*wrapped, *schedule_lines(run.plans, run.settings, run.list_pages)]
+    return [*wrapped, *schedule_lines(run.plans, run.variables, run.list_pages)]
 
 
 def summarize_plan(run: Run, now: datetime) -> list[str]:
@@ -219,10 +219,10 @@ def _format_range(group: list[RolePlan]) -> str:
 # Batches
 
 
-def find_batches(plans: t.Iterable[RolePlan], settings: Data) -> list[list[RolePlan]]:
+def find_batches(plans: t.Iterable[RolePlan], variables: Data) -> list[list[RolePlan]]:
     """Returns the plans that can be restored, in batches. Those that are restored or under way are among them."""
     ready = [plan for plan in plans if plan.ready]
-    return split_batches(ready, parse_serial("restore_serial", settings["restore_serial"]))
+    return split_batches(ready, parse_serial("restore_serial", variables["restore_serial"]))
 
 
 def estimate_batches(batches: list[list[RolePlan]], list_pages: int | None) -> float:
@@ -231,18 +231,18 @@ def estimate_batches(batches: list[list[RolePlan]], list_pages: int | None) -> f
     return estimate_restores([size for size in sizes if size], list_pages or sum(sizes))
 
 
-def schedule_lines(plans: list[RolePlan], settings: Data, list_pages: int | None) -> list[str]:
+def schedule_lines(plans: list[RolePlan], variables: Data, list_pages: int | None) -> list[str]:
     """Returns the batches and the estimated time, as the plan shows them; nothing if nothing will be sent."""
-    batches = find_batches(plans, settings)
+    batches = find_batches(plans, variables)
     if not any(plan.sends for plan in plans):
         return []
     estimate = estimate_batches(batches, list_pages)
     lines = [f"Estimated time: about {format_estimate(estimate)}, if a restore takes {RESTORE_SECONDS:.0f} s."]
     if len(batches) == 1:
         return lines
-    allowed = settings["restore_max_failures"]
+    allowed = variables["restore_max_failures"]
     failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
-    faster = estimate_batches(find_batches(plans, {**settings, "restore_serial": list(FAST_SERIAL)}), list_pages)
+    faster = estimate_batches(find_batches(plans, {**variables, "restore_serial": list(FAST_SERIAL)}), list_pages)
     if estimate > _MUCH_FASTER * faster:
         option = format_extra_variable("restore_serial", list(FAST_SERIAL))
         lines.append(f"    With {option}: about {format_estimate(faster)}.")

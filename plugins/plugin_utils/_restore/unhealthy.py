@@ -27,7 +27,7 @@ from ...module_utils._times import format_duration
 from .._extra_variables import parse_list
 from .._formatting import format_clock
 from .commands import Command, format_without_file
-from .model import RolePlan
+from .run import RolePlan
 
 SPEC = ArgumentSpec(
     {

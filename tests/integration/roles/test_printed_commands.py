@@ -29,11 +29,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     select_plans,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
 from simulator.handle import Simulator
 from support.commands import START, parse_variables
 from support.controller import REPOSITORY, Controller, Run, extra_variables
-from support.restores import BACKUPS, SETTINGS, TRICKY_NAMES, plan
+from support.restores import BACKUPS, TRICKY_NAMES, VARIABLES, plan
 from support.shells import SHELLS, Call, Shells
 from support.worker import Worker
 
@@ -77,9 +77,9 @@ def advised(*, is_known: bool = True) -> t.Iterator[Command]:
         for names in FLEETS if kind in (FailureKind.NOT_HEALTHY, ObstacleKind.NO_INSTANCE) else FLEETS[:3]:
             for incident in INCIDENTS:
                 for limits in LIMITS:
-                    settings = {**SETTINGS, **limits, "restore_incident": incident}
+                    variables = {**VARIABLES, **limits, "restore_incident": incident}
                     several = plans(names, is_known=is_known)
-                    yield build_command(select_plans(several), settings, build_advice(kind, several[0], settings))
+                    yield build_command(select_plans(several), variables, build_advice(kind, several[0], variables))
 
 
 def show(lines: list[str], result_format: str) -> list[str]:

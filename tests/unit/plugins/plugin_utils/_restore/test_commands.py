@@ -20,9 +20,9 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     format_without_file,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
-from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans, run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_record import build_run_record
+from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans, run
 
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"
 
@@ -38,7 +38,7 @@ def test_the_defaults_match_the_specification_of_the_role():
 
 def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
     def command(status):
-        return build_report(run(plan(instance={**WEB, "status": status})), history, NOW)["instances"][0]["command"]
+        return build_run_record(run(plan(instance={**WEB, "status": status})), history, NOW)["instances"][0]["command"]
 
     assert command("error").endswith("; restore_force = true")
     assert (
@@ -49,44 +49,46 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
 
 def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
     for kind, force in ((FailureKind.BACKUP_REFUSED, False), (ObstacleKind.FAILED, True)):
-        advice = build_advice(kind, plan(), SETTINGS)
+        advice = build_advice(kind, plan(), VARIABLES)
         assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
         assert advice.changes["restore_backup"] == 11
         assert ("restore_force" in advice.changes) == force
         # Limits that only the newer backup meets would refuse the older one.
         limits = {"restore_max_age": "36h", "restore_before": "2026-02-03"}
-        command = build_command({"restore_instances": ["web-bot"]}, {**SETTINGS, **limits}, advice)
+        command = build_command({"restore_instances": ["web-bot"]}, {**VARIABLES, **limits}, advice)
         assert not {"restore_max_age", "restore_before"} & set(command.variables)
-    assert "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), SETTINGS).changes
+    assert (
+        "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), VARIABLES).changes
+    )
 
 
 @pytest.mark.parametrize("kind", [FailureKind.BACKUP_REFUSED, ObstacleKind.FAILED])
 def test_after_a_given_backup_the_newest_one_before_it_is_planned(kind):
     """Only the backup that was given has been read."""
-    settings = {**SETTINGS, "restore_backup": "12"}
-    advice = build_advice(kind, plan(backups=BACKUPS[:1], restore_backup="12"), settings)
+    variables = {**VARIABLES, "restore_backup": "12"}
+    advice = build_advice(kind, plan(backups=BACKUPS[:1], restore_backup="12"), variables)
     assert "the newest backup before 2026-02-02 10:00 UTC:" in advice.text
-    command = build_command({"restore_instances": ["web-bot"]}, settings, advice)
+    command = build_command({"restore_instances": ["web-bot"]}, variables, advice)
     assert "restore_backup" not in command.variables
     assert command.variables["restore_before"] == "2026-02-02T10:00:00Z"
 
 
 def test_a_restore_that_did_not_help_leads_to_an_older_backup():
     for given in (plan(), plan(history(INTENDED, COMPLETED))):
-        advice = build_advice(FailureKind.NOT_HEALTHY, given, SETTINGS)
+        advice = build_advice(FailureKind.NOT_HEALTHY, given, VARIABLES)
         assert "with restore_before=2026-02-02T10:00:00Z and another restore_incident." in advice.text
         assert advice.changes == {}
-    only = build_advice(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]), SETTINGS)
+    only = build_advice(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]), VARIABLES)
     assert "older" not in only.text
 
 
 def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
-    advice = build_advice(ObstacleKind.UNKNOWN, plan(history(INTENDED)), SETTINGS)
+    advice = build_advice(ObstacleKind.UNKNOWN, plan(history(INTENDED)), VARIABLES)
     assert "If it still has data from after 2026-02-02 10:00 UTC, it was not restored." in advice.text
 
 
 def test_no_command_drops_the_time_that_the_user_gave_unsaid():
-    given = {**SETTINGS, "restore_before": "2026-02-01"}
+    given = {**VARIABLES, "restore_before": "2026-02-01"}
     none = build_advice(ObstacleKind.NO_BACKUP, plan(restore_before="2026-02-01"), given)
     assert "without restore_before" in none.text
     unclear = build_advice(ObstacleKind.UNCLEAR_BACKUP, plan(), given)
@@ -95,15 +97,15 @@ def test_no_command_drops_the_time_that_the_user_gave_unsaid():
 
 
 def test_the_command_for_one_instance_has_no_batches():
-    settings = {**SETTINGS, "restore_serial": [1, "100%"], "restore_max_failures": 3}
+    variables = {**VARIABLES, "restore_serial": [1, "100%"], "restore_max_failures": 3}
     of_batches = {"restore_serial", "restore_max_failures"}
-    assert not of_batches & set(build_command({"restore_instances": ["a"]}, settings).variables)
-    assert not of_batches & set(build_command({"restore_instance_ids": [1]}, settings).variables)
-    assert of_batches <= set(build_command({"restore_instances": ["a", "b"]}, settings).variables)
+    assert not of_batches & set(build_command({"restore_instances": ["a"]}, variables).variables)
+    assert not of_batches & set(build_command({"restore_instance_ids": [1]}, variables).variables)
+    assert of_batches <= set(build_command({"restore_instances": ["a", "b"]}, variables).variables)
 
 
 def test_no_command_holds_the_confirmation():
-    command = build_command({}, {**SETTINGS, "restore_confirm": "web-bot"})
+    command = build_command({}, {**VARIABLES, "restore_confirm": "web-bot"})
     assert "restore_confirm" not in command.variables
 
 
@@ -120,23 +122,23 @@ def test_no_command_holds_the_confirmation():
 def test_the_next_command_names_an_instance_as_the_user_did_if_unquoted(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
     plans = role_plans(parse_targets(names, ids), instances, [])
-    (verdict,) = build_report(run(*plans), history, NOW)["instances"]
+    (verdict,) = build_run_record(run(*plans), history, NOW)["instances"]
     assert f"{named_as}" in verdict["command"].split("'")[1].split()
 
 
 def test_a_limit_that_the_next_command_keeps_is_said_above_it():
     """A long command has its variables in a file, where the screen does not show them."""
     given = {"restore_before": "2026-02-03T00:00:00Z", "restore_max_age": "36h"}
-    (verdict,) = build_report(run(plan(instance={**WEB, "status": "error"}), **given), history, NOW)["instances"]
+    (verdict,) = build_run_record(run(plan(instance={**WEB, "status": "error"}), **given), history, NOW)["instances"]
     named = "The command sets restore_before=2026-02-03T00:00:00Z, restore_max_age=36h, restore_force=true. "
     assert verdict["advice"] == f"{named}To restore the instance in this status anyway:"
-    advice = build_advice(ObstacleKind.TOO_OLD, plan(restore_max_age="1h"), SETTINGS)
+    advice = build_advice(ObstacleKind.TOO_OLD, plan(restore_max_age="1h"), VARIABLES)
     assert advice.text == "To accept a backup of this age (restore_max_age=25h):"
 
 
 def test_ids_stand_for_names_that_a_shell_or_a_format_would_change():
     odd = [{"id": 6, "name": "müller-bot"}, WEB, {"id": 7, "name": "a b"}]
-    verdicts = build_report(
+    verdicts = build_run_record(
         run(*role_plans(parse_targets(["müller-bot", "web-bot", "a b"], None), odd, [])), history, NOW
     )
     assert [one["command"] for one in verdicts["instances"]] == [

@@ -34,7 +34,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure
     describe_failure,
     parse_kind,
 )
-from support.restores import SETTINGS, plan
+from support.restores import VARIABLES, plan
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)
 REVOKED = UnauthorizedError("GET /instances/1", 401, message="The key is revoked", request_id="r-1")
@@ -94,11 +94,11 @@ def test_each_failure_has_a_kind(error, step, kind):
 def test_each_kind_has_a_text_an_advice_and_a_command(kind):
     one = plan()
     one.obstacle = Obstacle(ObstacleKind.AMBIGUOUS, (1, 2))
-    advice = build_advice(kind, one, SETTINGS)
+    advice = build_advice(kind, one, VARIABLES)
     assert FAILURES[kind].text
     assert parse_kind(kind.value) is kind
     assert advice.text.endswith(":")
-    command = build_command({"restore_instances": ["web-bot"]}, SETTINGS, advice)
+    command = build_command({"restore_instances": ["web-bot"]}, VARIABLES, advice)
     assert {"restore_instances", "restore_instance_ids"} & set(command.variables)
     assert command.is_check is advice.check
 

@@ -19,11 +19,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import parse_kind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RolePlan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
-from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans
+from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
@@ -78,7 +78,7 @@ def test_a_plan_is_the_same_for_the_next_task(planned):
     for name in ("name", "label", "kind", "message", "outcome", "sends", "sent_at", "completed_at", "age", "backup_id"):
         assert getattr(read, name) == getattr(planned, name)
     for kind in map(parse_kind, filter(None, (planned.kind, "failed", "backup_refused"))):
-        assert build_advice(kind, read, SETTINGS) == build_advice(kind, planned, SETTINGS)
+        assert build_advice(kind, read, VARIABLES) == build_advice(kind, planned, VARIABLES)
     assert read.to_dict() == planned.to_dict()
 
 
@@ -204,7 +204,7 @@ def test_a_busy_instance_is_waited_for_if_its_restore_was_sent_just_now(ago, out
     ],
 )
 def test_no_advice_is_to_force_a_restore_that_can_not_help(kind, status, words):
-    advice = build_advice(kind, plan(instance={**WEB, "status": status}), SETTINGS)
+    advice = build_advice(kind, plan(instance={**WEB, "status": status}), VARIABLES)
     assert advice.text.startswith(words)
     assert advice.changes == {}
 
@@ -285,7 +285,7 @@ def test_another_incident_on_a_busy_instance_does_not_advise_force():
     busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
     assert busy.kind == "wrong_status"
     assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC; its end was not seen yet.")
-    advice = build_advice(parse_kind(busy.kind), busy, SETTINGS)
+    advice = build_advice(parse_kind(busy.kind), busy, VARIABLES)
     assert "restore_force" not in advice.changes
     assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
 

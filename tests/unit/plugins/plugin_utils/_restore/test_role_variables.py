@@ -18,12 +18,12 @@ GIVEN = {**DEFAULTS, "restore_confirm": "", "restore_incident": " INC-1 ", "rest
 def test_variables_of_the_command_line_get_their_types(tmp_path):
     texts = {"restore_wait_timeout": "9", "restore_http_statuses": ["200"], "restore_backup": 7, "restore_confirm": 12}
     run = begin_run({**GIVEN, **texts, "restore_report_dir": str(tmp_path / "new")}, "", check=False)
-    assert run.settings["restore_wait_timeout"] == 9
-    assert run.settings["restore_http_statuses"] == [200]
-    assert (run.settings["restore_backup"], run.settings["restore_confirm"]) == ("7", "12")
+    assert run.variables["restore_wait_timeout"] == 9
+    assert run.variables["restore_http_statuses"] == [200]
+    assert (run.variables["restore_backup"], run.variables["restore_confirm"]) == ("7", "12")
     assert run.incident == "INC-1"
     assert run.targets == [{"name": "web-bot", "id": None}]
-    assert report_path(run.settings) == str(tmp_path / "new/INC-1.html")
+    assert report_path(run.variables) == str(tmp_path / "new/INC-1.html")
     assert (tmp_path / "new").is_dir()
     assert begin_run(GIVEN, "", check=True).id != begin_run(GIVEN, "", check=True).id
 
@@ -40,7 +40,7 @@ def test_variables_of_the_command_line_get_their_types(tmp_path):
     ],
 )
 def test_batches_may_be_a_list_a_number_or_text(given, sizes):
-    assert begin_run({**GIVEN, "restore_serial": given}, "", check=True).settings["restore_serial"] == sizes
+    assert begin_run({**GIVEN, "restore_serial": given}, "", check=True).variables["restore_serial"] == sizes
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_batches_may_be_a_list_a_number_or_text(given, sizes):
 )
 def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
     run = begin_run({**GIVEN, "restore_http_statuses": given}, "", check=True)
-    assert run.settings["restore_http_statuses"] == statuses
+    assert run.variables["restore_http_statuses"] == statuses
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
 HEALTHY = {**WEB, "health_status": "healthy"}
 
 
-def show(*plans, account="ops@example.com (id 7)", **settings):
-    shown = run(*plans, **settings)
+def show(*plans, account="ops@example.com (id 7)", **variables):
+    shown = run(*plans, **variables)
     shown.service, shown.account = "node.example:8443", account
     return show_plan(shown, NOW, timedelta(0))
 

@@ -29,24 +29,24 @@ def each(*names, of=READY):
     return [named(of, name) for name in names]
 
 
-def settings(*serial, allowed=0):
+def variables(*serial, allowed=0):
     return {"restore_serial": list(serial), "restore_max_failures": allowed}
 
 
 def test_unrestorable_entries_are_in_no_batch_and_finished_ones_take_no_time():
     plans = [*each("a", "b"), *each("c", of=NONE), *each("d", "e", of=DONE)]
-    batches = find_batches(plans, settings("50%"))
+    batches = find_batches(plans, variables("50%"))
     assert [[one.name for one in batch] for batch in batches] == [["a", "b"], ["d", "e"]]
     assert estimate_batches(batches, 1) == estimate_batches(batches[:1], 1)
 
 
 def test_nothing_is_shown_where_nothing_is_sent():
-    assert schedule_lines(each("d", of=DONE), settings(1), 1) == []
+    assert schedule_lines(each("d", of=DONE), variables(1), 1) == []
 
 
 def test_batches_of_one_size_are_one_line():
     plans = each(*(f"bot-{number}" for number in range(1, 41)))
-    lines = schedule_lines(plans, settings(1, 3), 3)
+    lines = schedule_lines(plans, variables(1, 3), 3)
     assert lines[:2] == [
         "Batch 1 of 14: bot-1 (canary)",
         "Batches 2 to 14 of 14, 3 each: 39 instances, bot-2 to bot-40",
@@ -55,7 +55,7 @@ def test_batches_of_one_size_are_one_line():
 
 def test_batches_show_the_ids_of_instances_of_one_name():
     plans = [replace(named(READY, "twin", one), id_reason="Its name is shared") for one in (3, 4)]
-    assert schedule_lines(plans, settings(1), 1)[:2] == ["Batch 1 of 2: twin (id 3)", "Batch 2 of 2: twin (id 4)"]
+    assert schedule_lines(plans, variables(1), 1)[:2] == ["Batch 1 of 2: twin (id 3)", "Batch 2 of 2: twin (id 4)"]
 
 
 @given(
@@ -64,5 +64,5 @@ def test_batches_show_the_ids_of_instances_of_one_name():
     st.one_of(st.none(), st.integers(1, 400)),
 )
 def test_each_line_fits_into_the_screen(names, serial, list_pages):
-    lines = schedule_lines(each(*names), settings(*serial, allowed=99), list_pages)
+    lines = schedule_lines(each(*names), variables(*serial, allowed=99), list_pages)
     assert all(text_width(line) <= 68 for line in lines), lines

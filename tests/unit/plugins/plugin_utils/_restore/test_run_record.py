@@ -11,14 +11,14 @@ import json
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import (
     build_head,
     format_record,
     parse_record,
     put_run,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report, find_rank
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import Run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_record import build_run_record, find_rank
 from support.restores import NOW, history, named, plan, run
 
 INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
@@ -32,21 +32,21 @@ def build_restored_report(changed):
     for one, new in zip(plans, changed, strict=True):
         finished.add_step("restore", "", NOW, instance=one.label, ok=True, message="", changed=new, **SENT)
         finished.add_step("healthy", "", NOW, instance=one.label, ok=True, message="")
-    return build_report(finished, history, NOW)
+    return build_run_record(finished, history, NOW)
 
 
 def stop(kind, past=None, *plans):
     """Returns the result for web-bot of a run that failed as a whole."""
     stopped = run(*plans)
     stopped.add_step("service", "", NOW, ok=False, message="A fault.", kind=kind)
-    (verdict,) = build_report(stopped, lambda: past or history(), NOW)["instances"]
+    (verdict,) = build_run_record(stopped, lambda: past or history(), NOW)["instances"]
     return verdict
 
 
 def test_check_mode_counts_the_restores_that_would_be_sent():
-    planned = build_report(run(plan(), check=True), history, NOW)
+    planned = build_run_record(run(plan(), check=True), history, NOW)
     assert planned["headline"] == "1 of 1 instance would be restored"
-    again = build_report(run(plan(history(INTENDED, COMPLETED)), check=True), history, NOW)
+    again = build_run_record(run(plan(history(INTENDED, COMPLETED)), check=True), history, NOW)
     assert again["headline"] == "0 of 1 instance would be restored"
 
 
@@ -57,7 +57,7 @@ def test_a_step_begins_when_the_previous_step_ended():
     second = one.add_step("key", "", NOW, ok=False, message="No way", request_id="r-1", kind="bad_key")
     assert first.seconds == 2
     assert second.began_at == first.ended_at
-    recorded = build_report(one, history, NOW)["steps"][1]
+    recorded = build_run_record(one, history, NOW)["steps"][1]
     assert (recorded["ok"], recorded["message"], recorded["request_id"]) == (False, "No way", "r-1")
     assert "kind" not in recorded
     assert Run.from_dict(json.loads(json.dumps(one.to_dict()))) == one
@@ -68,7 +68,7 @@ def test_a_run_without_the_check_of_the_address_is_interrupted():
     for name in ("restore", "healthy"):
         broken.add_step(name, "", NOW, instance=plan().label, ok=True, message="", changed=True)
     broken.add_step("run", "", NOW, ok=False, message="A fault", kind="interrupted")
-    result = build_report(broken, history, NOW)
+    result = build_run_record(broken, history, NOW)
     assert result["outcome"] == "failed"
     assert [one["kind"] for one in result["instances"]] == ["interrupted"]
 
@@ -106,7 +106,7 @@ def test_each_failure_has_a_command_that_covers_no_other():
     stopped = run(*wanted)
     stopped.targets = [{"name": "web-bot", "id": None}, {"name": "bare-bot", "id": None}]
     stopped.add_step("confirm", "", NOW, ok=False, message="", kind="not_confirmed")
-    commands = [one["command"] for one in build_report(stopped, history, NOW)["instances"]]
+    commands = [one["command"] for one in build_run_record(stopped, history, NOW)["instances"]]
     assert "restore_instances=web-bot'" in commands[0]
     assert " --check " in commands[1]
 
@@ -237,7 +237,7 @@ def test_of_two_versions_of_a_run_the_one_that_knows_more_stays(first, second):
     ],
 )
 def test_an_unfinished_run_claims_only_what_it_observed(past, known):
-    so_far = build_report(run(plan(history(*past))), history, NOW, is_finished=False)
+    so_far = build_run_record(run(plan(history(*past))), history, NOW, is_finished=False)
     assert so_far["outcome"] == "unfinished"
     assert so_far["headline"].startswith("0 of 1 instance restored and healthy so far")
     (verdict,) = so_far["instances"]

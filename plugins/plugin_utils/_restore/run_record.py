@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds the report of a run of the role ``restore``: its steps, and the result for each instance. Pure."""
+"""Builds the record of a run of the role ``restore``: its steps, and the result for each instance. Pure."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .commands import (
     select_plans,
 )
 from .failures import FAILURES, FailureKind, Kind, parse_kind
-from .model import Data, RolePlan, Run, Step, Verdict
+from .run import Data, RolePlan, Run, Step, Verdict
 from .screen import format_sent_and_completed, headlines
 
-_MARKS = {
+_EVENTS = {
     "send": "sent",
     "accepted": "accepted",
     "restore": "restored",
@@ -40,7 +40,7 @@ _MARKS = {
     "healthy": "healthy",
     "http": "address checked",
 }
-"""Word of the timeline of an instance at the end of each step."""
+"""The event in the timeline of an instance that the end of each step is."""
 
 LISTED = 5
 """Instances that a line names."""
@@ -68,7 +68,7 @@ class _Failed(t.NamedTuple):
         return cls(parse_kind(step.kind), step.step, step.message, step.is_unsent, step.names_status)
 
 
-def build_report(
+def build_run_record(
     run: Run,
     read_history: t.Callable[[], RestoreHistory | None],
     now: datetime,
@@ -218,22 +218,22 @@ def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
     """Returns what happened to the instance. What the journal has, maybe of an earlier run, has the journal's time."""
     recorded = {"send": verdict.sent_at, "restore": verdict.completed_at}
     events = [
-        {"title": _MARKS[step.step] if step.ok else "failed", "at": step.ended_at, "ok": step.ok}
+        {"title": _EVENTS[step.step] if step.ok else "failed", "at": step.ended_at, "ok": step.ok}
         for step in own
-        if step.step in _MARKS and not (step.ok and step.step in recorded)
+        if step.step in _EVENTS and not (step.ok and step.step in recorded)
         if step.step != "accepted" or verdict.sent_at is None or step.ended_at >= verdict.sent_at
     ]
-    events += [{"title": _MARKS[name], "at": at, "ok": True} for name, at in recorded.items() if at]
+    events += [{"title": _EVENTS[name], "at": at, "ok": True} for name, at in recorded.items() if at]
     return sorted(events, key=find_rank)
 
 
-def find_rank(mark: Data) -> int:
-    """Returns the place of a mark among those of one run: its steps have one order, and a failure ends them.
+def find_rank(event: Data) -> int:
+    """Returns the place of an event among those of one run: its steps have one order, and a failure ends them.
 
     Their times may be equal, or of two clocks: that of the journal and that of this machine.
     """
-    titles = [*_MARKS.values()]
-    return titles.index(mark["title"]) if mark.get("title") in titles else len(titles)
+    titles = [*_EVENTS.values()]
+    return titles.index(event["title"]) if event.get("title") in titles else len(titles)
 
 
 def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[[Command], str]) -> None:
@@ -244,11 +244,11 @@ def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[
     groups: dict[str, tuple[Advice, list[Verdict]]] = {}
     for verdict in verdicts:
         if verdict.outcome != "ok":
-            advice = build_advice(parse_kind(verdict.kind), verdict.plan, run.settings)
+            advice = build_advice(parse_kind(verdict.kind), verdict.plan, run.variables)
             groups.setdefault("" if _is_of_run(verdict) else repr(advice), (advice, []))[1].append(verdict)
     for key, (advice, members) in groups.items():
         named = members if key else list(filter(_is_of_run, verdicts))
-        command = build_command(select_plans([verdict.plan for verdict in named]), run.settings, advice)
+        command = build_command(select_plans([verdict.plan for verdict in named]), run.variables, advice)
         text = format_command(command)
         for verdict in members:
             verdict.advice, verdict.command = f"{format_named(command)}{advice.text}", text
@@ -260,7 +260,7 @@ def _find_failure(plan: RolePlan, own: list[Step], run_failure: Step | None, run
         return _Failed(parse_kind(plan.kind), "plan", plan.message, names_status=plan.names_status)
     if failure := next((step for step in own if not step.ok and step.step != "plan"), None):
         return _Failed.of(failure)
-    last_step = "http" if run.settings.get("restore_http_check") else "healthy"
+    last_step = "http" if run.variables.get("restore_http_check") else "healthy"
     if any(step.step == last_step for step in own):
         return _Failed()
     if run_failure:
@@ -333,7 +333,7 @@ def _format_failure(found: _Failed, plan: RolePlan, run: Run, now: datetime) -> 
     """
     failure, unsent = FAILURES[t.cast("Kind", found.kind)], _format_unsent(plan, now)
     if found.kind is FailureKind.NOT_BEGUN:
-        failed, allowed = format_count(run.failures, "restore"), run.settings["restore_max_failures"]
+        failed, allowed = format_count(run.failures, "restore"), run.variables["restore_max_failures"]
         return f"{failure.text}: {failed} failed, and restore_max_failures is {allowed}. {unsent or NOTHING_SENT}"
     text = failure.text
     if failure.is_of_run and failure.is_unsent:

@@ -221,7 +221,7 @@ class Run:
 
     id: str
     began_at: str
-    settings: Data
+    variables: Data
     targets: list[Data]
     check: bool
     steps: list[Step] = field(default_factory=list)
@@ -257,7 +257,7 @@ class Run:
 
     @property
     def incident(self) -> str:
-        return str(self.settings["restore_incident"])
+        return str(self.variables["restore_incident"])
 
     def add_step(self, step: str, title: str, now: datetime, *, instance: str | None = None, **fields: t.Any) -> Step:
         """Adds a step that ends now. It began when the previous one ended: of the instance, or of the whole run."""
