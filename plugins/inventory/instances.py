@@ -223,7 +223,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
     warn_of_misspelt_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name, with_suggestion
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import AccountCheck
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import (
     list_instances,
     stream_details,
@@ -439,7 +438,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
         """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
-        AccountCheck(client).require()
+        if client.settings.account:
+            from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import AccountCheck
+
+            AccountCheck(client).require()
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
         on_items = None if self._needs_details() else self._prepare_all
         every = fetch_filtered(client, "/instances", choose_params(None, self._wanted()), on_items=on_items)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Redacts known secrets and links in text, in any encoding. Pure.
+"""Redacts known secrets in text, in any encoding. Pure.
 
 Texts and secrets may be anything that a service sends, so the time depends on their length alone: a secret is searched
 in decoded text, since a pattern for all of its spellings could match in countless ways.
@@ -49,18 +49,6 @@ _BETWEEN_HEX = ("0x", " ", ":", ",", ";", "-")
 _SQUEEZED = re.compile("|".join(_BETWEEN_HEX))
 
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
-
-_SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
-_COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
-# Each alternative begins at the start of a word, so that a long word is scanned only once.
-_LINK = re.compile(
-    r"(?<![\w.+-])(?:"
-    rf"[^\W\d_][\w.+-]*{_COLON}{_SLASH}{{2}}\S*"  # https://pay.example/...
-    rf"|{_SLASH}{{2}}[\w-]+\.\S*"  # //pay.example/...
-    rf"|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:{_SLASH}|[?#])\S*"  # pay.example/...
-    rf"|{_SLASH}[\w.%-]+(?:{_SLASH}|[?#=])\S*"  # /checkout/...
-    r")"
-)
 
 Span: t.TypeAlias = "tuple[int, int]"
 """Start and end in a text."""
@@ -147,14 +135,6 @@ class _View:
             origins += [(end, match.start()), match.span()]
             length, end = starts[-1] + len(self._replace(match)), match.end()
         return [*starts, length], [*origins, (end, len(self._source))]
-
-
-def redact_links(text: str) -> str:
-    """Returns ``text`` with everything redacted that could be a link, with or without scheme or host.
-
-    A link ends at white space, since it may contain any other character.
-    """
-    return _LINK.sub(MASK, text)
 
 
 def _find_all(forms: t.Iterable[str], text: str) -> t.Iterator[Span]:

@@ -30,7 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http import (
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import parse_http_date
-from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor, redact_links
+from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import find_secrets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_time
@@ -67,7 +67,7 @@ SECRETS = ("\n" * 12, " \t" * 6, "\\" * 12, "&amp;" * 6, "%25" * 6, "<br>" * 6, 
 FUNCTIONS: dict[str, Function] = {
     "Redactor": Redactor([KEY]),
     "Redactor of escapes and breaks": Redactor(SECRETS),
-    "redact_links": redact_links,
+    "redact_links": payment_redaction.redact_links,
     "redact_payment": lambda text: payment_redaction.redact_payment(Response(402, {}, text)),
     "redact_payment with a secret of the service": lambda text: payment_redaction.redact_payment(
         Response(402, {}, json.dumps({"token": text[:99], "url": text, "message": text}))

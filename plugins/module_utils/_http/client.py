@@ -41,7 +41,7 @@ from .transport import Response, send_request
 
 if t.TYPE_CHECKING:
     from .._model.resource import Resource
-    from .._state.store import Store
+    from .._state.store_protocol import Store
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"

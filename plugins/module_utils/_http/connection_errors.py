@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turns errors of ``requests`` into errors of this collection, without secrets in their messages."""
+"""Explains why a request failed, or can't be sent at all, without secrets in the messages."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import re
 import socket
+import sys
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -26,6 +28,26 @@ _CLOSING = "'\")"
 """Ends of nested errors in the text of an error."""
 MIN_PROXY_SECRET_LENGTH = 4
 """Characters. A shorter proxy password is not redacted."""
+
+
+def build_library_error(min_version: tuple[int, ...], reason: ImportError | None) -> ClawHostersError:
+    """Returns the error for a Python without ``requests``, or with one that is too old or can't be imported."""
+    version = _installed("requests")
+    if reason is not None and version:
+        version += f" with urllib3 {_installed('urllib3')}, which can't be imported: {one_line(reason)}"
+    return ClawHostersError(
+        f"The Python library requests {'.'.join(map(str, min_version))} or newer, with urllib3 1.26 or 2, is needed "
+        f"where Ansible runs; {sys.executable} has {version or 'none'}. Install or upgrade the package requests for "
+        "this Python."
+    )
+
+
+def _installed(library: str) -> str:
+    """Returns the version of an installed library, or an empty string."""
+    try:
+        return str(importlib.metadata.version(library))
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,37 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
-from .._redaction import Redactor, redact_links
+from .._redaction import Redactor
 from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
 from .._text import MASK, map_texts
 from .responses import parse_json
 from .transport import Response, redact_headers
 
+_SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
+_COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
+# Each alternative begins at the start of a word, so that a long word is scanned only once.
+_LINK = re.compile(
+    r"(?<![\w.+-])(?:"
+    rf"[^\W\d_][\w.+-]*{_COLON}{_SLASH}{{2}}\S*"  # https://pay.example/...
+    rf"|{_SLASH}{{2}}[\w-]+\.\S*"  # //pay.example/...
+    rf"|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:{_SLASH}|[?#])\S*"  # pay.example/...
+    rf"|{_SLASH}[\w.%-]+(?:{_SLASH}|[?#=])\S*"  # /checkout/...
+    r")"
+)
+
 MAX_SEARCH = 10**8
 """Characters of a response times the secrets in it: a second or two to search for all of them."""
+
+
+def redact_links(text: str) -> str:
+    """Returns ``text`` with everything redacted that could be a link, with or without scheme or host.
+
+    A link ends at white space, since it may contain any other character.
+    """
+    return _LINK.sub(MASK, text)
 
 
 def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:

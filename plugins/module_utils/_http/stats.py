@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
-from .._times import parse_time
 
 
 @dataclass
@@ -58,7 +57,10 @@ class RequestStats:
 
         None if no response has told it.
         """
-        return None if self._service_epoch is None else parse_time(self._service_epoch + time.monotonic())
+        if self._service_epoch is not None:
+            with contextlib.suppress(ValueError, OverflowError):
+                return datetime.fromtimestamp(self._service_epoch + time.monotonic(), UTC)
+        return None
 
     def now(self) -> datetime:
         """Returns the time by which backups are judged: by the clock of the service, or else of this machine."""

@@ -9,22 +9,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.cookiejar
-import importlib.metadata
 import json
 import os
 import re
-import sys
 import typing as t
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from .._concurrency import MAX_WORKERS
-from .._errors import ClawHostersError, RedirectedError
+from .._errors import RedirectedError
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import Slot
 from .._redaction import Redactor
 from .._text import one_line, replace_controls
-from .connection_errors import Connection, build_transport_error
 from .decoding import decode_body, replace_json_controls
 from .request import Request
 from .settings import Settings
@@ -88,25 +85,13 @@ class BearerAuth(AuthBase):
 
 def require_library() -> None:
     """Raises ClawHostersError if ``requests`` can't be used. Called before the settings are validated."""
-    version = _installed("requests") if REQUESTS_IMPORT_ERROR else requests.__version__
-    if REQUESTS_IMPORT_ERROR is None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= MIN_REQUESTS_VERSION:
-        return
-    if REQUESTS_IMPORT_ERROR is not None and version:
-        urllib3_version = _installed("urllib3")
-        version += f" with urllib3 {urllib3_version}, which can't be imported: {one_line(REQUESTS_IMPORT_ERROR)}"
-    min_version = ".".join(map(str, MIN_REQUESTS_VERSION))
-    raise ClawHostersError(
-        f"The Python library requests {min_version} or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
-        f"{sys.executable} has {version or 'none'}. Install or upgrade the package requests for this Python."
-    )
+    if REQUESTS_IMPORT_ERROR is None:
+        version = tuple(map(int, re.findall(r"\d+", requests.__version__)[:2]))
+        if version >= MIN_REQUESTS_VERSION:
+            return
+    from .connection_errors import build_library_error
 
-
-def _installed(library: str) -> str:
-    """Returns the version of an installed library, or an empty string."""
-    try:
-        return str(importlib.metadata.version(library))
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    raise build_library_error(MIN_REQUESTS_VERSION, REQUESTS_IMPORT_ERROR)
 
 
 def send_request(
@@ -166,6 +151,9 @@ def _send_once(
     except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
         if isinstance(error, TypeError) and watchdog.may_have_sent:
             raise
+        # Only a failure loads what explains it.
+        from .connection_errors import Connection, build_transport_error
+
         connection = Connection(host, timeout, find_proxy(settings, url), watchdog.may_have_sent)
         cause = requests.exceptions.Timeout() if watchdog.has_timed_out else error
         failure = build_transport_error(str(request), connection, cause)

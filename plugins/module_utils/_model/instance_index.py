@@ -12,10 +12,10 @@ import typing as t
 from .._errors import RefusedError
 from .._names import require_names
 from .instance import describe_namesakes, find_name_fault
-from .similar_names import SimilarNames
 
 if t.TYPE_CHECKING:
     from .resource import Resource
+    from .similar_names import SimilarNames
 
 
 class InstanceIndex:
@@ -40,6 +40,8 @@ class InstanceIndex:
 
     @functools.cached_property
     def _similar_names(self) -> SimilarNames:
+        from .similar_names import SimilarNames
+
         return SimilarNames(self.by_name)
 
     def resolve(self, instance_id: object, name: str | None) -> Resource | None:

@@ -58,18 +58,6 @@ class ArgumentSpec:
         """Returns the constraints as keywords of AnsibleModule and ArgumentSpecValidator."""
         return {"required_one_of": self.required_one_of, "mutually_exclusive": self.mutually_exclusive}
 
-    def carried(self, params: Options) -> dict[str, t.Any]:
-        """Returns the options that would be others in a process of another user, or with another environment."""
-        names = [name for name, option in self.options.items() if "fallback" in option or option.get("type") == "path"]
-        carried = {name: params[name] for name in names}
-        for name in names:
-            if self.options[name].get("type") == "path" and params[name]:
-                # The default of an option is expanded only when it is used.
-                carried[name] = os.path.abspath(os.path.expanduser(params[name]))
-        if PROTECTED_OPTION in self.options:
-            carried[PROTECTED_OPTION] = [*params[PROTECTED_OPTION], *os.environ.get(PROTECTED_VARIABLE, "").split(",")]
-        return carried
-
     def redact(self, params: Options) -> Redacted:
         """Returns the options as results show them, and the secrets that were redacted."""
         redacted = self.redact_options(params) if self.redact_options else Redacted(params, set())

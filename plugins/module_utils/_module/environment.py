@@ -11,7 +11,6 @@ import os
 import typing as t
 
 from .._text import one_line
-from .._typos import is_misspelling
 from .arguments import API, PROTECTED_VARIABLE
 
 _BEGINNING = "CLAW"
@@ -38,8 +37,12 @@ def empty_variables_unset() -> t.Iterator[None]:
 
 def warn_of_misspelt_variables(environment: t.Mapping[str, str], warn: t.Callable[[str], None]) -> None:
     """Warns of each variable that is probably a misspelling of a known one that is not set. Shows no value."""
+    unknown = {name for name in environment if name.upper().startswith(_BEGINNING)}.difference(KNOWN)
+    if not unknown:
+        return
+    from .._typos import is_misspelling
+
     missing = [known for known in KNOWN if not environment.get(known)]
-    given = {name for name in environment if name.upper().startswith(_BEGINNING)}
-    for name in sorted(given - set(KNOWN)):
+    for name in sorted(unknown):
         if meant := next((known for known in missing if is_misspelling(name, known)), None):
             warn(f"The environment variable {one_line(name, NAME_LIMIT)} is not used. Did you mean {meant}?")

@@ -31,7 +31,7 @@ from .environment import warn_of_misspelt_variables
 if t.TYPE_CHECKING:
     from .._model.results import Result
     from .._service.account_check import AccountCheck
-    from .._state.store import Store
+    from .._state.store_protocol import Store
     from .arguments import ArgumentSpec
 
 

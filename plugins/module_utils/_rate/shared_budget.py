@@ -23,7 +23,7 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
-from .._state.store import KnownOutageError, Store, StoreError, account_digest
+from .._state.store import KnownOutageError, StoreError, account_digest
 from .._text import MESSAGE_LIMIT, one_line
 from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
 from .queue import Priority
@@ -33,6 +33,9 @@ LOCK_TIMEOUT = 2.0
 
 Sleep = t.Callable[[float, str], None]
 """Sleeps for so many seconds. The text says what of a higher priority the request waits behind; empty for nothing."""
+
+if t.TYPE_CHECKING:
+    from .._state.store_protocol import Store
 
 T = t.TypeVar("T")
 

@@ -16,7 +16,7 @@ from .._times import format_iso, parse_time
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from .._state.store import Store
+    from .._state.store_protocol import Store
 
 FIELDS = ("service", "action", "instance_id", "instance_name", "addon_id", "outcome", "at", "by", "incident")
 EARLIER = 1000

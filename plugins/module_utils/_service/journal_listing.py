@@ -17,10 +17,13 @@ from .._names import normalize_name
 from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder, shorten_name
-from .._state.store import Store, StoreError
+from .._state.store import StoreError
 from .._text import one_line
 from .._time_options import parse_duration, parse_timestamp, require_past
 from .change_listing import list_changes
+
+if t.TYPE_CHECKING:
+    from .._state.store_protocol import Store
 
 
 def parse_since(text: str | None, now: datetime) -> datetime | None:

@@ -24,7 +24,7 @@ from .._times import format_iso
 from .store import KnownOutageError, StoreError, describe_sender
 
 if t.TYPE_CHECKING:
-    from .store import Store
+    from .store_protocol import Store
 
 
 class ChangeLog:

@@ -16,7 +16,7 @@ import typing as t
 from .folder_documents import FolderDocuments
 
 if t.TYPE_CHECKING:
-    from .store import Store
+    from .store_protocol import Store
 
 
 @contextlib.contextmanager

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store behind the rate budget and the change log: files of one machine, or a database of many.
-
-Its users don't know which one they have.
-"""
+"""Errors of the store, and the names by which it keeps accounts and senders apart."""
 
 from __future__ import annotations
 
@@ -14,12 +11,8 @@ import hashlib
 import os
 import platform
 import pwd
-import typing as t
 
 from .._errors import ClawHostersError
-
-if t.TYPE_CHECKING:
-    from datetime import datetime
 
 
 def account_digest(api_url: str, api_key: str) -> str:
@@ -54,43 +47,3 @@ def _find_user_name(user_id: int) -> str:
         return pwd.getpwuid(user_id).pw_name or str(user_id)
     except KeyError:
         return str(user_id)
-
-
-class Document(t.Protocol):
-    """A small text that is locked while this object is in use."""
-
-    clock_offset: float
-    """Seconds by which the clock of the store is ahead of this machine's."""
-
-    def read(self) -> str:
-        """Returns the content, empty at first."""
-
-    def write(self, text: str) -> None:
-        """Replaces the content."""
-
-
-class Store(t.Protocol):
-    """Documents, and the change log. All methods raise StoreError. The journal has a protocol of its own."""
-
-    min_delay: float
-    """Seconds between two looks at a document, at least: a look may cost a network."""
-    clock_offset: float
-    """Seconds by which its clock is ahead of this machine's, as far as that is known."""
-
-    def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
-        """Locks a document, after waiting for ``within`` seconds at most."""
-
-    def add_changes(self, lines: t.Sequence[str]) -> None:
-        """Adds entries to the change log, without waiting until they are durable."""
-
-    def read_changes(self, since: datetime) -> t.Iterable[str]:
-        """Returns the entries of the change log since this time, and perhaps earlier ones, newest first.
-
-        Those that nobody asks for are not read.
-        """
-
-    def process_id(self) -> str:
-        """Returns a name of this process that no other user of the store has."""
-
-    def has_ended(self, process_id: str) -> bool:
-        """Returns True if the process has certainly ended."""

@@ -21,7 +21,7 @@ from ansible.plugins.action import ActionBase
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.settings import without_unused_key
 from ...module_utils._http.stats import RequestStats
-from ...module_utils._model.results import Options, Result
+from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import ArgumentSpec
 from ...module_utils._module.environment import KNOWN
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
@@ -35,7 +35,7 @@ from .unsafe import mark_result_unsafe
 preload_database()
 
 _TAKEN_OUT = "_clawhosters_environment"
-"""The attribute of a task with what was taken out of its environment, which the next attempt needs, with ``until``."""
+"""The attribute of a task with what ``async`` took out of its environment: the next attempt of ``until`` needs it."""
 
 
 class ControllerAction(ActionBase):
@@ -56,29 +56,6 @@ class ControllerAction(ActionBase):
         environment = {**getattr(self._task, _TAKEN_OUT, {}), **environment}
         with _environment(environment):
             return {**result, **self._run_with(environment, task_vars)}
-
-    def _find_async_refusal(self, params: Options) -> str | None:
-        """Returns why the task can't run with ``async``; None if it can."""
-        action = self._task.action
-        if not self.ALLOWS_ASYNC:
-            return (
-                f"{action} can't run with async, not even with delegate_to: localhost: the job could outlive the run "
-                "unnoticed. Remove async from the task. Nothing was sent."
-            )
-        # Another connection would copy the module, with the API key in it, to a host. A connection plugin of the user's
-        # can be called local, too; only the name with which it was loaded tells it from that of ansible-core.
-        if self._connection.ansible_name != "ansible.builtin.local":
-            return (
-                f"{action} can run with async only if the connection is local, since the API key would be copied to "
-                "any other host. Add delegate_to: localhost to the task, or remove async. Nothing was sent."
-            )
-        if self._connection.become and params.get("state_database"):
-            return (
-                f"{action} can't run with async and become while state_database is set: the other user has neither the "
-                "variables nor the files of libpq that this user has, and could reach another database or none. Add "
-                "become: false to the task, which needs no other user, or remove async. Nothing was sent."
-            )
-        return None
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task."""
@@ -101,11 +78,13 @@ class ControllerAction(ActionBase):
         params = _to_plain_json(validation.validated_parameters)
         redacted = spec.redact(params)
         secrets |= redacted.secrets | self._find_secret_args()
-        if failure := self._find_invalid(spec, args, params, validation):
+        background = _load_background() if self._task.async_val else None
+        refusal = background.find_refusal(self, params, may_outlive=self.ALLOWS_ASYNC) if background else None
+        if failure := self._find_invalid(refusal, spec, args, validation):
             result = {**failure, "api": RequestStats().as_dict()}
-        elif self._task.async_val:
+        elif background:
             self._hide_source(secrets)
-            carried = spec.carried(without_unused_key(params, args))
+            carried = background.carry_options(spec, without_unused_key(params, args))
             return self._hand_over({**self._task.args, **carried}, environment, task_vars)
         else:
             progress = display_progress(self._display)
@@ -134,7 +113,7 @@ class ControllerAction(ActionBase):
     def _hand_over(
         self, args: dict[str, t.Any], environment: dict[str, t.Any], task_vars: dict[str, t.Any] | None
     ) -> dict[str, t.Any]:
-        """Starts the module in a process of its own, which outlives the task.
+        """Starts the module in a process of its own.
 
         It may lack the environment of this one, since sudo removes most of it, so ``args`` hold what is set there.
         """
@@ -144,10 +123,10 @@ class ControllerAction(ActionBase):
         return self._execute_module(module_args=args, task_vars=task_vars, wrap_async=True)
 
     def _find_invalid(
-        self, spec: ArgumentSpec, args: dict[str, t.Any], params: Options, validation: ValidationResult
+        self, refusal: str | None, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
     ) -> dict[str, t.Any] | None:
-        """Returns the result for a task that can't run; None if its options are valid."""
-        if self._task.async_val and (refusal := self._find_async_refusal(params)):
+        """Returns the result for a task that can't run; None if its options are valid. ``refusal``: of ``async``."""
+        if refusal:
             return build_failure(ClawHostersError(refusal))
         try:
             if spec.require_valid:
@@ -187,6 +166,13 @@ class InternalAction(ControllerAction):
     """Base of the tasks of the roles. MODULE is in plugin_utils, so that they run only in the controller's process."""
 
     ALLOWS_ASYNC = False
+
+
+def _load_background() -> ModuleType:
+    """Returns what tasks with ``async`` need, which are few."""
+    from . import background
+
+    return background
 
 
 def _redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:

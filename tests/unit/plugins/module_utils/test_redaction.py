@@ -16,7 +16,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor, redact_links
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.payment_redaction import redact_links
+from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK, map_texts
 
 KEY = "oc_live_very+secret/0123456789"

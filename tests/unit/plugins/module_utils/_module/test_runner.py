@@ -15,7 +15,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import connection_errors, transport
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import (
     ModuleContext,
     ModuleRunner,
@@ -87,7 +87,7 @@ def test_what_holds_no_secret_is_logged_as_ever(log, given, capsys):
 )
 def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, installed, fault, found):
     monkeypatch.setattr(transport, "REQUESTS_IMPORT_ERROR", fault)
-    monkeypatch.setattr(transport, "_installed", lambda library: installed.get(library, ""))
+    monkeypatch.setattr(connection_errors, "_installed", lambda library: installed.get(library, ""))
     monkeypatch.setattr(transport.requests, "__version__", installed.get("requests", ""))
     result = ModuleRunner({}, False).run(claw_instance.run)
     assert result["failed"] is True
