@@ -10,7 +10,7 @@ import functools
 import ipaddress
 import re
 import socket
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _NETLOC = re.compile(r"(\[.*\]|[^:]*)(?::([0-9]*))?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -22,26 +22,18 @@ _DEFAULT_PORTS = {"https": "443", "http": "80"}
 def normalize_url(url: str) -> str:
     """Returns the one spelling of a service's URL.
 
-    The host is in lower case, without a dot at its end; a port is a plain number, and left out if it is the default;
-    the path has no slash at its end. Earlier versions accepted percent signs, dot segments and empty segments in the
-    path, and the journal holds them: they are resolved. Two host names of one machine stay two services.
+    The host is in lower case; a port is a plain number, and left out if it is the default; the path has no slash at its
+    end. Two host names of one machine stay two services.
     """
     parts = urlsplit(url)
-    segments: list[str] = []
-    for segment in unquote(parts.path).split("/"):
-        if segment == "..":
-            del segments[-1:]
-        elif segment not in ("", "."):
-            segments.append(segment)
-    host = _normalize_netloc(parts.scheme, parts.netloc.lower())
-    return "/".join([f"{parts.scheme}://{host}", *segments])
+    return f"{parts.scheme}://{_normalize_netloc(parts.scheme, parts.netloc.lower())}{parts.path.rstrip('/')}"
 
 
 def _normalize_netloc(scheme: str, netloc: str) -> str:
     match = _NETLOC.fullmatch(netloc)
     if match is None:
         return netloc
-    host, port = match[1].rstrip("."), (match[2] or "").lstrip("0")
+    host, port = match[1], (match[2] or "").lstrip("0")
     if host.startswith("["):
         try:
             host = f"[{_normalize_ipv6(host[1:-1])}]"

@@ -39,7 +39,7 @@ TESTS = {
     "_rate/shared_budget": [f"{UNIT}/_rate/test_shared_budget.py", "tests/integration/client/test_rate_budget.py"],
     "_http/pagination": [f"{UNIT}/_http/test_pagination.py"],
     "_http/client": ["tests/integration/client/test_client.py", "tests/integration/client/test_rate_budget.py"],
-    "_http/list_reader": ["tests/integration/client/test_client.py", "tests/integration/client/test_bounds.py"],
+    "_http/lists": ["tests/integration/client/test_client.py", "tests/integration/client/test_bounds.py"],
     "_http/stats": ["tests/integration/client/test_client.py"],
     "_state/journal": [f"{UNIT}/_state/test_journal.py"],
     "_model/instance": [

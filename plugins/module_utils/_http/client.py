@@ -28,13 +28,12 @@ from .._errors import (
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .payment import redact_if_payment
-from .request import Request, RequestHooks
+from .request import JITTER, NEVER, UNSAFE, Request, RequestHooks, RetryPolicy, retry_delay
 from .responses import (
     parse_data_object,
     parse_object,
     parse_resource,
 )
-from .retry import JITTER, NEVER, UNSAFE, RetryPolicy, retry_delay
 from .settings import Settings
 from .stats import RequestStats
 from .transport import Response, send_request

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the lists of the service with a client."""
+"""Reads the lists of the service: all pages, several at a time. Starts over if a list changes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import functools
 import typing as t
 from types import MappingProxyType
 
-from .._errors import ApiError, ResponseError
-from .._model.resource import id_sort_key, is_valid_id
-from .list_reader import is_sendable, read_list
-from .pagination import ListChangedError, Page, parse_pagination
+from .._concurrency import map_ordered
+from .._errors import ApiError, IncompleteListError, ResponseError
+from .._model.resource import Resource, id_sort_key, is_valid_id
+from .pagination import ListChangedError, ListTooLongError, Page, Paginator, parse_pagination
 from .responses import NOT_THE_API, describe_id, describe_type, parse_envelope
 
 if t.TYPE_CHECKING:
-    from .._model.resource import Resource
     from .client import Client
-    from .list_reader import FirstPageHandler, ItemsHandler
     from .pagination import PageContent
     from .transport import Response
 
@@ -29,6 +27,14 @@ REFUSED_PAGE_SIZE = (400, 422)
 """Statuses that may mean that the service does not accept ``per_page``."""
 REFUSED_FILTER = (400, 404, 422)
 """Statuses that may mean that it does not accept a filter, or that nothing matches it."""
+MAX_ATTEMPTS = 3
+"""Attempts to read a list that changes while it is read."""
+MAX_VALUE_LENGTH = 255
+"""Characters of a value in the query."""
+
+ItemsHandler = t.Callable[[list[Resource]], None]
+FirstPageHandler = t.Callable[[list[Resource], int], bool]
+"""Gets the items of the first page and the number of pages. Returns False to leave the other pages unread."""
 
 
 def fetch_all(
@@ -134,3 +140,72 @@ def parse_object_list(request: str, response: Response) -> PageContent:
         found = "a list with entries that are not objects" if isinstance(data, list) else describe_type(data)
         raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}. {NOT_THE_API}")
     return data, parse_pagination(body)
+
+
+class ListAbandonedError(Exception):
+    """The handler of the first page has decided not to read the others."""
+
+
+def is_sendable(params: t.Mapping[str, str]) -> bool:
+    """Returns True if there is a query, and it fits into any URL."""
+    return bool(params) and all(value.isprintable() and len(value) <= MAX_VALUE_LENGTH for value in params.values())
+
+
+def read_list(
+    request: str,
+    fetch_page: t.Callable[[int], Page],
+    max_pages: int = 0,
+    *,
+    on_items: ItemsHandler | None = None,
+    on_first_page: FirstPageHandler | None = None,
+    max_attempts: int = MAX_ATTEMPTS,
+) -> list[Resource]:
+    """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
+
+    ``request`` names the list in messages. ``on_items`` is called with the items of each page while the next pages are
+    on their way, and again from the first page if the list changes: nothing is final before this returns.
+    ``on_first_page`` is called if the service says how many pages there are.
+
+    Raises ListAbandonedError if ``on_first_page`` returns False, IncompleteListError instead of returning a part of a
+    list that keeps changing, ResponseError for a list above the limits of :class:`Paginator`, and the errors of
+    ``fetch_page``.
+    """
+    change: ListChangedError | None = None
+    for _attempt in range(max_attempts):
+        try:
+            return _read_pages(fetch_page, max_pages, on_items, on_first_page)
+        except ListChangedError as error:
+            change = error
+        except ListTooLongError as error:
+            raise ResponseError(f"{request}: the list was not read to its end: {error}.") from None
+    raise IncompleteListError(
+        f"{request}: the list could not be read completely, {max_attempts} times in a row: {change}. "
+        "An incomplete list is never used. Try again when nothing changes in the account."
+    )
+
+
+def _read_pages(
+    fetch_page: t.Callable[[int], Page],
+    max_pages: int,
+    on_items: ItemsHandler | None,
+    on_first_page: FirstPageHandler | None,
+) -> list[Resource]:
+    pages = Paginator(max_pages)
+
+    def add(page: Page) -> None:
+        count = len(pages.items)
+        pages.add(*page)
+        if on_items:
+            on_items(pages.items[count:])
+
+    add(fetch_page(1))
+    count = pages.count_pages()
+    if on_first_page and count is not None and not on_first_page(list(pages.items), count):
+        raise ListAbandonedError
+    for page in map_ordered(fetch_page, pages.remaining_pages()):
+        add(page)
+        if not pages.next_page:
+            break
+    while pages.next_page:
+        add(fetch_page(pages.next_page))
+    return pages.items

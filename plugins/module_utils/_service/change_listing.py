@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._state.folder_changes import MAX_AGE
+from .._state.folder_changes import MAX_AGE, open_changes
 from .._text import map_texts, replace_controls
 from .._times import format_iso, parse_time
 
@@ -50,7 +50,7 @@ def list_changes(
     oldest = max(since or now - MAX_AGE, now - MAX_AGE)
     changes: list[dict[str, t.Any]] = []
     damaged = earlier = 0
-    for line in filter(None, store.read_changes(oldest)):
+    for line in filter(None, open_changes(store).read_changes(oldest)):
         try:
             change = json.loads(line)
             at = parse_time(change["at"])

@@ -16,7 +16,7 @@ from .._model.instance import label
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
-    from .._http.list_reader import ItemsHandler
+    from .._http.lists import ItemsHandler
     from .._model.resource import Resource
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from .._http.client import Client
 from .._http.payment_redaction import redact_payment
+from .._http.request import NEVER
 from .._http.responses import parse_data_or_body
-from .._http.retry import NEVER
 from .._model.account_identity import find_email, find_id
 from .._model.results import Options, Redacted, Result
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts

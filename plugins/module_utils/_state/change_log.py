@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from .._service_url import normalize_url
 from .._text import MESSAGE_LIMIT, one_line
 from .._times import format_iso
+from .folder_changes import open_changes
 from .store import KnownOutageError, StoreError, describe_sender
 
 if t.TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ChangeLog:
     """The change log in ``store``, of one task. Threads share it. ``warn`` is called once if it can't be written."""
 
     def __init__(self, store: Store, api_url: str, warn: t.Callable[[str], None]) -> None:
-        self._store = store
+        self._store = open_changes(store)
         self._service = normalize_url(api_url)
         self._warn = warn
         self._queue: deque[str] = deque()

@@ -12,8 +12,11 @@ import re
 import typing as t
 from datetime import UTC, datetime, timedelta
 
+from .folder_documents import FolderDocuments
+
 if t.TYPE_CHECKING:
     from .folder import OpenFolder
+    from .store_protocol import ChangeStore, Store
 
 MAX_AGE = timedelta(days=90)
 """Older entries are not read, and may be removed."""
@@ -23,30 +26,45 @@ _BLOCK = 1 << 16
 _FILE = re.compile(r"changes-\d{4}-\d{2}\.jsonl")
 
 
-def append_to_folder(folder: OpenFolder, lines: t.Sequence[str]) -> None:
-    """Appends entries to the file of this month. Whoever creates it removes the files that are too old."""
-    now = datetime.now(UTC)
-    name, flags = _name_file(now), os.O_WRONLY | os.O_APPEND
-    if not folder.has(name):
-        for old in _list_files(folder):
-            if old < _name_file(now - MAX_AGE):
-                # Another process may remove it at the same moment.
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(old, dir_fd=folder.descriptor)
-        flags |= os.O_CREAT
-    # An earlier line may be torn; it must not take this one along.
-    data = "".join(f"\n{line}\n" for line in lines).encode()
-    with folder.open(name, flags) as file:
-        if os.write(file, data) < len(data):
-            raise OSError("the disk is full")
+class FolderChanges(FolderDocuments):
+    """Keeps the change log in ``state_dir``, beside the documents."""
+
+    def add_changes(self, lines: t.Sequence[str]) -> None:
+        """Appends entries to the file of this month. Whoever creates it removes the files that are too old."""
+        # An earlier line may be torn; it must not take this one along.
+        data = "".join(f"\n{line}\n" for line in lines).encode()
+        now = datetime.now(UTC)
+        name, flags = _name_file(now), os.O_WRONLY | os.O_APPEND
+        with self._converted_errors(), self._folder.open(creates=self.may_create) as folder:
+            if not folder.has(name):
+                _remove_old(folder, now)
+                flags |= os.O_CREAT
+            with folder.open(name, flags) as file:
+                if os.write(file, data) < len(data):
+                    raise OSError("the disk is full")
+
+    def read_changes(self, since: datetime) -> t.Iterator[str]:
+        """Yields the entries from the last one back: those since this time, and then earlier ones of that month."""
+        with self._converted_errors(), contextlib.suppress(FileNotFoundError), self._folder.open() as folder:
+            for name in sorted(_list_files(folder), reverse=True):
+                if name >= _name_file(since):
+                    with folder.open(name, os.O_RDONLY) as file:
+                        yield from _read_back(file)
 
 
-def read_from_folder(folder: OpenFolder, since: datetime) -> t.Iterator[str]:
-    """Yields the entries from the last one back: those since this time, and then earlier ones of that month."""
-    for name in sorted(_list_files(folder), reverse=True):
-        if name >= _name_file(since):
-            with folder.open(name, os.O_RDONLY) as file:
-                yield from _read_back(file)
+def open_changes(store: Store) -> ChangeStore:
+    """Returns what keeps the change log: a database itself, and else files beside the documents of a folder."""
+    if isinstance(store, FolderDocuments):
+        return FolderChanges(store.state_dir, may_create=store.may_create)
+    return t.cast("ChangeStore", store)
+
+
+def _remove_old(folder: OpenFolder, now: datetime) -> None:
+    for old in _list_files(folder):
+        if old < _name_file(now - MAX_AGE):
+            # Another process may remove it at the same moment.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(old, dir_fd=folder.descriptor)
 
 
 def _read_back(file: int) -> t.Iterator[str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documents and the change log of one machine: files in ``state_dir``.
+"""The documents of one machine: files in ``state_dir``.
 
 All is accessed through open descriptors, whose owner and mode are checked.
 """
@@ -20,12 +20,7 @@ from dataclasses import dataclass
 from .._text import MESSAGE_LIMIT, one_line
 from .files import LockHeldError, UntrustedError, lock_file
 from .folder import StateFolder
-from .folder_changes import append_to_folder, read_from_folder
 from .store import StoreError
-
-if t.TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
 
 SMALL_FILE = 1_000_000
 """Bytes that are read of a document, far more than it ever has."""
@@ -35,51 +30,31 @@ _NOT_OURS = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
 
 
 class FolderDocuments:
-    """Keeps documents and the change log in ``state_dir``. Without ``may_create``, a missing folder is not created."""
+    """Keeps documents in ``state_dir``. Without ``may_create``, a missing folder is not created."""
 
     min_delay = 0.0
     clock_offset = 0.0
 
     def __init__(self, state_dir: str, *, may_create: bool = True) -> None:
-        self._state_dir = state_dir
-        self._may_create = may_create
+        self.state_dir = state_dir
+        self.may_create = may_create
 
     @functools.cached_property
     def _folder(self) -> StateFolder:
-        return StateFolder(self._state_dir)
-
-    @property
-    def path(self) -> Path:
-        """The folder. Raises UntrustedError if the option is not a path."""
-        return self._folder.path
-
-    @property
-    def place(self) -> str:
-        """The path of the folder. Raises UntrustedError if the option is not a path."""
-        return str(self.path)
+        return StateFolder(self.state_dir)
 
     @contextlib.contextmanager
     def locked_document(self, name: str, *, within: float) -> t.Iterator[FileDocument]:
         """Locks a document, after waiting for ``within`` seconds at most."""
         with self._converted_errors(), contextlib.ExitStack() as stack:
             try:
-                folder = stack.enter_context(self._folder.open(creates=self._may_create))
+                folder = stack.enter_context(self._folder.open(creates=self.may_create))
             except FileNotFoundError:
                 yield FileDocument(None)
                 return
             file = stack.enter_context(folder.open(f"{name}.json", os.O_RDWR | os.O_CREAT))
             lock_file(file, within)
             yield FileDocument(file)
-
-    def add_changes(self, lines: t.Sequence[str]) -> None:
-        """Appends entries to the change log."""
-        with self._converted_errors(), self._folder.open(creates=self._may_create) as folder:
-            append_to_folder(folder, lines)
-
-    def read_changes(self, since: datetime) -> t.Iterator[str]:
-        """Yields the entries of the change log since this time, then earlier ones of that month, newest first."""
-        with self._converted_errors(), contextlib.suppress(FileNotFoundError), self._folder.open() as folder:
-            yield from read_from_folder(folder, since)
 
     def process_id(self) -> str:
         """Returns the host and the number of this process."""

@@ -13,7 +13,7 @@ import typing as t
 from .._text import one_line
 from .file_content import allow_open_files
 from .files import PROBE_TIMEOUT, LockHeldError, UntrustedError, lock_file
-from .folder_documents import FolderDocuments
+from .folder_changes import FolderChanges
 from .folder_journal import REPAIR_HINT, FolderJournal
 from .journal_store import describe_process
 from .store import StoreError
@@ -27,7 +27,7 @@ OTHER_FILES = 200
 """Files that a process has open beside those of the subjects that it holds: connections, and what Ansible opens."""
 
 
-class FolderStore(FolderDocuments):
+class FolderStore(FolderChanges):
     """Keeps documents, the change log and the journal in ``state_dir``."""
 
     repair_hint = REPAIR_HINT
@@ -36,6 +36,11 @@ class FolderStore(FolderDocuments):
         super().__init__(state_dir, may_create=may_create)
         self._held = 0
         """Subjects that are held now, each by an open file."""
+
+    @property
+    def place(self) -> str:
+        """The path of the folder. Raises UntrustedError if the option is not a path."""
+        return str(self._folder.path)
 
     def is_own(self) -> bool:
         """Returns True if the folder exists, and only this user can have written to it. Raises StoreError."""

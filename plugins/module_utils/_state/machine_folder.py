@@ -73,4 +73,4 @@ class MachineFolder:
 
     @property
     def _path(self) -> str:
-        return one_line(self._store.path)
+        return one_line(self._store.place)

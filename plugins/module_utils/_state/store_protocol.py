@@ -29,7 +29,7 @@ class Document(t.Protocol):
 
 
 class Store(t.Protocol):
-    """Documents, and the change log. All methods raise StoreError. The journal has a protocol of its own."""
+    """Keeps documents. All methods raise StoreError. The journal has a protocol of its own."""
 
     min_delay: float
     """Seconds between two looks at a document, at least: a look may cost a network."""
@@ -39,6 +39,19 @@ class Store(t.Protocol):
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
 
+    def process_id(self) -> str:
+        """Returns a name of this process that no other user of the store has."""
+
+    def has_ended(self, process_id: str) -> bool:
+        """Returns True if the process has certainly ended."""
+
+
+class ChangeStore(t.Protocol):
+    """Keeps the change log. All methods raise StoreError."""
+
+    clock_offset: float
+    """Seconds by which its clock is ahead of this machine's, as far as that is known."""
+
     def add_changes(self, lines: t.Sequence[str]) -> None:
         """Adds entries to the change log, without waiting until they are durable."""
 
@@ -47,9 +60,3 @@ class Store(t.Protocol):
 
         Those that nobody asks for are not read.
         """
-
-    def process_id(self) -> str:
-        """Returns a name of this process that no other user of the store has."""
-
-    def has_ended(self, process_id: str) -> bool:
-        """Returns True if the process has certainly ended."""

@@ -33,7 +33,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http import cli
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding, watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.retry import NEVER
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore

@@ -15,8 +15,7 @@ import typing as t
 
 from ..._concurrency import map_ordered
 from ..._errors import ResponseError
-from ..._http.list_reader import ListAbandonedError
-from ..._http.lists import fetch_all, fetch_filtered
+from ..._http.lists import ListAbandonedError, fetch_all, fetch_filtered
 
 if t.TYPE_CHECKING:
     from ..._http.client import Client

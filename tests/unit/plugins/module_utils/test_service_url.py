@@ -126,18 +126,3 @@ def test_no_message_shows_user_information(url):
         validate_url(url)
     assert "s3cret" not in str(refusal.value)
     assert "user:" not in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        "https://clawhosters.com:0443/api/v1",
-        "https://clawhosters.com:/api/v1",
-        "https://clawhosters.com./api/v1",
-        "https://clawhosters.com/api/../api/v1",
-        "https://clawhosters.com/api/%761",
-        "https://clawhosters.com//api/./v1",
-    ],
-)
-def test_spellings_that_were_accepted_earlier_are_the_same_service(spelling):
-    assert normalize_url(spelling) == "https://clawhosters.com/api/v1"

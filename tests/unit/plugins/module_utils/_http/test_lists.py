@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.list_reader import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import (
     ListAbandonedError,
     read_list,
 )
