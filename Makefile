@@ -123,8 +123,8 @@ OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v 
 
 # Every supported pair. The whole ones cover each ansible-core and each Python; of the others, what depends on the Python
 # alone, or on ansible-core alone, is left out. For a part of it: make test-matrix MATRIX=2.20:python3.13
-WHOLE := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.21:python3.13 2.19:python3.12 2.20:python3.13
-SHORTER := 2.18:python3.12 2.18:python3.13 2.19:python3.11 2.19:python3.13 2.20:python3.12 2.21:python3.12
+WHOLE := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.21:python3.14 2.19:python3.12 2.20:python3.13
+SHORTER := 2.18:python3.12 2.18:python3.13 2.19:python3.11 2.19:python3.13 2.20:python3.12 2.20:python3.14 2.21:python3.12 2.21:python3.13
 MATRIX := $(WHOLE) $(SHORTER)
 test-matrix: ## Run the tests on each pair of ansible-core and Python (about an hour)
 	$(call on_pairs,row,$(MATRIX),$(if $(filter file,$(origin MATRIX)),$(SHORTER)))

@@ -125,12 +125,12 @@ def test_readme_support_page_and_weekly_run_name_the_same_versions() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/full.yml").read_text(encoding="utf-8"))
     matrix = workflow["jobs"]["pair"]["strategy"]["matrix"]["include"]
     assert {(pair["core"], pair["python"]) for pair in matrix} == pairs
-    rows = re.findall(r"^\| ((?:2\.\d+(?:, )?)+) \| (.+) \| (.+) \| (.+) \|$", readme(), re.MULTILINE)
+    rows = re.findall(r"^\| ((?:2\.\d+(?:, )?)+) \| (.+) \| (.+) \| (.+) \| (.+) \|$", readme(), re.MULTILINE)
     shown = {
         (core, python)
         for cores, *cells in rows
         for core in cores.split(", ")
-        for python, cell in zip(("3.11", "3.12", "3.13"), cells, strict=True)
+        for python, cell in zip(("3.11", "3.12", "3.13", "3.14"), cells, strict=True)
         if cell == "yes"
     }
     assert shown == pairs
