@@ -149,7 +149,7 @@ class SharedRateBudget:
         try:
             with self._update_lock:
                 if not queued.is_done:
-                    self._apply_queued()
+                    self._apply_queued(queued)
         except BaseException:
             # An interrupted thread does not wait for its change any more. Those of the others stay queued.
             with contextlib.suppress(ValueError):
@@ -157,9 +157,10 @@ class SharedRateBudget:
             raise
         return t.cast("T | None", queued.result)
 
-    def _apply_queued(self) -> None:
-        """Applies the queued changes in order."""
+    def _apply_queued(self, own: _BudgetChange) -> None:
+        """Applies the queued changes in order. ``own``, that of this thread, is nobody else's to apply any more."""
         changes = self._changes.copy()
+        self._changes.remove(own)
         results = self._apply([change.function for change in changes])
         for change, result in zip(changes, results, strict=True):
             change.result, change.is_done = result, True

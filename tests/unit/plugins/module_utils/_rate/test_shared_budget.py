@@ -251,7 +251,22 @@ def test_changes_sharing_an_access_run_in_order_with_their_own_results(budget):
     assert order == ["a", "b", "c"]
 
 
-def test_a_thread_interrupted_in_an_access_keeps_the_changes_of_others(budget):
+class SlowLock:
+    """A lock whose holder goes on a moment after it was released, when the next one has taken it."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+
+    def __enter__(self):
+        self._lock.acquire()
+
+    def __exit__(self, *_error):
+        self._lock.release()
+        time.sleep(0.2)
+
+
+def test_a_thread_interrupted_in_an_access_keeps_the_changes_of_others(budget, monkeypatch):
+    monkeypatch.setattr(budget, "_update_lock", SlowLock())
     calls = []
 
     def change(_limiter, _now):
