@@ -21,7 +21,6 @@ from support.controller import Controller, Run, extra_variables
 from support.stores import StorePlace, folder_place
 from support.worker import Worker
 
-NOW = datetime.now(UTC)
 NAMES = ["test-bot", "demo-bot"]
 
 
@@ -42,7 +41,8 @@ def record(
 ) -> None:
     """Records a completed restore."""
     journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
-    journal._now = lambda: NOW - timedelta(days=days_ago)
+    # The second event is later by a moment, and must not be later than now.
+    journal._now = lambda: datetime.now(UTC) - timedelta(days=days_ago, seconds=2)
     journal.append(key, OperationEvent.INTENDED, backup_id=10 * number)
     journal.append(key, OperationEvent.COMPLETED, status="running", **({"healthy": True} if healthy else {}))
 
