@@ -91,11 +91,16 @@ EXAMPLES = r"""
     newest: true
   register: newest
 
-- name: Show the instances whose newest backup is older than 36 hours
+- name: Read all instances
+  clawhosters.cloud.claw_instance_info:
+  register: every
+
+- name: Show the instances without a usable backup from the last 36 hours, also those that never had one
   ansible.builtin.debug:
-    msg: "{{ newest.backups | selectattr('created_at', 'lt', limit) | map(attribute='instance_name') }}"
+    msg: "{{ every.instances | rejectattr('id', 'in', fresh) | map(attribute='name') }}"
   vars:
     limit: "{{ '%Y-%m-%dT%H:%M:%SZ' | strftime(now().timestamp() - 36 * 3600, utc=true) }}"
+    fresh: "{{ newest.backups | selectattr('created_at', 'gt', limit) | map(attribute='instance_id') }}"
 """
 
 RETURN = r"""

@@ -63,6 +63,14 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ (costs.billing.usage.instances | sort(attribute='daily_claws', reverse=true))[:3] }}"
 
+- name: Show the three add-ons that cost most, if the service shows their prices
+  ansible.builtin.debug:
+    msg: "{{ priced[:3] | default('The service shows no price of an add-on.', true) }}"
+  vars:
+    priced: >-
+      {{ costs.billing.usage.addons | selectattr('daily_claws', 'defined')
+         | sort(attribute='daily_claws', reverse=true) }}
+
 - name: Read all transactions
   clawhosters.cloud.claw_billing_info:
     include: [transactions]

@@ -38,6 +38,27 @@ options:
       - The title of the page.
     type: str
     required: true
+  fail_on:
+    description:
+      - What RV(findings) are looked for.
+    type: list
+    elements: str
+    choices: [attention, no_backup, overdue_backup, unproven_restore, low_balance]
+    default: []
+  min_days:
+    description:
+      - A balance that lasts less than this is low.
+    type: int
+    default: 7
+  proof_max_age:
+    description:
+      - A restore whose last proof is older than this is unproven. A number and a unit, such as V(30d).
+    type: str
+    default: 30d
+  findings:
+    description:
+      - Only fail, for these findings of an earlier task.
+    type: dict
   priority:
     default: low
 extends_documentation_fragment:
@@ -65,6 +86,10 @@ path:
   returned: success
   type: str
   sample: /srv/reports/fleet.html
+findings:
+  description: For each check of O(fail_on) that found something, the sentences. Of a failure, a list of at most twelve.
+  returned: success, or O(findings)
+  type: raw
 report:
   description: A headline, a table of the instances that need attention, and the paths.
   returned: success

@@ -32,6 +32,7 @@ from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import parse_time
 from .._formatting import NAME_LIMIT
 from .balance import build_forecast, parse_number
+from .fleet_costs import find_dearest_addons, split_cost
 
 Data = dict[str, t.Any]
 
@@ -53,7 +54,6 @@ BACKUP_STATES = ("fresh", "overdue", "missing", "unknown")
 _UNCLEAR_BACKUPS = (
     "The service does not show which instance some backups belong to, so the age of the newest one is not known of all."
 )
-_TIERS_SHOWN = 6
 _RESTORES_SHOWN = 50
 
 
@@ -103,7 +103,7 @@ def build_facts(source: ReportSource, max_age: timedelta, title: str, now: datet
         "service": source.service,
         "backup_max_age_seconds": int(max_age.total_seconds()),
         **_count(instances, source),
-        "claws": _build_claws(as_object(source.billing.get("summary")), usage, instances),
+        "claws": _build_claws(source, usage, instances),
         "instances": instances,
         "restores": _build_restores(source.journal, source.journal_problem),
         "notices": [one_line(text, 300) for text in [*source.notices, *([_UNCLEAR_BACKUPS] if unclear else [])]],
@@ -190,7 +190,8 @@ def _count(instances: list[Data], source: ReportSource) -> Data:
     }
 
 
-def _build_claws(summary: Data, usage: Data, instances: list[Data]) -> Data:
+def _build_claws(source: ReportSource, usage: Data, instances: list[Data]) -> Data:
+    summary = as_object(source.billing.get("summary"))
     balance, cost, days = build_forecast(summary, usage)
     return {
         "balance": balance,
@@ -198,7 +199,8 @@ def _build_claws(summary: Data, usage: Data, instances: list[Data]) -> Data:
         "days_left": days,
         "is_low": _judge_balance(summary, days),
         "subscription": _clean(summary.get("subscription_status"), 40),
-        "costs": _split_cost(cost, usage, instances),
+        "costs": split_cost(cost, usage, instances),
+        "dearest_addons": find_dearest_addons(usage, InstanceIndex(source.instances)),
     }
 
 
@@ -210,35 +212,6 @@ def _judge_balance(summary: Data, days: int | None) -> bool | None:
     if isinstance(is_low, bool):
         return is_low
     return None if days is None else False
-
-
-def _split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Data]:
-    """Returns the Claws a day by what they are for, which add up to the ``total`` if that is known.
-
-    First come the tiers, the dearest first, then the add-ons, and what the service charges without an entry.
-    """
-    claws: Counter[str] = Counter()
-    numbers: Counter[str] = Counter()
-    for one in instances:
-        if one["daily_claws"]:
-            claws[one["tier"] or "unknown tier"] += one["daily_claws"]
-            numbers[one["tier"] or "unknown tier"] += 1
-    ranked = claws.most_common()
-    parts = [{"item": tier, "number": numbers[tier], "claws": sum_} for tier, sum_ in ranked[:_TIERS_SHOWN]]
-    if others := ranked[_TIERS_SHOWN:]:
-        number = sum(numbers[tier] for tier, _claws in others)
-        parts.append({"item": "other tiers", "number": number, "claws": sum(sum_ for _tier, sum_ in others)})
-    prices = [parse_number(addon.get("daily_claws")) for addon in as_objects(usage.get("addons"))]
-    addons = sum(price or 0 for price in prices)
-    rest = (total if total is not None and (parts or prices) else claws.total() + addons) - claws.total() - addons
-    if None in prices and rest > 0:
-        # Only the add-ons are without a price.
-        addons, rest = addons + rest, 0
-    if addons:
-        parts.append({"item": "add-ons", "number": sum(price != 0 for price in prices), "claws": addons})
-    if rest:
-        parts.append({"item": "not itemized", "number": None, "claws": rest})
-    return parts
 
 
 def _build_restores(journal: str, problem: str) -> Data:

@@ -18,6 +18,7 @@ from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
 from .balance import format_lasting
+from .fleet_costs import ADDON_TYPE
 from .fleet_facts import STATUSES, is_in_future
 
 Data = dict[str, t.Any]
@@ -156,12 +157,20 @@ def _build_money(claws: Data) -> Data:
         "chart": _build_forecast_chart(balance, cost, days),
         "costs": [
             {
-                "item": format_value(part["item"]),
+                "item": f"{part['item']} add-ons" if part["kind"] == ADDON_TYPE else part["item"],
                 "claws": _group_digits(part["claws"]),
                 "number": "" if part["number"] is None else part["number"],
                 "width": round(100 * max(part["claws"], 0) / max(longest, 1), 2),
             }
             for part in claws["costs"]
+        ],
+        "addons": [
+            {
+                "item": format_label(one["addon_type"], one["id"]),
+                "instance": format_label(one["instance_name"], one["instance_id"]),
+                "claws": _group_digits(one["daily_claws"]),
+            }
+            for one in claws["dearest_addons"]
         ],
     }
 

@@ -25,6 +25,7 @@ from ...module_utils._service.restore.history import find_failed_drills, find_pr
 from ...module_utils._state.journal import JournalError, format_damage
 from ...module_utils._time_options import parse_duration
 from .attention import format_attention
+from .fleet_checks import CHECKS, find_findings, format_findings
 from .fleet_facts import ReportSource, build_facts
 from .fleet_metrics import build_stats, format_data, format_metrics
 from .fleet_page import build_page
@@ -39,6 +40,10 @@ SPEC = ArgumentSpec(
         "metrics_path": {"type": "path"},
         "backup_max_age": {"type": "str", "required": True},
         "title": {"type": "str", "required": True},
+        "fail_on": {"type": "list", "elements": "str", "choices": list(CHECKS), "default": []},
+        "min_days": {"type": "int", "default": 7},
+        "proof_max_age": {"type": "str", "default": "30d"},
+        "findings": {"type": "dict"},
     }
 ).merge(API.with_default("priority", "low"))
 
@@ -49,10 +54,22 @@ T = t.TypeVar("T")
 
 
 def run(context: ModuleContext) -> Result:
-    """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them."""
+    """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them.
+
+    With ``findings`` it only fails for them: the files are written and the table is shown before.
+    """
     params, client = context.params, context.client
-    paths, scope = _find_paths(params), context.account.describe()
-    max_age = parse_duration("fleet_report_backup_max_age", params["backup_max_age"]) or timedelta()
+    if params["findings"]:
+        headline, lines = format_findings(params["findings"])
+        return {"failed": True, "_ansible_verbose_always": True, "msg": headline, "findings": lines}
+    paths = _find_paths(params)
+    max_age, proof_max_age = (
+        parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
+        for name in ("backup_max_age", "proof_max_age")
+    )
+    if params["min_days"] < 0:
+        raise SettingsError(f"fleet_report_min_days is {params['min_days']}, but must be 0 or more.")
+    scope = context.account.describe()
     source = _read_source(context)
     facts = build_facts(source, max_age, params["title"], client.stats.now())
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
@@ -72,7 +89,13 @@ def run(context: ModuleContext) -> Result:
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
     report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
-    return {"changed": any(changes), "path": str(paths["Page"]), "report": report, "ansible_stats": stats}
+    return {
+        "changed": any(changes),
+        "path": str(paths["Page"]),
+        "report": report,
+        "findings": find_findings(facts, params["fail_on"], params["min_days"], proof_max_age),
+        "ansible_stats": stats,
+    }
 
 
 def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -104,6 +105,60 @@ def test_a_refusal_of_the_chat_fails_and_keeps_its_address(controller: Controlle
     run = post(controller, receiver)
     assert run.rc == 2
     assert run.says("The chat did not take the message (HTTP status 403")
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("form", ["slack", "mattermost", "matrix"])
+def test_the_nightly_check_posts_what_it_found_and_fails(
+    simulator: Simulator, controller: Controller, receiver: Receiver, form: str
+) -> None:
+    simulator.reset(state={"balance": 0, "instances": [{"id": 7, "name": HOSTILE, "health_status": "unhealthy"}]})
+    run = check_at_night(controller, receiver, chat_form=form)
+    assert run.rc == 2
+    assert run.says("4 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 unproven_restore, 1 low_balance.")
+    (posted,) = receiver.posted
+    text = posted["text"] if form == "matrix" else html.unescape(posted["text"])
+    lines = (re.sub(r"\\(?=[^\w\s]|_)", "", text) if form == "mattermost" else text).splitlines()
+    assert [line.replace(CLEAN, "NAME") for line in lines] == [
+        "4 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 unproven_restore, 1 low_balance.",
+        "NAME (id 7) needs attention: running, unhealthy.",
+        "NAME (id 7) has no usable backup.",
+        "NAME (id 7): no restore of it was ever proven.",
+        "The balance lasts 0 days, less than 7 (fleet_report_min_days).",
+    ]
+    if form == "matrix":
+        assert posted["html"].count("<br>") == 4
+        assert ESCAPED in posted["html"]
+    assert (controller.folder / "clawhosters-fleet-report.html").exists()
+
+
+@pytest.mark.rest
+def test_the_nightly_check_posts_that_the_service_can_not_be_read(
+    simulator: Simulator, controller: Controller, receiver: Receiver
+) -> None:
+    simulator.switch(forbidden=["GET /instances*"])
+    run = check_at_night(controller, receiver)
+    assert run.rc == 2
+    (posted,) = receiver.posted
+    assert "GET /instances" in posted["text"]
+    assert "403" in posted["text"]
+
+
+@pytest.mark.rest
+def test_the_nightly_check_posts_nothing_about_a_sound_fleet(
+    simulator: Simulator, controller: Controller, receiver: Receiver
+) -> None:
+    simulator.reset(state={"instances": []})
+    run = check_at_night(controller, receiver)
+    assert run.rc == 0, run.screen
+    assert receiver.posted == []
+
+
+def check_at_night(controller: Controller, receiver: Receiver, **variables: t.Any) -> Run:
+    example = str(REPOSITORY / "examples/nightly.yml")
+    run = controller.run("ansible-playbook", example, *extra_variables(**variables), CHAT_WEBHOOK_URL=receiver.url)
+    assert SECRET not in run.screen
+    return run
 
 
 def test_text_in_an_event_is_refused_before_anything_is_posted(controller: Controller, receiver: Receiver) -> None:

@@ -26,10 +26,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 from simulator.handle import Simulator
-from support.controller import REPOSITORY, Controller, extra_variables
+from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.debian import require_package
 from support.stores import folder_place
 from support.worker import Worker
@@ -141,7 +142,12 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
     assert {one.labels["state"]: one.value for one in samples if "state" in one.labels} == stats["backups"]
     assert data["claws"]["daily_cost"] == stats["claws"]["daily_cost"] == of("clawhosters_daily_cost_claws")[0]
     assert sum(part["claws"] for part in data["claws"]["costs"]) == data["claws"]["daily_cost"]
-    assert '<th scope="row">add-ons <span class="soft">1</span>' in page
+    assert '<th scope="row">llm add-ons <span class="soft">1</span>' in page
+    (dearest,) = data["claws"]["dearest_addons"]
+    assert (dearest["addon_type"], dearest["instance_name"]) == ("llm", "web-bot")
+    assert f'<td>web-bot (id 1)</td><td class="number">{dearest["daily_claws"]}</td>' in page
+    assert of("clawhosters_addon_daily_cost_claws", id="1", name="web-bot") == [dearest["daily_claws"]]
+    assert sum(of("clawhosters_daily_cost_part_claws")) == data["claws"]["daily_cost"]
     for one, other in zip(data["instances"], stats["instances"], strict=True):
         for name, time_ in ("newest_backup_at", one["backup"]["taken_at"]), ("proven_at", one["proven_at"]):
             assert other[name] == (time_ and int(datetime.fromisoformat(time_).timestamp()))
@@ -195,6 +201,74 @@ def test_the_role_writes_all_three_and_sets_the_statistics(simulator: Simulator,
     stats = json.loads(run.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2])["clawhosters_fleet"]
     assert stats["counts"]["all"] == 4
     assert {path.name for path in controller.folder.glob("fleet.*")} == {"fleet.json", "fleet.prom"}
+
+
+FINDINGS = (
+    "twin (id 2) needs attention: running, unhealthy.",
+    f"{one_line(HOSTILE)} (id 4) needs attention: error.",
+    f"{one_line(HOSTILE)} (id 4) has no usable backup.",
+    "twin (id 3) has no usable backup.",
+)
+
+
+def check(controller: Controller, *flags: str, **variables: t.Any) -> tuple[Run, list[str]]:
+    """Returns the run, and the findings for which it failed."""
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *extra_variables(**variables), *flags)
+    failed = [one["result"] for one in run.results if one["outcome"] == "failed"]
+    return run, [finding for result in failed for finding in result.get("findings", [])]
+
+
+def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=FLEET)
+    paths = {"fleet_report_data_path": "fleet.json", "fleet_report_metrics_path": "fleet.prom"}
+    run, found = check(controller, fleet_report_fail_on="attention,no_backup", **paths)
+    assert run.rc == 2
+    assert sorted(found) == sorted(FINDINGS)
+    assert '"twin (id 3) has no usable backup."' in [line.strip(" ,") for line in run.stdout.splitlines()]
+    assert run.says("4 findings of fleet_report_fail_on: 2 attention, 2 no_backup.")
+    assert {path.name for path in controller.folder.iterdir()} >= {
+        "clawhosters-fleet-report.html", "fleet.json", "fleet.prom",
+    }  # fmt: skip
+    assert run.stdout.index("NEWEST BACKUP") < run.stdout.index("twin (id 3) has no usable backup.")
+    run, found = check(controller, "--check", fleet_report_fail_on=["overdue_backup"])
+    assert (run.rc, found) == (2, ["twin (id 2): its newest backup is 1 d 16 h old."])
+    run, found = check(controller, fleet_report_fail_on=["overdue_backup"], fleet_report_backup_max_age="48h")
+    assert (run.rc, found) == (0, [])
+
+
+@pytest.mark.rest
+def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state={"instances": [{"id": number, "name": f"bot-{number:02}"} for number in range(1, 18)]})
+    simulator.switch(forbidden=["GET /billing/*"])
+    run, found = check(controller, fleet_report_fail_on=["no_backup", "low_balance", "unproven_restore"])
+    assert run.rc == 2
+    assert len(found) == 12
+    assert [line.partition(")")[2] for line in found] == [
+        *[" has no usable backup."] * 5,
+        *[": no restore of it was ever proven."] * 5,
+        "",
+        "",
+    ]
+    assert found[-2:] == ["The service does not report how long the balance lasts.", "And 24 more."]
+    assert run.says("35 findings of fleet_report_fail_on: 17 no_backup, 17 unproven_restore, 1 low_balance.")
+
+
+@pytest.mark.parametrize(
+    ("variables", "fault"),
+    [
+        ({"fleet_report_fail_on": "no_backups"}, "no_backups"),
+        ({"fleet_report_proof_max_age": "30"}, "fleet_report_proof_max_age"),
+        ({"fleet_report_min_days": -1}, "fleet_report_min_days"),
+    ],
+)
+@pytest.mark.rest
+def test_a_wrong_limit_of_a_check_is_refused_before_anything_is_sent(
+    simulator: Simulator, controller: Controller, variables: dict[str, t.Any], fault: str
+) -> None:
+    run, _found = check(controller, **{"fleet_report_fail_on": "attention", **variables})
+    assert run.rc == 2
+    assert run.says(fault)
+    assert simulator.calls() == []
 
 
 # With node_exporter and promtool

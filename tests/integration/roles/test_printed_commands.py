@@ -201,7 +201,7 @@ def fail_canary(controller: Controller, simulator: Simulator, result_format: str
 def test_the_command_after_a_failed_canary_restores_no_newer_backup(
     simulator: Simulator, controller: Controller, result_format: str
 ) -> None:
-    before = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%MZ}"
+    before = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:00Z}"
     run = fail_canary(controller, simulator, result_format, restore_before=before)
     assert run.rc == 2, run.screen
     pasted = [select(line) for line in run.stdout.splitlines() if START in line]

@@ -16,6 +16,11 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model import instance as instance_model
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_checks import (
+    CHECKS,
+    find_findings,
+    format_findings,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import (
     STATUSES,
     ReportSource,
@@ -26,6 +31,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_m
     format_data,
     format_metrics,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 TAKEN = datetime(2026, 2, 3, 8, tzinfo=UTC)
@@ -58,30 +64,59 @@ def fleet(*labels):
 @pytest.mark.parametrize(
     ("total", "tiers", "addons", "parts"),
     [
-        (245, {"pro": 200}, [45], [("pro", 200), ("add-ons", 45)]),
-        (245, {"pro": 200}, [None], [("pro", 200), ("add-ons", 45)]),
+        (245, {"pro": 200}, [("llm", 45)], [("pro", 200), ("llm add-ons", 45)]),
+        (245, {"pro": 200}, [("llm", 20), ("backup", 5), ("llm", 20)],
+         [("pro", 200), ("llm add-ons", 40), ("backup add-ons", 5)]),
+        (245, {"pro": 200}, [("llm", None)], [("pro", 200), ("unpriced add-ons", 45)]),
+        (245, {"pro": 200}, [("llm", 40), ("llm", None)], [("pro", 200), ("llm add-ons", 40), ("unpriced add-ons", 5)]),
         (245, {"pro": 200}, [], [("pro", 200), ("not itemized", 45)]),
-        (150, {"pro": 200}, [None], [("pro", 200), ("not itemized", -50)]),
-        (None, {"pro": 200}, [45], [("pro", 200), ("add-ons", 45)]),
+        (150, {"pro": 200}, [("llm", None)], [("pro", 200), ("not itemized", -50)]),
+        (None, {"pro": 200}, [(None, 45)], [("pro", 200), ("unknown add-ons", 45)]),
         (
             46,
             {f"tier {number}": number for number in range(1, 9)},
-            [10],
-            [*((f"tier {number}", number) for number in range(8, 2, -1)), ("other tiers", 3), ("add-ons", 10)],
+            [("llm", 10)],
+            [*((f"tier {number}", number) for number in range(8, 2, -1)), ("other tiers", 3), ("llm add-ons", 10)],
         ),
+        (28, {}, [(f"kind {number}", number) for number in range(1, 8)],
+         [*((f"kind {number} add-ons", number) for number in range(7, 1, -1)), ("other add-ons", 1)]),
         (300, {}, [], []),
     ],
-    ids=["priced", "unpriced", "not in the usage", "too much", "no total", "many tiers", "no usage"],
-)
+    ids=[
+        "priced", "types", "unpriced", "some unpriced", "not in the usage", "too much", "no total", "many tiers",
+        "many types", "no usage",
+    ],
+)  # fmt: skip
 def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, parts):
     instances = [{"id": number, "tier": tier} for number, tier in enumerate(tiers, 1)]
     usage = {
         "instances": [{"id": number, "daily_claws": claws} for number, claws in enumerate(tiers.values(), 1)],
-        "addons": [{"daily_claws": price} for price in addons],
+        "addons": [{"addon_type": kind, "daily_claws": price} for kind, price in addons],
     }
-    claws = gather(instances, billing={"summary": {"daily_claw_cost": total}, "usage": usage})["claws"]
-    assert [(part["item"], part["claws"]) for part in claws["costs"]] == parts
+    facts = gather(instances, billing={"summary": {"daily_claw_cost": total}, "usage": usage})
+    claws = facts["claws"]
+    assert [(part["item"], part["claws"]) for part in claws["costs"]] == [
+        (item.removesuffix(" add-ons"), claws) for item, claws in parts
+    ]
+    assert [part["item"] for part in build_page(facts)["money"]["costs"]] == [item for item, _claws in parts]
     assert sum(part["claws"] for part in claws["costs"]) in (claws["daily_cost"], 245 if total is None else 0)
+    in_metrics = [value for (name, *_), value in series(facts).items() if name == "daily_cost_part_claws"]
+    assert sorted(in_metrics) == sorted(claws for _item, claws in parts)
+
+
+def test_the_dearest_addons_are_shown_with_their_instances():
+    instances = [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "twin"}, {"id": 3, "name": "twin"}]
+    owners = [{"instance_name": "web-bot"}, {"instance_name": "twin"}, {"instance_id": 3}, {}, {"instance_id": 1}]
+    addons = [
+        {"id": 10 + number, "addon_type": "llm", "daily_claws": price, **owner}
+        for number, (price, owner) in enumerate(zip((5, 7, 7, 0, None), owners, strict=True))
+    ]
+    facts = gather(instances, billing={"usage": {"addons": addons}})
+    shown = [(one["id"], one["instance_id"], one["instance_name"]) for one in facts["claws"]["dearest_addons"]]
+    assert shown == [(11, None, "twin"), (12, 3, "twin"), (10, 1, "web-bot")]
+    labels = fleet(("addon_id", "12"), ("addon_type", "llm"), ("id", "3"), ("name", "twin"))
+    assert series(facts)["addon_daily_cost_claws", *labels] == 7
+    assert build_page(facts)["money"]["addons"][0] == {"item": "llm (id 11)", "instance": "twin", "claws": "7"}
 
 
 def test_what_can_not_be_read_has_no_series():
@@ -142,3 +177,71 @@ def test_any_text_is_a_label_and_the_order_is_stable(instances, title):
     assert sum(name == "instance_needs_attention" for name, *_labels in found) == len(entries)
     assert format_metrics(gather(reversed(entries), title), "") == format_metrics(gather(entries, title), "")
     assert len(json.loads(format_data(gather(entries, title), "mark"))["instances"]) == len(entries)
+
+
+# Checks
+
+
+def check(*names, instances=({"id": 1, "name": "web-bot", "status": "running"},), min_days=7, **read):
+    return format_findings(find_findings(gather(instances, **read), names, min_days, timedelta(days=30)))[1]
+
+
+def backup(hours):
+    return [{"id": 9, "instance_id": 1, "created_at": (NOW - timedelta(hours=hours)).isoformat()}]
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "finding"),
+    [
+        ("attention", {"instances": [{"id": 1, "name": "a", "status": "running", "health_status": "unhealthy"}]},
+         "a (id 1) needs attention: running, unhealthy."),
+        ("attention", {"instances": [{"id": 1, "status": "error", "health_status": "unhealthy"}]},
+         "id 1 needs attention: error."),
+        ("attention", {}, None),
+        ("no_backup", {"backups": []}, "web-bot (id 1) has no usable backup."),
+        ("no_backup", {"backups": backup(100)}, None),
+        ("no_backup", {}, "The backups could not be read."),
+        ("no_backup", {"backups": [{"id": 9}]}, "web-bot (id 1): it is not known whether it has a backup."),
+        ("overdue_backup", {"backups": backup(40)}, "web-bot (id 1): its newest backup is 1 d 16 h old."),
+        ("overdue_backup", {"backups": backup(-40)}, "web-bot (id 1): its newest backup is dated in the future."),
+        ("overdue_backup", {"backups": backup(36)}, None),
+        ("overdue_backup", {"backups": []}, None),
+        ("overdue_backup", {}, "The backups could not be read."),
+        ("unproven_restore", {"proofs": {}}, "web-bot (id 1): no restore of it was ever proven."),
+        ("unproven_restore", {"proofs": {1: NOW - timedelta(days=31)}},
+         "web-bot (id 1): a restore of it was last proven 31 d 0 h ago."),
+        ("unproven_restore", {"proofs": {1: NOW - timedelta(days=30)}}, None),
+        ("unproven_restore", {}, "The journal could not be read, so no proof of a restore is known."),
+        ("low_balance", {"billing": {"summary": {"claws_balance": 60, "daily_claw_cost": 10}}},
+         "The balance lasts 6 days, less than 7 (fleet_report_min_days)."),
+        ("low_balance", {"billing": {"summary": {"claws_balance": 5, "daily_claw_cost": 10}}},
+         "The balance lasts 12 hours, less than 7 (fleet_report_min_days)."),
+        ("low_balance", {"billing": {"summary": {"claws_balance": 70, "daily_claw_cost": 10}}}, None),
+        ("low_balance", {"billing": {"summary": {"claws_balance": 70, "daily_claw_cost": 10, "low_balance": True}}},
+         "The balance is low."),
+        ("low_balance", {"billing": {"summary": {"claws_balance": 0, "daily_claw_cost": 0}}}, None),
+        ("low_balance", {"billing": {"summary": {"claws_balance": 0, "daily_claw_cost": 0}},
+                         "instances": [{"id": 1, "status": "paused"}]}, "The balance is low."),
+        ("low_balance", {"billing": {"summary": {"claws_balance": 70}}},
+         "The service does not report how long the balance lasts."),
+        ("low_balance", {}, "The service does not report how long the balance lasts."),
+    ],
+)  # fmt: skip
+def test_a_check_finds_what_is_wrong_or_can_not_be_judged(name, read, finding):
+    assert check(name, **read) == ([finding] if finding else [])
+    assert check(*CHECKS, **read).count(finding) == (finding is not None)
+
+
+@given(
+    st.lists(st.tuples(EVIL, ANYTHING, ANYTHING), max_size=4),
+    st.dictionaries(st.sampled_from(["claws_balance", "daily_claw_cost", "days_remaining", "low_balance"]), ANYTHING),
+    st.sets(st.sampled_from(CHECKS)),
+)
+def test_each_finding_is_one_line_whatever_the_service_sends(instances, summary, names):
+    entries = [
+        {"id": number, "name": name, "status": status, "health_status": health}
+        for number, (name, status, health) in enumerate(instances, 1)
+    ]
+    found = check(*names, instances=entries, billing={"summary": summary}, backups=[], proofs={})
+    assert all(finding.endswith(".") and len(finding.splitlines()) == 1 for finding in found)
+    assert 12 >= len(found) >= len(entries) * len(names & {"no_backup", "unproven_restore"})

@@ -1,0 +1,116 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks the facts of the fleet for the role ``fleet_report``: each finding is a sentence. Pure.
+
+What can't be judged, since it could not be read, is a finding too: silence would pass for good news.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import timedelta
+from itertools import chain, islice, zip_longest
+
+from ...module_utils._text import format_count
+from ...module_utils._times import format_duration
+from .._formatting import format_label, format_value
+from .balance import format_lasting
+from .fleet_facts import is_in_future
+
+Data = dict[str, t.Any]
+Findings = t.Iterator[str]
+
+MAX_LINES = 12
+CHECKS = ("attention", "no_backup", "overdue_backup", "unproven_restore", "low_balance")
+
+
+def find_findings(
+    facts: Data, checks: t.Collection[str], min_days: int, proof_max_age: timedelta
+) -> dict[str, list[str]]:
+    """Returns what each of the named checks finds, if it finds anything; of the instances by name."""
+    instances = sorted(facts["instances"], key=lambda one: (str(one["name"]).casefold(), str(one["id"]).rjust(20, "0")))
+    found = {
+        "attention": _check_attention(instances),
+        "no_backup": _check_missing_backups(facts, instances),
+        "overdue_backup": _check_overdue_backups(facts, instances),
+        "unproven_restore": _check_proofs(facts, instances, proof_max_age),
+        "low_balance": _check_balance(facts, min_days),
+    }
+    findings = {check: list(found[check]) for check in found if check in checks}
+    return {check: lines for check, lines in findings.items() if lines}
+
+
+def format_findings(found: t.Mapping[str, t.Sequence[str]]) -> tuple[str, list[str]]:
+    """Returns a headline with the number of each check, and a line for each finding: of many, some of each check."""
+    # What two checks could not judge is one line.
+    lines = list(dict.fromkeys(chain.from_iterable(found.values())))
+    counts = ", ".join(f"{len(findings)} {check}" for check, findings in found.items())
+    headline = f"{format_count(len(lines), 'finding')} of fleet_report_fail_on: {counts}."
+    if len(lines) <= MAX_LINES:
+        return headline, lines
+    by_turns = dict.fromkeys(finding for turn in zip_longest(*found.values()) for finding in turn if finding)
+    chosen = set(islice(by_turns, MAX_LINES - 1))
+    return headline, [*filter(chosen.__contains__, lines), f"And {len(lines) - len(chosen)} more."]
+
+
+def _label(one: Data) -> str:
+    return format_label(one["name"], one["id"])
+
+
+def _check_attention(instances: list[Data]) -> Findings:
+    for one in instances:
+        if one["needs_attention"]:
+            condition = [one["status"], *([one["health_status"]] if one["status"] == "running" else [])]
+            yield f"{_label(one)} needs attention: {', '.join(format_value(word, 40) for word in condition)}."
+
+
+def _check_missing_backups(facts: Data, instances: list[Data]) -> Findings:
+    for one in instances:
+        if one["backup"]["state"] == "missing":
+            yield f"{_label(one)} has no usable backup."
+    yield from _check_unknown_backups(facts, instances)
+
+
+def _check_overdue_backups(facts: Data, instances: list[Data]) -> Findings:
+    now = facts["reported_at"]
+    for one in instances:
+        if one["backup"]["state"] == "overdue":
+            taken = one["backup"]["taken_at"]
+            age = "dated in the future" if is_in_future(taken, now) else f"{format_duration(now - taken)} old"
+            yield f"{_label(one)}: its newest backup is {age}."
+    yield from _check_unknown_backups(facts, instances)
+
+
+def _check_unknown_backups(facts: Data, instances: list[Data]) -> Findings:
+    if facts["backups"] is None:
+        yield "The backups could not be read."
+        return
+    for one in instances:
+        if one["backup"]["state"] == "unknown":
+            yield f"{_label(one)}: it is not known whether it has a backup."
+
+
+def _check_proofs(facts: Data, instances: list[Data], max_age: timedelta) -> Findings:
+    if facts["counts"]["proven"] is None:
+        yield "The journal could not be read, so no proof of a restore is known."
+        return
+    for one in instances:
+        if one["proven_at"] is None:
+            yield f"{_label(one)}: no restore of it was ever proven."
+        elif (age := facts["reported_at"] - one["proven_at"]) > max_age:
+            yield f"{_label(one)}: a restore of it was last proven {format_duration(age)} ago."
+
+
+def _check_balance(facts: Data, min_days: int) -> Findings:
+    claws = facts["claws"]
+    balance, cost, days = claws["balance"], claws["daily_cost"], claws["days_left"]
+    has_run_out = balance is not None and balance <= 0 and facts["statuses"]["paused"] > 0
+    if days is not None and days < min_days:
+        lasting = format_lasting(balance or 0, cost or 0, days)
+        yield f"The balance lasts {lasting}, less than {min_days} (fleet_report_min_days)."
+    elif claws["is_low"] or has_run_out:
+        yield "The balance is low."
+    elif days is None and (cost is None or cost > 0):
+        yield "The service does not report how long the balance lasts."
