@@ -67,8 +67,6 @@ def run(context: ModuleContext) -> Result:
         parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
         for name in ("backup_max_age", "proof_max_age")
     )
-    if params["min_days"] < 0:
-        raise SettingsError(f"fleet_report_min_days is {params['min_days']}, but must be 0 or more.")
     scope = context.account.describe()
     source = _read_source(context)
     facts = build_facts(source, max_age, params["title"], client.stats.now())

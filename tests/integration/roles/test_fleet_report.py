@@ -59,7 +59,7 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
     )
     run = write(controller)
     assert run.rc == 0, run.screen
-    assert run.stdout.count("\nTASK [") == 3
+    assert run.stdout.count("\nTASK [") == 4
     (lines,) = [result["msg"] for result in run.all if isinstance(result.get("msg"), list)]
     assert [line.split()[0] for line in lines[:-2]] == [
         "Service",
