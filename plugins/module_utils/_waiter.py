@@ -111,9 +111,12 @@ def go_on(error: ClawHostersError, advice: str) -> str:
     return advice
 
 
-def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, str]:
-    """Returns name and condition of a wait for several resources: ``5 to go``, ``web-bot: deploying, … and 2 more``."""
-    texts = [": ".join(description) for description in descriptions]
+def describe_remaining(descriptions: t.Iterable[tuple[str, str]], prefix: str = "") -> tuple[str, str]:
+    """Returns name and condition of a wait: ``web-bot``, ``deploying``, or ``5 to go``, ``web-bot: deploying, …``."""
+    described = list(descriptions)
+    if len(described) == 1:
+        return f"{prefix}{described[0][0]}", described[0][1]
+    texts = [": ".join(description) for description in described]
     return f"{len(texts)} to go", format_list(texts, REMAINING_NAMED)
 
 
@@ -187,7 +190,6 @@ class Waiter:
         fetch: t.Callable[[float], State],
         is_done: t.Callable[[State], bool],
         describe: t.Callable[[State], tuple[str, str]],
-        goal: str,
     ) -> State:
         """Calls ``fetch`` at growing intervals until ``is_done`` is true for its result, and returns that.
 
@@ -216,7 +218,7 @@ class Waiter:
                         interval = min(interval, quick_interval(self.requests_per_poll))
                     poll = _Poll(name, condition, self._progress.clock())
                 if self.seconds_left <= 0:
-                    raise self._build_timeout(poll, last_seen, goal)
+                    raise WaitTimeoutError("The time is over.", poll.error)
                 delay = min(self._poll_interval(interval), self.seconds_left)
                 # Without an answer, nothing that is waited for can end before the wait does.
                 limit = self.timeout if poll.error else min(self.timeout, self.find_deadline() - self._started)
@@ -225,12 +227,6 @@ class Waiter:
         except ClawHostersError as error:
             error.last_seen = last_seen
             raise
-
-    def _build_timeout(self, poll: _Poll, last_seen: LastSeen, goal: str) -> WaitTimeoutError:
-        """Returns the error of a wait that has not reached its goal in time."""
-        seen = f"; {format_last_seen(last_seen.condition, last_seen.at)}" if poll.error else ""
-        text = f"{poll.format(self._progress.clock())}{seen}, and not {goal} within {self.timeout:g} s (wait_timeout)."
-        return WaitTimeoutError(text, poll.error)
 
     def _format(self, poll: _Poll, now: float) -> str:
         """Returns the progress line of a time of the clock, without its times."""

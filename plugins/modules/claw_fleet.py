@@ -363,7 +363,7 @@ def run(context: ModuleContext) -> Result:
         lambda: build_waiter(context),
         params["wait_healthy"],
         context.warn,
-        parse_protection(params),
+        parse_protection(context),
         parse_batches(params),
         PlanMaker.parse(context.account, params, PlannedChange),
     )

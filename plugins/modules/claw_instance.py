@@ -36,6 +36,8 @@ options:
       - V(restarted) - the instance is restarted, or started if it is stopped. Always changes a running instance.
       - V(absent) - the instance is deleted, and possibly its backups too.
       - If an instance is being provisioned or deployed, the task first waits until that ends.
+      - While a restore of the instance is in flight in the journal, V(started) waits for its end, and the others are
+        refused.
       - The service's flags C(can_start), C(can_stop) and C(can_restart) decide what is possible.
     type: str
     choices: [started, stopped, restarted, absent]
@@ -188,7 +190,7 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = context.params
-    consent = Consent(params["name"], parse_protection(params))
+    consent = Consent(params["name"], parse_protection(context))
     manager = InstanceManager(context.client, build_waiter(context), params["wait_healthy"], context.warn, consent)
     found, similar, missing = find_instance(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"

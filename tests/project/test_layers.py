@@ -31,6 +31,7 @@ ALLOWED = {
     | ROOT_HELPERS,
     UTILS + "_service": {UTILS + name for name in ("_service", "_http", "_rate", "_state", "_model")} | ROOT_HELPERS,
     UTILS + "_module": {UTILS + name for name in ("_module", "_http", "_state", "_model", "_service.account_check")}
+    | {UTILS + "_service.restore.in_flight"}
     | ROOT_HELPERS,
     "plugins.module_utils": {"plugins.module_utils"},
     "plugins.modules": {"plugins.module_utils"},

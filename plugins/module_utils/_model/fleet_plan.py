@@ -75,11 +75,10 @@ def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[Excess]:
     )
 
 
-def list_changes(jobs: list[Job]) -> list[PlannedChange]:
-    """Returns the changes of the plan."""
-    return [
-        PlannedChange.of(job.instance, job.change()) for job in jobs if job.error is None and job.change() in _WORDS
-    ]
+def list_changes(jobs: list[Job], *, with_held: bool = False) -> list[PlannedChange]:
+    """Returns the changes of the plan. ``with_held``: also those that must not be sent during a restore."""
+    changes = [(job, job.action if with_held and job.restore else job.change()) for job in jobs]
+    return [PlannedChange.of(job.instance, change) for job, change in changes if change in _WORDS]
 
 
 def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:

@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from .instance import StateReached
     from .protection import Consent
     from .resource import Resource
+    from .restore_in_flight import RestoreInFlight
 
 
 class Phase(enum.Enum):
@@ -45,6 +46,8 @@ class Job:
     """The same, or as it is expected to be if nobody waits for it; None once it is deleted."""
     phase: Phase = Phase.DONE
     action: Action = Action.NONE
+    restore: RestoreInFlight | None = None
+    """The restore that its change, decided last, must not disturb."""
     error: str | None = None
     warning: str = ""
     changed: bool = False
@@ -102,7 +105,7 @@ class Job:
         if self.requests == 0:
             self.before = instance
         decision = decide(instance, self.wanted)
-        self.action = decision.action
+        self.action, self.restore = decision.action, None
         if decision.action is Action.REJECT:
             self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
         elif decision.action is Action.NONE:
@@ -110,7 +113,11 @@ class Job:
         elif fault := self.consent.find_fault(instance, self.wanted, self.action):
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
-            self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
+            self.restore = None if decision.action is Action.WAIT else self.consent.protection.find_restore(instance)
+            if self.restore and self.wanted != "started":
+                self.fail(self.restore.explain(self.wanted, self.requests))
+            else:
+                self.phase = Phase.SETTLING if self.restore or decision.action is Action.WAIT else Phase.READY
 
     def change(self) -> Action:
         """Returns the change that was made, or is expected. A busy instance is expected to become running."""

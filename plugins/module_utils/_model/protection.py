@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which changes of an instance are refused, whatever its status: by its name, and of one that is protected. Pure."""
+"""Which changes of an instance are refused, whatever its status: by its name, if it is protected or restored. Pure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .resource import Resource
 
 if t.TYPE_CHECKING:
     from .instance import Action
+    from .restore_in_flight import RestoreInFlight
     from .saved_plan import Approval
 
 
@@ -24,6 +25,8 @@ class Protection:
     """Names and ids of instances, and by each the option or the variable that names it."""
 
     sources: t.Mapping[str, str] = field(default_factory=dict)
+    find_restore: t.Callable[[Resource], RestoreInFlight | None] = lambda _instance: None
+    """Returns the restore of an instance that is in flight."""
 
     @classmethod
     def parse(cls, listed: t.Mapping[str, t.Iterable[object]]) -> Protection:

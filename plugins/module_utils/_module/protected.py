@@ -6,17 +6,33 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
+from dataclasses import replace
 
 from .._model.protection import Protection
 from .arguments import PROTECTED_OPTION, PROTECTED_VARIABLE, ArgumentSpec
 
+if t.TYPE_CHECKING:
+    from .._model.resource import Resource
+    from .._model.restore_in_flight import RestoreInFlight
+    from .runner import ModuleContext
+
 PROTECTED = ArgumentSpec({PROTECTED_OPTION: {"type": "list", "elements": "str", "default": []}})
 
 
-def parse_protection(params: t.Mapping[str, t.Any]) -> Protection:
-    """Returns the instances that are never deleted, by the option and by the environment."""
+def parse_protection(context: ModuleContext) -> Protection:
+    """Returns the instances that are never deleted, by the option and by the environment, and those being restored."""
     variable = os.environ.get(PROTECTED_VARIABLE, "").split(",")
     # An instance that both name is protected by the option.
-    return Protection.parse({PROTECTED_VARIABLE: variable, PROTECTED_OPTION: params[PROTECTED_OPTION]})
+    listed = {PROTECTED_VARIABLE: variable, PROTECTED_OPTION: context.params[PROTECTED_OPTION]}
+    return replace(Protection.parse(listed), find_restore=functools.partial(find_restore, context))
+
+
+def find_restore(context: ModuleContext, instance: Resource) -> RestoreInFlight | None:
+    """Returns the restore of an instance that is in flight. Imports the journal, which few tasks need."""
+    from .._service.restore.in_flight import find_in_flight
+    from .open_journal import open_journal
+
+    return find_in_flight(context.client, open_journal(context), instance)

@@ -105,7 +105,7 @@ class Fleet:
         """Returns the plan for the result. With a plan to apply, lets the jobs make no other change."""
         if self.plan_maker is None:
             return {}
-        made = self.plan_maker.make(list_changes(jobs))
+        made = self.plan_maker.make(list_changes(jobs, with_held=self.plan_maker.saved is not None))
         for job in jobs if self.plan_maker.saved else []:
             approval = Approval(made.changes.get(str(job.instance["id"])) if job.instance else None)
             job.consent = replace(job.consent, approval=approval)

@@ -75,9 +75,9 @@ class FleetChanges:
             self._wait(jobs, reader, waiter, check_decisions, prefix)
         for job in jobs:
             if job.phase is Phase.SETTLING:
+                reason = job.restore.describe() if job.restore else f"It is {job.instance.get('status')}"
                 job.fail(
-                    f"It is {job.instance.get('status')}, and the next step depends on how that ends: run this again "
-                    "later, or with wait: true."
+                    f"{reason}, and the next step depends on how that ends: run this again later, or with wait: true."
                 )
             elif job.phase is Phase.CHANGING:
                 job.finish(job.predict())
@@ -173,14 +173,11 @@ class FleetChanges:
             waiter.summary = ProgressSummary(lambda: map(self.describe, _find_open(watched)), prefix)
 
         def describe(_seen: dict[str, Resource]) -> tuple[str, str]:
-            if len(watched) == 1:
-                name, condition = self.describe(watched[0])
-                return f"{prefix}{name}", condition
-            return describe_remaining(map(self.describe, _find_open(watched)))
+            return describe_remaining(map(self.describe, _find_open(watched)), prefix)
 
         try:
             with self.client.progress.if_interrupted(_explain_interruption(watched)) as note:
-                waiter.until(t.cast("dict[str, Resource]", {}), reader.read, is_done, describe, "as declared")
+                waiter.until(t.cast("dict[str, Resource]", {}), reader.read, is_done, describe)
         except ClawHostersError as error:
             is_timeout = isinstance(error, WaitTimeoutError) and error.cause is None
             for job in _find_open(watched):
@@ -250,7 +247,8 @@ class FleetChanges:
 
     def describe(self, job: Job) -> tuple[str, str]:
         """Returns name and condition of the instance."""
-        return describe_instance(job.instance, with_health=self._waits_for_health(job))
+        name, condition = describe_instance(job.instance, with_health=self._waits_for_health(job))
+        return name, f"{condition}, being restored by {job.restore.by}" if job.restore else condition
 
     def _waits_for_health(self, job: Job) -> bool:
         return self.wait_healthy and job.wanted in ("started", "restarted")

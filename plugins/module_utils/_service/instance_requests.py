@@ -9,10 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from .._concurrency import map_ordered
-from .._errors import NotFoundError, RefusedError
+from .._errors import NotFoundError
 from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
-from .._model.instance import label
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -36,20 +35,6 @@ def fetch_instance(client: Client, instance_id: object, time_left: float | None 
 def fetch_existing_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource:
     """Returns the instance with its detail fields. Raises NotFoundError."""
     return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
-
-
-class InstanceGoneError(RefusedError):
-    """The instance was deleted during the task."""
-
-
-def refetch_instance(client: Client, instance: Resource, time_left: float | None = None) -> Resource:
-    """Returns the current state of the instance. Raises InstanceGoneError if it was deleted."""
-    try:
-        return fetch_existing_instance(client, instance["id"], time_left)
-    except NotFoundError as missing:
-        raise InstanceGoneError(
-            f"{label(instance)} does not exist any more: it was deleted during this task.", missing
-        ) from None
 
 
 def list_instances(client: Client, on_items: ItemsHandler | None = None) -> list[Resource]:

@@ -81,7 +81,7 @@ class InstanceManager:
             raise RefusedError(f"{fault}. Nothing was sent. To delete it, take it out of there first.")
         job = Job(wanted, found, self.consent)
         job.decide(found)
-        if job.action is Action.DELETE:
+        if job.action is Action.DELETE and job.error is None:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
         detail = DetailReader(self.client, found["id"])
         changes = FleetChanges(self.client, self.wait_healthy, self.warn)

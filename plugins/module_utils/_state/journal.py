@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from .._errors import ClawHostersError
 from .._names import normalize_name
 from .._service_url import normalize_url
-from .._text import map_texts, replace_controls
+from .._text import map_texts, one_line, replace_controls
 from .._times import format_iso
 from .journal_store import ConflictError, DamageError, JournalLine
 from .store import StoreError
@@ -137,6 +137,12 @@ class OperationState:
     def outcome(self) -> str:
         """The ``outcome`` of results: ``unknown``, ``in_flight``, ``completed``, ``failed`` or ``refused``."""
         return _OUTCOMES[self.event]
+
+    @property
+    def by(self) -> str:
+        """Who sent it: ``alice@node2``; empty if that is not known."""
+        by = self.notes.get("by")
+        return one_line(f"{by.get('user')}@{by.get('host')}") if isinstance(by, dict) else ""
 
     @property
     def completed_at(self) -> str | None:

@@ -80,9 +80,14 @@ class Holder:
     name: str | None = None
     """The incident or order that it works on, as :func:`shorten_name` shows it."""
 
+    @property
+    def who(self) -> str:
+        """The user and the host: ``alice@node2``, as far as they are known."""
+        return one_line(f"{self.user}@{self.host}" if self.user and self.host else self.user or "another run")
+
     def format(self, now: float) -> str:
         """Returns ``alice@node2, process 4711, for 40 s``. ``now`` is Unix time."""
-        parts = [f"{self.user}@{self.host}" if self.user and self.host else self.user or "another run"]
+        parts = [self.who]
         if self.process:
             parts.append(f"process {self.process}")
         if since := parse_time(self.since):

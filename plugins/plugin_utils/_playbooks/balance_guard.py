@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -13,9 +14,11 @@ from ...module_utils._errors import ClawHostersError, PartialError
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.fleet_entries import FleetEntry
 from ...module_utils._model.outcomes import ChangeLimits
+from ...module_utils._model.protection import Protection
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
 from ...module_utils._module.open_journal import open_journal
+from ...module_utils._module.protected import find_restore
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._module.waiting import build_waiter
 from ...module_utils._service.at_most_once import format_at, parse_operation_name
@@ -127,7 +130,13 @@ class _Guard:
             FleetEntry(number, entry["id"], entry["name"], entry["state"])
             for number, entry in enumerate(self.plan.fleet_entries, 1)
         ]
-        fleet = Fleet(self.context.client, lambda: build_waiter(self.context), False, self.context.warn)
+        fleet = Fleet(
+            self.context.client,
+            lambda: build_waiter(self.context),
+            False,
+            self.context.warn,
+            Protection(find_restore=functools.partial(find_restore, self.context)),
+        )
         try:
             instances = fleet.ensure(entries, ChangeLimits())["instances"]
         except PartialError as error:

@@ -19,10 +19,9 @@ from ...module_utils._errors import (
     UnprocessableError,
 )
 from ...module_utils._service.at_most_once import UnrecordedError
-from ...module_utils._service.instance_requests import InstanceGoneError
 from ...module_utils._service.restore.messages import Surface, explain, format_moment
 from ...module_utils._service.restore.plan import ObstacleKind, RestorePlan, Rules
-from ...module_utils._service.restore.restore import FAILED, UNKNOWN
+from ...module_utils._service.restore.restore import FAILED, UNKNOWN, InstanceGoneError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .address import AddressError

@@ -15,10 +15,18 @@ from ...module_utils._http.client import Client
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.instance_reader import InstanceReader
-from ...module_utils._service.instance_requests import refetch_instance
+from ...module_utils._service.instance_requests import fetch_instance
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.list_readings import read_by_ids
-from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, REFUSED, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.restore import (
+    COMPLETED,
+    NOT_BEGUN,
+    REFUSED,
+    InstanceGoneError,
+    Restore,
+    RestoreObserver,
+    Stage,
+)
 from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._service.restore.restore_runner import RestoreOptions
 from .._formatting import format_value
@@ -163,7 +171,9 @@ class RoleRestorer(RestoreObserver):
         instance = restore.current
         if "subdomain_url" not in instance:
             # Only the detail shows it.
-            instance = refetch_instance(self._client, instance)
+            instance = fetch_instance(self._client, instance["id"]) or {}
+            if not instance:
+                raise InstanceGoneError(restore.current)
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
         status = check_address(url, variables["restore_http_statuses"], self._client.settings.ca_path)
         self._statuses[str(restore.instance["id"])] = status

@@ -119,15 +119,14 @@ def describe_clock(lead: timedelta) -> str:
 
 def note_other(other: EarlierRestore, now: datetime) -> Note:
     """Returns the note about a restore for another incident."""
-    text, by = format_other(other, format_moment(other.state.sent_at, now)), other.state.notes.get("by")
-    who = (by.get("user"), by.get("host")) if isinstance(by, dict) else None
-    return Note(f"{text[:1].upper()}{text[1:]}.", ("other", other.incident, other.state.event, who))
+    text = format_other(other, format_moment(other.state.sent_at, now))
+    return Note(f"{text[:1].upper()}{text[1:]}.", ("other", other.incident, other.state.event, other.state.by))
 
 
 def format_other(other: EarlierRestore, sent_at: str) -> str:
     """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
-    state, by = other.state, other.state.notes.get("by")
-    who = f" by {one_line(by.get('user'))}@{one_line(by.get('host'))}" if isinstance(by, dict) else ""
+    state = other.state
+    who = f" by {state.by}" if state.by else ""
     sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
     end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
     return f"incident {one_line(other.incident)} {sent} a restore of it at {sent_at}{who}; {end}"
@@ -137,9 +136,9 @@ def format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str
     """Returns who works on an instance, for which incident and since when, as far as that is known."""
     if holder is None:
         return "another run"
-    who = f"{holder.user}@{holder.host}" if holder.user and holder.host else holder.user or "another run"
     incident = f" for incident {holder.name}" if holder.name else ""
-    return one_line(f"{who}{incident}{f' since {surface.format_time(holder.since, now)}' if holder.since else ''}")
+    since = f" since {surface.format_time(holder.since, now)}" if holder.since else ""
+    return one_line(f"{holder.who}{incident}{since}")
 
 
 def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> list[Note]:

@@ -10,6 +10,8 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
+from ..._errors import RefusedError
+from ..._model.instance import label
 from ..._times import format_iso
 from .plan import RestoreAction
 
@@ -23,6 +25,13 @@ if t.TYPE_CHECKING:
 
 NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", "completed"
 UNKNOWN, FAILED, REFUSED = "unknown", "failed", "refused"
+
+
+class InstanceGoneError(RefusedError):
+    """The instance was deleted during the task."""
+
+    def __init__(self, instance: Resource) -> None:
+        super().__init__(f"{label(instance)} does not exist any more: it was deleted during this run.")
 
 
 class Stage(enum.Enum):

@@ -144,19 +144,14 @@ class _Batch:
             self._update(seen)
             return not self._open()
 
+        def describe(_seen: object) -> tuple[str, str]:
+            return describe_remaining((runner.describe() for runner in self._open()), self._prefix)
+
         try:
-            waiter.until(
-                t.cast("dict[str, Resource | None]", {}), fetch, is_done, lambda _seen: self._describe(), "restored"
-            )
+            waiter.until(t.cast("dict[str, Resource | None]", {}), fetch, is_done, describe)
         except ClawHostersError as error:
             for runner in self._open():
                 runner.give_up(error)
-
-    def _describe(self) -> tuple[str, str]:
-        if len(self._runners) == 1:
-            name, condition = self._runners[0].describe()
-            return f"{self._prefix}{name}", condition
-        return describe_remaining(runner.describe() for runner in self._open())
 
     def _update(self, seen: dict[str, Resource | None]) -> None:
         """Updates the restores after a poll, and sends what has become possible."""

@@ -38,12 +38,12 @@ from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..fleet_changes import FleetChanges
-from ..instance_requests import InstanceGoneError, fetch_instance
+from ..instance_requests import fetch_instance
 from . import messages
 from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
 from .plan import RestoreAction, Target, check_again, check_held
-from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
+from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, RestoreObserver, Stage
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
@@ -309,8 +309,7 @@ class RestoreRunner:
     def update(self, now: Resource | None) -> None:
         """Updates the restore from the instance as a poll shows it, None if it does not exist."""
         if now is None:
-            gone = f"{label(self.restore.instance)} does not exist any more: it was deleted."
-            self.fail(InstanceGoneError(gone))
+            self.fail(InstanceGoneError(self.restore.instance))
             return
         self.restore.current, self._seen_at = now, datetime.now(UTC)
         if self.stage is not Stage.ACCEPTED:

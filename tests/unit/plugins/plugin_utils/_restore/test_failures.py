@@ -21,8 +21,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import InstanceGoneError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Obstacle, ObstacleKind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import InstanceGoneError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     build_advice,
@@ -69,10 +69,10 @@ def describe(error, step="restore", *, sends=True):
         (partial("in_flight"), "restore", "not_over"),
         (UnrecordedError("It is not on record.", {"restore": {"outcome": "in_flight"}}), "restore", "unrecorded"),
         (partial("in_flight", ForbiddenError("GET", 403)), "restore", "out_of_sight"),
-        (partial("in_flight", InstanceGoneError("gone")), "restore", "gone"),
-        (InstanceGoneError("gone"), "restore", "refused"),
-        (InstanceGoneError("gone"), "healthy", "gone_restored"),
-        (InstanceGoneError("gone"), "http", "gone_restored"),
+        (partial("in_flight", InstanceGoneError({"id": 7})), "restore", "gone"),
+        (InstanceGoneError({"id": 7}), "restore", "refused"),
+        (InstanceGoneError({"id": 7}), "healthy", "gone_restored"),
+        (InstanceGoneError({"id": 7}), "http", "gone_restored"),
         (partial("unknown", GONE), "restore", "unknown"),
         (partial("failed"), "restore", "failed"),
         (partial("completed", REVOKED), "restore", "key_lost_restored"),

@@ -1,0 +1,67 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finds the restore that is in flight of an instance, for tasks that change instances."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._model.instance import is_busy, label
+from ..._model.restore_in_flight import RestoreInFlight
+from ..._state.journal import JournalError, OperationEvent
+from ..._times import parse_time
+from .history import LONGEST_RESTORE, EarlierRestore, RestoreHistory
+
+if t.TYPE_CHECKING:
+    from ..._http.client import Client
+    from ..._model.resource import Resource
+    from ..._state.journal import Journal
+
+
+def find_unfinished(history: RestoreHistory, instance: Resource) -> EarlierRestore | None:
+    """Returns the newest restore of an instance, if its end is still to come: of a history of no incident.
+
+    It was accepted, or the instance is busy, and that is not long ago: a run that has given up sees no end.
+    """
+    latest = next(iter(history.find_others(instance["id"])), None)
+    if latest is None or latest.state.event in (OperationEvent.COMPLETED, OperationEvent.FAILED):
+        return None
+    is_accepted, age = latest.state.event is OperationEvent.ACCEPTED, latest.find_age(history.clocks)
+    if age is None:
+        # Its time lies ahead: nobody knows how long ago that is.
+        return latest if is_accepted else None
+    return latest if (is_accepted or is_busy(instance)) and age <= LONGEST_RESTORE else None
+
+
+def find_in_flight(client: Client, journal: Journal, instance: Resource) -> RestoreInFlight | None:
+    """Returns the restore of an instance that is in flight, None without one.
+
+    None, too, if the journal can't be read, of which the user is warned: changes go on without it.
+    """
+    if not client.is_limit_shared:
+        # The user was warned of a store that can't be used.
+        return None
+    try:
+        history = _read(client, journal, instance)
+    except JournalError as error:
+        client.warn(f"{error.text} So it is unknown whether {label(instance)} is being restored.")
+        return None
+    latest, holder = find_unfinished(history, instance), history.find_holder(instance["id"])
+    if holder is not None:
+        incident = holder.name or (latest.incident if latest else None)
+        return RestoreInFlight(holder.who, incident, parse_time(holder.since), is_followed=True)
+    if latest is None:
+        return None
+    by, since = latest.state.by or "another run", parse_time(latest.state.sent_at)
+    return RestoreInFlight(by, latest.incident, since, is_followed=False)
+
+
+def _read(client: Client, journal: Journal, instance: Resource) -> RestoreHistory:
+    """Returns what the journal holds of an instance, and of no other."""
+    service = client.settings.api_url
+    subject = RestoreHistory(service, "").key(instance["id"]).subject
+    # Before the states: what ends in between is then known.
+    holders, states = journal.read_holders(subject), journal.read_states([subject])
+    return RestoreHistory(service, "", states, holders, journal.now(), service_time=client.stats.service_time())
