@@ -108,7 +108,7 @@ FAULTS: dict[str, dict[str, t.Any]] = {
 async def test_a_look_that_fails_is_no_transition_and_one_warning(
     simulator: Simulator, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    async with source(simulator, timeout=0.5) as running:
+    async with source(simulator, timeout=0.5 if kind == "hang" else 30) as running:
         simulator.fault(kind, **LIST, times=None, **FAULTS[kind])
         await running.wait_for_poll()
         await running.wait_for_poll()

@@ -40,8 +40,10 @@ def ensure(simulator: Simulator) -> Ensure:
     """Brings instance 1 to a state, with waits that take no time; keywords are the module's options."""
     sleeper = Sleeper()
 
-    def run(wanted: str, *, wait: bool = True, wait_timeout: int = 300, wait_healthy: bool = False) -> ResourceChange:
-        settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 1}, pytest.fail)
+    def run(
+        wanted: str, *, wait: bool = True, wait_timeout: int = 300, wait_healthy: bool = False, timeout: int = 30
+    ) -> ResourceChange:
+        settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": timeout}, pytest.fail)
         progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
         client = Client(settings, progress=progress)
         waiter = Waiter(wait_timeout, progress) if wait else None
@@ -80,8 +82,9 @@ def test_after_a_lost_response_the_effect_is_read_and_nothing_is_resent(
     simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, fault: str
 ) -> None:
     simulator.set_instance(1, status=found)
-    simulator.fault(fault, method="POST", **({"seconds": 1.5} if fault == "hang_after" else {}))
-    change = ensure(wanted)
+    hangs = fault == "hang_after"
+    simulator.fault(fault, method="POST", **({"seconds": 60} if hangs else {}))
+    change = ensure(wanted, timeout=2 if hangs else 30)
     assert change.changed
     assert posts(simulator) == [f"POST /instances/1/{action}"]
 

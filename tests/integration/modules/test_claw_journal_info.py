@@ -133,7 +133,7 @@ def test_the_outcome_of_a_change_is_what_was_seen_of_it(
     worker: Worker, fault: dict[str, t.Any], outcomes: list[str]
 ) -> None:
     worker.simulator.fault(**{"method": "POST", **fault})
-    worker.run(claw_instance, id=1, state="stopped", timeout=1)
+    worker.run(claw_instance, id=1, state="stopped")
     assert [one["outcome"] for one in listed(worker, "change")] == outcomes
 
 
