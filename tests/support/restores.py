@@ -63,7 +63,7 @@ SERVICE = "https://clawhosters.com/api/v1"
 
 
 def history(
-    *events: OperationEvent, instance_id: int = 1, incident: str = "INC-1", ago: int = 120, **notes: t.Any
+    *events: OperationEvent, instance_id: int = 1, incident: str = "INC-1", ago: int = 120, **facts: t.Any
 ) -> RestoreHistory:
     """Returns the history of INC-1 after these events of one restore, the first ``ago`` minutes before NOW.
 
@@ -71,7 +71,7 @@ def history(
     """
     key = OperationKey("restore", SERVICE, incident, str(instance_id))
     at = [(NOW - timedelta(minutes=ago - 5 * number)).isoformat() for number in range(len(events))]
-    states = {key: OperationState(events[-1], at[0], at[-1], {"backup_id": 12, **notes}, position=1)} if events else {}
+    states = {key: OperationState(events[-1], at[0], at[-1], {"backup_id": 12, **facts}, position=1)} if events else {}
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
 
 

@@ -25,7 +25,7 @@ from .._text import one_line, replace_controls
 from .decoding import decode_body, replace_json_controls
 from .request import Request
 from .settings import Settings
-from .watchdog import RequestWatchdog, WatchedAdapter
+from .watchdog import RequestWatchdog, TimedAdapter
 
 try:
     import requests
@@ -205,7 +205,7 @@ def shared_session() -> requests.Session:
 
 def _new_session() -> requests.Session:
     session = PlainSession()
-    connections = WatchedAdapter(pool_maxsize=MAX_WORKERS)
+    connections = TimedAdapter(pool_maxsize=MAX_WORKERS)
     session.mount("https://", connections)
     session.mount("http://", connections)
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))

@@ -142,7 +142,7 @@ def _checker() -> _Checker:
     return _checkers.setdefault(os.getpid(), _Checker())
 
 
-class WatchedAdapter(HTTPAdapter):
+class TimedAdapter(HTTPAdapter):
     """An adapter whose connections, also those through a proxy, can be ended by a :class:`RequestWatchdog`."""
 
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
@@ -160,16 +160,16 @@ class WatchedAdapter(HTTPAdapter):
 def _watch_pools(manager: t.Any) -> None:
     # Derived from the pools of this manager: one for SOCKS has its own.
     pools = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _watched_pool(pool) for scheme, pool in pools.items()}
+    manager.pool_classes_by_scheme = {scheme: _timed_pool(pool) for scheme, pool in pools.items()}
 
 
 @functools.cache
-def _watched_pool(pool: t.Any) -> t.Any:
+def _timed_pool(pool: t.Any) -> t.Any:
     """Returns a subclass of ``pool`` whose connections register with the watchdog of their request."""
-    if hasattr(pool, "is_watched"):
+    if hasattr(pool, "is_timed"):
         return pool
 
-    class WatchedConnection(pool.ConnectionCls):
+    class TimedConnection(pool.ConnectionCls):
         timeout: float
 
         def _new_conn(self) -> t.Any:
@@ -207,7 +207,7 @@ def _watched_pool(pool: t.Any) -> t.Any:
                 watchdog.watch(getattr(connection, "socket", connection))
             return super().getresponse(*args, **kwargs)
 
-    return type(pool.__name__, (pool,), {"ConnectionCls": WatchedConnection, "is_watched": True})
+    return type(pool.__name__, (pool,), {"ConnectionCls": TimedConnection, "is_timed": True})
 
 
 def _current_watchdog() -> RequestWatchdog | None:

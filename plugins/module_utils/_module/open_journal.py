@@ -11,7 +11,7 @@ import typing as t
 from .._state.folder_store import FolderStore
 from .._state.journal import Journal
 from .._state.machine_folder import MachineFolder
-from .._state.store import account_digest
+from .._state.store import key_digest
 
 if t.TYPE_CHECKING:
     from .._state.journal_store import JournalStore
@@ -24,7 +24,7 @@ def open_journal(context: ModuleContext, *, warns: bool = False) -> Journal:
     ``warns`` is for tasks that send them: of a database that this machine has used, and that is not set now.
     """
     settings, store = context.client.settings, open_journal_store(context)
-    folder = MachineFolder(_find_folder(context), account_digest(settings.api_url, settings.api_key or ""))
+    folder = MachineFolder(_find_folder(context), key_digest(settings.api_url, settings.api_key or ""))
     if context.params.get("state_database"):
         return Journal(store, folder=folder)
     if warns and (warning := folder.find_warning()):

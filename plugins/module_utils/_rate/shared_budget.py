@@ -23,7 +23,7 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
-from .._state.store import KnownOutageError, StoreError, account_digest
+from .._state.store import KnownOutageError, StoreError, key_digest
 from .._text import MESSAGE_LIMIT, one_line
 from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
 from .queue import Priority
@@ -50,7 +50,7 @@ class Slot:
 
 
 @dataclass(eq=False)
-class _BudgetChange:
+class _BudgetWrite:
     """A change of the state that a thread waits for, and its result."""
 
     function: t.Callable[[RateLimiter, float], t.Any]
@@ -74,7 +74,7 @@ class SharedRateBudget:
         priority: Priority = Priority.NORMAL,
         warn: t.Callable[[str], None] = lambda _text: None,
     ) -> None:
-        self._name = f"budget-{account_digest(api_url, api_key)}"
+        self._name = f"budget-{key_digest(api_url, api_key)}"
         self._store = store
         self._clock = clock
         self._priority = priority
@@ -82,7 +82,7 @@ class SharedRateBudget:
         self.is_shared = True
         """False once the store could not be used, of which the user was warned."""
         self._update_lock = threading.Lock()
-        self._changes: deque[_BudgetChange] = deque()
+        self._writes: deque[_BudgetWrite] = deque()
         self._written: tuple[str, RateLimiter] | None = None
         """The document as this process has written it last, and the state in it."""
 
@@ -144,8 +144,8 @@ class SharedRateBudget:
         Threads of this process queue here, since those that wait for the lock of a file have to poll. The thread that
         gets the lock applies the changes of all that wait, in one access to the document.
         """
-        queued = _BudgetChange(change)
-        self._changes.append(queued)
+        queued = _BudgetWrite(change)
+        self._writes.append(queued)
         try:
             with self._update_lock:
                 if not queued.is_done:
@@ -153,19 +153,19 @@ class SharedRateBudget:
         except BaseException:
             # An interrupted thread does not wait for its change any more. Those of the others stay queued.
             with contextlib.suppress(ValueError):
-                self._changes.remove(queued)
+                self._writes.remove(queued)
             raise
         return t.cast("T | None", queued.result)
 
-    def _apply_queued(self, own: _BudgetChange) -> None:
+    def _apply_queued(self, own: _BudgetWrite) -> None:
         """Applies the queued changes in order. ``own``, that of this thread, is nobody else's to apply any more."""
-        changes = self._changes.copy()
-        self._changes.remove(own)
+        changes = self._writes.copy()
+        self._writes.remove(own)
         results = self._apply([change.function for change in changes])
         for change, result in zip(changes, results, strict=True):
             change.result, change.is_done = result, True
             with contextlib.suppress(ValueError):
-                self._changes.remove(change)
+                self._writes.remove(change)
 
     def _apply(self, functions: t.Sequence[t.Callable[[RateLimiter, float], t.Any]]) -> list[t.Any]:
         """Returns the results of the functions, or None for each if the state can't be used."""

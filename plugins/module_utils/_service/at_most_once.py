@@ -67,7 +67,7 @@ class OperationGuard:
     """The attempt whose outcome this run records."""
     _is_intended: bool = False
     """True while an intent of this run awaits its outcome: a refusal would undo the attempt of an earlier run."""
-    _notes: dict[str, t.Any] = field(default_factory=dict)
+    _facts: dict[str, t.Any] = field(default_factory=dict)
     _shield: InterruptShield | None = None
     """Defers Ctrl-C from the record of the intent to that of the outcome."""
     _is_shielded: bool = False
@@ -98,15 +98,15 @@ class OperationGuard:
         return self.journal.find_holder(self.key)
 
     def send(
-        self, client: Client, request: t.Callable[[RequestHooks], T], notes: dict[str, t.Any], retry_hint: str
+        self, client: Client, request: t.Callable[[RequestHooks], T], facts: dict[str, t.Any], retry_hint: str
     ) -> T:
         """Calls ``request``, which must pass on its hooks, and returns its response.
 
-        The journal keeps ``notes``. Raises OutcomeUnknownError if the outcome is unknown. After any other error nothing
+        The journal keeps ``facts``. Raises OutcomeUnknownError if the outcome is unknown. After any other error nothing
         was executed and the operation can be tried again; ``retry_hint`` is then added to the message. A JournalError
         means that nothing was sent.
         """
-        self._notes = notes
+        self._facts = facts
         self._shield = client.progress.shield
         sent_before = client.stats.requests
         try:
@@ -127,7 +127,7 @@ class OperationGuard:
             self._leave_shield()
             raise
 
-    def record_event(self, event: OperationEvent, **notes: object) -> None:
+    def record_event(self, event: OperationEvent, **facts: object) -> None:
         """Writes the event to the journal. If that fails, sets ``unrecorded``: then the run is no success.
 
         Warns of it too, so that the outcome is not lost if the run goes on or fails for another reason.
@@ -135,7 +135,7 @@ class OperationGuard:
         self._is_intended = False
         self._set_note(event)
         try:
-            self.journal.append_outcome(self.key, event, self._attempt, **notes)
+            self.journal.append_outcome(self.key, event, self._attempt, **facts)
             self.unrecorded = None
         except JournalError as error:
             self.unrecorded = f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}"
@@ -148,7 +148,7 @@ class OperationGuard:
         """Records the intent. Raises JournalError, which cancels the request, and Cancelled after Ctrl-C."""
         self._enter_shield()
         try:
-            self.journal.append(self.key, OperationEvent.INTENDED, by=describe_sender(), **self._notes)
+            self.journal.append(self.key, OperationEvent.INTENDED, by=describe_sender(), **self._facts)
         except JournalError as error:
             self._leave_shield()
             error.is_unsent = True
@@ -219,7 +219,7 @@ def explain_unknown(what: str, state: OperationState) -> str:
 
 def explain_unclear(state: OperationState) -> str:
     """Returns why it is unknown whether a request was executed: it was answered, or its response was lost."""
-    if answered := state.notes.get("answered"):
+    if answered := state.facts.get("answered"):
         return f"it was answered with status {answered}, which does not show whether it was executed"
     return "its response was lost or unclear"
 

@@ -116,15 +116,15 @@ class Purchase:
             return self._build_result(None, balance)
         if self.client.check_mode:
             return self._build_result(None, balance, bought=body)
-        notes = {"package_id": body["package_id"], "balance": balance, "key_id": self._key_id()}
-        notes["account_id"] = self._find_account_id()
+        facts = {"package_id": body["package_id"], "balance": balance, "key_id": self._key_id()}
+        facts["account_id"] = self._find_account_id()
         try:
             purchase = guard.send(
                 self.client,
                 lambda hooks: self.client.request(
                     "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=parse_data_or_body
                 ),
-                notes,
+                facts,
                 "Nothing was bought; you can run the same order again.",
             )
         except OutcomeUnknownError as unclear:
@@ -140,12 +140,12 @@ class Purchase:
 
         A new key of the same account is the same account, if the service tells accounts apart.
         """
-        sent, wanted = state.notes.get("package_id"), body["package_id"]
+        sent, wanted = state.facts.get("package_id"), body["package_id"]
         differences = [f", not {wanted}"] if str(sent) != str(wanted) else []
         is_other_account = False
         # Earlier versions did not record the key.
-        if state.notes.get("key_id") not in (None, self._key_id()):
-            before, now = state.notes.get("account_id"), self._find_account_id()
+        if state.facts.get("key_id") not in (None, self._key_id()):
+            before, now = state.facts.get("account_id"), self._find_account_id()
             # An account may get another e-mail address, but no other id.
             is_other_account = before != now and not any(one is None or one.startswith(_EMAIL) for one in (before, now))
             if is_other_account:

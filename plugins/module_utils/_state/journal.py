@@ -114,18 +114,18 @@ _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
 POSITION = "step"
 """The name that the position has in a stored line, and in the database."""
 _FIELDS = (*_KEY_FIELDS, "event", "at", POSITION, "checksum")
-"""The fields of a line that are not notes."""
+"""The fields of a line that are not facts."""
 
 
 @dataclass(frozen=True)
 class OperationState:
-    """The last event of an operation, and the notes of all events since it was last intended."""
+    """The last event of an operation, and the facts of all events since it was last intended."""
 
     event: OperationEvent
     sent_at: str
     at: str
     """Time of the last event, by its first line."""
-    notes: dict[str, t.Any]
+    facts: dict[str, t.Any]
     attempt: str = ""
     """The checksum of the line by which it was last intended. It tells one attempt from the next."""
     accepted_at: str | None = None
@@ -141,7 +141,7 @@ class OperationState:
     @property
     def by(self) -> str:
         """Who sent it: ``alice@node2``; empty if that is not known."""
-        by = self.notes.get("by")
+        by = self.facts.get("by")
         return one_line(f"{by.get('user')}@{by.get('host')}") if isinstance(by, dict) else ""
 
     @property
@@ -298,7 +298,7 @@ class Journal:
             raise _build_error(error) from None
         return "\n".join(line.text for one in subjects for line in one.lines)
 
-    def append(self, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
+    def append(self, operation: OperationKey, event: OperationEvent, **facts: t.Any) -> None:
         """Records the next event of ``operation`` durably. On a JournalError the journal is unchanged.
 
         The line follows those that this journal has read. If another run has written one since then, it fails.
@@ -307,7 +307,7 @@ class Journal:
             entries = self._read_once(operation.subject)
             if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
                 self._folder.require_unknown(operation)
-            entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
+            entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **facts}
             line = build_line(entry, entries)
             try:
                 self._append(line, entries)
@@ -324,11 +324,11 @@ class Journal:
         return self._entries.get(subject, [])
 
     def append_outcome(
-        self, operation: OperationKey, event: OperationEvent, attempt: str | None, **notes: t.Any
+        self, operation: OperationKey, event: OperationEvent, attempt: str | None, **facts: t.Any
     ) -> None:
         """Records how an attempt went, behind what other runs have recorded of it meanwhile.
 
-        Adds nothing if they have recorded as much, notes included. Raises JournalConflictError if they have begun
+        Adds nothing if they have recorded as much, facts included. Raises JournalConflictError if they have begun
         another attempt, or recorded that this one was not executed.
         """
         with self._lock:
@@ -337,11 +337,11 @@ class Journal:
                 state = self.known_state(operation)
                 if state is None or state.attempt != attempt:
                     raise _build_error(ConflictError())
-                is_known = state.event is event and notes.keys() <= state.notes.keys()
+                is_known = state.event is event and facts.keys() <= state.facts.keys()
                 if is_known or state.event in _SAYS_MORE.get(event, ()):
                     return
                 try:
-                    self.append(operation, event, **notes)
+                    self.append(operation, event, **facts)
                     return
                 except JournalConflictError:
                     before = self._entries[operation.subject]
@@ -488,12 +488,12 @@ def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> 
         operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
         # Earlier versions recorded names as the service sent them.
-        notes = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
+        facts = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state
             states[operation] = OperationState(
-                event, at, at, notes, entry.get("checksum", ""), position=entry.get(POSITION, 0)
+                event, at, at, facts, entry.get("checksum", ""), position=entry.get(POSITION, 0)
             )
         elif event is OperationEvent.REFUSED:
             # Undoes the attempt; an earlier one still counts.
@@ -501,13 +501,13 @@ def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> 
             if earlier := before_intent.get(operation):
                 states[operation] = earlier
             elif with_refused and state is not None:
-                states[operation] = replace(state, event=event, at=at, notes={**state.notes, **notes})
+                states[operation] = replace(state, event=event, at=at, facts={**state.facts, **facts})
         elif state is not None:
             # A later line of the same event only adds what has become known since.
             at = state.at if event is state.event else at
             accepted_at = at if event is OperationEvent.ACCEPTED else state.accepted_at
             states[operation] = replace(
-                state, event=event, at=at, notes={**state.notes, **notes}, accepted_at=accepted_at
+                state, event=event, at=at, facts={**state.facts, **facts}, accepted_at=accepted_at
             )
     return states
 

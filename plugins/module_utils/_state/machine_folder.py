@@ -23,14 +23,14 @@ LOCK_TIMEOUT = 2.0
 
 
 class MachineFolder:
-    """The folder. ``account`` is the digest of service and key.
+    """The folder. ``digest`` is that of service and key.
 
     One that is missing, or that somebody else owns or could have written to, is no memory of this machine.
     """
 
-    def __init__(self, state_dir: str, account: str) -> None:
+    def __init__(self, state_dir: str, digest: str) -> None:
         self._store = FolderStore(state_dir)
-        self._document = f"database-{account}"
+        self._document = f"database-{digest}"
         self._is_remembered = False
 
     def require_unknown(self, operation: OperationKey) -> None:

@@ -15,8 +15,8 @@ import pwd
 from .._errors import ClawHostersError
 
 
-def account_digest(api_url: str, api_key: str) -> str:
-    """Returns what tells accounts apart in names that others may see: a digest, which says nothing of the key."""
+def key_digest(api_url: str, api_key: str) -> str:
+    """Returns what tells keys apart in names that others may see: a digest, which says nothing of the key."""
     return hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
 
 

@@ -77,7 +77,7 @@ def _describe_order(context: ModuleContext) -> str:
         return ""
     if state is None:
         return ""
-    known = f"Order {order} was sent at {format_at(state.sent_at)} for package {state.notes.get('package_id')}"
+    known = f"Order {order} was sent at {format_at(state.sent_at)} for package {state.facts.get('package_id')}"
     if state.event is OperationEvent.COMPLETED:
         return f"{known}, and accepted."
     return f"{known}, and may have bought."

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.transport import BearerAuth, PlainSession, require_library
-from ...module_utils._http.watchdog import RequestWatchdog, WatchedAdapter
+from ...module_utils._http.watchdog import RequestWatchdog, TimedAdapter
 from ...module_utils._text import one_line
 
 try:
@@ -140,8 +140,8 @@ class _ResolvingAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {scheme: _resolving_pool(pool) for scheme, pool in pools.items()}
 
 
-class _Adapter(WatchedAdapter, _ResolvingAdapter):
-    """In this order, a watched connection gives each address of the host a share of the time."""
+class _Adapter(TimedAdapter, _ResolvingAdapter):
+    """In this order, a timed connection gives each address of the host a share of the time."""
 
 
 @functools.cache

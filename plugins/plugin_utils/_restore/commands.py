@@ -95,10 +95,10 @@ def format_without_file(command: Command) -> str:
 
 
 class Advice(t.NamedTuple):
-    """``changes`` are the variables that the next command sets; with ``check`` it is run in check mode."""
+    """``variables`` are those that the next command sets; with ``check`` it is run in check mode."""
 
     text: str
-    changes: Data
+    variables: Data
     check: bool = False
 
 
@@ -203,12 +203,12 @@ def build_command(target: Data, variables: Data, advice: Advice | None = None) -
 
     It never holds ``restore_confirm``: each run is confirmed for itself, after its plan.
     """
-    changes = advice.changes if advice else {}
+    advised = advice.variables if advice else {}
     is_one = sum(map(len, target.values())) == 1
-    target = {name: changes[name] for name in _TARGETS if name in changes} or target
+    target = {name: advised[name] for name in _TARGETS if name in advised} or target
     given: Data = {**target, "restore_incident": variables["restore_incident"]}
     for variable, default in DEFAULTS.items():
-        value = changes.get(variable, variables.get(variable, default))
+        value = advised.get(variable, variables.get(variable, default))
         if value not in (default, None) and str(value) != str(default) and not (is_one and variable in _OF_SEVERAL):
             given[variable] = value
     return Command(given, is_check=bool(advice and advice.check))

@@ -83,7 +83,7 @@ class _DrillCandidate:
         others, today = self.find_recent(every), self.history.find_own(self.instance["id"])
         if self.failed is None and self.proof and self.now - self.proof < every:
             return ", not due"
-        if today and today.notes.get("healthy"):
+        if today and today.facts.get("healthy"):
             # The incident has the date, and is restored once.
             return ", by the drill of today"
         if others and (self.failed is None or others[0].state.position > self.failed.state.position):

@@ -264,7 +264,7 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
         outcomes.append(
             {
                 "id": instance_id,
-                "backup_id": state.notes.get("backup_id") if state else backup_id,
+                "backup_id": state.facts.get("backup_id") if state else backup_id,
                 "outcome": state.outcome if state else unsent,
                 "sent_at": state.sent_at if state else None,
                 "completed_at": state.completed_at if state else None,

@@ -59,7 +59,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
     store.close()
     assert state is not None
     assert state.event is OperationEvent.COMPLETED
-    assert state.notes == {"backup_id": 31}
+    assert state.facts == {"backup_id": 31}
     assert simulator.calls() == []
 
 
@@ -139,7 +139,7 @@ def test_folders_of_several_machines_are_imported_one_after_another(
     # What was sent since stays, and a folder that knows less is imported already.
     Journal(store).append(keys[0], OperationEvent.INTENDED)
     store.close()
-    assert {key: (state.event, state.notes) for key, state in states.items()} == {
+    assert {key: (state.event, state.facts) for key, state in states.items()} == {
         key: (OperationEvent.COMPLETED, {"backup_id": key.name}) for key in keys
     }
     assert worker.run(claw_state_database, import_dir=str(tmp_path / "INC-1"))["changed"] is False

@@ -57,9 +57,9 @@ class Place(t.NamedTuple):
 
     def write(self, incident: str, *events: OperationEvent) -> None:
         """Writes events of a restore of instance 1 to the journal."""
-        notes = {"backup_id": 11, "taken_at": at(50 * HOUR), "instance_name": "web-bot"}
+        facts = {"backup_id": 11, "taken_at": at(50 * HOUR), "instance_name": "web-bot"}
         for event in events:
-            self.journal.append(OperationKey("restore", self.simulator.url, incident, "1"), event, **notes)
+            self.journal.append(OperationKey("restore", self.simulator.url, incident, "1"), event, **facts)
 
 
 Change = t.Callable[[Place], object]

@@ -55,11 +55,11 @@ def worker(simulator: Simulator, place: StorePlace, clock: Clock) -> Worker:
     return Worker(simulator, place.options)
 
 
-def record(place: StorePlace, url: str, *events: OperationEvent, **notes: t.Any) -> None:
+def record(place: StorePlace, url: str, *events: OperationEvent, **facts: t.Any) -> None:
     """Records these events of a restore of instance 1 for INC-2."""
     journal, key = place.journal(), OperationKey("restore", url, "INC-2", "1")
     for event in events:
-        journal.append(key, event, backup_id=11, **notes)
+        journal.append(key, event, backup_id=11, **facts)
 
 
 @pytest.mark.parametrize("is_set_first", [True, False], ids=["sent after the change", "sent before the change"])

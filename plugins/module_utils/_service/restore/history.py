@@ -108,7 +108,7 @@ class RestoreHistory:
         named = {
             state.sent_at: key.instance_id
             for key, state in self.restores()
-            if key.name == self.incident and state.notes.get("instance_name") == name
+            if key.name == self.incident and state.facts.get("instance_name") == name
         }
         return parse_id(named[max(named)]) if named and name is not None else None
 
@@ -117,7 +117,7 @@ class RestoreHistory:
         ids = [
             key.instance_id
             for key, state in self.restores()
-            if key.name == self.incident and str(state.notes.get("backup_id")) == str(backup_id)
+            if key.name == self.incident and str(state.facts.get("backup_id")) == str(backup_id)
         ]
         return parse_id(ids[0]) if len(ids) == 1 else None
 
@@ -186,7 +186,7 @@ def find_proofs(
     restores = RestoreHistory(service, "", dict(states)).restores()
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         limit = limits.get(key.instance_id, now)
-        if state.notes.get("healthy") and state.completed_at:
+        if state.facts.get("healthy") and state.completed_at:
             instance_id, at = parse_id(key.instance_id), datetime.fromisoformat(state.completed_at)
             if at - limit <= CLOCK_TOLERANCE:
                 proofs[instance_id] = max(at, proofs.get(instance_id, at))
@@ -207,7 +207,7 @@ def find_failed_drills(
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         instance_id = parse_id(key.instance_id)
         is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
-        if state.notes.get("healthy"):
+        if state.facts.get("healthy"):
             proven.add(instance_id)
         elif (
             key.name.startswith(DRILL_PREFIX)

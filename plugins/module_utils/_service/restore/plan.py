@@ -281,9 +281,9 @@ def _is_only_in_record(plan: RestorePlan, instance: Resource, history: RestoreHi
 
 def _find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resource:
     """Returns the backup that the journal names: its id and its time if it does not exist any more."""
-    backup_id = state.notes.get("backup_id")
+    backup_id = state.facts.get("backup_id")
     named = (backup for backup in known if str(backup["id"]) == str(backup_id))
-    return next(named, {"id": backup_id, "created_at": state.notes.get("taken_at")})
+    return next(named, {"id": backup_id, "created_at": state.facts.get("taken_at")})
 
 
 # Backups

@@ -115,7 +115,7 @@ class Restore:
             "sent_at": state.sent_at if state else None,
             "completed_at": state.completed_at if state else None,
             "outcome": self.outcome,
-            "by": state.notes.get("by") if state else None,
+            "by": state.facts.get("by") if state else None,
             "failure": self.failure,
             "last_seen": None
             if seen is None

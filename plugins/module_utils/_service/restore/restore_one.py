@@ -101,8 +101,8 @@ def _with_earlier_run(
     state = history.find_own(instance_id) if instance_id is not None and not incident.rules.force else None
     if state is None:
         return error
-    instance: Resource = {"id": instance_id, "name": state.notes.get("instance_name")}
-    plan = RestorePlan(target, instance, {"id": state.notes.get("backup_id")}, earlier=state)
+    instance: Resource = {"id": instance_id, "name": state.facts.get("instance_name")}
+    plan = RestorePlan(target, instance, {"id": state.facts.get("backup_id")}, earlier=state)
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
     known = explain_recorded(f"the restore of {short_name(instance)}", state)
     again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.surface.advice)

@@ -243,7 +243,7 @@ class RestoreRunner:
         """
         backup = self.restore.plan.backup or {}
         taken = taken_at(backup)
-        notes = {
+        facts = {
             "backup_id": backup["id"],
             "taken_at": taken.isoformat() if taken else None,
             "instance_name": self.restore.instance.get("name"),
@@ -254,7 +254,7 @@ class RestoreRunner:
                 lambda hooks: self._incident.client.request(
                     "POST", f"{backup_path(backup['id'])}/restore", hooks=hooks
                 ),
-                notes,
+                facts,
                 self._context.options.surface.retry_hint,
             )
         except OutcomeUnknownError as unclear:

@@ -78,10 +78,10 @@ def test_it_is_written_down_before_it_goes_out(guard):
     sender = Sender()
     assert send(guard, sender) == "done"
     assert sender.seen.event is OperationEvent.INTENDED
-    assert sender.seen.notes == {"backup_id": 31, "by": describe_sender()}
+    assert sender.seen.facts == {"backup_id": 31, "by": describe_sender()}
     guard.record_event(OperationEvent.ACCEPTED)
     assert guard.state().event is OperationEvent.ACCEPTED
-    assert guard.state().notes["backup_id"] == 31
+    assert guard.state().facts["backup_id"] == 31
 
 
 def test_what_was_refused_is_free_to_be_tried_again(guard):
@@ -96,7 +96,7 @@ def test_what_nobody_knows_is_unclear_and_stays_so(guard):
         send(guard, Sender(fault))
     assert caught.value.cause is fault
     assert guard.state().event is OperationEvent.UNCLEAR
-    assert guard.state().notes["reason"] == "the answer was lost"
+    assert guard.state().facts["reason"] == "the answer was lost"
 
 
 def test_what_failed_before_it_went_out_leaves_nothing_behind(guard):

@@ -116,14 +116,14 @@ def test_state_after_events(
     assert record.event is OperationEvent[last]
     assert record.sent_at == moment(attempt)
     assert record.completed_at == (None if done is None else moment(done))
-    # The notes of the attempt that counts, from its start to its last event.
+    # The facts of the attempt that counts, from its start to its last event.
     ends = 1 + max(number for number, event in enumerate(events.split()) if event == last)
-    assert record.notes == {f"note {number}": events.split()[number] for number in range(attempt, ends)}
+    assert record.facts == {f"note {number}": events.split()[number] for number in range(attempt, ends)}
 
 
 def test_control_characters_in_notes_of_an_earlier_version_are_replaced(place: StorePlace) -> None:
     place.journal().append(OPERATION, OperationEvent.INTENDED, instance_name="a\x9bb", backup_id=5)
-    assert place.journal().read_state(OPERATION).notes == {"instance_name": "a\ufffdb", "backup_id": 5}
+    assert place.journal().read_state(OPERATION).facts == {"instance_name": "a\ufffdb", "backup_id": 5}
 
 
 def test_one_run_at_a_time_locks_an_operation(place: StorePlace) -> None:

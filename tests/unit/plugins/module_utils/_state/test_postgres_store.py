@@ -371,7 +371,7 @@ def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Po
         with pytest.raises(JournalError, match="Another run has written to the journal"):
             journal.append(OPERATION, OperationEvent.COMPLETED)
     state = place.journal().read_state(OPERATION)
-    assert (state.event, state.notes) == (OperationEvent.INTENDED, {"backup_id": 2})
+    assert (state.event, state.facts) == (OperationEvent.INTENDED, {"backup_id": 2})
     with pytest.raises(ConflictError):
         place.open().append(JournalLine(OTHER.subject, 7, "a line without the one before it"))
     place.journal().read_entries()

@@ -51,14 +51,14 @@ def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
     for kind, force in ((FailureKind.BACKUP_REFUSED, False), (ObstacleKind.FAILED, True)):
         advice = build_advice(kind, plan(), VARIABLES)
         assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
-        assert advice.changes["restore_backup"] == 11
-        assert ("restore_force" in advice.changes) == force
+        assert advice.variables["restore_backup"] == 11
+        assert ("restore_force" in advice.variables) == force
         # Limits that only the newer backup meets would refuse the older one.
         limits = {"restore_max_age": "36h", "restore_before": "2026-02-03"}
         command = build_command({"restore_instances": ["web-bot"]}, {**VARIABLES, **limits}, advice)
         assert not {"restore_max_age", "restore_before"} & set(command.variables)
     assert (
-        "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), VARIABLES).changes
+        "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), VARIABLES).variables
     )
 
 
@@ -77,7 +77,7 @@ def test_a_restore_that_did_not_help_leads_to_an_older_backup():
     for given in (plan(), plan(history(INTENDED, COMPLETED))):
         advice = build_advice(FailureKind.NOT_HEALTHY, given, VARIABLES)
         assert "with restore_before=2026-02-02T10:00:00Z and another restore_incident." in advice.text
-        assert advice.changes == {}
+        assert advice.variables == {}
     only = build_advice(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]), VARIABLES)
     assert "older" not in only.text
 

@@ -206,7 +206,7 @@ def test_a_busy_instance_is_waited_for_if_its_restore_was_sent_just_now(ago, out
 def test_no_advice_is_to_force_a_restore_that_can_not_help(kind, status, words):
     advice = build_advice(kind, plan(instance={**WEB, "status": status}), VARIABLES)
     assert advice.text.startswith(words)
-    assert advice.changes == {}
+    assert advice.variables == {}
 
 
 @pytest.mark.parametrize("events", [(INTENDED,), (INTENDED, UNCLEAR)])
@@ -286,7 +286,7 @@ def test_another_incident_on_a_busy_instance_does_not_advise_force():
     assert busy.kind == "wrong_status"
     assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC; its end was not seen yet.")
     advice = build_advice(parse_kind(busy.kind), busy, VARIABLES)
-    assert "restore_force" not in advice.changes
+    assert "restore_force" not in advice.variables
     assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
 
 

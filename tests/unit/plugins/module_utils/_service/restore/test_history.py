@@ -37,12 +37,12 @@ def restored(
     event="completed",
     position=1,
     ended=0,
-    **notes,
+    **facts,
 ):
     """Returns an item of the states: a completed restore, or one with another last event, ``ended`` hours later."""
     sent_at, at = ((NOW - timedelta(hours=hours_ago - later)).isoformat() for later in (0, ended))
-    notes = {"backup_id": 11, "instance_name": name, **notes}
-    state = OperationState(OperationEvent(event), sent_at, at, notes, position=position)
+    facts = {"backup_id": 11, "instance_name": name, **facts}
+    state = OperationState(OperationEvent(event), sent_at, at, facts, position=position)
     return OperationKey(kind, service, incident, instance_id), state
 
 
@@ -60,7 +60,7 @@ def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
         restored("INC-1", "1", 0, kind="purchase"),
     )
     assert history.find_own(1).sent_at.startswith("2026-02-03T07")
-    assert history.find_own(2, "web-bot").notes["instance_name"] == "shop-bot"
+    assert history.find_own(2, "web-bot").facts["instance_name"] == "shop-bot"
     assert history.find_own(None, "web-bot").sent_at.startswith("2026-02-03T09")
     assert (history.find_id("web-bot"), history.find_id("shop-bot"), history.find_id("news-bot")) == (3, 2, None)
     assert history.find_own(None, "news-bot") is history.find_own(7) is history.find_own() is None

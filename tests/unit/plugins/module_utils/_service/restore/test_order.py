@@ -69,8 +69,8 @@ def read(lines: t.Sequence[Line], wrong_by: float = 0.0) -> RestoreHistory:
     for number, line in enumerate(lines):
         at = NOW + timedelta(minutes=number - len(lines), seconds=line.wrong_by)
         key = OperationKey("restore", SERVICE, line.incident, "1")
-        notes = {"backup_id": 11} | ({"healthy": True} if line.event is OperationEvent.COMPLETED else {})
-        entry = {"at": at.isoformat(), **key.as_dict(), "event": line.event.value, **notes}
+        facts = {"backup_id": 11} | ({"healthy": True} if line.event is OperationEvent.COMPLETED else {})
+        entry = {"at": at.isoformat(), **key.as_dict(), "event": line.event.value, **facts}
         entries.append(build_line(entry, entries))
     history = RestoreHistory(SERVICE, OWN, replay(entries), read_at=NOW + timedelta(seconds=wrong_by))
     history.positions[history.key(1).subject] = len(entries)

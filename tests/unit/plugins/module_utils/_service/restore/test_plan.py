@@ -431,7 +431,7 @@ def test_under_the_lock_nobody_else_works_on_an_unknown_restore(event: Operation
 
 def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
     known = sent()
-    next(iter(known.states.values())).notes["backup_id"] = NEW["id"]
+    next(iter(known.states.values())).facts["backup_id"] = NEW["id"]
     assert look(known).backup == NEW
 
 
