@@ -96,21 +96,19 @@ def test_nothing_is_missing_where_all_is_done(ready: Path) -> None:
     assert find_missing(ready) == []
 
 
+def edited(*changes: tuple[str, str, str]) -> t.Callable[[Path], None]:
+    """Returns what replaces these texts of files, and commits."""
+
+    def prevent(root: Path) -> None:
+        for name, old, new in changes:
+            replace(root, name, old, new)
+        commit(root)
+
+    return prevent
+
+
 def stand_in(root: Path) -> None:
     repository.set_address(f"{release.repository.STAND_IN}clawhosters/clawhosters.cloud", root)
-    commit(root)
-
-
-def another_version(root: Path) -> None:
-    replace(root, "plugins/module_utils/_version.py", VERSION, "0.0.1")
-    commit(root)
-
-
-def odd_version(root: Path) -> None:
-    for name in ("galaxy.yml", "plugins/module_utils/_version.py", "changelogs/changelog.yaml", "CHANGELOG.rst"):
-        replace(root, name, VERSION, f"{VERSION}-rc")
-    for name in ("README.md", "docs/getting-started.md", "docs/upgrading.md"):
-        replace(root, name, VERSION, f"{VERSION}-rc")
     commit(root)
 
 
@@ -120,70 +118,47 @@ def fragment(root: Path) -> None:
     commit(root)
 
 
-def no_release(root: Path) -> None:
-    replace(root, "changelogs/changelog.yaml", f"  {VERSION}:\n", "  0.0.1:\n")
-    commit(root)
-
-
-def no_page(root: Path) -> None:
-    replace(root, "CHANGELOG.rst", f"v{VERSION}\n", "v0.0.1\n")
-    commit(root)
-
-
-def old_date(root: Path) -> None:
-    replace(root, "changelogs/changelog.yaml", f"'{RELEASED}'", "'2001-02-03'")
-    commit(root)
-
-
-def newer_release(root: Path) -> None:
-    with (root / "changelogs/changelog.yaml").open("a", encoding="utf-8") as file:
-        file.write("  100.0.0: {release_date: '2001-02-03'}\n")
-    commit(root)
-
-
 def change(root: Path) -> None:
     replace(root, "README.md", "#", "##")
     (root / "new.txt").touch()
 
 
-def no_test(root: Path) -> None:
-    (root / "build/tested").unlink()
-
-
 def later_commit(root: Path) -> None:
     tested = (root / "build/tested").read_text(encoding="utf-8")
-    replace(root, "README.md", "#", "##")
-    commit(root)
+    edited(("README.md", "#", "##"))(root)
     (root / "build/tested").write_text(tested, encoding="utf-8")
 
 
-def tag(root: Path) -> None:
-    git(root, "tag", VERSION)
-
-
-def newer_tag(root: Path) -> None:
-    git(root, "tag", "100.0.0")
-
-
-MISSING: list[tuple[t.Callable[[Path], None], str]] = [
+CODE, LOG = "plugins/module_utils/_version.py", "changelogs/changelog.yaml"
+NAMED = ("galaxy.yml", CODE, LOG, "CHANGELOG.rst", "README.md", "docs/getting-started.md", "docs/upgrading.md")
+MISSING: list[tuple[t.Callable[[Path], object], str]] = [
     (stand_in, "stands in for the public repository"),
-    (another_version, "plugins/module_utils/_version.py:7 names 0.0.1, and galaxy.yml"),
-    (odd_version, "not of the form 1.2.3"),
+    (edited((CODE, VERSION, "0.0.1")), f"{CODE}:7 names 0.0.1, and galaxy.yml"),
+    (edited(*((name, VERSION, f"{VERSION}-rc") for name in NAMED)), "not of the form 1.2.3"),
     (fragment, "The changelog lacks more.yml: run make changelog."),
-    (no_release, f"changelogs/changelog.yaml has no release {VERSION}: run make changelog."),
-    (no_page, f"CHANGELOG.rst has no release {VERSION}: run make changelog."),
-    (old_date, f"dates {VERSION} 2001-02-03, and today is {RELEASED}: run make changelog."),
-    (newer_release, "changelogs/changelog.yaml has a newer release, 100.0.0."),
+    (edited((LOG, f"  {VERSION}:\n", "  0.0.1:\n")), f"{LOG} has no release {VERSION}: run make changelog."),
+    (
+        edited(("CHANGELOG.rst", f"v{VERSION}\n", "v0.0.1\n")),
+        f"CHANGELOG.rst has no release {VERSION}: run make changelog.",
+    ),
+    (
+        edited((LOG, f"'{RELEASED}'", "'2001-02-03'")),
+        f"dates {VERSION} 2001-02-03, and today is {RELEASED}: run make changelog.",
+    ),
+    (
+        edited((LOG, "releases:\n", "releases:\n  100.0.0: {release_date: '2001-02-03'}\n")),
+        f"{LOG} has a newer release, 100.0.0.",
+    ),
     (change, "Not committed: README.md and 1 more."),
-    (no_test, "make test has not passed on this commit: run make test."),
+    (lambda root: (root / "build/tested").unlink(), "make test has not passed on this commit: run make test."),
     (later_commit, "make test has not passed on this commit: run make test."),
-    (tag, f"The tag {VERSION} exists: set the next version in galaxy.yml."),
-    (newer_tag, f"The tag 100.0.0 is newer than {VERSION}."),
+    (lambda root: git(root, "tag", VERSION), f"The tag {VERSION} exists: set the next version in galaxy.yml."),
+    (lambda root: git(root, "tag", "100.0.0"), f"The tag 100.0.0 is newer than {VERSION}."),
 ]
 
 
-@pytest.mark.parametrize(("prevent", "line"), MISSING, ids=lambda value: getattr(value, "__name__", ""))
-def test_one_thing_that_is_missing_is_one_line(ready: Path, prevent: t.Callable[[Path], None], line: str) -> None:
+@pytest.mark.parametrize(("prevent", "line"), MISSING, ids=[line for _prevent, line in MISSING])
+def test_one_thing_that_is_missing_is_one_line(ready: Path, prevent: t.Callable[[Path], object], line: str) -> None:
     prevent(ready)
     (found,) = find_missing(ready)
     assert line in found
