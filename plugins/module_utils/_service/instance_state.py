@@ -40,7 +40,7 @@ class DetailReader:
             return {}
 
     def is_deleted(self, instance: Resource) -> bool:
-        """Returns True if it has left the list: a deleted record may stay readable."""
+        """Returns True if it has left the list: a deleted instance may stay readable."""
         params = {} if instance.get("name") is None else {"name": str(instance["name"])}
         same_id = Search(params, lambda items: [item for item in items if str(item["id"]) == str(instance["id"])])
         with contextlib.suppress(ClawHostersError):
