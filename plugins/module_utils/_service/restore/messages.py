@@ -57,7 +57,7 @@ class Surface:
     format_time: t.Callable[[str, datetime], str] = lambda at, _now: at
     """Formats the time of an earlier restore, which results of modules have as the journal does."""
 
-    def subject(self, instance: Resource) -> str:
+    def show_instance(self, instance: Resource) -> str:
         """Returns the beginning of a sentence about the instance."""
         return label(instance) if self.names_instance else "It"
 
@@ -184,7 +184,7 @@ def describe_record(record: RestoreRecord, instance: Resource, incident: str, se
 def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface = MODULE) -> Explanation:
     """Returns why nothing is sent for a target, in the words of the surface."""
     obstacle, target, instance = t.cast("Obstacle", plan.obstacle), plan.target, plan.instance or {}
-    name, subject = one_line(target.name, NAME_LIMIT), surface.subject(instance)
+    name, shown = one_line(target.name, NAME_LIMIT), surface.show_instance(instance)
     match obstacle.kind:
         case ObstacleKind.NO_INSTANCE:
             sought = name if target.instance_id is None else f"with id {target.instance_id}"
@@ -196,7 +196,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
             named = short_name(instance)
             return Explanation(f"The instance with id {target.instance_id} is named {named}, not {name}.")
         case ObstacleKind.DUPLICATE:
-            return Explanation(f"{subject} is listed already, in entry {obstacle.duplicate_of}.")
+            return Explanation(f"{shown} is listed already, in entry {obstacle.duplicate_of}.")
         case ObstacleKind.OTHER_MEMORY:
             return Explanation(obstacle.cause.text if obstacle.cause else "")
         case ObstacleKind.ONLY_IN_RECORD:
@@ -204,13 +204,13 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
             sent_at = surface.format_time(record.sent_at[str(instance["id"])], now)
             return Explanation(describe_record(record, instance, incident, sent_at))
         case ObstacleKind.DELETED:
-            return Explanation(f"{subject} does not exist any more.")
+            return Explanation(f"{shown} does not exist any more.")
         case ObstacleKind.RENAMED:
             named = one_line((obstacle.seen or {}).get("name"), NAME_LIMIT)
-            return Explanation(f"{subject} is now named {named}.")
+            return Explanation(f"{shown} is now named {named}.")
         case ObstacleKind.CHANGED:
             before, after = (_describe_condition(one or {}) for one in (instance, obstacle.seen))
-            changed = f"{subject} was {before} in the plan that was confirmed, and is {after} now."
+            changed = f"{shown} was {before} in the plan that was confirmed, and is {after} now."
             return Explanation(changed, names_status=True)
         case ObstacleKind.NOT_SENT:
             return Explanation(
@@ -220,7 +220,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
             )
         case ObstacleKind.HELD:
             return Explanation(
-                f"{subject} is held by {format_holder(obstacle.holder, now, surface)}.",
+                f"{shown} is held by {format_holder(obstacle.holder, now, surface)}.",
                 "Run the same task again when that run has ended, or with wait: true.",
             )
         case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
@@ -276,7 +276,7 @@ def _explain_backup(
         case ObstacleKind.NO_BACKUP:
             when = f" from before {format_time(rules.before)}" if rules.before else ""
             left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
-            own = f"{surface.subject(instance)} has no usable backup{when}."
+            own = f"{surface.show_instance(instance)} has no usable backup{when}."
             return Explanation(f"{own} {left_out}" if left_out else own)
         case ObstacleKind.UNCLEAR_BACKUP:
             ids = format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED)
@@ -314,21 +314,21 @@ def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime, max_
 
 def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, now: datetime, surface: Surface) -> Explanation:
     """Returns why the restore is not allowed now."""
-    subject, other = surface.subject(instance), obstacle.other
+    shown, other = surface.show_instance(instance), obstacle.other
     told = format_other(other, surface.format_time(other.state.sent_at, now)) if other else ""
     if obstacle.kind is ObstacleKind.TOO_SOON:
         interval = f"{surface.min_interval} ({format_duration(rules.min_interval) if rules.min_interval else ''})"
-        return Explanation(f"{subject} is within {interval} of another restore: {told}.")
+        return Explanation(f"{shown} is within {interval} of another restore: {told}.")
     if obstacle.kind is ObstacleKind.OVERTAKEN:
         return Explanation(
-            f"{subject} is left alone: since this run began, {told}.",
+            f"{shown} is left alone: since this run began, {told}.",
             "Check the instance, and run this again if it must be restored all the same.",
         )
     advice = advise_on_status(instance) or "force: true tries it."
     if get_status(instance) == "pending_configuration":
         advice = "Give it an LLM key in the dashboard first."
     reason = f" {told[:1].upper()}{told[1:]}." if told else ""
-    status = f"{subject} has the status {_status(instance)}"
+    status = f"{shown} has the status {_status(instance)}"
     return Explanation(
         f"{status}, and only a running or stopped instance can be restored.{reason}",
         advice,
