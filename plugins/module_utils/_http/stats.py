@@ -67,8 +67,9 @@ class RequestStats:
         return self.service_time() or datetime.now(UTC)
 
     def find_clock_lead(self) -> timedelta:
-        """Returns how far this machine's clock is ahead of the service's; 0 if the service has not told its time."""
-        return datetime.now(UTC) - (self.service_time() or datetime.now(UTC))
+        """Returns how far this machine's clock is ahead of the service's; 0 if they agree, or that is not known."""
+        lead = datetime.now(UTC) - (self.service_time() or datetime.now(UTC))
+        return lead if abs(lead.total_seconds()) > rate_headers.CLOCK_TOLERANCE else timedelta(0)
 
     @contextlib.contextmanager
     def waiting(self, clock: t.Callable[[], float]) -> t.Iterator[None]:

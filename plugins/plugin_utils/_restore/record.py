@@ -26,6 +26,7 @@ from ...module_utils._state.journal import JournalError
 from ...module_utils._state.journal_store import Holder, RunStore
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
+from ...module_utils._times import format_iso
 from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
@@ -49,6 +50,7 @@ TITLES = {
     "confirm": "Confirm the restore",
     "send": "Begin the restore",
     "accepted": "Send the restore",
+    "begun": "Send the restore",
     "restore": "Restore the backup",
     "start": "Start the instance",
     "healthy": "Wait until the instance is healthy",
@@ -158,8 +160,8 @@ def _merge_timelines(earlier: Data | None, timeline: list[Data], result: Data) -
     events = as_objects(result.get("timeline"))
     if earlier is None or earlier.get("sent_at") != result.get("sent_at"):
         return events
-    seen = {event.get("title"): event for event in reversed(timeline) if event.get("ok")}
-    merged = [*seen.values(), *(event for event in events if not event.get("ok") or event.get("title") not in seen)]
+    seen = {find_rank(event): event for event in reversed(timeline) if event.get("ok")}
+    merged = [*seen.values(), *(event for event in events if not event.get("ok") or find_rank(event) not in seen)]
     return sorted(sorted(merged, key=find_rank), key=lambda event: str(event.get("at")))
 
 
@@ -213,10 +215,23 @@ class Recorder:
         settings = self.context.client.settings
         return read_recorded(report_path(self.run.variables), self.run.incident, settings.host, journal)
 
-    def add_step(self, name: str, now: datetime, **fields: t.Any) -> None:
+    def now(self) -> datetime:
+        """Returns the time of what happens in the run now, by the service's clock."""
+        return datetime.now(UTC) - self._clock_lead
+
+    @property
+    def _clock_lead(self) -> timedelta:
+        return timedelta(seconds=self.run.clock_lead)
+
+    def compare_clocks(self) -> None:
+        """Finds out how far this machine's clock is ahead of the service's, and corrects when the run has begun."""
+        self.run.clock_lead = self.context.client.stats.find_clock_lead().total_seconds()
+        self.run.began_at = format_iso(datetime.fromisoformat(self.run.began_at) - self._clock_lead)
+
+    def add_step(self, name: str, **fields: t.Any) -> None:
         """Adds a step to the run, with the requests since the last one."""
         requests = self.context.client.stats.requests
-        self.run.add_step(name, TITLES[name], now, requests=requests - self._counted, **fields)
+        self.run.add_step(name, TITLES[name], self.now(), requests=requests - self._counted, **fields)
         self._counted = requests
 
     def finish(self, traceback_text: str = "") -> Result:
@@ -268,10 +283,10 @@ class Recorder:
 
     def record(self, *, is_finished: bool) -> tuple[Data, str]:
         """Writes the record and the page. Returns what it has of this run, and why it could not be written."""
-        now = datetime.now(UTC)
+        now = self.now()
         self.run.revision += 1
         # What a run advises while it goes on changes with each failure: it writes no files for that.
-        writes = is_finished or self.run.is_interrupted
+        writes = is_finished or self.run.interrupted_at is not None
         recorded: Data = self.redact(
             build_run_record(
                 # Other threads may add steps meanwhile.
@@ -309,7 +324,7 @@ class Recorder:
 
     def _list_changes(self) -> list[Data]:
         """Returns the changes since an hour before the run began, of whatever incident; none if they can't be read."""
-        since = datetime.fromisoformat(self.run.began_at) - CHANGES_BEFORE
+        since = datetime.fromisoformat(self.run.began_at) + self._clock_lead - CHANGES_BEFORE
         url = normalize_url(self.context.client.settings.api_url)
         with contextlib.suppress(StoreError):
             return list_changes(
@@ -375,8 +390,9 @@ def record_run(
         runs = _read_runs(folder, page_name, run["incident"])
         for one in (*shared_runs, run):
             runs = put_run(runs, one)
+        found = {"interrupted": True, "found_ended": {"at": run.get("ended_at"), "by": run.get("by")}}
         runs = [
-            {**one, "interrupted": True} if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
+            {**one, **found} if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
             for one in sorted(runs, key=lambda one: str(one.get("began_at")))
         ]
         folder.write(record_name, format_record(run["incident"], runs))

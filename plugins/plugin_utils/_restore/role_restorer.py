@@ -29,6 +29,7 @@ from ...module_utils._service.restore.restore import (
 )
 from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._service.restore.restore_runner import RestoreOptions
+from ...module_utils._times import format_iso, format_time_of_day, parse_time
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import build_command, select_plans
@@ -96,7 +97,7 @@ class RoleRestorer(RestoreObserver):
                 ).run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is put on record.
-            self._run.is_interrupted = True
+            self._run.interrupted_at = format_iso(self._recorder.now())
             self._recorder.record(is_finished=False)
             raise
         finally:
@@ -134,24 +135,21 @@ class RoleRestorer(RestoreObserver):
         """Adds the stage. What is being sent is in the journal; the record follows within ten seconds."""
         backup_id = restore.plan.backup_id
         if stage is Stage.SENDING:
-            self._add("send", restore, at, message=f"Backup {backup_id} is about to be restored.")
+            self._add("send", restore, message=f"Backup {backup_id} is about to be restored.")
         elif stage is Stage.ACCEPTED:
-            earlier = "An earlier run has sent it. This run waits for it."
-            self._add("accepted", restore, at, message="The service accepted it." if restore.is_sent else earlier)
+            self._add("accepted" if _find_accepted(restore) else "begun", restore, message=_explain_begun(restore))
         elif stage is Stage.RESTORED:
-            done, state = "was restored", restore.state
-            if not restore.changed:
-                when = format_sent_and_completed(state.sent_at, state.completed_at) if state else ""
-                done = ", ".join(filter(None, ("was already restored for this incident", when)))
-            self._add("restore", restore, at, message=f"Backup {backup_id} {done}.", changed=restore.changed)
+            self._add(
+                "restore", restore, message=f"Backup {backup_id} {_explain_restored(restore)}.", changed=restore.changed
+            )
         elif stage is Stage.STARTING:
-            self._add("start", restore, at, message="It is stopped.", changed=True)
+            self._add("start", restore, message="It is stopped.", changed=True)
         elif stage is Stage.RUNNING:
             self._healthy.add(id(restore))
-            self._add("healthy", restore, at, message="It is running and healthy.")
+            self._add("healthy", restore, message="It is running and healthy.")
         elif stage is Stage.DONE and self._run.variables["restore_http_check"]:
             status = self._statuses[str(restore.instance["id"])]
-            self._add("http", restore, at, message=f"It responded with status {status}.")
+            self._add("http", restore, message=f"It responded with status {status}.")
         elif stage is Stage.FAILED and restore.error is not None:
             self._add_failure(restore, restore.error, at)
 
@@ -161,7 +159,7 @@ class RoleRestorer(RestoreObserver):
         if obstacle := restore.plan.obstacle:
             told = describe_obstacle(restore.plan, incident.name, incident.rules, at)
             failure |= {"kind": obstacle.kind.value, "is_unsent": False, **told}
-        self._add(name, restore, at, ok=False, changed=restore.changed, **failure)
+        self._add(name, restore, ok=False, changed=restore.changed, **failure)
 
     def verify(self, restore: Restore) -> None:
         """Requests the address of the instance, with ``restore_http_check``. Raises AddressError."""
@@ -187,17 +185,41 @@ class RoleRestorer(RestoreObserver):
             return "http"
         return "healthy" if restore.outcome == COMPLETED else "restore"
 
-    def _add(self, name: str, restore: Restore, at: datetime, *, ok: bool = True, **fields: t.Any) -> None:
+    def _add(self, name: str, restore: Restore, *, ok: bool = True, **fields: t.Any) -> None:
         status, kind, state = restore.current.get("status"), fields.get("kind"), restore.state
         is_seen = status and (not kind or FAILURES[parse_kind(kind)].is_status_known)
         self._recorder.add_step(
             name,
-            at,
             instance=self._plan(restore).label,
             ok=ok,
             sent_at=state.sent_at if state else None,
+            accepted_at=_find_accepted(restore),
+            restored_at=state.notes.get("restored_at") if state else None,
             completed_at=state.completed_at if state else None,
             outcome=None if restore.outcome == NOT_BEGUN else restore.outcome,
             found=format_value(status, 40) if is_seen else None,
             **fields,
         )
+
+
+def _find_accepted(restore: Restore) -> str | None:
+    """Returns when the service accepted a restore; None if no response said so."""
+    return restore.state.accepted_at if restore.state and not restore.state.notes.get("seen") else None
+
+
+def _explain_begun(restore: Restore) -> str:
+    """Returns how it is known that a restore has begun."""
+    if restore.lost:
+        status = format_value(restore.current.get("status"), 40)
+        return f"{restore.lost} Its status is {status} now, so the restore has begun."
+    return "The service accepted it." if restore.is_sent else "An earlier run has sent it. This run waits for it."
+
+
+def _explain_restored(restore: Restore) -> str:
+    """Returns when a backup was restored: as the service shows it, or else that this run sees it now."""
+    state = restore.state
+    if not restore.changed:
+        when = format_sent_and_completed(state.sent_at, state.completed_at) if state else ""
+        return ", ".join(filter(None, ("was already restored for this incident", when)))
+    restored_at = parse_time(state.notes.get("restored_at")) if state else None
+    return f"was restored at {format_time_of_day(restored_at)}" if restored_at else "is seen to be restored"

@@ -45,6 +45,8 @@ class RolePlan(RestorePlan):
     """Why that is the id; empty if it is the name."""
     batch: int | None = None
     """Number of the batch, from 1, once it has begun; None if there is one batch."""
+    is_history_known: bool = True
+    """False if the journal could not be read."""
 
     @classmethod
     def from_dict(cls, data: Data) -> RolePlan:
@@ -171,7 +173,12 @@ class Step:
     """HTTP status of the response that failed the step."""
     changed: bool = False
     sent_at: str | None = None
+    accepted_at: str | None = None
+    """When the service confirmed it. As the times beside it, by the journal."""
+    restored_at: str | None = None
+    """When the restore ended, if the service shows that, by its clock."""
     completed_at: str | None = None
+    """When a run saw that."""
     outcome: str | None = None
     found: str | None = None
     """Status of the instance after the step."""
@@ -199,7 +206,10 @@ class Verdict:
     command: str = ""
     sent_at: str | None = None
     """When the restore was sent, by this run or an earlier one, as the journal has it."""
+    restored_at: str | None = None
+    """When it ended, if the service shows that."""
     completed_at: str | None = None
+    """When a run saw that."""
     timeline: list[Data] = field(default_factory=list)
     """The events of the instance: ``title``, ``at`` and ``ok`` of each."""
 
@@ -238,8 +248,13 @@ class Run:
     """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
     revision: int = 0
     """How often it was recorded. Of two versions of its record, the one with the higher number knows more."""
-    is_interrupted: bool = False
-    """True if the run has ended by Ctrl-C: what it has not begun, nobody begins."""
+    interrupted_at: str | None = None
+    """When the run has ended by Ctrl-C: what it has not begun, nobody begins."""
+    clock_lead: float = 0.0
+    """Seconds by which this machine's clock is ahead of the service's, by which the times of a run are; 0 for clocks
+    that agree."""
+    journal_lead: float = 0.0
+    """The same for the clock of the journal."""
 
     def __post_init__(self) -> None:
         # No field: it follows from the steps.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.instance_index import InstanceIndex
@@ -18,7 +18,7 @@ from ...module_utils._service.restore.messages import format_moment
 from ...module_utils._service.restore.plan import RestoreAction, Target
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
-from .._formatting import format_clock, format_value
+from .._formatting import format_clock, format_recorded, format_value
 from .commands import (
     Advice,
     Command,
@@ -35,17 +35,21 @@ from .screen import format_sent_and_completed, headlines
 _EVENTS = {
     "send": "sent",
     "accepted": "accepted",
-    "restore": "restored",
+    "begun": "seen begun",
+    "restore": "seen restored",
     "start": "stopped",
     "healthy": "healthy",
     "http": "address checked",
 }
 """The event in the timeline of an instance that the end of each step is."""
+_RANKS = {"sent": 0, "accepted": 1, "seen begun": 1, "restored": 2, "seen restored": 2, "stopped": 3, "healthy": 4}
+"""The places of the events of a restore. Two events of one place say the same: that it was seen, or when it was."""
 
 LISTED = 5
 """Instances that a line names."""
 
 _PLANNED = "only planned"
+_UNREAD = "This run sent nothing; earlier restores can't be read now"
 
 _UNFINISHED = FailureKind.UNFINISHED.value
 _UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
@@ -112,7 +116,8 @@ def build_run_record(
         "service": run.service,
         "account": run.account,
         "outcome": outcome,
-        "interrupted": run.is_interrupted,
+        "interrupted": run.interrupted_at is not None,
+        "interrupted_at": run.interrupted_at,
         "headline": headline,
         "instances": [verdict.to_dict() for verdict in verdicts],
         "steps": [{name: value for name, value in vars(step).items() if name not in _OF_THE_RUN} for step in run.steps],
@@ -121,6 +126,8 @@ def build_run_record(
 
 def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -> str:
     total = format_count(len(verdicts), "instance")
+    if not all(verdict.plan.is_history_known for verdict in verdicts):
+        return _UNREAD
     if run.check and run.plans:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
     if any(verdict.kind in _UNCONFIRMED for verdict in failed):
@@ -183,7 +190,12 @@ def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHist
     name = target["name"] if target["name"] is not None else instance.get("name")
     earlier = history.find_own(instance["id"], name) if history else None
     return RolePlan(
-        Target(target["id"], target["name"]), instance, action=RestoreAction.NONE, earlier=earlier, planned_at=now
+        Target(target["id"], target["name"]),
+        instance,
+        action=RestoreAction.NONE,
+        earlier=earlier,
+        planned_at=now,
+        is_history_known=history is not None,
     )
 
 
@@ -195,9 +207,10 @@ def _build_verdict(plan: RolePlan, run: Run, own: list[Step], run_failure: Step 
     found = _find_failure(plan, own, run_failure, run)
     kind = found.kind.value if found.kind else ""
     verdict = Verdict(plan, found.step, kind, outcome="ok", tag=_PLANNED, state=headlines(plan, now)[0])
-    known = next((step for step in reversed(own) if step.sent_at), plan)
-    verdict.sent_at, verdict.completed_at = known.sent_at, known.completed_at
-    verdict.timeline = _build_timeline(own, verdict)
+    known = next((step for step in reversed(own) if step.sent_at), None)
+    verdict.sent_at, verdict.completed_at = (known or plan).sent_at, (known or plan).completed_at
+    verdict.restored_at = known.restored_at if known else None
+    verdict.timeline = _build_timeline(own, verdict, known.accepted_at if known else None, run.journal_lead)
     if not kind:
         if restored := next((step for step in own if step.step == "restore"), None):
             verdict.tag, verdict.state = _format_success(restored)
@@ -214,26 +227,38 @@ def _see_last(plan: RolePlan, own: list[Step]) -> RolePlan:
     return replace(plan, instance={**plan.instance, "status": seen}) if plan.instance and seen else plan
 
 
-def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
-    """Returns what happened to the instance. What the journal has, maybe of an earlier run, has the journal's time."""
-    recorded = {"send": verdict.sent_at, "restore": verdict.completed_at}
+def _build_timeline(own: list[Step], verdict: Verdict, accepted_at: str | None, journal_lead: float) -> list[Data]:
+    """Returns what happened to the instance, by the service's clock.
+
+    What the journal has, maybe of an earlier run, has the journal's time, ``journal_lead`` seconds ahead of that.
+    """
+    recorded = {"send": verdict.sent_at, "accepted": accepted_at, "restore": verdict.completed_at}
     events = [
         {"title": _EVENTS[step.step] if step.ok else "failed", "at": step.ended_at, "ok": step.ok}
         for step in own
         if step.step in _EVENTS and not (step.ok and step.step in recorded)
-        if step.step != "accepted" or verdict.sent_at is None or step.ended_at >= verdict.sent_at
     ]
-    events += [{"title": _EVENTS[name], "at": at, "ok": True} for name, at in recorded.items() if at]
+    if verdict.restored_at:
+        del recorded["restore"]
+        events.append({"title": "restored", "at": verdict.restored_at, "ok": True})
+    events += [
+        {
+            "title": _EVENTS[name],
+            "at": format_iso(datetime.fromisoformat(at) - timedelta(seconds=journal_lead)),
+            "ok": True,
+        }
+        for name, at in recorded.items()
+        if at
+    ]
     return sorted(events, key=find_rank)
 
 
 def find_rank(event: Data) -> int:
-    """Returns the place of an event among those of one run: its steps have one order, and a failure ends them.
+    """Returns the place of an event among those of one restore: its steps have one order, and a failure ends them.
 
     Their times may be equal, or of two clocks: that of the journal and that of this machine.
     """
-    titles = [*_EVENTS.values()]
-    return titles.index(event["title"]) if event.get("title") in titles else len(titles)
+    return _RANKS.get(str(event.get("title")), len(_RANKS))
 
 
 def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[[Command], str]) -> None:
@@ -275,9 +300,10 @@ def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
     backup_id = plan.backup_id
     ended = {step.step: format_time_of_day(datetime.fromisoformat(step.ended_at)) for step in own}
     if "restore" in ended:
-        return f"Backup {backup_id} was restored at {ended['restore']}; this run did not yet check the instance."
-    if "send" in ended and "accepted" in ended:
-        return f"The restore of backup {backup_id} was accepted at {ended['accepted']}; its end was not observed."
+        return f"Backup {backup_id} was seen restored at {ended['restore']}; this run did not yet check the instance."
+    if "send" in ended and (begun := ended.keys() & {"accepted", "begun"}):
+        name = begun.pop()
+        return f"The restore of backup {backup_id} was {_EVENTS[name]} at {ended[name]}; its end was not observed."
     if "send" in ended:
         return (
             f"The restore of backup {backup_id} was about to be sent at {ended['send']}; this run did not record "
@@ -289,7 +315,7 @@ def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
     if plan.outcome == "in_flight":
         sent = format_clock(parse_time(plan.sent_at))
         return f"A restore of backup {backup_id}, sent at {sent}, was in progress; its end was not observed."
-    if run.is_interrupted:
+    if run.interrupted_at:
         return f"The restore of backup {backup_id} was not begun."
     return f"This run did not record whether the restore of backup {backup_id} was sent."
 
@@ -306,10 +332,12 @@ def _format_success(restored: Step) -> tuple[str, str]:
 
 def _format_unsent(plan: RolePlan, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one has sent; empty without one."""
+    if not plan.is_history_known:
+        return f"{_UNREAD}."
     sent = format_moment(plan.sent_at, now)
     known = {
         "in_flight": f"the restore sent at {sent} is still open",
-        "completed": f"the restore sent at {sent} was completed at {format_moment(plan.completed_at, now)}",
+        "completed": f"the restore sent at {sent} was seen restored at {format_moment(plan.completed_at, now)}",
         "failed": f"the restore sent at {sent} failed",
         "unknown": f"it is unknown whether the restore of {sent} was carried out",
     }.get(plan.outcome or "")
@@ -368,4 +396,18 @@ def show_headline(run: Data) -> object:
 
 def _describe_end(run: Data) -> str:
     """Returns what is known of a run whose record has no end: it is written during the run."""
-    return "The run was interrupted" if run.get("interrupted") else FAILURES[FailureKind.UNFINISHED].text
+    if not run.get("interrupted"):
+        return FAILURES[FailureKind.UNFINISHED].text
+    text = f"The run{_format_by(' of', run)} was interrupted"
+    if run.get("interrupted_at"):
+        return f"{text} at {format_recorded(run['interrupted_at'])}"
+    if not (found := run.get("found_ended")):
+        return text
+    found_at = format_recorded(found.get("at"), run.get("ended_at"))
+    return f"{text} after {format_recorded(run.get('ended_at'))}; found at {found_at}{_format_by(' by', found)}"
+
+
+def _format_by(word: str, run: Data) -> str:
+    """Returns ``word`` and who ran it, with a space between; empty if that is not on record."""
+    by = run.get("by")
+    return f"{word} {format_value(by['user'])}@{format_value(by['host'])}" if by else ""

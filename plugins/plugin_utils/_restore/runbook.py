@@ -9,7 +9,6 @@ from __future__ import annotations
 import traceback
 import typing as t
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._model.results import Result
@@ -96,9 +95,7 @@ class Runbook:
         for one in plans:
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
-            self.recorder.add_step(
-                "plan", datetime.now(UTC), instance=one.label, ok=one.ready, message=message, kind=kind
-            )
+            self.recorder.add_step("plan", instance=one.label, ok=one.ready, message=message, kind=kind)
         ready = sum(one.ready for one in plans)
         count = f"{len(plans)} instances" if ready == len(plans) else f"{ready} of {len(plans)} instances"
         return {
@@ -109,6 +106,7 @@ class Runbook:
 
     def _check_service(self) -> str:
         health = measure_health(self.client)
+        self.recorder.compare_clocks()
         if not health["available"]:
             raise ClawHostersError(health["error"])
         return f"It responded in {health['latency']} s."
@@ -121,6 +119,7 @@ class Runbook:
         incident, variables = self._incident(), self.variables
         targets = [build_target(target, variables) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
+        self.run.journal_lead = round((incident.journal.now() - self.recorder.now()).total_seconds(), 1)
         reader = AccountReader(self.client, incident.rules)
         try:
             planned = incident.plan(targets, reader.read(targets, history), history)
@@ -225,10 +224,10 @@ class Runbook:
         except Exception as error:
             is_bug = not isinstance(error, ClawHostersError)
             kind = FailureKind.INTERRUPTED if is_bug else classify(error)
-            self.recorder.add_step(name, datetime.now(UTC), ok=False, kind=kind.value, **describe_error(error))
+            self.recorder.add_step(name, ok=False, kind=kind.value, **describe_error(error))
             return self.recorder.finish("".join(traceback.format_exception(error)) if is_bug else "")
         if message is not None:
-            self.recorder.add_step(name, datetime.now(UTC), ok=True, message=message)
+            self.recorder.add_step(name, ok=True, message=message)
         return None
 
     def _incident(self) -> Incident:

@@ -110,8 +110,8 @@ def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
 
 
 def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:
-    """Returns ``sent at …, completed at …``, without what is not known."""
-    moments = (("sent", parse_time(sent_at)), ("completed", parse_time(completed_at)))
+    """Returns ``sent at …, seen restored at …``, without what is not known."""
+    moments = (("sent", parse_time(sent_at)), ("seen restored", parse_time(completed_at)))
     return ", ".join(f"{verb} at {format_clock(moment)}" for verb, moment in moments if moment)
 
 

@@ -82,21 +82,23 @@ def post(controller: Controller, receiver: Receiver, **variables: t.Any) -> Run:
 @pytest.mark.rest
 def test_a_hostile_name_is_text_in_each_chat(controller: Controller, receiver: Receiver) -> None:
     example = str(FOLDER / "post_change.yml")
-    change = {"chat_id": 7, "chat_event": "health_changed", "chat_is": "unhealthy"}
-    gone = {"chat_id": 9, "chat_event": "disappeared", "chat_is": "pending_configuration"}
+    at = {"chat_at": "2026-11-29T03:44:14.120+00:00"}
+    change = {"chat_id": 7, "chat_event": "health_changed", "chat_is": "unhealthy", **at}
+    gone = {"chat_id": 9, "chat_event": "disappeared", "chat_is": "pending_configuration", **at}
     posts = [*({**change, "chat_form": form} for form in ("slack", "mattermost", "matrix")), gone]
     plays = [{"import_playbook": example, "vars": variables} for variables in posts]
     run = controller.playbook(plays, CHAT_WEBHOOK_URL=receiver.url)
     assert run.rc == 0, run.screen
     slack, mattermost, matrix, disappeared = receiver.posted
-    message = f"{ESCAPED} (id 7) is now unhealthy"
+    seen = "(seen 2026-11-29 03:44:14 UTC)"
+    message = f"{ESCAPED} (id 7) changed, its health is now unhealthy {seen}"
     assert slack["text"] == slack["blocks"][0]["text"]["text"] == message
     assert slack["blocks"][0]["text"]["type"] == "plain_text"
     assert slack["mrkdwn"] is slack["link_names"] is False
     assert re.sub(r"\\(?=[^\w\s])", "", mattermost["text"]) == message
     assert not re.search(r"(?<!\\)[*_\[\](){}`~#:]", mattermost["text"])
     assert matrix == {"text": message.replace(ESCAPED, CLEAN), "html": message}
-    assert disappeared["text"] == "An instance (id 9) is gone, was: pending configuration"
+    assert disappeared["text"] == f"An instance (id 9) is gone, its status was pending configuration {seen}"
 
 
 @pytest.mark.rest
@@ -161,15 +163,18 @@ def check_at_night(controller: Controller, receiver: Receiver, **variables: t.An
     return run
 
 
-def test_text_in_an_event_is_refused_before_anything_is_posted(controller: Controller, receiver: Receiver) -> None:
-    assert post(controller, receiver, chat_is="<!channel>").rc == 2
+@pytest.mark.parametrize("text", [{"chat_is": "<!channel>"}, {"chat_at": "2026-11-29T03:44:14Z <!channel>"}], ids=str)
+def test_text_in_an_event_is_refused_before_anything_is_posted(
+    controller: Controller, receiver: Receiver, text: dict[str, str]
+) -> None:
+    assert post(controller, receiver, **text).rc == 2
     assert receiver.posted == []
 
 
 def test_the_rulebook_passes_only_an_id_and_known_words() -> None:
     (rulebook,) = yaml.safe_load((FOLDER / "rulebooks/chat.yml").read_text(encoding="utf-8"))
     passed = rulebook["rules"][0]["action"]["run_playbook"]["extra_vars"]
-    assert set(passed) == {"chat_id", "chat_event", "chat_form", "chat_is"}
+    assert set(passed) == {"chat_id", "chat_event", "chat_form", "chat_is", "chat_at"}
     assert "name" not in json.dumps(passed)
 
 
@@ -189,5 +194,6 @@ def test_the_rulebook_posts_a_change_as_the_guide_starts_it(
     with rulebook(controller, java_home, simulator, "chat", command=["bash", "-ec", typed]) as running:
         simulator.set_instance(7, health_status="healthy")
         running.until(lambda: bool(receiver.posted))
-    assert receiver.posted[0]["text"] == f"{ESCAPED} (id 7) is now healthy"
+    changed = re.escape(f"{ESCAPED} (id 7) changed, its health is now healthy (seen ")
+    assert re.fullmatch(changed + r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\)", receiver.posted[0]["text"])
     assert SECRET not in running.screen

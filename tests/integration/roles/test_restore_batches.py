@@ -95,7 +95,7 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     assert [one["batch"] for one in record["instances"]] == [1, 2, 2, 2] + [3] * 8
     for one in record["instances"]:
         titles = [mark["title"] for mark in one["timeline"]]
-        assert titles == ["sent", "accepted", "restored", "stopped", "healthy"]
+        assert titles == ["sent", "accepted", "seen restored", "stopped", "healthy"]
         assert [mark["at"] for mark in one["timeline"]] == sorted(mark["at"] for mark in one["timeline"])
     assert runbook.page().count('<ol class="marks">') == 12
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] * 12

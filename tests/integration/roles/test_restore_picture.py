@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import re
+import time
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from simulator.handle import Simulator
 from support.commands import parse_variables
 from support.runbook import Runbook
+from support.sleeper import Sleeper
 from support.worker import Worker
 
 COUNT = 14
@@ -182,8 +185,8 @@ def test_a_second_run_records_when_the_first_one_sent_and_completed(simulator: S
     for one in (first, second):
         assert (one["sent_at"], one["completed_at"]) == (known["sent_at"], known["completed_at"])
         marks = {mark["title"]: mark["at"] for mark in one["timeline"]}
-        assert (marks["sent"], marks["restored"]) == (known["sent_at"], known["completed_at"])
-    assert runbook.page().count(f'restored <time datetime="{known["completed_at"]}">') == 1
+        assert (marks["sent"], marks["seen restored"]) == (known["sent_at"], known["completed_at"])
+    assert runbook.page().count(f'seen restored <time datetime="{known["completed_at"]}">') == 1
     assert "was already restored for this incident, sent at 20" in runbook.page()
 
 
@@ -195,6 +198,111 @@ def test_a_restore_that_was_answered_is_not_called_lost(simulator: Simulator, ru
     assert "it was answered with status 503, which does not show whether it was executed" in second["failures"][0]
     assert "lost" not in runbook.page()
     assert simulator.calls(POSTS) == ["POST /backups/101/restore"]
+
+
+def test_a_lost_response_is_on_record_as_such(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("reset_after", method="POST", path="/backups/*")
+    assert restore(runbook, "bot-1")["failed"] is False
+    record = runbook.record()
+    (begun,) = [step for step in record["steps"] if step["title"] == "Send the restore"]
+    assert re.search(
+        "broke before the response .* Its status is deploying now, so the restore has begun", begun["message"]
+    )
+    marks = [mark["title"] for mark in record["instances"][0]["timeline"]]
+    assert marks == ["sent", "seen begun", "seen restored", "healthy"]
+    assert "accepted" not in runbook.page()
+    # A run that only waits for it knows no more.
+    simulator.fault("reset_after", method="POST", path="/backups/*")
+    simulator.switch(transition_reads=10_000)
+    restore(runbook, "bot-2", restore_wait_timeout=20)
+    simulator.switch(transition_reads=0)
+    simulator.set_instance(2, status="running", health_status="healthy")
+    assert restore(runbook, "bot-2")["failed"] is False
+    assert "accepted" not in runbook.page()
+
+
+@pytest.mark.parametrize(
+    ("after", "title"),
+    [(timedelta(0), "restored"), (-timedelta(days=1), "seen restored"), (timedelta(days=1), "seen restored")],
+    ids=["its end", "an earlier restore", "the future"],
+)
+def test_the_end_of_a_restore_is_the_one_that_the_service_shows(
+    simulator: Simulator, runbook: Runbook, after: timedelta, title: str
+) -> None:
+    shown = (datetime.now(UTC) + after).isoformat(timespec="seconds")
+    simulator.switch(add_fields={"instance.restored_at": shown})
+    assert restore(runbook, "bot-1")["failed"] is False
+    result, page = runbook.record()["instances"][0], runbook.page()
+    marks = {mark["title"]: mark["at"] for mark in result["timeline"]}
+    assert ("restored" in marks, "seen restored" in marks) == (title == "restored", title != "restored")
+    if title == "restored":
+        assert datetime.fromisoformat(marks[title]) == datetime.fromisoformat(shown)
+        assert f"was restored at {shown[11:19]} UTC." in page
+    else:
+        assert "is seen to be restored." in page
+    # A later run shows the same.
+    assert restore(runbook, "bot-1")["failed"] is False
+    assert runbook.record()["instances"][0]["restored_at"] == result["restored_at"]
+
+
+class RealSleeper(Sleeper):
+    """Lets the time pass that it simulates."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+        super().sleep(seconds)
+
+
+@pytest.mark.parametrize("skew", [-3 * 3600, pytest.param(0, marks=pytest.mark.rest)], ids=["3 h behind", "right"])
+def test_each_time_on_the_page_is_that_of_the_log_of_the_service(
+    simulator: Simulator, runbook: Runbook, skew: int
+) -> None:
+    """The clock of this machine, and of the journal, may be wrong."""
+    runbook.worker.sleeper = RealSleeper()
+    simulator.switch(transition_reads=None, transition_seconds=1, restore_ends="stopped")
+    simulator.set_clock(skew)
+    simulator.clear_log()
+    assert restore(runbook, "bot-1")["failed"] is False
+    log = simulator.log()
+    calls = [(f"{one['method']} {one['route']}", datetime.fromtimestamp(one["at"] + skew, UTC)) for one in log]
+    last = dict(calls)
+    posts = [number for number, (call, _at) in enumerate(calls) if call.startswith("POST ")]
+    sent, started = (calls[number][1] for number in posts)
+    seen_restored, healthy = (calls[number - 1][1] for number in (posts[1], len(calls)))
+    expected = {
+        "Check the service": last["GET /health"],
+        "Check the API key": last["GET /account"],
+        "Plan the restore": max(at for call, at in calls[: posts[0]] if call.startswith("GET /backups")),
+        "Confirm the restore": sent,
+        "Begin the restore": sent,
+        "Send the restore": sent,
+        "Restore the backup": seen_restored,
+        "Start the instance": started,
+        "Wait until the instance is healthy": healthy,
+    }
+    page = runbook.page()
+    steps = re.findall(r'<span class="at">([\d:]+)[^<]*</span>.*?<b>(.*?)</b>', page, re.DOTALL)
+    assert [title for _at, title in steps] == list(expected)
+    for at, title in steps:
+        shown = datetime.combine(expected[title], datetime.strptime(at, "%H:%M:%S").time(), UTC)
+        assert abs(shown - expected[title].replace(microsecond=0)) <= timedelta(seconds=1), title
+    marks = {"sent": sent, "accepted": sent, "seen restored": seen_restored, "stopped": started, "healthy": healthy}
+    shown_marks = dict(re.findall(r'<li>([a-z ]+) <time datetime="(.*?)">', page))
+    assert list(shown_marks) == list(marks)
+    for title, at in shown_marks.items():
+        assert abs(datetime.fromisoformat(at) - marks[title]) <= timedelta(seconds=1), title
+    for field, at in (("began_at", calls[0][1]), ("ended_at", healthy)):
+        assert abs(datetime.fromisoformat(runbook.record()[field]) - at) <= timedelta(seconds=1.5), field
+
+
+def test_without_its_database_a_run_claims_nothing_of_earlier_ones(simulator: Simulator, tmp_path: Path) -> None:
+    worker = Worker(simulator, {"state_database": "postgresql://nobody@127.0.0.1:1/none"})
+    result = restore(Runbook(worker, tmp_path / "report"), *NAMES[:5])
+    unread = "This run sent nothing; earlier restores can't be read now"
+    assert result["msg"] == f"{unread}."
+    (state, *_advice) = result["failures"]
+    assert state.startswith(f"bot-1, bot-2, bot-3, bot-4, bot-5: Planning failed. {unread}. state_")
+    assert "othing was sent" not in str(result)
 
 
 def test_the_limit_of_a_wait_is_the_one_at_which_it_ends(simulator: Simulator, runbook: Runbook) -> None:
@@ -243,7 +351,9 @@ def test_ctrl_c_ends_the_record_of_the_run(simulator: Simulator, runbook: Runboo
         restore(runbook, "bot-1")
     record = runbook.record()
     assert (record["outcome"], record["interrupted"]) == ("unfinished", True)
-    assert f"{record['headline']}: the run was interrupted" in runbook.page()
+    who, at = "{user}@{host}".format(**record["by"]), datetime.fromisoformat(record["interrupted_at"])
+    assert f"{record['headline']}: the run of {who} was interrupted at {at:%Y-%m-%d %H:%M:%S} UTC" in runbook.page()
+    assert f"by {who}, interrupted at <time" in runbook.page()
     assert "in progress" not in runbook.page()
 
 

@@ -15,7 +15,7 @@ import math
 import threading
 import typing as t
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ..._errors import ClawHostersError, LastSeen, PartialError, RefusedError, WaitTimeoutError
 from ..._model.backup import taken_at
@@ -32,8 +32,9 @@ from ..._model.instance import (
 from ..._model.instance_job import Job, Phase
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
-from ..._state.journal import JournalError, OperationEvent
+from ..._state.journal import JournalError, OperationEvent, OperationState
 from ..._text import one_line
+from ..._times import format_iso, parse_time
 from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
@@ -47,6 +48,10 @@ from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGon
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
+TIME_PRECISION = timedelta(seconds=2)
+"""Of times of the service, which have whole seconds."""
+RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
+"""Fields of an instance that may show when its restore ended: the contract names none."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
 
@@ -259,7 +264,9 @@ class RestoreRunner:
             )
         except OutcomeUnknownError as unclear:
             self._read_outcome(unclear.cause)
-        self._guard.record_event(OperationEvent.ACCEPTED)
+            self._guard.record_event(OperationEvent.ACCEPTED, seen=True)
+        else:
+            self._guard.record_event(OperationEvent.ACCEPTED)
 
     def _read_outcome(self, error: ClawHostersError) -> None:
         """Reads the instance after a lost response: if it has become busy, the restore has begun."""
@@ -270,6 +277,7 @@ class RestoreRunner:
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
             raise PartialError(f"{error} {messages.explain_unknown(self.restore.current)}", {}, error)
+        self.restore.lost = error
         self._incident.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
 
     def _wait_for_end(self) -> None:
@@ -331,13 +339,29 @@ class RestoreRunner:
     def _record_completed(self) -> None:
         """Records that it was restored, and that it is healthy: a proof of its backup. Adds only what is new."""
         now, state = self.restore.current, self._guard.known_state()
+        shown: dict[str, object] = {}
+        if state and not state.completed_at and (restored_at := self._find_restored_at(state)):
+            shown["restored_at"] = format_iso(restored_at)
         done_at = parse_at(state.completed_at) if state and state.completed_at else None
         # What was repaired long after its restore proves no backup.
         is_restored_now = (
             done_at is None or -CLOCK_TOLERANCE <= self._incident.journal.now() - done_at <= LONGEST_RESTORE
         )
-        proof = {"healthy": True} if is_restored_now and get_status(now) == "running" and is_healthy(now) else {}
-        self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **proof)
+        if is_restored_now and get_status(now) == "running" and is_healthy(now):
+            shown["healthy"] = True
+        self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)
+
+    def _find_restored_at(self, state: OperationState) -> datetime | None:
+        """Returns when the restore ended, by the service's clock, if it shows that: not a time of another restore.
+
+        Ages are compared: the clocks of the service and of the journal may differ.
+        """
+        sent_ago = self._incident.journal.now() - parse_at(state.sent_at)
+        times = (parse_time(self.restore.current[name]) for name in RESTORED_FIELDS if name in self.restore.current)
+        for at in filter(None, times):
+            if -TIME_PRECISION <= self._incident.now - at <= sent_ago + TIME_PRECISION:
+                return at
+        return None
 
     def _begin_start(self) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""

@@ -78,8 +78,8 @@ def test_the_report_shows_restores_of_earlier_runs():
     assert result["headline"] == "1 instance already restored; this run sent no restore"
     (instance,) = result["instances"]
     assert instance["state"] == (
-        "Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. This run sent no restore. "
-        "The instance is running and healthy."
+        "Already restored, sent at 2026-02-03 08:00 UTC, seen restored at 2026-02-03 08:05 UTC. This run sent no "
+        "restore. The instance is running and healthy."
     )
     assert instance["tag"] == "restored already"
     assert build_restored_report([True])["headline"] == "1 instance restored and healthy"
@@ -94,11 +94,20 @@ def test_a_run_that_stops_says_what_an_earlier_one_has_sent(kind):
     sent = history(INTENDED, ACCEPTED, instance_name="web-bot")
     assert ". This run sent nothing; the restore sent at 08:00 UTC is still open. A fault." in stop(kind, sent)["state"]
     done = history(INTENDED, COMPLETED, instance_name="web-bot")
-    assert "the restore sent at 08:00 UTC was completed at 08:05 UTC." in stop(kind, done)["state"]
+    assert "the restore sent at 08:00 UTC was seen restored at 08:05 UTC." in stop(kind, done)["state"]
     unclear = history(INTENDED, instance_name="web-bot")
     assert "it is unknown whether the restore of 08:00 UTC was carried out." in stop(kind, unclear)["state"]
     other = history(INTENDED, ACCEPTED, instance_name="shop-bot")
     assert "; nothing was sent." in stop(kind, other)["state"]
+
+
+def test_a_run_that_can_not_read_the_journal_claims_nothing_of_earlier_ones():
+    stopped = run()
+    stopped.add_step("service", "", NOW, ok=False, message="A fault.", kind="not_planned")
+    report = build_run_record(stopped, lambda: None, NOW)
+    unread = "This run sent nothing; earlier restores can't be read now"
+    assert report["headline"] == unread
+    assert report["instances"][0]["state"] == f"Planning failed. {unread}. A fault."
 
 
 def test_each_failure_has_a_command_that_covers_no_other():
@@ -151,6 +160,8 @@ def test_the_page_shows_when_each_thing_was_first_seen():
     assert build_head([first, again, failed], failed)["instances"][0]["timeline"] == [
         *(sent, accepted, healthy, mark("failed", 9, ok=False))
     ]
+    known, seen = run_of(mark("restored", 4)), run_of(mark("seen restored", 7))
+    assert build_head([known, seen], seen)["instances"][0]["timeline"] == [mark("restored", 4)]
     forced = run_of(mark("sent", 9), sent_at="10:09")
     assert build_head([first, forced], forced)["instances"][0]["timeline"] == [mark("sent", 9)]
 
@@ -159,8 +170,8 @@ def test_marks_of_one_time_keep_the_order_of_their_steps():
     def mark(title):
         return {"title": title, "at": "2026-02-03T10:00:00.000+00:00", "ok": title != "failed"}
 
-    titles = ["sent", "accepted", "restored", "stopped", "healthy", "failed"]
-    shuffled = [mark(title) for title in ("stopped", "healthy", "failed", "restored", "sent", "accepted")]
+    titles = ["sent", "accepted", "seen restored", "stopped", "healthy", "failed"]
+    shuffled = [mark(title) for title in ("stopped", "healthy", "failed", "seen restored", "sent", "accepted")]
     assert [one["title"] for one in sorted(shuffled, key=find_rank)] == titles
     first = {"headline": "", "instances": [{**build_result(1), "sent_at": "10:00", "timeline": shuffled[:2]}]}
     again = {"headline": "", "instances": [{**build_result(1), "sent_at": "10:00", "timeline": shuffled[2:]}]}
@@ -230,7 +241,7 @@ def test_of_two_versions_of_a_run_the_one_that_knows_more_stays(first, second):
         (
             (INTENDED, COMPLETED),
             (
-                "Backup 12 was restored by an earlier run, sent at 2026-02-03 08:00 UTC, completed at "
+                "Backup 12 was restored by an earlier run, sent at 2026-02-03 08:00 UTC, seen restored at "
                 "2026-02-03 08:05 UTC; this run did not yet check the instance."
             ),
         ),
@@ -245,8 +256,18 @@ def test_an_unfinished_run_claims_only_what_it_observed(past, known):
     assert verdict["state"].startswith(f"{known} ")
     told = build_head([so_far], so_far)
     assert told["instances"][0]["state"].startswith(f"The run was interrupted or is still in progress. {known} ")
-    ended = {**so_far, "interrupted": True}
-    told = build_head([ended], ended)
-    assert told["instances"][0]["state"].startswith(f"The run was interrupted. {known} ")
-    assert told["headline"] == "0 of 1 instance restored and healthy so far: the run was interrupted"
+    ended = {**so_far, "interrupted": True, "by": {"user": "ana", "host": "ops1"}}
+    last_seen = "The run of ana@ops1 was interrupted after 2026-02-03 10:00:00 UTC"
+    found = {"at": "2026-02-03T10:20:09.000+00:00", "by": {"user": "bea", "host": "ops2"}}
+    for facts, end in (
+        (
+            {"interrupted_at": "2026-02-03T10:04:07.000+00:00"},
+            last_seen.replace("after", "at").replace("00:00", "04:07"),
+        ),
+        ({}, last_seen.partition(" after")[0]),
+        ({"found_ended": found}, f"{last_seen}; found at 10:20:09 UTC by bea@ops2"),
+    ):
+        told = build_head([{**ended, **facts}], {**ended, **facts})
+        assert told["instances"][0]["state"].startswith(f"{end}. {known} ")
+        assert told["headline"] == f"0 of 1 instance restored and healthy so far: {end[:1].lower()}{end[1:]}"
     assert verdict["command"].endswith(" -e 'restore_incident=INC-1 restore_instances=web-bot'")
