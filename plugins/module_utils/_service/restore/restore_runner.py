@@ -264,9 +264,7 @@ class RestoreRunner:
             )
         except OutcomeUnknownError as unclear:
             self._read_outcome(unclear.cause)
-            self._guard.record_event(OperationEvent.ACCEPTED, seen=True)
-        else:
-            self._guard.record_event(OperationEvent.ACCEPTED)
+        self._guard.record_event(OperationEvent.ACCEPTED, **({"seen": True} if self.restore.lost else {}))
 
     def _read_outcome(self, error: ClawHostersError) -> None:
         """Reads the instance after a lost response: if it has become busy, the restore has begun."""
@@ -352,10 +350,7 @@ class RestoreRunner:
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)
 
     def _find_restored_at(self, state: OperationState) -> datetime | None:
-        """Returns when the restore ended, by the service's clock, if it shows that: not a time of another restore.
-
-        Ages are compared: the clocks of the service and of the journal may differ.
-        """
+        """Returns when the restore ended, as the service shows it. The clocks may differ: ages are compared."""
         sent_ago = self._incident.journal.now() - parse_at(state.sent_at)
         times = (parse_time(self.restore.current[name]) for name in RESTORED_FIELDS if name in self.restore.current)
         for at in filter(None, times):
