@@ -25,7 +25,7 @@ LIMITS = {
     "action/claw_fleet_restore": 12_380,
     "action/claw_addon": 8170,
     "action/claw_purchase": 7250,
-    "action/internal_restore": 15_855,
+    "action/internal_restore": 15_860,
     "inventory/instances": 6290,
     "event_source/instances": 6010,
 }

@@ -194,7 +194,7 @@ class RoleRestorer(RestoreObserver):
             ok=ok,
             sent_at=state.sent_at if state else None,
             accepted_at=_find_accepted(restore),
-            restored_at=state.notes.get("restored_at") if state else None,
+            restored_at=state.facts.get("restored_at") if state else None,
             completed_at=state.completed_at if state else None,
             outcome=None if restore.outcome == NOT_BEGUN else restore.outcome,
             found=format_value(status, 40) if is_seen else None,
@@ -204,7 +204,7 @@ class RoleRestorer(RestoreObserver):
 
 def _find_accepted(restore: Restore) -> str | None:
     """Returns when the service accepted a restore; None if no response said so."""
-    return restore.state.accepted_at if restore.state and not restore.state.notes.get("seen") else None
+    return restore.state.accepted_at if restore.state and not restore.state.facts.get("seen") else None
 
 
 def _explain_begun(restore: Restore) -> str:
@@ -221,5 +221,5 @@ def _explain_restored(restore: Restore) -> str:
     if not restore.changed:
         when = format_sent_and_completed(state.sent_at, state.completed_at) if state else ""
         return ", ".join(filter(None, ("was already restored for this incident", when)))
-    restored_at = parse_time(state.notes.get("restored_at")) if state else None
+    restored_at = parse_time(state.facts.get("restored_at")) if state else None
     return f"was restored at {format_time_of_day(restored_at)}" if restored_at else "is seen to be restored"

@@ -48,8 +48,6 @@ from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGon
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
-TIME_PRECISION = timedelta(seconds=2)
-"""Of times of the service, which have whole seconds."""
 RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
 """Fields of an instance that may show when its restore ended: the contract names none."""
 SHORTEST_RESTORE = 10.0
@@ -353,10 +351,8 @@ class RestoreRunner:
         """Returns when the restore ended, as the service shows it. The clocks may differ: ages are compared."""
         sent_ago = self._incident.journal.now() - parse_at(state.sent_at)
         times = (parse_time(self.restore.current[name]) for name in RESTORED_FIELDS if name in self.restore.current)
-        for at in filter(None, times):
-            if -TIME_PRECISION <= self._incident.now - at <= sent_ago + TIME_PRECISION:
-                return at
-        return None
+        now, precision = self._incident.now, timedelta(seconds=2)
+        return next((at for at in filter(None, times) if -precision <= now - at <= sent_ago + precision), None)
 
     def _begin_start(self) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
