@@ -24,6 +24,9 @@ EMPTY = "\N{EN DASH}"
 SCREEN_WIDTH = 80
 """Columns of a screen."""
 
+UNFOLDED = 78
+"""Columns of a line up to which ``result_format: yaml`` folds at no space. Each supported ansible-core has them."""
+
 NAME_LIMIT = 80
 """Characters shown of a name; the service does not limit its length."""
 

@@ -19,7 +19,7 @@ from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.messages import advise_on_status
 from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import PLANNED
-from .._formatting import encode_yaml, format_clock, format_plain_variable, format_value
+from .._formatting import UNFOLDED, encode_yaml, format_clock, format_plain_variable, format_value
 from .failures import FAILURES, FailureKind, Kind
 from .run import Data, RolePlan
 
@@ -41,9 +41,6 @@ _OF_SEVERAL = ("restore_serial", "restore_max_failures")
 
 _NAMED = ("restore_backup", "restore_before", "restore_max_age", "restore_min_interval", "restore_force")
 """Variables that choose the backup, or lift a guard: they are named beside a command that keeps them."""
-
-UNFOLDED = 78
-"""Columns of a line up to which ``result_format: yaml`` folds at no space. Each supported ansible-core has them."""
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,28 @@ def test_a_plan_is_written_with_check_and_only_it_is_applied(simulator: Simulato
     assert simulator.effects() == {"stops": 3}
 
 
+@pytest.mark.parametrize("result_format", ["json", "yaml"])
+def test_a_written_plan_prints_the_command_that_applies_it(
+    simulator: Simulator, controller: Controller, result_format: str
+) -> None:
+    controller.write("fleet_vars.yml", {"fleet_instances": STOP_ALL, "fleet_max_deletions": 1})
+    options = ("-e", "@fleet_vars.yml", "-e", "fleet_plan_path=fleet-plan.json")
+    run = controller.run(
+        "ansible-playbook", "clawhosters.cloud.fleet", *options, "--check", ANSIBLE_CALLBACK_RESULT_FORMAT=result_format
+    )
+    assert run.rc == 0, run.screen
+    (line,) = [line for line in run.stdout.splitlines() if "fleet_apply_plan=" in line]
+    command = line.strip().removeprefix("- ").strip('"')
+    assert command == "ansible-playbook clawhosters.cloud.fleet -e fleet_apply_plan=fleet-plan.json -e@fleet_vars.yml"
+    assert run.says(f"Plan: {controller.folder / 'fleet-plan.json'}")
+    for cut in range(command.index("=") + 1, len(command)):
+        assert "-e@fleet_vars.yml" not in command[:cut]
+    assert failure(controller.run(*command[: command.index(" -e@")].split())).startswith("Declare the fleet in")
+    applied = controller.run(*command.split())
+    assert applied.rc == 0, applied.screen
+    assert simulator.effects() == {"stops": 3}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
