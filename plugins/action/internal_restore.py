@@ -17,6 +17,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.interruption import (
+    ended_with_terminal,
+    show_question,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import runbook
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     NoTerminalError,
@@ -47,8 +51,10 @@ class ActionModule(InternalAction):
         return runbook.run_task(context, lambda value: remove_values(value, secrets), self._ask)
 
     def _ask(self, prompt: str) -> str:
+        show_question(prompt)
         try:
-            return to_text(self._display.prompt_until(prompt), errors="replace")
+            with ended_with_terminal():
+                return to_text(self._display.prompt_until(prompt), errors="replace")
         except AnsiblePromptNoninteractive as error:
             raise NoTerminalError from error
         except AnsiblePromptInterrupt as error:

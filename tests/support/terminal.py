@@ -32,6 +32,8 @@ class Screen(t.NamedTuple):
 
     rc: int
     text: str
+    left: t.Sequence[int] = ()
+    """The processes of the command when the terminal was closed."""
 
 
 def run_at_terminal(
@@ -41,14 +43,17 @@ def run_at_terminal(
     answers: t.Sequence[str] = (),
     *,
     interrupt: t.Callable[[], bool] = lambda: False,
+    close_at: str | None = None,
 ) -> Screen:
     """Types one of ``answers`` each time that ``prompt`` is shown. Presses Ctrl-C once ``interrupt`` returns True.
+
+    Closes the terminal once it shows ``close_at`` and no answer is left.
 
     On Ctrl-C, ansible-core sometimes waits for its workers, which have a session of their own, without a word to them.
     So, when it is pressed again, they get the signal that it sends otherwise.
     """
     screen, answered, deadline = b"", 0, time.monotonic() + TIMEOUT
-    pressed_at = -AGAIN_AFTER
+    pressed_at, left = -AGAIN_AFTER, []
     with subprocess.Popen(
         [sys.executable, "-c", TERMINAL, *command],
         cwd=controller.folder,
@@ -69,6 +74,10 @@ def run_at_terminal(
             elif screen.count(prompt.encode()) > answered < len(answers):
                 os.write(process.stdin.fileno(), f"{answers[answered]}\r".encode())
                 answered += 1
+            elif close_at and close_at.encode() in screen and answered == len(answers):
+                left = _descendants(process.pid)
+                process.kill()
+                break
             elif interrupt() and time.monotonic() - pressed_at > AGAIN_AFTER:
                 if pressed_at > 0:
                     for worker in itertools.chain(*map(_children, _children(process.pid))):
@@ -76,7 +85,11 @@ def run_at_terminal(
                             os.kill(worker, signal.SIGTERM)
                 os.write(process.stdin.fileno(), CTRL_C.encode())
                 pressed_at = time.monotonic()
-    return Screen(process.returncode, screen.decode().replace("\r\n", "\n"))
+    return Screen(process.returncode, screen.decode().replace("\r\n", "\n"), left)
+
+
+def _descendants(process: int) -> list[int]:
+    return [one for child in _children(process) for one in (child, *_descendants(child))]
 
 
 def _children(process: int) -> list[int]:

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shows on Ctrl-C what an interrupted task has done, and how to continue."""
+"""Shows on Ctrl-C what an interrupted task has done, and how to continue.
+
+A closed terminal interrupts no task, but ends one that waits for an answer from it.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ from types import FrameType
 from ...module_utils._progress import Progress
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 
-STDERR = 2
+STDIN, STDOUT, STDERR = 0, 1, 2
 WAITING = "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what ansible-core sends to its workers after it."""
+_PARENT_INTERVAL = 1.0
+"""Seconds after which it is seen that the parent process has ended."""
 
 
 def _duplicate_stderr() -> int | None:
@@ -33,12 +38,54 @@ _stderr = _duplicate_stderr()
 of its own, and after Ctrl-C nobody reads what it displays."""
 
 
+def _open_hidden_terminal() -> int | None:
+    """Opens the terminal at which the user types; None if there is none, or standard output goes there."""
+    with contextlib.suppress(OSError):
+        if os.isatty(STDIN) and not os.isatty(STDOUT):
+            return os.open(os.ttyname(STDIN), os.O_WRONLY | os.O_NOCTTY)
+    return None
+
+
+_hidden_terminal = _open_hidden_terminal()
+
+
+def show_question(text: str) -> None:
+    """Shows a question at the terminal if Ansible's own output goes elsewhere, such as into a file."""
+    if _hidden_terminal is not None:
+        with contextlib.suppress(OSError):
+            os.write(_hidden_terminal, f"{text}\n".encode(errors="replace"))
+
+
+@contextlib.contextmanager
+def ended_with_terminal() -> t.Iterator[None]:
+    """During the block, ends this process once the one that reads the terminal has ended: nobody answers any more.
+
+    That one ends when the terminal is closed. From ansible-core 2.19, workers have a session of their own.
+    """
+    parent, has_answer, waiting = os.getppid(), threading.Event(), threading.get_ident()
+
+    def watch() -> None:
+        while not has_answer.wait(_PARENT_INTERVAL):
+            if os.getppid() != parent:
+                signal.pthread_kill(waiting, signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        has_answer.set()
+
+
 @contextlib.contextmanager
 def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
     """During the block, Ctrl-C and SIGTERM show the notes of ``progress``, and then do what they did before.
 
     They wait for requests whose outcome must be recorded: ansible-core ends its workers at once. If ``progress``
     unwinds, they raise KeyboardInterrupt first, and do what they did before at the end of the block.
+
+    A closed terminal does not end the block, as up to ansible-core 2.18 it would: with its parent alone, the process
+    ends at the end of the block, since nobody takes its result.
     """
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may set signal handlers.
@@ -68,16 +115,20 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
         signal.signal(number, previous[number])
         os.kill(os.getpid(), number)
 
+    parent = os.getppid()
     previous: dict[int, t.Any] = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
     try:
         for number in SIGNALS:
             signal.signal(number, show)
+        previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         yield
     finally:
         for handled, handler in previous.items():
             signal.signal(handled, handler)
         if unwound_by is not None:
             os.kill(os.getpid(), unwound_by)
+        if os.getppid() != parent:
+            os._exit(0)
 
 
 def _write(notes: list[str]) -> None:

@@ -158,6 +158,44 @@ def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
 
 
+def wait_for_end(processes: t.Sequence[int]) -> None:
+    """Waits until the processes of a closed terminal have ended."""
+    deadline = time.monotonic() + 60
+    while alive := [one for one in processes if Path(f"/proc/{one}").exists()]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.2)
+
+
+def test_a_question_is_at_the_terminal_when_the_output_goes_into_a_file(
+    simulator: Simulator, controller: Controller
+) -> None:
+    redirected = ["bash", "-c", '"$@" > log 2>&1', "bash", *command(1)]
+    screen = run_at_terminal(controller, redirected, "type exactly: ", ["1"])
+    assert (screen.rc, simulator.calls(POSTS)) == (0, ["POST /backups/1/restore"]), screen.text
+    assert "DATA LOSS: all changes since" in screen.text
+    assert "PLAY" not in screen.text
+
+
+def test_a_terminal_that_is_closed_at_the_prompt_leaves_no_process(
+    simulator: Simulator, controller: Controller
+) -> None:
+    screen = run_at_terminal(controller, command(1), close_at="type exactly: ")
+    assert len(screen.left) > 1, "Ansible and its worker"
+    wait_for_end(screen.left)
+    assert simulator.calls(POSTS) == []
+
+
+@pytest.mark.rest
+def test_a_terminal_that_is_closed_in_a_restore_lets_the_run_finish(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.switch(transition_reads=None, transition_seconds=12)
+    screen = run_at_terminal(controller, command(1), "type exactly: ", ["1"], close_at="web-bot: deploying, 10 s")
+    wait_for_end(screen.left)
+    record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
+    assert (record["runs"][0]["outcome"], simulator.calls(POSTS)) == ("restored", ["POST /backups/1/restore"])
+
+
 def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, controller: Controller) -> None:
     play = [{"hosts": "localhost", "ignore_errors": True, "roles": ["clawhosters.cloud.restore"]}]
     path = controller.write("play.yml", play)
