@@ -138,17 +138,6 @@ def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, w
     assert worker.run(claw_fleet, instances=declared, state="stopped", max_changes=2)["summary"]["changed"] == 2
 
 
-@pytest.mark.parametrize("again", [{"id": 1}, {"name": "bot-1"}, {"name": "bot-1", "state": "absent"}])
-def test_an_instance_that_is_declared_twice_changes_nothing(
-    simulator: Simulator, worker: Worker, again: dict[str, t.Any]
-) -> None:
-    simulator.reset(state=fleet("stopped", "stopped"))
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}, again])
-    assert result["failed"] is True
-    assert "is listed already, in entry 1" in result["msg"]
-    assert writes(simulator) == []
-
-
 def test_plain_lists_take_the_state_of_the_task_after_the_entries(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet(*["running"] * 5))
     lists = {"instances": [{"id": 5, "state": "restarted"}], "ids": [4, "1"], "names": ["bot-2"], "state": "stopped"}
@@ -170,9 +159,11 @@ def test_plain_lists_take_the_state_of_the_task_after_the_entries(simulator: Sim
         ({"names": ["bot-1", "bot-1"]}, "entry 2, bot-1"),
         ({"instances": [{"id": 1}], "names": ["bot-2", "bot-1"]}, "entry 3, bot-1"),
         ({"ids": [1], "names": ["bot-1"]}, "entry 2, bot-1"),
+        ({"instances": [{"id": 1}, {"id": 2}, {"id": 1}]}, "entry 3, id 1"),
+        ({"instances": [{"id": 1}, {"id": 2}, {"name": "bot-1", "state": "absent"}]}, "entry 3, bot-1"),
     ],
 )
-def test_an_instance_in_two_plain_lists_changes_nothing(
+def test_an_instance_that_is_listed_twice_changes_nothing(
     simulator: Simulator, worker: Worker, lists: dict[str, t.Any], place: str
 ) -> None:
     simulator.reset(state=fleet("stopped", "stopped"))
