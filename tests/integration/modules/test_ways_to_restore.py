@@ -284,7 +284,8 @@ class Ways:
                 ],
                 "backups": [
                     {"id": 11, "instance_id": 1, "created_at": "50h ago"},
-                    {"id": 12, "instance_id": 1, "created_at": "26h ago"},
+                    # An age that no advice rounds to another hour when a second passes.
+                    {"id": 12, "instance_id": 1, "created_at": "26.5h ago"},
                     {"id": 13, "instance_id": 1, "created_at": "2h ago", "status": "failed"},
                     {"id": 19, "instance_id": 1, "created_at": "99h ago"},
                     {"id": 21, "instance_id": 8, "created_at": "3h ago"},

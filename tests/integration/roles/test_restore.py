@@ -39,7 +39,7 @@ from support.terminal import run_at_terminal
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
 BACKUPS = [
-    {"id": 10 * number + day, "instance_id": number, "created_at": f"{24 * day + 2}h ago"}
+    {"id": 10 * number + day, "instance_id": number, "created_at": f"{24 * day + 2.5}h ago"}
     for number in (1, 2, 3, 4, 6)
     for day in (1, 2)
 ]
