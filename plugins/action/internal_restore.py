@@ -7,48 +7,35 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.interruption import (
     ended_with_terminal,
     show_question,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import runbook
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import restore_task
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     NoTerminalError,
     PromptInterruptedError,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RestoreAction
+
+if t.TYPE_CHECKING:
+    from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+    from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
 
 
-class ActionModule(InternalAction):
-    """Runs a task of the role restore. Asks at the terminal."""
+class ActionModule(RestoreAction):
+    """Asks at the terminal, and restores what was planned."""
 
-    MODULE = runbook
-
-    def spec(self) -> ArgumentSpec:
-        """Returns the options of the task."""
-        return replace(runbook.SPEC, needs_key=self._task.args.get("task") not in runbook.WITHOUT_KEY)
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Returns the result of the task. The record counts the requests."""
-        result = super().run(tmp, task_vars)
-        result.pop("api", None)
-        if result.get("failed"):
-            # The place in the role where the task stands says nothing to an operator.
-            self._task._ds = None
-        return result
+    MODULE = restore_task
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""
-        return runbook.run_task(context, lambda value: remove_values(value, secrets), self._ask)
+        return restore_task.run(context, lambda value: remove_values(value, secrets), self._ask)
 
     def _ask(self, prompt: str) -> str:
         show_question(prompt)

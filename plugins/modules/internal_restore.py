@@ -8,33 +8,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: internal_restore
-short_description: Run a task of the restore runbook (internal to the roles of the collection)
+short_description: Carry out a run of the restore runbook (internal to the roles of the collection)
 version_added: 1.0.0
 description:
   - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
-  - Records the run before each restore and after a failure.
+  - Asks for the confirmation, and restores the instances that were planned. Records the run before each restore and
+    after a failure.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
-  task:
-    description:
-      - The task of the role to run.
-    type: str
-    required: true
-    choices: [variables, plan, restore, outcome]
-  variables:
-    description:
-      - The variables of the role, for the first task.
-    type: dict
-  misspelt:
-    description:
-      - The message for misspelt variables, for the first task.
-    type: str
-    default: ""
   run:
     description:
-      - The RV(run) of the task before, for all other tasks.
+      - The RV(clawhosters.cloud.internal_restore_plan#module:run) that was planned.
     type: dict
+    required: true
   priority:
     default: high
 extends_documentation_fragment:
@@ -49,27 +36,12 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Choose the backups
+- name: Confirm and restore
   clawhosters.cloud.internal_restore:
-    task: plan
-    run: "{{ restore__begun.run }}"
-  register: restore__planned
+    run: "{{ restore__planned.run }}"
 """
 
 RETURN = r"""
-run:
-  description: The run so far, for the next task.
-  returned: if the run continues
-  type: dict
-lines:
-  description: The plan.
-  returned: after O(task=plan)
-  type: list
-  elements: str
-title:
-  description: The label of the instance, or how many there are.
-  returned: after O(task=plan)
-  type: str
 failures:
   description: For each instance that was not restored its state, what to do, and the command for it.
   returned: failure

@@ -23,14 +23,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import (
-    build_target,
-    parse_targets,
-)
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, build_target
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}

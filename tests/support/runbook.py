@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import runbook
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import plan_task, restore_task
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import run_task as begin_and_end
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import NoTerminalError
 
@@ -43,28 +44,29 @@ class Runbook:
                 raise NoTerminalError
             return typed.pop(0)
 
-        def run_task(name: str, **options: t.Any) -> dict[str, t.Any]:
-            spec = replace(runbook.SPEC, needs_key=name not in runbook.WITHOUT_KEY)
-            module = SimpleNamespace(
-                SPEC=spec, run=lambda context: runbook.run_task(context, lambda value: value, ask), __name__=name
-            )
-            result = self.worker.run(t.cast("t.Any", module), check=check, task=name, **options)
+        plan = SimpleNamespace(SPEC=plan_task.SPEC, run=lambda context: plan_task.run(context, lambda value: value))
+        restore = SimpleNamespace(
+            SPEC=restore_task.SPEC, run=lambda context: restore_task.run(context, lambda value: value, ask)
+        )
+
+        def run_task(module: t.Any, **options: t.Any) -> dict[str, t.Any]:
+            result = self.worker.run(module, check=check, **options)
             # Results travel between tasks as JSON.
             return json.loads(json.dumps(result))
 
         defaults = {**DEFAULTS, "restore_confirm": "", "restore_report_dir": str(self.folder)}
         given = {**defaults, "restore_incident": "INC-1", **self.variables, **variables}
-        result = begun = run_task("variables", variables=given)
+        result = begun = run_task(begin_and_end, task="begin", variables=given)
         if begun["failed"]:
             return begun
-        for name in ("plan", "restore"):
-            following = run_task(name, run=result["run"])
+        for task in (plan, restore):
+            following = run_task(task, run=result["run"])
             result = {"run": result["run"], **following}
-            if name == "plan":
+            if task is plan:
                 self.plan = following
             if "msg" in following:
                 break
-        stats = run_task("outcome", run=result["run"])["ansible_stats"]["data"]
+        stats = run_task(begin_and_end, task="outcome", run=result["run"])["ansible_stats"]["data"]
         self.outcome = stats["clawhosters_restore"]
         return result
 

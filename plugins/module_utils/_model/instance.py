@@ -91,6 +91,11 @@ def is_healthy(instance: Resource) -> bool:
     return normalize(instance.get("health_status")) == "healthy"
 
 
+def is_unhealthy(instance: Resource) -> bool:
+    """Returns True if it runs, and the service reports it unhealthy."""
+    return get_status(instance) == "running" and normalize(instance.get("health_status")) == "unhealthy"
+
+
 def is_busy(instance: Resource) -> bool:
     """Returns True if the status will change by itself."""
     return _TABLE.get(get_status(instance), _UNKNOWN_STATUS)[0] is Action.WAIT

@@ -20,7 +20,7 @@ from ...module_utils._model.results import Result
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.change_listing import list_changes
-from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
+from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord, read_restores
 from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.journal_store import Holder, RunStore
@@ -31,7 +31,6 @@ from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
 from .failures import FAILURES
-from .role_variables import report_path
 from .run import Data, Run
 from .run_record import (
     build_run_record,
@@ -194,26 +193,16 @@ class Recorder:
 
     def __post_init__(self) -> None:
         """In check mode nothing is written."""
-        self.commands = CommandFiles(None if self.run.check else Path(report_path(self.run.variables)).parent)
+        self.commands = CommandFiles(None if self.run.check else Path(self.run.report_path).parent)
 
-    def read_history(self, *, with_refused: bool = False) -> RestoreHistory | None:
-        """Returns what the journal holds of the incident's instances; None if it can't be read.
-
-        ``with_refused``: for display, also those whose every attempt was refused.
-        """
-        url = self.context.client.settings.api_url
-        try:
-            journal = open_journal(self.context)
-            subjects = journal.find_subjects("restore", url, self.run.incident)
-            states = journal.read_states(subjects, with_refused=with_refused)
-            return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
-        except JournalError:
-            return None
+    def read_history(self) -> RestoreHistory | None:
+        """Returns what the journal holds of the incident's instances; None if it can't be read."""
+        return read_restores(open_journal(self.context), self.context.client.settings.api_url, self.run.incident)
 
     def read_recorded(self, journal: str) -> RestoreRecord:
         """Returns what the record says was sent. ``journal`` is the place of the journal beside it."""
         settings = self.context.client.settings
-        return read_recorded(report_path(self.run.variables), self.run.incident, settings.host, journal)
+        return read_recorded(self.run.report_path, self.run.incident, settings.host, journal)
 
     def now(self) -> datetime:
         """Returns the time of what happens in the run now, by the service's clock."""
@@ -237,7 +226,7 @@ class Recorder:
     def finish(self, traceback_text: str = "") -> Result:
         """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
         recorded, problem = self.record(is_finished=True)
-        path = report_path(self.run.variables)
+        path = self.run.report_path
         if self.run.check:
             where = ["Check mode: nothing was sent, asked or written."]
         elif problem:
@@ -309,7 +298,7 @@ class Recorder:
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
             }
             shared = self._share(recorded)
-            path, known = report_path(self.run.variables), (run for run, _text in shared.values())
+            path, known = self.run.report_path, (run for run, _text in shared.values())
             runs = record_run(path, str(TEMPLATE), variables, recorded, known, self._has_ended)
             if shared:
                 self._share_better(runs, shared)

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import datetime, timedelta
 
-from ...module_utils._model.backup import has_good_status, taken_at
-from ...module_utils._model.instance import get_status, is_healthy
-from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
-from ...module_utils._model.resource import Resource, normalize
+from ...module_utils._errors import RefusedError
+from ...module_utils._model.backup import taken_at
+from ...module_utils._model.instance import get_status, is_healthy, is_unhealthy
+from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore import messages
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
 from ...module_utils._service.restore.messages import Note
@@ -43,23 +44,11 @@ def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: da
     return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), **told)
 
 
-def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
-    """Returns how a backup differs from what its plan shows; empty if it does not. ``now``: None if it is gone.
-
-    A field that it does not show now is no difference: list and detail may show different ones.
-    """
-    backup = f"Backup {plan.backup_id} of {plan.label}"
-    if now is None:
-        return f"{backup} does not exist any more"
-    taken = taken_at(now)
-    if taken is not None and taken != plan.taken_at:
-        return f"{backup} is of {format_clock(taken)} now"
-    if has_owner(now) and not may_belong(now, plan.instance or {}):
-        return f"{backup} belongs to {one_line(parse_owner(now))} now"
-    status, confirmed = now.get("status"), (plan.backup or {}).get("status")
-    if has_good_status(now) or normalize(status) == normalize(confirmed):
-        return ""
-    return f"{backup} can't be used any more: its status is {one_line(status)}"
+def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:
+    """Raises RefusedError if an instance has recovered since it was decided to restore it."""
+    for plan in plans:
+        if plan.sends and not is_unhealthy(plan.instance or {}):
+            raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
 
 
 def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Note]:

@@ -12,7 +12,10 @@ from datetime import UTC, datetime
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.client import Client
+from ...module_utils._model.backup import has_good_status, taken_at
 from ...module_utils._model.batches import parse_serial
+from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
+from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instance_requests import fetch_instance
@@ -29,14 +32,14 @@ from ...module_utils._service.restore.restore import (
 )
 from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._service.restore.restore_runner import RestoreOptions
+from ...module_utils._text import one_line
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
-from .._formatting import format_value
+from .._formatting import format_clock, format_value
 from .address import check_address, parse_address
 from .commands import build_command, select_plans
 from .confirmation import PictureChangedError
 from .failures import FAILURES, ROLE, describe_failure, describe_obstacle, parse_kind
 from .record import Recorder
-from .role_plan import explain_changed_backup
 from .run import RolePlan
 from .screen import format_sent_and_completed
 
@@ -51,6 +54,25 @@ def find_changed_backups(client: Client, plans: t.Iterable[RolePlan]) -> dict[st
     found = {str(backup["id"]): backup for backup in items}
     changes = {key: explain_changed_backup(plan, found.get(key)) for key, plan in sends.items()}
     return {key: change for key, change in changes.items() if change}
+
+
+def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
+    """Returns how a backup differs from what its plan shows; empty if it does not. ``now``: None if it is gone.
+
+    A field that it does not show now is no difference: list and detail may show different ones.
+    """
+    backup = f"Backup {plan.backup_id} of {plan.label}"
+    if now is None:
+        return f"{backup} does not exist any more"
+    taken = taken_at(now)
+    if taken is not None and taken != plan.taken_at:
+        return f"{backup} is of {format_clock(taken)} now"
+    if has_owner(now) and not may_belong(now, plan.instance or {}):
+        return f"{backup} belongs to {one_line(parse_owner(now))} now"
+    status, confirmed = now.get("status"), (plan.backup or {}).get("status")
+    if has_good_status(now) or normalize(status) == normalize(confirmed):
+        return ""
+    return f"{backup} can't be used any more: its status is {one_line(status)}"
 
 
 class RoleRestorer(RestoreObserver):

@@ -9,19 +9,16 @@ from __future__ import annotations
 import secrets
 import typing as t
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ...module_utils._http.settings import parse_priority
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.at_most_once import parse_operation_name
-from ...module_utils._service.restore.plan import Target
 from ...module_utils._state.store import describe_sender
 from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp
 from ...module_utils._times import format_iso
 from .._extra_variables import parse_list
-from .._formatting import slugify
 from .._reports.report_folder import prepare_folder
 from .run import Data, Run
 
@@ -46,11 +43,12 @@ def begin_run(variables: Data, misspelt: str, *, check: bool) -> Run:
     except ClawHostersError as error:
         error.is_unsent = True
         raise
-    if not check:
-        prepare_folder(report_path(given))
     # Two runs of an incident may start at the same moment.
     name, began_at = f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC))
-    return Run(name, began_at, given, targets, check, by=describe_sender())
+    run = Run(name, began_at, given, targets, check, by=describe_sender())
+    if not check:
+        prepare_folder(run.report_path)
+    return run
 
 
 def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
@@ -76,17 +74,6 @@ def parse_ids(variable: str, ids: t.Any) -> list[int]:
     if not all(map(is_number, texts)):
         raise RefusedError(f"{variable} must be numbers: {one_line(', '.join(texts))}.")
     return list(map(int, texts))
-
-
-def build_target(target: Data, variables: Data) -> Target:
-    """Returns what the planner needs of a target."""
-    backup = variables["restore_backup"]
-    return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
-
-
-def report_path(variables: Data) -> str:
-    """Returns the absolute path of the page."""
-    return str(Path(variables["restore_report_dir"]).absolute() / f"{slugify(variables['restore_incident'])}.html")
 
 
 def _parse_variables(given: Data) -> Data:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import taken_at
@@ -19,7 +20,7 @@ from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, Restor
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._times import format_duration, format_iso, parse_time
-from .._formatting import format_label, format_value
+from .._formatting import format_label, format_value, slugify
 
 Data = dict[str, t.Any]
 
@@ -153,6 +154,12 @@ def _pick(backup: Resource | None) -> Data | None:
     return {"id": backup["id"], "status": backup.get("status"), "created_at": taken.isoformat() if taken else None}
 
 
+def build_target(target: Data, variables: Data) -> Target:
+    """Returns what the planner needs of a target of a run."""
+    backup = variables["restore_backup"]
+    return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a run, as the record holds it. ``instance`` is a label; None for a step of the whole run."""
@@ -273,6 +280,11 @@ class Run:
     @property
     def incident(self) -> str:
         return str(self.variables["restore_incident"])
+
+    @property
+    def report_path(self) -> str:
+        """The absolute path of the page."""
+        return str(Path(self.variables["restore_report_dir"]).absolute() / f"{slugify(self.incident)}.html")
 
     def add_step(self, step: str, title: str, now: datetime, *, instance: str | None = None, **fields: t.Any) -> Step:
         """Adds a step that ends now. It began when the previous one ended: of the instance, or of the whole run."""

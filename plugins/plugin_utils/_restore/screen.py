@@ -2,67 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shows the plan of the role ``restore`` before it asks: where, what is overwritten and lost, in which batches, and how
-long that will take. Pure."""
+"""The plan of an instance as the role ``restore`` shows it: what is overwritten and lost. Pure."""
 
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timedelta
-from itertools import groupby
-from statistics import median
 
 from ...module_utils._model.account_identity import format_scope
-from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
-from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
-from ...module_utils._service.restore.messages import describe_clock, format_moment
-from ...module_utils._text import format_count
-from ...module_utils._time_options import parse_timestamp
+from ...module_utils._service.restore.messages import format_moment
 from ...module_utils._times import format_duration, format_time, parse_time
-from .._formatting import (
-    SCREEN_WIDTH,
-    fit,
-    format_clock,
-    format_extra_variable,
-    format_value,
-    text_width,
-    wrap,
-)
-from .run import Data, RolePlan, Run
+from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 
-ALL_SHOWN = 12
-"""Instances up to which each has lines of its own. Of more, those that are alike share them."""
-_OWN_LINES = 4
-"""Instances that have lines of their own among many."""
-_NAMED = 12
-"""Names up to which a group shows all of its own."""
-_OLD = 2.0
-"""A backup that is so many times as old as the median is not like the others."""
+if t.TYPE_CHECKING:
+    from datetime import datetime
 
-LINE_WIDTH = 68
-"""Columns of a line of the plan, which Ansible indents and quotes."""
-FAST_SERIAL = (1, 5, "100%")
-"""Suggested where batches of one take long: a canary, a few, the rest."""
-_MANY = 5
-"""More batches than this are shown in groups of one size."""
-_MUCH_FASTER = 2.0
-
-
-def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
-    """Returns the plan as the user sees it before confirming, in lines that fit into the screen.
-
-    ``clock_lead``: how far this machine's clock is ahead of the service's.
-    """
-    before = parse_timestamp("restore_before", run.variables["restore_before"] or None)
-    lines = [line] if (line := describe_clock(clock_lead)) else []
-    lines += [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
-    for group in _group(run.plans):
-        own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group)
-        is_many = len(run.plans) > ALL_SHOWN
-        lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
-    wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, LINE_WIDTH)]
-    return [*wrapped, *schedule_lines(run.plans, run.variables, run.list_pages)]
+    from .run import RolePlan, Run
 
 
 def summarize_plan(run: Run, now: datetime) -> list[str]:
@@ -70,11 +25,8 @@ def summarize_plan(run: Run, now: datetime) -> list[str]:
     sends = [plan for plan in run.plans if plan.sends]
     lines = plan_lines((sends or run.plans)[0], now)[:2]
     if len(sends) > 1:
-        lines = [f"{len(sends)} instances lose all changes since {_format_range(sends)}."]
+        lines = [f"{len(sends)} instances lose all changes since {format_range(sends)}."]
     return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
-
-
-# One instance
 
 
 def plan_lines(plan: RolePlan, now: datetime) -> list[str]:
@@ -89,7 +41,7 @@ def headlines(plan: RolePlan, now: datetime) -> list[str]:
         return [f"{plan.label}: CAN'T BE RESTORED."]
     if plan.outcome == "completed":
         return [f"{plan.label}: already restored from backup {backup_id}; no restore will be sent."]
-    named = f"{plan.label}, {_format_condition(plan)}"
+    named = f"{plan.label}, {format_condition(plan)}"
     if plan.outcome == "in_flight":
         return [f"{named}: a restore of backup {backup_id} is under way since {format_moment(plan.sent_at, now)}."]
     restore = f"{named}: restore backup {backup_id}, {_format_age(plan)}."
@@ -125,7 +77,7 @@ def _format_age(plan: RolePlan) -> str:
     return "dated in the future" if plan.taken_at else "of unknown age"
 
 
-def _format_condition(plan: RolePlan) -> str:
+def format_condition(plan: RolePlan) -> str:
     """Returns the status and the health that the instance had at the time of the plan."""
     instance = plan.instance or {}
     health = instance.get("health_status")
@@ -134,153 +86,9 @@ def _format_condition(plan: RolePlan) -> str:
     return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
 
 
-# Many instances
-
-
-def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
-    """Returns the plans in groups: those of more than one are shown together, the largest first.
-
-    Each is alone unless there are many. Then those that are alike are together, from the largest group on, until
-    few are left. If these are still too many, the ages of their backups may differ, and at last all but the outcome.
-    """
-    alone = list(plans)
-    if len(plans) <= ALL_SHOWN:
-        return [[plan] for plan in plans]
-    ages = [plan.age.total_seconds() for plan in plans if plan.age is not None]
-    limit = timedelta(seconds=_OLD * median(ages)) if ages else timedelta(0)
-    shared: list[list[RolePlan]] = []
-    passes: list[tuple[t.Callable[[RolePlan], object], int]] = [
-        (lambda plan: _describe_kind(plan, limit), _OWN_LINES),
-        (lambda plan: _describe_kind(plan, timedelta.max), _OWN_LINES),
-        (lambda plan: (plan.kind, plan.outcome), ALL_SHOWN),
-    ]
-    for describe, few in passes:
-        groups: dict[object, list[RolePlan]] = {}
-        for plan in alone:
-            groups.setdefault(describe(plan), []).append(plan)
-        for group in sorted(groups.values(), key=len, reverse=True):
-            if len(group) > 1 and ((not shared and few < ALL_SHOWN) or len(alone) > few):
-                shared.append(group)
-                alone = [plan for plan in alone if plan not in group]
-    return [*shared, *([plan] for plan in alone)]
-
-
-def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
-    """Returns what alike plans have in common. Their notes may differ in numbers."""
-    if plan.kind:
-        return (plan.kind,)
-    is_old = plan.age is None or plan.age > age_limit
-    notes = tuple(note.about for note in plan.notes)
-    return plan.outcome, _format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
-
-
-def _group_lines(group: list[RolePlan]) -> list[str]:
-    """Returns the lines of several plans that are alike."""
-    first = group[0]
-    conditions = {_format_condition(plan) for plan in group}
-    condition = f", {conditions.pop()}" if len(conditions) == 1 else ""
-    names = [format_value(plan.name) for plan in group]
-    named = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} to {names[-1]}"
-    count = f"{len(group)} instances ({named}){condition}"
-    if first.kind:
-        lines = [f"{count}: CAN'T BE RESTORED."]
-    elif first.outcome == "completed":
-        lines = [f"{count}: already restored; no restore will be sent."]
-    elif first.outcome == "in_flight":
-        lines = [f"{count}: a restore is under way."]
-    else:
-        lines = [
-            f"{count}: restore backups {_format_ages(group)}.",
-            f"    DATA LOSS: all changes since {_format_range(group)}.",
-        ]
-    details = [detail_lines(plan) for plan in group]
-    if all(each == details[0] for each in details):
-        return [*lines, *(f"    {line}" for line in detail_lines(first, of_many=True))]
-    label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
-    return [*lines, f"    For example {label}: {' '.join(example)}"]
-
-
-def _format_ages(group: list[RolePlan]) -> str:
-    ages = sorted(plan.age for plan in group if plan.age is not None)
-    if len(ages) < len(group):
-        return "some of unknown age"
-    youngest, oldest = format_duration(ages[0]), format_duration(ages[-1])
-    return f"{youngest} old" if youngest == oldest else f"{youngest} to {oldest} old"
-
-
-def _format_range(group: list[RolePlan]) -> str:
+def format_range(group: list[RolePlan]) -> str:
     times = sorted(plan.taken_at for plan in group if plan.taken_at)
     if len(times) < len(group):
         return "the backups, some at an unknown time"
     first, last = times[0], times[-1]
     return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
-
-
-# Batches
-
-
-def find_batches(plans: t.Iterable[RolePlan], variables: Data) -> list[list[RolePlan]]:
-    """Returns the plans that can be restored, in batches. Those that are restored or under way are among them."""
-    ready = [plan for plan in plans if plan.ready]
-    return split_batches(ready, parse_serial("restore_serial", variables["restore_serial"]))
-
-
-def estimate_batches(batches: list[list[RolePlan]], list_pages: int | None) -> float:
-    """Returns the seconds of the restores that will be sent. ``list_pages``: None if they were not counted."""
-    sizes = [sum(plan.sends for plan in batch) for batch in batches]
-    return estimate_restores([size for size in sizes if size], list_pages or sum(sizes))
-
-
-def schedule_lines(plans: list[RolePlan], variables: Data, list_pages: int | None) -> list[str]:
-    """Returns the batches and the estimated time, as the plan shows them; nothing if nothing will be sent."""
-    batches = find_batches(plans, variables)
-    if not any(plan.sends for plan in plans):
-        return []
-    estimate = estimate_batches(batches, list_pages)
-    lines = [f"Estimated time: about {format_estimate(estimate)}, if a restore takes {RESTORE_SECONDS:.0f} s."]
-    if len(batches) == 1:
-        return lines
-    allowed = variables["restore_max_failures"]
-    failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
-    faster = estimate_batches(find_batches(plans, {**variables, "restore_serial": list(FAST_SERIAL)}), list_pages)
-    if estimate > _MUCH_FASTER * faster:
-        option = format_extra_variable("restore_serial", list(FAST_SERIAL))
-        lines.append(f"    With {option}: about {format_estimate(faster)}.")
-    return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
-
-
-def _format_batches(batches: list[list[RolePlan]]) -> list[str]:
-    total = len(batches)
-    if total <= _MANY:
-        return [
-            _format_batch(f"Batch {number} of {total}", batch, batches) for number, batch in enumerate(batches, start=1)
-        ]
-    lines, first = [], 1
-    for size, group in groupby(batches, len):
-        same = list(group)
-        last = first + len(same) - 1
-        numbers = f"Batch {first} of {total}" if first == last else f"Batches {first} to {last} of {total}, {size} each"
-        lines.append(_format_batch(numbers, [plan for batch in same for plan in batch], batches))
-        first = last + 1
-    return lines
-
-
-def _format_batch(numbers: str, plans: list[RolePlan], batches: list[list[RolePlan]]) -> str:
-    """Returns the line of one batch, or of several of one size. A first batch of one is a canary."""
-    is_canary = plans == batches[0] and len(plans) == 1 and len(batches[1]) > 1
-    canary = " (canary)" if is_canary else ""
-    return f"{numbers}: {_format_names(plans, LINE_WIDTH - len(numbers) - len(canary) - 2)}{canary}"
-
-
-def _format_names(plans: list[RolePlan], width: int) -> str:
-    """Returns the names if they fit, or how many and the first and the last one; with the id what needs it."""
-    names = [format_value(plan.label if plan.id_reason else plan.name) for plan in plans]
-    text = ", ".join(names)
-    if text_width(text) <= width:
-        return text
-    if len(names) == 1:
-        return fit(text, width)
-    count = f"{len(names)} instances, "
-    each = (width - len(count) - len(" to ")) // 2
-    first, last = (name if text_width(name) <= each else fit(name, each) for name in (names[0], names[-1]))
-    return f"{count}{first} to {last}"

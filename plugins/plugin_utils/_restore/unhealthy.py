@@ -10,11 +10,11 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ...module_utils._errors import RefusedError, SettingsError
+from ...module_utils._errors import SettingsError
 from ...module_utils._http.lists import fetch_all
-from ...module_utils._model.instance import get_status, label, short_name
+from ...module_utils._model.instance import is_unhealthy, label, short_name
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.resource import Resource, normalize
+from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
@@ -27,7 +27,6 @@ from ...module_utils._times import format_duration
 from .._extra_variables import parse_list
 from .._formatting import format_clock
 from .commands import Command, format_without_file
-from .run import RolePlan
 
 SPEC = ArgumentSpec(
     {
@@ -91,7 +90,7 @@ def run(context: ModuleContext) -> Result:
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
     is_by_name = instance is not None and permission.names != "all" and not permission.lists_id(instance)
     report = [scope, reason]
-    if instance and _is_unhealthy(instance):
+    if instance and is_unhealthy(instance):
         by_hand = Command({"restore_instance_ids": [params["id"]], "restore_incident": incident})
         report += ["To restore it by hand:", format_without_file(by_hand)]
     return {"reason": reason, "report": report, "name": instance.get("name") if instance and is_by_name else None}
@@ -116,7 +115,7 @@ def find_reason(
     instance = InstanceIndex(instances).by_id.get(str(instance_id))
     if instance is None:
         return f"There is no instance with id {instance_id}. There is nothing to do."
-    if not _is_unhealthy(instance):
+    if not is_unhealthy(instance):
         status, health = (one_line(instance.get(name), 40) for name in ("status", "health_status"))
         return (
             f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}. There is "
@@ -134,7 +133,7 @@ def find_reason(
             f"Restores are paused until {format_clock(permission.paused_until)} (restore_unhealthy_paused_until). This "
             "event is lost: nothing restores the instance after the pause unless it becomes unhealthy again."
         )
-    if (unhealthy := sum(_is_unhealthy(one) for one in instances)) > permission.at_most:
+    if (unhealthy := sum(is_unhealthy(one) for one in instances)) > permission.at_most:
         return (
             f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
             f"restore_unhealthy_at_most is {permission.at_most}: look for a common cause."
@@ -153,17 +152,6 @@ def find_pause(permission: RestorePermission, history: RestoreHistory) -> timede
     """Returns how long the pause still lasts; zero or less without one."""
     now = history.service_time or history.read_at
     return permission.paused_until - now if permission.paused_until else timedelta(0)
-
-
-def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:
-    """Raises RefusedError if an instance has recovered since it was decided to restore it."""
-    for plan in plans:
-        if plan.sends and not _is_unhealthy(plan.instance or {}):
-            raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
-
-
-def _is_unhealthy(instance: Resource) -> bool:
-    return get_status(instance) == "running" and normalize(instance.get("health_status")) == "unhealthy"
 
 
 def _count_bearers(instance: Resource, instances: list[Resource]) -> int:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The restores of instances in the journal, for one incident and for others. Pure.
+"""The restores of instances in the journal, for one incident and for others.
 
 The positions in the journal tell what was sent after what. Times do not: any of them may be of a clock that was wrong.
 They measure durations, and one that lies ahead measures none.
@@ -17,8 +17,11 @@ from datetime import UTC, datetime, timedelta
 from ..._model.instance import is_busy
 from ..._model.resource import Resource, parse_id
 from ..._service_url import normalize_url
-from ..._state.journal import OperationEvent, OperationKey, OperationState
+from ..._state.journal import JournalError, OperationEvent, OperationKey, OperationState
 from ..._state.journal_store import Holder, shorten_name
+
+if t.TYPE_CHECKING:
+    from ..._state.journal import Journal
 
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""
@@ -171,6 +174,21 @@ class RestoreHistory:
         """Yields the restores of this service."""
         service = normalize_url(self.service)
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
+
+
+def read_restores(
+    journal: Journal, service: str, incident: str, *, with_refused: bool = False
+) -> RestoreHistory | None:
+    """Returns what the journal holds of the incident, to show it; None if it can't be read.
+
+    ``with_refused``: also of instances whose every attempt was refused.
+    """
+    try:
+        subjects = journal.find_subjects("restore", service, incident)
+        states = journal.read_states(subjects, with_refused=with_refused)
+        return RestoreHistory(service, incident, states, read_at=journal.now())
+    except JournalError:
+        return None
 
 
 def find_proofs(

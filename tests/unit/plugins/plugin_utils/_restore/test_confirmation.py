@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.filter.restore_answer import restore_answer
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     TRIES,
-    Names,
     NotConfirmedError,
     NoTerminalError,
-    build_confirmation,
     expected_answer,
     explain_wrong_answer,
     format_question,

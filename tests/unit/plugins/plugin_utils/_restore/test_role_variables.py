@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import begin_run, report_path
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import begin_run
 
 GIVEN = {**DEFAULTS, "restore_confirm": "", "restore_incident": " INC-1 ", "restore_instances": "web-bot"}
 
@@ -23,7 +23,7 @@ def test_variables_of_the_command_line_get_their_types(tmp_path):
     assert (run.variables["restore_backup"], run.variables["restore_confirm"]) == ("7", "12")
     assert run.incident == "INC-1"
     assert run.targets == [{"name": "web-bot", "id": None}]
-    assert report_path(run.variables) == str(tmp_path / "new/INC-1.html")
+    assert run.report_path == str(tmp_path / "new/INC-1.html")
     assert (tmp_path / "new").is_dir()
     assert begin_run(GIVEN, "", check=True).id != begin_run(GIVEN, "", check=True).id
 

@@ -17,8 +17,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import show_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import show_plan, summarize_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import summarize_plan
 from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
 
 HEALTHY = {**WEB, "health_status": "healthy"}

@@ -19,10 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_iso
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import require_unhealthy
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy import (
     find_reason,
     parse_permission,
-    require_unhealthy,
 )
 from support.restores import SERVICE, WEB, plan
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import list_outcomes
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_task import list_outcomes
 from support.restores import history, plan, run
 
 INTENDED, REFUSED = OperationEvent.INTENDED, OperationEvent.REFUSED

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (
     estimate_batches,
     find_batches,
     schedule_lines,
