@@ -37,6 +37,9 @@ SECONDS_PER_REQUEST = 0.6
 QUICK_SHARE = 0.3
 """The part of the rate limit that frequent polls after a change may use."""
 
+POLL_SHARE = 0.25
+"""Part of the rate limit that the polls of a batch may use. The rest is left to other runs."""
+
 REMAINING_NAMED = 3
 """Resources that a progress line names."""
 SUMMARY_WIDTH = 53

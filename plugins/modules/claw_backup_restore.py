@@ -262,6 +262,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recovery import Recoveries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_one import restore_one
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 
@@ -288,8 +289,9 @@ def run(context: ModuleContext) -> Result:
     name = parse_operation_name("incident", params["incident"])
     incident = Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
-    options = RestoreOptions(parse_wait_timeout(context.params), wait_healthy=params["wait_healthy"], starts=False)
-    return restore_one(incident, target, options, waits=params["wait"])
+    options = RestoreOptions(parse_wait_timeout(context.params))
+    recoveries = Recoveries(wait_healthy=params["wait_healthy"])
+    return restore_one(incident, target, options, recoveries, waits=params["wait"])
 
 
 def main() -> None:

@@ -302,13 +302,10 @@ def run(context: ModuleContext) -> Result:
     batches = RestoreBatches(
         Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn),
         InstanceReader(context.client),
-        RestoreOptions(
-            parse_wait_timeout(context.params),
-            wait_healthy=params["wait_healthy"],
-            surface=FLEET,
-        ),
+        RestoreOptions(parse_wait_timeout(context.params), surface=FLEET),
         parse_serial("serial", params["serial"]),
         require_max_failures(params["max_failures"]),
+        params["wait_healthy"],
     )
     return restore_many(batches, entries)
 

@@ -19,9 +19,6 @@ if t.TYPE_CHECKING:
 
 Item = t.TypeVar("Item")
 
-POLL_SHARE = 0.25
-"""Part of each window of the rate limit that the polls of a batch may use. The rest is left to other runs."""
-
 _SIZE = re.compile(r"([0-9]{1,9})\s*(%?)")
 
 

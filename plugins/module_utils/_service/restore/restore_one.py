@@ -19,18 +19,22 @@ from ..backups import fetch_backup
 from ..instance_reader import InstanceReader
 from .account_reader import AccountReader
 from .plan import ObstacleKind, RestorePlan, Target, check_held
-from .restore import PLANNED, Restore
-from .restore_batches import RestoreBatches
+from .restore import PLANNED, Restore, RestoreObserver
+from .restore_batch import RestoreBatch
+from .restore_runner import RunContext
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._model.results import Result
     from .history import RestoreHistory
     from .incident import Incident
+    from .recovery import Recoveries
     from .restore_runner import RestoreOptions
 
 
-def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, waits: bool) -> Result:
+def restore_one(
+    incident: Incident, target: Target, options: RestoreOptions, recoveries: Recoveries, *, waits: bool
+) -> Result:
     """Restores one target, or continues an earlier run, and returns the result of the task.
 
     Raises RefusedError if nothing was sent, and PartialError, whose result holds what is known, if something was or may
@@ -64,7 +68,9 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
         if restore.is_sent:
             restore.outcome, restore.current = PLANNED, restore.instance
     else:
-        RestoreBatches(incident, InstanceReader(client), options, waits=waits).run([restore])
+        with client.progress.if_interrupted("") as note:
+            run = RunContext(incident, options, recoveries, RestoreObserver(), [restore], note)
+            RestoreBatch(run, InstanceReader(client), [restore], waits=waits).run()
     return _finish(restore, incident)
 
 

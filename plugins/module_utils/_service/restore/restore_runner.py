@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from ..._errors import ClawHostersError, LastSeen, PartialError, RefusedError, WaitTimeoutError
+from ..._errors import ClawHostersError, LastSeen, PartialError, WaitTimeoutError
 from ..._model.backup import taken_at
 from ..._model.instance import (
     FailureStatusError,
@@ -29,7 +29,6 @@ from ..._model.instance import (
     label,
     short_name,
 )
-from ..._model.instance_job import Job, Phase
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent, OperationState
@@ -38,12 +37,12 @@ from ..._times import format_iso, parse_time
 from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
-from ..fleet_changes import FleetChanges
 from ..instance_requests import fetch_instance
 from . import messages
 from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
 from .plan import RestoreAction, Target, check_again, check_held
+from .recovery import Recoveries, Recovery
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, RestoreObserver, Stage
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
@@ -59,14 +58,12 @@ class RestoreOptions:
     """How restores are followed.
 
     ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
-    from then until it runs and is healthy, for each instance; None to count that within ``timeout``. ``starts``: an
-    instance that comes back stopped is started. ``surface``: the words of the messages.
+    from then until it runs and is healthy, for each instance; None to count that within ``timeout``. ``surface``: the
+    words of the messages.
     """
 
     timeout: float
     healthy_timeout: float | None = None
-    wait_healthy: bool = True
-    starts: bool = True
     surface: messages.Surface = messages.MODULE
 
 
@@ -76,6 +73,7 @@ class RunContext:
 
     incident: Incident
     options: RestoreOptions
+    recoveries: Recoveries
     observer: RestoreObserver
     restores: t.Sequence[Restore]
     note: InterruptNote
@@ -85,8 +83,6 @@ class RunContext:
     _observer_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        incident = self.incident
-        self.changes = FleetChanges(incident.client, self.options.wait_healthy, incident.warn, incident.name)
         self._update_note()
 
     def observe(self, restore: Restore) -> None:
@@ -102,7 +98,7 @@ class RunContext:
             self.observer.on_stage(restore, restore.stage, datetime.now(UTC))
 
     def _update_note(self) -> None:
-        if self.options.starts:
+        if self.recoveries.starts:
             self.note.text = messages.format_interruption(
                 self.incident.name,
                 len(self._sent),
@@ -121,12 +117,12 @@ class RestoreRunner:
 
     def __init__(self, restore: Restore, context: RunContext) -> None:
         self.restore = restore
-        self.start = Job("started")
-        """The change to ``started``, once the instance is restored."""
+        self.recovery: Recovery
+        """What follows once the instance is restored."""
         self._context = context
         self._incident = context.incident
         # Ctrl-C shows one note of a run: that of the guard if it has a single restore, which is only followed.
-        note = InterruptNote("") if context.options.starts else context.note
+        note = InterruptNote("") if context.recoveries.starts else context.note
         self._guard: OperationGuard = context.incident.guard(restore.instance, note)
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
@@ -148,7 +144,7 @@ class RestoreRunner:
         if self.stage is Stage.LOCKED:
             return short_name(self.restore.instance), self._describe_lock()
         if self.stage in (Stage.RESTORED, Stage.STARTING):
-            return self._context.changes.describe(self.start)
+            return self.recovery.describe()
         name, condition = describe_instance(self.restore.current)
         # ``running`` alone would read as done.
         return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
@@ -224,7 +220,7 @@ class RestoreRunner:
             self._wait_for_end()
         else:
             restore.outcome = COMPLETED
-            self._begin_start()
+            self._begin_recovery()
         return False
 
     def send(self) -> None:
@@ -317,7 +313,7 @@ class RestoreRunner:
             return
         self.restore.current, self._seen_at = now, datetime.now(UTC)
         if self.stage is not Stage.ACCEPTED:
-            self._update_start(now)
+            self.recovery.update(now)
             return
         try:
             is_restored = self._is_restored is not None and self._is_restored(now)
@@ -330,7 +326,7 @@ class RestoreRunner:
             self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
             self.require_recorded()
             if self.restore.error is None:
-                self._begin_start()
+                self._begin_recovery()
 
     def _record_completed(self) -> None:
         """Records that it was restored, and that it is healthy: a proof of its backup. Adds only what is new."""
@@ -354,52 +350,30 @@ class RestoreRunner:
         now, precision = self._incident.now, timedelta(seconds=2)
         return next((at for at in filter(None, times) if -precision <= now - at <= sent_ago + precision), None)
 
-    def _begin_start(self) -> None:
-        """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
-        options, current = self._context.options, self.restore.current
-        healthy = math.inf if options.healthy_timeout is None else options.healthy_timeout
-        self.deadline = self._context.clock() + healthy
+    def _begin_recovery(self) -> None:
+        """Follows a restored instance until it runs and is healthy."""
+        healthy = self._context.options.healthy_timeout
+        self.deadline = math.inf if healthy is None else self._context.clock() + healthy
+        self.recovery = self._context.recoveries.follow(self.restore.current)
         self._enter(Stage.RESTORED)
-        if not options.starts and get_status(current) != "running":
-            if options.wait_healthy:
-                self._incident.warn(f"{label(current)} is {current.get('status')}, so its health is not waited for.")
-            self._enter(Stage.RUNNING)
-            return
-        self.start = Job("started", found=current)
-        self.start.decide(current)
-        self._context.changes.wait_for_unchanged(self.start)
-        self.end_start()
-
-    def _update_start(self, now: Resource) -> None:
-        if self.start.phase is Phase.READY:
-            # It was decided from an instance that may have been read long before.
-            self.start.decide(now)
-            self._context.changes.wait_for_unchanged(self.start)
-        else:
-            self._context.changes.update(self.start, now)
+        if self.recovery.warning:
+            self._incident.warn(self.recovery.warning)
+        self.end_recovery()
 
     def announce_start(self) -> None:
         """Tells the observer of a start that is sent next."""
-        if self.start.phase is Phase.READY:
+        if self.recovery.needs_start:
             self._enter(Stage.STARTING)
 
-    def end_start(self) -> None:
+    def end_recovery(self) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
-        start = self.start
-        self.restore.is_started = self.restore.is_started or start.changed
-        self.restore.current = start.current or self.restore.current
-        if start.phase is not Phase.DONE:
-            return
-        if start.error is not None:
-            cause: ClawHostersError | None = start.cause
-            if cause is None:
-                # Its status is the reason.
-                cause = RefusedError(start.error)
-                cause.names_status = True
-            self.fail(PartialError(f"It was restored. {start.error}", {}, cause))
-            return
-        self._record_completed()
-        self._enter(Stage.RUNNING)
+        self.restore.is_started = self.restore.is_started or self.recovery.is_started
+        self.restore.current = self.recovery.current
+        if self.recovery.error is not None:
+            self.fail(self.recovery.error)
+        elif self.recovery.is_done:
+            self._record_completed()
+            self._enter(Stage.RUNNING)
 
     # The end
 
@@ -426,8 +400,7 @@ class RestoreRunner:
         outcome, other = None, ""
         if self.stage in (Stage.RESTORED, Stage.STARTING):
             known, limit = "It was restored.", options.healthy_timeout or options.timeout
-            option = surface.healthy_timeout
-            reason = self._context.changes.explain_unfinished(self.start, own, limit, option=option)
+            reason = self.recovery.explain_unfinished(own, limit, surface.healthy_timeout)
         else:
             is_settled = state is not None and state.event is not OperationEvent.INTENDED
             outcome = state.outcome if state and is_settled else IN_FLIGHT
@@ -442,7 +415,7 @@ class RestoreRunner:
         is_timeout = isinstance(own, WaitTimeoutError) and own.cause is None
         own.names_status = is_timeout and self.stage is not Stage.LOCKED
         # Of many, the message of the task says at its end how to go on.
-        again = "" if options.starts else f" {go_on(own, surface.advice)}"
+        again = "" if self._context.recoveries.starts else f" {go_on(own, surface.advice)}"
         self.fail(PartialError(f"{known} {reason}{again}{other}", {}, own), outcome)
 
     def _look_at_holder(self, known: str) -> tuple[str, str]:
