@@ -223,10 +223,7 @@ class Journal:
     def read_sizes(self) -> dict[str, int] | None:
         """Returns what :meth:`count_lines` needs later; None if times must tell. Raises JournalError."""
         with self._before_sending():
-            try:
-                return self._store.read_sizes()
-            except StoreError as error:
-                raise _build_error(error) from None
+            return self._store.read_sizes()
 
     def count_lines(self, subject: str, size: int) -> int:
         """Returns how many lines a subject had when they had this size, as they were read or written last."""
@@ -249,16 +246,13 @@ class Journal:
 
         Raises JournalError if they can't be read, or are damaged.
         """
-        with self._lock:
-            try:
-                found = parse_subjects(self._store.read_subjects(subjects), self._store.repair_hint)
-            except (StoreError, DamageError) as error:
-                raise _build_error(error) from None
+        with self._lock, _converted_errors():
+            entries = parse_subjects(self._store.read_subjects(subjects), self._store.repair_hint)
             if subjects is None:
-                self._entries, self._has_read_all = found, True
+                self._entries, self._has_read_all = entries, True
             else:
-                self._entries |= {subject: found.get(subject, []) for subject in subjects}
-            return [entry for entries in found.values() for entry in entries]
+                self._entries |= {subject: entries.get(subject, []) for subject in subjects}
+            return [*itertools.chain.from_iterable(entries.values())]
 
     def read_intact_states(
         self, subjects: t.Collection[str] | None = None
@@ -268,35 +262,25 @@ class Journal:
         For what concerns many instances, and must not end because of one. Raises JournalError.
         """
         with self._before_sending(), self._lock:
-            try:
-                found = self._store.read_subjects(subjects)
-            except StoreError as error:
-                raise _build_error(error) from None
             intact: dict[str, list[JournalEntry]] = {}
             damaged = {}
-            for one in found:
+            for one in self._store.read_subjects(subjects):
                 try:
                     intact[one.subject] = parse_subject(one, self._store.repair_hint)
                 except DamageError as error:
                     damaged[one.subject] = _build_error(error)
             self._entries |= intact
-            return replay(entry for entries in intact.values() for entry in entries), damaged
+            return replay(itertools.chain.from_iterable(intact.values())), damaged
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
         """Returns the subjects of an incident or order, and perhaps others. Raises JournalError."""
         with self._before_sending():
-            try:
-                return self._store.find_subjects(OperationKey(kind, service, name).name_digest)
-            except (StoreError, DamageError) as error:
-                raise _build_error(error) from None
+            return self._store.find_subjects(OperationKey(kind, service, name).name_digest)
 
     def read_text(self) -> str:
         """Returns the lines of the journal, damaged or not; empty if there is none. Raises JournalError."""
-        try:
-            subjects = self._store.read_subjects()
-        except StoreError as error:
-            raise _build_error(error) from None
-        return "\n".join(line.text for one in subjects for line in one.lines)
+        with _converted_errors():
+            return "\n".join(line.text for one in self._store.read_subjects() for line in one.lines)
 
     def append(self, operation: OperationKey, event: OperationEvent, **facts: t.Any) -> None:
         """Records the next event of ``operation`` durably. On a JournalError the journal is unchanged.
@@ -309,10 +293,8 @@ class Journal:
                 self._folder.require_unknown(operation)
             entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **facts}
             line = build_line(entry, entries)
-            try:
+            with _converted_errors():
                 self._append(line, entries)
-            except (StoreError, DamageError) as error:
-                raise _build_error(error) from None
             self._entries[operation.subject] = [*entries, line]
             if event is OperationEvent.INTENDED:
                 self._intended.add(operation)
@@ -370,10 +352,7 @@ class Journal:
             self._folder.remember_database()
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
-                try:
-                    holder = stack.enter_context(self._store.hold(operation.subject, operation.name))
-                except (StoreError, DamageError) as error:
-                    raise _build_error(error) from None
+                holder = stack.enter_context(self._store.hold(operation.subject, operation.name))
             yield holder is None
 
     def find_holder(self, operation: OperationKey) -> Holder | None:
@@ -383,20 +362,30 @@ class Journal:
     def read_holders(self, subject: str | None = None) -> dict[str, Holder]:
         """Returns who works on what now, or on this alone, by subject. Raises JournalError."""
         with self._before_sending():
-            try:
-                return self._store.holders(subject)
-            except StoreError as error:
-                raise _build_error(error) from None
+            return self._store.holders(subject)
 
     @contextlib.contextmanager
     def _before_sending(self, operation: OperationKey | None = None) -> t.Iterator[None]:
-        """Adds to errors that nothing was sent, if that is so: by this run, or for the operation."""
+        """Raises JournalError for an error of the store. It says that nothing was sent, if that is so.
+
+        By this run, or for the operation.
+        """
         try:
-            yield
+            with _converted_errors():
+                yield
         except JournalError as error:
             if not (self._intended & {operation} if operation else self._intended):
                 error.is_unsent = True
             raise
+
+
+@contextlib.contextmanager
+def _converted_errors() -> t.Iterator[None]:
+    """Raises JournalError for an error of the store."""
+    try:
+        yield
+    except (StoreError, DamageError) as error:
+        raise _build_error(error) from None
 
 
 def _build_error(error: StoreError | DamageError) -> JournalError:

@@ -14,7 +14,7 @@ import contextlib
 
 from .._text import one_line
 from .folder_store import FolderStore
-from .journal import JournalError, OperationKey, parse_subjects, replay
+from .journal import JournalError, OperationKey, parse_subject, replay
 from .journal_store import DamageError
 from .store import StoreError
 
@@ -39,7 +39,7 @@ class MachineFolder:
             if not self._store.is_own():
                 return
             found = self._store.read_subjects([operation.subject])
-            entries = parse_subjects(found, self._store.repair_hint).get(operation.subject, [])
+            entries = [entry for one in found for entry in parse_subject(one, self._store.repair_hint)]
         except (StoreError, DamageError) as error:
             end = "." if isinstance(error, StoreError) else ""
             raise JournalError(
