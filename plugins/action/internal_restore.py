@@ -21,14 +21,14 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
     NoTerminalError,
     PromptInterruptedError,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RestoreAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RunbookAction
 
 if t.TYPE_CHECKING:
     from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
     from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
 
 
-class ActionModule(RestoreAction):
+class ActionModule(RunbookAction):
     """Asks at the terminal, and restores what was planned."""
 
     MODULE = restore_task

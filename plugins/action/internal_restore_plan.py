@@ -11,14 +11,14 @@ import typing as t
 from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import plan_task
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RestoreAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RunbookAction
 
 if t.TYPE_CHECKING:
     from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
     from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
 
 
-class ActionModule(RestoreAction):
+class ActionModule(RunbookAction):
     """Plans the restores of a run."""
 
     MODULE = plan_task

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import run_task
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RestoreAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RunbookAction
 
 
-class ActionModule(RestoreAction):
+class ActionModule(RunbookAction):
     """Begins a run, and hands its outcome to later jobs."""
 
     MODULE = run_task

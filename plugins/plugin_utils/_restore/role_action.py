@@ -11,7 +11,7 @@ import typing as t
 from .._controller.action import InternalAction
 
 
-class RestoreAction(InternalAction):
+class RunbookAction(InternalAction):
     """Runs a task of the role."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
