@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks import (
     rows_events,
+    rows_fleet,
     rows_inventory,
     rows_plan,
     rows_rate,
@@ -36,6 +37,7 @@ from benchmarks.table import Section, table
 SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "requests": rows_requests.measure,
     "addons": rows_requests.measure_addons,
+    "fleet": rows_fleet.measure,
     "rate": rows_rate.measure,
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
