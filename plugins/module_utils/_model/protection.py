@@ -45,7 +45,7 @@ class Protection:
         if wanted == "absent":
             for name in (instance.get("name"), instance["id"]):
                 if source := self.sources.get(_normalize(name)):
-                    return f"{label(instance)} is protected by {source} and must not be deleted"
+                    return f"{label(instance)} is listed in {source} and must not be deleted"
         return ""
 
 

@@ -178,7 +178,8 @@ class _Guard:
             rose = f"The balance rose by {self.credited} Claws." if self.credited > 0 else ""
             lines.append(rose or "Payment by a link may be required: see the dashboard.")
         elif self.first_plan.sent_order:
-            lines += [self.first_plan.sent_order, *([] if check_mode else ["Nothing was bought now."])]
+            # The plan says when it was sent, and what came of it.
+            lines.append(f"Nothing {'would be' if check_mode else 'was'} bought: the order was sent before.")
         lines += self.later_plans
         if self.rounds:
             names = [stop["name"] for one in self.rounds for stop in one["stops"] if stop["id"] in one["stopped"]]

@@ -95,6 +95,9 @@ class _PlanTask(Runbook):
             self.recorder.instances, self.run.list_pages = reader.instances, reader.list_pages
         if variables.get("restore_only_unhealthy"):
             require_unhealthy(plans)
+        is_confirmed_already = bool(answer) and is_confirmed(answer, plans, in_advance=True)
+        for plan in plans:
+            plan.asks = not is_confirmed_already
         self.run.plans = plans
 
     def _list_all_instances(self, reader: AccountReader, plans: list[RolePlan]) -> None:

@@ -44,6 +44,8 @@ class RolePlan(RestorePlan):
     """The text that confirms this restore."""
     id_reason: str = ""
     """Why that is the id; empty if it is the name."""
+    asks: bool = True
+    """False if it was confirmed in advance. Not for the next task."""
     batch: int | None = None
     """Number of the batch, from 1, once it has begun; None if there is one batch."""
     is_history_known: bool = True

@@ -58,7 +58,8 @@ def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
         return [f"{when[:1].upper()}{when[1:]}.", *notes]
     if plan.outcome == "in_flight":
         return ["This run waits for it.", *notes]
-    return [*notes, *([f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."] if plan.id_reason else [])]
+    asked = [f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."]
+    return [*notes, *(asked if plan.id_reason and plan.asks else [])]
 
 
 def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:

@@ -290,7 +290,7 @@ def test_with_become_a_job_has_the_settings_of_the_controller(
     run = other_user.run({INSTANCE: {"id": 1, "state": "restarted"}, **ASYNC}, {**DELETED, **ASYNC}, changes)
     restarted, deleted, listed = run.all
     assert restarted["failed"] is False, run.screen
-    assert "is protected by" in deleted["msg"]
+    assert "is listed in" in deleted["msg"]
     assert simulator.effects() == {"restarts": 1}
     assert [one["action"] for one in listed["operations"]] == ["restart"]
     assert "async_wrapper" in other_user.commands()
@@ -311,7 +311,7 @@ def test_a_protected_instance_stays_in_each_form_of_a_job(
     messages = [one.get("msg", one) for one in run.all]
     # A loop has two items.
     assert len(messages) == len(FORMS) + 1, run.screen
-    assert [one for one in messages if "is protected by" not in one] == []
+    assert [one for one in messages if "is listed in" not in one] == []
     assert simulator.effects() == {}
 
 

@@ -40,7 +40,7 @@ def test_a_protected_instance_is_not_deleted(
     result = result_of(claw_instance, simulator, check=check, **target, state="absent", protected=["nobody", entry])
     assert (result["failed"], result["changed"]) == (True, False)
     assert result["msg"] == (
-        "web-bot (id 6) is protected by protected and must not be deleted. Nothing was sent. "
+        "web-bot (id 6) is listed in protected and must not be deleted. Nothing was sent. "
         "To delete it, take it out of there first."
     )
     assert simulator.calls("DELETE *") == []
@@ -67,9 +67,9 @@ def test_a_list_with_protected_ones_names_all_and_changes_nothing(
     for check in (True, False):
         result = result_of(claw_fleet, simulator, check=check, instances=entries, protected=[" 7"])
         assert result["report"] == [
-            "entry 2, id 7: shop-bot (id 7) is protected by protected and must not be deleted",
-            "entry 3, 7: 7 (id 8) is protected by protected and must not be deleted",
-            "entry 4, id 9: caf\u00e9-bot (id 9) is protected by CLAWHOSTERS_PROTECTED and must not be deleted",
+            "entry 2, id 7: shop-bot (id 7) is listed in protected and must not be deleted",
+            "entry 3, 7: 7 (id 8) is listed in protected and must not be deleted",
+            "entry 4, id 9: caf\u00e9-bot (id 9) is listed in CLAWHOSTERS_PROTECTED and must not be deleted",
         ]
         assert result["msg"].startswith("The list of instances has 3 faults, and nothing was changed: entry 2, id 7: ")
     assert simulator.effects() == {}
@@ -97,7 +97,7 @@ def test_the_environment_of_a_play_protects_and_a_task_adds(simulator: Simulator
     }
     run = controller.playbook([play])
     one, many = run.all
-    assert "web-bot (id 6) is protected by CLAWHOSTERS_PROTECTED" in one["msg"]
+    assert "web-bot (id 6) is listed in CLAWHOSTERS_PROTECTED" in one["msg"]
     assert [line.split(" is ")[0] for line in many["report"]] == [
         "entry 1, id 7: shop-bot (id 7)",
         "entry 2, id 8: 7 (id 8)",
@@ -111,7 +111,7 @@ def test_the_playbook_refuses_the_file_and_says_which_entries(simulator: Simulat
     command = ["clawhosters.cloud.fleet", "-e", variables, "-e", "fleet_max_deletions=1"]
     refused = controller.run("ansible-playbook", *command, "-e", "fleet_protected=web-bot,12")
     assert refused.rc == 2
-    assert "web-bot (id 6) is protected by protected" in refused.screen
+    assert "web-bot (id 6) is listed in protected" in refused.screen
     assert simulator.effects() == {}
     done = controller.run("ansible-playbook", *command, "-e", "fleet_protected=shop-bot")
     assert done.rc == 0, done.screen

@@ -114,7 +114,7 @@ def test_one_that_takes_a_protected_name_is_not_deleted(simulator: Simulator, mo
     worker.sleeper.before_sleep = lambda: simulator.set_instance(5, name="prod", status="running")
     result = run(worker, module, "absent", {"id": 5}, protected=["prod"])
     assert (result["failed"], result["changed"], changes(simulator)) == (True, False, ["DELETE /instances/5"])
-    assert "prod (id 5) is protected by protected and must not be deleted. Nothing more was sent." in result["msg"]
+    assert "prod (id 5) is listed in protected and must not be deleted. Nothing more was sent." in result["msg"]
 
 
 def test_the_detail_that_allows_a_change_must_bear_the_name_too(simulator: Simulator) -> None:

@@ -215,6 +215,9 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     reason = "Its name has unusual characters, and not all names of the account were read."
     assert says("\n".join(runbook.plan["lines"]), f"{reason} Confirm with its id instead: 7.")
     assert "Not confirmed" in str(runbook.run(restore_instance_ids=[8], restore_confirm="shop-bot")["failures"])
+    # Playbooks without a prompt give the answer in advance.
+    runbook.run(restore_instance_ids=[7], restore_confirm=7, check=True)
+    assert "Confirm with" not in "\n".join(runbook.plan["lines"])
     runbook.run(restore_instances="shop-bot", check=True)
     assert "Confirm with its id" not in "\n".join(runbook.plan["lines"])
     # Without filters, the list of backups shows the names of the other instances.

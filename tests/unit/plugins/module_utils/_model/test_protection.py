@@ -56,6 +56,6 @@ def test_only_deletions_are_refused(wanted):
 
 def test_a_refusal_names_its_source_and_the_option_first():
     assert parse(["7"], "7").find_fault(CAFE, "absent") == (
-        "caf\u00e9-bot (id 7) is protected by protected and must not be deleted"
+        "caf\u00e9-bot (id 7) is listed in protected and must not be deleted"
     )
-    assert "by CLAWHOSTERS_PROTECTED" in parse(["8"], "7").find_fault(CAFE, "absent")
+    assert "in CLAWHOSTERS_PROTECTED" in parse(["8"], "7").find_fault(CAFE, "absent")
