@@ -45,7 +45,7 @@ ELSEWHERE = ("event-driven", "ssh")
 """Guides whose blocks have a test of their own, such as tests/integration/eda/test_rulebooks.py."""
 
 NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "PYTHONPATH=")
-NOT_RUN += ("export", "make", "psql", "python3", "rm", "sh ", ". ")
+NOT_RUN += ("export", "make", "psql", "python3", "rm", "sh ", ". ", "sudo apt install", "uv tool install")
 """Commands that tests can't run: they need the network, a container engine or a second terminal. They are in blocks of
 the kind ``bash``; tests run those of the kind ``shell``."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from .._errors import ClawHostersError, SettingsError, TlsError, TransportError
+from .._installation import install_command
 from .._redaction import Redactor
 from .._text import one_line
 
@@ -37,8 +38,8 @@ def build_library_error(min_version: tuple[int, ...], reason: ImportError | None
         version += f" with urllib3 {_installed('urllib3')}, which can't be imported: {one_line(reason)}"
     return ClawHostersError(
         f"The Python library requests {'.'.join(map(str, min_version))} or newer, with urllib3 1.26 or 2, is needed "
-        f"where Ansible runs; {sys.executable} has {version or 'none'}. Install or upgrade the package requests for "
-        "this Python."
+        f"where Ansible runs; {sys.executable} has {version or 'none'}. Install or upgrade it: "
+        f"{install_command('requests')}"
     )
 
 

@@ -13,11 +13,11 @@ import contextlib
 import importlib
 import os
 import re
-import sys
 import typing as t
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .._errors import ClawHostersError, SettingsError
+from .._installation import install_command
 from .._service_url import is_loopback
 
 TIMEOUT = 5
@@ -28,8 +28,8 @@ MIN_SECRET_LENGTH = 4
 """Characters. Replacing a shorter password everywhere would make ordinary text unreadable."""
 
 NEEDS_PSYCOPG = (
-    "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade the package psycopg[binary] for the "
-    "Python that runs Ansible, {python}."
+    "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade it for the Python that runs Ansible: "
+    "{command}"
 )
 _DEFAULTS = {
     "application_name": "clawhosters.cloud",
@@ -46,14 +46,13 @@ _KEYWORD_PASSWORD = re.compile(r"\b(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'
 
 def load_psycopg() -> t.Any:
     """Imports psycopg, which takes 0.2 s. Raises ClawHostersError if it is missing or too old."""
-    try:
+    reason = "it is not installed"
+    with contextlib.suppress(ImportError):
         psycopg = importlib.import_module("psycopg")
-    except ImportError:
-        raise ClawHostersError(NEEDS_PSYCOPG.format(reason="it is not installed", python=sys.executable)) from None
-    if not hasattr(psycopg, "ClientCursor"):
+        if hasattr(psycopg, "ClientCursor"):
+            return psycopg
         reason = f"version {psycopg.__version__} is installed"
-        raise ClawHostersError(NEEDS_PSYCOPG.format(reason=reason, python=sys.executable))
-    return psycopg
+    raise ClawHostersError(NEEDS_PSYCOPG.format(reason=reason, command=install_command("psycopg[binary]")))
 
 
 def find_secrets(text: str) -> set[str]:

@@ -10,9 +10,13 @@ import os
 import subprocess
 import sys
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._installation import install_command
+
 PLUGINS = "ansible_collections.clawhosters.cloud.plugins"
 SCRIPT = f"""
 import sys
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._installation import install_command
 sys.modules.update(dict.fromkeys(["requests", "urllib3"]))  # None: importing them raises ImportError
 from {PLUGINS}.module_utils._errors import ClawHostersError
 from {PLUGINS}.module_utils._http.request import Request
@@ -45,4 +49,4 @@ def test_everything_that_needs_the_library_says_so_in_one_line() -> None:
     assert len(lines) == 4
     for line in lines:
         assert line.startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed where")
-        assert line.endswith("Install or upgrade the package requests for this Python.")
+        assert line.endswith(f"Install or upgrade it: {install_command('requests')}")
