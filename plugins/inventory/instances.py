@@ -269,8 +269,6 @@ _READ_LIMIT = 65_536
 """Characters of the longest file with another name that is parsed to see whether it names this plugin."""
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
-CACHE_FORMAT = 2
-"""Format 1 had control characters."""
 INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")
 """Options whose templates are evaluated for each instance."""
 GROUP_TEMPLATES = ("key", "parent_group")
@@ -433,7 +431,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _fingerprint(self, settings: Settings, *selection: object) -> str:
         """Returns a part of a cache key that differs between accounts and selections."""
-        parts = (CACHE_FORMAT, settings.api_url, settings.api_key, settings.account, *selection)
+        parts = (settings.api_url, settings.api_key, settings.account, *selection)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:

@@ -10,7 +10,6 @@ import json
 import typing as t
 
 from .._state.folder_changes import MAX_AGE, open_changes
-from .._text import map_texts, replace_controls
 from .._times import format_iso, parse_time
 
 if t.TYPE_CHECKING:
@@ -30,7 +29,7 @@ def _parse_change(change: dict[str, t.Any], at: datetime) -> dict[str, t.Any]:
     if not all(one is None or isinstance(one, str) for one in (*texts, *by.values())):
         raise TypeError("no text")
     known = {**{name: change[name] for name in FIELDS}, "at": format_iso(at), "by": by}
-    return {"kind": "change", **map_texts(known, replace_controls)}
+    return {"kind": "change", **known}
 
 
 def list_changes(

@@ -143,8 +143,7 @@ class Purchase:
         sent, wanted = state.facts.get("package_id"), body["package_id"]
         differences = [f", not {wanted}"] if str(sent) != str(wanted) else []
         is_other_account = False
-        # Earlier versions did not record the key.
-        if state.facts.get("key_id") not in (None, self._key_id()):
+        if state.facts.get("key_id") != self._key_id():
             before, now = state.facts.get("account_id"), self._find_account_id()
             # An account may get another e-mail address, but no other id.
             is_other_account = before != now and not any(one is None or one.startswith(_EMAIL) for one in (before, now))

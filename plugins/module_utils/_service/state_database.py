@@ -99,13 +99,6 @@ class StateDatabase:
                 f"The schema in state_database has version {version}, but this collection knows only {VERSION}. "
                 "Use a newer version of the collection. Nothing was changed."
             )
-        if 0 < version < min(UPGRADES):
-            raise RefusedError(
-                f"The schema in state_database has version {version}, which was never published, and can't be "
-                "upgraded. Finish what is under way, look up what was sent with the version of the collection that "
-                "made it, then drop the schema clawhosters (this deletes the journal), and run this again. Nothing "
-                "was changed."
-            )
         grants = self._find_grants(role) if role else []
         lines = self._find_new_lines(entries, version)
         if not self.check_mode:

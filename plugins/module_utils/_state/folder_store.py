@@ -10,19 +10,15 @@ import contextlib
 import time
 import typing as t
 
-from .._text import one_line
 from .file_content import allow_open_files
 from .files import PROBE_TIMEOUT, LockHeldError, UntrustedError, lock_file
 from .folder_changes import FolderChanges
 from .folder_journal import REPAIR_HINT, FolderJournal
 from .journal_store import describe_process
-from .store import StoreError
 
 if t.TYPE_CHECKING:
     from .journal_store import Holder, JournalLine, SubjectLines
 
-EARLIER_JOURNALS = ("journal.jsonl", "journal-2.jsonl")
-"""The journals of versions that were never published."""
 OTHER_FILES = 200
 """Files that a process has open beside those of the subjects that it holds: connections, and what Ansible opens."""
 
@@ -113,17 +109,11 @@ class FolderStore(FolderChanges):
 
     @contextlib.contextmanager
     def _open_journal(self, *, creates: bool = False) -> t.Iterator[FolderJournal]:
-        """Yields the journal, an empty one without a folder. Raises StoreError beside one of an earlier version."""
+        """Yields the journal, an empty one without a folder."""
         with self._converted_errors(), contextlib.ExitStack() as stack:
             try:
                 state = stack.enter_context(self._folder.open(creates=creates))
             except FileNotFoundError:
                 yield FolderJournal(self._folder.path)
                 return
-            for name in filter(state.has, EARLIER_JOURNALS):
-                raise StoreError(
-                    f"{one_line(state.path / name)} is a journal of a version that was never published, and may know "
-                    "of restores and purchases",
-                    "Finish them and look up what was sent with that version, then move the file away",
-                )
             yield stack.enter_context(FolderJournal.open(state, creates=creates))

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from .._errors import ClawHostersError
 from .._names import normalize_name
 from .._service_url import normalize_url
-from .._text import map_texts, one_line, replace_controls
+from .._text import one_line
 from .._times import format_iso
 from .journal_store import ConflictError, DamageError, JournalLine
 from .store import StoreError
@@ -476,8 +476,7 @@ def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> 
     for entry in entries:
         operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
-        # Earlier versions recorded names as the service sent them.
-        facts = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
+        facts = {name: value for name, value in entry.items() if name not in _FIELDS}
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state

@@ -33,16 +33,14 @@ from ...module_utils._state.files import (
 )
 from ...module_utils._state.journal_store import ConflictError
 from ...module_utils._state.store import StoreError
-from ...module_utils._text import MESSAGE_LIMIT, map_texts, one_line, replace_controls
+from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.postgres_store import PostgresStore
 
-# The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format: files of earlier versions have
-# them, too. Format 1 was written anew after each delivery, so all that it has is undelivered.
+# The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format.
 FORMAT_VERSION = 2
-READABLE_FORMATS = (1, 2)
 SYNC_INTERVAL = 1.0
 """Seconds after which the next delivery is synced to the disk, like the last one: to sync each would stop the polls."""
 MOVE_AWAY_HINT = "to start from the current fleet. Changes since the last run are not reported then."
@@ -336,9 +334,7 @@ def parse_state(
     try:
         text = content if isinstance(content, str) else content.decode()
         data, end = json.JSONDecoder().raw_decode(text)
-        # Earlier versions stored control characters.
-        data = map_texts(data, replace_controls)
-        if data["format"] not in READABLE_FORMATS:
+        if data["format"] != FORMAT_VERSION:
             raise ValueError(f"format {data['format']}")
         found = data["owner"]
         state = WatchState(
@@ -366,8 +362,8 @@ def _count_lines(text: str) -> int:
 
 
 def _count_revisions(data: dict[str, t.Any], revision: int) -> int:
-    """Returns the number of revisions since that of ``data``; 0 for format 1. Raises ValueError for a later one."""
-    count = revision - int(data.get("revision", revision))
+    """Returns the number of revisions since that of ``data``. Raises ValueError for a later one."""
+    count = revision - int(data["revision"])
     if count < 0:
         raise ValueError(f"revision {data['revision']}")
     return count

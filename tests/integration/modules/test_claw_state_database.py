@@ -87,15 +87,11 @@ def test_what_can_not_be_made_changes_nothing(postgres: Postgres, fresh: str, tm
     url = postgres.url(ADMIN, database=fresh)
     damaged = tmp_path / "damaged"
     folder_place(damaged).damage()
-    unpublished = tmp_path / "unpublished"
-    unpublished.mkdir()
-    (unpublished / "journal-2.jsonl").write_text("", encoding="utf-8")
     for options, words in (
         ({"state_database": None}, "state_database is not set."),
         ({"state_database": url, "role": "nobody-here"}, "There is no role nobody-here: create it first."),
         ({"state_database": url, "import_dir": str(tmp_path / "none")}, "There is no journal in import_dir"),
         ({"state_database": url, "import_dir": str(damaged)}, "has no mark in journal-marks, so earlier requests are"),
-        ({"state_database": url, "import_dir": str(unpublished)}, "is a journal of a version that was never published"),
         ({"state_database": f"{url}?sslmode=nonsense"}, "state_database can't be"),
         ({"state_database": postgres.url(ADMIN, "wr0ng-Passw0rd")}, "the server rejects the user or the password"),
     ):
@@ -143,15 +139,3 @@ def test_folders_of_several_machines_are_imported_one_after_another(
         key: (OperationEvent.COMPLETED, {"backup_id": key.name}) for key in keys
     }
     assert worker.run(claw_state_database, import_dir=str(tmp_path / "INC-1"))["changed"] is False
-
-
-def test_a_schema_of_an_unpublished_version_is_refused(postgres: Postgres, fresh: str) -> None:
-    worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh), "role": JOB})
-    assert worker.run(claw_state_database)["changed"] is True
-    postgres.query("UPDATE clawhosters.version SET version = 1", database=fresh)
-    result = worker.run(claw_state_database)
-    assert "The schema in state_database has version 1, which was never published" in result["msg"]
-    assert result["msg"].endswith("Nothing was changed.")
-    assert postgres.query("SELECT version FROM clawhosters.version", database=fresh) == [(1,)]
-    postgres.query("DROP SCHEMA clawhosters CASCADE", database=fresh)
-    assert worker.run(claw_state_database)["schema"]["version"] == 3

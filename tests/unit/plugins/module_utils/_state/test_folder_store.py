@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import resource
 import stat
 import tempfile
@@ -68,26 +67,6 @@ def append_four(folder: Path) -> Journal:
 
 def kept(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("name", ["journal.jsonl", "journal-2.jsonl"])
-def test_a_journal_of_an_unpublished_version_is_refused_by_name(tmp_path, name):
-    (tmp_path / name).write_text(f"{json.dumps(LINE)}\n")
-    before = kept(tmp_path)
-    words = rf"{tmp_path}/{re.escape(name)} is a journal of a version that was never published, .* move the file away"
-    journal = open_journal(tmp_path)
-    for use in (
-        journal.read_states,
-        lambda: journal.read_state(OPERATION),
-        lambda: journal.append(OTHER, OperationEvent.INTENDED),
-        lambda: journal.lock(OPERATION).__enter__(),
-        lambda: journal.find_holder(OPERATION),
-    ):
-        with pytest.raises(JournalError, match=words):
-            use()
-    assert kept(tmp_path) == before
-    (tmp_path / name).unlink()
-    journal.append(OTHER, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize(

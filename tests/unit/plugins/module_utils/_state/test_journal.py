@@ -121,11 +121,6 @@ def test_state_after_events(
     assert record.facts == {f"note {number}": events.split()[number] for number in range(attempt, ends)}
 
 
-def test_control_characters_in_notes_of_an_earlier_version_are_replaced(place: StorePlace) -> None:
-    place.journal().append(OPERATION, OperationEvent.INTENDED, instance_name="a\x9bb", backup_id=5)
-    assert place.journal().read_state(OPERATION).facts == {"instance_name": "a\ufffdb", "backup_id": 5}
-
-
 def test_one_run_at_a_time_locks_an_operation(place: StorePlace) -> None:
     first, second = place.journal(), place.journal()
     with first.lock(OPERATION) as is_first:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 
@@ -63,11 +62,6 @@ def test_a_written_state_is_read_back_and_private(file, path):
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["watch.json", "watch.json.lock"]
 
 
-def test_control_characters_in_the_file_of_an_earlier_version_are_replaced(file):
-    file.write(WatchState({"1": WatchedInstance({"id": 1, "name": "a\x9bb"})}, [{"event": "\u202e"}]))
-    assert file.read() == WatchState({"1": WatchedInstance({"id": 1, "name": "a\ufffdb"})}, [{"event": "\ufffd"}])
-
-
 def test_a_write_makes_the_file_private_again(file, path):
     file.write(STATE)
     path.chmod(0o644)
@@ -100,9 +94,9 @@ def test_a_truncated_file_is_refused(tmp_path_factory, data):
         "7",
         "[" * 100_000,
         '{"format": 2}',
-        '{"format": 1, "owner": "", "instances": [{"item": {}, "waiting": null}], "untold": []}',
-        '{"format": 1, "owner": "", "instances": [{"item": [], "waiting": null}], "untold": []}',
-        '{"format": 1, "owner": "", "instances": [], "untold": [7]}',
+        '{"format": 2, "owner": "", "instances": [{"item": {}, "waiting": null}], "untold": []}',
+        '{"format": 2, "owner": "", "instances": [{"item": [], "waiting": null}], "untold": []}',
+        '{"format": 2, "owner": "", "instances": [], "untold": [7]}',
         "\ud800".encode("utf-8", "surrogatepass"),
     ],
 )
@@ -148,13 +142,6 @@ def test_only_whole_lines_in_order_count_as_delivered(file, path, rest):
     file.write(WatchState({}, EVENTS))
     path.write_bytes(path.read_bytes() + rest.encode())
     assert file.read() == WatchState({}, EVENTS)
-
-
-def test_all_that_a_file_of_an_earlier_version_has_is_undelivered(file, path):
-    file.write(STATE)
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, "format": 1}, indent=1) + "\n", encoding="utf-8")
-    assert file.read() == STATE
 
 
 def test_a_delivery_that_could_not_be_recorded_is_recorded_with_the_next(file, monkeypatch):
