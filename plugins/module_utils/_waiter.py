@@ -23,7 +23,7 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._progress import Progress
-from ._text import format_list, one_line
+from ._text import one_line
 from ._times import format_time_of_day
 
 INITIAL_INTERVAL = 2.0
@@ -40,8 +40,6 @@ QUICK_SHARE = 0.3
 POLL_SHARE = 0.25
 """Part of the rate limit that the polls of a batch may use. The rest is left to other runs."""
 
-REMAINING_NAMED = 3
-"""Resources that a progress line names."""
 SUMMARY_WIDTH = 53
 """Columns of a progress line before its times."""
 
@@ -114,48 +112,6 @@ def go_on(error: ClawHostersError, advice: str) -> str:
     return advice
 
 
-def describe_remaining(descriptions: t.Iterable[tuple[str, str]], prefix: str = "") -> tuple[str, str]:
-    """Returns name and condition of a wait: ``web-bot``, ``deploying``, or ``5 to go``, ``web-bot: deploying, …``."""
-    described = list(descriptions)
-    if len(described) == 1:
-        return f"{prefix}{described[0][0]}", described[0][1]
-    texts = [": ".join(description) for description in described]
-    return f"{len(texts)} to go", format_list(texts, REMAINING_NAMED)
-
-
-class ProgressSummary:
-    """Formats the progress lines of a wait for several resources: each names what has changed since the one before.
-
-    ``describe`` returns name and condition of each resource that is waited for. ``prefix`` begins each line.
-    """
-
-    def __init__(self, describe: t.Callable[[], t.Iterable[tuple[str, str]]], prefix: str = "") -> None:
-        self._describe = describe
-        self._prefix = prefix
-        self._shown: dict[str, str] = {}
-
-    def format(self) -> str:
-        """Returns ``5 to go: web-bot done; docs-bot and 2 more running; the rest unchanged``."""
-        described = list(self._describe())
-        now, before, self._shown = dict(described), self._shown, dict(described)
-        changes: dict[str, list[str]] = {"done": [name for name in before if name not in now]}
-        for name, condition in described:
-            if before.get(name) != condition:
-                changes.setdefault(condition, []).append(name)
-        changes = {condition: names for condition, names in changes.items() if names}
-        rest = ["the rest unchanged" if changes else "all unchanged"] if before.items() & now.items() else []
-        for named in range(REMAINING_NAMED, -1, -1):
-            parts = [f"{_format_names(names, named)} {condition}" for condition, names in changes.items()]
-            text = f"{self._prefix}{len(described)} to go: {'; '.join([*parts, *rest])}"
-            if len(text) <= SUMMARY_WIDTH:
-                break
-        return text
-
-
-def _format_names(names: list[str], named: int) -> str:
-    return format_list(names, named) if named else str(len(names))
-
-
 def quick_interval(requests_per_poll: int) -> float:
     """Returns the seconds until the next poll after one that showed a change."""
     return min(max(INITIAL_INTERVAL, requests_per_poll * SECONDS_PER_REQUEST / QUICK_SHARE), MAX_INTERVAL)
@@ -177,7 +133,7 @@ class Waiter:
         """The cost of one poll. Expensive polls have a longer interval."""
         self.budget_share = 1.0
         """The part of the rate limit that polls may use. Other requests get the rest."""
-        self.summary: ProgressSummary | None = None
+        self.summarize: t.Callable[[], str] | None = None
         """Formats the progress lines while the service answers; None to show name and condition."""
         self.find_deadline: t.Callable[[], float] = lambda: math.inf
         """Returns when the wait for a resource ends, by the clock, if that may be before the end of the wait."""
@@ -233,7 +189,7 @@ class Waiter:
 
     def _format(self, poll: _Poll, now: float) -> str:
         """Returns the progress line of a time of the clock, without its times."""
-        return poll.format_line(now) if poll.error or self.summary is None else self.summary.format()
+        return poll.format_line(now) if poll.error or self.summarize is None else self.summarize()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._progress.now(), UTC)

@@ -56,6 +56,7 @@ TESTS = {
     "_model/instance_job": [f"{UNIT}/_model/test_fleet_plan.py"],
     "_service/instance_selection": ["tests/integration/modules/test_claw_instance_info.py"],
     "_service/fleet": ["tests/integration/modules/test_claw_fleet.py"],
+    "_service/instance_changes": ["tests/integration/modules/test_claw_instance.py"],
     "_service/fleet_changes": [
         "tests/integration/modules/test_claw_instance.py",
         "tests/integration/modules/test_claw_fleet.py",

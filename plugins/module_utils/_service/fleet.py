@@ -35,7 +35,8 @@ from .._model.resource import Resource
 from .._model.results import Result
 from .._model.saved_plan import Approval
 from .._waiter import Waiter
-from .fleet_changes import FleetChanges, PollReader
+from .fleet_changes import FleetChanges
+from .instance_changes import PollReader
 from .saved_plans import PlanMaker
 
 
@@ -91,7 +92,8 @@ class Fleet:
                 check_decisions(batch, waiter.timeout if waiter else 0.0)
             if waiter is not None:
                 waiter.requests_per_poll = reader.pages
-            changes.carry_out(batch, PollReader(reader.read), waiter, check_decisions, prefix)
+            changes.check_decisions, changes.prefix = check_decisions, prefix
+            changes.carry_out(batch, PollReader(reader.read), waiter)
             if any(job.error for job in batch):
                 reader.listed = None  # it may be old
         if check_mode and not (self.plan_maker and self.plan_maker.saved):

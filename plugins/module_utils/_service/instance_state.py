@@ -18,7 +18,7 @@ from .._model.protection import ANY_CHANGE, Consent
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter
-from .fleet_changes import FleetChanges, PollReader
+from .instance_changes import InstanceChanges, PollReader
 from .instance_requests import fetch_existing_instance
 from .list_search import Search, search
 
@@ -84,7 +84,7 @@ class InstanceManager:
         if job.action is Action.DELETE and job.error is None:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
         detail = DetailReader(self.client, found["id"])
-        changes = FleetChanges(self.client, self.wait_healthy, self.warn)
+        changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
         changes.carry_out([job], PollReader(detail.read, detail.is_deleted), self.waiter)
         before = summarize(job.before)
         change = ResourceChange(job.changed, job.instance, before, job.summarize_after() if job.changed else before)

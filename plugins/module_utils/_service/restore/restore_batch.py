@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
 from ..._state.journal import OperationEvent
-from ..._waiter import POLL_SHARE, ProgressSummary, Waiter, describe_remaining
+from ..._wait_summary import ProgressSummary, describe_remaining
+from ..._waiter import POLL_SHARE, Waiter
 from .plan import Target
 from .restore import Stage
 from .restore_runner import RestoreRunner
@@ -100,7 +101,7 @@ class RestoreBatch:
         waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
         if len(self._runners) > 1:
             waiter.budget_share = POLL_SHARE
-            waiter.summary = ProgressSummary(lambda: (runner.describe() for runner in self._open()), self.prefix)
+            waiter.summarize = ProgressSummary(lambda: map(RestoreRunner.describe, self._open()), self.prefix).format
         for runner in self._runners:
             runner.limit_wait()
         if not self._open():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.instance_job import Job, Phase
-from ..fleet_changes import FleetChanges
+from ..instance_changes import InstanceChanges
 from .recovery import Recoveries, Recovery
 
 if t.TYPE_CHECKING:
@@ -23,7 +23,7 @@ class StartingRecovery(Recovery):
 
     warning = ""
 
-    def __init__(self, instance: Resource, changes: FleetChanges) -> None:
+    def __init__(self, instance: Resource, changes: InstanceChanges) -> None:
         super().__init__(instance, wait_healthy=changes.wait_healthy)
         self.job = Job("started", found=instance)
         self._changes = changes
@@ -67,7 +67,7 @@ class Starts(Recoveries):
 
     def __init__(self, incident: Incident, *, wait_healthy: bool) -> None:
         super().__init__(wait_healthy=wait_healthy)
-        self._changes = FleetChanges(incident.client, wait_healthy, incident.warn, incident.name)
+        self._changes = InstanceChanges(incident.client, wait_healthy, incident.warn, incident.name)
 
     def follow(self, instance: Resource) -> StartingRecovery:
         """Begins to follow an instance that was restored."""

@@ -1,0 +1,260 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests changes of instances, and follows each until it is done.
+
+``claw_instance`` and ``claw_fleet`` bring instances to any state, a restore starts those that it left stopped.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._concurrency import map_ordered
+from .._errors import ClawHostersError, WaitTimeoutError
+from .._http.client import Client
+from .._model.instance import (
+    FailureStatusError,
+    build_paused_warning,
+    describe_instance,
+    get_status,
+    is_busy,
+    is_healthy,
+    label,
+    state_reached,
+)
+from .._model.instance_job import Job, Phase
+from .._model.resource import Resource
+from .._waiter import Waiter, explain_ended_wait
+from .change_recorder import ChangeRecorder
+from .change_requests import Effect, request_change
+
+
+class PollReader(t.NamedTuple):
+    """Reads instances while their changes are waited for.
+
+    ``read`` gets the seconds left, and returns the instances that exist, by id. ``is_deleted`` returns True for a
+    deleted instance that can be read all the same.
+    """
+
+    read: t.Callable[[float], dict[str, Resource]]
+    is_deleted: t.Callable[[Resource], bool] = lambda _instance: False
+
+
+@dataclass
+class InstanceChanges:
+    """Changes the instances of jobs. In check mode, predicts the changes. ``incident``: for whose restores."""
+
+    client: Client
+    wait_healthy: bool
+    warn: t.Callable[[str], None]
+    incident: str = ""
+
+    def __post_init__(self) -> None:
+        self.recorder = ChangeRecorder(self.client)
+
+    def carry_out(self, jobs: list[Job], reader: PollReader, waiter: Waiter | None) -> None:
+        """Requests all changes, and waits until each job is done or has failed. Does not wait without a ``waiter``."""
+        self.request_changes(jobs)
+        if waiter is not None:
+            self._wait(jobs, reader, waiter)
+        for job in jobs:
+            if job.phase is Phase.SETTLING:
+                reason = job.restore.describe() if job.restore else f"It is {job.instance.get('status')}"
+                job.fail(
+                    f"{reason}, and the next step depends on how that ends: run this again later, or with wait: true."
+                )
+            elif job.phase is Phase.CHANGING:
+                job.finish(job.predict())
+        self.warn_of_pauses(jobs)
+
+    def request_changes(self, jobs: list[Job]) -> None:
+        """Requests all changes that are ready, concurrently."""
+        ready = [job for job in jobs if job.phase is Phase.READY]
+        if self.client.check_mode:
+            for job in ready:
+                job.changed = True
+                job.finish(job.predict())
+        elif ready:
+            list(map_ordered(self._request_change, ready))
+
+    def _request_change(self, job: Job) -> None:
+        """Requests one change. A job sends at most two requests.
+
+        The second is sent only if a 422 was about a status that passes, or if a start or stop without a clear response
+        shows no effect.
+        """
+        before = job.instance
+        try:
+            while True:
+                job.requests += 1
+                change = request_change(
+                    self.recorder,
+                    job.instance,
+                    job.wanted,
+                    job.action,
+                    may_repeat=job.requests < 2,
+                    incident=self.incident,
+                )
+                if change.instance is not None:
+                    job.see(change.instance)
+                job.rejection = change.rejection
+                if change.effect is Effect.RESEND:
+                    job.is_outcome_unknown = change.is_outcome_unknown
+                elif change.effect is not Effect.REDECIDE or is_busy(job.instance):
+                    break
+                # Otherwise again at once: a deletion was refused while the instance was busy, and it has settled since.
+                job.decide(job.instance)
+                if job.phase is not Phase.READY:
+                    return
+        except ClawHostersError as error:
+            job.fail(error, error)
+            return
+        if change.effect is Effect.REDECIDE:
+            job.phase = Phase.SETTLING
+            return
+        # The state is reached by this request, or by the one before it whose response was lost.
+        job.changed = job.is_outcome_unknown or change.effect is Effect.DONE
+        job.is_outcome_unknown = False
+        if change.instance is None:
+            job.finish(None)
+        elif job.changed:
+            self._start_waiting(job, before)
+        else:
+            job.finish(change.instance)
+            self.wait_for_unchanged(job)
+
+    # Waiting
+
+    def _start_waiting(self, job: Job, before: Resource) -> None:
+        job.phase = Phase.CHANGING
+        if job.wanted != "absent":
+            job.reached_predicate = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
+
+    def _wait(self, jobs: list[Job], reader: PollReader, waiter: Waiter) -> None:
+        for job in jobs:
+            self.wait_for_unchanged(job)
+        watched = find_open(jobs)
+        if not watched:
+            return
+
+        def is_done(seen: dict[str, Resource]) -> bool:
+            updated = find_open(watched)
+            for job in updated:
+                self.update(job, seen.get(str(job.instance["id"])))
+            self._review(updated, max(waiter.seconds_left, 0.0))
+            self.request_changes(updated)
+            note.text = self._explain_interruption(watched)
+            return not find_open(watched)
+
+        waiter.summarize = self._build_summary(watched)
+        try:
+            with self.client.progress.if_interrupted(self._explain_interruption(watched)) as note:
+                waiter.until(
+                    t.cast("dict[str, Resource]", {}),
+                    reader.read,
+                    is_done,
+                    lambda _seen: self._describe_all(watched),
+                )
+        except ClawHostersError as error:
+            is_timeout = isinstance(error, WaitTimeoutError) and error.cause is None
+            for job in find_open(watched):
+                may_be_gone = is_timeout and job.wanted == "absent" and job.phase is Phase.CHANGING
+                if may_be_gone and reader.is_deleted(job.instance):
+                    job.finish(None)
+                else:
+                    advice = f"Run this again{_choose_state(job)} to continue waiting."
+                    job.fail(self.explain_unfinished(job, error, waiter.timeout, advice), error)
+
+    def update(self, job: Job, now: Resource | None) -> None:
+        """Updates a job from the instance as a poll shows it, and ends it if it is done."""
+        if now is None:
+            if job.wanted == "absent":
+                job.finish(None)
+            else:
+                job.fail(f"{_format_accepted(job)}It was deleted during this task and does not exist any more.")
+        elif job.phase is Phase.SETTLING:
+            job.see(now)
+            if not is_busy(now):
+                job.decide(now)
+                self.wait_for_unchanged(job)
+        else:
+            job.see(now)
+            try:
+                if job.reached_predicate is not None and job.reached_predicate(now):
+                    job.finish(now)
+            except FailureStatusError as error:
+                job.fail(f"{_format_accepted(job)}{error}")
+
+    def wait_for_unchanged(self, job: Job) -> None:
+        """Makes a job that needs no change wait for health or deletion."""
+        if self.client.check_mode or job.phase is not Phase.DONE or job.error is not None or job.changed:
+            return
+        if job.current is None:
+            return
+        is_unhealthy = self.wait_healthy and job.wanted == "started" and not is_healthy(job.current)
+        if job.wanted == "absent" or is_unhealthy:
+            self._start_waiting(job, job.current)
+
+    # What a wait for several does otherwise
+
+    def _review(self, decided: list[Job], seconds: float) -> None:
+        """Called with the jobs that a poll has updated, and the seconds left, before further changes are requested."""
+
+    def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:
+        """Returns what formats the progress lines of the wait; None to show name and condition."""
+        return None
+
+    def _describe_all(self, watched: list[Job]) -> tuple[str, str]:
+        return self.describe(watched[0])
+
+    def _explain_interruption(self, watched: list[Job]) -> str:
+        """Returns what Ctrl-C shows during the wait."""
+        (job,) = watched
+        if not job.changed:
+            return ""
+        accepted = f"The {job.action.value} of {label(job.instance)} was accepted and goes on."
+        return f"{accepted} Run this again{_choose_state(job)} to wait for it."
+
+    # Messages
+
+    def warn_of_pauses(self, jobs: list[Job]) -> None:
+        """Warns of instances that were to be stopped, and are as good as stopped because they are paused."""
+        for job in jobs:
+            is_reached = job.phase is Phase.DONE and job.error is None
+            if is_reached and (warning := build_paused_warning(job.instance, job.wanted, changed=job.changed)):
+                self.warn(warning)
+
+    def describe(self, job: Job) -> tuple[str, str]:
+        """Returns name and condition of the instance."""
+        name, condition = describe_instance(job.instance, with_health=self._waits_for_health(job))
+        return name, f"{condition}, being restored by {job.restore.by}" if job.restore else condition
+
+    def _waits_for_health(self, job: Job) -> bool:
+        return self.wait_healthy and job.wanted in ("started", "restarted")
+
+    def explain_unfinished(
+        self, job: Job, error: ClawHostersError, timeout: float, advice: str = "", option: str = "wait_timeout"
+    ) -> str:
+        """Returns what is known of a job whose wait ended with ``error``. ``advice`` says how to go on."""
+        _name, condition = self.describe(job)
+        goal = "gone" if job.wanted == "absent" else job.wanted
+        if self._waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
+            goal = "healthy"
+        return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
+
+
+def find_open(jobs: list[Job]) -> list[Job]:
+    """Returns the jobs that are not done."""
+    return [job for job in jobs if job.phase is not Phase.DONE]
+
+
+def _format_accepted(job: Job) -> str:
+    return f"The {job.action.value} was accepted. " if job.changed else ""
+
+
+def _choose_state(job: Job) -> str:
+    """Returns how to run a task again: the same task would restart the instance a second time."""
+    return ", with state: started," if job.wanted == "restarted" and job.changed else ""
