@@ -223,7 +223,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
     warn_of_misspelt_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name, with_suggestion
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_lists import (
     list_instances,
     stream_details,
 )

@@ -173,8 +173,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_search import find_instance
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import (
+    InstanceManager,
+    find_instance,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 
 SPEC = ArgumentSpec(

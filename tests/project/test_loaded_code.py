@@ -42,7 +42,7 @@ UNUSED = {
     "action/claw_instance_info": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS, OWNERS),
     "action/claw_backup_info": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS),
     "action/claw_billing_info": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS),
-    "action/claw_instance": (DATABASE, JOURNAL, FLEETS, OWNERS, READINGS, RARE),
+    "action/claw_instance": (DATABASE, JOURNAL, LISTS, FLEETS, OWNERS, READINGS, RARE),
     "action/claw_fleet": (DATABASE, JOURNAL),
     "action/claw_fleet_addon": (DATABASE, JOURNAL, WAITS),
     "action/claw_backup_restore": (DATABASE,),
@@ -58,6 +58,7 @@ SEAMS = {
     "plugins/module_utils/_model/instance_index.py",
     "plugins/module_utils/_module/environment.py",
     "plugins/module_utils/_module/runner.py",
+    "plugins/module_utils/_service/instance_state.py",
     "plugins/module_utils/_state/open_store.py",
     "plugins/plugin_utils/_controller/action.py",
 }

@@ -11,7 +11,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import ClawHostersError
+from .._errors import ClawHostersError, RefusedError
 from .._text import one_line
 from .resource import Resource, normalize
 
@@ -122,6 +122,12 @@ def find_name_fault(instance: Resource, name: str | None) -> str:
         return ""
     now = one_line(instance.get("name"), NAME_LIMIT)
     return f"The instance with id {one_line(instance['id'])} is named {now}, not {one_line(name, NAME_LIMIT)}"
+
+
+def require_name(instance: Resource, name: str | None) -> None:
+    """Raises RefusedError if the instance is not named ``name``, whatever its name with None."""
+    if fault := find_name_fault(instance, name):
+        raise RefusedError(f"{fault}; nothing was done.")
 
 
 def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple[str, str]:

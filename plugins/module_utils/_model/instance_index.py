@@ -11,7 +11,7 @@ import typing as t
 
 from .._errors import RefusedError
 from .._names import require_names
-from .instance import describe_namesakes, find_name_fault
+from .instance import describe_namesakes, require_name
 
 if t.TYPE_CHECKING:
     from .resource import Resource
@@ -56,6 +56,6 @@ class InstanceIndex:
                 raise RefusedError(f"{describe_namesakes(name, [one['id'] for one in named])}: choose one with id.")
             return named[0] if named else None
         instance = self.by_id.get(str(instance_id))
-        if instance is not None and (fault := find_name_fault(instance, name)):
-            raise RefusedError(f"{fault}; nothing was done.")
+        if instance is not None:
+            require_name(instance, name)
         return instance

@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds one instance by its id or its name."""
+"""Finds instances in the list."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .._errors import NotFoundError
 from .._model.instance_index import InstanceIndex
-from .._names import require_names
-from .instance_requests import fetch_existing_instance, list_instances
+from .instance_lists import list_instances
 from .list_search import Search, search
 
 if t.TYPE_CHECKING:
@@ -31,32 +29,18 @@ def list_owners(client: Client, instance_id: object, instance_name: str | None) 
     return search(client, "/instances", search_name(instance_name)).items
 
 
-class Found(t.NamedTuple):
-    """An instance with its detail fields, or None.
+def find_named(client: Client, name: str) -> tuple[Resource | None, str | None]:
+    """Returns the instance of this name as it is listed, or else the name of one that is probably meant.
 
-    ``similar``: the name that a missing one is probably meant to be. ``missing``: the response for an id without one.
+    Raises RefusedError if several have the name.
     """
+    index = InstanceIndex(search(client, "/instances", search_name(name)).items)
+    listed = index.resolve(None, name)
+    return listed, None if listed else index.find_similar_name(name)
 
-    instance: Resource | None
-    similar: str | None = None
-    missing: NotFoundError | None = None
 
-
-def find_instance(client: Client, instance_id: int | None, name: str | None) -> Found:
-    """Returns the instance with its detail fields. For a name that no instance has, it looks for a very similar one.
-
-    Raises what :meth:`InstanceIndex.resolve` raises, also for one that was renamed since it was listed.
-    """
-    require_names(name=name)
-    wanted_id: object = instance_id
-    if instance_id is None:
-        index = InstanceIndex(search(client, "/instances", search_name(str(name))).items)
-        listed = index.resolve(None, name)
-        if listed is None:
-            return Found(None, index.find_similar_name(name))
-        wanted_id = listed["id"]
-    try:
-        instance = fetch_existing_instance(client, wanted_id)
-    except NotFoundError as missing:
-        return Found(None, missing=None if instance_id is None else missing)
-    return Found(InstanceIndex([instance]).resolve(wanted_id, name))
+def is_listed(client: Client, instance: Resource) -> bool:
+    """Returns True if the list has the instance. Sends one request, without a retry."""
+    params = {} if instance.get("name") is None else {"name": str(instance["name"])}
+    same_id = Search(params, lambda items: [item for item in items if str(item["id"]) == str(instance["id"])])
+    return bool(search(client, "/instances", same_id, time_left=0.0).found)

@@ -9,18 +9,58 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from dataclasses import dataclass
+from types import ModuleType
 
 from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError
 from .._http.client import Client
-from .._model.instance import Action, label, summarize
+from .._model.instance import Action, label, require_name, summarize
 from .._model.instance_job import Job
 from .._model.protection import ANY_CHANGE, Consent
 from .._model.resource import Resource
 from .._model.results import ResourceChange
+from .._names import require_names
 from .._waiter import Waiter
 from .instance_changes import InstanceChanges, PollReader
 from .instance_requests import fetch_existing_instance
-from .list_search import Search, search
+
+
+class Found(t.NamedTuple):
+    """An instance with its detail fields, or None.
+
+    ``similar``: the name that a missing one is probably meant to be. ``missing``: the response for an id without one.
+    """
+
+    instance: Resource | None
+    similar: str | None = None
+    missing: NotFoundError | None = None
+
+
+def find_instance(client: Client, instance_id: int | None, name: str | None) -> Found:
+    """Returns the instance with its detail fields. For a name that no instance has, it looks for a very similar one.
+
+    Raises RefusedError if several have the name, if the one with this id has another, or if it was renamed since it was
+    listed; SettingsError for an empty name.
+    """
+    require_names(name=name)
+    wanted_id: object = instance_id
+    if instance_id is None:
+        listed, similar = _load_search().find_named(client, name)
+        if listed is None:
+            return Found(None, similar)
+        wanted_id = listed["id"]
+    try:
+        instance = fetch_existing_instance(client, wanted_id)
+    except NotFoundError as missing:
+        return Found(None, missing=None if instance_id is None else missing)
+    require_name(instance, name)
+    return Found(instance)
+
+
+def _load_search() -> ModuleType:
+    """Returns what reads lists: with an id, only a deletion that does not end needs one."""
+    from . import instance_search
+
+    return instance_search
 
 
 @dataclass
@@ -41,10 +81,8 @@ class DetailReader:
 
     def is_deleted(self, instance: Resource) -> bool:
         """Returns True if it has left the list: a deleted instance may stay readable."""
-        params = {} if instance.get("name") is None else {"name": str(instance["name"])}
-        same_id = Search(params, lambda items: [item for item in items if str(item["id"]) == str(instance["id"])])
         with contextlib.suppress(ClawHostersError):
-            return not search(self.client, "/instances", same_id, time_left=0.0).found
+            return not _load_search().is_listed(self.client, instance)
         return False
 
 
