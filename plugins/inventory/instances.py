@@ -203,7 +203,7 @@ from ansible.utils.vars import combine_vars
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_filtered
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_filtered
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
     Settings,
     parse_settings,
@@ -223,10 +223,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
     warn_of_misspelt_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name, with_suggestion
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_lists import (
-    list_instances,
-    stream_details,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
     format_list,
@@ -241,7 +237,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsa
     protect_value,
     trust_template,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.host_origins import (
     Origin,
     Rollback,
@@ -448,7 +443,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             hosts = sum(self._find_candidate(instance) is not None for instance in listed.instances)
             if hosts >= max(self.get_option("min_hosts"), 1):
                 return listed
-        return self._select(client, list_instances(client, on_items), details_key, cache)
+        return self._select(client, fetch_all(client, "/instances", on_items=on_items), details_key, cache)
 
     def _prepare_all(self, instances: list[Resource]) -> None:
         """Prepares the hosts of those instances that have a wanted status."""
@@ -461,29 +456,33 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         wanted = self._wanted()
         instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details() and instances:
-            with self._open_detail_cache(details_key, every, may_read=cache) as details:
-                instances = _add_details(client, instances, details)
+            instances = self._add_details(client, instances, details_key, every, may_read=cache)
             instances = [instance for instance in instances if matches_filter(instance, wanted)]
         return InstanceList(instances, collect_values(every, wanted)["status"])
 
-    @contextlib.contextmanager
-    def _open_detail_cache(self, key: str, every: list[Resource], *, may_read: bool) -> t.Iterator[DetailCache]:
-        """Yields the details of earlier runs, and stores them with what the block adds, even if it fails.
+    def _add_details(
+        self, client: Client, instances: list[Resource], key: str, every: list[Resource], *, may_read: bool
+    ) -> list[Resource]:
+        """Returns the instances with their details, those of earlier runs from a cache.
 
-        Their expiry is not that of the list, so they have a cache object of their own.
+        Their expiry is not that of the list, so they have a cache object of their own. Stores all, even if one fails.
         """
+        from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import (
+            DetailCache,
+            add_details,
+        )
+
         max_age = self.get_option("details_max_age")
         if max_age > 0 and not self.get_option("cache"):
             self._warn("details_max_age has no effect without cache: true, so each detail is read.")
         if max_age <= 0 or not self.get_option("cache"):
-            yield DetailCache(None, every, 0, time.time())
-            return
+            return add_details(client, instances, DetailCache(None, every, 0, time.time()))
         options = {"_uri": self.get_option("cache_connection"), "_prefix": self.get_option("cache_prefix")}
         given = {name: value for name, value in options.items() if value is not None}
         plugin = get_cache_plugin(self.get_option("cache_plugin"), _timeout=max_age, **given)
         details = DetailCache(plugin.get(key) if may_read else None, every, max_age, time.time())
         try:
-            yield details
+            return add_details(client, instances, details)
         finally:
             plugin[key] = details.as_text()
             plugin.set_cache()
@@ -755,17 +754,6 @@ def _names_this_plugin(path: str) -> bool:
 def _shorten_path(path: str) -> str:
     """Returns a path below the current folder relative to it."""
     return os.path.relpath(path) if os.path.abspath(path).startswith(os.path.join(os.getcwd(), "")) else path
-
-
-def _add_details(client: Client, instances: list[Resource], cache: DetailCache) -> list[Resource]:
-    """Returns the instances with their detail fields, without those deleted since they were listed."""
-    known = {str(instance["id"]): cache.find(instance) for instance in instances}
-    missing = [instance for instance in instances if known[str(instance["id"])] is None]
-    for listed, detail in stream_details(client, missing):
-        if detail is not None:
-            cache.add(listed, detail, time.time())
-            known[str(listed["id"])] = {**listed, **detail}
-    return [instance for instance in known.values() if instance is not None]
 
 
 def _find_unknown(names: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:

@@ -2,14 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keeps the detail fields of instances between two runs, each until it expires or the list shows a change. Pure."""
+"""Reads the detail fields of instances, and keeps them between runs, until they expire or the list shows a change."""
 
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
-from ...module_utils._model.resource import Resource
+from ...module_utils._service.instance_lists import stream_details
+
+if t.TYPE_CHECKING:
+    from ...module_utils._http.client import Client
+    from ...module_utils._model.resource import Resource
 
 
 class CachedDetail(t.NamedTuple):
@@ -53,6 +58,17 @@ class DetailCache:
     def as_text(self) -> str:
         """Returns all entries as text."""
         return json.dumps(self._entries)
+
+
+def add_details(client: Client, instances: list[Resource], cache: DetailCache) -> list[Resource]:
+    """Returns the instances with their detail fields, without those deleted since they were listed."""
+    known = {str(instance["id"]): cache.find(instance) for instance in instances}
+    missing = [instance for instance in instances if known[str(instance["id"])] is None]
+    for listed, detail in stream_details(client, missing):
+        if detail is not None:
+            cache.add(listed, detail, time.time())
+            known[str(listed["id"])] = {**listed, **detail}
+    return [instance for instance in known.values() if instance is not None]
 
 
 def _parse_entries(text: object) -> dict[str, CachedDetail]:
