@@ -222,7 +222,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
     empty_variables_unset,
     warn_of_misspelt_variables,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name, with_suggestion
+from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
     format_list,
@@ -759,7 +759,12 @@ def _shorten_path(path: str) -> str:
 def _find_unknown(names: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
     """Returns the names that are neither a name nor an alias in ``definitions``, with a suggestion."""
     known = {*definitions, *(alias for option in definitions.values() for alias in option.get("aliases") or ())}
-    return [with_suggestion(one_line(name, 80), known) for name in names if name not in known]
+    unknown = [one_line(name, 80) for name in names if name not in known]
+    if unknown:
+        from ansible_collections.clawhosters.cloud.plugins.module_utils._model.similar_names import with_suggestion
+
+        unknown = [with_suggestion(name, known) for name in unknown]
+    return unknown
 
 
 def _parse_cached(text: t.Any) -> InstanceList | None:

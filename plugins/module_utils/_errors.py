@@ -50,8 +50,9 @@ class ClawHostersError(Exception):
     names_status = False
     """True if the message has the current status of the instance."""
 
-    def __init__(self, message: object = "", *, is_unsent: bool = False) -> None:
+    def __init__(self, message: object = "", cause: ClawHostersError | None = None, *, is_unsent: bool = False) -> None:
         super().__init__(mask_keys(one_line(message, MESSAGE_LIMIT)))
+        self.cause = cause
         self.is_unsent = self.is_unsent or is_unsent
 
     def __str__(self) -> str:
@@ -103,10 +104,6 @@ class AccountError(SettingsError):
 
     is_unsent = True
 
-    def __init__(self, message: object = "", cause: ClawHostersError | None = None) -> None:
-        super().__init__(message)
-        self.cause = cause
-
 
 class CheckModeError(ClawHostersError):
     """A request other than GET was not sent, since check mode is on."""
@@ -119,10 +116,6 @@ class RefusedError(ClawHostersError):
 
     ``cause``: the error that shows it, such as the 404 for an instance that does not exist.
     """
-
-    def __init__(self, message: object = "", cause: ClawHostersError | None = None, *, is_unsent: bool = False) -> None:
-        super().__init__(message, is_unsent=is_unsent)
-        self.cause = cause
 
 
 class TransportError(ClawHostersError):
@@ -181,8 +174,7 @@ class PartialError(ClawHostersError):
     """
 
     def __init__(self, message: str, result: dict[str, t.Any], cause: ClawHostersError | None = None) -> None:
-        super().__init__(message)
-        self.cause = cause
+        super().__init__(message, cause)
         self.result = {**result, "error": self.response.as_dict()} if self.response else result
 
 
@@ -190,8 +182,7 @@ class WaitTimeoutError(ClawHostersError):
     """The wanted state was not reached in time. ``cause``: the error of the last poll, if there was no answer."""
 
     def __init__(self, message: str, cause: ClawHostersError | None = None) -> None:
-        super().__init__(message)
-        self.cause = cause
+        super().__init__(message, cause)
         self.kind = "unreachable" if cause else "timeout"
 
 

@@ -2,14 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compares names: the one spelling of each, what can't be seen in it, and those that are similar. Pure."""
+"""Compares names: the one spelling of each, and what can't be seen in it. Pure."""
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
-import typing as t
 import unicodedata
 
 from ._errors import SettingsError
@@ -17,12 +15,6 @@ from ._text import replace_controls
 
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Characters that leave nothing on the screen although Unicode counts them as letters, marks or symbols."""
-
-_SIMILAR_NAME = 0.8
-"""Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
-
-_SIMILAR_FIELD = 0.6
-"""The same for fields and options, which are few and chosen to differ."""
 
 
 def find_invisible(text: str) -> str | None:
@@ -60,25 +52,3 @@ def require_names(**options: str | None) -> None:
                 f"{option} has control characters. In names of the service they are replaced, so it can match none: "
                 "use the id instead."
             )
-
-
-def with_suggestion(field: str, known: t.Iterable[str]) -> str:
-    """Returns ``field``, with a similar one of the ``known`` fields if there is one: ``tire (did you mean tier?)``."""
-    similar = find_similar(field, known, _SIMILAR_FIELD)
-    return f"{field} (did you mean {similar}?)" if similar else field
-
-
-def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:
-    """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
-
-    Names with other digits are other names: ``worker-2`` is not a misspelling of ``worker-1``.
-    """
-    digits = extract_digits(name)
-    by_folded = {one.casefold(): one for one in known if extract_digits(one) == digits}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
-    return by_folded[near[0]] if near else None
-
-
-def extract_digits(name: str) -> str:
-    """Returns the digits of a name, which tell it from names that are not meant."""
-    return "".join(filter(str.isdigit, name))

@@ -254,11 +254,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
-    wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import (
+    parse_wait_timeout,
+    wait_arguments,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target

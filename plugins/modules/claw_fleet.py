@@ -321,11 +321,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     API,
     ArgumentSpec,
     entry_arguments,
-    wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import PlanMaker
 

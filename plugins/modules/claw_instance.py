@@ -168,11 +168,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
-    wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import (
     InstanceManager,
     find_instance,

@@ -63,14 +63,6 @@ def parse_data_object(request: str, response: Response) -> Resource | None:
     return data if isinstance(data, dict) else None
 
 
-def parse_data_or_body(request: str, response: Response) -> object:
-    """Returns ``data``, or else the body or its text, for responses of unknown shape."""
-    body = parse_body(request, response)
-    if isinstance(body, dict) and "data" in body:
-        return body["data"]
-    return response.text or None if body is None else body
-
-
 def parse_envelope(request: str, response: Response) -> dict[str, t.Any]:
     """Returns the parsed body, an object with ``data``. Raises MalformedResponseError, ResponseError or ApiError."""
     parsed, is_json = _parse_success(request, response)

@@ -15,11 +15,12 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._errors import ApiError, RefusedError, ResponseError
-from .._names import require_names, with_suggestion
+from .._names import require_names
 from .._text import format_list
 from .compare import Config
 from .ownership import has_owner, owner_params, parse_owner
 from .resource import Resource, normalize
+from .similar_names import with_suggestion
 
 _LISTED = 10
 """Add-ons that a message lists."""

@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import difflib
 import typing as t
 from collections import Counter, defaultdict
 
-from .._names import extract_digits, find_similar
+_SIMILAR_NAME = 0.8
+"""Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
 
+_SIMILAR_FIELD = 0.6
+"""The same for fields and options, which are few and chosen to differ."""
 _FEW = 50
 """Names that are all compared. Of more names, only those that share rare pieces with the misspelt one are."""
 _PIECE = 4
@@ -53,3 +57,25 @@ def _find_pieces(name: str) -> set[tuple[str, str]]:
     digits, text = extract_digits(name), f" {name.casefold()} "
     shifted = (text[shift:] for shift in range(_PIECE))
     return {(digits, "".join(piece)) for piece in zip(*shifted, strict=False)} or {(digits, text)}
+
+
+def with_suggestion(field: str, known: t.Iterable[str]) -> str:
+    """Returns ``field``, with a similar one of the ``known`` fields if there is one: ``tire (did you mean tier?)``."""
+    similar = find_similar(field, known, _SIMILAR_FIELD)
+    return f"{field} (did you mean {similar}?)" if similar else field
+
+
+def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:
+    """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
+
+    Names with other digits are other names: ``worker-2`` is not a misspelling of ``worker-1``.
+    """
+    digits = extract_digits(name)
+    by_folded = {one.casefold(): one for one in known if extract_digits(one) == digits}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[near[0]] if near else None
+
+
+def extract_digits(name: str) -> str:
+    """Returns the digits of a name, which tell it from names that are not meant."""
+    return "".join(filter(str.isdigit, name))

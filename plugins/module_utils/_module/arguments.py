@@ -104,14 +104,3 @@ def entry_arguments(kind: EntryKind, keys: t.Mapping[str, t.Any]) -> ArgumentSpe
     entries = {"type": "list", "elements": "dict", "options": dict(keys), "required_one_of": [kind.keys[:2]]}
     lists = {name: {"type": "list", "elements": keys[key]["type"]} for name, key in kind.lists.items()}
     return ArgumentSpec({kind.option: entries, **lists}, required_one_of=((kind.option, *lists),))
-
-
-def wait_arguments(seconds: int) -> ArgumentSpec:
-    """Returns the options of modules that wait for an instance. ``seconds`` is the default of ``wait_timeout``."""
-    return ArgumentSpec(
-        {
-            "wait": {"type": "bool", "default": True},
-            "wait_timeout": {"type": "int", "default": seconds},
-            "wait_healthy": {"type": "bool", "default": False},
-        }
-    )

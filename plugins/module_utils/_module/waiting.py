@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The wait that the options of a task ask for."""
+"""The options of a wait, and the wait that they ask for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ import typing as t
 
 from .._errors import SettingsError
 from .._waiter import Waiter
+from .arguments import ArgumentSpec
 
 if t.TYPE_CHECKING:
     from .runner import ModuleContext
+
+
+def wait_arguments(seconds: int) -> ArgumentSpec:
+    """Returns the options of modules that wait for an instance. ``seconds`` is the default of ``wait_timeout``."""
+    return ArgumentSpec(
+        {
+            "wait": {"type": "bool", "default": True},
+            "wait_timeout": {"type": "int", "default": seconds},
+            "wait_healthy": {"type": "bool", "default": False},
+        }
+    )
 
 
 def build_waiter(context: ModuleContext) -> Waiter | None:

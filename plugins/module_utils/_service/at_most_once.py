@@ -40,8 +40,7 @@ class OutcomeUnknownError(ClawHostersError):
     cause: ClawHostersError
 
     def __init__(self, cause: ClawHostersError) -> None:
-        super().__init__(cause)
-        self.cause = cause
+        super().__init__(cause, cause)
 
 
 class UnrecordedError(PartialError):

@@ -19,7 +19,7 @@ from .._errors import ClawHostersError, PartialError, RefusedError, SettingsErro
 from .._http.client import Client
 from .._http.payment_redaction import redact_payment
 from .._http.request import NEVER
-from .._http.responses import parse_data_or_body
+from .._http.responses import parse_body
 from .._model.account_identity import find_email, find_id
 from .._model.results import Options, Redacted, Result
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts
@@ -41,6 +41,14 @@ if t.TYPE_CHECKING:
 
 _EMAIL = "email "
 """Begins the identity of an account that the service shows no id of. The rest is a digest of its e-mail address."""
+
+
+def parse_data_or_body(request: str, response: Response) -> object:
+    """Returns ``data``, or else the body or its text, for responses of unknown shape."""
+    body = parse_body(request, response)
+    if isinstance(body, dict) and "data" in body:
+        return body["data"]
+    return response.text or None if body is None else body
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -16,11 +16,11 @@ from ...module_utils._model.fleet_entries import FleetEntry
 from ...module_utils._model.outcomes import ChangeLimits
 from ...module_utils._model.protection import Protection
 from ...module_utils._model.results import Result
-from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
+from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.protected import find_restore
 from ...module_utils._module.runner import ModuleContext
-from ...module_utils._module.waiting import build_waiter
+from ...module_utils._module.waiting import build_waiter, wait_arguments
 from ...module_utils._service.at_most_once import format_at, parse_operation_name
 from ...module_utils._service.billing import fetch_billing
 from ...module_utils._service.fleet import Fleet

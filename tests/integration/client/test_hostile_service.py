@@ -18,8 +18,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import parse_data_or_body
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import parse_data_or_body
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore, claw_instance
 from simulator.handle import Simulator
 from support.controller import Controller, Run
