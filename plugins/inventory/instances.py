@@ -230,8 +230,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
     one_clause,
     one_line,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.display import display_progress
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.outage import outage_path
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.display import display_progress, outage_path
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import (
     protect_name,
     protect_value,

@@ -295,12 +295,12 @@ error:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import (
     parse_entries,
+    redact_addon_options,
     require_valid_addons,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import ADDONS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedUpdate
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (

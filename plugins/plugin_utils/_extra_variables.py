@@ -14,10 +14,10 @@ import typing as t
 
 from ansible.parsing.splitter import parse_kv, split_args
 
+from ..module_utils._model.similar_names import is_misspelling
 from ..module_utils._secret_fields import redact
 from ..module_utils._text import one_line
 from ..module_utils._times import parse_time
-from ..module_utils._typos import is_misspelling
 from ._formatting import NAME_LIMIT, format_extra_variable
 
 _SPACED_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}\S*)")

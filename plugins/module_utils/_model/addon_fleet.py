@@ -10,8 +10,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import RefusedError, SettingsError
-from .._secret_fields import redact
-from .._text import map_texts, replace_controls
+from .._secret_fields import find_secrets, redact
+from .._text import MASK, map_texts, replace_controls
 from .addon import AddonIndex, AddonQuery, label, require_one
 from .addon_job import AddonJob
 from .compare import Config
@@ -19,7 +19,7 @@ from .fleet_entries import ADDONS, FaultyListError, NumberedEntry, find_duplicat
 from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, Outcome
 from .ownership import parse_owner
 from .resource import Resource, parse_id
-from .results import Options
+from .results import Options, Redacted
 from .saved_plan import PlannedUpdate
 
 
@@ -119,3 +119,28 @@ def build_outcomes(entries: list[AddonEntry], jobs: list[AddonJob], *, refused: 
 def build_diff(outcomes: list[Outcome]) -> dict[str, t.Any]:
     """Returns the diff of the task."""
     return {"before": {one.name: one.before for one in outcomes}, "after": {one.name: one.after for one in outcomes}}
+
+
+def redact_addon_options(params: Options) -> Redacted:
+    """Redacts the secrets in ``config`` and in entries. Takes unvalidated options too.
+
+    An attribute may stand in an entry by mistake, instead of in its ``config``.
+    """
+    names, entries = params.get("write_only"), params.get("addons")
+    write_only = [str(name) for name in names] if isinstance(names, list) else []
+    secrets: set[str] = set()
+
+    def redact_objects(options: Options) -> Options:
+        objects = {name: value for name, value in options.items() if isinstance(value, dict)}
+        secrets.update(*(find_secrets(value, write_only) for value in objects.values()))
+        return options | {name: redact(value, write_only) for name, value in objects.items()}
+
+    redacted = redact_objects(params)
+    if isinstance(entries, list):
+        redacted["addons"] = [redact_objects(_mask_strays(one)) if isinstance(one, dict) else one for one in entries]
+    return Redacted(redacted, secrets)
+
+
+def _mask_strays(entry: Options) -> Options:
+    """Returns an entry without the texts under names that are no option of entries: each may be a secret."""
+    return {name: MASK if name not in ADDONS.keys and isinstance(one, str) else one for name, one in entry.items()}

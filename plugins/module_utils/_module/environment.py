@@ -40,7 +40,7 @@ def warn_of_misspelt_variables(environment: t.Mapping[str, str], warn: t.Callabl
     unknown = {name for name in environment if name.upper().startswith(_BEGINNING)}.difference(KNOWN)
     if not unknown:
         return
-    from .._typos import is_misspelling
+    from .._model.similar_names import is_misspelling
 
     missing = [known for known in KNOWN if not environment.get(known)]
     for name in sorted(unknown):

@@ -2,19 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds instances in the list."""
+"""Lists instances, and finds them in the list."""
 
 from __future__ import annotations
 
 import typing as t
 
+from .._concurrency import map_ordered
+from .._http.lists import fetch_all
 from .._model.instance_index import InstanceIndex
-from .instance_lists import list_instances
+from .instance_requests import fetch_instance
 from .list_search import Search, search
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
     from .._model.resource import Resource
+
+
+def list_instances(client: Client) -> list[Resource]:
+    """Returns all instances, sorted by id."""
+    return fetch_all(client, "/instances")
+
+
+def stream_details(client: Client, instances: list[Resource]) -> t.Iterator[tuple[Resource, Resource | None]]:
+    """Yields each instance with its detail, None if it was deleted, as soon as it is read."""
+    details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
+    return zip(instances, details, strict=True)
 
 
 def search_name(name: str) -> Search:

@@ -10,8 +10,8 @@ import typing as t
 
 from .._model.instance_filter import build_filter_warnings, choose_params, collect_values, matches_filter
 from .._names import require_names
-from .instance_lists import stream_details
 from .instance_requests import fetch_instance
+from .instance_search import stream_details
 from .list_search import Search, search
 
 if t.TYPE_CHECKING:

@@ -27,9 +27,8 @@ from ...module_utils._module.environment import KNOWN
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, preload_database
 from ...module_utils._text import find_keys
-from .display import display_progress
+from .display import display_progress, outage_path
 from .interruption import interrupt_notes_shown
-from .outage import outage_path
 from .unsafe import mark_result_unsafe
 
 preload_database()

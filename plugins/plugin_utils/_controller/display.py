@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shows on the controller's screen what a task waits for. A screen that goes away does not end the run."""
+"""What the processes of one Ansible command share: its screen, and its temporary folder.
+
+A screen that goes away does not end the run.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import os
 import sys
 import typing as t
 
+from ansible import constants as C
 from ansible.utils.display import Display
 
 from ...module_utils._progress import Progress
@@ -66,3 +70,8 @@ def display_progress(display: Display) -> Progress:
     if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
         return Progress()
     return Progress(lambda line: display.display(line, stderr=True))
+
+
+def outage_path() -> str:
+    """Returns where they remember that the database of ``state_database`` can't be reached, until the command ends."""
+    return f"{C.DEFAULT_LOCAL_TMP}/clawhosters-outage"

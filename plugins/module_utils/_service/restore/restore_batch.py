@@ -101,7 +101,8 @@ class RestoreBatch:
         waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
         if len(self._runners) > 1:
             waiter.budget_share = POLL_SHARE
-            waiter.summarize = ProgressSummary(lambda: map(RestoreRunner.describe, self._open()), self.prefix).format
+            summary = ProgressSummary(lambda: (runner.describe() for runner in self._open()), self.prefix)
+            waiter.summarize = summary.format
         for runner in self._runners:
             runner.limit_wait()
         if not self._open():

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._typos import is_misspelling
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.similar_names import is_misspelling
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import (
     KnownVariable,
     find_misspelt,

@@ -23,10 +23,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon imp
     require_one,
     require_shown,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import AddonEntry, match_entries
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import (
+    AddonEntry,
+    match_entries,
+    redact_addon_options,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_job import AddonJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 from support.work import count_calls
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import redact_addon_options
 
 
 @pytest.mark.parametrize(
