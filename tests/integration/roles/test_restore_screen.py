@@ -242,14 +242,20 @@ def test_without_the_right_answer_nothing_is_sent(
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulator, controller: Controller) -> None:
+@pytest.mark.parametrize("written", ["accepted", "intended"])
+def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(
+    simulator: Simulator, controller: Controller, written: str
+) -> None:
+    """Also while it waits for the answer to the one request."""
     simulator.switch(transition_reads=10_000)
+    if written == "intended":
+        simulator.fault("slow", method="POST", seconds=5)
     state_dir = controller.home / ".ansible/clawhosters"
     screen = run_at_terminal(
         controller,
         command("web-bot", restore_confirm="web-bot"),
         "nothing is asked",
-        interrupt=lambda: "accepted" in read_journal(state_dir),
+        interrupt=lambda: written in read_journal(state_dir),
     )
     said = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
     assert f"{said} To wait for what is under way, and to go on with the rest, run this:\n" in screen.text

@@ -231,9 +231,19 @@ class RestoreRunner:
         except ClawHostersError as error:
             self.fail(error)
             return
+        except KeyboardInterrupt:
+            # It was deferred until the response was in the journal. The observer is to know of the response, too.
+            state = self._guard.known_state()
+            if state is not None and state.accepted_at:
+                self._set_sent()
+                self._enter(Stage.ACCEPTED)
+            raise
+        self._set_sent()
+        self._wait_for_end()
+
+    def _set_sent(self) -> None:
         self.restore.is_sent, self.restore.outcome = True, IN_FLIGHT
         self.restore.state = self._guard.known_state()
-        self._wait_for_end()
 
     def _request(self) -> None:
         """Sends the request, and records that it was accepted.
