@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store of one machine: files in ``state_dir``. Adds the journal to the documents and the change log."""
+"""The store of one machine: files in ``state_dir``. Adds the journal to the documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 
 from .file_content import allow_open_files
 from .files import PROBE_TIMEOUT, LockHeldError, UntrustedError, lock_file
-from .folder_changes import FolderChanges
+from .folder_documents import FolderDocuments
 from .folder_journal import REPAIR_HINT, FolderJournal
 from .journal_store import describe_process
 
@@ -23,8 +23,8 @@ OTHER_FILES = 200
 """Files that a process has open beside those of the subjects that it holds: connections, and what Ansible opens."""
 
 
-class FolderStore(FolderChanges):
-    """Keeps documents, the change log and the journal in ``state_dir``."""
+class FolderStore(FolderDocuments):
+    """Keeps documents and the journal in ``state_dir``."""
 
     repair_hint = REPAIR_HINT
 

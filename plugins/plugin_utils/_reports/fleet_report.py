@@ -21,7 +21,7 @@ from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
-from ...module_utils._service.restore.history import find_failed_drills, find_proofs
+from ...module_utils._service.restore.proofs import find_failed_drills, find_proofs
 from ...module_utils._state.journal import JournalError, format_damage
 from ...module_utils._time_options import parse_duration
 from .attention import format_attention

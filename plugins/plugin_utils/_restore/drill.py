@@ -22,14 +22,9 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
-from ...module_utils._service.restore.history import (
-    DRILL_PREFIX,
-    EarlierRestore,
-    RestoreHistory,
-    find_failed_drills,
-    find_proofs,
-)
+from ...module_utils._service.restore.history import EarlierRestore, RestoreHistory
 from ...module_utils._service.restore.plan import RESTORABLE
+from ...module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs
 from ...module_utils._state.journal import format_damage
 from ...module_utils._text import one_line
 from ...module_utils._time_options import parse_duration

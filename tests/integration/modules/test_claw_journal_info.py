@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_changes import open_changes
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
 from ansible_collections.clawhosters.cloud.plugins.modules import (
@@ -201,7 +202,7 @@ def test_entries_that_are_damaged_are_left_out_with_a_warning(
 ) -> None:
     worker.run(claw_instance, id=1, state="stopped")
     damaged = ['{"at": "2', "[]", '{"at": null}', "[" * 5000]
-    place.open().add_changes(damaged)
+    open_changes(place.open()).add_changes(damaged)
     assert len(listed(worker, "change")) == 1
     assert "Entries of the change log that can't be read are left out: 4." in worker.warnings
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import drill

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator

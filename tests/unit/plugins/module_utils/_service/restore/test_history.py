@@ -13,9 +13,9 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     RestoreHistory,
-    find_proofs,
     is_under_way,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,

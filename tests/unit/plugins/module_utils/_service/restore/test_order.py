@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     CLOCK_TOLERANCE,
     RestoreHistory,
-    find_proofs,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
@@ -25,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Target,
     check_again,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,

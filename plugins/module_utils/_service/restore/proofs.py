@@ -1,0 +1,65 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the journal says of the backups of instances: which are proven, and which drills have failed. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime
+
+from ..._model.resource import parse_id
+from ..._state.journal import OperationEvent
+from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, EarlierRestore, RestoreHistory
+
+if t.TYPE_CHECKING:
+    from ..._state.journal import OperationKey, OperationState
+
+DRILL_PREFIX = "drill-"
+"""The incidents of the playbook ``restore_drill`` begin with this."""
+
+
+def find_proofs(
+    states: t.Mapping[OperationKey, OperationState], service: str, now: datetime
+) -> dict[int | str | None, datetime]:
+    """Returns when a backup of an instance was last proven, by the instance's id: restored, and healthy at the end.
+
+    ``states`` are those of the journal. A time that lies ahead of ``now``, or of a later restore of the instance, is no
+    proof.
+    """
+    proofs: dict[int | str | None, datetime] = {}
+    limits: dict[str | None, datetime] = {}
+    restores = RestoreHistory(service, "", dict(states)).restores()
+    for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
+        limit = limits.get(key.instance_id, now)
+        if state.facts.get("healthy") and state.completed_at:
+            instance_id, at = parse_id(key.instance_id), datetime.fromisoformat(state.completed_at)
+            if at - limit <= CLOCK_TOLERANCE:
+                proofs[instance_id] = max(at, proofs.get(instance_id, at))
+        limits[key.instance_id] = min(limit, datetime.fromisoformat(state.sent_at))
+    return proofs
+
+
+def find_failed_drills(
+    states: t.Mapping[OperationKey, OperationState], service: str, now: datetime
+) -> dict[int | str | None, EarlierRestore]:
+    """Returns the last drill of each instance that did not end healthy and that no proof followed, by the id.
+
+    ``states`` are those of the journal. A drill whose last event is recent may still end healthy, unless it failed.
+    """
+    found: dict[int | str | None, EarlierRestore] = {}
+    proven = set()
+    restores = RestoreHistory(service, "", dict(states)).restores()
+    for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
+        instance_id = parse_id(key.instance_id)
+        is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
+        if state.facts.get("healthy"):
+            proven.add(instance_id)
+        elif (
+            key.name.startswith(DRILL_PREFIX)
+            and instance_id not in proven
+            and (state.event is OperationEvent.FAILED or not is_recent)
+        ):
+            found.setdefault(instance_id, EarlierRestore(key.name, state))
+    return found
