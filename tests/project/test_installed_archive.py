@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from project import guides
 from project.archive import build
 from simulator.handle import Simulator
 from support import KEY, warm
-from support.controller import BIN, REPOSITORY, Controller
+from support.controller import BIN, REPOSITORY, Controller, extra_variables
 
 pytestmark = [pytest.mark.rest, pytest.mark.xdist_group("playbooks_installed")]
 
@@ -122,6 +123,57 @@ def test_an_invalid_fleet_is_refused_before_anything_is_sent(simulator: Simulato
         assert run.rc != 0
         assert run.says(words), run.screen
     assert set(simulator.calls()) <= {"GET /account"}
+
+
+SHIPPED = ("meta", "playbooks", "plugins", "roles")
+"""The folders that remain where a collection is stripped of what only developers need, as for an appliance."""
+RESTORE = extra_variables(restore_instances="web-bot", restore_incident="INC-1", restore_confirm="web-bot")
+CHECKED = {
+    "balance_guard": ("-e", "balance_guard_min_days=0"),
+    "fleet": ("-e", '{"fleet_instances": [{"name": "web-bot", "state": "stopped"}]}'),
+    "restore": RESTORE,
+    "restore_drill": ("-e", '{"restore_drill_instances": ["web-bot"]}'),
+    "restore_unhealthy": extra_variables(restore_unhealthy_id=1, restore_unhealthy_ids=[1], restore_incident="INC-1"),
+}
+
+
+@pytest.fixture(scope="module")
+def stripped(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collections path with the folders of the archive that a run needs, and nothing else."""
+    collections = tmp_path_factory.mktemp("stripped")
+    for name in SHIPPED:
+        place = Path("ansible_collections/clawhosters/cloud", name)
+        shutil.copytree(installed / place, collections / place)
+    return collections
+
+
+@pytest.mark.slow
+def test_a_collection_without_documents_and_tests_still_runs(
+    simulator: Simulator, stripped: Path, tmp_path: Path
+) -> None:
+    """All playbooks but the one that needs the simulator, and all roles."""
+    controller = Controller(tmp_path, stripped, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})
+    here = stripped / "ansible_collections/clawhosters/cloud"
+    for playbook in sorted({path.stem for path in here.glob("playbooks/*.yml")} - {"rehearsal"}):
+        run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "--check", *CHECKED.get(playbook, ()))
+        assert run.rc == 0, run.screen
+    for role in sorted(path.name for path in here.glob("roles/*")):
+        play = {"hosts": "localhost", "gather_facts": False, "roles": [f"clawhosters.cloud.{role}"]}
+        run = controller.playbook([play], "--check", *CHECKED.get(role, ()))
+        assert run.rc == 0, run.screen
+    assert simulator.effects() == {}
+
+
+def test_a_rehearsal_without_the_simulator_is_refused_before_it_reads(
+    simulator: Simulator, stripped: Path, tmp_path: Path
+) -> None:
+    controller = Controller(tmp_path, stripped, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})
+    for flags in ([], ["--check"]):
+        run = controller.run("ansible-playbook", "clawhosters.cloud.rehearsal", *flags)
+        assert run.rc == 2
+        assert run.says("Install the collection from Galaxy, or copy tests/simulator of its repository"), run.screen
+    assert simulator.calls() == []
+    assert not (tmp_path / "clawhosters-rehearsal").exists()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from ...module_utils._errors import SettingsError
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance_index import InstanceIndex
@@ -42,6 +43,7 @@ _FLEET_HEADING = "# The fleet as the playbook clawhosters.cloud.rehearsal read i
 
 def run(context: ModuleContext) -> Result:
     """Writes the files, except in check mode."""
+    _require_simulator()
     params, client = context.params, context.client
     folder = Path(params["dir"]).absolute()
     fleet_path, environment_path, script_path = map(folder.joinpath, ("fleet.yml", "rehearsal.env", "simulator.sh"))
@@ -69,6 +71,17 @@ def run(context: ModuleContext) -> Result:
         *_explain_start(format_path(script_path, Path.cwd()), format_path(environment_path, Path.cwd())),
     ]
     return {"changed": any(changes), "path": str(folder), "report": report}
+
+
+def _require_simulator() -> None:
+    """Raises an error if the collection was installed without the simulator, so that a copy would be of no use."""
+    folder = SIMULATOR_HOME / "simulator"
+    if not folder.is_dir():
+        raise SettingsError(
+            f"The simulator is missing: this installation has no folder {folder}. "
+            "Install the collection from Galaxy, or copy tests/simulator of its repository to there.",
+            is_unsent=True,
+        )
 
 
 def _explain_start(script: str | None, environment: str | None) -> list[str]:
