@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import typing as t
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import ModuleType
 
 Result = dict[str, t.Any]
@@ -111,9 +112,19 @@ class Case:
     """True if the effect must happen once, however often the task runs."""
     wants_gone: bool = False
     """True if the task succeeds when the service reports that the object does not exist."""
+    plan: tuple[dict[str, t.Any], ...] = ()
+    """The entries of the plan that a first run applies. What it leaves, a second run changes without a plan."""
 
     def __str__(self) -> str:
         return self.name
+
+    def first_options(self, url: str) -> dict[str, t.Any]:
+        """Returns the options of a first run, against the service at ``url``."""
+        if not self.plan:
+            return self.options
+        made_at = datetime.now(UTC).isoformat()
+        plan = {"service": url, "account": "1", "made_at": made_at, "entries": list(self.plan)}
+        return {**self.options, "plan": plan}
 
 
 CASES = [
@@ -201,6 +212,34 @@ CASES = [
         {"names": ["web-bot", "alpha"], "ids": [114], "state": "stopped", "serial": [1, "100%"], "max_failures": 3},
         {"stops": 3},
         lambda _before, after, _result: [after.status(number) for number in (111, 113, 114)] == ["stopped"] * 3,
+    ),
+    Case(
+        "fleet by a plan",
+        "claw_fleet",
+        {"names": ["web-bot", "alpha"], "ids": [115], "state": "stopped"},
+        {"stops": 2},
+        lambda _before, after, _result: [after.status(number) for number in (111, 113)] == ["stopped"] * 2,
+        plan=tuple(
+            {"id": number, "name": name, "action": "stop", "found": "running"}
+            for number, name in ((113, "web-bot"), (111, "alpha"))
+        ),
+    ),
+    Case(
+        "fleet_addon by a plan",
+        "claw_fleet_addon",
+        {"ids": [1, 3], "config": {"usage_limit": 7}},
+        {"patches": 2},
+        lambda _before, after, _result: [after.usage_limit(number) for number in (1, 3)] == [7, 7],
+        plan=tuple(
+            {
+                "id": number,
+                "name": name,
+                "action": "update",
+                "found": {"usage_limit": 100},
+                "wanted": {"usage_limit": 7},
+            }
+            for number, name in ((1, "alpha"), (3, "web-bot"))
+        ),
     ),
     Case(
         "fleet_restore",

@@ -69,6 +69,7 @@ def _status(number: int, *words: str, **options: t.Any) -> Fault:
 
 
 LOST = ("broke", "was lost")
+OUTDATED = ("The plan does not hold any more",)
 MAY_BE_DONE = ("unknown whether", "does not show whether", "read again", "not exist any more")
 """Words of a failure after which the change may have happened."""
 HUNG = ("sent no complete response within", "(wait_timeout)")
@@ -268,8 +269,11 @@ class Bench:
         self.simulator.reset(state=STATE, switches=SWITCHES)
         return self.folder / str(next(self._runs))
 
-    def run(self, case: Case, state_dir: Path, **options: t.Any) -> CaseRun:
+    def run(
+        self, case: Case, state_dir: Path, *, is_first: bool = True, check: bool = False, **options: t.Any
+    ) -> CaseRun:
         """Runs the task once, without a reset. Effects and requests are those since the last reset."""
+        own = case.first_options(self.simulator.url) if is_first else case.options
         settings = {
             "api_key": KEY,
             "api_url": self.simulator.url,
@@ -281,13 +285,13 @@ class Bench:
         sleeper = Sleeper()
         if case.module == "inventory":
             settings.pop("wait_timeout", None)
-            result = read_hosts(self.folder, {**settings, **case.options}, sleeper)
+            result = read_hosts(self.folder, {**settings, **own}, sleeper)
         else:
             module = module_of(case)
             waits = "wait_timeout" in module.SPEC.options
             settings = {name: value for name, value in settings.items() if name != "wait_timeout" or waits}
             given = {"wait_timeout": WAIT_TIMEOUT} if waits else {}
-            result = Worker(self.simulator, {**given, **settings}, sleeper=sleeper).run(module, **case.options)
+            result = Worker(self.simulator, {**given, **settings}, sleeper=sleeper).run(module, check=check, **own)
         state = self.simulator.state()
         effects = {name: count for name, count in state["effects"].items() if count}
         return CaseRun(result, effects, World(state), self.simulator.log(), sleeper.total)
@@ -368,7 +372,7 @@ class Bench:
         if left in HELD:
             return errors
         self.simulator.clear_faults()
-        again = self.run(cell.case, state_dir)
+        again = self.run(cell.case, state_dir, is_first=False)
         wrong = _check_second_run(cell, outcome, again)
         if not wrong:
             HELD.add(left)
@@ -418,7 +422,7 @@ def _check_first_run(cell: Cell, before: World, outcome: CaseRun, short_timeouts
         errors.append("the message is more than a line")
     if failed and not fault.words and not cell.turn.lost:
         errors.append("failed without a reason")
-    words = fault.words + (LOST if cell.turn.lost else ())
+    words = fault.words + (LOST if cell.turn.lost else ()) + (OUTDATED if case.plan and fault.is_gone else ())
     if failed and fault.words and not any(word in msg for word in words):
         errors.append("the message does not name what happened")
     if not failed and changed != bool(outcome.effects) and not may_be_gone:

@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import parse_data_or_body
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore, claw_instance
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_checks import CHECKS
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 from support.controls import CONTROLS, as_shown, find_controls
@@ -150,6 +151,25 @@ READ_ALL: list[dict[str, t.Any]] = [
         "register": "fleet",
     },
     {
+        "clawhosters.cloud.claw_fleet": {
+            "ids": [6, 7],
+            "names": ["{{ instances.instances[0].name }}"],
+            "state": "restarted",
+            "serial": [1, "100%"],
+            "max_failures": 1,
+        },
+        "register": "batches",
+    },
+    {
+        "clawhosters.cloud.claw_fleet": {"ids": [8, 9], "state": "stopped"},
+        "check_mode": True,
+        "register": "planned",
+    },
+    {
+        "clawhosters.cloud.claw_fleet": {"ids": [8, 9], "state": "stopped", "plan": "{{ planned.plan }}"},
+        "register": "applied",
+    },
+    {
         "clawhosters.cloud.claw_backup_restore": {"instance_id": 3, "incident": "INC-1", "state_dir": "state"},
         "register": "restore",
     },
@@ -159,8 +179,8 @@ READ_ALL: list[dict[str, t.Any]] = [
     },
     {
         "ansible.builtin.debug": {
-            "msg": "{{ [instances, addons, backups, billing, account, health, fleet, restore, addon, doctor]"
-            " | to_json }}"
+            "msg": "{{ [instances, addons, backups, billing, account, health, fleet, batches, planned, applied,"
+            " restore, addon, doctor] | to_json }}"
         }
     },
     {"ansible.builtin.debug": {"msg": "{{ item.name }} {{ item.tier | upper }}"}, "loop": "{{ instances.instances }}"},
@@ -236,8 +256,18 @@ def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller
     assert_is_calm(refused)
     for playbook in ("fleet_report", "balance_guard"):
         assert_is_calm(controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}"))
+    checks = {"fleet_report_fail_on": list(CHECKS)}
+    found = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", "-e", json.dumps(checks))
+    assert found.rc == 2
+    assert_is_calm(found)
+    fleet = {"fleet_instances": [{"id": number, "state": "stopped"} for number in ids]}
+    for flags, name in ((["--check", "--diff"], "fleet_plan_path"), ([], "fleet_apply_plan"), ([], "fleet_apply_plan")):
+        options = json.dumps({**fleet, name: "plan.json"})
+        run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", options, *flags)
+        assert_is_calm(run)
+    assert len(hostile.calls("POST /instances/*/stop")) == len(ids)
     written = {path for path in folder.iterdir() if path not in before} - {folder / "results"}
-    assert written == {folder / "clawhosters-restore", folder / "clawhosters-fleet-report.html"}
+    assert written == {folder / "clawhosters-restore", folder / "clawhosters-fleet-report.html", folder / "plan.json"}
     pages = [folder / "clawhosters-fleet-report.html", *(folder / "clawhosters-restore").glob("*.html")]
     assert len(pages) == 2
     for page in pages:

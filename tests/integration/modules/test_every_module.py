@@ -130,3 +130,16 @@ def test_any_json_in_place_of_any_answer(
         judge(bench, case, body, turn, times)
 
     holds()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.asked], ids=str)
+def test_check_mode_predicts_what_a_run_changes(shared_simulator: Simulator, tmp_path: Path, case: Case) -> None:
+    """Of a restore and a purchase, the service makes what check mode can't know."""
+    bench = Bench(shared_simulator, tmp_path)
+    predicted, done = (bench.run(case, bench.reset(), check=check) for check in (True, False))
+    assert (predicted.effects, done.effects) == ({}, case.asked)
+    assert {entry["method"] for entry in predicted.log} == {"GET"}
+    assert predicted.result["changed"] is done.result["changed"] is True
+    if not case.is_once:
+        assert predicted.result["diff"] == done.result["diff"]
+    assert predicted.result.get("plan", {}).get("entries") == done.result.get("plan", {}).get("entries")
