@@ -15,6 +15,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies_environment
 
 from .._concurrency import MAX_WORKERS
 from .._errors import RedirectedError
@@ -164,8 +165,6 @@ def _send_once(
 
 
 def _send(session: requests.Session, settings: Settings, request: Request, url: str) -> requests.Response:
-    # No proxy for a service on this machine: it would see the key in the clear.
-    session.trust_env = not settings.is_loopback
     # Prepared without the session: to merge its default headers and cookies takes time.
     prepared = requests.Request(
         request.method,
@@ -175,10 +174,16 @@ def _send(session: requests.Session, settings: Settings, request: Request, url: 
         headers=HEADERS,
         auth=BearerAuth(settings.api_key),
     ).prepare()
-    # ca_path is passed here instead of set on the session, where REQUESTS_CA_BUNDLE would override it.
-    verify = settings.ca_path or True
-    environment = session.merge_environment_settings(prepared.url or url, {}, stream=True, verify=verify, cert=None)
-    return session.send(prepared, timeout=request.timeout, allow_redirects=False, **environment)
+    is_local = settings.is_loopback
+    return session.send(
+        prepared,
+        timeout=request.timeout,
+        allow_redirects=False,
+        stream=True,
+        # No proxy for a service on this machine: it would see the key in the clear.
+        proxies={} if is_local else find_proxies(url),
+        verify=settings.ca_path or is_local or find_certificates(),
+    )
 
 
 class PlainSession(Session):
@@ -205,6 +210,7 @@ def shared_session() -> requests.Session:
 
 def _new_session() -> requests.Session:
     session = PlainSession()
+    session.trust_env = False
     connections = TimedAdapter(pool_maxsize=MAX_WORKERS)
     session.mount("https://", connections)
     session.mount("http://", connections)
@@ -239,8 +245,23 @@ def find_proxy(settings: Settings, url: str) -> str | None:
     """Returns the URL of the proxy for ``url`` in the environment, with its password, or None."""
     if settings.is_loopback:
         return None
+    return requests.utils.select_proxy(url, find_proxies(url))
+
+
+def find_proxies(url: str) -> dict[str, str]:
+    """Returns the proxies that the environment names for ``url``, by scheme.
+
+    Without one there, macOS would be asked for the proxies of its settings, which crashes a forked process at times.
+    """
+    if not getproxies_environment():
+        return {}
     proxies: dict[str, str] = requests.utils.get_environ_proxies(url)
-    return requests.utils.select_proxy(url, proxies)
+    return proxies
+
+
+def find_certificates() -> str | bool:
+    """Returns the CA certificates that the environment names, or True for those of ``requests``."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
 
 
 def _redirect_origin(url: str, location: str) -> str:

@@ -16,7 +16,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ...module_utils._errors import ClawHostersError
-from ...module_utils._http.transport import BearerAuth, PlainSession, require_library
+from ...module_utils._http.transport import BearerAuth, PlainSession, find_certificates, find_proxies, require_library
 from ...module_utils._http.watchdog import RequestWatchdog, TimedAdapter
 from ...module_utils._text import one_line
 
@@ -87,13 +87,15 @@ def _fetch_status(url: str, ca_path: str | None) -> int:
     watchdog = RequestWatchdog(TOTAL_TIMEOUT, lambda _seconds: None)
     try:
         with watchdog, PlainSession() as session:
+            session.trust_env = False
             for scheme in ("https://", "http://"):
                 session.mount(scheme, _Adapter())
             with session.get(
                 url,
                 timeout=READ_TIMEOUT,
                 auth=BearerAuth(None),
-                verify=ca_path or True,
+                verify=ca_path or find_certificates(),
+                proxies=find_proxies(url),
                 allow_redirects=False,
                 stream=True,
             ) as response:

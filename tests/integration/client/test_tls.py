@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError, TlsError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
@@ -157,6 +158,18 @@ def test_a_request_ends_after_its_timeout_through_any_proxy(
     assert client.fetch_object("/account") == {"id": 1}
     with pytest.raises(TransportError, match=r"within 0\.5 s \(timeout\)"):
         client.fetch_object("/health")
+
+
+def test_without_a_proxy_in_the_environment_the_system_is_not_asked_for_one(
+    api_url: str, right_ca: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS, the system's library for it crashes forked processes."""
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("getproxies", "proxy_bypass"):
+        monkeypatch.setattr(requests.utils, name, lambda *_of: pytest.fail("the system is asked"))
+    options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca)}
+    assert Client(parse_settings(options, pytest.fail)).fetch_object("/account") == {"id": 1}
 
 
 def test_a_bundle_that_is_not_there_is_named(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
