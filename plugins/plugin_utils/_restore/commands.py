@@ -130,14 +130,13 @@ def _advise_specially(kind: Kind, plan: RolePlan, variables: Data) -> Advice | N
         return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
     if kind is ObstacleKind.TOO_OLD:
         hours = math.ceil((plan.age or timedelta(0)) / timedelta(hours=1)) + 1
-        return Advice(f"{usual} (restore_max_age={hours}h):", {"restore_max_age": f"{hours}h"})
+        return Advice(f"{usual}:", {"restore_max_age": f"{hours}h"})
     if kind in (ObstacleKind.OTHER_BACKUP, ObstacleKind.BACKUP_TWICE) or (
         kind is ObstacleKind.NO_BACKUP and variables["restore_backup"] != "latest"
     ):
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
     if kind is ObstacleKind.NO_BACKUP and str(variables.get("restore_before") or "").strip():
-        text = "Check the plan without restore_before: newer backups may hold the damage."
-        return Advice(text, {"restore_before": ""}, check=True)
+        return Advice("Newer backups may hold the damage. Check the plan:", {"restore_before": ""}, check=True)
     if kind is ObstacleKind.NO_INSTANCE and obstacle and obstacle.similar:
         text = f"If {format_value(obstacle.similar)} was meant, check its plan:"
         return Advice(text, {"restore_instances": [obstacle.similar]}, check=True)
@@ -211,9 +210,21 @@ def build_command(target: Data, variables: Data, advice: Advice | None = None) -
     return Command(given, is_check=bool(advice and advice.check))
 
 
-def format_named(command: Command) -> str:
-    """Returns which variables the command sets that choose the backup or lift a guard: it may have them in a file."""
-    named = {name: command.variables[name] for name in _NAMED if name in command.variables}
-    if not named:
-        return ""
-    return f"The command sets {', '.join(f'{name}={_format_word(value)}' for name, value in named.items())}. "
+def format_named(command: Command, variables: Data) -> str:
+    """Returns which variables that choose the backup or lift a guard the command sets, and which of ``variables`` it
+    leaves out: it may have them in a file."""
+    given = {name: variables.get(name) for name in _NAMED}
+    named = {
+        "sets": {name: command.variables[name] for name in _NAMED if name in command.variables},
+        "leaves out": {
+            name: value
+            for name, value in given.items()
+            if name not in command.variables and str(value or "").strip() not in ("", str(DEFAULTS[name]))
+        },
+    }
+    parts = [
+        f"{verb} {', '.join(f'{name}={_format_word(value)}' for name, value in each.items())}"
+        for verb, each in named.items()
+        if each
+    ]
+    return f"The command {' and '.join(parts)}. " if parts else ""

@@ -116,11 +116,7 @@ FAILURES: dict[Kind, Failure] = {
     # The whole run, before anything is sent
     FailureKind.SERVICE_DOWN: _unsent(f"When the service is up again, {_AGAIN}", "The service is down", is_of_run=True),
     FailureKind.BAD_KEY: _unsent(_NEW_KEY, "The API key is not accepted", is_of_run=True),
-    FailureKind.WRONG_ACCOUNT: _unsent(
-        f"Correct CLAWHOSTERS_API_KEY or CLAWHOSTERS_ACCOUNT, then {_AGAIN}",
-        "The key is not known to be for the account that is meant",
-        is_of_run=True,
-    ),
+    FailureKind.WRONG_ACCOUNT: _unsent(f"With the right key and account, {_AGAIN}", "Not planned", is_of_run=True),
     FailureKind.NOT_CONFIRMED: _unsent(
         "To continue, type the answer at the prompt, or set restore_confirm to it",
         "Not confirmed",

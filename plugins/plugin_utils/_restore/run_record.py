@@ -276,7 +276,7 @@ def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[
         command = build_command(select_plans([verdict.plan for verdict in named]), run.variables, advice)
         text = format_command(command)
         for verdict in members:
-            verdict.advice, verdict.command = f"{format_named(command)}{advice.text}", text
+            verdict.advice, verdict.command = f"{format_named(command, run.variables)}{advice.text}", text
 
 
 def _find_failure(plan: RolePlan, own: list[Step], run_failure: Step | None, run: Run) -> _Failed:

@@ -14,9 +14,11 @@ import yaml
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
+    Advice,
     Command,
     build_advice,
     build_command,
+    format_named,
     format_without_file,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
@@ -87,13 +89,21 @@ def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
     assert "If it still has data from after 2026-02-02 10:00 UTC, it was not restored." in advice.text
 
 
+BOTS = {"restore_instances": ["web-bot"]}
+
+
 def test_no_command_drops_the_time_that_the_user_gave_unsaid():
     given = {**VARIABLES, "restore_before": "2026-02-01"}
     none = build_advice(ObstacleKind.NO_BACKUP, plan(restore_before="2026-02-01"), given)
-    assert "without restore_before" in none.text
+    assert format_named(build_command(BOTS, given, none), given) == "The command leaves out restore_before=2026-02-01. "
     unclear = build_advice(ObstacleKind.UNCLEAR_BACKUP, plan(), given)
-    command = build_command({"restore_instances": ["web-bot"]}, given, unclear)
+    command = build_command(BOTS, given, unclear)
     assert command.variables["restore_before"] == "2026-02-01"
+    older = Advice("", {"restore_backup": 11, "restore_before": "", "restore_max_age": ""})
+    given["restore_max_age"] = "36h"
+    assert format_named(build_command(BOTS, given, older), given) == (
+        "The command sets restore_backup=11 and leaves out restore_before=2026-02-01, restore_max_age=36h. "
+    )
 
 
 def test_the_command_for_one_instance_has_no_batches():
@@ -133,7 +143,7 @@ def test_a_limit_that_the_next_command_keeps_is_said_above_it():
     named = "The command sets restore_before=2026-02-03T00:00:00Z, restore_max_age=36h, restore_force=true. "
     assert verdict["advice"] == f"{named}To restore the instance in this status anyway:"
     advice = build_advice(ObstacleKind.TOO_OLD, plan(restore_max_age="1h"), VARIABLES)
-    assert advice.text == "To accept a backup of this age (restore_max_age=25h):"
+    assert (advice.text, advice.variables) == ("To accept a backup of this age:", {"restore_max_age": "25h"})
 
 
 def test_ids_stand_for_names_that_a_shell_or_a_format_would_change():
