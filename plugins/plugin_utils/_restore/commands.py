@@ -162,8 +162,7 @@ def _advise_older(kind: Kind, plan: RolePlan, use_older: Data) -> Advice:
             f"Check the instance in the dashboard, then restore {which}:", {"restore_force": True, **use_older}
         )
     return Advice(
-        f"{FAILURES[kind].advice}. If this backup does not help, restore an older one, with restore_before="
-        f"{_before(plan)['restore_before']} and "
+        f"{FAILURES[kind].advice}. For an older backup, set restore_before={_before(plan)['restore_before']} and "
         "another restore_incident. To wait again:",
         {},
     )

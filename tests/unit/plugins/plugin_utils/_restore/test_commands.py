@@ -78,8 +78,11 @@ def test_after_a_given_backup_the_newest_one_before_it_is_planned(kind):
 def test_a_restore_that_did_not_help_leads_to_an_older_backup():
     for given in (plan(), plan(history(INTENDED, COMPLETED))):
         advice = build_advice(FailureKind.NOT_HEALTHY, given, VARIABLES)
-        assert "with restore_before=2026-02-02T10:00:00Z and another restore_incident." in advice.text
+        assert "set restore_before=2026-02-02T10:00:00Z and another restore_incident." in advice.text
         assert advice.variables == {}
+        # As `result_format: yaml` folds it: at the first space behind column 80.
+        folded = yaml.safe_dump({"failures": [[advice.text]]}, indent=4, width=80)
+        assert max(map(len, folded.splitlines())) < 90
     only = build_advice(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]), VARIABLES)
     assert "older" not in only.text
 
