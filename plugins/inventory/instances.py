@@ -219,7 +219,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import (
-    empty_variables_unset,
+    KNOWN,
     warn_of_misspelt_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name
@@ -354,7 +354,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
         """Sets the options, after evaluating the templates in the configuration."""
         rendered = {name: self._render(name, direct[name]) for name in direct or ()}
-        with empty_variables_unset():
+        with _empty_variables_unset():
             try:
                 super().set_options(task_keys, var_options, rendered)
             except AnsibleError as error:
@@ -696,6 +696,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""
         self._invalid_addresses.setdefault(reason, []).append(f"{one_line(value, 80)} ({one_line(owner, 80)})")
+
+
+@contextlib.contextmanager
+def _empty_variables_unset() -> t.Iterator[None]:
+    """Removes the empty ones for a block that reads options by Ansible's own means, which would take them as values."""
+    empty = [name for name in KNOWN if os.environ.get(name) == ""]
+    for name in empty:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(dict.fromkeys(empty, ""))
 
 
 @contextlib.contextmanager

@@ -19,15 +19,15 @@ LIMITS = {
     "action/claw_account_info": 5000,
     "action/claw_health_info": 5000,
     "action/claw_instance": 6500,
-    "action/claw_backup_restore": 11_140,
-    "action/claw_fleet": 8640,
-    "action/claw_fleet_addon": 8480,
-    "action/claw_fleet_restore": 12_700,
-    "action/claw_addon": 8270,
-    "action/claw_purchase": 7300,
-    "action/internal_restore": 14_650,
+    "action/claw_backup_restore": 11_000,
+    "action/claw_fleet": 8620,
+    "action/claw_fleet_addon": 8470,
+    "action/claw_fleet_restore": 12_640,
+    "action/claw_addon": 8250,
+    "action/claw_purchase": 7190,
+    "action/internal_restore": 14_600,
     "inventory/instances": 6000,
-    "event_source/instances": 5940,
+    "event_source/instances": 5920,
 }
 """Lines that a plugin may load. Before you raise one, look at its files: `python -m project.loaded_code NAME`."""
 

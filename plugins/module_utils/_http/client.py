@@ -122,7 +122,9 @@ class Client:
         """
         # The rate limit is per key, so that a request without one needs no slot.
         request = Request("GET", path, retry=NEVER, timeout=self.settings.timeout)
-        return send_request(self.settings.without_key(), request, lambda: self._counted(Slot(), is_retry=False))
+        return send_request(
+            replace(self.settings, api_key=None), request, lambda: self._counted(Slot(), is_retry=False)
+        )
 
     def request(
         self,

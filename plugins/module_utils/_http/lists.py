@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from dataclasses import replace
 from types import MappingProxyType
 
 from .._concurrency import map_ordered
@@ -116,7 +117,7 @@ def _fetch_page(
         if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
             raise
     # Use the service's default for this list and all later ones.
-    client.settings = client.settings.without_page_size()
+    client.settings = replace(client.settings, page_size=None)
     if number > 1:
         raise ListChangedError(f"page {number} was rejected with per_page")
     return _fetch_page(client, path, parse, end_of_wait, number, params)

@@ -11,7 +11,7 @@ import os
 import ssl
 import stat
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError, SettingsError
@@ -58,18 +58,10 @@ class Settings:
         """True if the service is on this machine: only there is http allowed."""
         return self.api_url.startswith("http://")
 
-    def without_key(self) -> Settings:
-        """Returns a copy without ``api_key``."""
-        return replace(self, api_key=None)
-
     def name_key_file(self, error: ClawHostersError) -> None:
         """Adds to the message of ``error`` which file the key is from, if it is from one."""
         if self.key_file:
             error.add(f"The key is from {self.key_file}.")
-
-    def without_page_size(self) -> Settings:
-        """Returns a copy without ``page_size``."""
-        return replace(self, page_size=None)
 
 
 def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:

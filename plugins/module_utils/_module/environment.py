@@ -2,12 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The environment variables of the collection: empty ones are not set, and nothing would read misspelt ones."""
+"""The environment variables of the collection: nothing would read misspelt ones."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import typing as t
 
 from .._text import one_line
@@ -21,18 +19,6 @@ NAME_LIMIT = 80
 
 KNOWN = (*(option["fallback"][1][0] for option in API.options.values()), "CLAWHOSTERS_PROGRESS", PROTECTED_VARIABLE)
 """The environment variables of the collection."""
-
-
-@contextlib.contextmanager
-def empty_variables_unset() -> t.Iterator[None]:
-    """Removes the empty ones for a block that reads options by Ansible's own means, which would take them as values."""
-    empty = [name for name in KNOWN if os.environ.get(name) == ""]
-    for name in empty:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(dict.fromkeys(empty, ""))
 
 
 def warn_of_misspelt_variables(environment: t.Mapping[str, str], warn: t.Callable[[str], None]) -> None:
