@@ -98,8 +98,10 @@ def test_names_that_look_alike_do_not_confirm(other):
     assert answer(other, "shop-bot", mine) == "1"
 
 
-@pytest.mark.parametrize(("one", "other"), [("Il-1|", "lI-|1"), ("10", "lO"), ("O0-bot", "0O-bot")])
-def test_ascii_letters_that_look_alike_do_not_distinguish_names(one, other):
+@pytest.mark.parametrize(
+    ("one", "other"), [("Il-1|", "lI-|1"), ("10", "lO"), ("O0-bot", "0O-bot"), ("fix-bot", "\ufb01x-bot")]
+)
+def test_letters_that_look_alike_do_not_distinguish_names(one, other):
     assert answer(one, other) == "1"
 
 
