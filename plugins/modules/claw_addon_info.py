@@ -72,9 +72,9 @@ EXAMPLES = r"""
 
 - name: Show the instances without a backup add-on
   ansible.builtin.debug:
-    msg: "{{ fleet.instances | map(attribute='name') | difference(covered) }}"
+    msg: "{{ fleet.instances | rejectattr('id', 'in', covered) | map(attribute='name') }}"
   vars:
-    covered: "{{ backup_addons.addons | map(attribute='instance_name') }}"
+    covered: "{{ backup_addons.addons | map(attribute='instance_id') }}"
 """
 
 RETURN = r"""

@@ -49,7 +49,7 @@ EXAMPLES = r"""
 
 - name: Fail if the Claws last for less than a week
   ansible.builtin.assert:
-    that: summary.days_remaining is none or summary.days_remaining >= 7
+    that: summary.daily_claw_cost == 0 or summary.days_remaining | int >= 7
     fail_msg: "{{ summary.claws_balance }} Claws last for {{ summary.days_remaining }} days."
   vars:
     summary: "{{ account.billing.summary }}"

@@ -39,10 +39,10 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_doctor_info:
   register: doctor
 
-- name: Show what is different
+- name: Show what is different, or not known
   ansible.builtin.debug:
     msg: "{{ item.check }}: {{ item.found }}. {{ item.consequence }}"
-  loop: "{{ doctor.findings | selectattr('status', 'in', ['failed', 'different']) }}"
+  loop: "{{ doctor.findings | rejectattr('status', '==', 'ok') }}"
   loop_control:
     label: "{{ item.check }}"
 

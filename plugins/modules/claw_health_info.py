@@ -45,9 +45,9 @@ EXAMPLES = r"""
   retries: 30
   delay: 10
 
-- name: Fail if the clocks differ
+- name: Fail if the clocks differ, or if that is not known
   ansible.builtin.assert:
-    that: health.clock_skew is none or health.clock_skew | abs < 60
+    that: health.clock_skew is not none and health.clock_skew | abs < 60
     fail_msg: "The clocks differ by {{ health.clock_skew }} s; check the time service of this machine."
 """
 

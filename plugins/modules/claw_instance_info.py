@@ -65,19 +65,17 @@ EXAMPLES = r"""
     id: 7
   register: web_bot
 
-- name: Read the running instances that are not healthy
-  clawhosters.cloud.claw_instance_info:
-    statuses: [running]
-    health_statuses: [unhealthy, unknown]
-  register: troubled
-
-- name: Read the cost of the running instances
+- name: Read the running instances, with their cost
   clawhosters.cloud.claw_instance_info:
     statuses: [running]
     details: true
   register: running
 
-- name: Show the cost a day
+- name: Show those that are not healthy, whatever their health is called
+  ansible.builtin.debug:
+    msg: "{{ running.instances | rejectattr('health_status', '==', 'healthy') | map(attribute='name') }}"
+
+- name: Show their cost a day, without add-ons
   ansible.builtin.debug:
     msg: "{{ running.instances | map(attribute='daily_claw_cost') | sum }} Claws a day"
 """

@@ -27,10 +27,18 @@ MODULES = [
     "claw_doctor_info",
     "claw_fleet_addon",
     "claw_health_info",
+    "claw_instance_info",
+    "claw_journal_info",
 ]
 WORLD: dict[str, t.Any] = {
     "balance": 100_000,
-    "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot"}, {"id": 9, "name": "bare-bot"}],
+    "instances": [
+        {"id": 7, "name": "web-bot"},
+        {"id": 8, "name": "shop-bot"},
+        {"id": 9, "name": "bare-bot"},
+        {"id": 10, "name": "sick-bot", "health_status": "unknown"},
+        {"id": 11, "name": "web-bot"},
+    ],
     "addons": [
         {"id": 1, "instance": "shop-bot", "addon_type": "llm"},
         {"id": 2, "instance": "web-bot", "addon_type": "backup"},
@@ -44,11 +52,12 @@ WORLD: dict[str, t.Any] = {
 }
 
 SHOWN = {
-    "claw_addon_info": ['"shop-bot"'],
+    "claw_addon_info": ['"shop-bot"', '"bare-bot"'],
+    "claw_instance_info": ['"sick-bot"', "Claws a day"],
     "claw_backup_info": ['"shop-bot"', '"bare-bot"'],
     "claw_billing_info": ['"daily_claws"'],
 }
-"""What the examples of a module print. An instance without any backup has no fresh one."""
+"""What the examples of a module print. Nothing that is missing or unknown passes for good news."""
 
 
 @pytest.mark.parametrize("name", MODULES)
