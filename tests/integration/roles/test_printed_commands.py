@@ -193,6 +193,7 @@ def fail_canary(controller: Controller, simulator: Simulator, result_format: str
         PLAYBOOK,
         *extra_variables(**given),
         ANSIBLE_CALLBACK_RESULT_FORMAT=result_format,
+        ANSIBLE_LOG_PATH=str(controller.folder / "run.log"),
     )
 
 
@@ -205,6 +206,9 @@ def test_the_command_after_a_failed_canary_restores_no_newer_backup(
     run = fail_canary(controller, simulator, result_format, restore_before=before)
     assert run.rc == 2, run.screen
     pasted = [select(line) for line in run.stdout.splitlines() if START in line]
+    # Lines of a log begin with a time, a process and a user.
+    log = (controller.folder / "run.log").read_text(encoding="utf-8").splitlines()
+    assert [select(line.partition("| ")[2] or line) for line in log if START in line] == pasted
     retry, rest = (parse_variables(line, controller.folder) for line in pasted)
     assert (retry["restore_instances"], retry["restore_before"]) == (["web-bot"], before)
     assert (rest["restore_instance_ids"], rest["restore_before"]) == ([2], before)
