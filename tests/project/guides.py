@@ -165,6 +165,7 @@ VARIABLE = (
     (rf"\b\d+ {_UNIT}(?: \d+ {_UNIT})*(?= old| ago|,? between)", "AGE"),
     (r'\b((?:remaining|waited|latency)"?): [\d.]+', r"\1: N"),
     (r"/tmp/tmp[\w.]+", "TEMPORARY"),
+    (r"\bby [\w-]+@[\w.-]+", "by WHO"),
 )
 """Patterns of what differs from run to run, with their stand-ins: first the lines that a wait of ten seconds prints.
 Columns and line breaks move with it."""

@@ -39,7 +39,8 @@ def plan(entries: list[FleetEntry], listing: list[Resource], protection: Protect
     Raises FaultyListError if two entries declare the same instance, and if one is to be deleted that is protected.
     """
     index = InstanceIndex(listing)
-    jobs = [_plan_entry(entry, index, protection) for entry in entries]
+    listed = {entry.name or index.by_id.get(str(entry.instance_id), {}).get("name") for entry in entries}
+    jobs = [_plan_entry(entry, index, protection, listed) for entry in entries]
     faults = list(find_duplicates(entries, (job.found for job in jobs)))
     for position, job in enumerate(jobs):
         if job.found is not None and (fault := protection.find_fault(job.found, job.wanted)):
@@ -48,7 +49,7 @@ def plan(entries: list[FleetEntry], listing: list[Resource], protection: Protect
     return jobs
 
 
-def _plan_entry(entry: FleetEntry, index: InstanceIndex, protection: Protection) -> Job:
+def _plan_entry(entry: FleetEntry, index: InstanceIndex, protection: Protection, listed: set[object]) -> Job:
     try:
         found = index.resolve(entry.instance_id, entry.name)
     except (RefusedError, SettingsError) as error:
@@ -57,7 +58,7 @@ def _plan_entry(entry: FleetEntry, index: InstanceIndex, protection: Protection)
         job = Job(entry.wanted, found, Consent(entry.name, protection))
         job.decide(found)
         return job
-    similar = index.find_similar_name(entry.name) if entry.instance_id is None else None
+    similar = index.find_similar_name(entry.name, listed) if entry.instance_id is None else None
     missing = f"no such instance; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ""
     if entry.wanted == "absent":
         return Job(entry.wanted, warning=missing)

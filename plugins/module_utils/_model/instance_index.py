@@ -34,9 +34,13 @@ class InstanceIndex:
         named = self.by_name.get(str(name), [])
         return named[0] if len(named) == 1 else None
 
-    def find_similar_name(self, name: str | None) -> str | None:
-        """Returns the name of an instance that ``name`` is probably a misspelling of; None if there is none."""
-        return None if name is None else self._similar_names.find(name)
+    def find_similar_name(self, name: str | None, listed: t.Collection[object] = ()) -> str | None:
+        """Returns the name of an instance that ``name`` is probably a misspelling of; None if there is none.
+
+        ``listed``: the names that the user gave. One of them is meant by itself.
+        """
+        similar = None if name is None else self._similar_names.find(name)
+        return None if similar in listed else similar
 
     @functools.cached_property
     def _similar_names(self) -> SimilarNames:

@@ -183,7 +183,7 @@ def _find_allowed(order: t.Any, instances: list[Resource]) -> tuple[list[Resourc
         elif bearers:
             problems.append(f"{describe_namesakes(name, [one['id'] for one in bearers])}; none of them is stopped.")
         else:
-            similar = index.find_similar_name(name)
+            similar = index.find_similar_name(name, names)
             hint = f"; did you mean {one_line(similar, 80)}?" if similar else "."
             problems.append(f"There is no instance {label}{hint}")
     return allowed, problems

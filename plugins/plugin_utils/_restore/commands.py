@@ -99,6 +99,7 @@ class Advice(t.NamedTuple):
     check: bool = False
 
 
+_OLDEST = "It was the oldest usable backup. "
 _FORCED = (ObstacleKind.UNKNOWN, ObstacleKind.FAILED, ObstacleKind.WRONG_STATUS)
 
 
@@ -116,10 +117,16 @@ def _advise_specially(kind: Kind, plan: RolePlan, variables: Data) -> Advice | N
         return Advice(f"{status} To see what has changed, run the same command again:", {})
     if kind is ObstacleKind.WRONG_STATUS and get_status(instance) == "pending_configuration":
         return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
-    if kind in (ObstacleKind.FAILED, FailureKind.BACKUP_REFUSED, FailureKind.NOT_HEALTHY) and (
-        use_older := _use_older(plan, variables)
-    ):
-        return _advise_older(kind, plan, use_older)
+    if kind in (ObstacleKind.FAILED, FailureKind.INSTANCE_REFUSED):
+        # The instance may be the cause. An older backup would lose more, and be refused as well.
+        same = {"restore_backup": plan.backup_id, "restore_before": ""} if plan.backup_id else {}
+        older = plan.older or {}
+        before = f" (the one before it is {older.get('id')} of {format_clock(taken_at(older))})" if older else ""
+        oldest = _OLDEST if _is_oldest(plan, variables) else ""
+        return Advice(f"{oldest}{usual}{before}:", {"restore_force": True, **same})
+    if kind in (FailureKind.BACKUP_REFUSED, FailureKind.NOT_HEALTHY):
+        use_older = _use_older(plan, variables)
+        return _advise_older(kind, plan, use_older) if use_older else Advice(f"{_OLDEST}{usual}:", {})
     if kind is ObstacleKind.UNKNOWN and (taken := plan.taken_at):
         return Advice(
             f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
@@ -157,10 +164,6 @@ def _advise_older(kind: Kind, plan: RolePlan, use_older: Data) -> Advice:
         which = f"the one before it: backup {older.get('id')} of {format_clock(taken_at(older))}"
     if kind is FailureKind.BACKUP_REFUSED:
         return Advice(f"To try {which}:", use_older)
-    if kind is ObstacleKind.FAILED:
-        return Advice(
-            f"Check the instance in the dashboard, then restore {which}:", {"restore_force": True, **use_older}
-        )
     return Advice(
         f"{FAILURES[kind].advice}. For an older backup, set restore_before={_before(plan)['restore_before']} and "
         "another restore_incident. To wait again:",
@@ -172,8 +175,12 @@ def _use_older(plan: RolePlan, variables: Data) -> Data:
     """Returns the variables that select the next older backup; nothing if there is none."""
     if plan.older:
         return {"restore_backup": plan.older.get("id"), "restore_before": "", "restore_max_age": ""}
-    # A plan that chose the backup has read the others.
-    return {} if plan.outcome == PLANNED and variables["restore_backup"] == "latest" else _before(plan)
+    return {} if _is_oldest(plan, variables) else _before(plan)
+
+
+def _is_oldest(plan: RolePlan, variables: Data) -> bool:
+    """Returns True if no usable backup is older. A plan that chose the backup has read the others."""
+    return plan.older is None and plan.outcome == PLANNED and variables["restore_backup"] == "latest"
 
 
 def _before(plan: RolePlan) -> Data:

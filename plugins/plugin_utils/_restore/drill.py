@@ -171,7 +171,7 @@ def _parse_names(given: object) -> list[str]:
     return names
 
 
-def _find(names: t.Iterable[str], ids: t.Iterable[int], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
+def _find(names: t.Collection[str], ids: t.Iterable[int], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
     """Returns the instances that are meant, each once, and a sentence for each name or id that fits none or several."""
     found: dict[str, Resource] = {}
     unknown = []
@@ -183,7 +183,7 @@ def _find(names: t.Iterable[str], ids: t.Iterable[int], index: InstanceIndex) ->
             fits = one_line(", ".join(str(one["id"]) for one in named))
             unknown.append(f"{NAMES}: {one_line(name)} fits several; rename one, or set {IDS}: {fits}.")
         else:
-            near = index.find_similar_name(name)
+            near = index.find_similar_name(name, names)
             hint = f" Did you mean {one_line(near)}?" if near else ""
             unknown.append(f"{NAMES}: no instance is named {one_line(name)}.{hint}")
     for number in ids:

@@ -18,9 +18,11 @@ from ...module_utils._errors import (
     PartialError,
     UnprocessableError,
 )
+from ...module_utils._model.instance import get_status
+from ...module_utils._model.resource import Resource
 from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.restore.messages import Surface, explain, format_moment
-from ...module_utils._service.restore.plan import ObstacleKind, RestorePlan, Rules
+from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind, RestorePlan, Rules
 from ...module_utils._service.restore.restore import FAILED, UNKNOWN, InstanceGoneError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
@@ -52,6 +54,7 @@ _RESTORED_BUT = "The backup was restored, but"
 _HEALTHY_BUT = "The backup was restored and the instance is healthy, but its address"
 _CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first"
 _DASHBOARD = "Check the instance in the dashboard"
+_SAME_BACKUP = f"{_DASHBOARD}, and rebuild it there if it has failed. Then restore the same backup again"
 
 
 class FailureKind(enum.Enum):
@@ -68,6 +71,7 @@ class FailureKind(enum.Enum):
     NOT_BEGUN = "not_begun"
     REFUSED = "refused"
     BACKUP_REFUSED = "backup_refused"
+    INSTANCE_REFUSED = "instance_refused"
     UNFINISHED = "unfinished"
     NOT_OVER = "not_over"
     OUT_OF_SIGHT = "out_of_sight"
@@ -141,7 +145,7 @@ FAILURES: dict[Kind, Failure] = {
     ObstacleKind.DUPLICATE: _unsent("Name each instance once, and check the plan first", checks=True),
     ObstacleKind.FAILED: Failure(
         "The service accepted the restore, but the instance ended in a failure status.",
-        f"{_DASHBOARD}. No older backup is known. To restore this backup again",
+        _SAME_BACKUP,
     ),
     ObstacleKind.UNKNOWN: Failure(
         "It is unknown whether the restore was carried out.",
@@ -179,6 +183,9 @@ FAILURES: dict[Kind, Failure] = {
     ),
     FailureKind.REFUSED: Failure("The restore was rejected or not sent; nothing was changed.", _TRY_AGAIN),
     FailureKind.BACKUP_REFUSED: Failure("The service rejected the restore; nothing was changed.", _TRY_AGAIN),
+    FailureKind.INSTANCE_REFUSED: Failure(
+        "The service rejected the restore because of the status of the instance; nothing was changed.", _SAME_BACKUP
+    ),
     FailureKind.UNFINISHED: Failure("The run was interrupted or is still in progress", _NEVER_TWICE, is_of_run=True),
     FailureKind.NOT_OVER: Failure("The restore was sent but did not complete within the timeout.", _WAIT_AGAIN),
     FailureKind.OUT_OF_SIGHT: Failure(
@@ -248,12 +255,14 @@ def describe_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datet
     return {"message": one_line(explained.fact, MESSAGE_LIMIT), "names_status": explained.names_status}
 
 
-def describe_failure(error: Exception, step: str, outcome: str | None, *, sends: bool) -> Data:
+def describe_failure(error: Exception, step: str, outcome: str | None, instance: Resource, *, sends: bool) -> Data:
     """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service.
 
-    ``sends``: the run was to send the restore.
+    ``instance``: as it was seen last. ``sends``: the run was to send the restore.
     """
     kind, fields = _find_kind(error, step, outcome, sends=sends), describe_error(error)
+    if kind is FailureKind.BACKUP_REFUSED and get_status(instance) not in RESTORABLE:
+        kind = FailureKind.INSTANCE_REFUSED
     # Of a failure status, the status of the instance says the same.
     return {**fields, "kind": kind.value, "message": "" if kind is ObstacleKind.FAILED else fields["message"]}
 

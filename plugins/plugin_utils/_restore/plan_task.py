@@ -56,8 +56,8 @@ class _PlanTask(Runbook):
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
             self.recorder.add_step("plan", instance=one.label, ok=one.ready, message=message, kind=kind)
-        ready = sum(one.ready for one in plans)
-        count = f"{len(plans)} instances" if ready == len(plans) else f"{ready} of {len(plans)} instances"
+        sends = sum(one.sends for one in plans)
+        count = f"{len(plans)} instances" if sends == len(plans) else f"{sends} of {len(plans)} instances"
         return {
             "run": self.run.to_dict(),
             "lines": show_plan(self.run, now, stats.find_clock_lead()),
@@ -76,7 +76,7 @@ class _PlanTask(Runbook):
         return "The key is valid."
 
     def _set_plans(self) -> None:
-        incident, variables = self.open_incident(), self.variables
+        incident, variables = self.incident, self.variables
         targets = [build_target(target, variables) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
         self.run.journal_lead = round((incident.journal.now() - self.recorder.now()).total_seconds(), 1)

@@ -53,7 +53,7 @@ class _RestoreTask(Runbook):
         asks = sends or self.variables["restore_confirm"]
         if asks and (failed := self.run_step("confirm", self._confirm)):
             return failed
-        restorer = RoleRestorer(self.recorder, self.open_incident())
+        restorer = RoleRestorer(self.recorder, self.incident)
         # Failures of instances are steps of their own.
         if failed := self.run_step("run", restorer.restore, lambda _error: FailureKind.INTERRUPTED):
             return failed
@@ -73,7 +73,7 @@ class _RestoreTask(Runbook):
         The instances are read under their locks.
         """
         account = self.context.account.label()
-        changes = [f"The account is {account} now"] if account != self.run.account else []
-        changes += find_changed_backups(self.client, self.run.plans).values()
+        changes = [f"The account is {account} now."] if account != self.run.account else []
+        changes += [error.text for error in find_changed_backups(self.incident, self.run.plans).values()]
         if changes:
-            raise PictureChangedError(format_first([f"{change}." for change in changes], _LISTED))
+            raise PictureChangedError(format_first(changes, _LISTED))

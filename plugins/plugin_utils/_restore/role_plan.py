@@ -63,22 +63,24 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     if holder:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
         notes.append(Note(run, ("held", holder.user, holder.host)))
-    notes += [messages.note_other(other, now) for other in others[:_LISTED]]
+    notes += [messages.note_other(other, now, plan.backup if plan.sends else None) for other in others[:_LISTED]]
     if len(others) > _LISTED:
         more = f"And {len(others) - _LISTED} more restores for other incidents within 7 days."
         notes.append(Note(more, ("more",)))
     if plan.sends and plan.earlier is None and (record := history.record):
         notes += _describe_record(record, instance, history.incident, now)
     if plan.sends and plan.earlier:
-        when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at)
-        again = f"This incident already has a restore, {when}. With restore_force it is sent again."
-        notes.append(Note(again, ("again", plan.earlier.event)))
+        when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at, plan.earlier.by)
+        is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
+        sent = "it is sent again" if is_same else f"another backup is sent, {plan.backup_id}"
+        again = f"This incident already has a restore, {when}. With restore_force {sent}."
+        notes.append(Note(again, ("again", plan.earlier.event, is_same)))
     notes += choice
     if plan.sends and plan.skipped:
         named = (f"id {one['id']} of {format_clock(taken_at(one))}" for one in plan.skipped)
         count = format_count(len(plan.skipped), "newer backup")
         notes.append(Note(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.", ("skipped",)))
-    if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now)):
+    if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now, plan.unfinished)):
         notes.append(Note(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
     if get_status(instance) == "stopped":
         notes.append(_STARTED)
@@ -92,7 +94,7 @@ def _describe_record(record: RestoreRecord, instance: Resource, incident: str, n
     if str(instance["id"]) in record.sent_at:
         sent_at = messages.format_moment(record.sent_at[str(instance["id"])], now)
         said = messages.describe_record(record, instance, incident, sent_at)
-        return [Note(f"{said} With restore_force it is sent again.", ("recorded",))]
+        return [Note(f"{said} With restore_force, a restore is sent again.", ("recorded",))]
     if record.unreadable:
         unreadable = f"The record {one_line(record.unreadable)} can't be read: it may say that this was sent already."
         return [Note(unreadable, ("unreadable",))]

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ...module_utils._errors import ClawHostersError
-from ...module_utils._http.client import Client
 from ...module_utils._model.backup import has_good_status, taken_at
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
@@ -21,6 +20,7 @@ from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instance_requests import fetch_instance
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.list_readings import read_by_ids
+from ...module_utils._service.restore.plan import Target
 from ...module_utils._service.restore.restore import (
     COMPLETED,
     NOT_BEGUN,
@@ -43,17 +43,38 @@ from .record import Recorder
 from .run import RolePlan
 from .screen import format_sent_and_completed
 
+if t.TYPE_CHECKING:
+    from ...module_utils._model.resource import Resource
 
-def find_changed_backups(client: Client, plans: t.Iterable[RolePlan]) -> dict[str, str]:
-    """Reads again the backups that will be sent. Returns how each changed one differs from its plan, by its id."""
+
+def find_changed_backups(incident: Incident, plans: t.Iterable[RolePlan]) -> dict[str, ClawHostersError]:
+    """Reads again the backups that will be sent. Returns how each changed one differs from its plan, by its id.
+
+    What another run restores meanwhile has another status. The journal tells: for this incident, it is waited for.
+    """
+    client = incident.client
     sends = {str(plan.backup_id): plan for plan in plans if plan.sends}
     items, is_list, _pages = read_by_ids(client, "/backups", sends, lambda one: find_backup(client, one))
     if not is_list and sends.keys() - {str(backup["id"]) for backup in items}:
         # Only the list, by which the plan was made, shows that a backup is gone.
         items = list_backups(client)
     found = {str(backup["id"]): backup for backup in items}
-    changes = {key: explain_changed_backup(plan, found.get(key)) for key, plan in sends.items()}
-    return {key: change for key, change in changes.items() if change}
+    reasons = {key: _find_reason(incident, plan, found.get(key)) for key, plan in sends.items()}
+    return {key: reason for key, reason in reasons.items() if reason}
+
+
+def _find_reason(incident: Incident, plan: RolePlan, now: Resource | None) -> ClawHostersError | None:
+    """Returns why a backup is not sent as planned; None if it is, or if another run of the incident has sent it."""
+    if not (change := explain_changed_backup(plan, now)):
+        return None
+    instance = plan.instance or {}
+    history = incident.read_history([Target(instance["id"], None)])
+    own, other = history.find_own(instance["id"]), history.find_unfinished(instance)
+    if own and own.position > plan.known_position:
+        return None
+    if now is None and fetch_instance(incident.client, instance["id"]) is None:
+        return InstanceGoneError(instance)
+    return PictureChangedError(f"{plan.label}: {other.describe()}." if other else f"{change}.")
 
 
 def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
@@ -143,13 +164,12 @@ class RoleRestorer(RestoreObserver):
         """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
         by_backup = {str(self._plan(restore).backup_id): restore for restore in restores}
         try:
-            changed = find_changed_backups(self._client, map(self._plan, restores))
-            errors: dict[str, ClawHostersError] = {
-                key: PictureChangedError(f"{change}.") for key, change in changed.items()
-            }
+            errors = find_changed_backups(self._incident, map(self._plan, restores))
         except ClawHostersError as error:
             errors = dict.fromkeys(by_backup, error)
         for key, reason in errors.items():
+            if isinstance(reason, InstanceGoneError):
+                continue  # found out under its lock, as of any other
             by_backup[key].fail(reason, REFUSED)
             self.on_stage(by_backup[key], Stage.FAILED, datetime.now(UTC))
 
@@ -177,7 +197,7 @@ class RoleRestorer(RestoreObserver):
 
     def _add_failure(self, restore: Restore, error: Exception, at: datetime) -> None:
         name, incident = self._find_failed_step(restore), self._incident
-        failure = describe_failure(error, name, restore.outcome, sends=self._plan(restore).sends)
+        failure = describe_failure(error, name, restore.outcome, restore.current, sends=self._plan(restore).sends)
         if obstacle := restore.plan.obstacle:
             told = describe_obstacle(restore.plan, incident.name, incident.rules, at)
             failure |= {"kind": obstacle.kind.value, "is_unsent": False, **told}
@@ -241,7 +261,7 @@ def _explain_restored(restore: Restore) -> str:
     """Returns when a backup was restored: as the service shows it, or else that this run sees it now."""
     state = restore.state
     if not restore.changed:
-        when = format_sent_and_completed(state.sent_at, state.completed_at) if state else ""
+        when = format_sent_and_completed(state.sent_at, state.completed_at, state.by) if state else ""
         return ", ".join(filter(None, ("was already restored for this incident", when)))
     restored_at = parse_time(state.facts.get("restored_at")) if state else None
     return f"was restored at {format_time_of_day(restored_at)}" if restored_at else "is seen to be restored"

@@ -64,8 +64,8 @@ class RolePlan(RestorePlan):
             kind, ids, similar = facts["obstacle"]
             facts["obstacle"] = Obstacle(ObstacleKind(kind), tuple(ids), similar)
         if facts["earlier"]:
-            event, sent_at, at = facts["earlier"]
-            facts["earlier"] = OperationState(OperationEvent(event), sent_at, at, {})
+            event, sent_at, at, by = facts["earlier"]
+            facts["earlier"] = OperationState(OperationEvent(event), sent_at, at, {"by": by})
         return cls(**facts)
 
     def to_dict(self) -> Data:
@@ -80,7 +80,7 @@ class RolePlan(RestorePlan):
             "older": _pick(self.older),
             "action": self.action.value,
             "obstacle": [obstacle.kind.value, list(obstacle.ids), obstacle.similar] if obstacle else None,
-            "earlier": [earlier.event.value, earlier.sent_at, earlier.at] if earlier else None,
+            "earlier": [earlier.event.value, earlier.sent_at, earlier.at, earlier.facts.get("by")] if earlier else None,
             "planned_at": format_iso(self.planned_at),
         }
 
@@ -138,6 +138,11 @@ class RolePlan(RestorePlan):
     @property
     def sent_at(self) -> str | None:
         return self.earlier.sent_at if self.earlier else None
+
+    @property
+    def sent_by(self) -> str:
+        """Who sent the earlier restore of this incident; empty if that is not known."""
+        return self.earlier.by if self.earlier else ""
 
     @property
     def completed_at(self) -> str | None:

@@ -213,7 +213,7 @@ def _build_verdict(plan: RolePlan, run: Run, own: list[Step], run_failure: Step 
     verdict.timeline = _build_timeline(own, verdict, known.accepted_at if known else None, run.journal_lead)
     if not kind:
         if restored := next((step for step in own if step.step == "restore"), None):
-            verdict.tag, verdict.state = _format_success(restored)
+            verdict.tag, verdict.state = _format_success(restored, plan.sent_by)
         return verdict
     verdict.outcome = "unfinished" if kind == _UNFINISHED else "failed"
     verdict.tag = _PLANNED if kind in _UNCONFIRMED else "not begun" if kind == "not_begun" else "not finished"
@@ -310,7 +310,7 @@ def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
             "whether it was."
         )
     if plan.outcome == "completed":
-        when = format_sent_and_completed(plan.sent_at, plan.completed_at)
+        when = format_sent_and_completed(plan.sent_at, plan.completed_at, plan.sent_by)
         return f"Backup {backup_id} was restored by an earlier run, {when}; this run did not yet check the instance."
     if plan.outcome == "in_flight":
         sent = format_clock(parse_time(plan.sent_at))
@@ -320,10 +320,10 @@ def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
     return f"This run did not record whether the restore of backup {backup_id} was sent."
 
 
-def _format_success(restored: Step) -> tuple[str, str]:
+def _format_success(restored: Step, by: str) -> tuple[str, str]:
     if restored.changed:
         return "restored", "Restored. The instance is running and healthy."
-    when = format_sent_and_completed(restored.sent_at, restored.completed_at)
+    when = format_sent_and_completed(restored.sent_at, restored.completed_at, by)
     return (
         "restored already",
         f"Already restored, {when}. This run sent no restore. The instance is running and healthy.",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 import typing as t
 from dataclasses import dataclass, replace
@@ -61,7 +62,8 @@ class Runbook:
             self.recorder.add_step(name, ok=True, message=message)
         return None
 
-    def open_incident(self) -> Incident:
+    @functools.cached_property
+    def incident(self) -> Incident:
         given = {name: self.variables[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, warns=True)

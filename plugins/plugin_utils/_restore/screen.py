@@ -54,7 +54,7 @@ def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
     if plan.kind:
         return [plan.message, *notes]
     if plan.outcome == "completed":
-        when = format_sent_and_completed(plan.sent_at, plan.completed_at)
+        when = format_sent_and_completed(plan.sent_at, plan.completed_at, plan.sent_by)
         return [f"{when[:1].upper()}{when[1:]}.", *notes]
     if plan.outcome == "in_flight":
         return ["This run waits for it.", *notes]
@@ -62,10 +62,10 @@ def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
     return [*notes, *(asked if plan.id_reason and plan.asks else [])]
 
 
-def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:
-    """Returns ``sent at …, seen restored at …``, without what is not known."""
-    moments = (("sent", parse_time(sent_at)), ("seen restored", parse_time(completed_at)))
-    return ", ".join(f"{verb} at {format_clock(moment)}" for verb, moment in moments if moment)
+def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any, by: str = "") -> str:
+    """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
+    moments = (("sent", parse_time(sent_at), by and f" by {by}"), ("seen restored", parse_time(completed_at), ""))
+    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in moments if moment)
 
 
 def _format_taken(plan: RolePlan) -> str:

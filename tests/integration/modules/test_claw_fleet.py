@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_fleet_restore, claw_instance
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.worker import Worker
@@ -646,3 +646,15 @@ def test_unhealthy_entries_do_not_read_as_done(simulator: Simulator, worker: Wor
     assert result["instances"][0]["msg"] == (
         "It is running, unhealthy, and not healthy within 15 s (wait_timeout). Run this again to continue waiting."
     )
+
+
+@pytest.mark.parametrize("listed", [{"name": "bot-one"}, {"id": 1}], ids=str)
+def test_a_misspelt_name_is_not_taken_for_one_in_the_list(
+    simulator: Simulator, worker: Worker, listed: dict[str, t.Any]
+) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": "bot-one"}], "backups": [{"id": 11, "instance_id": 1}]})
+    for module, options in ((claw_fleet, {}), (claw_fleet_restore, {"incident": "INC-1"})):
+        alone = worker.run(module, instances=[{"name": "bot-noe"}], **options)
+        assert "did you mean bot-one?" in alone["msg"]
+        both = worker.run(module, instances=[{"name": "bot-noe"}, listed], **options)
+        assert "did you mean" not in both["msg"]

@@ -253,14 +253,17 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
 
 
 @pytest.mark.rest
-def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_one_that_ends_in_error_is_followed_by_the_same_backup(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(restore_ends="error")
     run = restore(controller, "web-bot", restore_max_age="30h")
     assert "The service accepted the restore, but the instance ended in a failure status." in last_words(run)
     assert "Its status is error." in last_words(run)
-    assert advised(run, controller) == [{"restore_instances": ["web-bot"], "restore_backup": 12, "restore_force": True}]
+    same = {"restore_instances": ["web-bot"], "restore_backup": 11, "restore_force": True, "restore_max_age": "30h"}
+    assert advised(run, controller) == [same]
+    # The service restores nothing in this status, whichever backup.
+    refused = restore(controller, "web-bot", restore_max_age="30h", restore_force=True, restore_backup=11)
+    assert "The service rejected the restore because of the status of the instance" in last_words(refused)
+    assert advised(refused, controller) == [same]
 
 
 @pytest.mark.rest

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.commands import parse_variables
 from support.runbook import Runbook
@@ -23,6 +25,7 @@ from support.worker import Worker
 COUNT = 14
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
+WHO = "{user}@{host}".format(**describe_sender())
 
 
 class AtPrompt(list[str]):
@@ -138,6 +141,123 @@ def test_a_backup_that_changes_before_its_batch_begins_is_not_sent(simulator: Si
     assert f"bot-2 (id 2): Nothing was sent. {told}" in "\n".join(result["failures"])
     assert simulator.calls(POSTS) == ["POST /backups/101/restore", "POST /backups/103/restore"]
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed", "not_begun", "completed"]
+
+
+class Moment(t.NamedTuple):
+    """When something happens: at the prompt, or after it, before the second batch."""
+
+    name: str
+    set: t.Callable[[Runbook, t.Callable[[], object]], None]
+
+
+MOMENTS = [
+    Moment("prompt", lambda runbook, act: setattr(runbook, "prompts", AtPrompt(act))),
+    Moment("second batch", lambda runbook, act: setattr(runbook.worker, "lines", AtPrompt(act))),
+]
+
+
+@pytest.fixture(params=MOMENTS, ids=lambda moment: moment.name)
+def meanwhile(request: pytest.FixtureRequest, runbook: Runbook) -> t.Callable[[t.Callable[[], object]], bool]:
+    """Sets what happens once, at the prompt or before the second batch. Returns True for the prompt."""
+    moment: Moment = request.param
+
+    def set_action(act: t.Callable[[], object]) -> bool:
+        left = [act]
+        moment.set(runbook, lambda: [left.pop()() for _one in left[:]])
+        return moment is MOMENTS[0]
+
+    return set_action
+
+
+def send_elsewhere(simulator: Simulator, tmp_path: Path, incident: str) -> None:
+    """Another run sends a restore of bot-2, of which the service shows its backup alone."""
+    elsewhere = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    sent = elsewhere.run(claw_backup_restore, instance_id=2, incident=incident, wait=False)
+    assert sent["restore"]["outcome"] == "in_flight"
+
+
+RUN: dict[str, t.Any] = {
+    "restore_instances": ["bot-1", "bot-2", "bot-3"],
+    "restore_serial": [1, 2],
+    "answers": ["bot-1,bot-2,bot-3"],
+}
+
+
+def test_what_another_run_of_the_incident_has_sent_is_waited_for(
+    simulator: Simulator, runbook: Runbook, tmp_path: Path, meanwhile: t.Callable[[t.Callable[[], object]], bool]
+) -> None:
+    simulator.switch(restore_shows=None)
+    meanwhile(lambda: send_elsewhere(simulator, tmp_path, "INC-1"))
+    result = runbook.run(**RUN)
+    assert "failures" not in result, result
+    assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in (101, 102, 103)]
+    assert {one["outcome"] for one in runbook.outcome["instances"]} == {"completed"}
+    states = {one["name"]: one["state"] for one in runbook.record()["instances"]}
+    assert states["bot-2"].startswith("Already restored, sent at ")
+
+
+def test_what_another_incident_restores_now_is_told(
+    simulator: Simulator, runbook: Runbook, tmp_path: Path, meanwhile: t.Callable[[t.Callable[[], object]], bool]
+) -> None:
+    simulator.switch(restore_shows=None)
+    is_prompt = meanwhile(lambda: send_elsewhere(simulator, tmp_path, "INC-9"))
+    words = "\n".join(runbook.run(**RUN)["failures"])
+    now = f"{WHO} restores it now for incident INC-9."
+    if is_prompt:
+        assert f"What was confirmed has changed; nothing was sent. bot-2 (id 2): {now}" in words
+    else:
+        assert f"bot-2 (id 2): Nothing was sent. bot-2 (id 2): {now}" in words
+    expected = [102] if is_prompt else [101, 102, 103]
+    assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in expected]
+
+
+def test_the_plan_names_who_restores_from_which_backup(simulator: Simulator, runbook: Runbook, tmp_path: Path) -> None:
+    simulator.switch(restore_shows=None, transition_reads=1000)
+    send_elsewhere(simulator, tmp_path, "INC-9")
+    runbook.run(restore_instances=["bot-2"], answers=[""])
+    plan = " ".join(line.strip() for line in runbook.plan["lines"])
+    assert f"1 backup left out: id 102 ({WHO} restores it now for incident INC-9)." in plan
+    simulator.set_backup(102, status="completed")
+    runbook.run(restore_instances=["bot-2"], answers=[""])
+    plan = " ".join(line.strip() for line in runbook.plan["lines"])
+    assert re.search(rf"Incident INC-9 sent a restore of it at .* by {WHO}; .* It is the same backup\.", plan), plan
+    runbook.run(restore_instances=["bot-2"], restore_backup=202, answers=[""])
+    assert "the same backup" not in " ".join(runbook.plan["lines"])
+
+
+def test_what_was_restored_already_names_by_whom(simulator: Simulator, runbook: Runbook) -> None:
+    assert "failures" not in restore(runbook, "bot-1")
+    assert "failures" not in restore(runbook, "bot-1")
+    plan = " ".join(line.strip() for line in runbook.plan["lines"])
+    assert re.search(
+        rf"already restored from backup 101; no restore will be sent\. Sent at [^,]* by {WHO}, seen ", plan
+    )
+    (one,) = runbook.record()["instances"]
+    assert re.match(rf"Already restored, sent at [^,]* by {WHO}, seen restored at ", one["state"])
+
+
+def test_the_title_counts_what_is_sent(simulator: Simulator, runbook: Runbook) -> None:
+    assert "failures" not in restore(runbook, "bot-1")
+    assert "failures" not in restore(runbook, "bot-1", "bot-2", "bot-3")
+    assert runbook.plan["title"] == "2 of 3 instances"
+    assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in (101, 102, 103)]
+
+
+def test_an_instance_that_is_deleted_meanwhile_is_told_as_such(
+    simulator: Simulator, runbook: Runbook, meanwhile: t.Callable[[t.Callable[[], object]], bool]
+) -> None:
+    is_prompt = meanwhile(lambda: simulator.remove_instance(2))
+    words = "\n".join(runbook.run(**RUN)["failures"])
+    assert "Backup 102" not in words
+    if is_prompt:
+        assert (
+            "What was confirmed has changed; nothing was sent. bot-2 (id 2) does not exist any more: it was " in words
+        )
+    else:
+        assert "bot-2 (id 2): Nothing was sent. It does not exist any more: it was deleted." in words
+    assert sorted(simulator.calls(POSTS)) == (
+        [] if is_prompt else ["POST /backups/101/restore", "POST /backups/103/restore"]
+    )
 
 
 def test_a_batch_whose_backups_can_not_be_read_again_is_not_sent(simulator: Simulator, runbook: Runbook) -> None:

@@ -184,6 +184,15 @@ def test_forty_with_two_failures_take_a_hundred_rows_at_most(
     assert len(rows(screen.text)) <= 100, screen.text
 
 
+@pytest.mark.rest
+@pytest.mark.slow
+def test_one_with_a_wrong_answer_first_takes_48_rows_at_most(controller: Controller) -> None:
+    screen = at_a_terminal(controller, "web-bot", answers=("web", "web-bot"))
+    assert screen.rc == 0, screen.text
+    assert "You typed: web. It must be: web-bot." in screen.text
+    assert len(rows(screen.text)) <= 48, screen.text
+
+
 def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("status", method="POST", status=422, message="Not now", times=None)
     wanted = "web-bot,sick-bot,old-bot,news-bot"

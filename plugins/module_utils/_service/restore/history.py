@@ -19,6 +19,7 @@ from ..._model.resource import Resource, parse_id
 from ..._service_url import normalize_url
 from ..._state.journal import JournalError, OperationEvent, OperationKey, OperationState
 from ..._state.journal_store import Holder, shorten_name
+from ..._text import one_line
 
 if t.TYPE_CHECKING:
     from ..._state.journal import Journal
@@ -45,6 +46,14 @@ class EarlierRestore(t.NamedTuple):
 
     incident: str
     state: OperationState
+
+    def uses(self, backup: Resource) -> bool:
+        """Returns True if it restores from this backup."""
+        return str(self.state.facts.get("backup_id")) == str(backup.get("id"))
+
+    def describe(self) -> str:
+        """Returns who restores the instance now: ``alice@node2 restores it now for incident INC-9``."""
+        return f"{self.state.by or 'another run'} restores it now for incident {one_line(self.incident)}"
 
     def find_age(self, clocks: t.Sequence[datetime]) -> timedelta | None:
         """Returns how long ago it was sent, at most, by the clock that makes it least; None if it lies ahead of all.
@@ -164,9 +173,19 @@ class RestoreHistory:
         """Returns the newest restore for another incident whose times lie ahead of all clocks, or None."""
         return next((one for one in self.find_others(instance_id) if one.find_age(self.clocks) is None), None)
 
-    def find_under_way(self, instance: Resource) -> EarlierRestore | None:
-        """Returns the restore for another incident that is the likely reason why the instance is busy, or None."""
-        return next(iter(self.find_recent(instance["id"], LONGEST_RESTORE)), None) if is_busy(instance) else None
+    def find_unfinished(self, instance: Resource) -> EarlierRestore | None:
+        """Returns the newest restore of an instance for another incident, if its end is still to come.
+
+        It was accepted, or the instance is busy, and that is not long ago: a run that has given up sees no end.
+        """
+        for latest in self.find_others(instance["id"])[:1]:
+            is_accepted, age = latest.state.event is OperationEvent.ACCEPTED, latest.find_age(self.clocks)
+            if age is None or age > LONGEST_RESTORE:
+                # Of a time that lies ahead, nobody knows how long ago it is.
+                return latest if is_accepted and age is None else None
+            is_seen = is_busy(instance) and latest.state.outcome == "unknown"
+            return latest if is_accepted or is_seen else None
+        return None
 
     def restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
         """Yields the restores of this service."""

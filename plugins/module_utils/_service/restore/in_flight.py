@@ -8,31 +8,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.instance import is_busy, label
+from ..._model.instance import label
 from ..._model.restore_in_flight import RestoreInFlight
-from ..._state.journal import JournalError, OperationEvent
+from ..._state.journal import JournalError
 from ..._times import parse_time
-from .history import LONGEST_RESTORE, EarlierRestore, RestoreHistory
+from .history import RestoreHistory
 
 if t.TYPE_CHECKING:
     from ..._http.client import Client
     from ..._model.resource import Resource
     from ..._state.journal import Journal
-
-
-def find_unfinished(history: RestoreHistory, instance: Resource) -> EarlierRestore | None:
-    """Returns the newest restore of an instance, if its end is still to come: of a history of no incident.
-
-    It was accepted, or the instance is busy, and that is not long ago: a run that has given up sees no end.
-    """
-    latest = next(iter(history.find_others(instance["id"])), None)
-    if latest is None or latest.state.event in (OperationEvent.COMPLETED, OperationEvent.FAILED):
-        return None
-    is_accepted, age = latest.state.event is OperationEvent.ACCEPTED, latest.find_age(history.clocks)
-    if age is None:
-        # Its time lies ahead: nobody knows how long ago that is.
-        return latest if is_accepted else None
-    return latest if (is_accepted or is_busy(instance)) and age <= LONGEST_RESTORE else None
 
 
 def find_in_flight(client: Client, journal: Journal, instance: Resource) -> RestoreInFlight | None:
@@ -48,7 +33,7 @@ def find_in_flight(client: Client, journal: Journal, instance: Resource) -> Rest
     except JournalError as error:
         client.warn(f"{error.text} So it is unknown whether {label(instance)} is being restored.")
         return None
-    latest, holder = find_unfinished(history, instance), history.find_holder(instance["id"])
+    latest, holder = history.find_unfinished(instance), history.find_holder(instance["id"])
     if holder is not None:
         incident = holder.name or (latest.incident if latest else None)
         return RestoreInFlight(holder.who, incident, parse_time(holder.since), is_followed=True)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -117,10 +116,13 @@ def describe_clock(lead: timedelta) -> str:
     return f"Ages are by the service's clock: this machine's is {format_duration(minutes)} {side}."
 
 
-def note_other(other: EarlierRestore, now: datetime) -> Note:
-    """Returns the note about a restore for another incident."""
+def note_other(other: EarlierRestore, now: datetime, backup: Resource | None = None) -> Note:
+    """Returns the note about a restore for another incident, and whether it is of the ``backup`` to be restored."""
     text = format_other(other, format_moment(other.state.sent_at, now))
-    return Note(f"{text[:1].upper()}{text[1:]}.", ("other", other.incident, other.state.event, other.state.by))
+    is_same = backup is not None and other.uses(backup)
+    same = " It is the same backup." if is_same else ""
+    about = ("other", other.incident, other.state.event, other.state.by, is_same)
+    return Note(f"{text[:1].upper()}{text[1:]}.{same}", about)
 
 
 def format_other(other: EarlierRestore, sent_at: str) -> str:
@@ -154,7 +156,7 @@ def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetim
             which = f"Backup {backup.get('id')} does not show its instance"
             notes.append(Note(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
         if plan.left_out:
-            left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
+            left_out = _format_left_out(plan, now)
             about = {(normalize(one.get("status")), taken_at(one) is None) for one in plan.left_out}
             newest = f"Backup {backup.get('id')} is the newest usable one."
             notes.append(Note(f"{left_out} {newest}", ("left_out", *sorted(about))))
@@ -168,6 +170,10 @@ def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetim
         which = f"{used}, which is not from before {format_time(rules.before)}"
         return [Note(f"{which}. Use another incident for that.", ("used_before",))]
     return []
+
+
+def _format_left_out(plan: RestorePlan, now: datetime) -> str:
+    return format_left_out(plan.left_out, lambda backup: explain_left_out(backup, now, plan.unfinished))
 
 
 def describe_record(record: RestoreRecord, instance: Resource, incident: str, sent_at: str) -> str:
@@ -204,7 +210,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
             sent_at = surface.format_time(record.sent_at[str(instance["id"])], now)
             return Explanation(describe_record(record, instance, incident, sent_at))
         case ObstacleKind.DELETED:
-            return Explanation(f"{shown} does not exist any more.")
+            return Explanation(f"{shown} does not exist any more: it was deleted.")
         case ObstacleKind.RENAMED:
             named = one_line((obstacle.seen or {}).get("name"), NAME_LIMIT)
             return Explanation(f"{shown} is now named {named}.")
@@ -248,7 +254,7 @@ def _explain_earlier(
     return Explanation(
         f"Incident {incident}: the restore of {label(instance)}, sent at {surface.format_time(state.sent_at, now)}, "
         f"failed. Its status is {_status(instance)} now.",
-        advise_on_status(instance) or "Nothing was sent again; force: true would send it.",
+        advise_on_status(instance) or "Nothing was sent again; with force: true, a restore is sent.",
         names_status=True,
     )
 
@@ -275,7 +281,7 @@ def _explain_backup(
             return Explanation(f"There is no backup with id {target.backup_id}{reason}.")
         case ObstacleKind.NO_BACKUP:
             when = f" from before {format_time(rules.before)}" if rules.before else ""
-            left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
+            left_out = _format_left_out(plan, now)
             own = f"{surface.show_instance(instance)} has no usable backup{when}."
             return Explanation(f"{own} {left_out}" if left_out else own)
         case ObstacleKind.UNCLEAR_BACKUP:
@@ -354,8 +360,8 @@ def explain_failure(restore: Restore) -> str:
     now = restore.current
     return (
         f"The restore of backup {restore.plan.backup_id} was accepted, but the status of {label(now)} "
-        f"is {now.get('status')} now. See the dashboard. To restore another backup, use backup_id and "
-        "another incident."
+        f"is {now.get('status')} now. Check it in the dashboard, and rebuild it there if it has failed. To restore the "
+        "same backup again, use backup_id and force: true."
     )
 
 

@@ -171,6 +171,8 @@ class RestorePlan:
     """The last position of the instance that the journal had when the task began. What has a later one is newer."""
     ahead: EarlierRestore | None = None
     """A restore for another incident that ``min_interval`` does not count: its times lie ahead."""
+    unfinished: EarlierRestore | None = None
+    """A restore for another incident whose end is still to come."""
 
     @property
     def sends(self) -> bool:
@@ -191,8 +193,10 @@ def plan_restores(
 ) -> list[RestorePlan]:
     """Returns a plan for each target, in order. ``now`` is by the clock of the service."""
     plans = [RestorePlan(target) for target in targets]
+    by_id = account.index.by_id
+    listed = {one.name or by_id.get(str(one.instance_id), {}).get("name") for one in targets}
     for plan in plans:
-        _find_instance(plan, account)
+        _find_instance(plan, account, listed)
     _find_repeated(
         plans,
         ObstacleKind.DUPLICATE,
@@ -205,7 +209,7 @@ def plan_restores(
     return plans
 
 
-def _find_instance(plan: RestorePlan, account: AccountView) -> None:
+def _find_instance(plan: RestorePlan, account: AccountView, listed: t.Collection[object]) -> None:
     target, index = plan.target, account.index
     if target.instance_id is None:
         named = index.by_name.get(str(target.name), [])
@@ -214,7 +218,7 @@ def _find_instance(plan: RestorePlan, account: AccountView) -> None:
         elif named:
             plan.instance = named[0]
         else:
-            plan.stop(ObstacleKind.NO_INSTANCE, similar=index.find_similar_name(target.name))
+            plan.stop(ObstacleKind.NO_INSTANCE, similar=index.find_similar_name(target.name, listed))
         return
     plan.instance = index.by_id.get(str(target.instance_id))
     if plan.instance is None:
@@ -237,6 +241,7 @@ def _find_repeated(
 def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     instance = t.cast("Resource", plan.instance)
     own, possible = account.find_backups(instance)
+    plan.unfinished = history.find_unfinished(instance)
     plan.earlier, plan.known_position = history.find_own(instance["id"]), history.known_position(instance["id"])
     if plan.earlier is not None and not rules.force:
         plan.backup = _find_recorded(plan.earlier, own)
@@ -309,12 +314,16 @@ def _choose_newest(
         plan.stop(ObstacleKind.NO_BACKUP)
 
 
-def explain_left_out(backup: Resource, now: datetime) -> str:
-    """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none."""
+def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore | None = None) -> str:
+    """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none.
+
+    ``unfinished``: the restore that may be the reason of its status.
+    """
     taken = taken_at(backup)
     if taken is not None and taken - now > CLOCK_TOLERANCE:
         return f"it is dated in the future, {format_time(taken)}"
-    return explain_unusable(backup)
+    reason = explain_unusable(backup)
+    return unfinished.describe() if reason and unfinished and unfinished.uses(backup) else reason
 
 
 def _is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
@@ -349,7 +358,7 @@ def _use_given(plan: RestorePlan, account: AccountView, own: list[Resource], pos
 def _check_rules(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     """Sets the obstacle if a rule forbids to send the plan."""
     if not _is_restorable(instance, rules):
-        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_under_way(instance))
+        plan.stop(ObstacleKind.WRONG_STATUS, other=plan.unfinished)
     elif rules.max_age is not None and not _is_young(plan.backup, rules.max_age, now):
         plan.stop(ObstacleKind.TOO_OLD)
     elif rules.min_interval is not None:
@@ -396,7 +405,7 @@ def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHi
     elif others:
         plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
     elif not _is_restorable(instance, rules):
-        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_under_way(instance))
+        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_unfinished(instance))
     elif rules.is_confirmed and _condition(instance) != _condition(before):
         plan.stop(ObstacleKind.CHANGED, seen=instance)
         return

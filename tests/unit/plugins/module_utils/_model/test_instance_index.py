@@ -146,3 +146,9 @@ def test_a_value_that_is_neither_documented_nor_seen_is_warned_of():
         "statuses: no instance has runing, x, which is not a documented value. Seen: hibernating, stopped.",
         "tiers: no instance has huge, which is not a documented value. Seen: none.",
     ]
+
+
+def test_a_name_that_is_listed_is_not_meant_by_a_misspelt_one():
+    index = InstanceIndex([{"id": 1, "name": "ops-bot"}])
+    assert index.find_similar_name("ops-bto", ["ops-bto", "web-bot"]) == "ops-bot"
+    assert index.find_similar_name("ops-bto", ["ops-bto", "ops-bot"]) is None

@@ -49,26 +49,45 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
     )
 
 
-def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
-    for kind, force in ((FailureKind.BACKUP_REFUSED, False), (ObstacleKind.FAILED, True)):
-        advice = build_advice(kind, plan(), VARIABLES)
-        assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
-        assert advice.variables["restore_backup"] == 11
-        assert ("restore_force" in advice.variables) == force
-        # Limits that only the newer backup meets would refuse the older one.
-        limits = {"restore_max_age": "36h", "restore_before": "2026-02-03"}
-        command = build_command({"restore_instances": ["web-bot"]}, {**VARIABLES, **limits}, advice)
-        assert not {"restore_max_age", "restore_before"} & set(command.variables)
-    assert (
-        "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), VARIABLES).variables
+def test_after_a_refused_backup_the_one_before_it_is_restored():
+    advice = build_advice(FailureKind.BACKUP_REFUSED, plan(), VARIABLES)
+    assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
+    assert advice.variables["restore_backup"] == 11
+    assert "restore_force" not in advice.variables
+    # Limits that only the newer backup meets would refuse the older one.
+    limits = {"restore_max_age": "36h", "restore_before": "2026-02-03"}
+    command = build_command({"restore_instances": ["web-bot"]}, {**VARIABLES, **limits}, advice)
+    assert not {"restore_max_age", "restore_before"} & set(command.variables)
+    only_one = build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), VARIABLES)
+    assert "restore_backup" not in only_one.variables
+
+
+@pytest.mark.parametrize("kind", [ObstacleKind.FAILED, FailureKind.INSTANCE_REFUSED])
+@pytest.mark.parametrize("status", ["error", "deploy_failed", "running"])
+def test_after_the_instance_has_failed_the_same_backup_is_restored(kind, status):
+    advice = build_advice(kind, plan(instance={**WEB, "status": status}), VARIABLES)
+    assert advice.variables == {"restore_force": True, "restore_backup": 12, "restore_before": ""}
+    assert advice.text == (
+        "Check the instance in the dashboard, and rebuild it there if it has failed. Then restore the same backup "
+        "again (the one before it is 11 of 2026-02-01 10:00 UTC):"
     )
 
 
-@pytest.mark.parametrize("kind", [FailureKind.BACKUP_REFUSED, ObstacleKind.FAILED])
-def test_after_a_given_backup_the_newest_one_before_it_is_planned(kind):
+@pytest.mark.parametrize(
+    "kind",
+    [ObstacleKind.FAILED, FailureKind.INSTANCE_REFUSED, FailureKind.BACKUP_REFUSED, FailureKind.NOT_HEALTHY],
+)
+def test_where_no_backup_is_older_the_advice_says_so(kind):
+    oldest = build_advice(kind, plan(backups=BACKUPS[:1]), VARIABLES)
+    assert oldest.text.startswith("It was the oldest usable backup. ")
+    for other in (build_advice(kind, plan(), VARIABLES), build_advice(kind, plan(), {"restore_backup": "12"})):
+        assert "oldest" not in other.text
+
+
+def test_after_a_given_backup_the_newest_one_before_it_is_planned():
     """Only the backup that was given has been read."""
     variables = {**VARIABLES, "restore_backup": "12"}
-    advice = build_advice(kind, plan(backups=BACKUPS[:1], restore_backup="12"), variables)
+    advice = build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1], restore_backup="12"), variables)
     assert "the newest backup before 2026-02-02 10:00 UTC:" in advice.text
     command = build_command({"restore_instances": ["web-bot"]}, variables, advice)
     assert "restore_backup" not in command.variables

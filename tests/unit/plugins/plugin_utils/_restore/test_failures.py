@@ -50,9 +50,9 @@ def seen(error):
     return error
 
 
-def describe(error, step="restore", *, sends=True):
+def describe(error, step="restore", *, sends=True, status="running"):
     outcome = error.result["restore"]["outcome"] if isinstance(error, PartialError) else None
-    return describe_failure(error, step, outcome, sends=sends)
+    return describe_failure(error, step, outcome, {"id": 1, "status": status}, sends=sends)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,12 @@ def test_each_kind_has_a_text_an_advice_and_a_command(kind):
     command = build_command({"restore_instances": ["web-bot"]}, VARIABLES, advice)
     assert {"restore_instances", "restore_instance_ids"} & set(command.variables)
     assert command.is_check is advice.check
+
+
+@pytest.mark.parametrize("status", ["error", "deploy_failed", "paused", "deploying", "new"])
+def test_a_422_of_an_instance_that_can_not_be_restored_is_not_about_its_backup(status):
+    assert describe(UnprocessableError("POST", 422), status=status)["kind"] == "instance_refused"
+    assert describe(UnprocessableError("POST", 422), status="stopped")["kind"] == "backup_refused"
 
 
 def test_a_run_that_was_to_wait_has_sent_nothing():

@@ -110,14 +110,27 @@ def test_the_only_instance_that_was_restored_from_a_backup_is_found():
     assert build(own, restored("INC-1", "2", 2, backup_id=12)).find_by_backup(12) is None
 
 
-def test_a_recent_restore_for_another_incident_keeps_a_busy_instance_busy():
-    recent, old = (restored("INC-T", "1", hours, event="unclear") for hours in (0.2, 0.3))
-    busy = {"id": 1, "status": "deploying"}
-    for items, incident in (((recent,), "INC-T"), ((old,), None), ((restored("INC-1", "1", 0.2),), None)):
-        other = replace(build(*items), read_at=NOW).find_under_way(busy)
-        assert (other and other.incident) == incident
-    assert replace(build(recent), read_at=NOW).find_under_way({**busy, "status": "running"}) is None
-    assert build(restored("INC-T", "1", 0.3, event="accepted")).find_under_way(busy) is None
+@pytest.mark.parametrize(
+    ("event", "hours", "status", "is_found"),
+    [
+        ("accepted", 0.2, "running", True),
+        ("accepted", 0.2, "deploying", True),
+        ("accepted", 0.3, "deploying", False),
+        ("accepted", -0.3, "running", True),  # its time lies ahead
+        ("unclear", 0.2, "running", False),
+        ("unclear", 0.2, "deploying", True),
+        ("unclear", 0.3, "deploying", False),
+        ("unclear", -0.3, "deploying", False),
+        ("completed", 0.2, "deploying", False),
+        ("failed", 0.2, "deploying", False),
+    ],
+)
+def test_a_restore_whose_end_is_still_to_come_is_found(event, hours, status, is_found):
+    history = replace(build(restored("INC-T", "1", hours, event=event)), read_at=NOW)
+    found = history.find_unfinished({"id": 1, "status": status})
+    assert (found and found.incident) == ("INC-T" if is_found else None)
+    own = replace(build(restored("INC-1", "1", hours, event=event)), read_at=NOW)
+    assert own.find_unfinished({"id": 1, "status": status}) is None
 
 
 def test_who_works_on_an_instance_is_found_by_its_subject():
