@@ -276,8 +276,8 @@ def test_what_does_not_change_at_the_prompt_costs_two_requests_more(simulator: S
     for number, answers in enumerate(([], ["bot-1"])):
         simulator.clear_log()
         confirm = "" if answers else "bot-1"
-        options = {"restore_incident": f"INC-{number}", "restore_confirm": confirm, "restore_backup": 101}
-        runbook.run(restore_instances="bot-1", answers=answers, **options)
+        options: dict[str, t.Any] = {"restore_confirm": confirm, "restore_backup": 101}
+        runbook.run(restore_instances="bot-1", restore_incident=f"INC-{number}", answers=answers, **options)
         first = [call.split()[0] for call in simulator.calls()].index("POST")
         assert first == (7 if answers else 5), simulator.calls()
 

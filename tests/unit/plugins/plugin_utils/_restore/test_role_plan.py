@@ -242,8 +242,22 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
 )
 def test_a_plan_knows_restores_for_other_incidents(events, note):
     past = history(*events, incident="inc-1", by={"user": "ann", "host": "node2"})
-    assert texts(plan(past)) == [f"Incident inc-1 {note}."]
+    assert texts(plan(past)) == [f"Incident inc-1 {note}. It is the same backup."]
     assert plan(past).sends is True
+    other = history(*events, incident="inc-1", by={"user": "ann", "host": "node2"}, backup_id=11)
+    assert texts(plan(other)) == [f"Incident inc-1 {note}."]
+
+
+@pytest.mark.parametrize("backup_id", [12, 11])
+def test_a_restore_is_sent_again_only_where_the_same_backup_is_sent(backup_id):
+    (note,) = texts(plan(history(INTENDED, FAILED, backup_id=backup_id), restore_force=True))
+    assert note.endswith(
+        "With restore_force it is sent again." if backup_id == 12 else "With restore_force another backup is sent, 12."
+    )
+
+
+def test_a_plan_knows_no_restores_of_other_instances():
+    events = (INTENDED, ACCEPTED)
     assert texts(plan(history(*events, incident="inc-1", instance_id=2))) == []
 
 
