@@ -96,15 +96,8 @@ def build_run_record(
         plans = [_describe_unplanned(target, index, history, now) for target in run.targets]
     verdicts = [_build_verdict(plan, run, steps.get(plan.label, []), failure, now) for plan in plans]
     _set_commands(verdicts, run, format_command)
-    failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
-    if is_finished:
-        headline = _format_headline(run, verdicts, failed)
-        outcome = "failed" if failed else "planned" if run.check else "restored"
-    else:
-        total = format_count(len(verdicts), "instance")
-        healthy = sum(_is_healthy(verdict.kind) for verdict in verdicts)
-        headline = f"{healthy} of {total} restored and healthy so far"
-        outcome = "unfinished"
+    is_failed = any(verdict.outcome != "ok" for verdict in verdicts)
+    ended = "failed" if is_failed else "planned" if run.check else "restored"
     return {
         "id": run.id,
         "revision": run.revision,
@@ -115,17 +108,19 @@ def build_run_record(
         "by": run.by,
         "service": run.service,
         "account": run.account,
-        "outcome": outcome,
+        "outcome": ended if is_finished else "unfinished",
         "interrupted": run.interrupted_at is not None,
         "interrupted_at": run.interrupted_at,
-        "headline": headline,
+        "headline": _format_headline(run, verdicts, is_finished=is_finished),
         "instances": [verdict.to_dict() for verdict in verdicts],
         "steps": [{name: value for name, value in vars(step).items() if name not in _OF_THE_RUN} for step in run.steps],
     }
 
 
-def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -> str:
-    total = format_count(len(verdicts), "instance")
+def _format_headline(run: Run, verdicts: list[Verdict], *, is_finished: bool) -> str:
+    total, failed = format_count(len(verdicts), "instance"), [one for one in verdicts if one.outcome != "ok"]
+    if not is_finished:
+        return f"{sum(_is_healthy(one.kind) for one in verdicts)} of {total} restored and healthy so far"
     if not all(verdict.plan.is_history_known for verdict in verdicts):
         return _UNREAD
     if run.check and run.plans:
