@@ -236,7 +236,7 @@ def queue_changes(budget, pool, changes):
     calls = []
     for change in changes:
         calls.append(pool.submit(budget._update, change))
-        while len(budget._changes) < len(calls):
+        while len(budget._writes) < len(calls):
             time.sleep(0.001)
     return calls
 
