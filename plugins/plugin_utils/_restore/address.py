@@ -11,26 +11,26 @@ import functools
 import ipaddress
 import re
 import socket
-import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ...module_utils._errors import ClawHostersError
-from ...module_utils._http.transport import BearerAuth, PlainSession, find_certificates, find_proxies, require_library
+from ...module_utils._errors import TlsError, TransportError, WaitTimeoutError
+from ...module_utils._http.client import MIN_POLL_TIMEOUT
+from ...module_utils._http.connection_errors import Connection, build_transport_error
+from ...module_utils._http.transport import BearerAuth, PlainSession, find_certificates, find_proxies
 from ...module_utils._http.watchdog import RequestWatchdog, TimedAdapter
-from ...module_utils._text import one_line
+from ...module_utils._waiter import Waiter
+from .failures import AddressError
 
 try:
-    from requests import RequestException
+    from requests import RequestException, Timeout
     from requests.adapters import HTTPAdapter
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, NewConnectionError
 except ImportError:
     if not t.TYPE_CHECKING:
         HTTPAdapter = object
-        RequestException = HTTPError = OSError
+        RequestException = Timeout = HTTPError = NewConnectionError = OSError
 
-ATTEMPTS = 3
-DELAY = 2.0
 READ_TIMEOUT = 30.0
 TOTAL_TIMEOUT = 60.0
 """Seconds of one attempt. The timeout of each read does not limit a response that comes byte by byte."""
@@ -38,10 +38,6 @@ TOTAL_TIMEOUT = 60.0
 _PLAIN_HOST = re.compile(r"https?://[A-Za-z0-9.-]+")
 _IPV4_AT_THE_END = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96")))
 """IPv6 networks whose addresses end in an IPv4 address: compatible, mapped, and translated by NAT64."""
-
-
-class AddressError(ClawHostersError):
-    """The address can't be requested, or does not respond as expected."""
 
 
 def parse_address(subdomain: object) -> str:
@@ -56,35 +52,52 @@ def parse_address(subdomain: object) -> str:
     return url
 
 
+class _Answer(t.NamedTuple):
+    """The response to an attempt: ``status``, or the ``problem`` with it; empty if it is as expected."""
+
+    status: int
+    problem: str
+
+
 def check_address(
-    url: str, statuses: t.Collection[int], ca_path: str | None = None, sleep: t.Callable[[float], None] = time.sleep
+    url: str,
+    statuses: t.Collection[int],
+    waiter: Waiter,
+    describe: t.Callable[[str], tuple[str, str]],
+    ca_path: str | None,
 ) -> int:
-    """Returns the status of the response, one of ``statuses``. Tries a few times. Raises AddressError, and
-    ClawHostersError if ``requests`` is missing."""
-    require_library()
-    for attempt in range(1, ATTEMPTS + 1):
+    """Requests ``url`` until the response has one of ``statuses``, and returns that status.
+
+    A new server needs a while until its name is known and its certificate is there. ``describe`` returns the two parts
+    of a progress line from the last problem. Raises AddressError.
+    """
+
+    def request(seconds: float) -> _Answer:
         try:
-            status = _fetch_status(url, ca_path)
-        except (RequestException, OSError, ValueError) as error:
-            problem = f"No response within {TOTAL_TIMEOUT:g} s" if isinstance(error, TimeoutError) else one_line(error)
-        else:
-            if status in statuses:
-                return status
-            problem = f"It responded with status {status}, not {' or '.join(map(str, statuses))}"
-        if attempt < ATTEMPTS:
-            sleep(DELAY)
-    raise AddressError(f"{problem}.")
+            status = _fetch_status(url, ca_path, min(max(seconds, MIN_POLL_TIMEOUT), TOTAL_TIMEOUT))
+        except (TransportError, TlsError) as error:
+            return _Answer(0, error.reason)
+        expected = "" if status in statuses else f"status {status}, not {' or '.join(map(str, statuses))}"
+        return _Answer(status, expected)
+
+    answer = _Answer(0, "no response yet")
+    try:
+        return waiter.until(answer, request, lambda one: not one.problem, lambda one: describe(one.problem)).status
+    except WaitTimeoutError as error:
+        problem = error.last_seen.resource.problem if error.last_seen else answer.problem
+        raise AddressError(f"{url}: {problem}, after {waiter.timeout:g} s (restore_healthy_timeout).") from None
 
 
-def _fetch_status(url: str, ca_path: str | None) -> int:
+def _fetch_status(url: str, ca_path: str | None, timeout: float) -> int:
     """Sends one GET and returns the status. Follows no redirect, reads no body and no ``~/.netrc``.
 
-    Raises AddressError if the host is on this machine or its link.
+    Raises AddressError if the host is on this machine or its link, and TransportError or TlsError.
     """
+    host = urlsplit(url).netloc
     with contextlib.suppress(OSError):
         # For a proxy, which resolves the name itself, and may know names that are unknown here.
         _resolve(urlsplit(url).hostname)
-    watchdog = RequestWatchdog(TOTAL_TIMEOUT, lambda _seconds: None)
+    watchdog = RequestWatchdog(timeout, lambda _seconds: None)
     try:
         with watchdog, PlainSession() as session:
             session.trust_env = False
@@ -92,7 +105,7 @@ def _fetch_status(url: str, ca_path: str | None) -> int:
                 session.mount(scheme, _Adapter())
             with session.get(
                 url,
-                timeout=READ_TIMEOUT,
+                timeout=min(READ_TIMEOUT, timeout),
                 auth=BearerAuth(None),
                 verify=ca_path or find_certificates(),
                 proxies=find_proxies(url),
@@ -100,10 +113,12 @@ def _fetch_status(url: str, ca_path: str | None) -> int:
                 stream=True,
             ) as response:
                 status: int = response.status_code
-    finally:
-        # A response that was cut off can look complete.
         if watchdog.has_timed_out:
-            raise TimeoutError
+            # A response that was cut off can look complete.
+            raise Timeout
+    except (RequestException, OSError, ValueError) as error:
+        cause = Timeout() if watchdog.has_timed_out else error
+        raise build_transport_error("GET", Connection(host, timeout, None, watchdog.may_have_sent), cause) from None
     return status
 
 
@@ -153,7 +168,10 @@ def _resolving_pool(pool: t.Any) -> t.Any:
 
         def _new_conn(self) -> t.Any:
             host = self.host
-            *others, last = _resolve(host)
+            try:
+                *others, last = _resolve(host)
+            except OSError as error:
+                raise NewConnectionError(self, str(error)) from error
             try:
                 for self.host in others:
                     with contextlib.suppress(HTTPError):

@@ -26,7 +26,6 @@ from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind, Rest
 from ...module_utils._service.restore.restore import FAILED, UNKNOWN, InstanceGoneError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
-from .address import AddressError
 from .confirmation import PictureChangedError
 from .run import Data
 
@@ -55,6 +54,10 @@ _HEALTHY_BUT = "The backup was restored and the instance is healthy, but its add
 _CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first"
 _DASHBOARD = "Check the instance in the dashboard"
 _SAME_BACKUP = f"{_DASHBOARD}, and rebuild it there if it has failed. Then restore the same backup again"
+
+
+class AddressError(ClawHostersError):
+    """The address can't be requested, or does not respond as expected."""
 
 
 class FailureKind(enum.Enum):
@@ -216,7 +219,7 @@ FAILURES: dict[Kind, Failure] = {
     FailureKind.UNCHECKED: Failure(f"{_HEALTHY_BUT} was not checked.", _NEVER_TWICE, is_healthy=True),
     FailureKind.NO_ANSWER: Failure(
         f"{_HEALTHY_BUT} does not respond as expected.",
-        f"Check the address, then {_AGAIN}. It restores nothing twice",
+        f"Check this address, then {_AGAIN}. It restores nothing twice",
         is_healthy=True,
     ),
 }

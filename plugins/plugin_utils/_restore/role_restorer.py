@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.backup import has_good_status, taken_at
 from ...module_utils._model.batches import parse_serial
+from ...module_utils._model.instance import short_name
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._service.backups import find_backup, list_backups
@@ -34,8 +35,8 @@ from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._service.restore.restore_runner import RestoreOptions
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
+from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, format_value
-from .address import check_address, parse_address
 from .commands import build_command, select_plans
 from .confirmation import PictureChangedError
 from .failures import FAILURES, ROLE, describe_failure, describe_obstacle, parse_kind
@@ -107,6 +108,8 @@ class RoleRestorer(RestoreObserver):
         self._plans: dict[int, RolePlan] = {}
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
+        self._is_alone = True
+        """True if the batch is one restore."""
         self._healthy: set[int] = set()
         """The restores whose instances were seen running and healthy."""
 
@@ -153,6 +156,7 @@ class RoleRestorer(RestoreObserver):
 
     def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
         """Sets the number of the batch, and looks at its backups again."""
+        self._is_alone = len(restores) == 1
         if total > 1:
             for restore in restores:
                 self._plan(restore).batch = number
@@ -204,10 +208,12 @@ class RoleRestorer(RestoreObserver):
         self._add(name, restore, ok=False, changed=restore.changed, **failure)
 
     def verify(self, restore: Restore) -> None:
-        """Requests the address of the instance, with ``restore_http_check``. Raises AddressError."""
+        """Requests the address of the instance until it responds, with ``restore_http_check``. Raises AddressError."""
         variables = self._run.variables
         if not variables["restore_http_check"]:
             return
+        from .address import check_address, parse_address
+
         instance = restore.current
         if "subdomain_url" not in instance:
             # Only the detail shows it.
@@ -215,7 +221,17 @@ class RoleRestorer(RestoreObserver):
             if not instance:
                 raise InstanceGoneError(restore.current)
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
-        status = check_address(url, variables["restore_http_statuses"], self._client.settings.ca_path)
+        waiter, ca_path = (
+            Waiter(variables["restore_healthy_timeout"], self._client.progress),
+            self._client.settings.ca_path,
+        )
+        name = short_name(instance) if self._is_alone else ""
+
+        def describe(problem: str) -> tuple[str, str]:
+            # Those of a batch wait side by side, and share a line.
+            return (name, f"its address: {problem}") if name else ("addresses of this batch", "not all respond yet")
+
+        status = check_address(url, variables["restore_http_statuses"], waiter, describe, ca_path)
         self._statuses[str(restore.instance["id"])] = status
 
     def _plan(self, restore: Restore) -> RolePlan:

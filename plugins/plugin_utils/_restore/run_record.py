@@ -142,13 +142,12 @@ def format_restored(kinds: list[str]) -> str:
     """
     total = format_count(len(kinds), "instance")
     healthy = sum(map(_is_healthy, kinds))
-    counts = {
-        "not begun": kinds.count("not_begun"),
-        "not responding as expected": kinds.count("no_answer"),
-        "not checked at its address": kinds.count("unchecked"),
-    }
-    done = total if healthy == len(kinds) else f"{healthy} of {total}"
-    return ", ".join([f"{done} restored and healthy", *(f"{count} {what}" for what, count in counts.items() if count)])
+    not_begun = kinds.count("not_begun")
+    parts = [f"{total if healthy == len(kinds) else f'{healthy} of {total}'} restored and healthy"]
+    for kind, what in (("no_answer", "not responding as expected"), ("unchecked", "not checked at its address")):
+        if count := kinds.count(kind):
+            parts.append(f"but {what}" if len(kinds) == 1 else f"{count} of them {what}")
+    return ", ".join([*parts, *([f"{not_begun} not begun"] if not_begun else [])])
 
 
 def format_failures(failed: list[Data]) -> list[str]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import re
 import socket
@@ -18,19 +19,29 @@ from pathlib import Path
 import pytest
 import urllib3.util.connection
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import address
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import (
-    AddressError,
-    check_address,
-    parse_address,
-)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import parse_address
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import AddressError
 from support.certificates import make_certificates
 from support.proxy import recording_proxy
+from support.sleeper import Sleeper
 
 HOST = "web-bot.example"
 PUBLIC = "203.0.113.7"
 LOCAL = r"leads to \S+, a loopback, link-local or unspecified address, so no request was sent\.$"
 Answer = t.Callable[[socket.socket], None]
+
+
+def check_address(
+    url: str, statuses: list[int], ca: str | None = None, *, timeout: float = 5, lines: list[str] | None = None
+) -> int:
+    """Checks an address for so many seconds of a simulated clock. ``lines`` gets the progress."""
+    sleeper = Sleeper()
+    show = lines.append if lines is not None else None
+    waiter = Waiter(timeout, Progress(show, clock=lambda: sleeper.now, sleep=sleeper.sleep))
+    return address.check_address(url, statuses, waiter, lambda problem: ("web-bot", f"its address: {problem}"), ca)
 
 
 def say(text: str) -> Answer:
@@ -70,7 +81,7 @@ class Network:
     def _lead(self, target: tuple[str, int], *args: t.Any, **kwargs: t.Any) -> socket.socket:
         self.connected.append(target[0])
         if target[0] in self.dead:
-            raise ConnectionRefusedError
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
         return self._connect(("127.0.0.1", target[1]), *args, **kwargs)
 
 
@@ -80,9 +91,8 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch, network: Network) -> t.Iterator[t.Callable[..., tuple[str, list[str]]]]:
+def serve(network: Network) -> t.Iterator[t.Callable[..., tuple[str, list[str]]]]:
     """Starts a server with one answer per connection. Returns its URL and the requests."""
-    monkeypatch.setattr(address, "DELAY", 0)
     listener = socket.create_server(("127.0.0.1", 0))
 
     def start(*answers: Answer) -> tuple[str, list[str]]:
@@ -119,7 +129,7 @@ def test_it_follows_no_redirect_and_reads_no_netrc(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     url, requests = serve(*[say("HTTP/1.1 302 Away\r\nLocation: /elsewhere\r\n\r\n")] * 3)
-    with pytest.raises(AddressError, match=r"It responded with status 302, not 200 or 401\."):
+    with pytest.raises(AddressError, match=r"status 302, not 200 or 401, after 5 s \(restore_healthy_timeout\)\."):
         check_address(f"{url}/", [200, 401])
     assert len(requests) == 3
     assert not any("elsewhere" in request or "Authorization" in request for request in requests)
@@ -127,20 +137,54 @@ def test_it_follows_no_redirect_and_reads_no_netrc(
 
 def test_a_response_that_comes_byte_by_byte_is_ended(serve: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "TOTAL_TIMEOUT", 0.5)
-    monkeypatch.setattr(address, "ATTEMPTS", 1)
     url, _requests = serve(drip)
-    with pytest.raises(AddressError, match=r"No response within 0\.5 s\."):
-        check_address(url, [200])
+    with pytest.raises(AddressError, match=r": no complete response within 0\.5 s, after 0 s"):
+        check_address(url, [200], timeout=0)
 
 
-def test_no_connection_is_one_line(serve: t.Any) -> None:
+def test_a_failure_names_address_and_reason_in_words(serve: t.Any, network: Network, tmp_path: Path) -> None:
     url, _requests = serve()
-    port = url.rpartition(":")[2]
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
+    network.dead = {PUBLIC}
+    limit = "after 5 s (restore_healthy_timeout)."
+    for wrong, problem in ((url, "connection refused"), (f"{url}/".replace(HOST, "no.invalid"), "unknown host")):
         with pytest.raises(AddressError) as error:
-            check_address(url.replace(port, str(unused.getsockname()[1])), [200])
-    assert "\n" not in str(error.value)
+            check_address(wrong, [200])
+        assert str(error.value) == f"{wrong}: {problem}, {limit}"
+    _ca, certificate, key = make_certificates(tmp_path, HOST)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    network.dead = set()
+
+    def greet(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            context.wrap_socket(connection, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: greet(listener.accept()[0]))
+        thread.start()
+        with pytest.raises(AddressError, match=r"no trusted connection to \S+ \((self|unable)"):
+            check_address(f"https://{HOST}:{listener.getsockname()[1]}", [200], timeout=0)
+        thread.join()
+
+
+def test_a_name_that_is_new_is_waited_for_as_the_health_is(serve: t.Any, network: Network) -> None:
+    url, requests = serve(say("HTTP/1.1 502 Bad\r\n\r\n"), say("HTTP/1.1 200 OK\r\n\r\n"))
+    known = network.names.pop(HOST)
+    asked = itertools.count()
+
+    def look_up(host: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        if next(asked) == 14:
+            network.names[HOST] = known
+        if host == HOST and host not in network.names:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *args, **kwargs)
+
+    resolve, lines = socket.getaddrinfo, list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", look_up)
+        assert check_address(url, [200], timeout=120, lines=lines) == 200
+    assert len(requests) == 2
+    assert lines == ["web-bot: its address: unknown host, 10 s of at most 120 s"]
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,10 @@ def test_the_head_of_the_page_covers_all_runs_of_the_incident():
     assert build_head([first, second, failed], failed)["headline"] == "1 of 2 instances restored and healthy"
     silent = {"headline": "1 of 1", "instances": [build_result(2, "failed", "no_answer")]}
     assert build_head([first, second, silent], silent)["headline"] == (
-        "2 instances restored and healthy, 1 not responding as expected"
+        "2 instances restored and healthy, 1 of them not responding as expected"
+    )
+    assert build_head([silent], {**silent, "instances": []})["headline"] == (
+        "1 instance restored and healthy, but not responding as expected"
     )
     unknown_id = {"headline": "", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-2"}]}
     assert build_head([unknown_id, second], second) == second
