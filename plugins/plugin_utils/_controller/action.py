@@ -13,10 +13,12 @@ import typing as t
 from pathlib import Path
 from types import ModuleType
 
+from ansible import template
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.settings import without_unused_key
@@ -29,7 +31,6 @@ from ...module_utils._state.open_store import find_database_secrets, preload_dat
 from ...module_utils._text import find_keys
 from .display import display_progress, outage_path
 from .interruption import interrupt_notes_shown
-from .unsafe import mark_result_unsafe
 
 preload_database()
 
@@ -107,7 +108,7 @@ class ControllerAction(ActionBase):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
-        return mark_result_unsafe(_redact_values(result, secrets))
+        return _mark_unsafe(_redact_values(result, secrets))
 
     def _hand_over(
         self, args: dict[str, t.Any], environment: dict[str, t.Any], task_vars: dict[str, t.Any] | None
@@ -178,6 +179,11 @@ def _redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[s
     """Returns ``result`` without the secrets, like AnsibleModule: bools and nulls at the top level stay."""
     kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
     return {**remove_values(result, secrets), **kept}
+
+
+def _mark_unsafe(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Returns the result so that none of its text is evaluated. From ansible-core 2.19, only trusted text is."""
+    return result if hasattr(template, "trust_as_template") else wrap_var(result)
 
 
 def _to_plain_json(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -35,18 +35,8 @@ def protect_name(name: str) -> str:
     return name if _trust else _mark_text(name)
 
 
-def mark_result_unsafe(value: t.Any) -> t.Any:
-    """Returns the result of a task so that none of its text is evaluated. For action plugins.
-
-    For all other values, use ``protect_value``.
-    """
-    return value if _trust else wrap_var(value)
-
-
 def protect_value(value: t.Any) -> t.Any:
     """Returns a value so that none of its text is evaluated. For host variables and the values of filters and lookups.
-
-    For the result of a task, use ``mark_result_unsafe``.
 
     Text without template syntax stays plain on old cores and is trusted on new ones, so that
     ``ansible-inventory --list`` prints it plainly. Other text is printed as ``{"__ansible_unsafe": ...}``, which keeps
