@@ -140,7 +140,7 @@ def test_the_incident_report(browser: t.Any, simulator: Simulator, controller: C
     steps = opened.page.locator("ol.timeline li")
     assert steps.count() == 9
     marks = opened.page.locator("ol.marks li").all_inner_texts()
-    assert [mark.rpartition(" ")[0] for mark in marks] == ["sent", "accepted", "seen restored", "healthy"]
+    assert [mark.rsplit(" ", 2)[0] for mark in marks] == ["sent", "accepted", "seen restored", "healthy"]
     assert opened.page.locator("ol.timeline li.bad").count() == 1
     assert opened.page.locator("pre.command").inner_text().startswith("ansible-playbook clawhosters.cloud.restore")
 
