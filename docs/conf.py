@@ -67,6 +67,7 @@ html_theme = "furo"
 html_title = f"clawhosters.cloud {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}

@@ -4,8 +4,9 @@
 
 """Looks at each page of the site in Chromium, wide and narrow, light and dark: python docs/look.py SITE
 
-Fails if something is wider than its place, if a word that fits into a line is broken inside, or if text can hardly be
-read on its background. Installs nothing. Without Chromium it says that this was left out.
+Fails if something is wider than its place, if what scrolls sideways has no hint, if a block has no button that copies
+it, if a word that fits into a line is broken inside, or if text can hardly be read on its background. Installs nothing.
+Without Chromium it says that this was left out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 WIDTHS = (1280, 390)
 SCHEMES: tuple[t.Literal["light", "dark"], ...] = ("light", "dark")
 
-FAULTS_OF_LAYOUT = """() => {
+FAULTS_OF_LAYOUT = """async () => {
+  await new Promise(requestAnimationFrame);  // the page has adapted itself to its width
   const faults = [];
   const name = (e) => `${e.tagName.toLowerCase()} "${e.textContent.trim().replace(/\\s+/g, ' ').slice(0, 60)}"`;
   if (document.documentElement.scrollWidth > innerWidth) faults.push('the page is wider than the window');
@@ -31,6 +33,12 @@ FAULTS_OF_LAYOUT = """() => {
     if (!mayScroll && scrolls && e.scrollWidth > e.clientWidth + 1) faults.push(`cut off at the right: ${name(e)}`);
     const image = e.tagName === 'IMG' || e.tagName === 'svg';
     if (image && e.getBoundingClientRect().width > innerWidth) faults.push('a picture is wider than the window');
+  }
+  for (const e of document.querySelectorAll('article table.docutils, article .highlight-text pre')) {
+    const hint = e.previousElementSibling;
+    const shown = hint?.matches('.scroll-hint:not([hidden])') ?? false;
+    const options = e.matches('.ansible-option-table');
+    if (!options && shown !== e.scrollWidth > e.clientWidth + 1) faults.push(`a hint to scroll is wrong: ${name(e)}`);
   }
   const places = 'article :is(h1,h2,h3,h4,h5,p,li,dt,td,th), .sidebar-tree a, .toc-tree a';
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -58,6 +66,15 @@ FAULTS_OF_LAYOUT = """() => {
     }
   }
   return [...new Set(faults)];
+}"""
+
+FAULTS_OF_COPYING = """async () => {
+  const copied = [];
+  navigator.clipboard.writeText = async (text) => copied.push(text);
+  const blocks = document.querySelectorAll('article :not(.highlight-text) > div.highlight > pre');
+  for (const e of blocks) e.parentElement.querySelector('button.copy')?.click();
+  const same = (e, number) => copied[number]?.trim() === e.textContent.trim();
+  return [...blocks].every(same) ? [] : ['a block has no button that copies it'];
 }"""
 
 FAULTS_OF_COLOUR = """() => {
@@ -106,6 +123,8 @@ def find_faults(site: Path, chromium: str) -> t.Iterator[str]:
                 opened.set_viewport_size({"width": width, "height": 900})
                 for fault in opened.evaluate(FAULTS_OF_LAYOUT):
                     yield f"{name} at {width} px: {fault}"
+            for fault in opened.evaluate(FAULTS_OF_COPYING):
+                yield f"{name}: {fault}"
             for scheme in SCHEMES:
                 opened.emulate_media(color_scheme=scheme)
                 for fault in opened.evaluate(FAULTS_OF_COLOUR):

@@ -72,15 +72,17 @@ THEME = TerminalTheme(
     BRIGHT,
 )
 
+# Where nothing animates, the last frame stands: the others have no opacity of their own. So that it does not stand over
+# the first ones, all animations have begun in the past.
 # Uses the reader's own fonts instead of a web font. textLength keeps the width of each text. Without a width, a page
 # would stretch the picture, and its text would be larger than that of the page.
 SVG = """<svg viewBox="0 0 {width} {height}" width="800" xmlns="http://www.w3.org/2000/svg" role="img">
 <title>Four screens: an inventory, the plan of a change, the prompt before a restore, and its result</title>
 <style>
 text {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 20px; }}
-.frame {{ opacity: 0; animation: show {total}s step-end infinite; }}
+.frame {{ animation: show {total}s step-end infinite; }}
 @keyframes show {{ 0% {{ opacity: 1; }} {share}% {{ opacity: 0; }} }}
-@media (prefers-reduced-motion: reduce) {{ .frame {{ animation: none; }} .frame:last-child {{ opacity: 1; }} }}
+@media (prefers-reduced-motion: reduce) {{ .frame {{ animation: none; }} }}
 {styles}
 </style>
 <rect fill="#161b22" width="{width}" height="{height}" rx="8"/>
@@ -173,7 +175,9 @@ def draw_terminal(outputs: t.Sequence[list[str]]) -> None:
     for number, (frame, lines) in enumerate(zip(FRAMES, outputs, strict=True)):
         style, drawn = draw_frame(number, select_lines(frame, lines)).split("\n<!-- -->\n")
         styles.append(style)
-        frames.append(f'<g class="frame" style="animation-delay: {number * SECONDS}s">\n{drawn}</g>')
+        hidden = ' opacity="0"' if number < len(FRAMES) - 1 else ""
+        delay = (number - len(FRAMES)) * SECONDS
+        frames.append(f'<g class="frame"{hidden} style="animation-delay: {delay}s">\n{drawn}</g>')
     width, height = re.findall(r"<!-- ([\d.]+) ([\d.]+) -->", frames[0])[0]
     values = {"width": width, "height": height, "total": SECONDS * len(FRAMES), "share": 100 // len(FRAMES)}
     svg = SVG.format(styles="\n".join(styles), frames="\n".join(frames), **values)

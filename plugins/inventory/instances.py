@@ -345,7 +345,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     self._warn(warning)
                 self._add_hosts(listed.instances, settings.api_url)
         except (ClawHostersError, DuplicateNamesError) as error:
-            raise AnsibleParserError(f"{self._source}: {error}") from None
+            # Ansible tries its own plugins next, and shows their messages below this one.
+            message = f"{self._source}: {error} Messages of other plugins about this file don't matter."
+            raise AnsibleParserError(message) from None
 
     def _warn(self, text: str) -> None:
         """Shows a warning that names the source: there may be several, of several accounts."""

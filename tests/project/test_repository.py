@@ -12,6 +12,7 @@ import subprocess
 import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -134,6 +135,35 @@ def test_readme_support_page_and_weekly_run_name_the_same_versions() -> None:
         if cell == "yes"
     }
     assert shown == pairs
+
+
+CERTIFIED = (
+    "Description",
+    "Requirements",
+    "Installation",
+    "Use Cases",
+    "Testing",
+    "Contributing",
+    "Support",
+    "Release Notes and Roadmap",
+    "Related Information",
+    "License Information",
+)
+"""The headings that Red Hat asks the README of a certified collection for, in their order."""
+
+
+def test_readme_has_the_headings_of_a_certified_collection() -> None:
+    headings = re.findall(r"^## (.+)$", readme(), re.MULTILINE)
+    assert [heading for heading in headings if heading in CERTIFIED] == list(CERTIFIED)
+
+
+def test_the_demo_shows_its_last_screen_where_nothing_animates() -> None:
+    """Without animations, as in a preview, a frame has the opacity of its attribute, else 1."""
+    picture = ElementTree.parse(ROOT / "docs/images/demo.svg").getroot()
+    frames = picture.findall("./{*}g[@class='frame']")
+    assert [frame.get("opacity", "1") for frame in frames] == ["0"] * (len(frames) - 1) + ["1"]
+    style = picture.findtext("./{*}style") or ""
+    assert not re.search(r"^\.frame[^}]*[{;] *opacity", style, re.MULTILINE)
 
 
 def readme() -> str:

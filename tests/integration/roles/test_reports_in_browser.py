@@ -26,7 +26,21 @@ pytestmark = [pytest.mark.rest, pytest.mark.slow, pytest.mark.xdist_group("repor
 WHAT = "reports in a browser"
 HOSTILE = "<script>document.title = 'owned'</script><b>bold</b>"
 LONG = "a-very-long-name-" * 2000
-WIDTHS = {"phone": 390, "desktop": 1280}
+WIDTHS = {"phone": 390, "tablet": 1024, "desktop": 1280}
+BROKEN_DATES = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  const broken = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    for (const date of node.parentElement.closest("td, th, time") ? node.data.matchAll(/\\d{4}-\\d\\d-\\d\\d/g) : []) {
+      range.setStart(node, date.index);
+      range.setEnd(node, date.index + date[0].length);
+      if (range.getClientRects().length > 1) broken.push(date[0]);
+    }
+  }
+  return broken;
+}"""
+"""Dates of tables and times that continue in the next line."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -69,9 +83,9 @@ class Opened:
         self.page.goto(path.as_uri())
 
     def is_clean(self) -> bool:
-        """Nothing said, nothing asked for but the file, and nothing wider than the screen."""
+        """Nothing said, nothing asked for but the file, nothing wider than the screen, and no date broken."""
         fits = self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        return self.said == [] and len(self.asked) == 1 and fits
+        return self.said == [] and len(self.asked) == 1 and fits and self.page.evaluate(BROKEN_DATES) == []
 
 
 def photograph(browser: t.Any, path: Path, name: str) -> None:
