@@ -251,6 +251,7 @@ class RoleRestorer(RestoreObserver):
             instance=self._plan(restore).label,
             ok=ok,
             sent_at=state.sent_at if state else None,
+            sent_by=state.by if state else "",
             accepted_at=_find_accepted(restore),
             restored_at=state.facts.get("restored_at") if state else None,
             completed_at=state.completed_at if state else None,

@@ -197,7 +197,9 @@ class Step:
     found: str | None = None
     """Status of the instance after the step."""
     kind: str = ""
-    """Kind of the failure. Not part of the record, as the next one."""
+    """Kind of the failure. Not part of the record, as the next ones."""
+    sent_by: str = ""
+    """Who sent the restore; empty if that is not known."""
     names_status: bool = False
     """True if the message has the status of the instance."""
 

@@ -53,7 +53,7 @@ _UNREAD = "This run sent nothing; earlier restores can't be read now"
 
 _UNFINISHED = FailureKind.UNFINISHED.value
 _UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
-_OF_THE_RUN = ("kind", "names_status")
+_OF_THE_RUN = ("kind", "names_status", "sent_by")
 """Fields of a step that the record leaves out."""
 
 
@@ -207,7 +207,7 @@ def _build_verdict(plan: RolePlan, run: Run, own: list[Step], run_failure: Step 
     verdict.timeline = _build_timeline(own, verdict, known.accepted_at if known else None, run.journal_lead)
     if not kind:
         if restored := next((step for step in own if step.step == "restore"), None):
-            verdict.tag, verdict.state = _format_success(restored, plan.sent_by)
+            verdict.tag, verdict.state = _format_success(restored)
         return verdict
     verdict.outcome = "unfinished" if kind == _UNFINISHED else "failed"
     verdict.tag = _PLANNED if kind in _UNCONFIRMED else "not begun" if kind == "not_begun" else "not finished"
@@ -314,10 +314,10 @@ def _format_unfinished(plan: RolePlan, own: list[Step], run: Run) -> str:
     return f"This run did not record whether the restore of backup {backup_id} was sent."
 
 
-def _format_success(restored: Step, by: str) -> tuple[str, str]:
+def _format_success(restored: Step) -> tuple[str, str]:
     if restored.changed:
         return "restored", "Restored. The instance is running and healthy."
-    when = format_sent_and_completed(restored.sent_at, restored.completed_at, by)
+    when = format_sent_and_completed(restored.sent_at, restored.completed_at, restored.sent_by)
     return (
         "restored already",
         f"Already restored, {when}. This run sent no restore. The instance is running and healthy.",

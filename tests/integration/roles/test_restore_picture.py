@@ -193,7 +193,7 @@ def test_what_another_run_of_the_incident_has_sent_is_waited_for(
     assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in (101, 102, 103)]
     assert {one["outcome"] for one in runbook.outcome["instances"]} == {"completed"}
     states = {one["name"]: one["state"] for one in runbook.record()["instances"]}
-    assert states["bot-2"].startswith("Already restored, sent at ")
+    assert re.match(rf"Already restored, sent at [^,]* by {WHO}, seen restored at ", states["bot-2"])
 
 
 def test_what_another_incident_restores_now_is_told(
