@@ -12,7 +12,7 @@ from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.interruption import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.question import (
     ended_with_terminal,
     show_question,
 )

@@ -4,7 +4,7 @@
 
 """Shows on Ctrl-C what an interrupted task has done, and how to continue.
 
-A closed terminal interrupts no task, but ends one that waits for an answer from it.
+A closed terminal interrupts no task.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from types import FrameType
 from ...module_utils._progress import Progress
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 
-STDIN, STDOUT, STDERR = 0, 1, 2
+STDERR = 2
 WAITING = "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what ansible-core sends to its workers after it."""
-_PARENT_INTERVAL = 1.0
-"""Seconds after which it is seen that the parent process has ended."""
 
 
 def _duplicate_stderr() -> int | None:
@@ -36,45 +34,6 @@ def _duplicate_stderr() -> int | None:
 _stderr = _duplicate_stderr()
 """The terminal. ansible-core imports action plugins before it forks a worker. From 2.19 a worker has no standard error
 of its own, and after Ctrl-C nobody reads what it displays."""
-
-
-def _open_hidden_terminal() -> int | None:
-    """Opens the terminal at which the user types; None if there is none, or standard output goes there."""
-    with contextlib.suppress(OSError):
-        if os.isatty(STDIN) and not os.isatty(STDOUT):
-            return os.open(os.ttyname(STDIN), os.O_WRONLY | os.O_NOCTTY)
-    return None
-
-
-_hidden_terminal = _open_hidden_terminal()
-
-
-def show_question(text: str) -> None:
-    """Shows a question at the terminal if Ansible's own output goes elsewhere, such as into a file."""
-    if _hidden_terminal is not None:
-        with contextlib.suppress(OSError):
-            os.write(_hidden_terminal, f"{text}\n".encode(errors="replace"))
-
-
-@contextlib.contextmanager
-def ended_with_terminal() -> t.Iterator[None]:
-    """During the block, ends this process once the one that reads the terminal has ended: nobody answers any more.
-
-    That one ends when the terminal is closed. From ansible-core 2.19, workers have a session of their own.
-    """
-    parent, has_answer, waiting = os.getppid(), threading.Event(), threading.get_ident()
-
-    def watch() -> None:
-        while not has_answer.wait(_PARENT_INTERVAL):
-            if os.getppid() != parent:
-                signal.pthread_kill(waiting, signal.SIGTERM)
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        has_answer.set()
 
 
 @contextlib.contextmanager
