@@ -46,6 +46,7 @@ attributes:
     support: full
     details:
       - Only GET requests are sent.
+      - C(changed) is what a run would report, unless the service refuses the change.
   diff_mode:
     support: full
 """
