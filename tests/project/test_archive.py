@@ -33,6 +33,7 @@ ALLOWED = [
     r"meta/ee-requirements\.txt",
     r"meta/(execution-environment|extensions|runtime)\.yml",
     r"playbooks/[a-z_]+\.yml",
+    r"plugins/__init__\.py",
     r"plugins/(action|doc_fragments|filter|inventory|lookup|modules)/[a-z_]+\.py",
     r"plugins/(module_utils|plugin_utils)/_[a-z_]+(/[a-z_]+){0,2}\.py",
     r"roles/[a-z_]+/(README\.md|meta/argument_specs|(defaults|meta|tasks|vars)/[a-z_]+\.yml|(files|templates)/[a-z0-9_.]+)",
