@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from . import _concurrency as concurrency
 
 REPORT_INTERVAL = 10.0
+LINE_WIDTH = 53
+"""Columns of a progress line before its times."""
 MIN_SLEEP = 1e-4
 """Seconds. A shorter sleep is a rounding error and may not advance the clock."""
 
@@ -79,6 +81,8 @@ class Progress:
         self.shield = InterruptShield()
         self.unwinds = False
         """True while Ctrl-C must raise KeyboardInterrupt, to be put on record, and not end the process at once."""
+        self.wait: tuple[float, float, str] | None = None
+        """When the wait began whose polls are sent now, by the clock, its limit, and its line after an error."""
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
         self._interrupt_notes: list[InterruptNote] = []
@@ -158,6 +162,8 @@ class Deadline:
         self._wait_timer = wait_timer
         self._started = progress.clock()
         self._uncounted = 0.0
+        self.wait = progress.wait if math.isfinite(max_total) else None
+        """Of a poll, the wait that it is for."""
 
     @property
     def elapsed(self) -> float:
@@ -180,8 +186,11 @@ class Deadline:
     def sleep(self, seconds: float, what: str, *, is_counted: bool = True) -> None:
         """Sleeps, and shows ``what`` the wait is for."""
         before = self._progress.clock()
-        limit = min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
+        since, limit = self._started, min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
+        if self.wait:
+            since, limit, line = self.wait
+            what = line or what
         with self._wait_timer.waiting(self._progress.clock):
-            self._progress.sleep(seconds, lambda _now: what, since=self._started, limit=limit)
+            self._progress.sleep(seconds, lambda _now: what, since=since, limit=limit)
         if not is_counted:
             self._uncounted += self._progress.clock() - before

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ._progress import LINE_WIDTH
 from ._text import format_list
-from ._waiter import SUMMARY_WIDTH
 
 REMAINING_NAMED = 3
 """Resources that a progress line names."""
@@ -48,7 +48,7 @@ class ProgressSummary:
         for named in range(REMAINING_NAMED, -1, -1):
             parts = [f"{_format_names(names, named)} {condition}" for condition, names in changes.items()]
             text = f"{self._prefix}{len(described)} to go: {'; '.join([*parts, *rest])}"
-            if len(text) <= SUMMARY_WIDTH:
+            if len(text) <= LINE_WIDTH:
                 break
         return text
 

@@ -22,7 +22,7 @@ from ._errors import (
     UnauthorizedError,
     WaitTimeoutError,
 )
-from ._progress import Progress
+from ._progress import LINE_WIDTH, Progress
 from ._text import one_line
 from ._times import format_time_of_day
 
@@ -39,9 +39,6 @@ QUICK_SHARE = 0.3
 
 POLL_SHARE = 0.25
 """Part of the rate limit that the polls of a batch may use. The rest is left to other runs."""
-
-SUMMARY_WIDTH = 53
-"""Columns of a progress line before its times."""
 
 TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
 """Errors after which a wait polls again."""
@@ -69,8 +66,8 @@ class _Poll(t.NamedTuple):
     def format_line(self, now: float) -> str:
         """Returns the same for a progress line: since an error response, it has the service's own words."""
         if self.error and self.error.response and (words := self.error.response.words):
-            return one_line(f"{self.name}: {words}", SUMMARY_WIDTH)
-        return one_line(self.format(now), SUMMARY_WIDTH) if self.error else self.format(now)
+            return one_line(f"{self.name}: {words}", LINE_WIDTH)
+        return one_line(self.format(now), LINE_WIDTH) if self.error else self.format(now)
 
 
 def format_last_seen(condition: str, at: datetime | None) -> str:
@@ -163,6 +160,8 @@ class Waiter:
         last_seen = LastSeen(last, poll.condition, self._now())
         try:
             while True:
+                line = poll.format_line(self._progress.clock()) if poll.error else ""
+                self._progress.wait = self._started, self.timeout, line
                 try:
                     state = fetch(max(self.seconds_left, 0.0))
                 except TEMPORARY_ERRORS as error:
@@ -186,6 +185,8 @@ class Waiter:
         except ClawHostersError as error:
             error.last_seen = last_seen
             raise
+        finally:
+            self._progress.wait = None
 
     def _format(self, poll: _Poll, now: float) -> str:
         """Returns the progress line of a time of the clock, without its times."""

@@ -25,8 +25,9 @@ from .._errors import (
     ServerError,
     TransportError,
 )
-from .._progress import Deadline, Progress
+from .._progress import LINE_WIDTH, Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
+from .._text import one_line
 from .payment import redact_if_payment
 from .request import JITTER, NEVER, UNSAFE, Request, RequestHooks, RetryPolicy, retry_delay
 from .responses import (
@@ -226,7 +227,8 @@ class Client:
             self.stats.record(slot.outcome, is_retry=is_retry)
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
-        """Returns why the user has to wait: for the rate limit if there is no ``error``."""
+        """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""
+        why = error.response.words if error and error.response else ""
         if error is None or isinstance(error, RateLimitedError):
-            return f"{self.settings.host}: waiting for the rate limit to reset"
-        return f"{self.settings.host}: the request failed, waiting to retry"
+            why = why or "waiting for the rate limit to reset"
+        return one_line(f"{self.settings.host}: {why or 'the request failed, waiting to retry'}", LINE_WIDTH)

@@ -349,8 +349,8 @@ def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Sim
 @pytest.mark.parametrize(
     ("seconds", "reason"),
     [
-        (12, "waiting for the rate limit to reset"),
-        (9, "the request failed, waiting to retry"),
+        (12, "429, Too many requests"),
+        (9, "500, Something went wrong"),
     ],
 )
 def test_who_waits_is_told_what_for(
@@ -363,7 +363,10 @@ def test_who_waits_is_told_what_for(
     simulator.fault("rate_limited", retry_after="seconds", seconds=seconds)
     simulator.fault("json_500")
     client.fetch("/instances/1")
-    assert lines == [f"{urlsplit(simulator.url).netloc}: {reason}, 10 s of at most 180 s"]
+    (line,) = lines
+    assert line.startswith(f"{urlsplit(simulator.url).netloc}: {reason}")
+    assert line.endswith("…, 10 s of at most 180 s")
+    assert len(line) <= 80
 
 
 @contextlib.contextmanager

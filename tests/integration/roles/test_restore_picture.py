@@ -435,6 +435,17 @@ def test_the_limit_of_a_wait_is_the_one_at_which_it_ends(simulator: Simulator, r
     assert max(limits) < 60 + 60
 
 
+def test_a_rate_limit_in_a_wait_is_counted_as_that_wait(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("rate_limited", path="/instances/1", skip=1, times=None, seconds=600, retry_after="seconds")
+    failed = restore(runbook, "bot-1", restore_wait_timeout=400, restore_healthy_timeout=100)
+    waits = [re.fullmatch(r"(.*), (\d+) s of at most (\d+) s", line) for line in runbook.worker.lines]
+    assert [int(wait[2]) for wait in waits if wait] == list(range(10, 501, 10))
+    assert {wait and wait[3] for wait in waits} == {"500"}
+    assert {bool(wait and ": 429, Too many requests" in wait[1]) for wait in waits} == {True}
+    assert max(map(len, runbook.worker.lines)) <= 80
+    assert "answered with errors only (429 rate_limit_exceeded)" in failed["failures"][0]
+
+
 def test_a_progress_line_names_what_has_changed(simulator: Simulator, runbook: Runbook) -> None:
     for number in range(3, COUNT + 1):
         simulator.set_instance(number, health_after="unhealthy")
