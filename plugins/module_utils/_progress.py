@@ -82,7 +82,7 @@ class Progress:
         self.unwinds = False
         """True while Ctrl-C must raise KeyboardInterrupt, to be put on record, and not end the process at once."""
         self.wait: tuple[float, float, str] | None = None
-        """When the wait began whose polls are sent now, by the clock, its limit, and its line after an error."""
+        """The last wait that polled: when it began, by the clock, its limit, and its line after an error."""
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
         self._interrupt_notes: list[InterruptNote] = []
@@ -162,8 +162,7 @@ class Deadline:
         self._wait_timer = wait_timer
         self._started = progress.clock()
         self._uncounted = 0.0
-        self.wait = progress.wait if math.isfinite(max_total) else None
-        """Of a poll, the wait that it is for."""
+        self._wait = progress.wait if math.isfinite(max_total) else None
 
     @property
     def elapsed(self) -> float:
@@ -186,11 +185,9 @@ class Deadline:
     def sleep(self, seconds: float, what: str, *, is_counted: bool = True) -> None:
         """Sleeps, and shows ``what`` the wait is for."""
         before = self._progress.clock()
-        since, limit = self._started, min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
-        if self.wait:
-            since, limit, line = self.wait
-            what = line or what
+        limit = min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
+        since, limit, line = self._wait or (self._started, limit, "")
         with self._wait_timer.waiting(self._progress.clock):
-            self._progress.sleep(seconds, lambda _now: what, since=since, limit=limit)
+            self._progress.sleep(seconds, lambda _now: line or what, since=since, limit=limit)
         if not is_counted:
             self._uncounted += self._progress.clock() - before

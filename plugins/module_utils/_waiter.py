@@ -185,8 +185,6 @@ class Waiter:
         except ClawHostersError as error:
             error.last_seen = last_seen
             raise
-        finally:
-            self._progress.wait = None
 
     def _format(self, poll: _Poll, now: float) -> str:
         """Returns the progress line of a time of the clock, without its times."""
