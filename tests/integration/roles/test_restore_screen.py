@@ -187,6 +187,7 @@ def test_forty_with_two_failures_take_a_hundred_rows_at_most(
 @pytest.mark.rest
 @pytest.mark.slow
 def test_one_with_a_wrong_answer_first_takes_48_rows_at_most(controller: Controller) -> None:
+    controller.environment["ANSIBLE_CONFIG"] = str(REPOSITORY / "examples/ansible.cfg")
     screen = at_a_terminal(controller, "web-bot", answers=("web", "web-bot"))
     assert screen.rc == 0, screen.text
     assert "You typed: web. It must be: web-bot." in screen.text
