@@ -112,7 +112,10 @@ def test_the_choice_is_that_of_a_right_clock(case: tuple[World, Target], skew: t
 
 @given(SKEWS)
 def test_the_difference_of_the_clocks_is_told_beyond_a_minute(skew: timedelta) -> None:
-    with mock.patch.object(stats_module, "datetime", build_clock(skew)):
+    with (
+        mock.patch.object(stats_module, "datetime", build_clock(skew)),
+        mock.patch.object(time, "monotonic", return_value=1000.0),
+    ):
         lead, unknown = answered().find_clock_lead(), answered(date=False)
         assert unknown.find_clock_lead() == timedelta(0)
         assert unknown.now() == NOW + skew
