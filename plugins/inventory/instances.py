@@ -225,6 +225,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
+    format_count,
     format_list,
     mask_keys,
     one_clause,
@@ -501,10 +502,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if len(kept) < self.get_option("min_hosts"):
             statuses = self._wanted()["status"]
             selected = "in all" if statuses is None else f"with a wanted status ({', '.join(statuses)})"
+            hosts, found = (format_count(len(some), "instance") for some in (kept, instances))
             raise SettingsError(
-                f"{len(kept)} instances became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). "
-                f"There are {len(instances)} instances {selected}, of which filters excluded "
-                f"{len(instances) - len(kept)}."
+                f"{hosts} became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). Of {found} {selected}, "
+                f"filters excluded {len(instances) - len(kept)}."
             )
         if unnamed := [one_line(candidate.instance_id, 20) for candidate in kept if not candidate.wanted]:
             listed = format_list(unnamed, 10)
@@ -580,7 +581,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._compose_variables(name, variables, strict)
             if not may_connect:
                 self._take_address_back(host, addresses, candidate.instance_id)
-            # A static inventory knows better, also what a variable of another type is merged with.
+            # The variables of a static inventory win, also over one of another type that they would be merged with.
             host.vars.update(declared)
             known = {**variables, **host.vars}
             self._add_host_to_composed_groups(
@@ -702,7 +703,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 @contextlib.contextmanager
 def _empty_variables_unset() -> t.Iterator[None]:
-    """Removes the empty ones for a block that reads options by Ansible's own means, which would take them as values."""
+    """Unsets the empty variables of the environment for a block: Ansible would take them as values of options."""
     empty = [name for name in KNOWN if os.environ.get(name) == ""]
     for name in empty:
         del os.environ[name]

@@ -33,7 +33,7 @@ LOW_REMAINING = 10
 """With fewer requests left in the window, polls use the maximum interval."""
 
 SECONDS_PER_REQUEST = 0.6
-"""The documented rate limit is 100 requests a minute."""
+"""Seconds between requests at the documented rate limit, 100 a minute."""
 QUICK_SHARE = 0.3
 """The part of the rate limit that frequent polls after a change may use."""
 

@@ -124,7 +124,7 @@ class ChangeLimits:
                 raise SettingsError(f"max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
 
     def find_excess(self, changes: tuple[int, str], deletions: tuple[int, str] = (0, "")) -> list[Excess]:
-        """Returns the limits that a plan exceeds. It is given by the numbers and details of its changes."""
+        """Returns the limits that a plan exceeds. Both arguments are a number, and a text about what it counts."""
         plan = (("max_deletions", self.deletions, *deletions), ("max_changes", self.changes, *changes))
         return [
             Excess(option, limit, count, details)

@@ -223,7 +223,7 @@ class RateLimiter:
             self.remaining = max(self.remaining - 1, min(self.remaining, 1))
 
     def on_429(self, request_id: str, now: float, retry_after: float | None) -> None:
-        """The response was a 429. ``retry_after``: the seconds that the service asks for, or None."""
+        """Updates the state after a 429. ``retry_after``: the seconds that the service asks for, or None."""
         request = self.in_flight.pop(request_id, None)
         self.probing_since = None
         is_over_soon = retry_after is None or retry_after <= RESET_ROUNDING
@@ -239,7 +239,7 @@ class RateLimiter:
         self.resets_at = now + retry_after
 
     def on_response(self, request_id: str, now: float, window: Window | None, *, is_success: bool) -> None:
-        """The response was not a 429. ``window``: the rate limit in its headers, or None."""
+        """Updates the state after any other response. ``window``: the rate limit in its headers, or None."""
         request = self.in_flight.pop(request_id, None)
         self.rejections, self.probing_since = 0, None
         if window is None:

@@ -74,7 +74,7 @@ _OUTCOMES = {
 
 _ENDS = (OperationEvent.COMPLETED, OperationEvent.FAILED)
 _SAYS_MORE = {OperationEvent.ACCEPTED: _ENDS, OperationEvent.UNCLEAR: (OperationEvent.ACCEPTED, *_ENDS)}
-"""The events behind which an event is not recorded: they say more."""
+"""For each event those that say more: after one of them, it is not recorded."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ class Journal:
             return self._store.read_sizes()
 
     def count_lines(self, subject: str, size: int) -> int:
-        """Returns how many lines a subject had when they had this size, as they were read or written last."""
+        """Returns how many of the known lines of a subject lie within their first ``size`` bytes."""
         ends = itertools.accumulate(len(json.dumps(entry)) + 1 for entry in self._entries.get(subject, ()))
         return sum(end <= size for end in ends)
 
@@ -366,10 +366,8 @@ class Journal:
 
     @contextlib.contextmanager
     def _before_sending(self, operation: OperationKey | None = None) -> t.Iterator[None]:
-        """Raises JournalError for an error of the store. It says that nothing was sent, if that is so.
-
-        By this run, or for the operation.
-        """
+        """Raises JournalError for an error of the store. It says that nothing was sent, if this run has sent nothing
+        (for ``operation``, if one is given)."""
         try:
             with _converted_errors():
                 yield

@@ -47,8 +47,8 @@ _NAMED = ("restore_backup", "restore_before", "restore_max_age", "restore_min_in
 class Command:
     """A command that runs the role with these variables. Its forms can be pasted as the screen shows them.
 
-    Each has its variables in its last word, which ends it: a shell does not run it without its closing quote, and
-    there is no file by a part of the name.
+    The variables are the last word of each. If a paste is cut, its quote stays open or its file does not exist, so no
+    shortened command runs.
     """
 
     variables: Data

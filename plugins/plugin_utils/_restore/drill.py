@@ -92,7 +92,7 @@ class _DrillCandidate:
         return self.history.find_recent(self.instance["id"], every)
 
     def find_interval(self, every: timedelta) -> str:
-        """Returns the interval in which nothing else may have restored it, when the drill is sent."""
+        """Returns the ``min_interval`` of the drill: no known restore blocks it, but a new one does."""
         others = self.find_recent(every)
         age = others[0].find_age(self.history.clocks) if others else None
         seconds = int((every if age is None else age).total_seconds()) - (age is not None)

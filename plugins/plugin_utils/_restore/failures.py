@@ -93,8 +93,8 @@ Kind: t.TypeAlias = "FailureKind | ObstacleKind"
 
 
 def parse_kind(name: str) -> Kind:
-    """Returns the kind of this name in a step or in the record."""
-    return next(kind for kind in FAILURES if kind.value == name)
+    """Returns the kind of this name in a step of this version. Raises KeyError for any other name."""
+    return _KINDS[name]
 
 
 @dataclass(frozen=True)
@@ -223,8 +223,11 @@ FAILURES: dict[Kind, Failure] = {
         is_healthy=True,
     ),
 }
-"""Each kind of failure. A new one needs its line here, and where it is found out. The obstacles FAILED and UNKNOWN may
-be outcomes of the run itself, too."""
+"""Each kind of failure. A new one needs its line here, and a place that chooses it. The obstacles FAILED and UNKNOWN
+may be outcomes of the run itself, too."""
+_KINDS = {kind.value: kind for kind in FAILURES}
+HEALTHY = frozenset(kind.value for kind, failure in FAILURES.items() if failure.is_healthy)
+"""Names of the kinds with which an instance is restored and healthy all the same."""
 
 
 def _chain(error: Exception) -> t.Iterator[ClawHostersError]:

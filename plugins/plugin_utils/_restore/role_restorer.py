@@ -51,7 +51,8 @@ if t.TYPE_CHECKING:
 def find_changed_backups(incident: Incident, plans: t.Iterable[RolePlan]) -> dict[str, ClawHostersError]:
     """Reads again the backups that will be sent. Returns how each changed one differs from its plan, by its id.
 
-    What another run restores meanwhile has another status. The journal tells: for this incident, it is waited for.
+    A backup that another run restores meanwhile has another status. If the journal says that this was for the same
+    incident, it is no change: this run waits for it.
     """
     client = incident.client
     sends = {str(plan.backup_id): plan for plan in plans if plan.sends}

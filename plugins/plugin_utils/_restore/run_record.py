@@ -28,7 +28,7 @@ from .commands import (
     format_without_file,
     select_plans,
 )
-from .failures import FAILURES, FailureKind, Kind, parse_kind
+from .failures import FAILURES, HEALTHY, FailureKind, Kind, parse_kind
 from .run import Data, RolePlan, Run, Step, Verdict
 from .screen import format_sent_and_completed, headlines
 
@@ -339,8 +339,11 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
 
 
 def _is_healthy(kind: str) -> bool:
-    """Returns True if the instance of a result is restored and healthy. A success has no kind."""
-    return not kind or FAILURES[parse_kind(kind)].is_healthy
+    """Returns True if the instance of a result is restored and healthy. A success has no kind.
+
+    A newer version may have recorded a kind that is unknown here: then it is not.
+    """
+    return not kind or kind in HEALTHY
 
 
 def _is_of_run(verdict: Verdict) -> bool:

@@ -289,7 +289,7 @@ class Watcher:
         self._record(self._count_delivered())
 
     def _count_delivered(self) -> int:
-        """Returns how many are out of the queue. That of ansible-rulebook takes one, and is full while it waits."""
+        """Returns how many are out of the queue. That of ansible-rulebook holds one, and is full until it is taken."""
         queue = getattr(self.queue, "queue", self.queue)  # a rulebook's filters wrap it
         may_wait = isinstance(queue, asyncio.Queue) and queue.full()
         return max(self.handed - 1, 0) if may_wait else self.handed
@@ -307,7 +307,7 @@ class Watcher:
                 self.saved = self.state
 
     def _keeps(self, write: t.Callable[[T], None], content: T) -> bool:
-        """Returns False, with a warning, if the cursor can't be written to: what is delivered then goes on."""
+        """Writes to the cursor. If that fails, warns and returns False: the delivery goes on."""
         try:
             write(content)
         except TurnLostError:

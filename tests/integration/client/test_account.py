@@ -159,7 +159,7 @@ def test_an_inventory_of_another_account_reads_no_list(simulator: Simulator, tmp
     settings = {"api_key": KEY, "api_url": simulator.url, "statuses": ["all"], "state_dir": str(tmp_path / "state")}
     wrong = read_hosts(tmp_path, {**settings, "account": WRONG}, Sleeper())
     assert (wrong["failed"], wrong["hosts"]) == (True, [])
-    assert wrong["msg"].endswith(refusal(simulator))
+    assert refusal(simulator) in wrong["msg"]
     assert simulator.calls() == ["GET /account"]
     for account in RIGHT:
         simulator.clear_log()

@@ -77,7 +77,7 @@ class Incident:
         return self.client.stats.now()
 
     def read_history(self, targets: t.Iterable[Target], *, with_holders: bool = False) -> RestoreHistory:
-        """Returns what the journal holds of the targets: of their instances, or of the incident, for one without id.
+        """Returns what the journal holds of the targets: by the instance's id, or by the incident for one without.
 
         Raises JournalError.
         """

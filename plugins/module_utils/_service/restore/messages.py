@@ -41,7 +41,7 @@ _OTHER_ENDS = {
 
 @dataclass(frozen=True)
 class Surface:
-    """How one surface says what each has its own words for: its options, times, and how to go on. Here: a module."""
+    """The words in which the surfaces differ: options, times, and how to go on. The defaults are those of a module."""
 
     wait_timeout: str = "wait_timeout"
     healthy_timeout: str = "wait_timeout"

@@ -129,7 +129,8 @@ class AccountView:
     """The answers of the service for what does not exist, by path."""
 
     def find_backups(self, instance: Resource) -> tuple[list[Resource], list[Resource]]:
-        """Returns the backups of the instance, newest first, and those that may be its own: they don't show enough."""
+        """Returns the backups of the instance, newest first, and those that may be its own: they name no instance, or
+        one name of several."""
         owned, unclear = self._grouped_backups
         own = owned.get(str(instance["id"]), [])
         return own, newest_first((*unclear.get(None, ()), *unclear.get(str(instance.get("name")), ())))
@@ -230,7 +231,7 @@ def _find_instance(plan: RestorePlan, account: AccountView, listed: t.Collection
 def _find_repeated(
     plans: t.Sequence[RestorePlan], kind: ObstacleKind, describe: t.Callable[[RestorePlan], object]
 ) -> None:
-    """Sets the obstacle of each plan that is described as one before it. None describes none."""
+    """Stops each plan whose description equals that of an earlier one. Plans without one are skipped."""
     first: dict[object, int] = {}
     for number, plan in enumerate(plans, start=1):
         described = describe(plan)
@@ -372,7 +373,7 @@ def _is_restorable(instance: Resource, rules: Rules) -> bool:
 
 
 def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> bool:
-    """Returns True for a backup of a known age, up to ``max_age``. One of the future has none."""
+    """Returns True for a backup of a known age, up to ``max_age``. One dated in the future has no known age."""
     taken = taken_at(backup) if backup else None
     return taken is not None and -CLOCK_TOLERANCE <= now - taken <= max_age
 

@@ -59,11 +59,11 @@ def test_repeated_names_are_rejected():
         build_plan(billing(), FLEET, ["bot-1", "bot-1"], 0)
 
 
-@pytest.mark.parametrize("order", ["web-bot,web-bto, nobody", ["web-bot", "web-bto", "nobody"]])
+@pytest.mark.parametrize("order", ["bot-2,web-bto, nobody", ["bot-2", "web-bto", "nobody"]])
 def test_names_that_fit_no_instance_are_told_with_the_nearest(order):
     fleet = [*FLEET[1:], {**FLEET[0], "name": "web-bot"}]
     plan = build_plan(billing(), fleet, order, 12)
-    assert stopped(plan) == ["1"]
+    assert stopped(plan) == ["2"]
     assert plan.name_problems == [
         "There is no instance web-bto; did you mean web-bot?",
         "There is no instance nobody.",

@@ -18,7 +18,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record 
     put_run,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import Run
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_record import build_run_record, find_rank
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_record import (
+    build_run_record,
+    find_rank,
+    format_restored,
+)
 from support.restores import NOW, history, named, plan, run
 
 INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
@@ -48,6 +52,11 @@ def test_check_mode_counts_the_restores_that_would_be_sent():
     assert planned["headline"] == "1 of 1 instance would be restored"
     again = build_run_record(run(plan(history(INTENDED, COMPLETED)), check=True), history, NOW)
     assert again["headline"] == "0 of 1 instance would be restored"
+
+
+def test_a_kind_of_a_newer_version_is_not_taken_for_healthy():
+    kinds = ["", "not_responding", "of_the_future", ""]
+    assert format_restored(kinds) == "2 of 4 instances restored and healthy"
 
 
 def test_a_step_begins_when_the_previous_step_ended():
