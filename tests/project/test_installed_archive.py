@@ -78,7 +78,9 @@ def test_the_readme_leads_from_the_archive_to_a_first_inventory(installed: Path,
     home = tmp_path / "home"
     (home / ".ansible").mkdir(parents=True)
     (home / ".ansible/collections").symlink_to(installed)
-    command = start.replace("python3", sys.executable).replace("--port 8800", "--port 0 --exit-with-parent")
+    command = start.replace("~/simulator/bin/python", sys.executable).replace(
+        "--port 8800", "--port 0 --exit-with-parent"
+    )
     with subprocess.Popen(
         ["bash", "-c", command],
         cwd=tmp_path,

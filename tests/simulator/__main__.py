@@ -25,7 +25,10 @@ try:
     from simulator.server import listen, serve
     from simulator.service import Seed, Service
 except ModuleNotFoundError as error:
-    sys.exit(f"The simulator needs {error.name}. Install it for this Python:\npip install fastapi uvicorn pyyaml")
+    sys.exit(
+        f"The simulator needs {error.name}, which {sys.executable} lacks. Give it a virtual environment of its own:\n"
+        "python3 -m venv ~/simulator && ~/simulator/bin/pip install fastapi uvicorn pyyaml"
+    )
 
 USAGE_ERROR = 2
 

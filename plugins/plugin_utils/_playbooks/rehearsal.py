@@ -146,5 +146,5 @@ def format_script(port: int, fleet_path: Path) -> str:
     return (
         "# Starts the simulator with the fleet that was copied. -P: not a simulator.py of the current folder.\n"
         f"export PYTHONPATH={shlex.quote(str(SIMULATOR_HOME))}\n"
-        f'exec python3 -P -m simulator --port {port} --state {shlex.quote(str(fleet_path))} "$@"\n'
+        f'exec "${{PYTHON:-python3}}" -P -m simulator --port {port} --state {shlex.quote(str(fleet_path))} "$@"\n'
     )

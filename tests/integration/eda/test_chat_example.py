@@ -117,19 +117,18 @@ def test_the_nightly_check_posts_what_it_found_and_fails(
     simulator.reset(state={"balance": 0, "instances": [{"id": 7, "name": HOSTILE, "health_status": "unhealthy"}]})
     run = check_at_night(controller, receiver, chat_form=form)
     assert run.rc == 2
-    assert run.says("4 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 unproven_restore, 1 low_balance.")
+    assert run.says("3 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 low_balance.")
     (posted,) = receiver.posted
     text = posted["text"] if form == "matrix" else html.unescape(posted["text"])
     lines = (re.sub(r"\\(?=[^\w\s]|_)", "", text) if form == "mattermost" else text).splitlines()
     assert [line.replace(CLEAN, "NAME") for line in lines] == [
-        "4 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 unproven_restore, 1 low_balance.",
+        "3 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 low_balance.",
         "NAME (id 7) needs attention: running, unhealthy.",
         "NAME (id 7) has no usable backup.",
-        "NAME (id 7): no restore of it was ever proven.",
         "The balance lasts 0 days, less than 7 (fleet_report_min_days).",
     ]
     if form == "matrix":
-        assert posted["html"].count("<br>") == 4
+        assert posted["html"].count("<br>") == 3
         assert ESCAPED in posted["html"]
     assert (controller.folder / "clawhosters-fleet-report.html").exists()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import json
 import os
 import shutil
 import socket
@@ -91,6 +92,14 @@ def test_the_guide_to_ssh_can_be_followed(here: Controller, simulator: Simulator
     assert not drift, drift
     assert "mail-bot | SUCCESS" in outputs[2]
     assert "shop-bot" not in outputs[2]
+
+
+def test_an_instance_without_an_address_is_not_contacted_by_its_name(here: Controller, simulator: Simulator) -> None:
+    simulator.set_instance(2, status="paused", ip_address=None)
+    run = here.run("ansible-inventory", *INVENTORY, "--host", "shop-bot")
+    assert json.loads(run.stdout)["ansible_host"] == "no-address.invalid"
+    run = here.run("ansible-inventory", *INVENTORY, "--host", "web-bot")
+    assert json.loads(run.stdout)["ansible_host"] == "127.0.0.1"
 
 
 @pytest.mark.rest

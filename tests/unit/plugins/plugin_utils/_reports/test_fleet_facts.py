@@ -100,7 +100,7 @@ def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, part
     ]
     assert [part["item"] for part in build_page(facts)["money"]["costs"]] == [item for item, _claws in parts]
     assert sum(part["claws"] for part in claws["costs"]) in (claws["daily_cost"], 245 if total is None else 0)
-    in_metrics = [value for (name, *_), value in series(facts).items() if name == "daily_cost_part_claws"]
+    in_metrics = [value for (name, *_labels), value in series(facts).items() if name == "daily_cost_part_claws"]
     assert sorted(in_metrics) == sorted(claws for _item, claws in parts)
 
 
