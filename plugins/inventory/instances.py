@@ -346,8 +346,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     self._warn(warning)
                 self._add_hosts(listed.instances, settings.api_url)
         except (ClawHostersError, DuplicateNamesError) as error:
-            # Ansible tries its own plugins next, and shows their messages below this one.
-            message = f"{self._source}: {error} Messages of other plugins about this file don't matter."
+            # Ansible tries its own plugins next, and shows their messages below this one. It may end with a command.
+            message = f"Messages of other plugins about this file don't matter. {self._source}: {error}"
             raise AnsibleParserError(message) from None
 
     def _warn(self, text: str) -> None:

@@ -52,7 +52,7 @@ def load_psycopg() -> t.Any:
         if hasattr(psycopg, "ClientCursor"):
             return psycopg
         reason = f"version {psycopg.__version__} is installed"
-    raise ClawHostersError(NEEDS_PSYCOPG.format(reason=reason, command=install_command("psycopg[binary]")))
+    raise ClawHostersError(NEEDS_PSYCOPG.format(reason=reason, command=install_command("psycopg", "psycopg-binary")))
 
 
 def find_secrets(text: str) -> set[str]:

@@ -163,7 +163,7 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
         assert task.result["msg"].startswith("No API key was given."), "the key of another account must not be used"
         inventory = prepared.run("ansible-inventory", "-i", "empty.clawhosters.yml", "--list")
         assert inventory.says("No API key was given. Set one in one of three ways")
-        assert inventory.says("Messages of other plugins about this file don't matter.")
+        assert inventory.says("Messages of other plugins about this file don't matter. empty.clawhosters.yml: No API")
 
 
 @pytest.mark.rest

@@ -15,7 +15,21 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils import _installation
 from ansible_collections.clawhosters.cloud.plugins.module_utils._installation import install_command
 
-RECEIPT = '[tool]\nrequirements = [{ name = "ansible-core", specifier = ">=2.18" }, { name = "passlib" }]\n'
+PSYCOPG = ("psycopg", "psycopg-binary")
+RECEIPT = """[tool]
+requirements = [
+    { name = "ansible-core", specifier = ">=2.18" },
+    { name = "passlib", extras = ["argon2", "bcrypt"], specifier = ">=1.7,<2" },
+    { name = "requests", specifier = "<2.28" },
+    { name = "ansible-lint" },
+]
+entrypoints = [
+    { name = "ansible", install-path = "/home/user/.local/bin/ansible", from = "ansible-core" },
+    { name = "ansible-lint", install-path = "/home/user/.local/bin/ansible-lint", from = "ansible-lint" },
+]
+"""
+KEPT = "'ansible-core>=2.18' --with 'passlib[argon2,bcrypt]>=1.7,<2'"
+LINT = "--with-executables-from ansible-lint"
 
 
 @pytest.fixture
@@ -32,22 +46,42 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_pipx_injects_into_the_environment_by_its_name(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (environment / "pipx_metadata.json").write_text("{}", encoding="utf-8")
     assert install_command("requests") == "pipx inject ansible-core requests"
-    assert install_command("psycopg[binary]") == "pipx inject ansible-core 'psycopg[binary]'"
+    assert install_command(*PSYCOPG) == "pipx inject ansible-core psycopg psycopg-binary"
     monkeypatch.setattr(_installation, "_is_installed", lambda _package: True)
-    assert install_command("requests") == "pipx inject --force ansible-core requests"
+    assert install_command("requests") == "pipx inject --force --pip-args=--upgrade ansible-core requests"
 
 
 @pytest.mark.parametrize(
-    ("receipt", "kept"),
+    ("receipt", "packages", "arguments"),
     [
-        (RECEIPT, "'ansible-core>=2.18' --with passlib"),
-        ("[tool]\nrequirements = 5\n", "ansible-core"),
-        ("[", "ansible-core"),
+        (RECEIPT, ["requests"], f"{KEPT} {LINT} --with requests"),
+        (RECEIPT, PSYCOPG, f"{KEPT} --with 'requests<2.28' {LINT} --with psycopg --with psycopg-binary"),
+        (f'{RECEIPT}python = "3.12"\n', ["requests"], f"{KEPT} {LINT} --python 3.12 --with requests"),
     ],
+    ids=["too old", "another", "of a Python"],
 )
-def test_uv_installs_the_tool_with_what_it_has(environment: Path, receipt: str, kept: str) -> None:
+def test_uv_installs_the_tool_with_what_it_has(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, receipt: str, packages: list[str], arguments: str
+) -> None:
     (environment / "uv-receipt.toml").write_text(receipt, encoding="utf-8")
-    assert install_command("requests") == f"uv tool install {kept} --with requests"
+    assert install_command(*packages) == f"uv tool install {arguments}"
+    monkeypatch.setattr(_installation, "_is_installed", lambda package: package == packages[0])
+    assert install_command(*packages) == f"uv tool install {arguments} --upgrade-package {packages[0]}"
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        '[tool]\nrequirements = [{ name = "ansible-core" }, { name = "own", directory = "/home/user/own" }]\n',
+        '[tool]\nrequirements = [{ name = "ansible-core", git = "https://github.com/ansible/ansible" }]\n',
+        "[tool]\nrequirements = 5\n",
+        "[",
+    ],
+    ids=["folder", "git", "wrong type", "no TOML"],
+)
+def test_a_tool_that_uv_can_not_install_again_gets_the_package(environment: Path, receipt: str) -> None:
+    (environment / "uv-receipt.toml").write_text(receipt, encoding="utf-8")
+    assert install_command("requests") == "uv pip install --python '/opt/my env/bin/python' --upgrade requests"
 
 
 def test_a_virtual_environment_uses_its_own_pip_or_uv(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +108,9 @@ def test_a_python_of_the_system_is_left_to_its_packages(
         _installation, "DEBIAN_VERSION", environment / "debian_version" if is_debian else environment / "no"
     )
     assert install_command("requests") == command
+    assert install_command(*PSYCOPG) == command.replace(
+        "requests", "psycopg" if is_debian else "psycopg psycopg-binary"
+    )
 
 
 def test_an_installed_package_is_found_by_its_name() -> None:
