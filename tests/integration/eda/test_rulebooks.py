@@ -253,7 +253,7 @@ def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator
     assert "Restores are paused until 2999-02-10 06:00 UTC (restore_unhealthy_paused_until)." in run.stdout
     assert "This event is lost: nothing restores the instance after the pause" in run.stdout
     assert re.search(r"restore_unhealthy_paused_until is \d+ d .* ahead\. Until then nothing is", run.screen)
-    with pytest.raises(AssertionError, match="restores the instance in restore_unhealthy_id, a number, alone"):
+    with pytest.raises(AssertionError, match="restore_unhealthy_id is '', but must be a whole number"):
         restore(controller, "", **allowed)
     with pytest.raises(AssertionError, match="restore_unhealthy_paused_until is 'noon', but must be a time"):
         restore(controller, 7, **allowed, restore_unhealthy_paused_until="noon")

@@ -54,12 +54,9 @@ def find_failed_drills(
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         instance_id = parse_id(key.instance_id)
         is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
+        is_lost = state.event is OperationEvent.FAILED or not is_recent
         if state.facts.get("healthy"):
             proven.add(instance_id)
-        elif (
-            key.name.startswith(DRILL_PREFIX)
-            and instance_id not in proven
-            and (state.event is OperationEvent.FAILED or not is_recent)
-        ):
+        elif is_lost and key.name.startswith(DRILL_PREFIX) and instance_id not in proven:
             found.setdefault(instance_id, EarlierRestore(key.name, state))
     return found
