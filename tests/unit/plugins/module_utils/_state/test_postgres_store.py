@@ -151,7 +151,7 @@ def test_passwords_are_found_in_each_spelling(text: str, passwords: set[str]) ->
 def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
-        ClawHostersError, match=r"needs psycopg 3\.1 or newer, but it is not installed.*psycopg\[binary\]"
+        ClawHostersError, match=r"needs psycopg 3\.1 or newer, but it is not installed.* psycopg psycopg-binary$"
     ):
         PostgresStore("host=localhost", Outage())
 
