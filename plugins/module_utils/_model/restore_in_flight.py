@@ -22,6 +22,8 @@ class RestoreInFlight(t.NamedTuple):
     incident: str | None
     since: datetime | None
     is_followed: bool
+    is_ahead: bool = False
+    """Its times lie ahead of the clocks: nobody knows how long ago it was sent."""
 
     def describe(self) -> str:
         """Returns who restores the instance, for which incident and since when: a clause."""
@@ -34,7 +36,9 @@ class RestoreInFlight(t.NamedTuple):
     def explain(self, wanted: str, requests: int) -> str:
         """Returns why the instance is not brought to a state. ``requests``: how many this task has sent for it."""
         done = "deleted" if wanted == "absent" else wanted
-        advice = "Run that restore again, which reads its end. It counts as ended 15 minutes after it was sent."
+        advice = "Run that restore again, which reads its end."
+        if not self.is_ahead:
+            advice += " It counts as ended 15 minutes after it was sent."
         if self.is_followed:
             advice = "Run this again when that restore has ended."
         sent = "Nothing more was sent." if requests else NOTHING_SENT

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import re
 import typing as t
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -34,11 +35,11 @@ FOLLOWED = (
     rf"{WHO} restores it now for incident INC-9, since [0-9:]{{8}} UTC\. Nothing was sent\. "
     r"Run this again when that restore has ended\."
 )
-UNSEEN = (
+AHEAD = (
     rf"{WHO} has sent a restore of it for incident INC-9 at [0-9:]{{8}} UTC, whose end was not seen\. "
-    r"Nothing was sent\. Run that restore again, which reads its end\. "
-    r"It counts as ended 15 minutes after it was sent\."
+    r"Nothing was sent\. Run that restore again, which reads its end\."
 )
+UNSEEN = rf"{AHEAD} It counts as ended 15 minutes after it was sent\."
 
 
 class Standing(t.NamedTuple):
@@ -53,6 +54,8 @@ class Standing(t.NamedTuple):
     status: str = "running"
     states: t.Collection[str] = ("absent",)
     instance_id: int = 1
+    later: tuple[OperationEvent, ...] = ()
+    """Of a restore of the same instance for another incident, sent after it."""
 
 
 STANDINGS = [
@@ -62,7 +65,9 @@ STANDINGS = [
     Standing("followed for an hour", (INTENDED, ACCEPTED), FOLLOWED, is_held=True, ago=60),
     Standing("restored, not yet healthy", (INTENDED, ACCEPTED, COMPLETED), FOLLOWED, is_held=True),
     Standing("accepted, not followed", (INTENDED, ACCEPTED), UNSEEN, states=DONE),
-    Standing("accepted by a clock that was ahead", (INTENDED, ACCEPTED), UNSEEN, ago=-60),
+    Standing("accepted, then one killed", (INTENDED, ACCEPTED), UNSEEN, ago=3, states=DONE, later=(INTENDED,)),
+    Standing("accepted, then one unknown", (INTENDED, ACCEPTED), UNSEEN, ago=3, later=(INTENDED, UNCLEAR)),
+    Standing("accepted by a clock that was ahead", (INTENDED, ACCEPTED), AHEAD, ago=-60),
     Standing("unknown, and it is busy", (INTENDED, UNCLEAR), UNSEEN, status="deploying"),
     Standing("given up", (INTENDED, ACCEPTED), ago=16),
     Standing("unknown", (INTENDED, UNCLEAR)),
@@ -97,6 +102,8 @@ def restore_in_flight(simulator: Simulator, place: StorePlace, standing: Standin
             lock.enter_context(journal.lock(key))
         for event in standing.events:
             journal.append(key, event, by=describe_sender(), backup_id=11)
+        for event in standing.later:
+            journal.append(replace(key, name="INC-10"), event, by=describe_sender(), backup_id=12)
 
         def end() -> None:
             journal.append(key, COMPLETED)

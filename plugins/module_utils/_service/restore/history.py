@@ -177,14 +177,17 @@ class RestoreHistory:
         """Returns the newest restore of an instance for another incident, if its end is still to come.
 
         It was accepted, or the instance is busy, and that is not long ago: a run that has given up sees no end.
+        Any other one with an unknown outcome is passed over: it says nothing of what was accepted before it.
         """
-        for latest in self.find_others(instance["id"])[:1]:
-            is_accepted, age = latest.state.event is OperationEvent.ACCEPTED, latest.find_age(self.clocks)
-            if age is None or age > LONGEST_RESTORE:
+        for other in self.find_others(instance["id"]):
+            age = other.find_age(self.clocks)
+            is_recent = age is not None and age <= LONGEST_RESTORE
+            if other.state.outcome != "unknown":
                 # Of a time that lies ahead, nobody knows how long ago it is.
-                return latest if is_accepted and age is None else None
-            is_seen = is_busy(instance) and latest.state.outcome == "unknown"
-            return latest if is_accepted or is_seen else None
+                is_awaited = other.state.event is OperationEvent.ACCEPTED and (is_recent or age is None)
+                return other if is_awaited else None
+            if is_recent and is_busy(instance):
+                return other
         return None
 
     def restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:

@@ -40,7 +40,8 @@ def find_in_flight(client: Client, journal: Journal, instance: Resource) -> Rest
     if latest is None:
         return None
     by, since = latest.state.by or "another run", parse_time(latest.state.sent_at)
-    return RestoreInFlight(by, latest.incident, since, is_followed=False)
+    is_ahead = latest.find_age(history.clocks) is None
+    return RestoreInFlight(by, latest.incident, since, is_followed=False, is_ahead=is_ahead)
 
 
 def _read(client: Client, journal: Journal, instance: Resource) -> RestoreHistory:

@@ -133,6 +133,26 @@ def test_a_restore_whose_end_is_still_to_come_is_found(event, hours, status, is_
     assert own.find_unfinished({"id": 1, "status": status}) is None
 
 
+@pytest.mark.parametrize(
+    ("earlier", "status", "found"),
+    [
+        ("accepted", "running", "INC-A"),
+        ("accepted", "deploying", "INC-B"),
+        ("completed", "running", None),
+        ("failed", "running", None),
+    ],
+)
+@pytest.mark.parametrize("event", ["intended", "unclear"])
+def test_an_unknown_restore_hides_no_accepted_one_before_it(event, earlier, status, found):
+    states = (
+        restored("INC-OLD", "1", 0.15, event="accepted", position=1),
+        restored("INC-A", "1", 0.1, event=earlier, position=3),
+        restored("INC-B", "1", 0.05, event=event, position=6),
+    )
+    unfinished = replace(build(*states), read_at=NOW).find_unfinished({"id": 1, "status": status})
+    assert (unfinished and unfinished.incident) == found
+
+
 def test_who_works_on_an_instance_is_found_by_its_subject():
     history, holder = build(), object()
     assert history.find_holder(1) is None
