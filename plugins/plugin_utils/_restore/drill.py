@@ -25,7 +25,7 @@ from ...module_utils._service.backups import list_backups
 from ...module_utils._service.restore.history import EarlierRestore, RestoreHistory
 from ...module_utils._service.restore.plan import RESTORABLE
 from ...module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs
-from ...module_utils._state.journal import format_damage
+from ...module_utils._state.journal import OperationEvent, format_damage
 from ...module_utils._text import one_line
 from ...module_utils._time_options import parse_duration
 from ...module_utils._times import format_duration
@@ -81,6 +81,8 @@ class _DrillCandidate:
         if today and today.facts.get("healthy"):
             # The incident has the date, and is restored once.
             return ", by the drill of today"
+        if today and today.event is OperationEvent.FAILED:
+            return ", failed today, due tomorrow"
         if others and (self.failed is None or others[0].state.position > self.failed.state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"
         if get_status(self.instance) not in RESTORABLE:

@@ -37,14 +37,21 @@ def fleet(simulator: Simulator) -> None:
 
 
 def record(
-    place: StorePlace, url: str, number: int, days_ago: float, *, healthy: bool, incident: str = "INC-1"
+    place: StorePlace,
+    url: str,
+    number: int,
+    days_ago: float,
+    *,
+    healthy: bool,
+    incident: str = "INC-1",
+    event: OperationEvent = OperationEvent.COMPLETED,
 ) -> None:
-    """Records a completed restore."""
+    """Records a restore that has ended."""
     journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
     # The second event is later by a moment, and must not be later than now.
     journal._now = lambda: datetime.now(UTC) - timedelta(days=days_ago, seconds=2)
     journal.append(key, OperationEvent.INTENDED, backup_id=10 * number)
-    journal.append(key, OperationEvent.COMPLETED, status="running", **({"healthy": True} if healthy else {}))
+    journal.append(key, event, status="running", **({"healthy": True} if healthy else {}))
 
 
 def choose(
@@ -105,6 +112,18 @@ def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simu
     assert waits["lines"][1].endswith("did not end healthy; restored for INC-7, not due.")
     record(place, simulator.url, 3, 0.1, healthy=True, incident="INC-8")
     assert choose(simulator, place, ["test-bot"], ids=())["problem"] == "", "any proof ends it"
+
+
+def test_a_drill_that_failed_today_is_due_tomorrow(simulator: Simulator, place: StorePlace) -> None:
+    incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
+    record(place, simulator.url, 3, 0, healthy=False, incident=incident, event=OperationEvent.FAILED)
+    result = choose(simulator, place, ["test-bot"], ids=())
+    told = f"test-bot (id 3): never proven; {incident} did not end healthy"
+    assert result["lines"][1:] == [f"{told}, failed today, due tomorrow.", "Nothing is due."]
+    assert (result["instance_id"], result["problem"]) == (
+        None,
+        f"test-bot (id 3): {incident} did not end healthy, and nothing has proven a backup since.",
+    )
 
 
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
