@@ -18,6 +18,7 @@ from .._errors import ClawHostersError, SettingsError, TlsError, TransportError
 from .._installation import install_command
 from .._redaction import Redactor
 from .._text import one_line
+from .settings import find_bundle_fault
 
 # transport.require_library reports missing libraries before anything is sent.
 with contextlib.suppress(ImportError):
@@ -62,6 +63,8 @@ class Connection:
     timeout: float
     proxy: str | None = None
     may_have_sent: bool = True
+    bundle: tuple[str, str] | None = None
+    """The variable that names the CA certificates, and their path, if it counts."""
 
 
 def build_transport_error(request: str, connection: Connection, error: Exception) -> ClawHostersError:
@@ -96,6 +99,10 @@ def build_transport_error(request: str, connection: Connection, error: Exception
         return SettingsError(
             f"{request} was not sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there."
         )
+    if connection.bundle and isinstance(error, requests.exceptions.SSLError):
+        variable, path = connection.bundle
+        if fault := find_bundle_fault(path):
+            return SettingsError(f"{request} was not sent: {variable} {one_line(path)} {fault}.")
     return TransportError(
         f"{request} was not sent: the connection to {host} broke while it was set up.",
         sent=False,

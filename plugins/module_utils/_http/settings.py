@@ -182,13 +182,20 @@ def _validate_ca_path(path: str | None) -> str | None:
     path = os.path.expanduser(str(path))
     if not os.path.exists(path):
         raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM format, or omit the option.")
+    if fault := find_bundle_fault(path):
+        raise SettingsError(f"ca_path {path} {fault}.")
+    return path
+
+
+def find_bundle_fault(path: str) -> str:
+    """Returns why a file can't be used as a CA bundle, a clause; empty if it can. A folder is not looked into."""
     if os.path.isfile(path):
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except (OSError, ValueError) as error:
             reason = one_line(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
-            raise SettingsError(f"ca_path {path} is not a CA bundle in PEM format ({reason}).") from None
-    return path
+            return f"is not a CA bundle in PEM format ({reason})"
+    return ""
 
 
 def _require_text(params: t.Mapping[str, t.Any], name: str, advice: str) -> None:

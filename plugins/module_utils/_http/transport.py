@@ -155,7 +155,8 @@ def _send_once(
         # Only a failure loads what explains it.
         from .connection_errors import Connection, build_transport_error
 
-        connection = Connection(host, timeout, find_proxy(settings, url), watchdog.may_have_sent)
+        bundle = None if settings.ca_path else find_bundle()
+        connection = Connection(host, timeout, find_proxy(settings, url), watchdog.may_have_sent, bundle)
         cause = requests.exceptions.Timeout() if watchdog.has_timed_out else error
         failure = build_transport_error(str(request), connection, cause)
         slot.outcome = RequestOutcome(sent=failure.may_have_been_sent)
@@ -261,7 +262,16 @@ def find_proxies(url: str) -> dict[str, str]:
 
 def find_certificates() -> str | bool:
     """Returns the CA certificates that the environment names, or True for those of ``requests``."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    bundle = find_bundle()
+    return bundle[1] if bundle else True
+
+
+def find_bundle() -> tuple[str, str] | None:
+    """Returns the variable of the environment that names CA certificates, and their path; None without one."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if path := os.environ.get(name):
+            return name, path
+    return None
 
 
 def _redirect_origin(url: str, location: str) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ...module_utils._errors import TlsError, TransportError, WaitTimeoutError
 from ...module_utils._http.client import MIN_POLL_TIMEOUT
 from ...module_utils._http.connection_errors import Connection, build_transport_error
-from ...module_utils._http.transport import BearerAuth, PlainSession, find_certificates, find_proxies
+from ...module_utils._http.transport import BearerAuth, PlainSession, find_bundle, find_certificates, find_proxies
 from ...module_utils._http.watchdog import RequestWatchdog, TimedAdapter
 from ...module_utils._waiter import Waiter
 from .failures import AddressError
@@ -118,7 +118,8 @@ def _fetch_status(url: str, ca_path: str | None, timeout: float) -> int:
             raise Timeout
     except (RequestException, OSError, ValueError) as error:
         cause = Timeout() if watchdog.has_timed_out else error
-        raise build_transport_error("GET", Connection(host, timeout, None, watchdog.may_have_sent), cause) from None
+        connection = Connection(host, timeout, None, watchdog.may_have_sent, None if ca_path else find_bundle())
+        raise build_transport_error("GET", connection, cause) from None
     return status
 
 

@@ -178,6 +178,22 @@ def test_a_bundle_that_is_not_there_is_named(api_url: str, monkeypatch: pytest.M
         Client(parse_settings({"api_key": KEY, "api_url": api_url}, pytest.fail)).fetch_object("/account")
 
 
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_bundle_that_is_no_pem_file_is_named(
+    api_url: str, right_ca: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    bundle = tmp_path / "notes.txt"
+    bundle.write_text("no certificate\n", encoding="utf-8")
+    monkeypatch.setenv(variable, str(bundle))
+    options = {"api_key": KEY, "api_url": api_url}
+    with pytest.raises(SettingsError) as failed:
+        Client(parse_settings(options, pytest.fail)).fetch_object("/account")
+    assert f"GET /account was not sent: {variable} {bundle} is not a CA bundle in PEM format (" in str(failed.value)
+    # It does not count beside ca_path.
+    trusted = Client(parse_settings({**options, "ca_path": str(right_ca)}, pytest.fail))
+    assert trusted.fetch_object("/account") == {"id": 1}
+
+
 def test_an_address_that_is_dead_does_not_take_all_of_the_time(
     api_url: str, right_ca: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
