@@ -98,7 +98,7 @@ class LookupModule(LookupBase):
     def _render(self, value: t.Any) -> t.Any:
         """Returns a variable with its templates filled in; None if that fails, as the task that uses it will say."""
         try:
-            return self._templar.template(value) if isinstance(value, str) else value
+            return self._templar.template(value) if isinstance(value, (str, list)) else value
         except AnsibleError:
             return None
 
@@ -107,8 +107,10 @@ def _read_yaml(option: str) -> str:
     """Returns the YAML of a value of ``-e``: its own, or that of its file; empty for another form or a failure."""
     if not option.startswith("@"):
         return option if option.startswith("{") else ""
+    path = Path(option[1:]).expanduser()
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return Path(option[1:]).expanduser().read_text(encoding="utf-8")
+        # Ansible has read a pipe to its end, and who opens it again waits for ever.
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
     return ""
 
 

@@ -10,6 +10,7 @@ Ansible's own validation of roles prints the whole argument spec with each fault
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import typing as t
@@ -29,6 +30,8 @@ _CHECKS: dict[str, tuple[t.Callable[[t.Any], object], str]] = {
     "dict": (check_type_dict, "a dictionary"),
 }
 _QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Quote it."
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""With the parser in C if there is one: the other takes half a minute for a megabyte."""
 _SHOWN = 60
 """Characters of a value that a message shows."""
 
@@ -59,7 +62,7 @@ def _passes(check: t.Callable[[t.Any], object], value: t.Any, kind: str) -> bool
         return False
     try:
         check(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
@@ -77,27 +80,32 @@ def _find_list_problem(name: str, value: t.Any, option: Option) -> str:
             return (
                 f"{name} has {_show(entry, option)}. In a file, YAML reads 010 as 8: write it without zeros in front."
             )
+        choices = option.get("choices", [entry])
+        if entry not in choices:
+            return f"{name} has {_show(entry, option)}, which is none of {', '.join(map(str, choices))}."
     return ""
 
 
 def _show(value: t.Any, option: Option) -> str:
     """Returns a value for a message, unless it may be a secret."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        # JSON has no date as a key, and Python prints no integer of thousands of digits.
+        kind = next(one for one in (dict, list, tuple, int, object) if isinstance(value, one))
+        return f"a value of type {kind.__name__}"
     if option.get("no_log") or MAY_BE_SECRET.search(text):
         return "a value that is not shown"
     shown = mask_keys(one_line(text, _SHOWN))
     return f"'{shown}'" if isinstance(value, str) else shown
 
 
-def find_misread_numbers(text: str, known: t.Container[str]) -> dict[str, str]:
+def find_misread_numbers(text: str, known: t.Collection[str]) -> dict[str, str]:
     """Returns a sentence for each known variable that has, in text of YAML, a number that YAML reads as another one.
 
     Of the variable itself the value alone is left, as 8 of 010, which ``-e`` would take as 10 or as text.
     """
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return {}
+    root = _compose(text) if any(name in text for name in known) else None
     sentences: dict[str, str] = {}
     for key, node in root.value if isinstance(root, yaml.MappingNode) else ():
         name = str(key.value)
@@ -106,6 +114,19 @@ def find_misread_numbers(text: str, known: t.Container[str]) -> dict[str, str]:
         for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not one.tag.endswith(":int") or one.style or re.fullmatch(r"[-+]?(0|[1-9][0-9]*)", one.value):
                 continue
-            read = yaml.safe_load(one.value)
+            try:
+                read = _show(yaml.safe_load(one.value), {})
+            except ValueError:
+                read = "a value of type int"
             sentences[name] = f"{name} has {one_line(one.value)} without quotes, which YAML reads as {read}. Quote it."
     return sentences
+
+
+@functools.cache
+def _compose(text: str) -> yaml.Node | None:
+    """Returns the node that text of YAML is; None if it is no YAML, or nested too deeply."""
+    try:
+        # The parser in C takes no subclass of str, as Ansible's texts are.
+        return yaml.compose(str(text), Loader=_LOADER)
+    except (yaml.YAMLError, RecursionError, UnicodeEncodeError):
+        return None

@@ -62,11 +62,15 @@ def run(context: ModuleContext) -> Result:
     if params["findings"]:
         headline, lines = format_findings(params["findings"])
         return {"failed": True, "_ansible_verbose_always": True, "msg": headline, "findings": lines}
-    paths = _find_paths(params)
-    max_age, proof_max_age = (
-        parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
-        for name in ("backup_max_age", "proof_max_age")
-    )
+    try:
+        paths = _find_paths(params)
+        max_age, proof_max_age = (
+            parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
+            for name in ("backup_max_age", "proof_max_age")
+        )
+    except SettingsError as error:
+        error.is_unsent = True
+        raise
     scope = context.account.describe()
     source = _read_source(context)
     facts = build_facts(source, max_age, params["title"], client.stats.now())
@@ -102,8 +106,7 @@ def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
     paths = {what: Path(path).absolute() for what, path in given.items() if path}
     if len(set(paths.values())) < len(paths):
         raise SettingsError(
-            "fleet_report_path, fleet_report_data_path and fleet_report_metrics_path must name different files. "
-            "Nothing was sent."
+            "fleet_report_path, fleet_report_data_path and fleet_report_metrics_path must name different files."
         )
     return paths
 

@@ -258,6 +258,7 @@ def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, controlle
     [
         ({"fleet_report_fail_on": "no_backups"}, "no_backups"),
         ({"fleet_report_proof_max_age": "30"}, "fleet_report_proof_max_age"),
+        ({"fleet_report_proof_max_age": "999999w"}, "must be at most 100 years. Nothing was sent."),
         ({"fleet_report_min_days": -1}, "fleet_report_min_days"),
     ],
 )

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import threading
 import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_checks import CHECKS
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 
@@ -210,6 +213,16 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
             ["fleet_report_backup_max_age must be a number and a unit (s, m, h, d or w), such as 36h."],
         ),
         (
+            "fleet_report",
+            ["fleet_report_fail_on: attention,bogus"],
+            [f"fleet_report_fail_on has 'bogus', which is none of {', '.join(CHECKS)}."],
+        ),
+        (
+            "fleet_report",
+            ["fleet_report_fail_on: ['{{ own }}']", "own: false"],
+            [f"fleet_report_fail_on has false, which is no text: {QUOTE_IT}"],
+        ),
+        (
             "fleet",
             ["fleet_instances: [{name: web-bot}]", "fleet_state: startd", "fleet_max_changes: all"],
             [
@@ -242,6 +255,15 @@ def test_a_wrong_value_is_a_sentence_and_no_argument_spec(
     assert (simulator.calls(), len(run.screen.splitlines()) < 25) == ([], True), run.screen
     for secret in ("hidden", "0123456789abcdef", "argument_spec"):
         assert secret not in run.screen
+
+
+def test_a_file_of_variables_may_be_a_pipe(simulator: Simulator, controller: Controller) -> None:
+    pipe = controller.folder / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_text, args=("restore_max_failures: all",), daemon=True).start()
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", f"@{pipe}")
+    assert refusals(run) == ["restore_max_failures is 'all', but must be a whole number. Nothing was sent."]
+    assert simulator.calls() == []
 
 
 def test_a_number_is_no_other_one_on_the_command_line(simulator: Simulator, controller: Controller) -> None:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from unittest import mock
 
 import pytest
 import yaml
@@ -38,6 +39,7 @@ IDS: dict[str, t.Any] = {"type": "list", "elements": "raw"}
         ({"type": "dict"}, {}),
         (NAMES, "web-bot, 007"),
         (NAMES, ["007", "no"]),
+        ({**NAMES, "choices": ["a", "b"]}, "a, b"),
         (IDS, [7, "8", "100%", "0"]),
         (IDS, "7,8"),
         (IDS, 7),
@@ -55,6 +57,7 @@ def test_a_value_of_its_type_is_none(option: dict[str, t.Any], value: object) ->
         ({"type": "int"}, "10m", "any is '10m', but must be a whole number."),
         ({"type": "int"}, True, "any is true, but must be a whole number."),
         ({"type": "int"}, "", "any is '', but must be a whole number."),
+        ({"type": "int"}, float("inf"), "any is Infinity, but must be a whole number."),
         ({"type": "bool"}, "maybe", "any is 'maybe', but must be true or false."),
         ({"type": "dict"}, "a", "any is 'a', but must be a dictionary."),
         ({"type": "str"}, ["a"], 'any is ["a"], but must be text.'),
@@ -62,6 +65,9 @@ def test_a_value_of_its_type_is_none(option: dict[str, t.Any], value: object) ->
         ({"type": "path"}, False, "any is false, which is no text: YAML reads"),
         ({"type": "str", "no_log": True}, ["a"], "any is a value that is not shown, but must be text."),
         ({"type": "str", "choices": ["a", "b"]}, "c", "any is 'c', but must be one of a, b."),
+        ({"type": "str"}, {date(2026, 2, 1): 1}, "any is a value of type dict, but must be text."),
+        (NAMES, [10**5000], "any has a value of type int, which is no text: YAML reads"),
+        ({**NAMES, "choices": ["a", "b"]}, "a, c", "any has 'c', which is none of a, b."),
         (NAMES, {"a": 1}, 'any is {"a": 1}, but must be a list.'),
         (NAMES, ["a", 7], "any has 7, which is no text: YAML reads"),
         (NAMES, [None], "any has null, which is no text: YAML reads"),
@@ -82,6 +88,32 @@ def test_a_number_is_told_if_yaml_reads_another_one(number: int, form: str) -> N
     assert is_told == (isinstance(read, int) and str(read) != written)
 
 
-@pytest.mark.parametrize("text", ["", "ids", "[", "- ids: 010", "$ANSIBLE_VAULT;1.1;AES256\n6162", "other: 010"])
+@pytest.mark.parametrize("kind", ["int", "str"])
+def test_a_number_too_long_to_print_is_of_its_type(kind: str) -> None:
+    assert find_value_problem("any", 10**5000, {"type": kind}) == ""
+
+
+@pytest.mark.parametrize("written", [f"0{'7' * 6000}", f"1_{'9' * 5000}"], ids=["octal", "decimal"])
+def test_a_number_too_long_to_print_is_told_by_its_type(written: str) -> None:
+    (sentence,) = find_misread_numbers(f"ids: {written}", ["ids"]).values()
+    assert sentence.endswith("… without quotes, which YAML reads as a value of type int. Quote it.")
+
+
+def test_text_is_parsed_once_and_only_if_it_has_a_known_variable() -> None:
+    with mock.patch.object(yaml, "compose", wraps=yaml.compose) as parser:
+        assert find_misread_numbers("other: {of: 010}", ["ids"]) == {}
+        assert parser.call_count == 0
+        told = [find_misread_numbers("ids: {of: 010}\nid: 010", [name]) for name in ("id", "ids", "id")]
+    assert [bool(one) for one in told] == [True, False, True]
+    assert parser.call_count == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "ids", "[", "- ids: 010", "$ANSIBLE_VAULT;1.1;AES256\n6162", "other: 010", "ids: \udcff"),
+        pytest.param(f"ids: {'[' * 5000}{']' * 5000}", id="nested"),
+    ],
+)
 def test_text_without_known_variables_has_no_number(text: str) -> None:
     assert find_misread_numbers(text, ["ids"]) == {}
