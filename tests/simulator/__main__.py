@@ -27,7 +27,7 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(
         f"The simulator needs {error.name}, which {sys.executable} lacks. Give it a virtual environment of its own:\n"
-        "python3 -m venv ~/simulator && ~/simulator/bin/pip install fastapi uvicorn pyyaml"
+        "python3 -m venv ~/simulator\n. ~/simulator/bin/activate\npip install fastapi uvicorn pyyaml"
     )
 
 USAGE_ERROR = 2
