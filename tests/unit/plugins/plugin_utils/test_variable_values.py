@@ -95,7 +95,7 @@ def test_a_number_too_long_to_print_is_of_its_type(kind: str) -> None:
 
 @pytest.mark.parametrize("written", [f"0{'7' * 6000}", f"1_{'9' * 5000}"], ids=["octal", "decimal"])
 def test_a_number_too_long_to_print_is_told_by_its_type(written: str) -> None:
-    (sentence,) = find_misread_numbers(f"ids: {written}", ["ids"]).values()
+    sentence = find_misread_numbers(f"ids: {written}", ["ids"])["ids"]
     assert sentence.endswith("… without quotes, which YAML reads as a value of type int. Quote it.")
 
 
