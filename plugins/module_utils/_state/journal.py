@@ -52,7 +52,7 @@ class JournalConflictError(JournalError):
 
 
 class OperationEvent(enum.Enum):
-    """What happened to an operation. The last event is its state."""
+    """An event of an operation. The last event is its state."""
 
     INTENDED = "intended"  # about to be sent; the outcome is unknown if nothing follows
     ACCEPTED = "accepted"  # the service answered with success

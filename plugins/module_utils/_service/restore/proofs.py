@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the journal says of the backups of instances: which are proven, and which drills have failed. Pure."""
+"""Finds in the journal which backups of instances are proven, and which drills have failed. Pure."""
 
 from __future__ import annotations
 

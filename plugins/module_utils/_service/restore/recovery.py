@@ -37,7 +37,7 @@ class Recovery:
 
     @property
     def warning(self) -> str:
-        """What to warn of at the end of the restore; empty if there is nothing."""
+        """The warning at the end of the restore; empty if there is none."""
         if self._wait_healthy and get_status(self.current) != "running":
             return f"{label(self.current)} is {self.current.get('status')}, so its health is not waited for."
         return ""

@@ -118,7 +118,7 @@ class RestoreRunner:
     def __init__(self, restore: Restore, context: RunContext) -> None:
         self.restore = restore
         self.recovery: Recovery
-        """What follows once the instance is restored."""
+        """The rest of the way once the instance is restored."""
         self._context = context
         self._incident = context.incident
         # Ctrl-C shows one note of a run: that of the guard if it has a single restore, which is only followed.

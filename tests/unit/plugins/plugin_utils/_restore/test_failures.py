@@ -104,7 +104,7 @@ def test_each_kind_has_a_text_an_advice_and_a_command(kind):
 
 
 @pytest.mark.parametrize("status", ["error", "deploy_failed", "paused", "deploying", "new"])
-def test_a_422_of_an_instance_that_can_not_be_restored_is_not_about_its_backup(status):
+def test_a_422_of_an_instance_that_is_not_ready_is_not_about_its_backup(status):
     assert describe(UnprocessableError("POST", 422), status=status)["kind"] == "instance_refused"
     assert describe(UnprocessableError("POST", 422), status="stopped")["kind"] == "backup_refused"
 
