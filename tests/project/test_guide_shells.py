@@ -46,7 +46,9 @@ def typed(shell: str, text: str, folder: Path) -> tuple[list[str], str]:
     (home / "ansible/bin/activate").touch()
     recorded.touch()
     # Debian's zsh sets a path of its own where there is none.
-    before = f"""PATH=/no/folder\n{handler}() {{ printf '%s\\n' "$@" END >> "$RECORDED"; }}\n"""
+    # The commands of a pipeline are recorded at the same moment: each in one line, which is written at once.
+    line = r"""printf '%s\037' "${@//$'\n'/\\n}" $'\n' >> "$RECORDED" """
+    before = f"PATH=/no/folder\n{handler}() {{ {line}; }}\n"
     environment = {"PATH": "/no/folder", "HOME": str(home), "RECORDED": str(recorded), "LC_ALL": "C.UTF-8"}
     environment |= {"TERM": "dumb", "PS1": "", "PS2": "", "PROMPT_EOL_MARK": "", "HISTFILE": "/dev/null"}
     done = subprocess.run(
@@ -63,8 +65,9 @@ def typed(shell: str, text: str, folder: Path) -> tuple[list[str], str]:
     complaints = [line for line in done.stderr.split("\n") if line.strip() and "no such file" not in line]
     names = {line.partition("=")[0] for line in exported.read_text(encoding="utf-8").splitlines()} - OWN
     files = sorted(str(path.relative_to(home)) for path in home.rglob("*"))
-    # Those of a pipeline are recorded in any order.
-    calls = sorted(recorded.read_text(encoding="utf-8").replace(str(home), "~").split("END\n"))
+    # Those of a pipeline are recorded in any order, and the separator at the end begins the next line.
+    lines = recorded.read_text(encoding="utf-8").replace(str(home), "~").splitlines()
+    calls = sorted(line.strip("\x1f") for line in lines)
     return [*calls, *files, *sorted(names)], "\n".join(complaints)
 
 

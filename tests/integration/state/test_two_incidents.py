@@ -75,8 +75,7 @@ def judge(stage: Stage, endings: dict[str, Ending]) -> str:
         message = ending.result.get("msg", "")
         # Where the first stands still, it may keep the lock of the journal itself.
         is_known = re.search(rf"ncident {first} (sent|was about to send) a restore of it", message)
-        # Where it sends between the other's reading of journal and instance, only the status tells of it.
-        reasons = ("It is held by ", "the journal is not used", "Something works on it")
+        reasons = ("It is held by ", "the journal is not used")
         is_told = is_known or any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
     database = stage.store.get("state_database")
@@ -127,4 +126,27 @@ def test_a_run_that_began_before_another_sent_waits_for_its_restore(
     assert others[0].result["restore"]["outcome"] == "in_flight"
     assert ending.result["restore"]["outcome"] == "completed", ending
     assert (others[0].result["changed"], ending.result["changed"]) == (True, False)
+    assert simulator.calls("POST *") == ["POST /backups/31/restore"]
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["that is sent since", "that ends since"])
+def test_a_restore_that_ends_between_two_readings_is_still_the_reason(
+    simulator: Simulator, tmp_path: Path, collections: Path, is_known: bool
+) -> None:
+    stage = Stage(simulator, tmp_path, collections, RESTORE, 1)
+
+    def send(*, wait: bool) -> None:
+        stage.run(scope=SCOPE, wait=wait, **options_of("INC-1"))
+
+    if is_known:
+        send(wait=False)
+    else:
+        simulator.set_instance(113, status="deploying")
+
+    def end() -> None:
+        simulator.set_instance(113, status="running")
+        send(wait=True)
+
+    ending = stage.run(1, "before the second reading", end, **options_of("INC-2"))
+    assert "ncident INC-1 sent a restore of it" in ending.result["msg"], ending
     assert simulator.calls("POST *") == ["POST /backups/31/restore"]

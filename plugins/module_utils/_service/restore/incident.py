@@ -113,7 +113,11 @@ class Incident:
         history = replace(history, service_time=self.client.stats.service_time())
         plans = plan_restores(targets, account, history, self.rules, self.now)
         if self._read_busy_again(plans, history):
-            plans = plan_restores(targets, account, history, self.rules, self.now)
+            first, plans = plans, plan_restores(targets, account, history, self.rules, self.now)
+            for before, plan in zip(first, plans, strict=True):
+                if plan.obstacle and plan.obstacle.kind is ObstacleKind.WRONG_STATUS and not plan.obstacle.other:
+                    # It ended between the two readings of the journal, and perhaps since the status was read.
+                    plan.stop(ObstacleKind.WRONG_STATUS, other=before.unfinished)
         for error in self._damaged.values():
             if any(plan.obstacle and plan.obstacle.kind is ObstacleKind.NO_INSTANCE for plan in plans):
                 # It may have been restored before it was renamed or deleted.

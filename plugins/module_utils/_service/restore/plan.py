@@ -359,7 +359,9 @@ def _use_given(plan: RestorePlan, account: AccountView, own: list[Resource], pos
 def _check_rules(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     """Sets the obstacle if a rule forbids to send the plan."""
     if not _is_restorable(instance, rules):
-        plan.stop(ObstacleKind.WRONG_STATUS, other=plan.unfinished)
+        since = history.find_others(instance["id"], after=plan.known_position)
+        # One that was sent since the task began may have ended since the status was read.
+        plan.stop(ObstacleKind.WRONG_STATUS, other=plan.unfinished or next(iter(since), None))
     elif rules.max_age is not None and not _is_young(plan.backup, rules.max_age, now):
         plan.stop(ObstacleKind.TOO_OLD)
     elif rules.min_interval is not None:

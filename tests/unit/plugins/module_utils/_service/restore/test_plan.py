@@ -343,7 +343,9 @@ def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> No
 
 def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
     busy = {**WEB, "status": "deploying"}
-    for history, incident in ((NOTHING, None), (sent("INC-2", -60), "INC-2")):
+    ended = sent("INC-2", -60, OperationEvent.COMPLETED)
+    known = replace(ended, positions={ended.key(1).subject: 2})
+    for history, incident in ((NOTHING, None), (sent("INC-2", -60), "INC-2"), (ended, "INC-2"), (known, None)):
         (plan,) = plan_in([BY_ID], busy, history=replace(history, read_at=NOW))
         assert obstacle(plan).kind is ObstacleKind.WRONG_STATUS
         other = obstacle(plan).other
