@@ -13,6 +13,7 @@ import contextlib
 import functools
 import math
 import random
+import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
@@ -221,10 +222,11 @@ class Client:
 
     @contextlib.contextmanager
     def _counted(self, slot: Slot, *, is_retry: bool) -> t.Iterator[Slot]:
+        sent_at = time.monotonic()
         try:
             yield slot
         finally:
-            self.stats.record(slot.outcome, is_retry=is_retry)
+            self.stats.record(slot.outcome, sent_at, is_retry=is_retry)
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""

@@ -28,8 +28,9 @@ class RequestStats:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     _waiters: int = field(default=0, repr=False)
     _waiting_since: float = field(default=0.0, repr=False)
-    _service_epoch: float | None = field(default=None, repr=False)
-    """Unix time by the service's clock when the monotonic clock was 0; None before it has told its time."""
+    _service_epoch: tuple[float, float] | None = field(default=None, repr=False)
+    """Unix time by the service's clock when the monotonic clock was 0: at least, and at most. None before it has told
+    its time."""
 
     def as_dict(self) -> dict[str, t.Any]:
         """Returns the ``api`` result."""
@@ -40,8 +41,8 @@ class RequestStats:
             "remaining": self.remaining,
         }
 
-    def record(self, outcome: RequestOutcome, *, is_retry: bool = False) -> None:
-        """Counts a request. One that was not sent does not count."""
+    def record(self, outcome: RequestOutcome, sent_at: float, *, is_retry: bool = False) -> None:
+        """Counts a request, sent at ``sent_at`` by the monotonic clock. One that was not sent does not count."""
         if not outcome.sent:
             return
         with self._lock:
@@ -50,7 +51,16 @@ class RequestStats:
             remaining = rate_headers.parse_remaining(outcome.headers)
             self.remaining = self.remaining if remaining is None else remaining
             date = rate_headers.parse_http_date(outcome.headers.get("Date"))
-            self._service_epoch = self._service_epoch if date is None else date - time.monotonic()
+            if date is not None:
+                self._set_service_clock(date - time.monotonic(), date + 1 - sent_at)
+
+    def _set_service_clock(self, least: float, most: float) -> None:
+        """Narrows what is known of the service's clock. ``Date`` has whole seconds, and a response takes its time."""
+        known = self._service_epoch
+        if known and known[0] <= most and least <= known[1]:
+            least, most = max(known[0], least), min(known[1], most)
+        # Otherwise its clock was set.
+        self._service_epoch = least, most
 
     def service_time(self) -> datetime | None:
         """Returns the time by the clock of the service, which no change of this machine's clock affects.
@@ -59,7 +69,7 @@ class RequestStats:
         """
         if self._service_epoch is not None:
             with contextlib.suppress(ValueError, OverflowError):
-                return datetime.fromtimestamp(self._service_epoch + time.monotonic(), UTC)
+                return datetime.fromtimestamp(sum(self._service_epoch) / 2 + time.monotonic(), UTC)
         return None
 
     def now(self) -> datetime:

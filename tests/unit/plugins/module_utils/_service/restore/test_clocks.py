@@ -85,7 +85,7 @@ def answered(now: datetime = NOW, *, date: bool = True) -> RequestStats:
     """Returns the statistics after one response, with or without the time of the service."""
     stats = RequestStats()
     headers = {"Date": format_datetime(now, usegmt=True)} if date else {}
-    stats.record(RequestOutcome(sent=True, status=200, headers=headers))
+    stats.record(RequestOutcome(sent=True, status=200, headers=headers), time.monotonic())
     return stats
 
 
@@ -99,15 +99,29 @@ def choose(world: World, target: Target, now: datetime) -> RestorePlan:
 def test_the_choice_is_that_of_a_right_clock(case: tuple[World, Target], skew: timedelta) -> None:
     world, target = case
     # No time passes: a backup may be just as old as is allowed.
-    with (
-        mock.patch.object(stats_module, "datetime", build_clock(skew)),
-        mock.patch.object(time, "monotonic", return_value=1000.0),
-    ):
-        now = answered().now()
-    plan = choose(world, target, now)
-    right = choose(world, target, NOW)
+    with mock.patch.object(time, "monotonic", return_value=1000.0):
+        right = choose(world, target, answered().now())
+        with mock.patch.object(stats_module, "datetime", build_clock(skew)):
+            plan = choose(world, target, answered().now())
     assert (plan.backup, plan.action) == (right.backup, right.action)
     assert (plan.obstacle and plan.obstacle.kind) == (right.obstacle and right.obstacle.kind)
+
+
+@given(SKEWS, st.lists(st.tuples(st.floats(0, 20), st.floats(0, 5)), min_size=1, max_size=5), st.floats(0, 1))
+def test_each_response_makes_the_time_of_the_service_more_exact(
+    skew: timedelta, requests: list[tuple[float, float]], told_after: float
+) -> None:
+    """``Date`` is cut to whole seconds, and it is not known when it was told: at ``told_after`` of the duration."""
+    stats, passed = RequestStats(), 0.0
+    for pause, duration in requests:
+        sent, passed = passed + pause, passed + pause + duration
+        date = format_datetime(NOW + skew + timedelta(seconds=sent + told_after * duration), usegmt=True)
+        with mock.patch.object(time, "monotonic", return_value=passed):
+            stats.record(RequestOutcome(sent=True, status=200, headers={"Date": date}), sent)
+            shown = stats.service_time()
+    fastest = min(duration for _pause, duration in requests)
+    assert shown
+    assert abs((shown - NOW - skew).total_seconds() - passed) <= (1 + fastest) / 2 + 0.001
 
 
 @given(SKEWS)
