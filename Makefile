@@ -216,7 +216,7 @@ lowest: ## Run part of the tests with the lowest supported versions
 VERSION_TESTS := project/test_imports.py $(patsubst %,integration/client/test_%.py,client hostile_service tls)
 VERSION_TESTS += $(addprefix unit/plugins/module_utils/,_http _module)
 VERSION_TESTS += $(patsubst %,unit/plugins/module_utils/_state/test_postgres_%.py,session store)
-VERSION_TESTS += integration/inventory_plugin integration/modules/test_action_plugins.py
+VERSION_TESTS += integration/inventory_plugin $(patsubst %,integration/modules/test_%.py,action_plugins claw_purchase)
 VERSION_TESTS += $(patsubst %,integration/roles/test_%.py,balance_guard fleet_report misspelt_variables restore_confirmation)
 lowest-quick:
 	@$(MAKE) versions CORE=lowest PYTHON=$(OLDEST_PYTHON)

@@ -459,6 +459,7 @@ def test_what_was_given_for_a_purchase_is_shown_nowhere(
     assert bought["body"] == {"package_id": 2, **GIVEN}
 
 
+@pytest.mark.slice
 @pytest.mark.parametrize("callback", ["minimal", "oneline", "default"])
 def test_the_link_of_an_item_is_on_no_screen(simulator: Simulator, controller: Controller, callback: str) -> None:
     """One that bought is followed by one that did not, and by one that failed, which shows why."""
