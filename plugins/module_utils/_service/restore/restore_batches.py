@@ -6,65 +6,23 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
 from ..._model.batches import BatchSize, announce_batch, begin_batches, split_batches
-from ..._model.instance import short_name
-from ..._model.instance_job import Job, Phase
-from ..instance_changes import InstanceChanges
-from .recovery import Recoveries, Recovery
-from .restore import Restore, RestoreObserver
+from ..._model.instance import get_status, short_name
+from .recovery import Recoveries
+from .restore import COMPLETED, Restore, RestoreObserver
 from .restore_batch import RestoreBatch
 from .restore_runner import RestoreOptions, RunContext
 
 if t.TYPE_CHECKING:
-    from ..._errors import ClawHostersError
     from ..._model.resource import Resource
     from ..instance_reader import InstanceReader
     from .incident import Incident
-
-
-class StartingRecovery(Recovery):
-    """Follows an instance that is started if it is stopped: a job of ``changes``."""
-
-    warning = ""
-
-    def __init__(self, instance: Resource, changes: InstanceChanges) -> None:
-        super().__init__(instance, wait_healthy=changes.wait_healthy)
-        self.job = Job("started", found=instance)
-        self._changes = changes
-        self._decide(instance)
-
-    def _decide(self, instance: Resource) -> None:
-        self.job.decide(instance)
-        self._changes.wait_for_unchanged(self.job)
-        self.follow_job()
-
-    def update(self, now: Resource) -> None:
-        """Updates it from the instance as a poll shows it."""
-        if self.needs_start:
-            # It was decided from an instance that may have been read long before.
-            self._decide(now)
-        else:
-            self._changes.update(self.job, now)
-            self.follow_job()
-
-    def follow_job(self) -> None:
-        """Takes over what the job knows."""
-        job = self.job
-        self.needs_start, self.is_started, self.is_done = job.phase is Phase.READY, job.changed, job.phase is Phase.DONE
-        self.current = job.current or self.current
-        if job.error is not None:
-            self.fail(job.error, job.cause)
-
-    def describe(self) -> tuple[str, str]:
-        """Returns name and condition of the instance, for progress lines."""
-        return self._changes.describe(self.job)
-
-    def explain_unfinished(self, error: ClawHostersError, timeout: float, option: str) -> str:
-        """Returns what is known if the wait ended with ``error``; ``option`` set its timeout."""
-        return self._changes.explain_unfinished(self.job, error, timeout, option=option)
+    from .recovery import Recovery
+    from .starter import Starter, StartingRecovery
 
 
 class Starts(Recoveries):
@@ -74,18 +32,23 @@ class Starts(Recoveries):
 
     def __init__(self, incident: Incident, *, wait_healthy: bool) -> None:
         super().__init__(wait_healthy=wait_healthy)
-        self._changes = InstanceChanges(incident.client, wait_healthy, incident.warn, incident.name)
+        self._incident = incident
 
-    def follow(self, instance: Resource) -> StartingRecovery:
+    @functools.cached_property
+    def _starter(self) -> Starter:
+        """What starts instances: imported for the first one that came back stopped."""
+        from .starter import Starter
+
+        return Starter(self._incident, wait_healthy=self.wait_healthy)
+
+    def follow(self, instance: Resource) -> Recovery:
         """Begins to follow an instance that was restored."""
-        return StartingRecovery(instance, self._changes)
+        return super().follow(instance) if get_status(instance) == "running" else self._starter.follow(instance)
 
     def request_starts(self, recoveries: t.Sequence[Recovery]) -> None:
         """Starts the instances that need it."""
-        starting = t.cast("t.Sequence[StartingRecovery]", recoveries)
-        self._changes.request_changes([recovery.job for recovery in starting])
-        for recovery in starting:
-            recovery.follow_job()
+        if starting := [recovery for recovery in recoveries if recovery.needs_start]:
+            self._starter.request(t.cast("t.Sequence[StartingRecovery]", starting))
 
 
 @dataclass
@@ -116,3 +79,19 @@ class RestoreBatches:
                 prefix = announce_batch(progress, number, len(batches), names)
                 self.observer.on_batch(number, len(batches), batch)
                 RestoreBatch(context, self.reader, batch, prefix).run()
+
+    def predict(self, restores: t.Sequence[Restore]) -> None:
+        """Sets the results that the restores would have, and the starts that would follow them, for check mode."""
+        for _number, batch in begin_batches(
+            split_batches(restores, self.serial), self.max_failures, Restore.has_failed
+        ):
+            for restore in batch:
+                self._predict(restore)
+
+    def _predict(self, restore: Restore) -> None:
+        self.incident.predict(restore)
+        is_restored = restore.outcome == COMPLETED and restore.error is None
+        if is_restored and get_status(restore.current) != "running":
+            from .starter import predict_start
+
+            predict_start(restore)

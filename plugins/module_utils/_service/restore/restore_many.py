@@ -10,9 +10,7 @@ import typing as t
 
 from ..._errors import PartialError
 from ..._model.backup import summarize_backup
-from ..._model.batches import begin_batches, split_batches
 from ..._model.instance import label
-from ..._model.instance_job import Job, Phase
 from ..._model.outcomes import Outcome, build_result, format_failures
 from . import messages
 from .account_reader import AccountReader
@@ -22,7 +20,6 @@ from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry
     from ..._model.results import Result
-    from .incident import Incident
     from .restore_batches import RestoreBatches
 
 
@@ -48,11 +45,7 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
             incident.warn_of_choice(restore.plan)
     is_refused = any(restore.error for restore in restores)
     if client.check_mode and not is_refused:
-        for _number, batch in begin_batches(
-            split_batches(restores, batches.serial), batches.max_failures, Restore.has_failed
-        ):
-            for restore in batch:
-                _predict(restore, incident)
+        batches.predict(restores)
     elif not is_refused:
         batches.run(restores)
     for restore in restores:
@@ -63,18 +56,6 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
     if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
         raise PartialError(failures, result, next(restore.error for restore in restores if restore.error))
     return result
-
-
-def _predict(restore: Restore, incident: Incident) -> None:
-    """Sets the results that the restore would have, and the start that would follow it."""
-    incident.predict(restore)
-    if restore.outcome == COMPLETED and restore.error is None:
-        start = Job("started", found=restore.current)
-        start.decide(restore.current)
-        if start.error is not None:
-            restore.fail(PartialError(f"It was restored. {start.error}", {}, start.cause), COMPLETED)
-        elif start.phase is Phase.READY:
-            restore.is_started, restore.current = True, {**restore.current, "status": "running"}
 
 
 # Results
