@@ -115,6 +115,26 @@ def test_an_example_begins_no_further_batch_after_a_failure(
     assert len(restarts) == begun, run.screen
 
 
+@pytest.mark.parametrize(
+    ("example", "method"),
+    [
+        ("restart_tier", "POST"),
+        *(
+            pytest.param(example, method, marks=pytest.mark.rest)
+            for example, method in (("stop_tier", "POST"), ("fleet_restore", "POST"), ("addons", "PATCH"))
+        ),
+    ],
+)
+def test_an_example_that_fails_shows_the_message_alone(
+    here: Controller, simulator: Simulator, example: str, method: str
+) -> None:
+    simulator.fault("status", method=method, status=403)
+    run = here.run("ansible-playbook", f"examples/{example}.yml", ANSIBLE_CONFIG="examples/ansible.cfg")
+    assert run.rc == 2, run.screen
+    assert run.says("was answered with 403"), run.screen
+    assert "retries" not in run.screen, run.screen
+
+
 @pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.name)
 def test_an_example_of_an_inventory_has_hosts(here: Controller, path: Path) -> None:
     run = here.run("ansible-inventory", "-i", f"examples/{path.name}", "--list", "--yaml")
