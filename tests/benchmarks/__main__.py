@@ -24,9 +24,7 @@ from benchmarks import (
     rows_fleet,
     rows_inventory,
     rows_plan,
-    rows_rate,
     rows_requests,
-    rows_restore,
     rows_state,
     rows_tasks,
 )
@@ -36,12 +34,9 @@ from benchmarks.table import Section, table
 
 SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "requests": rows_requests.measure,
-    "addons": rows_requests.measure_addons,
     "fleet": rows_fleet.measure,
-    "rate": rows_rate.measure,
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
-    "restore": rows_restore.measure,
     "state": rows_state.measure,
     "plan": rows_plan.measure,
     "events": rows_events.measure,

@@ -23,8 +23,8 @@ class Hetzner:
     """Servers in pages of up to 50, by page number."""
 
     prefix = "/hcloud/v1"
+    headers = "RateLimit-Limit: 3600\r\nRateLimit-Remaining: 3600\r\nRateLimit-Reset: 0\r\n"
     largest_page = 50
-    too_many = b'{"error":{"code":"rate_limit_exceeded","message":"limit reached","details":null}}'
 
     def __init__(self, count: int) -> None:
         self._servers = [_json(_hetzner_server(number)) for number in range(1, count + 1)]
@@ -60,17 +60,13 @@ class Hetzner:
     def _locations(self) -> bytes:
         return _json({"locations": [_hetzner_location(number) for number in range(1, 7)]})
 
-    def limit_headers(self, limit: int, remaining: int, reset: int) -> str:
-        """Returns the rate-limit headers of a response."""
-        return f"RateLimit-Limit: {limit}\r\nRateLimit-Remaining: {remaining}\r\nRateLimit-Reset: {reset}\r\n"
-
 
 class Vultr:
     """Instances by UUID, with cursors, in pages of 100 or of the requested size."""
 
     prefix = "/vultr/v2"
+    headers = ""
     default_page, largest_page = 100, 500
-    too_many = b'{"error":"Rate limit exceeded","status":429}'
 
     def __init__(self, count: int) -> None:
         self._instances = {
@@ -101,10 +97,6 @@ class Vultr:
         links = {"next": str(end) if end < len(self._in_order) else "", "prev": ""}
         meta = {"total": len(self._in_order), "links": links}
         return b'{"instances":[' + b",".join(self._in_order[start:end]) + b'],"meta":' + _json(meta) + b"}"
-
-    def limit_headers(self, limit: int, remaining: int, reset: int) -> str:
-        """Returns no headers: its client reads none."""
-        return ""
 
 
 def _json(value: object) -> bytes:

@@ -18,9 +18,6 @@ from benchmarks.measure import BIN, Workplace
 from benchmarks.services import Service, Services
 from simulator.handle import KEY
 
-VULTR_PAGE = 100
-"""Number of instances in which vultr.cloud.instance finds a label: up to version 1.13 it reads only the first page."""
-
 
 @dataclass(frozen=True)
 class Contestant:
@@ -106,17 +103,12 @@ LOCAL = {
 
 
 def hosts(first: int, last: int) -> dict[str, Any]:
-    """Returns an inventory of local hosts; ``number`` counts them, ``labelled`` counts modulo the first page."""
-    names = {
-        f"host-{number:04}": {"number": number, "labelled": (number - 1) % VULTR_PAGE + 1}
-        for number in range(first, last + 1)
-    }
+    """Returns an inventory of local hosts, which ``number`` counts.
+
+    At most a hundred: up to version 1.13, vultr.cloud.instance looks for a label on the first page only.
+    """
+    names = {f"host-{number:04}": {"number": number} for number in range(first, last + 1)}
     return {"all": {"hosts": names, "vars": LOCAL}}
-
-
-def number_variable(contestant: Contestant) -> str:
-    """Returns the host variable with the number of the host's instance."""
-    return "labelled" if contestant is VULTR else "number"
 
 
 def play(tasks: list[dict[str, Any]], where: str = "all") -> list[dict[str, Any]]:

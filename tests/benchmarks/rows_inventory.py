@@ -93,7 +93,7 @@ def _run_listing(
     found = len(json.loads(sample.stdout)["_meta"]["hostvars"])
     if found != size:
         raise BenchError(f"{contestant.collection} found {found} hosts of {size}:\n{sample.stderr[-2000:]}")
-    return sample, (service.cpu_seconds() - before) / service.counts().requests
+    return sample, (service.cpu_seconds() - before) / service.count_requests()
 
 
 def _section(

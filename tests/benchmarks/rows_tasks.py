@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line, hosts, number_variable, play
+from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line, hosts, play
 from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
@@ -39,10 +39,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
     jobs = [
         *(_job(workplace, ONE, contestant, contestant.task("number"), "one.yml") for contestant in ALL),
         *(_job(workplace, LOOP, contestant, _looped(contestant), "one.yml") for contestant in ALL),
-        *(
-            _job(workplace, SPREAD, contestant, contestant.task(number_variable(contestant)), "fifty.yml")
-            for contestant in ALL
-        ),
+        *(_job(workplace, SPREAD, contestant, contestant.task("number"), "fifty.yml") for contestant in ALL),
         _job(workplace, FLEET, OURS, _fleet(), "one.yml"),
     ]
     nets: dict[tuple[str, str], list[float]] = {}
@@ -53,7 +50,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
             service = job.contestant.service(account)
             service.configure()
             _seconds(workplace, job.playbook, job.inventory, account, job.contestant)
-            asked.append(f"{service.counts().requests} ({job.contestant.name})")
+            asked.append(f"{service.count_requests()} ({job.contestant.name})")
         for run in range(runs):
             for title in (ONE, LOOP, SPREAD, FLEET):
                 group = [job for job in jobs if job.title == title]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import subprocess
 import sys
@@ -25,24 +24,14 @@ UNLIMITED = 1_000_000
 """Limit without effect. It is not zero, so that every response has the headers, as with the real service."""
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Number of requests to a service, and of 429 responses."""
-
-    requests: int
-    refused: int
-    first_at: float
-    """Unix time of the first request."""
-
-
 class Service(Protocol):
-    """A service with adjustable latency and rate limit."""
+    """A service with adjustable latency."""
 
-    def configure(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
-        """Changes the settings, and resets the counts and the limit's window."""
+    def configure(self, *, latency: float = 0.0) -> None:
+        """Changes the latency, and resets the count."""
 
-    def counts(self) -> Counts:
-        """Returns the counts since the last reset."""
+    def count_requests(self) -> int:
+        """Returns the number of requests since the last reset."""
 
     def cpu_seconds(self) -> float:
         """Returns the CPU seconds of the service's process so far, or nan if unknown."""
@@ -54,15 +43,13 @@ class Simulated:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
 
-    def configure(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
-        self.simulator.reset(switches={"rate_limit": limit, "rate_window_seconds": window, "rate_window": "clock"})
+    def configure(self, *, latency: float = 0.0) -> None:
+        self.simulator.reset(switches={"rate_limit": UNLIMITED})
         if latency:
             self.simulator.fault("slow", seconds=latency, times=None)
 
-    def counts(self) -> Counts:
-        log = self.simulator.log()
-        statuses = [request["status"] for request in log]
-        return Counts(len(statuses), statuses.count(429), min((request["at"] for request in log), default=math.nan))
+    def count_requests(self) -> int:
+        return len(self.simulator.log())
 
     def cpu_seconds(self) -> float:
         try:
@@ -80,12 +67,11 @@ class StandIn:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def configure(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
-        self._control({"latency": latency, "limit": limit, "window": window})
+    def configure(self, *, latency: float = 0.0) -> None:
+        self._control({"latency": latency})
 
-    def counts(self) -> Counts:
-        told = self._control()
-        return Counts(told["requests"], told["refused"], math.nan)
+    def count_requests(self) -> int:
+        return int(self._control()["requests"])
 
     def cpu_seconds(self) -> float:
         return float(self._control()["cpu"])

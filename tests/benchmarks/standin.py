@@ -4,8 +4,8 @@
 
 """A stand-in for the two other services, in its own process: `python -m benchmarks.standin --servers 300`.
 
-Like the simulator, it counts requests in fixed windows by the clock, and delays every response by the latency.
-It prints its URL as the first line, and exits when standard input is closed.
+It counts requests, and delays every response by the latency. It prints its URL as the first line, and exits when
+standard input is closed.
 """
 
 from __future__ import annotations
@@ -14,53 +14,25 @@ import argparse
 import asyncio
 import contextlib
 import json
-import math
 import os
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from benchmarks.answers import NOT_FOUND, Hetzner, Vultr
 
 CONTROL = "/_control"
-TEXTS = {200: "OK", NOT_FOUND: "Not Found", 429: "Too Many Requests"}
-
-
-@dataclass
-class Settings:
-    """Settings: latency in seconds, requests per window, and length of the window in seconds."""
-
-    latency: float = 0.0
-    limit: int = 1_000_000
-    window: float = 3.0
-
-
-@dataclass
-class Counts:
-    """Counts since the last change of the settings."""
-
-    requests: int = 0
-    refused: int = 0
+TEXTS = {200: "OK", NOT_FOUND: "Not Found"}
 
 
 class Standin:
-    """Serves both APIs. A change of the settings resets the counts and the window."""
+    """Serves both APIs. A change of the latency resets the count."""
 
     def __init__(self, servers: int) -> None:
         self._services = (Hetzner(servers), Vultr(servers))
-        self._turn({})
-
-    def _turn(self, wanted: dict[str, str]) -> None:
-        self._settings = Settings(
-            float(wanted.get("latency", Settings.latency)),
-            int(wanted.get("limit", Settings.limit)),
-            float(wanted.get("window", Settings.window)),
-        )
-        self._counts = Counts()
-        self._window_begun = -math.inf
-        self._in_window = 0
+        self._latency = 0.0
+        self._requests = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection until it is closed."""
@@ -71,38 +43,27 @@ class Standin:
                 target = head.split(b" ", 2)[1].decode()
                 kept = b"\r\nconnection: close" not in head.lower()
                 answer = self._control(target) if target.startswith(CONTROL) else self._answer(target)
-                if self._settings.latency and not target.startswith(CONTROL):
-                    await asyncio.sleep(self._settings.latency)
+                if self._latency and not target.startswith(CONTROL):
+                    await asyncio.sleep(self._latency)
                 writer.write(answer)
                 await writer.drain()
         writer.close()
 
     def _control(self, target: str) -> bytes:
-        """Returns the counts. Settings in the query are applied and reset them."""
-        counts = json.dumps({**asdict(self._counts), "cpu": time.process_time()}).encode()
+        """Returns the count. A latency in the query is applied, and resets it."""
+        counts = json.dumps({"requests": self._requests, "cpu": time.process_time()}).encode()
         if query := urlsplit(target).query:
-            self._turn(dict(parse_qsl(query)))
+            self._latency = float(dict(parse_qsl(query))["latency"])
+            self._requests = 0
         return _message(200, "", counts)
 
     def _answer(self, target: str) -> bytes:
         service = next((service for service in self._services if target.startswith(service.prefix)), None)
         if service is None:
             return _message(NOT_FOUND, "", b"{}")
-        allowed, limit, remaining, reset = self._count()
-        status, body = service.reply(target.removeprefix(service.prefix)) if allowed else (429, service.too_many)
-        return _message(status, service.limit_headers(limit, remaining, reset), body)
-
-    def _count(self) -> tuple[bool, int, int, int]:
-        """Counts a request. Returns whether it is within the limit, and the headers."""
-        now = time.time()
-        if now >= self._window_begun + self._settings.window:
-            self._window_begun, self._in_window = now // self._settings.window * self._settings.window, 0
-        allowed = self._in_window < self._settings.limit
-        self._in_window += allowed
-        self._counts.requests += 1
-        self._counts.refused += not allowed
-        reset = math.ceil(self._window_begun + self._settings.window)
-        return allowed, self._settings.limit, self._settings.limit - self._in_window, reset
+        self._requests += 1
+        status, body = service.reply(target.removeprefix(service.prefix))
+        return _message(status, service.headers, body)
 
 
 def _message(status: int, headers: str, body: bytes) -> bytes:
