@@ -24,7 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RunbookAction
 
 if t.TYPE_CHECKING:
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+    from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
     from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
 
 

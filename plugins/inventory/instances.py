@@ -217,9 +217,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
     matches_filter,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import (
-    KNOWN,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    KNOWN_VARIABLES,
     warn_of_misspelt_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name
@@ -246,15 +246,13 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.host_
     is_declared,
     record_origin,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostnames import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
     DuplicateNamesError,
-    make_unique,
-    safe_name,
-)
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostvars import (
     InvalidAddressError,
     build_host_variables,
     find_address,
+    make_unique,
+    safe_name,
 )
 
 SETTINGS = tuple(API.options)
@@ -704,7 +702,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 @contextlib.contextmanager
 def _empty_variables_unset() -> t.Iterator[None]:
     """Unsets the empty variables of the environment for a block: Ansible would take them as values of options."""
-    empty = [name for name in KNOWN if os.environ.get(name) == ""]
+    empty = [name for name in KNOWN_VARIABLES if os.environ.get(name) == ""]
     for name in empty:
         del os.environ[name]
     try:

@@ -137,8 +137,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
     format_left_out,
     select,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import (

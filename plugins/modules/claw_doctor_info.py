@@ -122,7 +122,7 @@ api:
   sample: {requests: 16, retries: 0, waited: 0.0, remaining: 84}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module

@@ -315,7 +315,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,

@@ -254,7 +254,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     RESTORES,
     RestoreEntry,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,

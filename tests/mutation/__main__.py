@@ -55,22 +55,19 @@ TESTS = {
     "_model/fleet_plan": [f"{UNIT}/_model/test_fleet_plan.py", f"{UNIT}/_model/test_fleet_results.py"],
     "_model/instance_job": [f"{UNIT}/_model/test_fleet_plan.py"],
     "_service/instance_selection": ["tests/integration/modules/test_claw_instance_info.py"],
-    "_service/fleet": ["tests/integration/modules/test_claw_fleet.py"],
-    "_service/instance_changes": ["tests/integration/modules/test_claw_instance.py"],
-    "_service/fleet_changes": [
-        "tests/integration/modules/test_claw_instance.py",
+    "_service/fleet": [
         "tests/integration/modules/test_claw_fleet.py",
         "tests/integration/modules/test_power_changes.py",
+    ],
+    "_service/instance_changes": [
+        "tests/integration/modules/test_claw_instance.py",
+        "tests/integration/modules/test_claw_fleet.py",
     ],
     "_service/at_most_once": [f"{UNIT}/_service/test_at_most_once.py"],
     "_service/purchase": ["tests/integration/modules/test_claw_purchase.py"],
     "_service/instance_state": [
         "tests/integration/modules/test_claw_instance.py",
         "tests/integration/modules/test_claw_instance_state_table.py",
-    ],
-    "_service/change_requests": [
-        "tests/integration/modules/test_claw_instance.py",
-        "tests/integration/modules/test_claw_fleet.py",
     ],
     "_service/restore/plan": [f"{UNIT}/_service/restore/test_plan.py"],
     "_service/restore/history": [f"{UNIT}/_service/restore/test_history.py"],

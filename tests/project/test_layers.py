@@ -100,11 +100,11 @@ def test_there_are_no_import_cycles() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        (UTILS + "_model.compare", "from .._http.client import Client"),
-        (UTILS + "_model.compare", "from .._module import runner"),
+        (UTILS + "_model.addon", "from .._http.client import Client"),
+        (UTILS + "_model.addon", "from .._module import runner"),
         (UTILS + "_rate.limiter", "from .._http.transport import Response"),
         (UTILS + "_state.journal", "from .._service.restore import Restore"),
-        (UTILS + "_http.client", "from .._model.compare import find_differences"),
+        (UTILS + "_http.client", "from .._model.addon import find_differences"),
         (UTILS + "_service.fleet", "from .._module.arguments import Options"),
         (UTILS + "_service.fleet", f"from {PACKAGE}plugins.plugin_utils._controller.display import display_progress"),
         (UTILS + "_errors", "from ._http.client import Client"),

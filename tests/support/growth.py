@@ -24,9 +24,9 @@ from pathlib import Path
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import (
     connection_errors,
-    decoding,
     payment_redaction,
     responses,
+    transport,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import parse_http_date
@@ -35,8 +35,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_time
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable, slugify
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostnames import safe_name
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostvars import build_host_variables
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import build_host_variables, safe_name
 
 from .patterns import SIGNS, Attack, find_attacks, find_patterns, spread
 
@@ -74,7 +73,7 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "parse_json": responses.parse_json,
     "excerpt": responses.excerpt,
-    "replace_json_controls": decoding.replace_json_controls,
+    "replace_json_controls": transport.replace_json_controls,
     "build_transport_error": lambda text: connection_errors.build_transport_error(
         "GET /x",
         connection_errors.Connection("h", 1, "http://user:password@proxy", may_have_sent=False),

@@ -44,8 +44,8 @@ SCOPES = {
         "_service/restore/restore_batches.py _service/restore/restore_batch.py _service/restore/restore_runner.py "
         "_service/restore/starter.py _service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_store.py _state/folder_journal.py "
-        "_state/folder_mark.py _state/postgres_store.py _service/change_requests.py _service/fleet.py "
-        "_service/fleet_changes.py _service/instance_changes.py _service/instance_state.py"
+        "_state/folder_mark.py _state/postgres_store.py _service/fleet.py "
+        "_service/instance_changes.py _service/instance_state.py"
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "

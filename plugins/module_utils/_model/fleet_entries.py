@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from .._errors import PartialError
 from .._text import MESSAGE_LIMIT, format_list, one_line
 from .instance import NAME_LIMIT, STATES, label
-from .resource import Resource
-from .results import Options
+from .resource import Options, Resource
 from .similar_names import find_similar
 
 _NUMBERS = ("id", "backup_id", "instance_id")

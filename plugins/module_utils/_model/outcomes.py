@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from .._errors import ClawHostersError, PartialError, SettingsError
 from .._text import format_count, format_first, format_list
-from .results import Result
+from .resource import Result
 
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
 BEYOND_FAILURES = "Not begun: too many entries of earlier batches failed."

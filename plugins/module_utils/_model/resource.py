@@ -2,16 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JSON objects as the service sends them. Pure."""
+"""JSON objects as the service sends them, results of modules, and options without their secrets. Pure."""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from .._text import is_number
 
 Resource = dict[str, t.Any]
 """A parsed JSON object. Only ``id`` is sure to be there; transactions and packages may lack even that."""
+Result = dict[str, t.Any]
+"""The dictionary that a task returns."""
+Options = dict[str, t.Any]
 
 
 def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
@@ -48,3 +52,24 @@ def normalize(word: object) -> str:
     The spelling of five of the nine statuses is inferred, so case and spaces are ignored.
     """
     return str(word or "").strip().lower().replace(" ", "_").replace("-", "_")
+
+
+class Redacted(t.NamedTuple):
+    """Options without their secrets, and these secrets."""
+
+    params: Options
+    secrets: set[str]
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """Change of one resource. ``resource`` is the last one seen; ``before`` and ``after`` are the diff."""
+
+    changed: bool
+    resource: Resource | None
+    before: Resource
+    after: Resource
+
+    def as_result(self, name: str) -> Result:
+        """Returns the result of the task, with the resource under ``name``."""
+        return {"changed": self.changed, name: self.resource, "diff": {"before": self.before, "after": self.after}}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specs with their constraints, and those that modules share."""
+"""Argument specs with their constraints, those that modules share, and the environment variables of the collection."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
-from .._model.results import Options, Redacted
-from .._text import find_keys
+from .._model.resource import Options, Redacted
+from .._text import find_keys, one_line
 
 if t.TYPE_CHECKING:
     from .._model.fleet_entries import EntryKind
@@ -23,6 +23,10 @@ if t.TYPE_CHECKING:
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 PROTECTED_OPTION, PROTECTED_VARIABLE = "protected", "CLAWHOSTERS_PROTECTED"
 """The option and the variable that name instances which are never deleted."""
+_BEGINNING = "CLAW"
+"""Only variables that begin so are compared, since each task does so."""
+NAME_LIMIT = 80
+"""Characters of a name in a warning."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,13 @@ API = ArgumentSpec(
 )
 """Connection options of every module. One with another priority takes ``API.with_default("priority", "high")``."""
 
+KNOWN_VARIABLES = (
+    *(option["fallback"][1][0] for option in API.options.values()),
+    "CLAWHOSTERS_PROGRESS",
+    PROTECTED_VARIABLE,
+)
+"""The environment variables of the collection."""
+
 API_WITHOUT_KEY = replace(API, needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""
 
@@ -104,3 +115,16 @@ def entry_arguments(kind: EntryKind, keys: t.Mapping[str, t.Any]) -> ArgumentSpe
     entries = {"type": "list", "elements": "dict", "options": dict(keys), "required_one_of": [kind.keys[:2]]}
     lists = {name: {"type": "list", "elements": keys[key]["type"]} for name, key in kind.lists.items()}
     return ArgumentSpec({kind.option: entries, **lists}, required_one_of=((kind.option, *lists),))
+
+
+def warn_of_misspelt_variables(environment: t.Mapping[str, str], warn: t.Callable[[str], None]) -> None:
+    """Warns of each variable that is probably a misspelling of a known one that is not set. Shows no value."""
+    unknown = {name for name in environment if name.upper().startswith(_BEGINNING)}.difference(KNOWN_VARIABLES)
+    if not unknown:
+        return
+    from .._model.similar_names import is_misspelling
+
+    missing = [known for known in KNOWN_VARIABLES if not environment.get(known)]
+    for name in sorted(unknown):
+        if meant := next((known for known in missing if is_misspelling(name, known)), None):
+            warn(f"The environment variable {one_line(name, NAME_LIMIT)} is not used. Did you mean {meant}?")

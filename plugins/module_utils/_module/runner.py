@@ -26,10 +26,10 @@ from .._progress import Progress
 from .._redaction import Redactor
 from .._state.open_store import find_database_secrets, open_store
 from .._text import MESSAGE_LIMIT, one_line
-from .environment import warn_of_misspelt_variables
+from .arguments import warn_of_misspelt_variables
 
 if t.TYPE_CHECKING:
-    from .._model.results import Result
+    from .._model.resource import Result
     from .._service.account_check import AccountCheck
     from .._state.store_protocol import Store
     from .arguments import ArgumentSpec

@@ -18,16 +18,13 @@ from .._concurrency import map_ordered
 from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, ResponseError, TransportError
 from .._http.client import Client
 from .._http.lists import fetch_all
-from .._model.addon import needs_wrapping, require_same_owner
-from .._model.addon_fleet import AddonEntry, Match, build_diff, build_outcomes, match_entries, plan_update
-from .._model.addon_job import AddonJob
+from .._model.addon import Config, needs_wrapping, require_same_owner
+from .._model.addon_fleet import AddonEntry, AddonJob, Match, build_diff, build_outcomes, match_entries, plan_update
 from .._model.batches import AT_ONCE, Batches
-from .._model.compare import Config
 from .._model.fleet_entries import ADDONS
 from .._model.outcomes import ChangeLimits, build_result, format_failures, raise_excess, raise_failures
 from .._model.ownership import parse_owner
-from .._model.resource import Resource
-from .._model.results import ResourceChange, Result
+from .._model.resource import Resource, ResourceChange, Result
 from .._model.saved_plan import find_difference
 from .addons import AddonMatcher, addon_path, fetch_addon
 from .change_recorder import ChangeRecorder

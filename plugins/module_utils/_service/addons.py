@@ -16,8 +16,7 @@ from .._http.responses import require_id, resource_path
 from .._model.addon import AddonIndex, AddonQuery, merge_usage, require_one, require_same_owner
 from .._model.ownership import complete_owners, filter_by_instance
 from .._model.resource import Resource, id_sort_key
-from .instance_search import list_instances, list_owners
-from .list_search import Search, search
+from .list_search import Search, list_instances, list_owners, search
 
 
 def addon_path(addon_id: object) -> str:

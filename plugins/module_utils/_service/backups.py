@@ -19,8 +19,7 @@ from .._model.instance_index import InstanceIndex
 from .._model.ownership import filter_by_instance, owner_params, parse_owner
 from .._model.resource import Resource
 from .._names import require_names
-from .instance_search import list_owners
-from .list_search import Search, search
+from .list_search import Search, list_owners, search
 
 
 def backup_path(backup_id: object) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._concurrency import map_ordered
 from .._errors import ClawHostersError
 from .._http.client import Client
 from .._http.lists import fetch_all
@@ -26,18 +27,64 @@ from .._model.fleet_plan import (
     list_changes,
     plan,
 )
-from .._model.instance import Action, label
+from .._model.instance import Action, get_status, label
 from .._model.instance_index import InstanceIndex
 from .._model.instance_job import Job, Phase
 from .._model.outcomes import ChangeLimits, build_result, format_failures, raise_excess, raise_failures
 from .._model.protection import UNPROTECTED, Protection
-from .._model.resource import Resource
-from .._model.results import Result
+from .._model.resource import Resource, Result
 from .._model.saved_plan import Approval
+from .._wait_summary import ProgressSummary, describe_remaining
 from .._waiter import Waiter
-from .fleet_changes import FleetChanges
-from .instance_changes import PollReader
+from .instance_changes import InstanceChanges, PollReader, find_open
+from .instance_requests import fetch_instance
 from .saved_plans import PlanMaker
+
+
+@dataclass
+class FleetChanges(InstanceChanges):
+    """Changes the instances of a fleet. ``prefix`` begins the lines of a wait.
+
+    Before further changes are requested, ``check_decisions`` gets the jobs that a poll has updated, and the seconds
+    left.
+    """
+
+    check_decisions: t.Callable[[list[Job], float], None] = lambda jobs, seconds: None
+    prefix: str = ""
+
+    def check_flags(self, jobs: t.Iterable[Job], time_left: float | None = None) -> None:
+        """Decides rejected jobs again with the detail: only the detail shows the flags."""
+        rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) != "deleting"]
+        list(map_ordered(lambda job: self._check_flags(job, time_left), rejected))
+        for job in rejected:
+            self.wait_for_unchanged(job)
+
+    def _check_flags(self, job: Job, time_left: float | None) -> None:
+        try:
+            detail = fetch_instance(self.client, job.instance["id"], time_left=time_left)
+        except ClawHostersError as error:
+            job.error = f"{job.error} Its flags, which may allow it, can't be read: {error}"
+            job.cause = error.response or job.cause
+            return
+        if detail is not None:
+            job.error = job.cause = None
+            job.decide(detail)
+
+    def _review(self, decided: list[Job], seconds: float) -> None:
+        self.check_decisions(decided, seconds)
+
+    def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:
+        if len(watched) == 1:
+            return None
+        return ProgressSummary(lambda: map(self.describe, find_open(watched)), self.prefix).format
+
+    def _describe_all(self, watched: list[Job]) -> tuple[str, str]:
+        return describe_remaining(map(self.describe, find_open(watched)), self.prefix)
+
+    def _explain_interruption(self, watched: list[Job]) -> str:
+        if len(watched) == 1:
+            return super()._explain_interruption(watched)
+        return "The changes that were accepted go on. Run the same command again to wait for the rest."
 
 
 @dataclass

@@ -11,8 +11,7 @@ import typing as t
 from .._model.instance_filter import build_filter_warnings, choose_params, collect_values, matches_filter
 from .._names import require_names
 from .instance_requests import fetch_instance
-from .instance_search import stream_details
-from .list_search import Search, search
+from .list_search import Search, search, stream_details
 
 if t.TYPE_CHECKING:
     from .._http.client import Client

@@ -16,8 +16,7 @@ from .._http.client import Client
 from .._model.instance import Action, label, require_name, summarize
 from .._model.instance_job import Job
 from .._model.protection import ANY_CHANGE, Consent
-from .._model.resource import Resource
-from .._model.results import ResourceChange
+from .._model.resource import Resource, ResourceChange
 from .._names import require_names
 from .._waiter import Waiter
 from .instance_changes import InstanceChanges, PollReader
@@ -58,9 +57,9 @@ def find_instance(client: Client, instance_id: int | None, name: str | None) -> 
 
 def _load_search() -> ModuleType:
     """Returns what reads lists: with an id, only a deletion that does not end needs one."""
-    from . import instance_search
+    from . import list_search
 
-    return instance_search
+    return list_search
 
 
 @dataclass

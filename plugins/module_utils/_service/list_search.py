@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Seeks resources in a list: in a part of it that the service answers, or in the whole."""
+"""Seeks resources in a list, instances above all: in a part of it that the service answers, or in the whole."""
 
 from __future__ import annotations
 
 import typing as t
 
+from .._concurrency import map_ordered
 from .._http.lists import fetch_all, fetch_filtered
+from .._model.instance_index import InstanceIndex
+from .instance_requests import fetch_instance
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -46,3 +49,43 @@ def search(client: Client, path: str, wanted: Search, time_left: float | None = 
     if items is None or not wanted.is_answered_by(items):
         items = fetch_all(client, path, time_left=time_left)
     return SearchResult(wanted.select(items), items)
+
+
+def list_instances(client: Client) -> list[Resource]:
+    """Returns all instances, sorted by id."""
+    return fetch_all(client, "/instances")
+
+
+def stream_details(client: Client, instances: list[Resource]) -> t.Iterator[tuple[Resource, Resource | None]]:
+    """Yields each instance with its detail, None if it was deleted, as soon as it is read."""
+    details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
+    return zip(instances, details, strict=True)
+
+
+def search_name(name: str) -> Search:
+    """Returns the search for the instances of exactly this name."""
+    return Search({"name": name}, lambda instances: InstanceIndex(instances).by_name.get(name, []))
+
+
+def list_owners(client: Client, instance_id: object, instance_name: str | None) -> list[Resource]:
+    """Returns the instances that decide whose an item is: with a name alone, all of that name are enough."""
+    if instance_id is not None or not instance_name:
+        return list_instances(client)
+    return search(client, "/instances", search_name(instance_name)).items
+
+
+def find_named(client: Client, name: str) -> tuple[Resource | None, str | None]:
+    """Returns the instance of this name as it is listed, or else the name of one that is probably meant.
+
+    Raises RefusedError if several have the name.
+    """
+    index = InstanceIndex(search(client, "/instances", search_name(name)).items)
+    listed = index.resolve(None, name)
+    return listed, None if listed else index.find_similar_name(name)
+
+
+def is_listed(client: Client, instance: Resource) -> bool:
+    """Returns True if the list has the instance. Sends one request, without a retry."""
+    params = {} if instance.get("name") is None else {"name": str(instance["name"])}
+    same_id = Search(params, lambda items: [item for item in items if str(item["id"]) == str(instance["id"])])
+    return bool(search(client, "/instances", same_id, time_left=0.0).found)

@@ -21,7 +21,7 @@ from .._http.payment_redaction import redact_payment
 from .._http.request import NEVER
 from .._http.responses import parse_body
 from .._model.account_identity import find_email, find_id
-from .._model.results import Options, Redacted, Result
+from .._model.resource import Options, Redacted, Result
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._text import MASK, is_number

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import RefusedError, SettingsError
-from .._model.results import Result
+from .._model.resource import Result
 from .._state.folder_store import FolderStore
 from .._state.journal import (
     POSITION,

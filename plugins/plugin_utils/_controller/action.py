@@ -23,9 +23,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.settings import without_unused_key
 from ...module_utils._http.stats import RequestStats
-from ...module_utils._model.results import Result
-from ...module_utils._module.arguments import ArgumentSpec
-from ...module_utils._module.environment import KNOWN
+from ...module_utils._model.resource import Result
+from ...module_utils._module.arguments import KNOWN_VARIABLES, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, preload_database
 from ...module_utils._text import find_keys
@@ -118,8 +117,8 @@ class ControllerAction(ActionBase):
         It may lack the environment of this one, since sudo removes most of it, so ``args`` hold what is set there.
         """
         # Ansible puts the rest on command lines, which all users of the machine can read, also when it polls.
-        setattr(self._task, _TAKEN_OUT, {name: value for name, value in environment.items() if name in KNOWN})
-        self._task.environment = [{name: value for name, value in environment.items() if name not in KNOWN}]
+        setattr(self._task, _TAKEN_OUT, {name: value for name, value in environment.items() if name in KNOWN_VARIABLES})
+        self._task.environment = [{name: value for name, value in environment.items() if name not in KNOWN_VARIABLES}]
         return self._execute_module(module_args=args, task_vars=task_vars, wrap_async=True)
 
     def _find_invalid(

@@ -14,7 +14,7 @@ from ...module_utils._module.arguments import PROTECTED_OPTION, PROTECTED_VARIAB
 if t.TYPE_CHECKING:
     from ansible.plugins.action import ActionBase
 
-    from ...module_utils._model.results import Options
+    from ...module_utils._model.resource import Options
     from ...module_utils._module.arguments import ArgumentSpec
 
 

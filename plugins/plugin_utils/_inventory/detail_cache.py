@@ -10,7 +10,7 @@ import json
 import time
 import typing as t
 
-from ...module_utils._service.instance_search import stream_details
+from ...module_utils._service.list_search import stream_details
 
 if t.TYPE_CHECKING:
     from ...module_utils._http.client import Client

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from ansible.inventory.group import Group
 from ansible.inventory.host import Host
 
-from .hostnames import Claim
+from .hosts import Claim
 
 Variables = dict[str, t.Any]
 

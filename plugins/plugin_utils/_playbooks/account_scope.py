@@ -11,7 +11,7 @@ import typing as t
 from ...module_utils._module.arguments import API
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.results import Result
+    from ...module_utils._model.resource import Result
     from ...module_utils._module.runner import ModuleContext
 
 SPEC = API

@@ -15,7 +15,7 @@ from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.fleet_entries import FleetEntry
 from ...module_utils._model.outcomes import ChangeLimits
 from ...module_utils._model.protection import Protection
-from ...module_utils._model.results import Result
+from ...module_utils._model.resource import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.protected import find_restore

@@ -20,7 +20,7 @@ from .._formatting import UNFOLDED, format_path
 from .._reports.report_folder import write_report
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.results import Result
+    from ...module_utils._model.resource import Result
     from ...module_utils._module.runner import ModuleContext
 
 PLAYBOOK = "clawhosters.cloud.fleet"

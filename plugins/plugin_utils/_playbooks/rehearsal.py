@@ -17,10 +17,8 @@ from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner
-from ...module_utils._model.resource import Resource, parse_id
-from ...module_utils._model.results import Result
-from ...module_utils._module.arguments import API, ArgumentSpec
-from ...module_utils._module.environment import KNOWN
+from ...module_utils._model.resource import Resource, Result, parse_id
+from ...module_utils._module.arguments import API, KNOWN_VARIABLES, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._text import KEY_PREFIX, format_count
@@ -133,8 +131,8 @@ def format_environment(port: int, state_dir: Path) -> str:
     return (
         "# Points a shell at the simulator of a rehearsal. It forgets the key, the database and all other settings.\n"
         # fish has no unset. An empty variable is one that is not set.
-        f"export {' '.join(f'{name}=' for name in KNOWN)}\n"
-        f"command -v unset >/dev/null && unset {' '.join(KNOWN)}\n"
+        f"export {' '.join(f'{name}=' for name in KNOWN_VARIABLES)}\n"
+        f"command -v unset >/dev/null && unset {' '.join(KNOWN_VARIABLES)}\n"
         f"export CLAWHOSTERS_API_URL=http://127.0.0.1:{port}/api/v1\n"
         f"export CLAWHOSTERS_API_KEY={KEY_PREFIX}rehearsal_0000\n"
         f"export CLAWHOSTERS_STATE_DIR={shlex.quote(str(state_dir))}\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ...module_utils._model.results import Result
+from ...module_utils._model.resource import Result
 from ...module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from .report_folder import write_report

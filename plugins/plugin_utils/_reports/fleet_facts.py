@@ -10,7 +10,7 @@ Any field of the service may be missing, null or of an undocumented type. A fact
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,7 +32,6 @@ from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import parse_time
 from .._formatting import NAME_LIMIT
 from .balance import build_forecast, parse_number
-from .fleet_costs import find_dearest_addons, split_cost
 
 Data = dict[str, t.Any]
 
@@ -55,6 +54,9 @@ _UNCLEAR_BACKUPS = (
     "The service does not show which instance some backups belong to, so the age of the newest one is not known of all."
 )
 _RESTORES_SHOWN = 50
+TIER, ADDON_TYPE, REST = "tier", "addon_type", "rest"
+_ITEMS_SHOWN = 6
+_ADDONS_SHOWN = 5
 
 
 @dataclass
@@ -246,4 +248,58 @@ def _describe_restore(operation: OperationKey, state: OperationState) -> Data:
         "sent_at": parse_time(state.sent_at),
         "ended_at": parse_time(state.at) if has_ended else None,
         "outcome": state.outcome,
+    }
+
+
+def split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Data]:
+    """Returns the Claws a day by what they are for, which add up to the ``total`` if that is known.
+
+    First come the tiers of the instances, the dearest first, then the types of the add-ons, and what the service
+    charges without an entry or a price.
+    """
+    addons = [(addon, parse_number(addon.get("daily_claws"))) for addon in as_objects(usage.get("addons"))]
+    parts = [
+        *_sum_up(TIER, ((one["tier"] or "unknown tier", one["daily_claws"]) for one in instances), "other tiers"),
+        *_sum_up(
+            ADDON_TYPE, ((_clean(addon.get("addon_type")) or "unknown", price) for addon, price in addons), "other"
+        ),
+    ]
+    spent = sum(part["claws"] for part in parts)
+    rest = total - spent if total is not None and (parts or addons) else 0
+    unpriced = sum(price is None for _addon, price in addons)
+    if rest > 0 and unpriced:
+        parts.append({"kind": ADDON_TYPE, "item": "unpriced", "number": unpriced, "claws": rest})
+    elif rest:
+        parts.append({"kind": REST, "item": "not itemized", "number": None, "claws": rest})
+    return parts
+
+
+def find_dearest_addons(usage: Data, index: InstanceIndex) -> list[Data]:
+    """Returns the add-ons that cost most, with their instances; those without a price are left out."""
+    addons = [_describe_addon(addon, index) for addon in as_objects(usage.get("addons"))]
+    priced = [addon for addon in addons if addon["daily_claws"]]
+    return sorted(priced, key=lambda one: (-one["daily_claws"], str(one["id"]).rjust(20, "0")))[:_ADDONS_SHOWN]
+
+
+def _sum_up(kind: str, costs: t.Iterable[tuple[str, int | None]], other: str) -> list[Data]:
+    """Returns a part for each item, the dearest first, and one for all further ones. What costs nothing is left out."""
+    claws: dict[str, list[int]] = defaultdict(list)
+    for item, price in costs:
+        if price:
+            claws[item].append(price)
+    ranked = sorted(claws.items(), key=lambda one: (-sum(one[1]), one[0]))
+    groups = [*ranked[:_ITEMS_SHOWN], (other, [price for _item, prices in ranked[_ITEMS_SHOWN:] for price in prices])]
+    return [
+        {"kind": kind, "item": item, "number": len(prices), "claws": sum(prices)} for item, prices in groups if prices
+    ]
+
+
+def _describe_addon(addon: Data, index: InstanceIndex) -> Data:
+    owner, shown = find_owner(addon, index), parse_owner(addon)
+    return {
+        "id": parse_id(_clean(addon.get("id"))),
+        "addon_type": _clean(addon.get("addon_type")),
+        "instance_id": parse_id(_clean(owner["id"] if owner else shown.id)),
+        "instance_name": _clean(owner.get("name") if owner else shown.name),
+        "daily_claws": parse_number(addon.get("daily_claws")),
     }

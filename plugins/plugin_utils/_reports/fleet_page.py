@@ -18,8 +18,7 @@ from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
 from .balance import format_lasting
-from .fleet_costs import ADDON_TYPE
-from .fleet_facts import STATUSES, is_in_future
+from .fleet_facts import ADDON_TYPE, STATUSES, is_in_future
 
 Data = dict[str, t.Any]
 

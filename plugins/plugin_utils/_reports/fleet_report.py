@@ -14,8 +14,7 @@ from ...module_utils._errors import ClawHostersError, SettingsError
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import format_left_out, is_usable, select
 from ...module_utils._model.ownership import has_owner
-from ...module_utils._model.resource import Resource
-from ...module_utils._model.results import Result
+from ...module_utils._model.resource import Resource, Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
@@ -24,9 +23,8 @@ from ...module_utils._service.billing import fetch_billing
 from ...module_utils._service.restore.proofs import find_failed_drills, find_proofs
 from ...module_utils._state.journal import JournalError, format_damage
 from ...module_utils._time_options import parse_duration
-from .attention import format_attention
-from .fleet_checks import CHECKS, find_findings, format_findings
 from .fleet_facts import ReportSource, build_facts
+from .fleet_findings import CHECKS, find_findings, format_attention, format_findings
 from .fleet_metrics import build_stats, format_data, format_metrics
 from .fleet_page import build_page
 from .report_folder import render, write_report

@@ -16,8 +16,7 @@ from ...module_utils._model.backup import is_usable
 from ...module_utils._model.instance import get_status, label
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import may_belong
-from ...module_utils._model.resource import Resource, parse_id
-from ...module_utils._model.results import Result
+from ...module_utils._model.resource import Resource, Result, parse_id
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext

@@ -24,7 +24,7 @@ from .runbook import Runbook
 from .screen import plan_lines
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.results import Result
+    from ...module_utils._model.resource import Result
     from ...module_utils._module.runner import ModuleContext
     from .run import RolePlan
 

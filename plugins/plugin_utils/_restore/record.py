@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ...module_utils._model.resource import Resource, as_objects
-from ...module_utils._model.results import Result
+from ...module_utils._model.resource import Resource, Result, as_objects
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.change_listing import list_changes

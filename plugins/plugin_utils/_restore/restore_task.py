@@ -20,7 +20,7 @@ from .runbook import Runbook
 from .screen import summarize_plan
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.results import Result
+    from ...module_utils._model.resource import Result
     from ...module_utils._module.runner import ModuleContext
 
 SPEC = ArgumentSpec({"run": {"type": "dict", "required": True}}).merge(API.with_default("priority", "high"))

@@ -17,7 +17,7 @@ from .role_variables import begin_run
 from .run import Run
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.results import Result
+    from ...module_utils._model.resource import Result
     from ...module_utils._module.runner import ModuleContext
     from ...module_utils._service.restore.history import RestoreHistory
     from .run import Data, RolePlan

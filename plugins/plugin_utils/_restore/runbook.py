@@ -18,7 +18,7 @@ from .confirmation import NotConfirmedError
 from .failures import FailureKind, describe_error
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.results import Result
+    from ...module_utils._model.resource import Result
     from .record import Recorder
 
 

@@ -14,8 +14,7 @@ from ...module_utils._errors import SettingsError
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.instance import is_unhealthy, label, short_name
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.resource import Resource
-from ...module_utils._model.results import Result
+from ...module_utils._model.resource import Resource, Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext

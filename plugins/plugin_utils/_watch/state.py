@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of the event source, with which it continues after a restart: a file, or a database row."""
+"""The transitions of the fleet between two polls, and the state of the event source, with which it continues after a
+restart: a file, or a database row."""
 
 from __future__ import annotations
 
@@ -12,15 +13,18 @@ import hashlib
 import itertools
 import json
 import logging
+import math
 import os
 import stat
 import time
 import typing as t
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.settings import Settings
+from ...module_utils._model.resource import Resource, id_sort_key, normalize
 from ...module_utils._state.file_content import atomic_replace
 from ...module_utils._state.files import (
     PROBE_TIMEOUT,
@@ -34,16 +38,115 @@ from ...module_utils._state.files import (
 from ...module_utils._state.journal_store import ConflictError
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
-from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.postgres_store import PostgresStore
+
+Transition = dict[str, t.Any]
+"""An event for the rulebook."""
+
+WATCHED_FIELDS = ("status", "health_status")
 
 # The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format.
 FORMAT_VERSION = 2
 SYNC_INTERVAL = 1.0
 """Seconds after which the next delivery is synced to the disk, like the last one: to sync each would stop the polls."""
 MOVE_AWAY_HINT = "to start from the current fleet. Changes since the last run are not reported then."
+
+
+@dataclass(frozen=True)
+class PendingHealth:
+    """A change of health that is not reported yet, since it has not lasted long enough. Times are Unix seconds."""
+
+    reported: Resource
+    """The instance when it last had the health that was reported."""
+    since: float
+    """When the new health was seen first."""
+    last_seen: float
+
+
+@dataclass(frozen=True)
+class WatchedInstance:
+    """An instance as of the last poll."""
+
+    resource: Resource
+    pending: PendingHealth | None = None
+
+
+Snapshot = dict[str, WatchedInstance]
+"""The fleet as of the last poll, by id as text."""
+
+
+def take_snapshot(instances: list[Resource]) -> Snapshot:
+    """Returns the snapshot of the first poll, which emits no transitions."""
+    return {str(instance["id"]): WatchedInstance(instance) for instance in instances}
+
+
+def find_transitions(
+    snapshot: Snapshot,
+    instances: list[Resource],
+    now: float,
+    *,
+    health_stays_for: float = 0.0,
+    max_gap: float = math.inf,
+) -> tuple[list[Transition], Snapshot]:
+    """Returns the transitions from ``snapshot`` to ``instances``, in order of ids, and the new snapshot.
+
+    A change of health is reported once it has lasted ``health_stays_for`` seconds, in polls at most ``max_gap``
+    seconds apart.
+    """
+    current = {str(instance["id"]): instance for instance in instances}
+    transitions: list[Transition] = []
+    after: Snapshot = {}
+    for key in sorted({*snapshot, *current}, key=lambda key: id_sort_key({"id": key})):
+        before = snapshot.get(key)
+        if before is None:
+            transitions.append(_build_transition("appeared", current[key], None, now))
+            after[key] = WatchedInstance(current[key])
+        elif key not in current:
+            transitions.append(_build_transition("disappeared", before.resource, before.resource, now))
+        else:
+            instance = _fill_missing(current[key], before.resource)
+            if _has_changed(before.resource, instance, "status"):
+                transitions.append(_build_transition("status_changed", instance, before.resource, now))
+            after[key], change = _debounce_health(before, instance, now, health_stays_for, max_gap)
+            transitions += change
+    return transitions, after
+
+
+def _debounce_health(
+    before: WatchedInstance, instance: Resource, now: float, stays_for: float, max_gap: float
+) -> tuple[WatchedInstance, list[Transition]]:
+    reported = before.pending.reported if before.pending else before.resource
+    if not _has_changed(reported, instance, "health_status"):
+        return WatchedInstance(instance), []
+    since = now
+    if before.pending and not _has_changed(before.resource, instance, "health_status"):
+        # A clock that was set back, or far ahead, counts as a gap.
+        is_continuous = 0 <= now - before.pending.last_seen <= max_gap
+        since = before.pending.since if is_continuous else now
+    if now - since < stays_for:
+        return WatchedInstance(instance, PendingHealth(reported, since, now)), []
+    return WatchedInstance(instance), [_build_transition("health_changed", instance, reported, since)]
+
+
+def _fill_missing(instance: Resource, before: Resource) -> Resource:
+    """Returns ``instance`` with its missing watched fields taken from ``before``: missing is not a change."""
+    missing = {field: before[field] for field in WATCHED_FIELDS if instance.get(field) is None and field in before}
+    return {**instance, **missing}
+
+
+def _has_changed(before: Resource, after: Resource, field: str) -> bool:
+    return normalize(before.get(field)) != normalize(after.get(field))
+
+
+def _build_transition(kind: str, instance: Resource, previous: Resource | None, at: float) -> Transition:
+    return {"clawhosters": {"event": kind, "instance": instance, "previous": previous, "at": format_timestamp(at)}}
+
+
+def format_timestamp(seconds: float) -> str:
+    """Formats Unix seconds in ISO 8601: UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class StateError(ClawHostersError):

@@ -26,8 +26,7 @@ from ...module_utils._http.lists import fetch_all
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
 from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
-from ...module_utils._module.arguments import API, ArgumentSpec
-from ...module_utils._module.environment import warn_of_misspelt_variables
+from ...module_utils._module.arguments import API, ArgumentSpec, warn_of_misspelt_variables
 from ...module_utils._progress import Progress
 from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._state.open_store import open_store
@@ -38,10 +37,12 @@ from .state import (
     StateError,
     StateFile,
     StateUnavailableError,
+    Transition,
     TurnLostError,
     WatchState,
+    find_transitions,
+    take_snapshot,
 )
-from .transitions import Transition, find_transitions, take_snapshot
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.postgres_store import PostgresStore

@@ -20,9 +20,9 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import pagination
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.decoding import MAX_BODY_BYTES, MAX_OBJECTS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import MAX_BODY_BYTES, MAX_OBJECTS
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_account_info,
     claw_addon_info,

@@ -30,7 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding, watchdog
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport, watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER
@@ -459,7 +459,7 @@ def test_compressed_json_without_the_end_of_its_gzip_is_not_used() -> None:
 def test_an_answer_without_end_is_not_read_to_its_end(
     simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 1000)
     with pytest.raises(TransportError, match="can't be used"):
         client.request("GET", "/instances")
 

@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import parse_data_or_body
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore, claw_instance
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_checks import CHECKS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import CHECKS
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 from support.controls import CONTROLS, as_shown, find_controls

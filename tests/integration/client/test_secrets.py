@@ -30,8 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, KNOWN_VARIABLES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance, claw_instance_info
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC, Watcher, parse_arguments
@@ -172,7 +171,7 @@ def test_a_key_given_as_another_option_of_a_task_does_not_show(controller: Contr
 
 
 @pytest.mark.rest
-@pytest.mark.parametrize("variable", [name for name in KNOWN if name != "CLAWHOSTERS_API_KEY"])
+@pytest.mark.parametrize("variable", [name for name in KNOWN_VARIABLES if name != "CLAWHOSTERS_API_KEY"])
 def test_a_key_given_as_another_variable_does_not_show(controller: Controller, variable: str) -> None:
     controller.environment[variable] = MISTAKEN
     if variable == "CLAWHOSTERS_API_KEY_FILE":

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import PROTECTED_VARIABLE
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    KNOWN_VARIABLES,
+    PROTECTED_VARIABLE,
+)
 from simulator.exchange import fingerprint
 from simulator.handle import Simulator
 from support import KEY
@@ -87,7 +89,7 @@ class OtherUser:
         self._controller = controller
         home = controller.folder / "other-home"
         home.mkdir()
-        settings = " ".join(f"{name}=-1" for name in KNOWN if name != PROTECTED_VARIABLE)
+        settings = " ".join(f"{name}=-1" for name in KNOWN_VARIABLES if name != PROTECTED_VARIABLE)
         sudo = controller.write("sudo", SUDO.format(folder=controller.folder, home=home, settings=settings))
         sudo.chmod(0o755)
         self.become = {"become": True, "become_method": "ansible.builtin.sudo", "become_user": "root"}

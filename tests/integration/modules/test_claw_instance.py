@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import ResourceChange
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import ResourceChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import fetch_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_checks import CHECKS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import CHECKS
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 

@@ -19,7 +19,7 @@ import pytest
 import requests
 import yaml
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import KNOWN_VARIABLES
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks import rehearsal
 from simulator.handle import Simulator
 from support import KEY
@@ -143,7 +143,7 @@ def test_the_script_starts_the_simulator_with_the_copied_fleet(
 @pytest.mark.slice
 def test_a_shell_that_sources_the_file_keeps_no_setting_but_its_own(worker: Worker, tmp_path: Path) -> None:
     worker.run(rehearsal)
-    environment = {"PATH": os.environ["PATH"], **dict.fromkeys(KNOWN, "production")}
+    environment = {"PATH": os.environ["PATH"], **dict.fromkeys(KNOWN_VARIABLES, "production")}
     for shell in ("sh -eu", "bash -eu", "zsh -eu", "fish --no-config"):
         name, *options = shell.split()
         require_shell(name)

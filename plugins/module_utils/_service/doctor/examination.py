@@ -28,8 +28,7 @@ from ..._http.responses import describe_type, parse_envelope, parse_json, resour
 from ..._http.transport import Response, find_proxy
 from ..._model.account_identity import format_account, format_scope
 from ..._model.instance import get_status
-from ..._model.resource import Resource, as_object, is_valid_id
-from ..._model.results import Result
+from ..._model.resource import Resource, Result, as_object, is_valid_id
 from ..._rate import headers as rate_headers
 from ..._state.files import UntrustedError
 from ..._state.folder import StateFolder
@@ -37,7 +36,7 @@ from ..._state.journal import Journal, JournalError
 from ..._state.store import StoreError
 from ..._version import VERSION
 from ..health import PATH, clock_skew
-from . import billing_checks, resource_checks, response_checks, setup_checks
+from . import resource_checks, response_checks, setup_checks
 from .fields import describe_shapes, plain_words
 from .findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
 
@@ -55,7 +54,7 @@ ALL_CHECKS = (
     *setup_checks.SERVICE_CHECKS,
     *response_checks.CHECKS,
     *resource_checks.INSTANCE_CHECKS,
-    *billing_checks.CHECKS,
+    *resource_checks.BILLING_CHECKS,
     *resource_checks.ADDON_AND_BACKUP_CHECKS,
     *setup_checks.LOCAL_CHECKS,
 )

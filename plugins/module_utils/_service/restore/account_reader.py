@@ -18,8 +18,7 @@ from ..._model.ownership import may_belong, owner_params, parse_owner
 from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
 from ..instance_requests import fetch_existing_instance
-from ..instance_search import list_instances, search_name
-from ..list_search import Search
+from ..list_search import Search, list_instances, search_name
 from .history import RestoreHistory
 from .list_readings import Reading, read_by_ids, search_each
 from .plan import AccountView, Rules, Target

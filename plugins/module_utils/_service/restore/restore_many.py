@@ -19,7 +19,7 @@ from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
 
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry
-    from ..._model.results import Result
+    from ..._model.resource import Result
     from .restore_batches import RestoreBatches
 
 

@@ -24,8 +24,7 @@ from .restore_batch import RestoreBatch
 from .restore_runner import RunContext
 
 if t.TYPE_CHECKING:
-    from ..._model.resource import Resource
-    from ..._model.results import Result
+    from ..._model.resource import Resource, Result
     from .history import RestoreHistory
     from .incident import Incident
     from .recovery import Recoveries

@@ -15,7 +15,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.decoding import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import (
     MAX_BODY_BYTES,
     decompress,
     is_gzip,

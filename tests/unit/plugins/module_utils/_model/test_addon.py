@@ -25,10 +25,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon imp
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import (
     AddonEntry,
+    AddonJob,
     match_entries,
     redact_addon_options,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_job import AddonJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError
 from support.work import count_calls
 

@@ -11,7 +11,7 @@ from ansible.module_utils.common.dict_transformations import dict_merge
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.compare import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
     convert_like,
     find_differences,
     format_unchanged,

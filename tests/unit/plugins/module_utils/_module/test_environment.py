@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import (
-    KNOWN,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    KNOWN_VARIABLES,
     warn_of_misspelt_variables,
 )
 
@@ -40,7 +40,7 @@ def test_a_misspelt_variable_is_named_with_the_right_one_not_its_value(name: str
     assert warnings(name, "HOME") == [f"The environment variable {name} is not used. Did you mean {meant}?"]
 
 
-@pytest.mark.parametrize("known", KNOWN)
+@pytest.mark.parametrize("known", KNOWN_VARIABLES)
 def test_every_variable_that_is_read_may_be_misspelt(known: str) -> None:
     assert len(warnings(f"{known[:-1]}")) == 1
     assert warnings(known) == []
@@ -60,4 +60,4 @@ def test_variables_of_the_user_s_own_are_left_alone(names: tuple[str, ...]) -> N
 
 def test_all_variables_that_the_source_names_are_known() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "plugins").rglob("*.py")]
-    assert set(re.findall(r"\bCLAWHOSTERS_[A-Z_]+\b", "\n".join(sources))) == set(KNOWN)
+    assert set(re.findall(r"\bCLAWHOSTERS_[A-Z_]+\b", "\n".join(sources))) == set(KNOWN_VARIABLES)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostnames import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
     Claim,
     DuplicateNamesError,
     make_unique,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hostvars import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
     InvalidAddressError,
     build_host_variables,
     find_address,

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.attention import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import (
     MAX_ROWS,
     WIDTH,
     format_attention,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)

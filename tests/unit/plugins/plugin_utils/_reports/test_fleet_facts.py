@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model import instance as instance_model
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_checks import (
-    CHECKS,
-    find_findings,
-    format_findings,
-)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import (
     STATUSES,
     ReportSource,
     build_facts,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import (
+    CHECKS,
+    find_findings,
+    format_findings,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_metrics import (
     build_stats,

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch import state
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import StateError, StateFile, WatchState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitions import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import (
     PendingHealth,
+    StateError,
+    StateFile,
     WatchedInstance,
+    WatchState,
     find_transitions,
     take_snapshot,
 )

@@ -11,7 +11,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitions import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import (
     find_transitions,
     format_timestamp,
     take_snapshot,
