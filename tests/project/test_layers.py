@@ -33,7 +33,8 @@ ALLOWED = {
     UTILS + "_module": {UTILS + name for name in ("_module", "_http", "_state", "_model", "_service.account_check")}
     | {UTILS + "_service.restore.in_flight"}
     | ROOT_HELPERS,
-    "plugins.module_utils": {"plugins.module_utils"},
+    # A new room needs a line of its own.
+    "plugins.module_utils": set(),
     "plugins.modules": {"plugins.module_utils"},
     "plugins.plugin_utils": {"plugins.plugin_utils", "plugins.module_utils"},
     "plugins.action": {"plugins.plugin_utils", "plugins.module_utils", "plugins.modules"},
@@ -108,6 +109,7 @@ def test_there_are_no_import_cycles() -> None:
         (UTILS + "_service.fleet", "from .._module.arguments import Options"),
         (UTILS + "_service.fleet", f"from {PACKAGE}plugins.plugin_utils._controller.display import display_progress"),
         (UTILS + "_errors", "from ._http.client import Client"),
+        (UTILS + "_new_room.parser", "from .._model.resource import Resource"),
         ("plugins.modules.claw_fleet", f"import {PACKAGE}plugins.plugin_utils._controller.action"),
         ("plugins.plugin_utils._controller.action", "def run():\n    from ...modules import claw_fleet"),
     ],
