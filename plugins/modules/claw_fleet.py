@@ -311,10 +311,10 @@ error:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
     FLEET,
+    ChangeLimits,
     FleetEntry,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (

@@ -299,8 +299,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fle
     require_valid_addons,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import ADDONS
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import ADDONS, ChangeLimits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedUpdate
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (

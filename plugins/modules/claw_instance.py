@@ -163,7 +163,7 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import NAME_LIMIT, STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import Consent
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Consent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,

@@ -34,7 +34,6 @@ COPY = Path(__file__).resolve().parents[2] / "build/ansible_collections/clawhost
 UNIT = "tests/unit/plugins/module_utils"
 TESTS = {
     "_rate/limiter": [f"{UNIT}/_rate/test_{name}.py" for name in ("limiter", "priority", "shared_budget")],
-    "_rate/queue": [f"{UNIT}/_rate/test_priority.py"],
     "_rate/headers": [f"{UNIT}/_rate/test_headers.py"],
     "_rate/shared_budget": [f"{UNIT}/_rate/test_shared_budget.py", "tests/integration/client/test_rate_budget.py"],
     "_http/pagination": [f"{UNIT}/_http/test_pagination.py"],

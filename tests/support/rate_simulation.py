@@ -12,8 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import Window
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import MAX_SLEEP, RateLimiter
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import MAX_SLEEP, Priority, RateLimiter
 
 EPOCH = 1_800_000_000.4
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError, SettingsError
-from .._rate.queue import Priority
+from .._rate.limiter import Priority
 from .._service_url import find_url_problem, is_loopback, normalize_url
 from .._text import KEY_PREFIX, one_line
 

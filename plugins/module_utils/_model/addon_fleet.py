@@ -28,8 +28,16 @@ from .addon import (
     require_same_owner,
     require_shown,
 )
-from .fleet_entries import ADDONS, FaultyListError, NumberedEntry, find_duplicates, format_entry
-from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, Outcome
+from .fleet_entries import (
+    ADDONS,
+    BEYOND_FAILURES,
+    BEYOND_LIMITS,
+    FaultyListError,
+    NumberedEntry,
+    Outcome,
+    find_duplicates,
+    format_entry,
+)
 from .ownership import parse_owner
 from .resource import Options, Redacted, Resource, parse_id
 from .saved_plan import PlannedUpdate

@@ -10,18 +10,15 @@ import typing as t
 
 from .._errors import RefusedError, SettingsError
 from .._text import format_list, one_line
-from .fleet_entries import FLEET, find_duplicates
+from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, FLEET, NAMED, Outcome, find_duplicates
 from .instance import NAME_LIMIT, Action, label
 from .instance_index import InstanceIndex
-from .instance_job import Job, Phase
-from .outcomes import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Outcome
-from .protection import UNPROTECTED, Consent
+from .instance_job import UNPROTECTED, Consent, Job, Phase
 from .saved_plan import PlannedChange
 
 if t.TYPE_CHECKING:
-    from .fleet_entries import FleetEntry
-    from .outcomes import ChangeLimits, Excess
-    from .protection import Protection
+    from .fleet_entries import ChangeLimits, Excess, FleetEntry
+    from .instance_job import Protection
     from .resource import Resource
 
 _WORDS = {

@@ -11,7 +11,7 @@ import os
 import typing as t
 from dataclasses import replace
 
-from .._model.protection import Protection
+from .._model.instance_job import Protection
 from .arguments import PROTECTED_OPTION, PROTECTED_VARIABLE, ArgumentSpec
 
 if t.TYPE_CHECKING:

@@ -25,8 +25,7 @@ from dataclasses import dataclass, field
 
 from .._state.store import KnownOutageError, StoreError, key_digest
 from .._text import MESSAGE_LIMIT, one_line
-from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
-from .queue import Priority
+from .limiter import POLL_INTERVAL, Priority, RateLimiter, RequestOutcome
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for the lock of the document, which is held for milliseconds."""

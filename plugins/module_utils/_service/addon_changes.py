@@ -21,8 +21,7 @@ from .._http.lists import fetch_all
 from .._model.addon import Config, needs_wrapping, require_same_owner
 from .._model.addon_fleet import AddonEntry, AddonJob, Match, build_diff, build_outcomes, match_entries, plan_update
 from .._model.batches import AT_ONCE, Batches
-from .._model.fleet_entries import ADDONS
-from .._model.outcomes import ChangeLimits, build_result, format_failures, raise_excess, raise_failures
+from .._model.fleet_entries import ADDONS, ChangeLimits, build_result, format_failures, raise_excess, raise_failures
 from .._model.ownership import parse_owner
 from .._model.resource import Resource, ResourceChange, Result
 from .._model.saved_plan import find_difference

@@ -17,7 +17,7 @@ from .._errors import ClawHostersError
 from .._http.client import Client
 from .._http.lists import fetch_all
 from .._model.batches import AT_ONCE, Batches
-from .._model.fleet_entries import FleetEntry
+from .._model.fleet_entries import ChangeLimits, FleetEntry, build_result, format_failures, raise_excess, raise_failures
 from .._model.fleet_plan import (
     build_diff,
     build_outcomes,
@@ -29,9 +29,7 @@ from .._model.fleet_plan import (
 )
 from .._model.instance import Action, get_status, label
 from .._model.instance_index import InstanceIndex
-from .._model.instance_job import Job, Phase
-from .._model.outcomes import ChangeLimits, build_result, format_failures, raise_excess, raise_failures
-from .._model.protection import UNPROTECTED, Protection
+from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
 from .._model.resource import Resource, Result
 from .._model.saved_plan import Approval
 from .._wait_summary import ProgressSummary, describe_remaining

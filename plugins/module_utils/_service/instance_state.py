@@ -14,8 +14,7 @@ from types import ModuleType
 from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError
 from .._http.client import Client
 from .._model.instance import Action, label, require_name, summarize
-from .._model.instance_job import Job
-from .._model.protection import ANY_CHANGE, Consent
+from .._model.instance_job import ANY_CHANGE, Consent, Job
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
 from .._waiter import Waiter

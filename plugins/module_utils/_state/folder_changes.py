@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from .folder_documents import FolderDocuments
 
 if t.TYPE_CHECKING:
-    from .folder import OpenFolder
+    from .files import OpenFolder
     from .store_protocol import ChangeStore, Store
 
 MAX_AGE = timedelta(days=90)

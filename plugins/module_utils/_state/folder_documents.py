@@ -18,8 +18,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._text import MESSAGE_LIMIT, one_line
-from .files import LockHeldError, UntrustedError, lock_file
-from .folder import StateFolder
+from .files import LockHeldError, StateFolder, UntrustedError, lock_file
 from .store import StoreError
 
 SMALL_FILE = 1_000_000

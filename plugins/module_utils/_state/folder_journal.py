@@ -31,8 +31,7 @@ from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
 from .file_content import atomic_replace, read_from, write_at
-from .files import UntrustedError, lock_file
-from .folder import OpenFolder
+from .files import OpenFolder, UntrustedError, lock_file
 from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum
 from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines
 

@@ -51,7 +51,7 @@ def find_database_secrets(params: t.Mapping[str, t.Any]) -> set[str]:
     database = str(params.get("state_database") or "").strip()
     if not database:
         return set()
-    from .postgres_connection import find_secrets
+    from .postgres_session import find_secrets
 
     return find_secrets(database)
 

@@ -22,9 +22,8 @@ from datetime import datetime
 from .._errors import ClawHostersError
 from .._times import format_iso
 from .journal_store import ConflictError, Holder, JournalLine, SubjectLines, describe_process
-from .postgres_connection import load_psycopg
 from .postgres_schema import OLDEST_VERSION, VERSION, find_tables
-from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError
+from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError, load_psycopg
 from .store import KnownOutageError, StoreError
 
 LOCK_DOCUMENT = """

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 
 from ...module_utils._errors import ClawHostersError, PartialError
 from ...module_utils._http.lists import fetch_all
-from ...module_utils._model.fleet_entries import FleetEntry
-from ...module_utils._model.outcomes import ChangeLimits
-from ...module_utils._model.protection import Protection
+from ...module_utils._model.fleet_entries import ChangeLimits, FleetEntry
+from ...module_utils._model.instance_job import Protection
 from ...module_utils._model.resource import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal

@@ -24,8 +24,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists impo
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RateLimiter
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority, QueuedRequest
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
+    Priority,
+    QueuedRequest,
+    RateLimiter,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store

@@ -30,13 +30,12 @@ from ..._model.account_identity import format_account, format_scope
 from ..._model.instance import get_status
 from ..._model.resource import Resource, Result, as_object, is_valid_id
 from ..._rate import headers as rate_headers
-from ..._state.files import UntrustedError
-from ..._state.folder import StateFolder
+from ..._state.files import StateFolder, UntrustedError
 from ..._state.journal import Journal, JournalError
 from ..._state.store import StoreError
 from ..._version import VERSION
 from ..health import PATH, clock_skew
-from . import resource_checks, response_checks, setup_checks
+from . import resource_checks, service_checks
 from .fields import describe_shapes, plain_words
 from .findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
 
@@ -51,12 +50,12 @@ ABSENT_ID = 2**31 - 1
 """An id that no instance has."""
 
 ALL_CHECKS = (
-    *setup_checks.SERVICE_CHECKS,
-    *response_checks.CHECKS,
+    *service_checks.SERVICE_CHECKS,
+    *service_checks.RESPONSE_CHECKS,
     *resource_checks.INSTANCE_CHECKS,
     *resource_checks.BILLING_CHECKS,
     *resource_checks.ADDON_AND_BACKUP_CHECKS,
-    *setup_checks.LOCAL_CHECKS,
+    *service_checks.LOCAL_CHECKS,
 )
 """All checks, in the order in which equal results are shown."""
 
@@ -105,7 +104,7 @@ class Examination:
         self._get("absent_instance", resource_path("instances", ABSENT_ID))
         if (instances.count("total_pages") or 1) > 1:
             self._get("instances_page_2", "/instances", page="2")
-        self._get("instances_per_page", "/instances", per_page=str(response_checks.LARGE_PAGE))
+        self._get("instances_per_page", "/instances", per_page=str(service_checks.LARGE_PAGE))
         self._get_one("instance", instances, _choose_instance(instances.items))
         for part in ("summary", "usage", "transactions", "packages"):
             self._get(part, f"/billing/{part}")

@@ -10,8 +10,8 @@ import typing as t
 
 from ..._errors import PartialError
 from ..._model.backup import summarize_backup
+from ..._model.fleet_entries import Outcome, build_result, format_failures
 from ..._model.instance import label
-from ..._model.outcomes import Outcome, build_result, format_failures
 from . import messages
 from .account_reader import AccountReader
 from .plan import Target

@@ -19,8 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
     Action,
     predict,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Job, Phase
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import Protection
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Job, Phase, Protection
 
 STATUSES = (
     "running",

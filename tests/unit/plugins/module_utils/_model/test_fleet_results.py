@@ -9,7 +9,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    ChangeLimits,
+    FleetEntry,
+    format_failures,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
     build_diff,
     build_outcomes,
@@ -17,7 +21,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_pla
     format_report,
     plan,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import ChangeLimits, format_failures
 
 LISTING = [
     {"id": number, "name": f"bot-{number}", "status": status}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import Protection
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Protection
 
 
 def parse(listed: list[object], variable: str) -> Protection:

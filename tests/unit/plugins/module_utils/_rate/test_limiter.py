@@ -19,10 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
     MAX_DELAY,
     MAX_SLEEP,
+    Priority,
     RateLimiter,
     RequestOutcome,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority
 from support.rate_simulation import EPOCH, Service, Simulation
 
 

@@ -19,12 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
     RESERVED_FRACTION,
     RUN_TTL,
-    RateLimiter,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import (
     Place,
     Priority,
     QueuedRequest,
+    RateLimiter,
     describe_higher,
     find_due,
     find_place,

@@ -15,8 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, RequestOutcome
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority, QueuedRequest
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
+    RUN_TTL,
+    Priority,
+    QueuedRequest,
+    RequestOutcome,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from support.sleeper import Sleeper

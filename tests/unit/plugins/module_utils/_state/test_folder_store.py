@@ -25,7 +25,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state import (
     folder_journal,
     folder_mark,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder as folder_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -117,8 +116,8 @@ def test_partial_writes_are_completed(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_an_append_opens_and_checks_the_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = append_four(tmp_path)
     checked: list[Path] = []
-    check = folder_module.require_not_replaceable
-    monkeypatch.setattr(folder_module, "require_not_replaceable", lambda path: (checked.append(path), check(path)))
+    check = files.require_not_replaceable
+    monkeypatch.setattr(files, "require_not_replaceable", lambda path: (checked.append(path), check(path)))
     for use in (
         lambda: journal.append(OPERATION, OperationEvent.INTENDED),
         lambda: journal.read_state(OPERATION),

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_connection, postgres_session
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_session
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalError,
@@ -36,11 +36,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import ConflictError, JournalLine
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_connection import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import (
+    Session,
+    UnreachableError,
     find_secrets,
     parse_connection,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session, UnreachableError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import (
     Outage,
     PostgresStore,
@@ -510,7 +511,7 @@ def test_a_pooler_is_refused_before_any_lock(
     place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pooler shows a process number of its own."""
-    psycopg = postgres_connection.load_psycopg()
+    psycopg = postgres_session.load_psycopg()
     monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda _info: 597203352))
     words = r"goes through a connection pooler.* Nothing was sent\."
     with pytest.raises(JournalError, match=words), place.journal().lock(OPERATION):

@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.
     tolerated,
     unknown,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.response_checks import reset_format
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.service_checks import reset_format
 
 INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
 

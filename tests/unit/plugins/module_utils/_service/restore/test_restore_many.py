@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Outcome, build_result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    Outcome,
+    RestoreEntry,
+    build_result,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
