@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import multiprocessing
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ServerError, TransportError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
@@ -232,18 +231,6 @@ def test_a_process_of_another_user_is_not_taken_for_dead(
     monkeypatch.setattr(os, "kill", not_permitted)
     fetch_some(simulator, state_dir, 1)
     assert len(json.loads(file.read_text())["in_flight"]) == 1
-
-
-@pytest.mark.parametrize(("fault", "is_success"), [(None, True), ("json_500", False)])
-def test_how_long_a_service_is_let_be_that_tells_nothing(
-    simulator: Simulator, state_dir: Path, fault: str | None, is_success: bool
-) -> None:
-    simulator.switch(rate_headers="none")
-    if fault:
-        simulator.fault(fault)
-    with contextlib.suppress(ServerError):
-        a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
-    assert (json.loads(budget_file(state_dir).read_text())["unmetered_until"] > time.time() + 10) is is_success
 
 
 def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simulator, state_dir: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -296,15 +296,6 @@ def test_a_list_of_none_is_done(simulator: Simulator, local_worker: Worker) -> N
     assert simulator.calls("POST *") == []
 
 
-def test_the_backup_before_a_moment_is_taken_and_left_out_ones_are_named(local_worker: Worker) -> None:
-    result = local_worker.run(claw_fleet_restore, check=True, instances=bots(1, 2))
-    assert [entry["backup_id"] for entry in result["instances"]] == [102, 202]
-    assert any(warning.startswith("bot-1 (id 1): 1 backup left out: id 103 (its") for warning in local_worker.warnings)
-    moment = (datetime.now(UTC) - timedelta(hours=20)).isoformat()
-    result = local_worker.run(claw_fleet_restore, check=True, instances=bots(1, 2), before=moment)
-    assert [entry["backup_id"] for entry in result["instances"]] == [101, 201]
-
-
 # What fails on the way
 
 
@@ -366,30 +357,6 @@ def test_an_unknown_outcome_is_not_resent_and_stops_none_of_its_batch(simulator:
     assert check["summary"] == {"ok": 0, "changed": 1, "failed": 1, "not_begun": 0}
     forced = worker.run(claw_fleet_restore, instances=bots(2), force=True)
     assert outcomes(forced) == ["completed"]
-    assert simulator.effects() == {"restores": 4}
-
-
-@pytest.mark.parametrize("fault", ["reset_after", "close_after", "truncated"])
-def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
-    simulator: Simulator, local_worker: Worker, fault: str
-) -> None:
-    simulator.fault(fault, path="/backups/202/restore")
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=["100%"])
-    assert set(outcomes(result)) == {"completed"}
-    assert simulator.effects() == {"restores": 3}
-    assert any("so the restore has begun" in warning for warning in local_worker.warnings)
-
-
-def test_rate_limits_are_waited_out_and_a_lasting_one_frees_the_incident(
-    simulator: Simulator, local_worker: Worker
-) -> None:
-    simulator.fault("rate_limited", method="POST", times=5)
-    assert local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])["summary"]["changed"] == 2
-    simulator.fault("rate_limited", path="/backups/302/restore", times=None)
-    result = local_worker.run(claw_fleet_restore, instances=bots(3, 4), serial=[2])
-    assert outcomes(result) == ["refused", "completed"]
-    simulator.clear_faults()
-    assert local_worker.run(claw_fleet_restore, instances=bots(3, 4))["summary"]["ok"] == 1
     assert simulator.effects() == {"restores": 4}
 
 
@@ -614,14 +581,6 @@ def test_killed_between_two_batches_the_next_run_goes_on(simulator: Simulator, w
     assert result["failed"] is False
     assert sorted(posts(simulator)) == [102, 202, 302, 402, 502, 602]
     assert simulator.effects() == {"restores": 6}
-
-
-def test_a_journal_that_can_not_be_used_sends_nothing(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
-    place.spoil()
-    result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])
-    assert result["failed"] is True
-    assert "Nothing was sent." in result["msg"]
-    assert simulator.calls("POST *") == []
 
 
 # In a play

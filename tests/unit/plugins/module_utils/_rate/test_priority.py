@@ -233,16 +233,6 @@ def test_a_low_request_is_not_starved_by_sliding_or_narrow_windows() -> None:
             limiter.on_response(request_id, now, Window(0, now + 0.4, 1), is_success=True)
 
 
-@pytest.mark.parametrize("moment", [-1e9, 1e9])
-def test_times_that_a_jump_of_the_clock_made_impossible_are_forgotten(moment: float) -> None:
-    now = 1e10
-    limiter = RateLimiter(high_runs={"run": now + moment}, low_sent_at=now + moment, normal_sent_at=now + moment)
-    limiter.acquire("first", now, now + 30)
-    assert limiter.high_runs == {}
-    assert limiter.low_sent_at <= now
-    assert limiter.normal_sent_at <= now
-
-
 queues = st.lists(st.sampled_from(Priority), max_size=8).map(
     lambda mix: {f"r{number}": QueuedRequest(9.0, priority, number) for number, priority in enumerate(mix)}
 )

@@ -76,12 +76,6 @@ def test_a_refusal_is_waited_out_by_whoever_comes_next(budget, sleeper, headers,
     assert waited(budget, sleeper)[0] == pytest.approx(seconds, abs=0.9)
 
 
-@pytest.mark.parametrize("status", [428, 430])
-def test_another_status_is_no_refusal(budget, sleeper, status):
-    report(budget, sleeper, status=status, headers={"Retry-After": "7"})
-    assert waited(budget, sleeper)[0] == 0
-
-
 def test_a_spent_window_is_waited_for_until_it_closes(budget, sleeper):
     report(budget, sleeper, status=200, headers=SPENT)
     assert waited(budget, sleeper)[0] == pytest.approx(40, abs=0.9)
@@ -91,36 +85,6 @@ def test_a_spent_window_is_waited_for_until_it_closes(budget, sleeper):
 def test_nobody_waits_longer_than_there_is_time_in_all(budget, sleeper, max_wait):
     report(budget, sleeper, status=200, headers=SPENT)
     assert waited(budget, sleeper, max_wait)[0] <= max_wait
-
-
-@pytest.mark.parametrize(
-    ("outcome", "is_free"), [({"sent": False}, True), ({"status": 200, "headers": ONE_LEFT}, True)]
-)
-def test_a_request_that_is_over_holds_no_place(budget, sleeper, outcome, is_free):
-    report(budget, sleeper, status=200, headers=ONE_LEFT)
-    report(budget, sleeper, **outcome)
-    assert (waited(budget, sleeper)[0] == 0) is is_free
-
-
-def test_one_that_is_under_way_does(budget, sleeper):
-    report(budget, sleeper, status=200, headers=ONE_LEFT)
-    waited(budget, sleeper)
-    assert waited(budget, sleeper, max_wait=10)[0] > 0
-
-
-def test_an_answer_that_was_lost_may_have_been_counted(budget, sleeper):
-    report(budget, sleeper, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "2"})
-    report(budget, sleeper)
-    assert waited(budget, sleeper)[0] == 0
-    assert waited(budget, sleeper, max_wait=10)[0] > 0
-
-
-@pytest.mark.parametrize(("status", "is_let_be"), [(200, True), (299, True), (199, False), (300, False)])
-def test_only_a_success_that_tells_nothing_says_that_nothing_is_told(budget, sleeper, status, is_let_be):
-    report(budget, sleeper, status=status)
-    sleeper.sleep(30)
-    assert waited(budget, sleeper)[0] == 0
-    assert (waited(budget, sleeper, max_wait=1)[0] == 0) is is_let_be
 
 
 @pytest.mark.parametrize(("process", "is_dead"), [(999999999, True), (1, False)])

@@ -30,7 +30,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
     parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    JournalError,
     OperationEvent,
     OperationKey,
     OperationState,
@@ -84,21 +83,6 @@ def test_it_is_written_down_before_it_goes_out(guard):
     assert guard.state().facts["backup_id"] == 31
 
 
-def test_what_was_refused_is_free_to_be_tried_again(guard):
-    with pytest.raises(ApiError, match=FREE):
-        send(guard, Sender(ApiError("POST /x", 422)))
-    assert guard.state() is None
-
-
-def test_what_nobody_knows_is_unclear_and_stays_so(guard):
-    fault = TransportError("the answer was lost", sent=True)
-    with pytest.raises(OutcomeUnknownError, match="the answer was lost") as caught:
-        send(guard, Sender(fault))
-    assert caught.value.cause is fault
-    assert guard.state().event is OperationEvent.UNCLEAR
-    assert guard.state().facts["reason"] == "the answer was lost"
-
-
 def test_what_failed_before_it_went_out_leaves_nothing_behind(guard):
     with pytest.raises(ClawHostersError, match=FREE):
         send(guard, Sender(ClawHostersError("something new"), goes_out=False))
@@ -136,14 +120,6 @@ def test_what_waits_after_a_429_counts_as_not_sent(guard):
     guard.before_send()
     guard.on_rejected()
     assert guard.state() is None
-
-
-def test_without_a_journal_nothing_goes_out(guard, place):
-    place.spoil()
-    sender = Sender()
-    with pytest.raises(JournalError, match=r"so the journal is not used.* Nothing was sent\."):
-        send(guard, sender)
-    assert sender.stats.requests == 0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import NotFoundError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import (
     is_before,
     is_usable,
@@ -44,7 +43,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
@@ -231,7 +229,6 @@ def backup(number: int, hours: float | None, **fields: t.Any) -> dict[str, t.Any
 
 
 DB = {"id": 2, "name": "db-bot", "status": "running"}
-TWIN = {"id": 3, "name": "web-bot", "status": "running"}
 BY_ID, BY_NAME = Target(1, None), Target(None, "web-bot")
 
 
@@ -252,20 +249,6 @@ def obstacle(plan: RestorePlan) -> Obstacle:
     return plan.obstacle
 
 
-def test_no_instance_is_told_with_a_similar_name_or_the_answer() -> None:
-    answer = NotFoundError("GET /instances/9", 404)
-    wanted = [Target(None, "web-bto"), Target(9, None), Target(8, None)]
-    first, second, third = map(obstacle, plan_in(wanted, missing={"/instances/9": answer}))
-    assert {first.kind, second.kind, third.kind} == {ObstacleKind.NO_INSTANCE}
-    assert (first.similar, second.cause, third.cause) == ("web-bot", answer, None)
-
-
-def test_a_name_of_several_and_an_id_of_another_name_are_no_target() -> None:
-    shared, other = map(obstacle, plan_in([BY_NAME, Target(1, "db-bot")], WEB, DB, TWIN))
-    assert (shared.kind, shared.ids) == (ObstacleKind.AMBIGUOUS, (1, 3))
-    assert other.kind is ObstacleKind.OTHER_NAME
-
-
 def test_a_second_target_of_an_instance_names_the_first() -> None:
     unknown = Target(None, "no-bot")
     plans = plan_in([unknown, BY_ID, Target(2, None, 12), BY_NAME, Target(1, "db-bot"), unknown])
@@ -278,36 +261,6 @@ def test_a_second_target_of_an_instance_names_the_first() -> None:
         ObstacleKind.NO_INSTANCE,
     ]
     assert obstacle(plans[3]).duplicate_of == 2
-
-
-def test_a_backup_without_an_owner_is_sent_to_one_target_alone() -> None:
-    given = {"id": 12, "created_at": NEW["created_at"]}
-    first, second = plan_in([Target(2, None, 12), Target(1, None, 12)], backups=[given])
-    assert decision(first) == (None, RestoreAction.SEND, 12)
-    assert (obstacle(second).kind, obstacle(second).duplicate_of) == (ObstacleKind.BACKUP_TWICE, 1)
-
-
-def test_a_given_backup_must_be_of_the_instance() -> None:
-    own, others, gone = Target(1, None, 12), Target(2, None, 12), Target(1, None, 13)
-    answer = NotFoundError("GET /backups/13", 404)
-    plans = plan_in([own, others], backups=[{**NEW, "status": "failed"}])
-    assert [decision(plan)[0] for plan in plans] == [None, ObstacleKind.OTHER_BACKUP]
-    (missing,) = plan_in([gone], missing={"/backups/13": answer})
-    assert (obstacle(missing).kind, obstacle(missing).cause) == (ObstacleKind.NO_BACKUP, answer)
-    named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
-    (unclear,) = plan_in([own], WEB, TWIN, backups=[named])
-    assert (obstacle(unclear).kind, obstacle(unclear).backups) == (ObstacleKind.UNCLEAR_BACKUP, (named,))
-
-
-def test_a_newer_backup_that_may_be_of_the_instance_stops_it() -> None:
-    ownerless = {"id": 20, "created_at": NEW["created_at"]}
-    named = backup(21, 1, instance_id=None, instance_name="web-bot")
-    others, known = backup(22, 1, instance_id=None, instance_name="db-bot"), backup(23, 1, instance_id=2)
-    (plan,) = plan_in([BY_ID], WEB, DB, TWIN, backups=[NEW, ownerless, named, others, known])
-    assert obstacle(plan).kind is ObstacleKind.UNCLEAR_BACKUP
-    assert {one["id"] for one in obstacle(plan).backups} == {20, 21}
-    (plan,) = plan_in([BY_ID], WEB, DB, TWIN, backups=[NEW, others, known, {**ownerless, "status": "failed"}])
-    assert decision(plan) == (None, RestoreAction.SEND, 12)
 
 
 @pytest.mark.parametrize(
@@ -329,16 +282,6 @@ def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: Obst
         other = obstacle(plan).other
         assert other
         assert other.incident == "INC-3"
-
-
-def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
-    history = sent(seconds=-60, event=OperationEvent.INTENDED)
-    assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
-    held = replace(history, holders={history.key(1).subject: Holder("", name="INC-1")})
-    assert decision(*plan_in([BY_ID], history=held)) == (None, RestoreAction.WAIT, 11)
-    # A run of another incident does not know of it.
-    held = replace(history, holders={history.key(1).subject: Holder("", name="INC-2")})
-    assert decision(*plan_in([BY_ID], history=held))[0] is ObstacleKind.UNKNOWN
 
 
 def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
@@ -473,22 +416,6 @@ def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool)
     assert decision(waited)[0] is ObstacleKind.NOT_SENT
     # With force, what was confirmed is a restore after all.
     assert look(NOTHING, force=force, earlier=state).sends
-
-
-@pytest.mark.parametrize(
-    ("instance", "kind"),
-    [
-        (WEB, None),
-        ({**WEB, "status": "stopped"}, None),
-        (None, ObstacleKind.DELETED),
-        ({**WEB, "name": "other"}, ObstacleKind.RENAMED),
-        ({**WEB, "status": "deploying"}, ObstacleKind.WRONG_STATUS),
-    ],
-)
-def test_an_instance_that_has_changed_since_the_plan_is_left_alone(
-    instance: dict[str, t.Any] | None, kind: ObstacleKind | None
-) -> None:
-    assert decision(look_at(instance, NOTHING))[0] is kind
 
 
 @pytest.mark.parametrize("now", [{}, {"status": "stopped"}, {"health_status": "unhealthy"}, {"plan": "large"}])
