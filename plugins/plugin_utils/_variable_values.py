@@ -46,13 +46,17 @@ def find_value_problem(name: str, value: t.Any, option: Option) -> str:
     shown = _show(value, option)
     if kind in _CHECKS:
         check, expected = _CHECKS[kind]
-        expected += " of seconds" if name.endswith("_timeout") else ""
-        return "" if _passes(check, value, kind) else f"{name} is {shown}, but must be {expected}."
+        unit = "seconds" if name.endswith("_timeout") else ""
+        if not _passes(check, value, kind):
+            return f"{name} is {shown}, but must be {expected}{unit and f' of {unit}'}."
+        # All numbers of roles and playbooks are counts and durations.
+        is_negative = kind == "int" and check_type_int(value) < 0
+        return f"{name} is {shown}, but must be 0 or more{unit and f' {unit}'}." if is_negative else ""
     if isinstance(value, (bool, float)):
         return f"{name} is {shown}, which is no text: {_QUOTE_IT}"
     choices = option.get("choices", [value])
     if value not in choices:
-        return f"{name} is {shown}, but must be one of {', '.join(map(str, choices))}."
+        return f"{name} is {shown}, but must be one of {', '.join(filter(None, choices))}."
     return f"{name} is {shown}, but must be text." if isinstance(value, (list, tuple, dict)) else ""
 
 
@@ -80,6 +84,8 @@ def _find_list_problem(name: str, value: t.Any, option: Option) -> str:
             return (
                 f"{name} has {_show(entry, option)}. In a file, YAML reads 010 as 8: write it without zeros in front."
             )
+        if option.get("elements") == "dict" and not _passes(check_type_dict, entry, "dict"):
+            return f"{name} has {_show(entry, option)}, but must be a list of dictionaries."
         choices = option.get("choices", [entry])
         if entry not in choices:
             return f"{name} has {_show(entry, option)}, which is none of {', '.join(map(str, choices))}."

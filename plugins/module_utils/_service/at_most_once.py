@@ -198,7 +198,8 @@ def parse_operation_name(option: str, name: str) -> str:
     """
     name = name.strip()
     if not name:
-        raise SettingsError(f"{option} is empty. Set it to a name that identifies the restore or purchase.")
+        text = f"{option} is empty. Set it to a name that identifies the restore or purchase."
+        raise SettingsError(text, is_unsent=True)
     if hidden := find_invisible(name):
         raise SettingsError(
             f"{option} has a character that can't be seen: {format_character(hidden)}, at position "

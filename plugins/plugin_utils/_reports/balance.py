@@ -69,8 +69,6 @@ def build_plan(
     tried twice. Names that fit no instance, or several, are left out, and told by the first plan. Raises RefusedError
     for a name that is given twice.
     """
-    if min_days < 0:
-        raise RefusedError(f"balance_guard_min_days is {min_days}, but must be 0 or more.")
     allowed, name_problems = _find_allowed(order, instances)
     usage = as_object(billing.get("usage"))
     forecast = build_forecast(as_object(billing.get("summary")), usage)

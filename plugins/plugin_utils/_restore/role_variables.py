@@ -91,10 +91,8 @@ def _parse_variables(given: Data) -> Data:
     variables["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
         variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
-    for name, unit in (("wait_timeout", " seconds"), ("healthy_timeout", " seconds"), ("max_failures", "")):
-        variables[f"restore_{name}"] = number = int(given[f"restore_{name}"])
-        if number < 0:
-            raise SettingsError(f"restore_{name} is {number}, but must be 0 or more{unit}.")
+    for name in ("wait_timeout", "healthy_timeout", "max_failures"):
+        variables[f"restore_{name}"] = int(given[f"restore_{name}"])
     variables["restore_serial"] = _parse_serial(given["restore_serial"])
     variables["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
     parse_priority("restore_priority", variables["restore_priority"] or None)

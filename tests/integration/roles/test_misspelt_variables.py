@@ -196,16 +196,31 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
         ),
         (
             "balance_guard",
-            ["balance_guard_min_days: a week", "balance_guard_stop_order: {web-bot: 1}"],
+            [
+                "balance_guard_min_days: a week",
+                "balance_guard_stop_order: {web-bot: 1}",
+                "balance_guard_request: coupon",
+                "balance_guard_wait_timeout: -1",
+            ],
             [
                 "balance_guard_min_days is 'a week', but must be a whole number.",
                 'balance_guard_stop_order is {"web-bot": 1}, but must be a list.',
+                "balance_guard_request is 'coupon', but must be a dictionary.",
+                "balance_guard_wait_timeout is -1, but must be 0 or more seconds.",
             ],
         ),
         (
             "fleet_report",
             ["fleet_report_state_database: [postgresql://me:hidden@db/clawhosters]"],
             ["fleet_report_state_database is a value that is not shown, but must be text."],
+        ),
+        (
+            "fleet_report",
+            ["fleet_report_min_days: -1", "fleet_report_priority: urgent"],
+            [
+                "fleet_report_min_days is -1, but must be 0 or more.",
+                "fleet_report_priority is 'urgent', but must be one of low, normal, high.",
+            ],
         ),
         (
             "fleet_report",
@@ -224,8 +239,9 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
         ),
         (
             "fleet",
-            ["fleet_instances: [{name: web-bot}]", "fleet_state: startd", "fleet_max_changes: all"],
+            ["fleet_instances: [web-bot]", "fleet_state: startd", "fleet_max_changes: all"],
             [
+                "fleet_instances has 'web-bot', but must be a list of dictionaries.",
                 "fleet_state is 'startd', but must be one of started, stopped, restarted, absent.",
                 "fleet_max_changes is 'all', but must be a whole number.",
             ],

@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_values
 
 NAMES: dict[str, t.Any] = {"type": "list", "elements": "str"}
 IDS: dict[str, t.Any] = {"type": "list", "elements": "raw"}
+ENTRIES: dict[str, t.Any] = {"type": "list", "elements": "dict"}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ IDS: dict[str, t.Any] = {"type": "list", "elements": "raw"}
         (IDS, [7, "8", "100%", "0"]),
         (IDS, "7,8"),
         (IDS, 7),
+        (ENTRIES, [{"name": "a"}, "name=a"]),
         ({"type": "int"}, None),
         (NAMES, None),
     ],
@@ -58,6 +60,7 @@ def test_a_value_of_its_type_is_none(option: dict[str, t.Any], value: object) ->
         ({"type": "int"}, True, "any is true, but must be a whole number."),
         ({"type": "int"}, "", "any is '', but must be a whole number."),
         ({"type": "int"}, float("inf"), "any is Infinity, but must be a whole number."),
+        ({"type": "int"}, "-1", "any is '-1', but must be 0 or more."),
         ({"type": "bool"}, "maybe", "any is 'maybe', but must be true or false."),
         ({"type": "dict"}, "a", "any is 'a', but must be a dictionary."),
         ({"type": "str"}, ["a"], 'any is ["a"], but must be text.'),
@@ -65,12 +68,15 @@ def test_a_value_of_its_type_is_none(option: dict[str, t.Any], value: object) ->
         ({"type": "path"}, False, "any is false, which is no text: YAML reads"),
         ({"type": "str", "no_log": True}, ["a"], "any is a value that is not shown, but must be text."),
         ({"type": "str", "choices": ["a", "b"]}, "c", "any is 'c', but must be one of a, b."),
+        ({"type": "str", "choices": ["", "a", "b"]}, "c", "any is 'c', but must be one of a, b."),
         ({"type": "str"}, {date(2026, 2, 1): 1}, "any is a value of type dict, but must be text."),
         (NAMES, [10**5000], "any has a value of type int, which is no text: YAML reads"),
         ({**NAMES, "choices": ["a", "b"]}, "a, c", "any has 'c', which is none of a, b."),
         (NAMES, {"a": 1}, 'any is {"a": 1}, but must be a list.'),
         (NAMES, ["a", 7], "any has 7, which is no text: YAML reads"),
         (NAMES, [None], "any has null, which is no text: YAML reads"),
+        (ENTRIES, ["a"], "any has 'a', but must be a list of dictionaries."),
+        (ENTRIES, [5], "any has 5, but must be a list of dictionaries."),
         (IDS, [False], "any has false, which is neither text nor a whole number: YAML reads"),
         (IDS, ["007"], "any has '007'. In a file, YAML reads 010 as 8: write it without zeros in front."),
         (IDS, "8, 010", "any has '010'. In a file,"),

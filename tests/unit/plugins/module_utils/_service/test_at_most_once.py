@@ -193,7 +193,7 @@ def test_a_429_takes_back_no_request_of_another_run(guard, place):
 
 def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
     assert parse_operation_name("incident", " INC-1\n") == "INC-1"
-    with pytest.raises(SettingsError, match="incident is empty"):
+    with pytest.raises(SettingsError, match=r"incident is empty\. .* Nothing was sent\.$"):
         parse_operation_name("incident", " \t")
 
 

@@ -63,10 +63,8 @@ def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
         ({"restore_backup": "\N{SUPERSCRIPT TWO}"}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_backup": "1" * 5000}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_serial": "1,0"}, "restore_serial has the batch size '0'"),
-        ({"restore_max_failures": -1}, "restore_max_failures is -1, but must be 0 or more"),
         ({"restore_priority": "urgent"}, "restore_priority is 'urgent', but must be low, normal or high"),
         ({"restore_incident": "  "}, "restore_incident is empty"),
-        ({"restore_wait_timeout": -1}, "restore_wait_timeout is -1, but must be 0 or more seconds"),
         ({"restore_instance_ids": [1]}, "Set either restore_instances or restore_instance_ids."),
     ],
 )
