@@ -40,7 +40,7 @@ options:
     required: true
   fail_on:
     description:
-      - What RV(findings) are looked for.
+      - What is looked for.
     type: list
     elements: str
     choices: [attention, no_backup, overdue_backup, unproven_restore, low_balance]
@@ -55,9 +55,9 @@ options:
       - A restore whose last proof is older than this is unproven. A number and a unit, such as V(30d).
     type: str
     default: 30d
-  findings:
+  failure:
     description:
-      - Only fail, for these findings of an earlier task.
+      - Only fail, with RV(failure) of an earlier task.
     type: dict
   priority:
     default: low
@@ -86,10 +86,15 @@ path:
   returned: success
   type: str
   sample: /srv/reports/fleet.html
+failure:
+  description: The message and the findings, if O(fail_on) found something; else empty.
+  returned: success
+  type: dict
 findings:
-  description: For each check of O(fail_on) that found something, the sentences. Of a failure, a list of at most twelve.
-  returned: success, or O(findings)
-  type: raw
+  description: At most twelve sentences, those of the worst instances first.
+  returned: O(failure)
+  type: list
+  elements: str
 report:
   description: A headline, a table of the instances that need attention, and the paths.
   returned: success

@@ -9,6 +9,7 @@ Any field of the service may be missing, null or of an undocumented type. A fact
 
 from __future__ import annotations
 
+import math
 import typing as t
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -49,7 +50,8 @@ STATUSES = (
 """The documented statuses, in the order of the page."""
 OTHER = "other"
 """Stands for each undocumented status."""
-BACKUP_STATES = ("fresh", "overdue", "missing", "unknown")
+LATE_STATES = ("overdue", "missing")
+BACKUP_STATES = ("fresh", *LATE_STATES, "unknown")
 _UNCLEAR_BACKUPS = (
     "The service does not show which instance some backups belong to, so the age of the newest one is not known of all."
 )
@@ -129,6 +131,24 @@ def _describe(instance: Resource) -> Data:
         "created_at": parse_time(instance.get("created_at")),
         "needs_attention": status in FAILURE_STATUSES or (status == "running" and health == "unhealthy"),
     }
+
+
+def sort_worst_first(facts: Data) -> list[Data]:
+    """Returns the instances: failed, unhealthy, other trouble, no backup, the oldest backup, and the others by name."""
+
+    def find_rank(one: Data) -> tuple[t.Any, ...]:
+        status, late = normalize(one["status"]), one["backup"]["state"] in LATE_STATES
+        urgency = (3, -_measure_age(one["backup"]["taken_at"], facts["reported_at"])) if late else (4, 0)
+        if one["needs_attention"]:
+            urgency = (0 if status in ("error", "deploy_failed") else 1 if status == "running" else 2, 0)
+        return (*urgency, not late, str(one["name"]).casefold(), str(one["id"])[:20].rjust(20, "0"))
+
+    return sorted(facts["instances"], key=find_rank)
+
+
+def _measure_age(taken: datetime | None, now: datetime) -> float:
+    """Returns the age of a backup in seconds: of none, or one dated in the future, more than of any other."""
+    return math.inf if taken is None or is_in_future(taken, now) else (now - taken).total_seconds()
 
 
 def is_in_future(taken: datetime, now: datetime) -> bool:

@@ -11,7 +11,7 @@ What can't be judged, since it could not be read, is a finding too: silence woul
 from __future__ import annotations
 
 import typing as t
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice, zip_longest
 
 from ...module_utils._text import format_count
@@ -19,7 +19,7 @@ from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_label, format_value
 from .._table import GAP, format_row, measure_columns
 from .balance import format_lasting
-from .fleet_facts import is_in_future
+from .fleet_facts import is_in_future, sort_worst_first
 
 Data = dict[str, t.Any]
 Findings = t.Iterator[str]
@@ -42,25 +42,28 @@ _NAME_WIDTH = 16
 def find_findings(
     facts: Data, checks: t.Collection[str], min_days: int, proof_max_age: timedelta
 ) -> dict[str, list[str]]:
-    """Returns what each of the named checks finds, if it finds anything; of the instances by name."""
-    instances = sorted(facts["instances"], key=lambda one: (str(one["name"]).casefold(), str(one["id"]).rjust(20, "0")))
+    """Returns what each of the named checks finds, if it finds anything, the worst first."""
+    instances = sort_worst_first(facts)
     found = {
+        "low_balance": _check_balance(facts, min_days),
         "attention": _check_attention(instances),
         "no_backup": _check_missing_backups(facts, instances),
         "overdue_backup": _check_overdue_backups(facts, instances),
         "unproven_restore": _check_proofs(facts, instances, proof_max_age),
-        "low_balance": _check_balance(facts, min_days),
     }
     findings = {check: list(found[check]) for check in found if check in checks}
     return {check: lines for check, lines in findings.items() if lines}
 
 
-def format_findings(found: t.Mapping[str, t.Sequence[str]]) -> tuple[str, list[str]]:
-    """Returns a headline with the number of each check, and a line for each finding: of many, some of each check."""
+def format_findings(found: t.Mapping[str, t.Sequence[str]], scope: str) -> tuple[str, list[str]]:
+    """Returns a headline with the number of each check, and a line for each finding: of many, some of each check.
+
+    ``scope``: the sentence that names service and account.
+    """
     # What two checks could not judge is one line.
     lines = list(dict.fromkeys(chain.from_iterable(found.values())))
     counts = ", ".join(f"{len(findings)} {check}" for check, findings in found.items())
-    headline = f"{format_count(len(lines), 'finding')} of fleet_report_fail_on: {counts}."
+    headline = f"{format_count(len(lines), 'finding')}: {counts}. {scope}"
     if len(lines) <= MAX_LINES:
         return headline, lines
     by_turns = dict.fromkeys(finding for turn in zip_longest(*found.values()) for finding in turn if finding)
@@ -109,7 +112,8 @@ def _check_proofs(facts: Data, instances: list[Data], max_age: timedelta) -> Fin
     if facts["counts"]["proven"] is None:
         yield "The journal could not be read, so no proof of a restore is known."
         return
-    for one in instances:
+    never = datetime.min.replace(tzinfo=UTC)
+    for one in sorted(instances, key=lambda one: one["proven_at"] or never):
         if one["proven_at"] is None:
             yield f"{_label(one)}: no restore of it was ever proven."
         elif (age := facts["reported_at"] - one["proven_at"]) > max_age:

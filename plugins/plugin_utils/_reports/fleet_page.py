@@ -18,7 +18,7 @@ from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
 from .balance import format_lasting
-from .fleet_facts import ADDON_TYPE, STATUSES, is_in_future
+from .fleet_facts import ADDON_TYPE, LATE_STATES, STATUSES, is_in_future, sort_worst_first
 
 Data = dict[str, t.Any]
 
@@ -28,7 +28,7 @@ _LONGEST_FORECAST = 60
 
 def build_page(facts: Data, script: str = "") -> Data:
     """Returns the variables of the template. ``script`` is that of the page."""
-    rows = sorted((_build_row(one, facts) for one in facts["instances"]), key=_sort_key)
+    rows = [_build_row(one, facts) for one in sort_worst_first(facts)]
     backups = facts["backups"] or {"overdue": 0, "missing": 0}
     counts = {**facts["counts"], "overdue": backups["overdue"], "missing": backups["missing"]}
     page = {
@@ -70,7 +70,6 @@ def _build_row(one: Data, facts: Data) -> Data:
     return {
         "name": format_value(one["name"]),
         "id": format_value(one["id"], 20),
-        "sort_id": str(one["id"])[:20].rjust(20, "0"),
         "status": format_value(str(one["status"] or "").replace("_", " "), 40),
         "status_tone": _choose_tone(status),
         "health": format_value(one["health_status"], 40) if is_running else EMPTY,
@@ -83,14 +82,13 @@ def _build_row(one: Data, facts: Data) -> Data:
         "proven": f"{format_clock(proven)[:10] if proven else never}{', drill failed' if one['drill_failed'] else ''}",
         "proven_title": format_clock(proven),
         "trouble": one["needs_attention"],
-        "rank": 0 if status in ("error", "deploy_failed") else 1 if is_running and one["needs_attention"] else 2,
         "backup": _build_backup(one["backup"], facts["reported_at"]),
     }
 
 
 def _build_backup(backup: Data, now: datetime) -> Data:
     """Returns what the page shows of the newest backup. Its date may be in the future."""
-    taken, word = backup["taken_at"], backup["state"] if backup["state"] in ("overdue", "missing") else ""
+    taken, word = backup["taken_at"], backup["state"] if backup["state"] in LATE_STATES else ""
     if taken is None:
         text, sort = "none" if word else "unknown", 10**12
     elif is_in_future(taken, now):
@@ -99,13 +97,6 @@ def _build_backup(backup: Data, now: datetime) -> Data:
         age = max(now - taken, timedelta(0))
         text, sort = format_duration(age), int(age.total_seconds())
     return {"taken": format_clock(taken), "age": text, "sort": sort, "late": bool(word), "word": word}
-
-
-def _sort_key(row: Data) -> tuple[t.Any, ...]:
-    """Sorts the worst first: failed, unhealthy, other trouble, no backup, the oldest backup."""
-    backup = row["backup"]
-    urgency = (0, row["rank"], 0) if row["trouble"] else (1, 0, -backup["sort"]) if backup["late"] else (2, 0, 0)
-    return (*urgency, not backup["late"], str(row["name"]).casefold(), row["sort_id"])
 
 
 def _choose_tone(status: str) -> str:

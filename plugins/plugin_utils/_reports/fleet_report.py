@@ -41,7 +41,7 @@ SPEC = ArgumentSpec(
         "fail_on": {"type": "list", "elements": "str", "choices": list(CHECKS), "default": []},
         "min_days": {"type": "int", "default": 7},
         "proof_max_age": {"type": "str", "default": "30d"},
-        "findings": {"type": "dict"},
+        "failure": {"type": "dict"},
     }
 ).merge(API.with_default("priority", "low"))
 
@@ -54,12 +54,11 @@ T = t.TypeVar("T")
 def run(context: ModuleContext) -> Result:
     """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them.
 
-    With ``findings`` it only fails for them: the files are written and the table is shown before.
+    With ``failure`` it only fails, with what it holds: the files are written and the table is shown before.
     """
     params, client = context.params, context.client
-    if params["findings"]:
-        headline, lines = format_findings(params["findings"])
-        return {"failed": True, "_ansible_verbose_always": True, "msg": headline, "findings": lines}
+    if params["failure"]:
+        return {"failed": True, "_ansible_verbose_always": True, **params["failure"]}
     try:
         paths = _find_paths(params)
         max_age, proof_max_age = (
@@ -70,7 +69,12 @@ def run(context: ModuleContext) -> Result:
         error.is_unsent = True
         raise
     scope = context.account.describe()
-    source = _read_source(context)
+    try:
+        source = _read_source(context)
+    except ClawHostersError as error:
+        # It may be all that is posted of a check that nobody watches.
+        error.add(scope)
+        raise
     facts = build_facts(source, max_age, params["title"], client.stats.now())
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     page = build_page(facts, script)
@@ -89,11 +93,13 @@ def run(context: ModuleContext) -> Result:
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
     report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
+    found = find_findings(facts, params["fail_on"], params["min_days"], proof_max_age)
+    headline, findings = format_findings(found, scope)
     return {
         "changed": any(changes),
         "path": str(paths["Page"]),
         "report": report,
-        "findings": find_findings(facts, params["fail_on"], params["min_days"], proof_max_age),
+        "failure": {"msg": headline, "findings": findings} if found else {},
         "ansible_stats": stats,
     }
 

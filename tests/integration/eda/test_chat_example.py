@@ -25,6 +25,7 @@ FOLDER = REPOSITORY / "examples/chat"
 SECRET = "s3cret-hook"
 HOSTILE = "<!channel> @all @room *b* [x](http://e.example) {{ 7 * 7 }}\n<b>&amp;`:bell:`"
 ZERO_WIDTH = "\u200b"
+ACCOUNT = f"account user@{ZERO_WIDTH}example.com (id 1)."
 CLEAN = HOSTILE.replace("\n", " ").replace("@", f"@{ZERO_WIDTH}")
 ESCAPED = CLEAN.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -117,15 +118,16 @@ def test_the_nightly_check_posts_what_it_found_and_fails(
     simulator.reset(state={"balance": 0, "instances": [{"id": 7, "name": HOSTILE, "health_status": "unhealthy"}]})
     run = check_at_night(controller, receiver, chat_form=form)
     assert run.rc == 2
-    assert run.says("3 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 low_balance.")
+    assert run.says("3 findings: 1 low_balance, 1 attention, 1 no_backup. Service 127.0.0.1:")
+    host = simulator.origin.removeprefix("http://")
     (posted,) = receiver.posted
     text = posted["text"] if form == "matrix" else html.unescape(posted["text"])
     lines = (re.sub(r"\\(?=[^\w\s]|_)", "", text) if form == "mattermost" else text).splitlines()
     assert [line.replace(CLEAN, "NAME") for line in lines] == [
-        "3 findings of fleet_report_fail_on: 1 attention, 1 no_backup, 1 low_balance.",
+        f"3 findings: 1 low_balance, 1 attention, 1 no_backup. Service {host}, {ACCOUNT}",
+        "The balance lasts 0 days, less than 7 (fleet_report_min_days).",
         "NAME (id 7) needs attention: running, unhealthy.",
         "NAME (id 7) has no usable backup.",
-        "The balance lasts 0 days, less than 7 (fleet_report_min_days).",
     ]
     if form == "matrix":
         assert posted["html"].count("<br>") == 3
@@ -138,11 +140,12 @@ def test_the_nightly_check_posts_that_the_service_can_not_be_read(
     simulator: Simulator, controller: Controller, receiver: Receiver
 ) -> None:
     simulator.switch(forbidden=["GET /instances*"])
+    controller.environment["CLAWHOSTERS_ACCOUNT"] = "1"
     run = check_at_night(controller, receiver)
     assert run.rc == 2
     (posted,) = receiver.posted
-    assert "GET /instances" in posted["text"]
-    assert "403" in posted["text"]
+    assert posted["text"].startswith("The check of account 1 failed: GET /instances was answered with 403 ")
+    assert posted["text"].endswith(f" {ACCOUNT}")
 
 
 @pytest.mark.rest

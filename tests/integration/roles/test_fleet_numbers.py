@@ -225,7 +225,7 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
     assert run.rc == 2
     assert sorted(found) == sorted(FINDINGS)
     assert '"twin (id 3) has no usable backup."' in [line.strip(" ,") for line in run.stdout.splitlines()]
-    assert run.says("4 findings of fleet_report_fail_on: 2 attention, 2 no_backup.")
+    assert run.says("4 findings: 2 attention, 2 no_backup. Service 127.0.0.1:")
     assert {path.name for path in controller.folder.iterdir()} >= {
         "clawhosters-fleet-report.html", "fleet.json", "fleet.prom",
     }  # fmt: skip
@@ -244,13 +244,13 @@ def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, controlle
     assert run.rc == 2
     assert len(found) == 12
     assert [line.partition(")")[2] for line in found] == [
+        "",
         *[" has no usable backup."] * 5,
         *[": no restore of it was ever proven."] * 5,
         "",
-        "",
     ]
-    assert found[-2:] == ["The service does not report how long the balance lasts.", "And 24 more."]
-    assert run.says("35 findings of fleet_report_fail_on: 17 no_backup, 17 unproven_restore, 1 low_balance.")
+    assert (found[0], found[-1]) == ("The service does not report how long the balance lasts.", "And 24 more.")
+    assert run.says("35 findings: 1 low_balance, 17 no_backup, 17 unproven_restore. Service 127.0.0.1:")
 
 
 @pytest.mark.parametrize(
