@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from .._errors import SettingsError
@@ -27,7 +27,8 @@ _NOT_RETURNED = "plan is not what this module has returned as plan"
 class PlannedChange:
     """A change of one instance or add-on. ``found`` is its status, or its attributes."""
 
-    id: int | str
+    id: int | str = field(compare=False)
+    """Ids are compared as text, by the keys of a plan."""
     name: str | None
     action: str
     found: t.Any

@@ -165,6 +165,17 @@ def test_each_difference_is_named_and_nothing_is_sent(
     assert writes(simulator) == []
 
 
+def test_ids_of_a_plan_are_compared_as_text(simulator: Simulator, worker: Worker) -> None:
+    plan = made(worker, **DECLARED)
+    for entry in plan["entries"]:
+        entry["id"] = str(entry["id"])
+    assert worker.run(claw_fleet, plan=plan, **DECLARED)["summary"] == {"ok": 1, "changed": 3, "failed": 0}
+    plan = made(worker, claw_fleet_addon, **UPDATES)
+    for entry in plan["entries"]:
+        entry["id"] = str(entry["id"])
+    assert worker.run(claw_fleet_addon, plan=plan, **UPDATES)["summary"] == {"ok": 0, "changed": 3, "failed": 0}
+
+
 @pytest.mark.parametrize(
     ("hours", "max_age", "words"),
     [
