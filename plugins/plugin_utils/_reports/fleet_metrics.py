@@ -14,14 +14,17 @@ import math
 import typing as t
 from datetime import datetime
 
-from ...module_utils._model.instance import HEALTH_STATUSES
-from .fleet_facts import OTHER, STATUSES, choose_word
+from ...module_utils._model.instance import HEALTH_STATUSES, TIERS
+from .fleet_facts import ADDON_TYPE, OTHER, REST, STATUSES, TIER, choose_word
 
 Data = dict[str, t.Any]
 Samples = dict[tuple[tuple[str, str], ...], float]
 """The value of each series of a family, by its labels."""
 
 SECONDS_A_DAY = 86400
+
+_COST_WORDS = {TIER: TIERS, ADDON_TYPE: ("llm", "backup", "embedding")}
+"""The documented words of each kind of cost."""
 
 _HELP = {
     "report_timestamp_seconds": "When the fleet was read, in Unix time.",
@@ -50,7 +53,10 @@ def build_stats(facts: Data) -> Data:
     return {
         "reported_at": _to_unix(facts["reported_at"]),
         **{name: facts[name] for name in ("counts", "statuses", "health", "backups")},
-        "claws": {name: facts["claws"][name] for name in ("balance", "daily_cost", "days_left", "is_low")},
+        "claws": {
+            **{name: facts["claws"][name] for name in ("balance", "daily_cost", "days_left", "is_low")},
+            "costs": _sum_costs(facts["claws"]),
+        },
         "instances": [
             {
                 "id": one["id"],
@@ -63,6 +69,16 @@ def build_stats(facts: Data) -> Data:
             if isinstance(one["id"], int)
         ],
     }
+
+
+def _sum_costs(claws: Data) -> dict[str, dict[str, int]] | None:
+    """Returns the Claws a day by kind and documented word, which add up to the daily cost; None if not known."""
+    if not claws["costs"] and claws["daily_cost"] != 0:
+        return None
+    sums = {kind: dict.fromkeys((*words, OTHER), 0) for kind, words in (*_COST_WORDS.items(), (REST, ()))}
+    for part in claws["costs"]:
+        sums[part["kind"]][choose_word(part["item"], _COST_WORDS.get(part["kind"], ()))] += part["claws"]
+    return sums
 
 
 def format_metrics(facts: Data, fingerprint: str) -> str:

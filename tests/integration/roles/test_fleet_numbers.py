@@ -121,7 +121,7 @@ def test_a_backup_of_the_future_is_not_the_newest(simulator: Simulator, worker: 
 def test_a_balance_that_is_not_shown_is_not_low_nor_enough(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(forbidden=["GET /billing/*"])
     claws = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["claws"]
-    assert claws == {"balance": None, "daily_cost": None, "days_left": None, "is_low": None}
+    assert claws == dict.fromkeys(("balance", "daily_cost", "days_left", "is_low", "costs"))
 
 
 def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
@@ -142,6 +142,11 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
     assert {one.labels["state"]: one.value for one in samples if "state" in one.labels} == stats["backups"]
     assert data["claws"]["daily_cost"] == stats["claws"]["daily_cost"] == of("clawhosters_daily_cost_claws")[0]
     assert sum(part["claws"] for part in data["claws"]["costs"]) == data["claws"]["daily_cost"]
+    costs = stats["claws"]["costs"]
+    assert sum(sum(words.values()) for words in costs.values()) == data["claws"]["daily_cost"]
+    assert {("tier", "balanced"), ("addon_type", "llm")} == {
+        (kind, word) for kind, words in costs.items() for word, claws in words.items() if claws
+    }
     assert '<th scope="row">llm add-ons <span class="soft">1</span>' in page
     (dearest,) = data["claws"]["dearest_addons"]
     assert (dearest["addon_type"], dearest["instance_name"]) == ("llm", "web-bot")

@@ -102,6 +102,11 @@ def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, part
     assert sum(part["claws"] for part in claws["costs"]) in (claws["daily_cost"], 245 if total is None else 0)
     in_metrics = [value for (name, *_labels), value in series(facts).items() if name == "daily_cost_part_claws"]
     assert sorted(in_metrics) == sorted(claws for _item, claws in parts)
+    costs = build_stats(facts)["claws"]["costs"]
+    words = {"budget", "balanced", "pro", "llm", "backup", "embedding", "other"}
+    assert (costs is None) == (not parts)
+    assert sum(sum(sums.values()) for sums in (costs or {}).values()) == sum(claws for _item, claws in parts)
+    assert words.issuperset(word for sums in (costs or {}).values() for word in sums)
 
 
 def test_the_dearest_addons_are_shown_with_their_instances():
