@@ -22,6 +22,8 @@ from pathlib import Path
 
 import psycopg
 
+from .processes import is_running
+
 NOBODY = 65534
 PASSWORD = "s3cret-Passw0rd"
 JOB, ADMIN = "clawhosters_job", "clawhosters_admin"
@@ -111,7 +113,7 @@ class Postgres:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self._process.wait()
-        while any(map(_is_running, children)):
+        while any(map(is_running, children)):
             time.sleep(0.01)
 
     def query(self, statement: str, params: t.Sequence[object] = (), database: str = "postgres") -> list[t.Any]:
@@ -198,13 +200,6 @@ def _find_programs(root: Path) -> Path:
         shutil.copytree(f"{original.parent}.libs", root / f"{original.parent.name}.libs", symlinks=True)
         return root / original.parent.name / "pginstall/bin"
     return original / "bin"
-
-
-def _is_running(process: int | str) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def free_port() -> int:

@@ -25,6 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run, says
+from support.processes import is_running
 from support.terminal import run_at_terminal
 from support.worker import Worker
 
@@ -162,7 +163,7 @@ def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
 def wait_for_end(processes: t.Sequence[int]) -> None:
     """Waits until the processes of a closed terminal have ended."""
     deadline = time.monotonic() + 60
-    while alive := [one for one in processes if Path(f"/proc/{one}").exists()]:
+    while alive := [one for one in processes if is_running(one)]:
         assert time.monotonic() < deadline, alive
         time.sleep(0.2)
 
