@@ -30,7 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport, watchdog
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER
@@ -304,11 +304,6 @@ def pages_asked_for(simulator: Simulator) -> list[tuple[str, str | None]]:
     )
 
 
-def test_a_list_costs_one_request_a_page(simulator: Simulator, client: Client) -> None:
-    assert [instance["id"] for instance in fetch_all(client, "/instances")] == list(range(1, 61))
-    assert pages_asked_for(simulator) == [("2", None), ("3", None), ("first", None)]
-
-
 def test_a_size_that_the_service_takes_is_asked_for_on_every_page(simulator: Simulator, client: Client) -> None:
     client.settings = dataclasses.replace(client.settings, page_size=50)
     assert len(fetch_all(client, "/instances")) == 60
@@ -454,24 +449,6 @@ def test_compressed_json_without_the_end_of_its_gzip_is_not_used() -> None:
         pytest.raises(TransportError, match="its end is missing"),
     ):
         Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
-
-
-def test_an_answer_without_end_is_not_read_to_its_end(
-    simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 1000)
-    with pytest.raises(TransportError, match="can't be used"):
-        client.request("GET", "/instances")
-
-
-@pytest.mark.parametrize(("times", "seconds"), [(1, 1), (2, 3), (3, 7), (4, 15), (5, 31), (6, 63), (7, 95), (8, 127)])
-def test_a_429_that_tells_no_time_is_waited_out_ever_longer(
-    simulator: Simulator, client: Client, sleeper: Sleeper, times: int, seconds: int
-) -> None:
-    simulator.switch(rate_headers="none")
-    simulator.fault("rate_limited", times=times, retry_after="none", reset="none")
-    assert client.fetch("/instances/1")["id"] == 1
-    assert seconds - 0.01 <= sleeper.total <= 1.25 * seconds
 
 
 def test_the_first_try_has_the_whole_timeout_and_later_ones_the_rest(simulator: Simulator) -> None:

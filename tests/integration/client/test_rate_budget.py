@@ -270,10 +270,3 @@ def test_pages_are_read_at_once_and_put_together_in_order(simulator: Simulator, 
     assert sorted(pages[1:3]) == ["2", "3"]
     assert len(pages) == 4
     assert pages[3] in pages[1:3]
-
-
-def test_a_size_refused_on_a_later_page_means_reading_again_without(simulator: Simulator, state_dir: Path) -> None:
-    simulator.fault("status", status=422, path="/instances", skip=1)
-    client = a_client(simulator, state_dir, page_size=20)
-    assert len(fetch_all(client, "/instances")) == 60
-    assert client.settings.page_size is None

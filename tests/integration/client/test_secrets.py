@@ -13,11 +13,9 @@ import html
 import json
 import logging
 import socket
-import stat
 import sys
 import threading
 import typing as t
-from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
@@ -31,7 +29,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, KNOWN_VARIABLES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance, claw_instance_info
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC, Watcher, parse_arguments
 from simulator.handle import Simulator
@@ -305,31 +302,10 @@ def test_a_key_in_another_spelling_is_as_secret_in_an_inventory_and_an_event(
     assert SECRET not in caplog.text
 
 
-def test_the_inventory_cache_holds_no_key(controller: Controller) -> None:
-    controller.environment["CLAWHOSTERS_API_KEY"] = SECRET
-    cache = {
-        "cache": True,
-        "cache_plugin": "ansible.builtin.jsonfile",
-        "cache_connection": str(controller.folder / "cache"),
-    }
-    run = controller.inventory(cache, "-vvvv")
-    assert list(Path(controller.folder / "cache").iterdir())
-    assert_key_is_nowhere(run, controller)
-
-
 def test_a_netrc_does_not_replace_the_key(simulator: Simulator, controller: Controller) -> None:
     (controller.home / ".netrc").write_text("machine 127.0.0.1 login user password wrong\n", encoding="utf-8")
     run = controller.task({"id": 1})
     assert run.rc == 0, run.screen
-
-
-def test_the_key_does_not_follow_a_redirect_to_another_host(simulator: Simulator, controller: Controller) -> None:
-    elsewhere = simulator.url.replace("127.0.0.1", "localhost")
-    simulator.fault("redirect", location=f"{elsewhere}/instances/1")
-    run = controller.task({"id": 1})
-    assert run.rc != 0
-    assert "is not followed" in run.result["msg"]
-    assert simulator.calls() == ["GET /instances/1"]
 
 
 def test_a_redirect_within_the_host_is_followed_for_a_read(simulator: Simulator, controller: Controller) -> None:
@@ -448,33 +424,6 @@ def test_no_redirect_carries_the_key_to_another_host(simulator: Simulator, statu
     assert Worker(simulator).run(module, id=1, **options)["failed"]
     assert [call for call in simulator.calls() if call.startswith(method)]
     assert not [entry for entry in simulator.log() if entry["headers"]["host"].startswith("localhost")]
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_what_is_kept_is_the_owners_alone(simulator: Simulator, controller: Controller) -> None:
-    state = controller.home / ".ansible/clawhosters"
-    run = controller.task({"incident": "INC-1", "instance_id": 2}, module="claw_backup_restore")
-    assert run.rc == 0, run.screen
-    assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    files = [path for path in state.rglob("*") if path.is_file()]
-    assert files
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-
-
-def test_a_link_that_somebody_planted_for_the_journal_is_refused(simulator: Simulator, controller: Controller) -> None:
-    target = controller.write("target", "untouched")
-    state = controller.folder / "state"
-    (state / "journal").mkdir(mode=0o700, parents=True)
-    state.chmod(0o700)
-    subject = OperationKey("restore", simulator.url, "INC-1", "2").subject
-    (state / f"journal/{subject}.jsonl").symlink_to(target)
-    options = {"incident": "INC-1", "instance_id": 2, "state_dir": str(state)}
-    run = controller.task(options, module="claw_backup_restore")
-    assert f"{subject}.jsonl" in run.result["msg"]
-    assert "earlier requests are unknown" in run.result["msg"]
-    assert target.read_text(encoding="utf-8") == "untouched"
-    assert simulator.calls("POST *") == []
 
 
 PASSWORD = "pa55w0rd"

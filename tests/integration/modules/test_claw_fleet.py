@@ -330,16 +330,6 @@ def test_an_unclear_answer_is_read_back_for_its_entry_alone(simulator: Simulator
     assert simulator.calls().count("GET /instances/3") == 1
 
 
-def test_a_refusal_after_a_lost_answer_tells_of_both(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("running"))
-    simulator.fault("reset_before", method="POST")
-    simulator.fault("status", method="POST", status=402)
-    result = worker.run(claw_fleet, instances=[{"id": 1, "state": "stopped"}])
-    assert "402" in result["msg"]
-    assert "The response to an earlier request was lost" in result["msg"]
-    assert simulator.calls("POST *") == ["POST /instances/1/stop"] * 2
-
-
 def test_a_flag_that_only_the_detail_shows_is_read_where_the_table_refuses(
     simulator: Simulator, worker: Worker
 ) -> None:
@@ -511,15 +501,6 @@ def test_a_change_that_is_not_known_is_told_and_not_claimed(simulator: Simulator
     assert len(writes(simulator)) == 2
 
 
-def test_one_that_is_paused_and_not_stopped_is_warned_of(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("paused", "stopped"))
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="stopped")
-    assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
-    assert worker.warnings == [
-        "bot-1 (id 1) is paused, not stopped: the account's balance ran out. Nothing was changed."
-    ]
-
-
 def test_one_that_somebody_deletes_meanwhile_fails_with_that(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("stopped"), switches={"transition_reads": 10})
     simulator.set_instance(1, status="deploying", settles_to="gone", settles_after_reads=3)
@@ -582,19 +563,6 @@ def test_flags_that_can_not_be_read_do_not_outlast_the_deadline(simulator: Simul
     assert result["summary"] == {"ok": 0, "changed": 0, "failed": 5}
     assert "Its flags, which may allow it, can't be read" in result["instances"][0]["msg"]
     assert worker.sleeper.total <= 60
-
-
-def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator, worker: Worker) -> None:
-    for wait in (True, False):
-        simulator.reset(state=fleet("running"))
-        simulator.set_instance(1, settles_to="paused", settles_after_reads=1)
-        result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped", wait=wait)
-        assert result["summary"] == {"ok": 1, "changed": 0, "failed": 0}
-        assert result["instances"][0]["after"] == "paused"
-    assert (
-        worker.warnings
-        == ["bot-1 (id 1) is paused, not stopped: the account's balance ran out. Nothing was changed."] * 2
-    )
 
 
 def test_the_diff_shows_an_accepted_change_whose_end_was_not_seen(simulator: Simulator, worker: Worker) -> None:

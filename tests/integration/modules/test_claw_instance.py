@@ -277,24 +277,6 @@ def test_one_that_is_deleted_while_a_deletion_waits_is_as_wanted(simulator: Simu
     assert posts(simulator) == ["DELETE /instances/1"]
 
 
-def test_a_refusal_that_finds_a_busy_status_is_decided_once_more(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="running")
-    simulator.fault("status", status=422, code="unprocessable_entity", message="busy", method="POST", times=1)
-    simulator.fault("wrong_type", method="GET", skip=1, body={"data": {"id": 1, "name": "a", "status": "deploying"}})
-    change = ensure("stopped")
-    assert change.changed
-    assert posts(simulator) == ["POST /instances/1/stop"] * 2
-    assert simulator.effects() == {"stops": 1}
-
-
-def test_a_deletion_refused_while_busy_is_sent_again_after_it_settled(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1)
-    simulator.fault("status", status=422, code="unprocessable_entity", message="busy", method="DELETE", times=1)
-    change = ensure("absent")
-    assert change.changed
-    assert simulator.effects() == {"deletes": 1}
-
-
 def test_a_refusal_that_nothing_explains_is_reported_in_the_services_words(
     simulator: Simulator, ensure: Ensure
 ) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
-    NO_KEY_MESSAGE,
     parse_settings,
     validate_url,
 )
@@ -70,13 +69,6 @@ def test_urls_that_are_refused(url):
         validate_url(url)
     assert "\n" not in str(refusal.value)
     assert "secret" not in str(refusal.value)
-
-
-def test_no_key_names_the_three_ways_to_give_one():
-    with pytest.raises(SettingsError) as refusal:
-        settings()
-    assert str(refusal.value) == NO_KEY_MESSAGE
-    assert all(way in NO_KEY_MESSAGE for way in ("api_key", "api_key_file", "CLAWHOSTERS_API_KEY"))
 
 
 def test_white_space_around_a_key_is_stripped():

@@ -184,7 +184,10 @@ HEADERS = {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "20"}
         (RequestOutcome(sent=True), {"remaining": 4, "resets_at": 60.0}),
         (RequestOutcome(True, 429, HEADERS), {"remaining": 0, "resets_at": 21.0, "rejections": 1}),
         (RequestOutcome(True, 429, {"Retry-After": "9"}), {"remaining": 0, "resets_at": 10.0, "rejections": 1}),
-        (RequestOutcome(True, 503, {"Retry-After": "9"}), {"remaining": 4, "resets_at": 60.0}),
+        *(
+            (RequestOutcome(True, status, {"Retry-After": "9"}), {"remaining": 4, "resets_at": 60.0})
+            for status in (428, 430, 503)
+        ),
         (RequestOutcome(True, 200, HEADERS), {"remaining": 7, "resets_at": 21.0}),
     ],
 )

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service_url import normalize_url
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     POSITION,
     Journal,
@@ -35,21 +34,6 @@ STARTED = datetime(2026, 2, 1, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    "spelling",
-    [
-        "https://clawhosters.com/api/v1/",
-        "https://ClawHosters.com/api/v1",
-        "HTTPS://clawhosters.com:443/api/v1",
-    ],
-)
-def test_spellings_of_a_url_are_one_service(place: StorePlace, spelling):
-    place.journal().append(OPERATION, OperationEvent.INTENDED)
-    other = OperationKey("restore", spelling, "INC-1", "7")
-    assert place.journal().read_state(other).event is OperationEvent.INTENDED
-    assert other.subject == OPERATION.subject
-
-
-@pytest.mark.parametrize(
     "other",
     [
         "http://clawhosters.com/api/v1",
@@ -61,12 +45,6 @@ def test_spellings_of_a_url_are_one_service(place: StorePlace, spelling):
 def test_different_urls_are_different_services(place: StorePlace, other):
     place.journal().append(OPERATION, OperationEvent.INTENDED)
     assert place.journal().read_state(OperationKey("restore", other, "INC-1", "7")) is None
-
-
-def test_only_the_default_port_is_removed():
-    assert normalize_url("http://127.0.0.1:80/api/") == "http://127.0.0.1/api"
-    assert normalize_url("http://127.0.0.1:443") == "http://127.0.0.1:443"
-    assert normalize_url("https://[::1]:443/api") == "https://[::1]/api"
 
 
 def test_all_machines_agree_on_the_digests() -> None:
