@@ -179,8 +179,8 @@ def test_a_clock_that_is_set_lets_no_restore_overwrite_a_later_one(
     machines = [Machine(tmp_path / name, collections, turned) for name in ("a", "b")]
     common = {"api_url": simulator.url, "api_key": KEY, **stored}
     simulator.switch(transition_reads=1)
-    simulator.fault("slow", method="GET", path="/instances/1", seconds=10, skip=2)
-    fleet = {**common, "incident": "INC-B", "instances": [{"id": 1}, {"id": 2}]}
+    simulator.fault("slow", method="GET", path="/instances/1", seconds=300, skip=2)
+    fleet = {**common, "timeout": 300, "incident": "INC-B", "instances": [{"id": 1}, {"id": 2}]}
     running = machines[1].start(claw_fleet_restore.__name__, fleet)
     deadline = time.monotonic() + 60
     while not simulator.calls("POST *"):
@@ -191,6 +191,7 @@ def test_a_clock_that_is_set_lets_no_restore_overwrite_a_later_one(
     (tmp_path / "change").replace(clock)
     other = machines[0].start(claw_backup_restore.__name__, {**common, "incident": "INC-A", "instance_id": 2})
     assert json.loads(other.communicate(timeout=120)[0])["restore"]["outcome"] == "completed"
+    simulator.clear_faults()
     result = json.loads(running.communicate(timeout=120)[0])
     assert [one["outcome"] for one in result["instances"]] == ["completed", "refused"], result
     assert "since this run began, incident INC-A sent a restore of it at" in result["instances"][1]["msg"]

@@ -12,6 +12,7 @@ headers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -150,6 +151,7 @@ class Faults:
         self.limiter = limiter
         self.waiting: list[Fault] = []
         self._added = 0
+        self._cleared = asyncio.Event()
 
     def add(self, wanted: Mapping[str, Any]) -> Fault:
         """Adds a fault. Raises BadControl."""
@@ -169,7 +171,10 @@ class Faults:
         return fault
 
     def clear(self, number: int | None = None) -> None:
-        """Removes all faults, or one."""
+        """Removes all faults, or one. Without faults, no response is slow any more."""
+        if number is None:
+            self._cleared.set()
+            self._cleared = asyncio.Event()
         self.waiting = [fault for fault in self.waiting if number is not None and fault._number != number]
 
     def _take(self, exchange: Exchange) -> Fault | None:
@@ -200,7 +205,8 @@ class Faults:
             case "slow":
                 # The request is executed even if the client has disconnected.
                 answer = await inner(exchange) if fault.after_effect else None
-                await asyncio.sleep(seconds)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._cleared.wait(), seconds)
                 return answer or await inner(exchange)
             case "truncated":
                 answer = await inner(exchange)

@@ -14,8 +14,10 @@ import signal
 import sys
 import typing as t
 from types import FrameType
+from unittest import mock
 
 from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source.instances import main
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watcher
 from simulator.handle import Simulator
 
 from . import KEY
@@ -112,6 +114,11 @@ def _build_arguments(simulator: Simulator) -> dict[str, t.Any]:
 def _tell(pipe: t.Any, arguments: dict[str, t.Any], events: int, at: int) -> None:
     lines = itertools.count(1)
     last = 0
+    updated, update = asyncio.Event(), Watcher._update
+
+    def update_and_tell(watcher: Watcher, *polled: t.Any) -> None:
+        update(watcher, *polled)
+        updated.set()
 
     def count(_frame: FrameType, event: str, _arg: object) -> t.Any:
         nonlocal last
@@ -132,13 +139,16 @@ def _tell(pipe: t.Any, arguments: dict[str, t.Any], events: int, at: int) -> Non
             for _event in range(events):
                 # Not in a task of its own: what is out of the queue is told at once.
                 pipe.send(await queue.get())
-        # The last one is recorded when it is taken.
-        await asyncio.sleep(0.2)
+        # The last one is recorded by the time that the next poll is evaluated.
+        updated.clear()
+        async with asyncio.timeout(TIMEOUT):
+            await updated.wait()
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
 
-    sys.settrace(trace)
-    asyncio.run(scenario())
-    sys.settrace(None)
+    with mock.patch.object(Watcher, "_update", update_and_tell):
+        sys.settrace(trace)
+        asyncio.run(scenario())
+        sys.settrace(None)
     pipe.send(last)

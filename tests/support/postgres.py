@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import importlib.util
 import os
+import random
 import shutil
 import signal
 import socket
@@ -203,10 +204,13 @@ def _find_programs(root: Path) -> Path:
 
 
 def free_port() -> int:
-    """Returns a port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Returns a port of 127.0.0.1 that nobody uses now. The system gives it to no other socket meanwhile."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        # Hypothesis gives each process the same random numbers.
+        port = random.SystemRandom().randrange(first // 2, first)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _die_with_parent() -> None:

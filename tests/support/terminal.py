@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 import typing as t
 from pathlib import Path
@@ -44,16 +45,18 @@ def run_at_terminal(
     *,
     interrupt: t.Callable[[], bool] = lambda: False,
     close_at: str | None = None,
+    reactions: t.Mapping[str, t.Callable[[], object]] | None = None,
 ) -> Screen:
     """Types one of ``answers`` each time that ``prompt`` is shown. Presses Ctrl-C once ``interrupt`` returns True.
 
-    Closes the terminal once it shows ``close_at`` and no answer is left.
+    Closes the terminal once it shows ``close_at`` and no answer is left. Calls each of ``reactions`` once its text is
+    shown.
 
     On Ctrl-C, ansible-core sometimes waits for its workers, which have a session of their own, without a word to them.
     So, when it is pressed again, they get the signal that it sends otherwise.
     """
     screen, answered, deadline = b"", 0, time.monotonic() + TIMEOUT
-    pressed_at, left = -AGAIN_AFTER, []
+    pressed_at, left, reactions = -AGAIN_AFTER, [], dict(reactions or {})
     with subprocess.Popen(
         [sys.executable, "-c", TERMINAL, *command],
         cwd=controller.folder,
@@ -65,13 +68,18 @@ def run_at_terminal(
         assert process.stdout
         while True:
             assert time.monotonic() < deadline, screen.decode()
-            # Ansible drops what was typed before it listens, which is a little after it asked. Ctrl-C must not be late.
-            if select.select([process.stdout], [], [], 1.0 if answers else 0.2)[0]:
+            if select.select([process.stdout], [], [], 0.2)[0]:
                 part = os.read(process.stdout.fileno(), 4096)
                 screen += part
                 if not part:
                     break
+                for text in [text for text in reactions if text.encode() in screen]:
+                    reactions.pop(text)()
             elif screen.count(prompt.encode()) > answered < len(answers):
+                if not _listens(process.pid):
+                    continue
+                # Just before it listens, it drops what was typed.
+                time.sleep(0.2)
                 os.write(process.stdin.fileno(), f"{answers[answered]}\r".encode())
                 answered += 1
             elif close_at and close_at.encode() in screen and answered == len(answers):
@@ -86,6 +94,18 @@ def run_at_terminal(
                 os.write(process.stdin.fileno(), CTRL_C.encode())
                 pressed_at = time.monotonic()
     return Screen(process.returncode, screen.decode().replace("\r\n", "\n"), left)
+
+
+def _listens(process: int) -> bool:
+    """Returns True if the command reads an answer key by key, as Ansible's prompt does once it listens."""
+    with contextlib.suppress(OSError, ValueError):
+        (child,) = _children(process)
+        terminal = os.open(f"/proc/{child}/fd/0", os.O_RDWR | os.O_NOCTTY)
+        try:
+            return not termios.tcgetattr(terminal)[3] & termios.ICANON
+        finally:
+            os.close(terminal)
+    return False
 
 
 def _descendants(process: int) -> list[int]:

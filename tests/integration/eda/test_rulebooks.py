@@ -70,7 +70,7 @@ def test_the_rehearsal_of_the_guide_restores_as_printed(
         simulator.control("PATCH", path, json.loads(body))
         simulator.set_instance(2, health_status="unhealthy")
         running.until(lambda: running.screen.count("PLAY RECAP") == 3)
-    assert re.search(r"A restore for eda-1-20\S+T\d{6}\.\d{3}Z was sent \d+ s ago", running.screen)
+    assert re.search(r"A restore for eda-1-20\S+T\d{6}\.\d{3}Z was sent .+ ago", running.screen)
     assert "The instance is not in restore_unhealthy_names." in running.screen
     assert " -e 'restore_instance_ids=2 restore_incident=eda-2-20" in running.screen
     assert simulator.effects() == {"restores": 1}
@@ -244,9 +244,7 @@ def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator
     assert controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given)).rc == 0
     simulator.set_instance(7, health_status="unhealthy")
     run = restore(controller, 7, restore_unhealthy_ids=[7])
-    assert re.search(
-        r"A restore for INC-7 was sent \d+ s ago, which is less than restore_unhealthy_cooldown", run.stdout
-    )
+    assert re.search(r"A restore for INC-7 was sent .+ ago, which is less than restore_unhealthy_cooldown", run.stdout)
     assert " -e 'restore_instance_ids=7 restore_incident=INC-1'" in run.stdout
     allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
     run = restore(controller, 7, **allowed, restore_unhealthy_paused_until="2999-02-10 06:00")

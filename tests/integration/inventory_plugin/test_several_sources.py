@@ -277,7 +277,7 @@ def test_every_text_option_may_use_extra_variables(accounts: Simulator, controll
         keyed_groups=[{"key": "acme_tier", "prefix": "{{ customer }}"}],
         compose={},
     )
-    extra = ("-e", f"folder={controller.folder} customer=acme only_id=1 seconds=5")
+    extra = ("-e", f"folder={controller.folder} customer=acme only_id=1 seconds=50")
     _run, hosts = listing(controller, *arguments, *extra)
     assert {name: host["groups"] for name, host in hosts.items()} == {"acme-web-bot": {"acme", "acme_pro"}}
     assert hosts["acme-web-bot"]["acme_id"] == 1

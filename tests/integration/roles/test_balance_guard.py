@@ -304,7 +304,7 @@ def forbid(path: str) -> Change:
             marks=pytest.mark.rest,
         ),
         pytest.param(
-            lambda simulator: simulator.switch(transition_seconds=60),
+            lambda simulator: simulator.switch(transition_reads=10_000),
             [UNCOUNTED, "Stopped: test-bot (id 3)."],
             [3],
             marks=pytest.mark.rest,

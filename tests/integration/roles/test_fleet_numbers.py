@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import time
@@ -32,6 +31,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import 
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.debian import require_package
+from support.postgres import free_port
 from support.stores import folder_place
 from support.worker import Worker
 
@@ -288,9 +288,7 @@ def find_program(name: str, package: str, what: str) -> str:
 def node_exporter(folder: Path) -> t.Iterator[str]:
     """Yields the address of a node_exporter that reads the files in ``folder``."""
     program = find_program("prometheus-node-exporter", "prometheus-node-exporter", "scraping the metrics")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ("--collector.disable-defaults", "--collector.textfile", f"--collector.textfile.directory={folder}")
     command = [program, *options, f"--web.listen-address=127.0.0.1:{port}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -301,11 +299,12 @@ def node_exporter(folder: Path) -> t.Iterator[str]:
 
 
 def scrape(url: str) -> str:
-    for _attempt in range(100):
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+    deadline = time.monotonic() + 120
+    while True:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=60) as answer:
             return answer.read().decode()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    pytest.fail("node_exporter does not answer")
 
 
 def test_node_exporter_serves_the_files_of_two_accounts(worker: Worker, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import stat
 import subprocess
 import typing as t
@@ -24,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks impor
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables
+from support.postgres import free_port
 from support.shells import require_shell
 from support.worker import Worker
 
@@ -36,13 +36,6 @@ HOSTILE = [
     "no",
     "7",
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def read_fleet(folder: Path) -> dict[str, t.Any]:

@@ -191,8 +191,9 @@ def test_a_terminal_that_is_closed_at_the_prompt_leaves_no_process(
 def test_a_terminal_that_is_closed_in_a_restore_lets_the_run_finish(
     simulator: Simulator, controller: Controller
 ) -> None:
-    simulator.switch(transition_reads=None, transition_seconds=12)
+    simulator.switch(transition_reads=10_000)
     screen = run_at_terminal(controller, command(1), "type exactly: ", ["1"], close_at="web-bot: deploying, 10 s")
+    simulator.set_instance(1, status="running")
     wait_for_end(screen.left)
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
     assert (record["runs"][0]["outcome"], simulator.calls(POSTS)) == ("restored", ["POST /backups/1/restore"])

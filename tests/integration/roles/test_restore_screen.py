@@ -10,7 +10,6 @@ import json
 import re
 import subprocess
 import typing as t
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,7 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from simulator.handle import Simulator
 from support import KEY
 from support.commands import find_commands, parse_variables
-from support.controller import BIN, REPOSITORY, Controller, Run
+from support.controller import BIN, REPOSITORY, TIMEOUT, Controller, Run
 from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
 
@@ -284,19 +283,19 @@ def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
     simulator: Simulator, controller: Controller
 ) -> None:
     simulator.switch(transition_reads=10_000)
-    # Long enough for Ctrl-C to be pressed again: ansible-core loses some.
-    simulator.fault("slow", method="POST", seconds=14, times=None)
+    simulator.fault("slow", method="POST", seconds=300, times=None)
     state_dir = controller.home / ".ansible/clawhosters"
     names = ("web-bot", "sick-bot", "news-bot")
+    waits = "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded."
+    controller.environment["CLAWHOSTERS_TIMEOUT"] = "300"
     screen = run_at_terminal(
         controller,
         command(*names, restore_confirm=",".join(names), restore_serial=[2, 1]),
         "nothing is asked",
         interrupt=lambda: read_journal(state_dir).count("intended") == 2,
+        reactions={waits: simulator.clear_faults},
     )
-    assert (
-        "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded." in screen.text
-    )
+    assert waits in screen.text
     assert "Incident INC-1: this run has sent 2 of 3 restores, and 0 completed;" in screen.text
     text = read_journal(state_dir)
     assert (text.count("intended"), text.count("accepted")) == (2, 2)
@@ -317,12 +316,11 @@ def test_the_plan_knows_restores_for_other_incidents(
     journal("INC-1", 4, INTENDED, ACCEPTED)
     run = restore(controller, "web-bot", "sick-bot", "news-bot", flags=("--check",))
     (plan,) = [one["result"]["msg"] for one in run.results if isinstance(one["result"].get("msg"), list)]
-    now = f"{datetime.now(UTC):%H:}"
     text = " ".join(line.strip() for line in plan)
     assert re.search(r"Incident inc-1 sent a restore of it at \S+ UTC; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
-    assert f"Incident INC-T sent a restore of it at {now}" in text
-    assert f"news-bot (id 4), running, healthy: a restore of backup 41 is under way since {now}" in text
+    assert re.search(r"Incident INC-T sent a restore of it at \d\d:", text)
+    assert re.search(r"news-bot \(id 4\), running, healthy: a restore of backup 41 is under way since \d\d:", text)
     assert text.count("This run waits for it.") == 1
     assert "Something works on it: look at it in the dashboard first." in failures(run)
     assert "force" not in run.stdout
@@ -462,7 +460,7 @@ def test_a_run_ends_with_its_code_when_nobody_reads_its_output(
         assert any(last_read in line for line in run.stdout)
         run.stdout.close()
         try:
-            assert run.wait(timeout=90) == 0
+            assert run.wait(TIMEOUT) == 0
         finally:
             run.kill()
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))

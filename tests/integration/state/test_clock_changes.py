@@ -169,7 +169,7 @@ def test_a_clock_that_is_wrong_now_hides_no_restore(
     clock.wrong_by = wrong_by
     choice = worker.run(drill, instances=["web-bot"], every="7d")
     proven, last = choice["lines"][-2:]
-    assert re.fullmatch(r"web-bot \(id 1\): last proven \d+ s ago, not due\.", proven)
+    assert re.fullmatch(r"web-bot \(id 1\): last proven .+ ago, not due\.", proven)
     assert last == "Nothing is due."
     result = worker.run(claw_backup_restore, incident="INC-1", instance_id=1, min_interval="24h")
     assert "is within min_interval" in result["msg"]
