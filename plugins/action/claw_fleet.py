@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.fleet_action import FleetAction
+from ..modules import claw_fleet
+from ..plugin_utils._controller.fleet_action import FleetAction
 
 
 class ActionModule(FleetAction):

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_health_info
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import ControllerAction
+from ..modules import claw_health_info
+from ..plugin_utils._controller.action import ControllerAction
 
 
 class ActionModule(ControllerAction):

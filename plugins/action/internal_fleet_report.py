@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.action import InternalAction
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
+from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._reports import fleet_report
 
 
 class ActionModule(InternalAction):

@@ -12,20 +12,14 @@ from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.question import (
-    ended_with_terminal,
-    show_question,
-)
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import restore_task
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
-    NoTerminalError,
-    PromptInterruptedError,
-)
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RunbookAction
+from ..plugin_utils._controller.question import ended_with_terminal, show_question
+from ..plugin_utils._restore import restore_task
+from ..plugin_utils._restore.confirmation import NoTerminalError, PromptInterruptedError
+from ..plugin_utils._restore.role_action import RunbookAction
 
 if t.TYPE_CHECKING:
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
+    from ..module_utils._model.resource import Result
+    from ..module_utils._module.runner import ModuleContext
 
 
 class ActionModule(RunbookAction):

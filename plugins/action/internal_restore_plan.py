@@ -10,12 +10,12 @@ import typing as t
 
 from ansible.module_utils.common.parameters import remove_values
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import plan_task
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RunbookAction
+from ..plugin_utils._restore import plan_task
+from ..plugin_utils._restore.role_action import RunbookAction
 
 if t.TYPE_CHECKING:
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
+    from ..module_utils._model.resource import Result
+    from ..module_utils._module.runner import ModuleContext
 
 
 class ActionModule(RunbookAction):

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import run_task
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_action import RunbookAction
+from ..plugin_utils._restore import run_task
+from ..plugin_utils._restore.role_action import RunbookAction
 
 
 class ActionModule(RunbookAction):

@@ -37,8 +37,8 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import protect_value
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._table import wrap_row
+from ..plugin_utils._controller.unsafe import protect_value
+from ..plugin_utils._table import wrap_row
 
 WIDTHS = (9, 15, 41)
 """Columns of status, check and text. With the indentation of Ansible's own output it fits into 80 columns."""

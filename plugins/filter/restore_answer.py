@@ -49,8 +49,8 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import protect_value
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import Names, build_confirmation
+from ..plugin_utils._controller.unsafe import protect_value
+from ..plugin_utils._restore.answers import Names, build_confirmation
 
 
 def restore_answer(instance: t.Any, instances: t.Any) -> t.Any:

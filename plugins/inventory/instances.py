@@ -201,43 +201,20 @@ from ansible.inventory.host import Host
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
 from ansible.utils.vars import combine_vars
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_filtered
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
-    Settings,
-    parse_settings,
-    without_unused_key,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_filter import (
-    build_filter_warnings,
-    choose_params,
-    collect_values,
-    matches_filter,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
-    API,
-    KNOWN_VARIABLES,
-    warn_of_misspelt_variables,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._names import normalize_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
-from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
-    format_count,
-    format_list,
-    mask_keys,
-    one_clause,
-    one_line,
-)
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.display import display_progress, outage_path
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import (
-    protect_name,
-    protect_value,
-    trust_template,
-)
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.host_origins import (
+from ..module_utils._errors import ClawHostersError, SettingsError
+from ..module_utils._http.client import Client
+from ..module_utils._http.lists import fetch_all, fetch_filtered
+from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
+from ..module_utils._http.transport import require_library
+from ..module_utils._model.instance_filter import build_filter_warnings, choose_params, collect_values, matches_filter
+from ..module_utils._model.resource import Resource, normalize
+from ..module_utils._module.arguments import API, KNOWN_VARIABLES, warn_of_misspelt_variables
+from ..module_utils._names import normalize_name
+from ..module_utils._state.open_store import open_store
+from ..module_utils._text import format_count, format_list, mask_keys, one_clause, one_line
+from ..plugin_utils._controller.display import display_progress, outage_path
+from ..plugin_utils._controller.unsafe import protect_name, protect_value, trust_template
+from ..plugin_utils._inventory.host_origins import (
     Origin,
     Rollback,
     count_groups,
@@ -246,7 +223,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.host_
     is_declared,
     record_origin,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
+from ..plugin_utils._inventory.hosts import (
     DuplicateNamesError,
     InvalidAddressError,
     build_host_variables,
@@ -432,7 +409,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
         """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
         if client.settings.account:
-            from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import AccountCheck
+            from ..module_utils._service.account_check import AccountCheck
 
             AccountCheck(client).require()
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
@@ -467,10 +444,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
         Their expiry is not that of the list, so they have a cache object of their own. Stores all, even if one fails.
         """
-        from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import (
-            DetailCache,
-            add_details,
-        )
+        from ..plugin_utils._inventory.detail_cache import DetailCache, add_details
 
         max_age = self.get_option("details_max_age")
         if max_age > 0 and not self.get_option("cache"):
@@ -773,7 +747,7 @@ def _find_unknown(names: t.Iterable[object], definitions: t.Mapping[str, t.Mappi
     known = {*definitions, *(alias for option in definitions.values() for alias in option.get("aliases") or ())}
     unknown = [one_line(name, 80) for name in names if name not in known]
     if unknown:
-        from ansible_collections.clawhosters.cloud.plugins.module_utils._model.similar_names import with_suggestion
+        from ..module_utils._model.similar_names import with_suggestion
 
         unknown = [with_suggestion(name, known) for name in unknown]
     return unknown

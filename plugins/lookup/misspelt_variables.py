@@ -61,12 +61,9 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.unsafe import protect_value
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import KnownVariable, format_problems
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_values import (
-    find_misread_numbers,
-    find_value_problem,
-)
+from ..plugin_utils._controller.unsafe import protect_value
+from ..plugin_utils._extra_variables import KnownVariable, format_problems
+from ..plugin_utils._variable_values import find_misread_numbers, find_value_problem
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 

@@ -250,10 +250,7 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial, require_max_failures
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
-    RESTORES,
-    RestoreEntry,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RESTORES, RestoreEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,

@@ -165,10 +165,7 @@ error:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import NAME_LIMIT, STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Consent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
-    API,
-    ArgumentSpec,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter, wait_arguments

@@ -18,24 +18,13 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._concurrency import raise_if_cancelled
-from .._errors import (
-    CheckModeError,
-    ClawHostersError,
-    RateLimitedError,
-    ResponseError,
-    ServerError,
-    TransportError,
-)
+from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ResponseError, ServerError, TransportError
 from .._progress import LINE_WIDTH, Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._text import one_line
 from .payment import redact_if_payment
 from .request import JITTER, NEVER, UNSAFE, Request, RequestHooks, RetryPolicy, retry_delay
-from .responses import (
-    parse_data_object,
-    parse_object,
-    parse_resource,
-)
+from .responses import parse_data_object, parse_object, parse_resource
 from .settings import Settings
 from .stats import RequestStats
 from .transport import Response, send_request

@@ -11,13 +11,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...module_utils._errors import (
-    NOTHING_SENT,
-    ApiError,
-    ClawHostersError,
-    PartialError,
-    UnprocessableError,
-)
+from ...module_utils._errors import NOTHING_SENT, ApiError, ClawHostersError, PartialError, UnprocessableError
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.at_most_once import UnrecordedError

@@ -19,15 +19,7 @@ from ...module_utils._service.restore.plan import RestoreAction, Target
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
 from .._formatting import format_clock, format_recorded, format_value
-from .commands import (
-    Advice,
-    Command,
-    build_advice,
-    build_command,
-    format_named,
-    format_without_file,
-    select_plans,
-)
+from .commands import Advice, Command, build_advice, build_command, format_named, format_without_file, select_plans
 from .failures import FAILURES, HEALTHY, FailureKind, Kind, parse_kind
 from .run import Data, RolePlan, Run, Step, Verdict
 from .screen import format_sent_and_completed, headlines
