@@ -451,6 +451,15 @@ def test_compressed_json_without_the_end_of_its_gzip_is_not_used() -> None:
         Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
 
 
+@pytest.mark.parametrize(("times", "seconds"), [(5, 31), (8, 127)])
+def test_a_429_that_tells_no_time_is_waited_out_ever_longer(
+    simulator: Simulator, client: Client, sleeper: Sleeper, times: int, seconds: int
+) -> None:
+    simulator.fault("rate_limited", times=times, retry_after="none", reset="none")
+    assert client.fetch("/instances/1")["id"] == 1
+    assert seconds - 0.01 <= sleeper.total <= 1.25 * seconds
+
+
 def test_the_first_try_has_the_whole_timeout_and_later_ones_the_rest(simulator: Simulator) -> None:
     settings = parse_settings(
         {"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 0}, pytest.fail
