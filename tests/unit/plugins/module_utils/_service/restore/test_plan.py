@@ -43,6 +43,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
@@ -282,6 +283,24 @@ def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: Obst
         other = obstacle(plan).other
         assert other
         assert other.incident == "INC-3"
+
+
+def test_a_given_backup_that_names_several_instances_is_sent_to_none() -> None:
+    named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
+    (unclear,) = plan_in([Target(1, None, 12)], WEB, {**WEB, "id": 3}, backups=[named])
+    assert (obstacle(unclear).kind, obstacle(unclear).backups) == (ObstacleKind.UNCLEAR_BACKUP, (named,))
+
+
+def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
+    history = sent(seconds=-60, event=OperationEvent.INTENDED)
+    assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
+    for incident, expected in (
+        ("INC-1", (None, RestoreAction.WAIT, 11)),
+        ("INC-2", (ObstacleKind.UNKNOWN, None, None)),
+    ):
+        # A run of another incident does not know of it.
+        held = replace(history, holders={history.key(1).subject: Holder("", name=incident)})
+        assert decision(*plan_in([BY_ID], history=held)) == expected
 
 
 def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
