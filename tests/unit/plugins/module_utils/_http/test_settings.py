@@ -31,6 +31,8 @@ def settings(warnings=None, **params):
         ("HTTPS://proxy.example:8443/claw", "https://proxy.example:8443/claw"),
         ("http://127.0.0.1:8100/api/v1", "http://127.0.0.1:8100/api/v1"),
         ("http://127.9.9.9/api/v1", "http://127.9.9.9/api/v1"),
+        ("http://127.0.0.1:80/api", "http://127.0.0.1/api"),
+        ("http://127.0.0.1:443", "http://127.0.0.1:443"),
         ("http://[::1]:8100/api/v1", "http://[::1]:8100/api/v1"),
         ("http://localhost:8100/api/v1", "http://localhost:8100/api/v1"),
     ],

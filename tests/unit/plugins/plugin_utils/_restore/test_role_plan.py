@@ -138,18 +138,6 @@ def test_the_plan_names_each_newer_backup_that_it_passes_over():
     )
 
 
-def test_the_interval_to_a_restore_for_another_incident_is_an_obstacle():
-    past = history(INTENDED, COMPLETED, incident="INC-T")
-    assert plan(past, restore_min_interval="119m").sends is True
-    soon = plan(past, restore_min_interval="3h", restore_force=True)
-    assert (soon.kind, soon.sends) == ("too_soon", False)
-    assert soon.message == (
-        "It is within restore_min_interval (3 h 0 min) of another restore: incident INC-T sent a restore of it at "
-        "08:00 UTC; it has completed."
-    )
-    assert plan(history(INTENDED, FAILED), restore_min_interval="3h").kind == "failed"
-
-
 def test_only_unusable_backups_of_the_instance_itself_are_shown():
     broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
     foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
@@ -159,39 +147,6 @@ def test_only_unusable_backups_of_the_instance_itself_are_shown():
     none = plan(backups=broken)
     assert none.kind == "no_backup"
     assert none.message == "It has no usable backup. 1 backup left out: id 13 (its status is failed)."
-
-
-@pytest.mark.parametrize(
-    ("events", "status", "outcome", "kind"),
-    [
-        ((INTENDED, COMPLETED), "running", "completed", ""),
-        ((INTENDED, ACCEPTED), "running", "in_flight", ""),
-        ((INTENDED, FAILED), "error", "failed", "failed"),
-        ((INTENDED,), "running", "unknown", "unknown"),
-        ((INTENDED, UNCLEAR), "running", "unknown", "unknown"),
-        # Whatever keeps it busy two hours later, it need not be the restore.
-        ((INTENDED,), "deploying", "unknown", "unknown"),
-        ((INTENDED, UNCLEAR), "deploying", "unknown", "unknown"),
-        ((INTENDED, ACCEPTED), "deploying", "in_flight", ""),
-    ],
-)
-def test_a_run_continues_what_the_journal_holds_of_its_incident(events, status, outcome, kind):
-    past = history(*events)
-    continued = plan(past, {**WEB, "status": status})
-    assert (continued.outcome, continued.kind, continued.sends) == (outcome, kind, False)
-    assert continued.backup_id == 12
-    forced = plan(past, {**WEB, "status": status}, restore_force=True)
-    assert forced.sends is True
-    assert "This incident already has a restore, sent at 2026-02-03 08:00 UTC" in "".join(texts(forced))
-
-
-@pytest.mark.parametrize(
-    ("ago", "outcome"), [(0, "in_flight"), (15, "in_flight"), (16, "unknown"), (-4, "in_flight"), (-6, "unknown")]
-)
-def test_a_busy_instance_is_waited_for_if_its_restore_was_sent_just_now(ago, outcome):
-    busy = plan(history(INTENDED, ago=ago), {**WEB, "status": "deploying"})
-    assert busy.outcome == outcome
-    assert plan(history(INTENDED, ago=ago)).outcome == "unknown"
 
 
 @pytest.mark.parametrize("kind", [ObstacleKind.UNKNOWN, ObstacleKind.FAILED, ObstacleKind.WRONG_STATUS])
@@ -293,15 +248,6 @@ def test_an_unusable_backup_that_was_confirmed_has_not_changed():
     assert explain_changed_backup(planned, given) == ""
     assert "its status is expired" in explain_changed_backup(planned, {**given, "status": "expired"})
     assert explain_changed_backup(planned, None) == "Backup 12 of web-bot (id 1) does not exist any more"
-
-
-def test_another_incident_on_a_busy_instance_does_not_advise_force():
-    busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
-    assert busy.kind == "wrong_status"
-    assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC; its end was not seen yet.")
-    advice = build_advice(parse_kind(busy.kind), busy, VARIABLES)
-    assert "restore_force" not in advice.variables
-    assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
 
 
 def test_a_time_has_its_date_if_that_is_not_today():
