@@ -255,7 +255,7 @@ class Journal:
             return [*itertools.chain.from_iterable(entries.values())]
 
     def read_intact_states(
-        self, subjects: t.Collection[str] | None = None
+        self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
     ) -> tuple[dict[OperationKey, OperationState], dict[str, JournalError]]:
         """Returns the states of these subjects, or of all, that are not damaged, and why the others can't be read.
 
@@ -270,7 +270,7 @@ class Journal:
                 except DamageError as error:
                     damaged[one.subject] = _build_error(error)
             self._entries |= intact
-            return replay(itertools.chain.from_iterable(intact.values())), damaged
+            return replay(itertools.chain.from_iterable(intact.values()), with_refused=with_refused), damaged
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
         """Returns the subjects of an incident or order, and perhaps others. Raises JournalError."""

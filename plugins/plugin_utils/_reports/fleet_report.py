@@ -125,7 +125,7 @@ def _read_source(context: ModuleContext) -> ReportSource:
     journal = open_journal(context)
     try:
         source.journal = journal.read_text()
-        states, damaged = journal.read_intact_states()
+        states, damaged = journal.read_intact_states(with_refused=True)
         now = client.stats.service_time() or journal.now()
         source.proofs = find_proofs(states, client.settings.api_url, now)
         source.failed_drills = find_failed_drills(states, client.settings.api_url, now).keys()

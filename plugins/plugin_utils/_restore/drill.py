@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from ...module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._model.backup import is_usable
-from ...module_utils._model.instance import get_status, label
+from ...module_utils._model.instance import get_status, is_busy, label
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import may_belong
 from ...module_utils._model.resource import Resource, Result, parse_id
@@ -21,9 +21,9 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
-from ...module_utils._service.restore.history import EarlierRestore, RestoreHistory
+from ...module_utils._service.restore.history import EarlierRestore, RestoreHistory, is_under_way
 from ...module_utils._service.restore.plan import RESTORABLE
-from ...module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs
+from ...module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
 from ...module_utils._state.journal import OperationEvent, format_damage
 from ...module_utils._text import one_line
 from ...module_utils._time_options import parse_duration
@@ -55,7 +55,7 @@ class _DrillCandidate:
     now: datetime
     proof: datetime | None
     failed: EarlierRestore | None
-    """The last drill, if it did not end healthy and no proof followed."""
+    """The last drill, if it was refused or did not end healthy, and no proof followed."""
 
     @property
     def last_try(self) -> datetime:
@@ -67,10 +67,20 @@ class _DrillCandidate:
         """Returns what is known of its proofs."""
         told = f"last proven {format_duration(self.now - self.proof)} ago" if self.proof else "never proven"
         if self.failed:
-            told += f"; {self.failed.incident} did not end healthy"
+            told += f"; {self.describe_failure(self.failed)}"
         if ahead := self.history.find_ahead(self.instance["id"]):
             told += f"; the restore for {one_line(ahead.incident, 60)} is dated ahead, and proves nothing"
         return told
+
+    @staticmethod
+    def describe_failure(failed: EarlierRestore) -> str:
+        """Returns how a drill ended that proved nothing."""
+        if failed.state.event is OperationEvent.REFUSED:
+            return f"{failed.incident} was refused"
+        is_unknown = failed.state.outcome == "unknown"
+        return (
+            f"the outcome of {failed.incident} is unknown" if is_unknown else f"{failed.incident} did not end healthy"
+        )
 
     def find_hindrance(self, every: timedelta, backups: list[Resource]) -> str:
         """Returns why it is not restored now; empty if it is due. A drill that failed is due again on the next day."""
@@ -82,6 +92,9 @@ class _DrillCandidate:
             return ", by the drill of today"
         if today and today.event is OperationEvent.FAILED:
             return ", failed today, due tomorrow"
+        if today and self.failed and self.failed.state is today and today.outcome == "unknown":
+            # The role would refuse it.
+            return ", due tomorrow"
         if others and (self.failed is None or others[0].state.position > self.failed.state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"
         if get_status(self.instance) not in RESTORABLE:
@@ -125,7 +138,7 @@ def run(context: ModuleContext) -> Result:
     lines.append("Nothing is due." if chosen is None else f"To be restored now: {label(chosen.instance)}.")
     # The one that is restored now is proven at the end, or fails the run itself.
     problems += [
-        f"{label(one.instance)}: {one.failed.incident} did not end healthy, and nothing has proven a backup since."
+        f"{label(one.instance)}: {one.describe_failure(one.failed)}, and nothing has proven a backup since."
         for one in candidates
         if one.failed and (one is not chosen or context.client.check_mode)
     ]
@@ -145,7 +158,7 @@ def run(context: ModuleContext) -> Result:
 def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[list[_DrillCandidate], list[Resource]]:
     """Returns what the journal knows of these instances, and those whose part of it is damaged."""
     journal, url = open_journal(context), context.client.settings.api_url
-    (states, damage), read_at = journal.read_intact_states(), journal.now()
+    (states, damage), read_at = journal.read_intact_states(with_refused=True), journal.now()
     if damage:
         context.warn(format_damage(damage))
     service_time = context.client.stats.service_time()
@@ -154,11 +167,14 @@ def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[lis
     candidates, damaged = [], []
     for instance in found:
         number, incident = parse_id(str(instance["id"])), f"{DRILL_PREFIX}{instance['id']}-{now.astimezone(UTC):%F}"
-        history = RestoreHistory(url, incident, states, read_at=read_at, service_time=service_time)
+        history = RestoreHistory(url, incident, find_sent(states), read_at=read_at, service_time=service_time)
+        today, last_failed = history.find_own(instance["id"]), failed.get(number)
+        if today and today.outcome == "unknown" and not is_under_way(today, read_at, was_busy=is_busy(instance)):
+            last_failed = EarlierRestore(incident, today)
         if history.key(instance["id"]).subject in damage:
             damaged.append(instance)
         else:
-            candidates.append(_DrillCandidate(instance, history, now, proofs.get(number), failed.get(number)))
+            candidates.append(_DrillCandidate(instance, history, now, proofs.get(number), last_failed))
     return candidates, damaged
 
 

@@ -89,22 +89,30 @@ def restore_one(worker: Worker) -> None:
     assert not restored["failed"], restored
 
 
-def record_restore(worker: Worker, number: int, incident: str, *, is_healthy: bool) -> None:
+def record_restore(
+    worker: Worker,
+    number: int,
+    incident: str,
+    *,
+    is_healthy: bool,
+    event: OperationEvent = OperationEvent.COMPLETED,
+) -> None:
     journal = folder_place(Path(worker._home.name)).journal()
     journal._now = lambda: datetime.now(UTC) - timedelta(hours=9)
     key = OperationKey("restore", worker.simulator.url, incident, str(number))
     journal.append(key, OperationEvent.INTENDED, backup_id=10)
-    journal.append(key, OperationEvent.COMPLETED, healthy=is_healthy)
+    journal.append(key, event, healthy=is_healthy)
 
 
 def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker, tmp_path: Path) -> None:
     record_restore(worker, 1, "drill-1-a", is_healthy=False)
     record_restore(worker, 2, "drill-2-a", is_healthy=False)
     record_restore(worker, 2, "INC-1", is_healthy=True)
+    record_restore(worker, 3, "drill-3-a", is_healthy=False, event=OperationEvent.REFUSED)
     stats = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["instances"]
     samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
     failed = {one.labels["id"]: one.value for one in samples if one.name == "clawhosters_restore_drill_failed"}
-    assert failed == {"1": 1, "2": 0, "3": 0, "4": 0}
+    assert failed == {"1": 1, "2": 0, "3": 1, "4": 0}
     assert {str(one["id"]): int(one["drill_failed"]) for one in stats} == failed
     assert "never, drill failed" in (tmp_path / "fleet.html").read_text(encoding="utf-8")
 

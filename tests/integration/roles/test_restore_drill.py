@@ -135,6 +135,35 @@ def test_a_drill_that_failed_today_is_due_tomorrow(simulator: Simulator, place: 
     )
 
 
+@pytest.mark.parametrize("days_ago", [0, 1 / 48])
+def test_a_drill_of_today_with_an_unknown_outcome_is_due_tomorrow(
+    simulator: Simulator, place: StorePlace, days_ago: float
+) -> None:
+    incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
+    record(place, simulator.url, 3, days_ago, healthy=False, incident=incident, event=OperationEvent.UNCLEAR)
+    result = choose(simulator, place, ["test-bot"], ids=())
+    told = f"the outcome of {incident} is unknown"
+    assert result["lines"][1:] == [f"test-bot (id 3): never proven; {told}, due tomorrow.", "Nothing is due."]
+    assert (result["instance_id"], result["problem"]) == (
+        None,
+        f"test-bot (id 3): {told}, and nothing has proven a backup since.",
+    )
+    simulator.set_instance(3, status="provisioning")
+    (line,) = choose(simulator, place, ["test-bot"], ids=())["lines"][1:-1]
+    assert ("is unknown" in line) == (days_ago > 0), "a recent one seems to have begun"
+
+
+def test_a_refused_drill_counts_as_failed_and_lets_others_go_first(simulator: Simulator, place: StorePlace) -> None:
+    record(place, simulator.url, 3, 1, healthy=False, incident="drill-3-yesterday", event=OperationEvent.REFUSED)
+    result = choose(simulator, place, NAMES, ids=())
+    told = "test-bot (id 3): never proven; drill-3-yesterday was refused, due."
+    assert (result["instance_id"], result["lines"][1]) == (4, told)
+    assert result["problem"] == (
+        "test-bot (id 3): drill-3-yesterday was refused, and nothing has proven a backup since."
+    )
+    assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == 3
+
+
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
     minute = 1 / 1440
     record(place, simulator.url, 3, 10 * minute, healthy=False, incident="drill-3-other-day")

@@ -20,6 +20,11 @@ DRILL_PREFIX = "drill-"
 """The incidents of the playbook ``restore_drill`` begin with this."""
 
 
+def find_sent(states: t.Mapping[OperationKey, OperationState]) -> dict[OperationKey, OperationState]:
+    """Returns the states without those that were refused: nothing was done."""
+    return {key: state for key, state in states.items() if state.event is not OperationEvent.REFUSED}
+
+
 def find_proofs(
     states: t.Mapping[OperationKey, OperationState], service: str, now: datetime
 ) -> dict[int | str | None, datetime]:
@@ -30,7 +35,7 @@ def find_proofs(
     """
     proofs: dict[int | str | None, datetime] = {}
     limits: dict[str | None, datetime] = {}
-    restores = RestoreHistory(service, "", dict(states)).restores()
+    restores = RestoreHistory(service, "", find_sent(states)).restores()
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         limit = limits.get(key.instance_id, now)
         if state.facts.get("healthy") and state.completed_at:
@@ -46,7 +51,8 @@ def find_failed_drills(
 ) -> dict[int | str | None, EarlierRestore]:
     """Returns the last drill of each instance that did not end healthy and that no proof followed, by the id.
 
-    ``states`` are those of the journal. A drill whose last event is recent may still end healthy, unless it failed.
+    ``states`` are those of the journal, with those that were refused. A drill whose last event is recent may still end
+    healthy, unless it failed or was refused.
     """
     found: dict[int | str | None, EarlierRestore] = {}
     proven = set()
@@ -54,7 +60,7 @@ def find_failed_drills(
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         instance_id = parse_id(key.instance_id)
         is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
-        is_lost = state.event is OperationEvent.FAILED or not is_recent
+        is_lost = state.event in (OperationEvent.FAILED, OperationEvent.REFUSED) or not is_recent
         if state.facts.get("healthy"):
             proven.add(instance_id)
         elif is_lost and key.name.startswith(DRILL_PREFIX) and instance_id not in proven:
