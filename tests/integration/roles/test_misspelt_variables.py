@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import CHECKS
 from simulator.handle import Simulator
-from support.controller import Controller, Run
+from support.controller import REPOSITORY, Controller, Run
 
 VALUE = "value-on-no-screen"
 
@@ -301,6 +301,27 @@ def test_tags_that_select_nothing_are_told(simulator: Simulator, controller: Con
     assert message == (
         f"The playbook {playbook} runs as a whole, and --tags selects none of it. Leave it out. Nothing was sent."
     )
+    assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("tag", ["always", "tagged"])
+@pytest.mark.parametrize(
+    "playbook",
+    [
+        "restore",
+        *(
+            pytest.param(path.stem, marks=pytest.mark.rest)
+            for path in sorted((REPOSITORY / "playbooks").glob("*.yml"))
+            if path.stem != "restore"
+        ),
+    ],
+)
+def test_a_playbook_that_would_skip_all_its_tasks_is_refused(
+    simulator: Simulator, controller: Controller, playbook: str, tag: str
+) -> None:
+    run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "--skip-tags", f"mine,{tag}")
+    assert run.rc == 4, run.screen
+    assert run.says(f"The playbook {playbook} runs as a whole. Leave out --skip-tags. Nothing was sent."), run.screen
     assert simulator.calls() == []
 
 
