@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,24 +96,6 @@ def test_flags_that_are_neither_true_nor_false_do_not_count():
 def test_a_state_that_is_reached_needs_no_flag():
     assert decide(instance("running", can_start=False), "started").action is Action.NONE
     assert decide(instance("stopped", can_stop=False), "stopped").action is Action.NONE
-
-
-@pytest.mark.parametrize(
-    ("status", "state"), [(status, state) for status, state, action in CELLS if action == "reject"]
-)
-def test_every_refusal_says_why(status, state):
-    assert len(decide(instance(status), state).reason) > 10
-
-
-@pytest.mark.parametrize(("status", "state"), list(itertools.product(["running", "stopped"], STATES)))
-def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state):
-    found = instance(status)
-    after = predict(found, state, decide(found, state).action)
-    if state == "absent":
-        assert after == {}
-    else:
-        again = decide(instance(after["status"]), state).action
-        assert again is (Action.RESTART if state == "restarted" else Action.NONE)
 
 
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
