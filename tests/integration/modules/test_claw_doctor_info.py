@@ -228,6 +228,25 @@ def test_billing_without_any_field_is_a_finding(simulator: Simulator, data: obje
     assert result["healthy"] is False
 
 
+@pytest.mark.parametrize("data", [{"items": []}, [{"name": "no id"}], ["text"], None])
+def test_a_list_that_no_module_can_read_is_a_finding(simulator: Simulator, data: object) -> None:
+    simulator.fault("wrong_type", path="/instances", times=None, body={"data": data})
+    result = examine(simulator)
+    endpoints = by_check(result)["endpoints"]
+    assert endpoints["status"] == "failed"
+    assert endpoints["found"] == "GET /instances: a response that is not the API's JSON"
+    assert by_check(result)["list_fields"]["consequence"] == "Needs an answer to GET /instances."
+    assert result["healthy"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "data"), [("/account", []), ("/instances/1", {"name": "no id"}), ("/billing/packages", {}), ("/addons", 1)]
+)
+def test_another_shape_of_an_endpoint_is_a_finding(simulator: Simulator, path: str, data: object) -> None:
+    simulator.fault("wrong_type", path=path, times=None, body={"data": data})
+    assert "endpoints" in with_status(examine(simulator), "failed")
+
+
 def test_transient_faults_are_no_finding(simulator: Simulator) -> None:
     simulator.fault("reset_before", path="/account")
     simulator.fault("json_503", path="/backups")

@@ -10,6 +10,7 @@ Also inspects the machine where Ansible runs.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import re
@@ -23,8 +24,16 @@ from ansible.module_utils.ansible_release import __version__ as ansible_version
 
 from ..._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError, WrongAddressError
 from ..._http.client import Client
+from ..._http.lists import parse_object_list, parse_resource_list
 from ..._http.pagination import parse_pagination
-from ..._http.responses import describe_type, parse_envelope, parse_json, resource_path
+from ..._http.responses import (
+    describe_type,
+    parse_envelope,
+    parse_json,
+    parse_object,
+    parse_resource,
+    resource_path,
+)
 from ..._http.transport import Response, find_proxy
 from ..._model.account_identity import format_account, format_scope
 from ..._model.instance import get_status
@@ -58,6 +67,14 @@ ALL_CHECKS = (
     *service_checks.LOCAL_CHECKS,
 )
 """All checks, in the order in which equal results are shown."""
+
+_PARSERS: dict[str, t.Callable[[str, Response], object]] = {
+    "account": parse_object,
+    **dict.fromkeys(("instances", "instances_page_2", "instances_per_page", "addons", "backups"), parse_resource_list),
+    **dict.fromkeys(("transactions", "packages"), parse_object_list),
+    **dict.fromkeys(("instance", "addon", "backup"), parse_resource),
+}
+"""What modules read a response with, by the name of the request. Billing has checks of its own."""
 
 _ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
 
@@ -160,15 +177,18 @@ class Examination:
         if self._requests + self._highest_cost > MAX_REQUESTS:
             problem = f"Needs more than {MAX_REQUESTS} requests, since each one is redirected."
         reply = (
-            replace(reply, problem=problem, is_skipped=True) if problem else self._send(reply, path, params, seconds)
+            replace(reply, problem=problem, is_skipped=True)
+            if problem
+            else self._send(name, reply, path, params, seconds)
         )
         self._seen.replies[name] = reply
         return reply
 
-    def _send(self, reply: Reply, path: str, params: dict[str, str], seconds: float) -> Reply:
+    def _send(self, name: str, reply: Reply, path: str, params: dict[str, str], seconds: float) -> Reply:
         try:
             with self._measured():
-                response, body = self._client.get(path, params, parse=_parse, retry_timeout=seconds)
+                parse = functools.partial(_parse, _PARSERS.get(name, parse_envelope))
+                response, body = self._client.get(path, params, parse=parse, retry_timeout=seconds)
         except WrongAddressError as error:
             return replace(reply, problem=f"{error.status} with a web page")
         except ApiError as error:
@@ -226,7 +246,10 @@ class Examination:
         return text
 
 
-def _parse(request: str, response: Response) -> tuple[Response, dict[str, t.Any]]:
+def _parse(
+    check: t.Callable[[str, Response], object], request: str, response: Response
+) -> tuple[Response, dict[str, t.Any]]:
+    check(request, response)
     return response, parse_envelope(request, response)
 
 
