@@ -56,12 +56,13 @@ def parse_timestamp(option: str, text: str | None) -> datetime | None:
     raise SettingsError(f"{option}: {fault} {_format_readings(moment, [*readings.values()], where)}")
 
 
-def require_past(option: str, limit: datetime | None, now: datetime) -> None:
+def require_past(option: str, limit: datetime | None, now: datetime, *, is_unsent: bool = False) -> None:
     """Raises RefusedError for a limit that lies ahead: it would exclude nothing."""
     if limit is not None and limit - now > _MAX_AHEAD:
         raise RefusedError(
             f"{option} is {format_time(limit)}, which is {format_duration(limit - now)} ahead: it is "
-            f"{format_time(now)} now, and a limit in the future excludes nothing."
+            f"{format_time(now)} now, and a limit in the future excludes nothing.",
+            is_unsent=is_unsent,
         )
 
 

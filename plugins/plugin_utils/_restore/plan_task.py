@@ -13,6 +13,7 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._text import one_line
+from ...module_utils._time_options import parse_timestamp, require_past
 from .answers import Names, build_confirmation
 from .confirmation import expected_answer, is_confirmed
 from .failures import FailureKind
@@ -43,11 +44,13 @@ class _PlanTask(Runbook):
         If no instance can be restored, the last task fails.
         """
         self.run.service = self.client.settings.host
-        failed = (
-            self.run_step("service", self._check_service, lambda _error: FailureKind.SERVICE_DOWN)
-            or self.run_step("key", self._check_key)
-            or self.run_step("plan", self._set_plans)
-        )
+        failed = self.run_step("service", self._check_service, lambda _error: FailureKind.SERVICE_DOWN)
+        if failed:
+            return failed
+        # As any wrong value, it begins no run and leaves no record; only the service knows the time.
+        before = parse_timestamp("restore_before", self.variables["restore_before"] or None)
+        require_past("restore_before", before, self.client.stats.now(), is_unsent=True)
+        failed = self.run_step("key", self._check_key) or self.run_step("plan", self._set_plans)
         if failed:
             return failed
         stats, plans = self.client.stats, self.run.plans

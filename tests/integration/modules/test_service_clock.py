@@ -150,7 +150,7 @@ def limit_fleet(worker: Worker, before: str, _folder: Path) -> str:
 def limit_role(worker: Worker, before: str, folder: Path) -> str:
     runbook = Runbook(worker, folder)
     result = runbook.run(restore_instance_ids="1", restore_confirm="1", restore_before=before)
-    return f"{result.get('failures', '')}{result.get('msg', '')}"
+    return str(result.get("failures", "")) + str(result.get("msg", ""))
 
 
 @pytest.mark.parametrize("use", [read_module, limit_module, limit_fleet, limit_role])
@@ -169,6 +169,7 @@ def test_a_limit_ahead_of_the_service_clock_is_refused(
     set_clock(simulator, skew)
     said = use(worker, limit(hours), tmp_path)
     assert ("and a limit in the future excludes nothing." in said) is is_refused, said
+    assert said.endswith(" Nothing was sent.") is (is_refused and use is not read_module)
     assert len(simulator.calls("POST *")) == (0 if is_refused or use is read_module else 1)
 
 

@@ -105,7 +105,7 @@ class Incident:
         know, and the folder of this machine beside the database does, has an obstacle. Raises JournalError, and
         RefusedError for a limit in the future.
         """
-        require_past(f"{self.option_prefix}before", self.rules.before, self.now)
+        require_past(f"{self.option_prefix}before", self.rules.before, self.now, is_unsent=True)
         named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
         ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
         for subject in self._read_more(history, set(), ids - {None}):
