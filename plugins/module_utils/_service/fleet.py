@@ -10,7 +10,7 @@ One list serves all entries, changes are requested concurrently, and one waiter 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError
@@ -41,13 +41,10 @@ from .saved_plans import PlanMaker
 
 @dataclass
 class FleetChanges(InstanceChanges):
-    """Changes the instances of a fleet. ``prefix`` begins the lines of a wait.
+    """Changes the instances of a fleet. The limits are for all its ``jobs``. ``prefix`` begins the lines of a wait."""
 
-    Before further changes are requested, ``check_decisions`` gets the jobs that a poll has updated, and the seconds
-    left.
-    """
-
-    check_decisions: t.Callable[[list[Job], float], None] = lambda jobs, seconds: None
+    jobs: list[Job] = field(default_factory=list)
+    limits: ChangeLimits = field(default_factory=ChangeLimits)
     prefix: str = ""
 
     def check_flags(self, jobs: t.Iterable[Job], time_left: float | None = None) -> None:
@@ -68,8 +65,10 @@ class FleetChanges(InstanceChanges):
             job.error = job.cause = None
             job.decide(detail)
 
-    def _review(self, decided: list[Job], seconds: float) -> None:
-        self.check_decisions(decided, seconds)
+    def review(self, decided: list[Job], seconds: float) -> None:
+        """Decides with the flags, and within the limits."""
+        self.check_flags(decided, seconds)
+        hold_back_excess(self.jobs, self.limits)
 
     def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:
         if len(watched) == 1:
@@ -107,9 +106,9 @@ class Fleet:
         PartialError if the plan exceeds the limits, and what the client raises for the list, before the first change.
         """
         check_mode, waiter = self.client.check_mode, self.begin_wait()
-        changes = FleetChanges(self.client, self.wait_healthy, self.warn)
         reader = _ListReader(self.client)
         jobs = plan(entries, reader.fetch(None), self.protection)
+        changes = FleetChanges(self.client, self.wait_healthy, self.warn, jobs=jobs, limits=limits)
         batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
@@ -125,28 +124,29 @@ class Fleet:
             changes.warn_of_pauses(jobs)
             result = self._build_result(entries, jobs, done=False, refused=not check_mode)
             raise_excess(excess, "instance", {**result, **made})
-
-        def check_decisions(decided: list[Job], seconds: float) -> None:
-            changes.check_flags(decided, seconds)
-            hold_back_excess(jobs, limits)
-
-        for batch, prefix in self.batches.begin(batches, self.client.progress):
-            if batch is not batches[0]:
-                waiter = self.begin_wait()
-                self._look_again(batch, reader)
-                check_decisions(batch, waiter.timeout if waiter else 0.0)
-            if waiter is not None:
-                waiter.requests_per_poll = reader.pages
-            changes.check_decisions, changes.prefix = check_decisions, prefix
-            changes.carry_out(batch, PollReader(reader.read), waiter)
-            if any(job.error for job in batch):
-                reader.listed = None  # it may be old
+        self._carry_out(changes, batches, reader, waiter)
         if check_mode and not (self.plan_maker and self.plan_maker.saved):
             made = self._make_plan(jobs)  # busy instances have settled
         result = {**self._build_result(entries, jobs, done=not check_mode), **made}
         if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))
         return result
+
+    def _carry_out(
+        self, changes: FleetChanges, batches: list[list[Job]], reader: _ListReader, waiter: Waiter | None
+    ) -> None:
+        """Changes one batch after the other. ``waiter`` is that of the first."""
+        for batch, prefix in self.batches.begin(batches, self.client.progress):
+            if batch is not batches[0]:
+                waiter = self.begin_wait()
+                self._look_again(batch, reader)
+                changes.review(batch, waiter.timeout if waiter else 0.0)
+            if waiter is not None:
+                waiter.requests_per_poll = reader.pages
+            changes.prefix = prefix
+            changes.carry_out(batch, PollReader(reader.read), waiter)
+            if any(job.error for job in batch):
+                reader.listed = None  # it may be old
 
     def _make_plan(self, jobs: list[Job]) -> Result:
         """Returns the plan for the result. With a plan to apply, lets the jobs make no other change."""

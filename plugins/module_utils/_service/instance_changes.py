@@ -278,7 +278,7 @@ class InstanceChanges:
             updated = find_open(watched)
             for job in updated:
                 self.update(job, seen.get(str(job.instance["id"])))
-            self._review(updated, max(waiter.seconds_left, 0.0))
+            self.review(updated, max(waiter.seconds_left, 0.0))
             self.request_changes(updated)
             note.text = self._explain_interruption(watched)
             return not find_open(watched)
@@ -334,7 +334,7 @@ class InstanceChanges:
 
     # What a wait for several does otherwise
 
-    def _review(self, decided: list[Job], seconds: float) -> None:
+    def review(self, decided: list[Job], seconds: float) -> None:
         """Called with the jobs that a poll has updated, and the seconds left, before further changes are requested."""
 
     def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:

@@ -50,44 +50,51 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
         # Only the main thread may set signal handlers.
         yield
         return
-    is_deferred = is_shown = False
-    unwound_by: int | None = None
-
-    def show(number: int, _frame: FrameType | None) -> None:
-        nonlocal is_deferred, is_shown, unwound_by
-        if unwound_by is not None:
-            return
-        if progress.shield.defer(lambda: os.kill(os.getpid(), number)):
-            if not is_deferred:
-                is_deferred = True
-                _write([WAITING])
-            return
-        if not is_shown:
-            # SIGTERM follows Ctrl-C at once, and must not end the process before the notes are written.
-            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-            _write(progress.interrupt_notes)
-            is_shown = True
-            unwound_by = number if progress.unwinds else None
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            if unwound_by is not None:
-                raise KeyboardInterrupt
-        signal.signal(number, previous[number])
-        os.kill(os.getpid(), number)
-
     parent = os.getppid()
-    previous: dict[int, t.Any] = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
+    interruption = _Interruption(progress)
+    previous: dict[int, t.Any] = dict(interruption.previous)
     try:
         for number in SIGNALS:
-            signal.signal(number, show)
+            signal.signal(number, interruption.handle)
         previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         yield
     finally:
         for handled, handler in previous.items():
             signal.signal(handled, handler)
-        if unwound_by is not None:
-            os.kill(os.getpid(), unwound_by)
+        if interruption.unwound_by is not None:
+            os.kill(os.getpid(), interruption.unwound_by)
         if os.getppid() != parent:
             os._exit(0)
+
+
+class _Interruption:
+    """Handles the signals of a block. ``unwound_by``: the one for which KeyboardInterrupt was raised."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._is_deferred = self._is_shown = False
+        self.unwound_by: int | None = None
+        self.previous: dict[int, t.Any] = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.unwound_by is not None:
+            return
+        if self._progress.shield.defer(lambda: os.kill(os.getpid(), number)):
+            if not self._is_deferred:
+                self._is_deferred = True
+                _write([WAITING])
+            return
+        if not self._is_shown:
+            # SIGTERM follows Ctrl-C at once, and must not end the process before the notes are written.
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            _write(self._progress.interrupt_notes)
+            self._is_shown = True
+            self.unwound_by = number if self._progress.unwinds else None
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            if self.unwound_by is not None:
+                raise KeyboardInterrupt
+        signal.signal(number, self.previous[number])
+        os.kill(os.getpid(), number)
 
 
 def _write(notes: list[str]) -> None:

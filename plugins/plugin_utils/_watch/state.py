@@ -36,7 +36,7 @@ from ...module_utils._state.files import (
     require_not_replaceable,
 )
 from ...module_utils._state.journal_store import ConflictError
-from ...module_utils._state.store import StoreError
+from ...module_utils._state.store import StoreError, key_digest
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 
 if t.TYPE_CHECKING:
@@ -169,30 +169,6 @@ class TurnLostError(StateError):
     """Another source of the same name has taken over."""
 
 
-class Cursor(t.Protocol):
-    """Where the state is. It belongs to one source, one service and one API key."""
-
-    def locked(self) -> t.ContextManager[bool]:
-        """Locks it against other sources. The context is False if another source has it; then try again later.
-
-        Raises StateError.
-        """
-
-    def read(self) -> WatchState:
-        """Returns the last state written, an empty one at first. Raises StateError."""
-
-    def write(self, state: WatchState) -> None:
-        """Replaces the state durably. The caller holds the lock. Raises StateError, and leaves the state unchanged."""
-
-    def record_delivery(self, count: int) -> None:
-        """Records that the first ``count`` transitions of the state written last are delivered.
-
-        That costs the same for each of them, however large the state is. It outlives the process. If the machine or the
-        database crashes, the records of its last second may be lost, but not that of the last transition. Raises
-        StateError.
-        """
-
-
 @dataclass
 class _Recorded:
     """How many transitions of the state written last, of ``total``, are recorded as delivered."""
@@ -220,7 +196,7 @@ class StateFile:
 
     def __init__(self, path: str, settings: Settings) -> None:
         self._path = Path(os.path.abspath(path))
-        self._owner = identify_owner(settings)
+        self._owner = key_digest(settings.api_url, str(settings.api_key))
         self._recorded = _Recorded(0)
         self._end = 0
         """Where the next line begins, in bytes."""
@@ -273,7 +249,11 @@ class StateFile:
         self._recorded, self._end = _Recorded(len(state.undelivered)), len(content)
 
     def record_delivery(self, count: int) -> None:
-        """Appends the lines of the transitions that were delivered since the last call. Raises StateError."""
+        """Appends the lines of the transitions that were delivered since the last call. Raises StateError.
+
+        That costs the same for each of them, however large the state is. It outlives the process. If the machine
+        crashes, the records of its last second may be lost, but not that of the last transition.
+        """
         if count <= self._recorded.count:
             return
         lines = "".join(f"\n{number}" for number in range(self._recorded.count + 1, count + 1)).encode()
@@ -332,7 +312,7 @@ class DatabaseCursor:
 
     def __init__(self, name: str, settings: Settings, store: PostgresStore, log: logging.Logger) -> None:
         self._name = name
-        self._owner = identify_owner(settings)
+        self._owner = key_digest(settings.api_url, str(settings.api_key))
         self._store = store
         self._log = log
         self._revision = 0
@@ -378,7 +358,8 @@ class DatabaseCursor:
         self._recorded = _Recorded(len(state.undelivered))
 
     def record_delivery(self, count: int) -> None:
-        """Adds to the revision. Raises StateError, or TurnLostError if another source has written the state."""
+        """Adds to the revision, and loses as much as a file in a crash of the database. Raises StateError, or
+        TurnLostError if another source has written the state."""
         if count <= self._recorded.count:
             return
         revision = self._revision + count - self._recorded.count
@@ -405,9 +386,8 @@ class DatabaseCursor:
         return StateUnavailableError(f"{self._label} can't be used: {error}. {error.advice}.")
 
 
-def identify_owner(settings: Settings) -> str:
-    """Returns a fingerprint of service and API key."""
-    return hashlib.sha256(f"{settings.api_url}\n{settings.api_key}".encode()).hexdigest()[:16]
+Cursor: t.TypeAlias = "StateFile | DatabaseCursor"
+"""Where the state is. It belongs to one source, one service and one API key."""
 
 
 def format_state(state: WatchState, owner: str, revision: int | None = None) -> str:
