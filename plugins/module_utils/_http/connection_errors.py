@@ -69,88 +69,75 @@ class Connection:
 
 def build_transport_error(request: str, connection: Connection, error: Exception) -> ClawHostersError:
     """Returns the error to raise for one of ``requests``. Its message says if anything was sent, and what to do."""
-    host, timeout, sent = connection.host, connection.timeout, connection.may_have_sent
-    if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)) and sent:
-        return TransportError(
-            f"{request}: {host} sent no complete response within {timeout:g} s (timeout).",
-            sent=True,
-            reason=f"no complete response within {timeout:g} s",
-        )
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return TransportError(
-            f"{request}: the response of {host} can't be used ({one_line(error)}).",
-            sent=True,
-            reason="unusable response",
-        )
-    if sent:
+    host, timeout = connection.host, connection.timeout
+    is_unusable = isinstance(error, requests.exceptions.ContentDecodingError)
+    if not (connection.may_have_sent or is_unusable):
+        return _build_unsent_error(request, connection, error)
+    if is_unusable:
+        text = f"{request}: the response of {host} can't be used ({one_line(error)})."
+        reason = "unusable response"
+    elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
+        text = f"{request}: {host} sent no complete response within {timeout:g} s (timeout)."
+        reason = f"no complete response within {timeout:g} s"
+    else:
         # Behind a proxy, urllib3 blames the proxy, although the request went through its tunnel.
-        return TransportError(
-            f"{request}: the connection to {host} broke before the response was complete.",
-            sent=True,
-            reason="the connection broke",
-        )
-    if not_connected := _build_tls_error(request, connection, error) or _build_connect_error(
-        request, connection, error
-    ):
-        return not_connected
-    if isinstance(error, (ValueError, TypeError)):
-        return SettingsError(f"{request} was not sent: {_describe_bad_address(connection, error)}")
-    if "CA certificate bundle" in str(error):
-        return SettingsError(
-            f"{request} was not sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there."
-        )
-    if connection.bundle and isinstance(error, requests.exceptions.SSLError):
-        variable, path = connection.bundle
-        if fault := find_bundle_fault(path):
-            return SettingsError(f"{request} was not sent: {variable} {one_line(path)} {fault}.")
-    return TransportError(
-        f"{request} was not sent: the connection to {host} broke while it was set up.",
-        sent=False,
-        reason="the connection broke",
-    )
+        text = f"{request}: the connection to {host} broke before the response was complete."
+        reason = "the connection broke"
+    return TransportError(text, sent=True, reason=reason)
 
 
-def _build_tls_error(request: str, connection: Connection, error: Exception) -> TlsError | None:
-    host = connection.host
-    if not isinstance(error, requests.exceptions.SSLError):
-        return None
-    _before, is_untrusted, reason = str(error).partition(_UNTRUSTED)
+def _build_unsent_error(request: str, connection: Connection, error: Exception) -> ClawHostersError:
+    host, timeout = connection.host, connection.timeout
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.exceptions.SSLError) and (text := _explain_tls(request, host, str(error))):
+        return TlsError(text)
+    if isinstance(error, requests.exceptions.ProxyError):
+        found = _innermost_message(error, connection.proxy)
+        text = f"{request} was not sent: the proxy for {host} can't be used ({found}). Check https_proxy and no_proxy."
+        reason = "the proxy can't be used"
+    elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
+        text = f"{request} was not sent: {host} did not accept the connection within {timeout:g} s (timeout)."
+        reason = f"no connection within {timeout:g} s"
+    elif isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
+        text = f"{request} was not sent: the host {host} is unknown. Check api_url and the network."
+        reason = "unknown host"
+    elif isinstance(cause, NewConnectionError):
+        found = _system_error(cause)
+        text = f"{request} was not sent: no connection to {host} ({found}). Check that the service runs, and api_url."
+        reason = found.lower()
+    elif fault := _find_settings_fault(connection, error):
+        return SettingsError(f"{request} was not sent: {fault}")
+    else:
+        text = f"{request} was not sent: the connection to {host} broke while it was set up."
+        reason = "the connection broke"
+    return TransportError(text, sent=False, reason=reason)
+
+
+def _explain_tls(request: str, host: str, error: str) -> str:
+    """Returns why there is no trusted connection; empty for another error."""
+    _before, is_untrusted, reason = error.partition(_UNTRUSTED)
     if is_untrusted:
         reason = one_line(reason.partition(" (_ssl.c:")[0].rstrip(_CLOSING).rstrip("."))
-        return TlsError(
+        return (
             f"{request} was not sent: no trusted connection to {host} ({reason}). "
             "If it has a private certificate, give its CA with ca_path."
         )
-    if "WRONG_VERSION_NUMBER" in str(error):
-        return TlsError(f"{request} was not sent: {host} does not speak https. Check api_url.")
-    return None
+    if "WRONG_VERSION_NUMBER" in error:
+        return f"{request} was not sent: {host} does not speak https. Check api_url."
+    return ""
 
 
-def _build_connect_error(request: str, connection: Connection, error: Exception) -> TransportError | None:
-    """Returns the error for a connection that was not made, or None for any other one."""
-    host, timeout = connection.host, connection.timeout
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(error, requests.exceptions.ProxyError):
-        message = (
-            f"{request} was not sent: the proxy for {host} can't be used "
-            f"({_innermost_message(error, connection.proxy)}). Check https_proxy and no_proxy."
-        )
-        reason = "the proxy can't be used"
-    elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
-        message = f"{request} was not sent: {host} did not accept the connection within {timeout:g} s (timeout)."
-        reason = f"no connection within {timeout:g} s"
-    elif isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
-        message = f"{request} was not sent: the host {host} is unknown. Check api_url and the network."
-        reason = "unknown host"
-    elif isinstance(cause, NewConnectionError):
-        message = (
-            f"{request} was not sent: no connection to {host} ({_system_error(cause)}). "
-            "Check that the service runs, and api_url."
-        )
-        reason = _system_error(cause).lower()
-    else:
-        return None
-    return TransportError(message, sent=False, reason=reason)
+def _find_settings_fault(connection: Connection, error: Exception) -> str:
+    """Returns which option or variable can't be used; empty if it is none of them."""
+    if isinstance(error, (ValueError, TypeError)):
+        return _describe_bad_address(connection, error)
+    if "CA certificate bundle" in str(error):
+        return "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there."
+    if connection.bundle and isinstance(error, requests.exceptions.SSLError):
+        variable, path = connection.bundle
+        if fault := find_bundle_fault(path):
+            return f"{variable} {one_line(path)} {fault}."
+    return ""
 
 
 def _is_unknown_host(error: BaseException) -> bool:
