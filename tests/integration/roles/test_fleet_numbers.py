@@ -205,17 +205,6 @@ def test_two_reports_in_one_file_are_refused_before_anything_is_sent(simulator: 
     assert simulator.calls() == []
 
 
-def test_the_role_writes_all_three_and_sets_the_statistics(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(state=FLEET)
-    given = {"fleet_report_data_path": "fleet.json", "fleet_report_metrics_path": "fleet.prom"}
-    command = ("ansible-playbook", "clawhosters.cloud.fleet_report", *extra_variables(**given))
-    run = controller.run(*command, ANSIBLE_SHOW_CUSTOM_STATS="true")
-    assert run.rc == 0, run.screen
-    stats = json.loads(run.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2])["clawhosters_fleet"]
-    assert stats["counts"]["all"] == 4
-    assert {path.name for path in controller.folder.glob("fleet.*")} == {"fleet.json", "fleet.prom"}
-
-
 FINDINGS = (
     "twin (id 2) needs attention: running, unhealthy.",
     f"{one_line(HOSTILE)} (id 4) needs attention: error.",
@@ -236,6 +225,8 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
     paths = {"fleet_report_data_path": "fleet.json", "fleet_report_metrics_path": "fleet.prom"}
     run, found = check(controller, fleet_report_fail_on="attention,no_backup", **paths)
     assert run.rc == 2
+    (stats,) = [one["ansible_stats"]["data"] for one in run.all if "ansible_stats" in one]
+    assert stats["clawhosters_fleet"]["counts"]["all"] == 4
     assert sorted(found) == sorted(FINDINGS)
     assert '"twin (id 3) has no usable backup."' in [line.strip(" ,") for line in run.stdout.splitlines()]
     assert run.says("4 findings: 2 attention, 2 no_backup. Service 127.0.0.1:")
@@ -264,25 +255,6 @@ def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, controlle
     ]
     assert (found[0], found[-1]) == ("The service does not report how long the balance lasts.", "And 24 more.")
     assert run.says("35 findings: 1 low_balance, 17 no_backup, 17 unproven_restore. Service 127.0.0.1:")
-
-
-@pytest.mark.parametrize(
-    ("variables", "fault"),
-    [
-        ({"fleet_report_fail_on": "no_backups"}, "no_backups"),
-        ({"fleet_report_proof_max_age": "30"}, "fleet_report_proof_max_age"),
-        ({"fleet_report_proof_max_age": "999999w"}, "must be at most 100 years. Nothing was sent."),
-        ({"fleet_report_min_days": -1}, "fleet_report_min_days"),
-    ],
-)
-@pytest.mark.rest
-def test_a_wrong_limit_of_a_check_is_refused_before_anything_is_sent(
-    simulator: Simulator, controller: Controller, variables: dict[str, t.Any], fault: str
-) -> None:
-    run, _found = check(controller, **{"fleet_report_fail_on": "attention", **variables})
-    assert run.rc == 2
-    assert run.says(fault)
-    assert simulator.calls() == []
 
 
 # With node_exporter and promtool

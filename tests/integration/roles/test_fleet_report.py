@@ -151,8 +151,3 @@ def test_hostile_names_are_text(simulator: Simulator, controller: Controller) ->
     assert "\x00" not in page
     assert "\u202e" not in page
     assert len(page) < 40_000
-
-
-def test_bad_variables_are_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
-    assert "a number and a unit" in write(controller, fleet_report_backup_max_age="soon").screen
-    assert simulator.calls() == []

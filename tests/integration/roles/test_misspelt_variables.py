@@ -229,6 +229,11 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
         ),
         (
             "fleet_report",
+            ["fleet_report_proof_max_age: 999999w"],
+            ["fleet_report_proof_max_age is 999999w, but must be at most 100 years."],
+        ),
+        (
+            "fleet_report",
             ["fleet_report_fail_on: attention,bogus"],
             [f"fleet_report_fail_on has 'bogus', which is none of {', '.join(CHECKS)}."],
         ),

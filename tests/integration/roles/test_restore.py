@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import html
 import json
 import re
@@ -14,7 +13,6 @@ import stat
 import subprocess
 import time
 import typing as t
-from pathlib import Path
 
 import pytest
 import requests
@@ -34,7 +32,6 @@ from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
 from support.stores import read_journal
-from support.terminal import run_at_terminal
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
@@ -123,18 +120,6 @@ def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, contro
     assert all(call.startswith("GET ") for call in simulator.calls())
     assert not (controller.folder / "clawhosters-restore").exists()
     assert restore(controller, "web-bot", check=True, restore_confirm=None).rc == 0
-
-
-def test_bad_variables_are_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
-    for variables in (
-        {"restore_incident": None},
-        {"restore_instances": None},
-        {"restore_instance_ids": [1]},
-        {"restore_max_age": "soon"},
-        {"restore_wait_timeout": "soon"},
-    ):
-        assert restore(controller, "web-bot", **variables).rc != 0
-    assert simulator.calls() == []
 
 
 @pytest.mark.rest
@@ -332,20 +317,6 @@ def test_only_a_plain_host_elsewhere_is_asked(simulator: Simulator, controller: 
     assert advised(run, controller)[0]["restore_instance_ids"] == [1, 2]
 
 
-def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -> str:
-    """The screen of a run that is asked, and answered, at a terminal; it must end well."""
-    command = ["ansible-playbook", PLAYBOOK, "-e", which, "-e", "restore_incident=INC-9"]
-    screen = run_at_terminal(controller, command, f"type exactly: {asked}", [answer])
-    assert screen.rc == 0, screen.text
-    return screen.text
-
-
-def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: Controller) -> None:
-    at_a_terminal(controller, "restore_instances=web-bot", "web-bot", "web-bot")
-    assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
-    assert Path(controller.folder / "clawhosters-restore/INC-9.html").exists()
-
-
 @pytest.mark.rest
 def test_white_space_around_a_name_does_not_matter(simulator: Simulator, controller: Controller) -> None:
     simulator.set_instance(6, name=" web bot ")
@@ -418,29 +389,6 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     killed = journal["runs"][0]
     assert killed["interrupted"] is True
     assert "in progress" not in page
-
-
-@pytest.mark.rest
-def test_it_waits_for_a_run_that_is_about_to_send_the_restore(simulator: Simulator, controller: Controller) -> None:
-    """The request of the other run is in the journal, and its response is not: as long as that run lives, nothing is
-    unknown yet."""
-    journal = Journal(FolderStore(str(controller.home / ".ansible/clawhosters")))
-    key = OperationKey("restore", simulator.url, "INC-1", "1")
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with journal.lock(key):
-            journal.append(key, OperationEvent.INTENDED, backup_id=11)
-            waiting = pool.submit(restore, controller, "web-bot")
-            deadline = time.monotonic() + 120
-            # It is on record before it waits.
-            while not (controller.folder / "clawhosters-restore/INC-1.html").exists() and not waiting.done():
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            journal.append(key, OperationEvent.ACCEPTED)
-            journal.append(key, OperationEvent.COMPLETED)
-        run = waiting.result()
-    assert run.rc == 0, run.screen
-    assert "Another run works on it: " in run.stdout
-    assert simulator.calls(POSTS) == []
 
 
 @pytest.mark.parametrize("path", ["/instances", "/backups"])

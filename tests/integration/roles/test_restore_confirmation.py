@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import re
@@ -24,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
-from support.controller import Controller, Run, says
+from support.controller import Controller, Run
 from support.processes import is_running
 from support.terminal import run_at_terminal
 from support.worker import Worker
@@ -214,40 +215,50 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
 
 
 @pytest.mark.rest
-def test_a_plan_to_wait_sends_nothing_when_the_other_restore_fails(
-    simulator: Simulator, controller: Controller, journal: Journal
+@pytest.mark.parametrize(
+    ("status", "events", "told"),
+    [
+        ("running", [OperationEvent.ACCEPTED, OperationEvent.COMPLETED], ["Another run works on it: "]),
+        (
+            "deploying",
+            [OperationEvent.REFUSED],
+            [
+                ", deploying: a restore of backup 1 is under way since ",
+                "This run waits for it.",
+                "This run only waited for a restore sent by another run; it sent none itself.",
+                "was not executed, and this run only waited for it.",
+                "Run the same command again to see the current plan and confirm it:",
+            ],
+        ),
+    ],
+    ids=["it completes", "it is refused"],
+)
+def test_a_plan_to_wait_for_another_run_sends_nothing_however_that_ends(
+    simulator: Simulator,
+    controller: Controller,
+    journal: Journal,
+    status: str,
+    events: list[OperationEvent],
+    told: list[str],
 ) -> None:
-    simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1000)
-    with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.lock(key(simulator)))
-        journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
-        with subprocess.Popen(
-            command(1),
-            cwd=controller.folder,
-            env=controller.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            deadline = time.monotonic() + 120
+    """The request of the other run is in the journal: as long as that run lives, nothing is unknown yet."""
+    simulator.set_instance(1, status=status, settles_to="running", settles_after_reads=1000)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with journal.lock(key(simulator)):
+            journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
+            waiting = pool.submit(restore, controller, 1)
             # It is on record before it waits for the other run.
             while not (controller.folder / "clawhosters-restore/INC-1.html").exists():
-                assert process.poll() is None
-                assert time.monotonic() < deadline
+                assert not waiting.done(), waiting.result().screen
                 time.sleep(0.05)
-            journal.append(key(simulator), OperationEvent.REFUSED, reason="422")
+            for event in events:
+                journal.append(key(simulator), event)
             simulator.set_instance(1, status="running")
-            other.close()
-            screen, _none = process.communicate(timeout=120)
-    assert process.returncode != 0
+        run = waiting.result()
+    assert [text for text in told if not run.says(text)] == [], run.screen
     assert simulator.calls(POSTS) == []
-    assert says(screen, ", deploying: a restore of backup 1 is under way since ")
-    assert "This run waits for it." in screen
-    assert "This run only waited for a restore sent by another run; it sent none itself." in screen
-    assert "was not executed, and this run only waited for it." in screen
-    assert "Run the same command again to see the current plan and confirm it:" in screen
-    assert [one["kind"] for one in record(controller)[-1]["instances"]] == ["not_sent"]
+    kinds = [one.get("kind") for one in record(controller)[-1]["instances"]]
+    assert (run.rc, kinds) == ((0, [""]) if status == "running" else (2, ["not_sent"]))
 
 
 def meanwhile(

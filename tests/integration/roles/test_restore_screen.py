@@ -152,21 +152,6 @@ def forty(simulator: Simulator) -> list[str]:
 
 
 @pytest.mark.rest
-def test_a_plan_of_forty_takes_few_requests(simulator: Simulator, controller: Controller, forty: list[str]) -> None:
-    run = restore(controller, *forty, flags=("--check",))
-    assert run.rc == 0, run.screen
-    # Health, account, two pages of instances and of backups.
-    assert len(simulator.calls()) == 6
-    assert custom_stats(run)["instances"][39] == {
-        "id": 40,
-        "backup_id": 40,
-        "outcome": "planned",
-        "sent_at": None,
-        "completed_at": None,
-    }
-
-
-@pytest.mark.rest
 @pytest.mark.slow
 def test_forty_with_two_failures_take_a_hundred_rows_at_most(
     simulator: Simulator, controller: Controller, forty: list[str]
@@ -390,16 +375,6 @@ def test_an_instance_stopped_after_its_restore_is_started_as_planned(
     assert "It will be started, and costs Claws if it is billed daily." in run.stdout
     assert simulator.calls(POSTS) == ["POST /instances/3/start"]
     assert "changed=1 " in run.stdout
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_the_page_covers_all_runs_of_the_incident(simulator: Simulator, controller: Controller) -> None:
-    for name in ("web-bot", "news-bot"):
-        assert restore(controller, name).rc == 0
-    page = (controller.folder / "clawhosters-restore/INC-1.html").read_text(encoding="utf-8")
-    assert "<h1>2 instances restored and healthy</h1>" in page
-    assert page.count("<article>") == 2
 
 
 @pytest.mark.rest

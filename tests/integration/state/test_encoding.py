@@ -17,7 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_state_database,
 )
 from simulator.handle import Simulator
-from support.controller import Controller
 from support.postgres import ADMIN, JOB, Postgres
 from support.stores import database_place
 from support.worker import Worker
@@ -76,16 +75,3 @@ def test_a_role_or_a_variable_with_another_encoding_changes_nothing(
         finally:
             postgres.query(f"ALTER ROLE {JOB} RESET client_encoding")
     assert len(simulator.calls("POST *")) == 1
-
-
-def test_a_command_says_so_in_one_line(simulator: Simulator, postgres: Postgres, controller: Controller) -> None:
-    postgres.query(f"CREATE DATABASE {DATABASE} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
-    try:
-        options = f"instance_id=1 incident=INC-日本 state_database={postgres.url(database=DATABASE)}"
-        run = controller.run("ansible", "localhost", "-m", "clawhosters.cloud.claw_backup_restore", "-a", options)
-    finally:
-        postgres.query(f"DROP DATABASE {DATABASE} WITH (FORCE)")
-    assert run.rc == 2
-    assert "has the encoding LATIN1, not UTF8" in run.screen
-    assert "Bug in the collection" not in run.screen
-    assert simulator.calls("POST *") == []

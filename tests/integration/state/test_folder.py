@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import tempfile
@@ -28,7 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_purchase,
 )
 from simulator.handle import Simulator
-from support.controller import Controller, Run
+from support.controller import Controller
 from support.users import Owners, as_ordinary_user, is_root
 from support.worker import Worker
 
@@ -54,11 +53,6 @@ def worker(simulator: Simulator, state: Path) -> Worker:
 
 def posts(simulator: Simulator) -> list[str]:
     return simulator.calls("POST *")
-
-
-def write_report(controller: Controller, **variables: str) -> Run:
-    options = [part for name, value in variables.items() for part in ("-e", json.dumps({name: value}))]
-    return controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *options)
 
 
 def kept(folder: Path) -> dict[str, bytes]:
@@ -249,18 +243,3 @@ def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owner
 
         as_ordinary_user(work, groups=[volume.stat().st_gid])
     assert [call.split("/")[1] for call in posts(simulator)] == ["backups", "billing"]
-
-
-def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, controller: Controller) -> None:
-    state = controller.folder / "state"
-    forged(simulator, state)
-    (journal,) = state.glob("journal/*.jsonl")
-    journal.write_bytes(b"")
-    page = controller.folder / "page.html"
-    run = write_report(controller, fleet_report_path=str(page), fleet_report_state_dir=str(state))
-    assert run.rc == 0, run.screen
-    text = page.read_text(encoding="utf-8")
-    assert f"{journal.name} has 0 lines, but 2 were written, so earlier requests are unknown." in text
-    assert "holds none" not in text
-    assert "has 0 lines, but 2 were written" in " ".join(run.screen.split())
-    assert journal.read_bytes() == b""
