@@ -150,7 +150,7 @@ def test_every_example_is_run() -> None:
     elsewhere |= {"production.clawhosters.yml", "staging.clawhosters.yml", "customers.clawhosters.yml"}
     elsewhere |= {"accounts_simulator.yml", "admin.yml"}
     elsewhere |= {"decision-environment.yml", "clawhosters.yml", "requirements.yml"}
-    # tests/integration: test_fleet_numbers.py, test_fleet_in_git.py, test_chat_example.py and test_ssh.py.
+    # tests/integration: test_fleet_report.py, test_fleet_playbook.py, test_chat_example.py and test_ssh.py.
     elsewhere |= {"clawhosters.rules.yml", "fleet.yml", "post_change.yml", "chat.yml", "inventory.yml"}
     elsewhere |= {"post_message.yml", "ssh.clawhosters.yml"}
     # test_controller_tools.py runs the project.

@@ -2,18 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleet report as it is written: what is on the page, what is escaped, when it counts as changed."""
+"""The fleet report: its page, and its numbers for other programs: JSON, metrics, statistics, and alert rules."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
+import os
 import re
+import shutil
 import stat
+import subprocess
+import time
 import typing as t
-from datetime import datetime
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -21,12 +32,19 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller, Run, extra_variables
+from support.controller import REPOSITORY, Controller, Run, extra_variables
+from support.debian import require_package
+from support.postgres import free_port
+from support.stores import folder_place
+from support.worker import Worker
 
-HOSTILE = [
+HOSTILE_NAMES = [
     "<script>document.title='owned'</script>",
     '"><img src=x onerror=alert(1)>',
     "{{ 7 * 7 }}",
@@ -141,7 +159,7 @@ def test_overdue_backups_restores_and_unreadable_parts_are_shown(simulator: Simu
 
 @pytest.mark.rest
 def test_hostile_names_are_text(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(state={"instances": [{"id": number, "name": name} for number, name in enumerate(HOSTILE, 1)]})
+    simulator.reset(state={"instances": [{"id": number, "name": name} for number, name in enumerate(HOSTILE_NAMES, 1)]})
     run = write(controller)
     assert run.rc == 0, run.screen
     page = (controller.folder / "clawhosters-fleet-report.html").read_text(encoding="utf-8")
@@ -151,3 +169,340 @@ def test_hostile_names_are_text(simulator: Simulator, controller: Controller) ->
     assert "\x00" not in page
     assert "\u202e" not in page
     assert len(page) < 40_000
+
+
+# The numbers
+
+
+RULES = REPOSITORY / "examples/prometheus/clawhosters.rules.yml"
+HOSTILE = 'a "quoted"\\ name {{ 7 * 7 }}'
+FLEET = {
+    "balance": 2000,
+    "instances": [
+        {"id": 1, "name": "web-bot"},
+        {"id": 2, "name": "twin", "health_status": "unhealthy"},
+        {"id": 3, "name": "twin", "status": "hibernating"},
+        {"id": 4, "name": HOSTILE, "status": "error"},
+    ],
+    "backups": [
+        {"id": 10, "instance_id": 1, "created_at": "2h ago"},
+        {"id": 20, "instance_id": 2, "created_at": "40h ago"},
+    ],
+    "addons": [{"instance_id": 1, "tier": "eco"}],
+}
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    simulator.reset(state=FLEET)
+    paths = {"path": "fleet.html", "data_path": "fleet.json", "metrics_path": "fleet.prom"}
+    options = {name: str(tmp_path / file) for name, file in paths.items()}
+    return Worker(simulator, {**options, "backup_max_age": "36h", "title": "ClawHosters fleet"})
+
+
+def report(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
+    result = worker.run(fleet_report, **options)
+    assert not result["failed"], result
+    return result
+
+
+def test_a_damaged_journal_of_another_instance_hides_no_proof(worker: Worker) -> None:
+    options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60, "wait_healthy": True}
+    Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
+    folder_place(Path(worker._home.name)).damage()
+    report(worker)
+    (warning,) = worker.warnings
+    assert "so earlier requests are unknown" in warning
+    page, data = (Path(worker.defaults[name]).read_text(encoding="utf-8") for name in ("path", "data_path"))
+    assert "so earlier requests are unknown" in page
+    assert {one["id"]: bool(one["proven_at"]) for one in json.loads(data)["instances"]}[1] is True
+
+
+def parse(text: str) -> list[Sample]:
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def restore_one(worker: Worker) -> None:
+    options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60}
+    restored = Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
+    assert not restored["failed"], restored
+
+
+def record_restore(
+    worker: Worker,
+    number: int,
+    incident: str,
+    *,
+    is_healthy: bool,
+    event: OperationEvent = OperationEvent.COMPLETED,
+) -> None:
+    journal = folder_place(Path(worker._home.name)).journal()
+    journal._now = lambda: datetime.now(UTC) - timedelta(hours=9)
+    key = OperationKey("restore", worker.simulator.url, incident, str(number))
+    journal.append(key, OperationEvent.INTENDED, backup_id=10)
+    journal.append(key, event, healthy=is_healthy)
+
+
+def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker, tmp_path: Path) -> None:
+    record_restore(worker, 1, "drill-1-a", is_healthy=False)
+    record_restore(worker, 2, "drill-2-a", is_healthy=False)
+    record_restore(worker, 2, "INC-1", is_healthy=True)
+    record_restore(worker, 3, "drill-3-a", is_healthy=False, event=OperationEvent.REFUSED)
+    stats = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["instances"]
+    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    failed = {one.labels["id"]: one.value for one in samples if one.name == "clawhosters_restore_drill_failed"}
+    assert failed == {"1": 1, "2": 0, "3": 1, "4": 0}
+    assert {str(one["id"]): int(one["drill_failed"]) for one in stats} == failed
+    assert "never, drill failed" in (tmp_path / "fleet.html").read_text(encoding="utf-8")
+
+
+def test_a_backup_of_the_future_is_not_the_newest(simulator: Simulator, worker: Worker) -> None:
+    """A restore would choose the one before it."""
+    before = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]
+    simulator.add_backup(id=11, instance_id=1, created_at=(datetime.now(UTC) + timedelta(hours=2)).isoformat())
+    after = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]
+    assert after["backups"] == before["backups"]
+    assert after["instances"] == before["instances"]
+
+
+def test_a_balance_that_is_not_shown_is_not_low_nor_enough(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(forbidden=["GET /billing/*"])
+    claws = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["claws"]
+    assert claws == dict.fromkeys(("balance", "daily_cost", "days_left", "is_low", "costs"))
+
+
+def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+    restore_one(worker)
+    simulator.clear_log()
+    result = report(worker)
+    assert {call.split()[0] for call in simulator.calls()} == {"GET"}
+    data = json.loads((tmp_path / "fleet.json").read_text(encoding="utf-8"))
+    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    stats = result["ansible_stats"]["data"]["clawhosters_fleet"]
+    page = (tmp_path / "fleet.html").read_text(encoding="utf-8")
+
+    def of(family: str, **labels: str) -> list[float]:
+        return [one.value for one in samples if one.name == family and labels.items() <= one.labels.items()]
+
+    assert data["counts"] == stats["counts"]
+    assert stats["backups"] == {"fresh": 1, "overdue": 1, "missing": 2, "unknown": 0}
+    assert {one.labels["state"]: one.value for one in samples if "state" in one.labels} == stats["backups"]
+    assert data["claws"]["daily_cost"] == stats["claws"]["daily_cost"] == of("clawhosters_daily_cost_claws")[0]
+    assert sum(part["claws"] for part in data["claws"]["costs"]) == data["claws"]["daily_cost"]
+    costs = stats["claws"]["costs"]
+    assert sum(sum(words.values()) for words in costs.values()) == data["claws"]["daily_cost"]
+    assert {("tier", "balanced"), ("addon_type", "llm")} == {
+        (kind, word) for kind, words in costs.items() for word, claws in words.items() if claws
+    }
+    assert '<th scope="row">llm add-ons <span class="soft">1</span>' in page
+    (dearest,) = data["claws"]["dearest_addons"]
+    assert (dearest["addon_type"], dearest["instance_name"]) == ("llm", "web-bot")
+    assert f'<td>web-bot (id 1)</td><td class="number">{dearest["daily_claws"]}</td>' in page
+    assert of("clawhosters_addon_daily_cost_claws", id="1", name="web-bot") == [dearest["daily_claws"]]
+    assert sum(of("clawhosters_daily_cost_part_claws")) == data["claws"]["daily_cost"]
+    for one, other in zip(data["instances"], stats["instances"], strict=True):
+        for name, time_ in ("newest_backup_at", one["backup"]["taken_at"]), ("proven_at", one["proven_at"]):
+            assert other[name] == (time_ and int(datetime.fromisoformat(time_).timestamp()))
+    (proven,) = of("clawhosters_restore_proven_timestamp_seconds")
+    assert proven == stats["instances"][0]["proven_at"]
+    assert f'title="{datetime.fromtimestamp(proven, UTC):%Y-%m-%d %H:%M} UTC"' in page
+    assert page.count(">never<") == 3
+    assert of("clawhosters_instance_needs_attention", name=HOSTILE) == [1]
+    assert stats["statuses"]["other"] == 1
+    assert "hibernating" not in json.dumps(stats)
+
+
+@pytest.mark.slice
+def test_metrics_are_for_all_others_for_the_owner_and_links_stay(worker: Worker, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("theirs", encoding="utf-8")
+    for name in ("fleet.json", "fleet.prom"):
+        (tmp_path / name).symlink_to(victim)
+    old_mask = os.umask(0o077)
+    try:
+        assert report(worker)["changed"]
+    finally:
+        os.umask(old_mask)
+    assert victim.read_text(encoding="utf-8") == "theirs"
+    modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.glob("fleet.*")}
+    assert modes == {"fleet.html": 0o600, "fleet.json": 0o600, "fleet.prom": 0o644}
+    assert not report(worker)["changed"]
+    (tmp_path / "fleet.json").unlink()
+    assert report(worker)["changed"]
+
+
+def test_check_mode_writes_nothing_and_has_the_statistics(worker: Worker, tmp_path: Path) -> None:
+    result = worker.run(fleet_report, check=True)
+    assert result["changed"]
+    assert list(tmp_path.iterdir()) == []
+    assert result["ansible_stats"]["data"]["clawhosters_fleet"]["counts"]["all"] == 4
+
+
+def test_two_reports_in_one_file_are_refused_before_anything_is_sent(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(fleet_report, data_path=worker.defaults["path"])
+    assert "must name different files. Nothing was sent." in result["msg"]
+    assert simulator.calls() == []
+
+
+FINDINGS = (
+    "twin (id 2) needs attention: running, unhealthy.",
+    f"{one_line(HOSTILE)} (id 4) needs attention: error.",
+    f"{one_line(HOSTILE)} (id 4) has no usable backup.",
+    "twin (id 3) has no usable backup.",
+)
+
+
+def check(controller: Controller, *flags: str, **variables: t.Any) -> tuple[Run, list[str]]:
+    """Returns the run, and the findings for which it failed."""
+    run = write(controller, *flags, **variables)
+    failed = [one["result"] for one in run.results if one["outcome"] == "failed"]
+    return run, [finding for result in failed for finding in result.get("findings", [])]
+
+
+def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=FLEET)
+    paths = {"fleet_report_data_path": "fleet.json", "fleet_report_metrics_path": "fleet.prom"}
+    run, found = check(controller, fleet_report_fail_on="attention,no_backup", **paths)
+    assert run.rc == 2
+    (stats,) = [one["ansible_stats"]["data"] for one in run.all if "ansible_stats" in one]
+    assert stats["clawhosters_fleet"]["counts"]["all"] == 4
+    assert sorted(found) == sorted(FINDINGS)
+    assert '"twin (id 3) has no usable backup."' in [line.strip(" ,") for line in run.stdout.splitlines()]
+    assert run.says("4 findings: 2 attention, 2 no_backup. Service 127.0.0.1:")
+    assert {path.name for path in controller.folder.iterdir()} >= {
+        "clawhosters-fleet-report.html", "fleet.json", "fleet.prom",
+    }  # fmt: skip
+    assert run.stdout.index("NEWEST BACKUP") < run.stdout.index("twin (id 3) has no usable backup.")
+    run, found = check(controller, "--check", fleet_report_fail_on=["overdue_backup"])
+    assert (run.rc, found) == (2, ["twin (id 2): its newest backup is 1 d 16 h old."])
+    run, found = check(controller, fleet_report_fail_on=["overdue_backup"], fleet_report_backup_max_age="48h")
+    assert (run.rc, found) == (0, [])
+
+
+@pytest.mark.rest
+def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state={"instances": [{"id": number, "name": f"bot-{number:02}"} for number in range(1, 18)]})
+    simulator.switch(forbidden=["GET /billing/*"])
+    run, found = check(controller, fleet_report_fail_on=["no_backup", "low_balance", "unproven_restore"])
+    assert run.rc == 2
+    assert len(found) == 12
+    assert [line.partition(")")[2] for line in found] == [
+        "",
+        *[" has no usable backup."] * 5,
+        *[": no restore of it was ever proven."] * 5,
+        "",
+    ]
+    assert (found[0], found[-1]) == ("The service does not report how long the balance lasts.", "And 24 more.")
+    assert run.says("35 findings: 1 low_balance, 17 no_backup, 17 unproven_restore. Service 127.0.0.1:")
+
+
+# With node_exporter and promtool
+
+
+def find_program(name: str, package: str, what: str) -> str:
+    return require_package(package, functools.partial(shutil.which, name), what)
+
+
+@contextlib.contextmanager
+def node_exporter(folder: Path) -> t.Iterator[str]:
+    """Yields the address of a node_exporter that reads the files in ``folder``."""
+    program = find_program("prometheus-node-exporter", "prometheus-node-exporter", "scraping the metrics")
+    port = free_port()
+    options = ("--collector.disable-defaults", "--collector.textfile", f"--collector.textfile.directory={folder}")
+    command = [program, *options, f"--web.listen-address=127.0.0.1:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield f"http://127.0.0.1:{port}/metrics"
+        finally:
+            process.terminate()
+
+
+def scrape(url: str) -> str:
+    deadline = time.monotonic() + 120
+    while True:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=60) as answer:
+            return answer.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_node_exporter_serves_the_files_of_two_accounts(worker: Worker, tmp_path: Path) -> None:
+    report(worker)
+    report(worker, title="Staging", metrics_path=str(tmp_path / "staging.prom"))
+    written = [parse((tmp_path / name).read_text(encoding="utf-8")) for name in ("fleet.prom", "staging.prom")]
+    with node_exporter(tmp_path) as url:
+        served = parse(scrape(url))
+    assert [one.value for one in served if one.name == "node_textfile_scrape_error"] == [0]
+    ours = {(one.name, *sorted(one.labels.items())): one.value for one in served if "clawhosters" in one.name}
+    expected = {(one.name, *sorted(one.labels.items())): one.value for file in written for one in file}
+    assert ours == expected
+
+
+def promtool(*arguments: str, given: str = "") -> str:
+    program = find_program("promtool", "prometheus", "checking metrics and alert rules")
+    run = subprocess.run([program, *arguments], input=given, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def test_names_and_rules_are_as_prometheus_wants_them(worker: Worker, tmp_path: Path) -> None:
+    report(worker)
+    assert promtool("check", "metrics", given=(tmp_path / "fleet.prom").read_text(encoding="utf-8")) == ""
+    assert "SUCCESS" in promtool("check", "rules", str(RULES))
+
+
+def quote(labels: dict[str, str]) -> str:
+    return ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+
+
+@pytest.mark.rest
+def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path: Path) -> None:
+    """promtool begins at the Unix time 0, so the timestamps are moved there."""
+    restore_one(worker)
+    record_restore(worker, 2, "drill-2-a", is_healthy=False)
+    report(worker)
+    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    (reported_at,) = [one.value for one in samples if one.name == "clawhosters_report_timestamp_seconds"]
+    start = 3 * 86400
+    series = []
+    for one in samples:
+        moved = one.value - reported_at + start if one.name.endswith("_timestamp_seconds") else one.value
+        series.append({"series": f"{one.name}{{{quote(one.labels)}}}", "values": f"{moved:.0f}x{40 * 24}"})
+
+    def firing(alert: str, after: int, *labels: dict[str, str]) -> dict[str, t.Any]:
+        expected = [{"exp_labels": {"fleet": "ClawHosters fleet", **one}} for one in labels]
+        return {"alertname": f"ClawHosters{alert}", "eval_time": f"{start // 3600 + after}h", "exp_alerts": expected}
+
+    warning, critical = {"severity": "warning"}, {"severity": "critical"}
+    twin, bad = {"id": "2", "name": "twin"}, {"id": "4", "name": HOSTILE}
+    tests = [
+        firing("ReportIsOld", 1),
+        firing("ReportIsOld", 3, warning),
+        firing("InstanceNeedsAttention", 1, {**critical, **twin}, {**critical, **bad}),
+        firing("BackupIsOverdue", 1, {**warning, **twin}),
+        firing("BackupIsMissing", 1, {**warning, "state": "missing"}),
+        firing("BackupsAreUnknown", 1),
+        firing("RestoreDrillFailed", 1, {**warning, **twin}),
+        firing("RestoreIsNotProven", 1),
+        firing("RestoreIsNotProven", 31 * 24, {**warning, "id": "1", "name": "web-bot"}),
+        firing("BalanceIsLow", 1),
+    ]
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        del rule["annotations"]  # promtool compares their texts
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
+    groups = [{"interval": "1h", "input_series": series, "alert_rule_test": tests}]
+    gone = {"alertname": "ClawHostersReportIsMissing", "eval_time": "1h", "exp_alerts": [{"exp_labels": warning}]}
+    groups.append({"interval": "1h", "input_series": [], "alert_rule_test": [gone]})
+    content = {"rule_files": ["rules.yml"], "evaluation_interval": "1h", "tests": groups}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert "SUCCESS" in promtool("test", "rules", str(tmp_path / "test.yml"))
+
+
+def test_a_backup_of_nobody_hides_no_age_of_the_others(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+    before = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["backups"]
+    left = simulator.add_backup(instance_id=4, created_at="2h ago")
+    simulator.set_backup(left["id"], instance_id=None, instance_name=None)
+    after = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["backups"]
+    assert (after["fresh"], after["overdue"]) == (before["fresh"], before["overdue"])
+    assert (after["missing"], after["unknown"]) == (0, before["missing"])

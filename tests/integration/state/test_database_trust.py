@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""Nothing of another user of the database is ever run: not by an administrator's session, not by a job's."""
+"""Nothing of another user of the database is ever run, by no session, and no database of another encoding is used."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import lock_key
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
+    claw_instance,
     claw_instance_info,
+    claw_journal_info,
     claw_purchase,
     claw_state_database,
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 from support.postgres import ADMIN, JOB, PASSWORD, Postgres
+from support.stores import database_place
 from support.worker import Worker
 
 DATABASE = "contested"
@@ -301,3 +304,62 @@ def test_a_wait_names_the_database_role_that_holds_the_lock(simulator: Simulator
     assert f"{by}, and not free within 30 s" in restored["msg"]
     assert f"{by}." in bought["msg"]
     assert simulator.calls("POST *") == []
+
+
+# Other encodings than UTF8: they can't keep each name, or give it back
+
+
+ENCODINGS = ("LATIN1", "SQL_ASCII", "EUC_JP")
+ENCODED = "encoded"
+ADVICE = "Create another with ENCODING 'UTF8' TEMPLATE template0"
+
+
+@pytest.fixture(params=ENCODINGS)
+def encoding(request: pytest.FixtureRequest, postgres: Postgres) -> t.Iterator[str]:
+    """Yields the encoding of the database ``ENCODED``."""
+    name: str = request.param
+    postgres.query(
+        f"CREATE DATABASE {ENCODED} OWNER {ADMIN} ENCODING '{name}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    yield name
+    postgres.query(f"DROP DATABASE {ENCODED} WITH (FORCE)")
+
+
+def test_a_database_of_another_encoding_is_refused(simulator: Simulator, postgres: Postgres, encoding: str) -> None:
+    reason = f"the database in state_database has the encoding {encoding}, not UTF8"
+    administrator = Worker(None, {"state_database": postgres.url(ADMIN, database=ENCODED)})
+    for check in (True, False):
+        result = administrator.run(claw_state_database, role=JOB, check=check)
+        assert result["msg"] == f"{reason}. {ADVICE}, and run this again."
+    assert postgres.query("SELECT FROM pg_namespace WHERE nspname = 'clawhosters'", database=ENCODED) == []
+    worker = Worker(simulator, {"state_database": postgres.url(database=ENCODED)})
+    result = worker.run(claw_backup_restore, incident="INC-日本", instance_id=1, wait=False)
+    assert result["msg"] == (
+        f"{reason}, so the journal is not used. {ADVICE}: restores and purchases are never sent without a journal. "
+        "Nothing was sent."
+    )
+    assert simulator.calls("POST *") == []
+    assert worker.run(claw_journal_info)["msg"].startswith(reason)
+    worker.warnings.clear()
+    assert worker.run(claw_instance, id=1, state="restarted", wait=False)["changed"] is True
+    (warning,) = worker.warnings
+    assert warning == f"{reason}, so the rate limit is not shared with other processes. {ADVICE}."
+
+
+@pytest.mark.parametrize("name", ["INC-日本", "INC-😀", "INC-ü"])
+def test_a_role_or_a_variable_with_another_encoding_changes_nothing(
+    simulator: Simulator, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with database_place(postgres) as place:
+        postgres.query(f"ALTER ROLE {JOB} SET client_encoding = 'LATIN1'")
+        try:
+            for options in (place.options, {"state_database": f"{postgres.url()}?client_encoding=SQL_ASCII"}):
+                worker = Worker(simulator, options)
+                sends = options == place.options
+                result = worker.run(claw_backup_restore, incident=name, instance_id=1, wait=False)
+                assert result["changed"] is sends, result
+                assert [one["name"] for one in worker.run(claw_journal_info)["operations"]] == [name]
+        finally:
+            postgres.query(f"ALTER ROLE {JOB} RESET client_encoding")
+    assert len(simulator.calls("POST *")) == 1
