@@ -189,6 +189,8 @@ def test_a_collection_comes_in_pages_of_25(simulator: Simulator, path: str) -> N
         ("PATCH", "/addons/999", Simulator.key, 404, "not_found"),
         ("POST", "/backups/999/restore", Simulator.key, 404, "not_found"),
         ("POST", "/instances/1/start", Simulator.key, 422, "unprocessable_entity"),
+        ("POST", "/backups/174/restore", Simulator.key, 422, "unprocessable_entity"),  # a failed backup
+        ("POST", "/backups/31/restore", Simulator.key, 422, "unprocessable_entity"),  # of a paused instance
         ("PUT", "/instances/1", Simulator.key, 405, "method_not_allowed"),
     ],
 )

@@ -460,27 +460,29 @@ def test_a_429_that_tells_no_time_is_waited_out_ever_longer(
     assert seconds - 0.01 <= sleeper.total <= 1.25 * seconds
 
 
-def test_the_first_try_has_the_whole_timeout_and_later_ones_the_rest(simulator: Simulator) -> None:
+def test_the_first_try_has_the_whole_timeout_and_later_ones_the_rest(simulator: Simulator, sleeper: Sleeper) -> None:
     settings = parse_settings(
         {"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 0}, pytest.fail
     )
     simulator.fault("slow", seconds=1.3)
     assert Client(settings).fetch("/instances/1")["id"] == 1
     simulator.fault("reset_before")
-    simulator.fault("hang", seconds=10)
-    # What is left of it when the second attempt begins.
-    with pytest.raises(TransportError, match=r"within [123](\.\d+)? s \(timeout\)\. Gave up after 2 attempts"):
-        Client(dataclasses.replace(settings, retry_timeout=4)).fetch("/instances/1")
+    simulator.fault("hang", seconds=10, times=2)
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    # Less than a second is left of it after the pauses of at least 0.5 and 1 s; a try has a second.
+    with pytest.raises(TransportError, match=r"within 1 s \(timeout\)\. Gave up after 3 attempts"):
+        Client(dataclasses.replace(settings, retry_timeout=2.5), progress=progress).fetch("/instances/1")
 
 
-def test_a_change_has_all_of_the_timeout_after_a_429_too(simulator: Simulator) -> None:
+def test_a_change_has_all_of_the_timeout_after_a_429_too(simulator: Simulator, sleeper: Sleeper) -> None:
     """Cut off, a restore that was accepted would have an unknown outcome."""
     settings = parse_settings(
         {"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 1.2}, pytest.fail
     )
     simulator.fault("rate_limited", method="POST", retry_after="seconds", seconds=1)
     simulator.fault("slow", method="POST", seconds=1.5)
-    assert Client(settings).request("POST", "/instances/1/stop") is not None
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    assert Client(settings, progress=progress).request("POST", "/instances/1/stop") is not None
 
 
 def test_no_retry_waits_longer_for_its_answer_than_the_timeout(simulator: Simulator, sleeper: Sleeper) -> None:
