@@ -58,7 +58,11 @@ def test_it_holds_what_users_need_and_nothing_else(built: Path) -> None:
     for needed in (
         "plugins/modules/claw_fleet.py",
         "docs/index.md",
+        "extensions/eda/plugins/event_source/instances.py",
         "extensions/eda/plugins/event_source/schemas/instances.json",
+        "extensions/eda/rulebooks/restore_unhealthy.yml",
+        "extensions/eda/rulebooks/restore_unhealthy_job.yml",
+        "extensions/eda/rulebooks/watch.yml",
         "tests/simulator/__main__.py",
         "LICENSE",
     ):

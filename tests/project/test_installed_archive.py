@@ -113,20 +113,6 @@ def test_every_file_in_a_command_of_the_guides_is_in_the_archive(installed: Path
     assert [name for name in files if not (here / name).exists()] == []
 
 
-def test_an_invalid_fleet_is_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
-    wrong = {
-        "{}": "Declare the fleet in fleet_instances, a list of names and states",
-        '{"fleet_instance": []}': "Did you mean fleet_instances?",
-        '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}': "unknown state asleep",
-        '{"fleet_instances": 7}': "must be a list",
-    }
-    for declared, words in wrong.items():
-        run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared)
-        assert run.rc != 0
-        assert run.says(words), run.screen
-    assert set(simulator.calls()) <= {"GET /account"}
-
-
 SHIPPED = ("meta", "playbooks", "plugins", "roles")
 """The folders that remain where a collection is stripped of what only developers need, as for an appliance."""
 RESTORE = extra_variables(restore_instances="web-bot", restore_incident="INC-1", restore_confirm="web-bot")
@@ -190,14 +176,3 @@ def test_a_rebuilt_archive_of_the_same_version_needs_force(installed: Path) -> N
     assert message not in install(archive, installed, "--force")
     assert file.read_text(encoding="utf-8") == built
     assert message in (REPOSITORY / "docs/upgrading.md").read_text(encoding="utf-8")
-
-
-def test_the_archive_holds_the_event_source_and_its_rulebooks(installed: Path) -> None:
-    extension = installed / "ansible_collections/clawhosters/cloud/extensions/eda"
-    assert sorted(str(path.relative_to(extension)) for path in extension.rglob("*.*")) == [
-        "plugins/event_source/instances.py",
-        "plugins/event_source/schemas/instances.json",
-        "rulebooks/restore_unhealthy.yml",
-        "rulebooks/restore_unhealthy_job.yml",
-        "rulebooks/watch.yml",
-    ]

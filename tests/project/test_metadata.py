@@ -49,12 +49,6 @@ def test_the_checks_before_a_commit_fetch_nothing_and_are_those_of_make_lint():
         assert f"$(RUN) {command[0].removeprefix('.venv/bin/')}" in makefile, f"make lint does not run {hook['id']}"
 
 
-def test_no_heading_of_the_makefile_ends_its_shell_quotes():
-    headings = re.findall(r"\$\(call heading,(.*)\)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings
-    assert [heading for heading in headings if "'" in heading] == []
-
-
 def test_help_shows_six_targets_first():
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     names = [line.split()[0] for line in shown[1:]]

@@ -24,6 +24,8 @@ import typing as t
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -418,7 +420,7 @@ def test_a_control_request_that_makes_no_sense_changes_nothing(
     assert api.simulator.faults() == []
 
 
-# --- What a reset undoes, and what a redirect shows -----------------------------------------------------------------
+# --- Keys, clocks, and what a reset undoes --------------------------------------------------------------------------
 
 
 def test_a_request_of_before_a_reset_does_not_touch_the_world_after_it() -> None:
@@ -435,6 +437,22 @@ def test_a_request_of_before_a_reset_does_not_touch_the_world_after_it() -> None
 
     assert asyncio.run(reset_meanwhile()) == 200
     assert clockwork.service.world.effects.total() == 0
+
+
+def test_every_key_has_a_window_of_its_own(api: Api) -> None:
+    api.simulator.switch(rate_limit=1, rate_window_seconds=HOUR)
+    keys = ("oc_live_first_key", "oc_live_other_key", "oc_live_first_key")
+    answers = [api.get("/account", headers={"Authorization": f"Bearer {key}"}) for key in keys]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+def test_a_wrong_clock_shows_in_date_and_reset(api: Api) -> None:
+    api.simulator.switch(rate_limit=10)
+    right = api.get("/account").headers
+    api.simulator.set_clock(HOUR)
+    wrong = api.get("/account").headers
+    assert parsedate_to_datetime(wrong["Date"]) - parsedate_to_datetime(right["Date"]) >= timedelta(seconds=HOUR)
+    assert int(wrong["X-RateLimit-Reset"]) - int(right["X-RateLimit-Reset"]) == HOUR
 
 
 def test_a_redirect_leads_somewhere_and_shows_who_followed_it_with_the_key(api: Api) -> None:

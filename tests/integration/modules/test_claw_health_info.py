@@ -33,8 +33,8 @@ def test_health_in_each_of_its_shapes(simulator: Simulator, answer: str, availab
         result = result_of(claw_health_info, simulator, check=check, retry_timeout=60)
         assert (result["failed"], result["changed"]) == (False, False)
         assert (result["available"], result["health"]) == (available, health)
-        assert 0 < result["latency"] < 5
-        assert abs(result["clock_skew"]) < 3
+        assert result["latency"] > 0
+        assert abs(result["clock_skew"]) < 45
         assert simulator.calls() == ["GET /health"]
         assert result["api"]["requests"] == 1
     assert (result["error"] is None) is available
