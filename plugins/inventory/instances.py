@@ -313,6 +313,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             values = {name: self.get_option(name) for name in SETTINGS}
             settings = parse_settings(without_unused_key(values, config), self._warn)
             self._require_valid_prefix()
+            self._require_texts("filters", str, bool, expected="a condition as text, such as claw_tier == 'pro'")
+            self._require_texts("hostnames", str, expected="a field, such as name, or a template")
             with _hosts_not_garbage_collected():
                 with open_store(values, outage_path=outage_path()) as store:
                     client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
@@ -371,6 +373,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"hostvars_prefix is '{one_line(prefix, 80)}', but a variable name consists of letters, digits and _, "
                 "and does not begin with a digit. Nothing was read."
             )
+
+    def _require_texts(self, option: str, *types: type, expected: str) -> None:
+        """Raises SettingsError for an entry that is no text: a dictionary would be a condition that always holds."""
+        for entry in self.get_option(option):
+            if not isinstance(entry, types) or entry == "":
+                raise SettingsError(
+                    f"{option} has the entry '{one_line(entry, 80)}', but each must be {expected}. Nothing was read."
+                )
 
     def _require_known_options(self, config: t.Mapping[str, t.Any]) -> None:
         """Raises SettingsError for unknown options, which Ansible ignores."""

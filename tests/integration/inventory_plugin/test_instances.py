@@ -393,6 +393,26 @@ def test_a_name_that_ansible_gives_another_meaning_hides_nobody(simulator: Simul
     assert run.says("(on_duplicate: fail)"), run.screen
 
 
+@pytest.mark.parametrize(
+    ("option", "entry", "shown"),
+    [
+        ("filters", {"claw_tier": "pro"}, "{'claw_tier': 'pro'}"),
+        ("filters", "", ""),
+        ("filters", None, "None"),
+        ("hostnames", {"name": "id"}, "{'name': 'id'}"),
+        ("hostnames", 5, "5"),
+        ("hostnames", None, "None"),
+    ],
+)
+def test_a_filter_or_host_name_that_is_no_text_is_refused(
+    small: Simulator, controller: Controller, option: str, entry: object, shown: str
+) -> None:
+    run = controller.inventory({option: [entry]})
+    assert run.rc == 1
+    assert run.says(f"{option} has the entry '{shown}', but each must be"), run.screen
+    assert small.calls() == []
+
+
 def test_a_prefix_that_would_say_how_to_connect_is_refused(small: Simulator, controller: Controller) -> None:
     run = controller.inventory({"hostvars_prefix": "ansible_"})
     assert run.rc != 0
