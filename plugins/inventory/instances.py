@@ -767,7 +767,7 @@ def _parse_cached(text: t.Any) -> InstanceList | None:
     """Parses text from the cache. Returns None if it is not a valid list."""
     try:
         listed = InstanceList(**json.loads(str(text)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     has_instances = isinstance(listed.instances, list) and all(
         isinstance(instance, dict) and "id" in instance for instance in listed.instances

@@ -118,7 +118,8 @@ def find_list_problem(name: str, value: object) -> str:
         return ""
     # A name may have brackets, but not in text that is no JSON.
     plain = re.sub(r"[\[\]\"']", "", text) if text.startswith("[") and "]" not in text.rstrip(",")[:-1] else text
-    hint = "a list into a file, and give -e @FILE" if "{" in text else _encode_variable(name, plain, is_list=True)
+    is_nested = "{" in text or text.startswith("[[")
+    hint = "a list into a file, and give -e @FILE" if is_nested else _encode_variable(name, plain, is_list=True)
     if is_cut:
         return f"{name} ends in a comma: '{one_line(text)}'. Write {hint}."
     return f"{name} looks like JSON but is not a list: '{one_line(text)}'. Write {hint}."
@@ -128,7 +129,7 @@ def _parse_json(text: str) -> t.Any:
     """Returns the list or object that ``text`` is in JSON, or else None."""
     try:
         return json.loads(text) if text.lstrip().startswith(("[", "{")) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -75,7 +75,7 @@ def _parse_entries(text: object) -> dict[str, CachedDetail]:
     """Parses text from Ansible's cache. Returns no entries if it is not valid."""
     try:
         entries = {instance_id: CachedDetail(*entry) for instance_id, entry in json.loads(str(text)).items()}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return {}
     is_valid = all(
         isinstance(entry.listed, dict) and isinstance(entry.extra, dict) and isinstance(entry.read_at, (int, float))

@@ -343,9 +343,12 @@ class Recorder:
         except StoreError as error:
             self.context.warn(f"{error}, so the record of this run is only in its own file. {error.advice}.")
             return {}
-        record = json.dumps({"incident": self.run.incident, "runs": [json.loads(text) for text in texts]})
-        runs = parse_record(record.encode(), self.run.incident) or []
-        return {str(run.get("id")): (run, text) for run, text in zip(runs, texts, strict=False)}
+        head = json.dumps({"incident": self.run.incident})[:-1]
+        return {
+            str(run.get("id")): (run, text)
+            for text in texts
+            for run in parse_record(f'{head}, "runs": [{text}]}}'.encode(), self.run.incident) or ()
+        }
 
     def _share_better(self, runs: list[Data], shared: t.Mapping[str, tuple[Data, str]]) -> None:
         """Gives the database the runs of which the file knows more: it was away when they ended."""

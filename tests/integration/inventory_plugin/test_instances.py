@@ -369,7 +369,9 @@ def test_what_looks_like_ansible_s_own_marks_is_data_from_the_cache_too(
     assert not (controller.folder / "pwned").exists()
 
 
-@pytest.mark.parametrize("content", ['"no list"', '"[1]"', '[{"id": 1}]', '"{"'])
+@pytest.mark.parametrize(
+    "content", ['"no list"', '"[1]"', '[{"id": 1}]', '"{"', f'"{"[" * 50_000}"'], ids=lambda _text: ""
+)
 def test_a_cache_that_holds_no_list_is_read_anew(small: Simulator, controller: Controller, content: str) -> None:
     config = {**CACHE, "cache_connection": str(controller.folder / "cache")}
     controller.inventory(config)

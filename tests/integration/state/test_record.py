@@ -118,6 +118,21 @@ def test_what_a_run_knew_is_kept_when_the_database_was_away_at_its_end(
 
 
 @pytest.mark.rest
+@pytest.mark.parametrize("content", ["", "[]", "[" * 50_000], ids=["empty", "list", "deep"])
+def test_a_run_in_the_database_that_can_not_be_read_hides_no_other(
+    account: Simulator, controller: Controller, postgres: Postgres, content: str
+) -> None:
+    prepare(postgres)
+    url = postgres.url()
+    assert restore(controller, NAMES[0], CLAWHOSTERS_STATE_DATABASE=url).rc == 0
+    record_path(controller).unlink()
+    postgres.query(f"INSERT INTO clawhosters.runs (incident, run, content) VALUES ('INC-15', 'damaged', '{content}')")
+    again = restore(controller, NAMES[0], CLAWHOSTERS_STATE_DATABASE=url)
+    assert again.rc == 0, again.screen
+    assert len(read_runs(controller)) == 2
+
+
+@pytest.mark.rest
 def test_a_record_that_can_not_be_read_is_told_before_the_question(account: Simulator, controller: Controller) -> None:
     assert restore(controller, NAMES[0]).rc == 0
     record_path(controller).write_bytes(record_path(controller).read_bytes()[:100])

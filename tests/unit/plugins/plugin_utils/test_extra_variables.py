@@ -138,6 +138,14 @@ def test_text_that_is_no_list_is_refused_with_one_that_is(value: object, problem
     assert find_list_problem("names", value) == problem
 
 
+@pytest.mark.parametrize("closing", ["", "]"])
+def test_text_that_is_nested_too_deeply_is_no_list(closing: str) -> None:
+    problem = find_list_problem("names", "[" * 50_000 + closing * 50_000)
+    assert problem.startswith("names looks like JSON but is not a list: '[[[")
+    assert problem.endswith("…'. Write a list into a file, and give -e @FILE.")
+    assert len(problem) < 400
+
+
 @pytest.mark.parametrize("lost", ["My-Passw0rd", "my-passw0rd"])
 def test_what_may_be_a_secret_is_shown_in_neither_case(lost):
     assert format_lost(LostText(None, "", lost), is_list=False) == "-e '...' sets no variable. Write NAME=VALUE."

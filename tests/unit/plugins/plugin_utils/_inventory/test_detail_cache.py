@@ -54,7 +54,9 @@ def test_a_detail_that_contradicts_the_list_is_not_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "[]", '{"17": 1}', '{"17": [{}, {}]}', '{"17": [1, {}, 2]}', '{"17": [{}, {}, ""]}']
+    "text",
+    [None, "", "[]", "[" * 9**5, '{"17": 1}', '{"17": [{}, {}]}', '{"17": [1, {}, 2]}', '{"17": [{}, {}, ""]}'],
+    ids=lambda text: str(text)[:40],
 )
 def test_damaged_text_is_an_empty_cache(text: object) -> None:
     assert DetailCache(text, [LISTED], 60, 1001.0).find(LISTED) is None
