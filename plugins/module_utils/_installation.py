@@ -38,7 +38,8 @@ def install_command(*packages: str) -> str:
     if sys.prefix == sys.base_prefix and Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists():
         if DEBIAN_VERSION.exists():
             return f"sudo apt install python3-{packages[0]}"
-        return f"sudo {shlex.join([sys.executable, '-m', 'pip', 'install', '--break-system-packages', *packages])}"
+        pip = [sys.executable, "-m", "pip", "install", "--break-system-packages", "--upgrade"]
+        return f"sudo {shlex.join([*pip, *packages])}"
     if receipt.exists() or not _is_installed("pip"):
         return shlex.join(["uv", "pip", "install", "--python", sys.executable, "--upgrade", *packages])
     return shlex.join([sys.executable, "-m", "pip", "install", "--upgrade", *packages])

@@ -231,6 +231,15 @@ def test_every_message_in_the_troubleshooting_exists_in_the_source() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_commands_fit_into_a_terminal(page: Path) -> None:
+    blocks = re.findall(r"```(?:shell|bash)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    wide = [line for block in blocks for line in block.splitlines() if len(line) > 80]
+    # A path, a URL or a JSON text can't be broken.
+    parts = {line: re.findall(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"])+", line) for line in wide}
+    assert [line for line in wide if max(map(len, parts[line])) < 70] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_no_page_has_definition_lists(page: Path) -> None:
     """Code hosts and Galaxy show them as running text."""
     assert not re.search(r"^: ", page.read_text(encoding="utf-8"), re.MULTILINE), "use a list, as troubleshooting.md"

@@ -94,7 +94,7 @@ def test_a_virtual_environment_uses_its_own_pip_or_uv(environment: Path, monkeyp
     ("is_debian", "command"),
     [
         (True, "sudo apt install python3-requests"),
-        (False, "sudo '/opt/my env/bin/python' -m pip install --break-system-packages requests"),
+        (False, "sudo '/opt/my env/bin/python' -m pip install --break-system-packages --upgrade requests"),
     ],
 )
 def test_a_python_of_the_system_is_left_to_its_packages(
