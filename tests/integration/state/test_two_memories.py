@@ -29,6 +29,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
 from support.postgres import ADMIN, PASSWORD, Postgres
+from support.runbook import Runbook
 from support.stores import StorePlace, database_place
 from support.users import Owners
 from support.worker import Worker
@@ -105,6 +106,20 @@ def test_what_the_folder_alone_knows_is_refused_until_it_is_imported(
     assert together.run(claw_state_database, **admin)["changed"] is True
     again = together.run(module, **options)
     assert (again["failed"], again["changed"]) == (False, False), again
+    assert posts(simulator) == sent
+
+
+def test_what_folder_and_record_know_is_imported_for_the_role(
+    simulator: Simulator, alone: Worker, together: Worker, state: Path, tmp_path: Path
+) -> None:
+    variables = {"restore_instance_ids": "1", "restore_confirm": "1"}
+    assert Runbook(alone, tmp_path / "reports", variables).run()["failed"] is False
+    sent = posts(simulator)
+    for check in (True, False):
+        (failure, advice, _command) = Runbook(together, tmp_path / "reports", variables).run(check=check)["failures"]
+        assert f"The journal in {state} contains this" in failure
+        assert f"import_dir: {state}" in failure
+        assert advice == "When the folder is imported, run the same command again:"
     assert posts(simulator) == sent
 
 

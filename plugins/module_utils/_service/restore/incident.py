@@ -124,7 +124,9 @@ class Incident:
                 error.is_unsent = True
                 raise error
         for plan in plans:
-            if plan.sends and plan.earlier is None and plan.instance:
+            # The folder says more than the record: how its journal becomes the database's.
+            kind = plan.obstacle.kind if plan.obstacle else None
+            if (plan.sends or kind is ObstacleKind.ONLY_IN_RECORD) and plan.earlier is None and plan.instance:
                 try:
                     self.journal.require_not_in_folder(history.key(plan.instance["id"]))
                 except JournalError as error:
