@@ -224,8 +224,11 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
         ),
         (
             "fleet_report",
-            ["fleet_report_backup_max_age: often"],
-            ["fleet_report_backup_max_age must be a number and a unit (s, m, h, d or w), such as 36h."],
+            ["fleet_report_backup_max_age: often", "fleet_report_proof_max_age: 30"],
+            [
+                "fleet_report_backup_max_age and fleet_report_proof_max_age",
+                "must be a number and a unit (s, m, h, d or w), such as 36h.",
+            ],
         ),
         (
             "fleet_report",

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
 import requests
@@ -31,7 +32,9 @@ from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
+from support.runbook import Runbook
 from support.stores import read_journal
+from support.worker import Worker
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
@@ -77,29 +80,31 @@ def restore(controller: Controller, *names: str, **variables: t.Any) -> Run:
     return run
 
 
-def last_words(run: Run) -> str:
-    """Returns the message of the only failure on the screen."""
-    assert run.rc != 0, run.screen
-    (failed,) = [entry["result"] for entry in run.results if entry["outcome"] == "failed"]
-    return "\n".join(failed["failures"])
+@pytest.fixture
+def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    return Runbook(worker, tmp_path / "clawhosters-restore", {"restore_healthy_timeout": 0})
 
 
-def commands(run: Run) -> list[str]:
-    return find_commands(last_words(run).splitlines())
+def run_tasks(runbook: Runbook, *names: str, **variables: t.Any) -> tuple[dict[str, t.Any], str]:
+    """Runs the tasks of the role for these instances, like ``restore``. Returns the result, and its failures."""
+    typed = ",".join(names)
+    result = runbook.run(**{"restore_instances": typed, "restore_confirm": typed, **variables})
+    assert KEY not in str(result)
+    return result, "\n".join(result.get("failures", []))
 
 
-def advised(run: Run, controller: Controller) -> list[dict[str, t.Any]]:
+def advised(words: str) -> list[dict[str, t.Any]]:
     """The variables of the commands, without those of each test."""
-    given = {"restore_incident", "restore_healthy_timeout"}
-    found = [parse_variables(command, controller.folder) for command in commands(run)]
+    given = {"restore_incident", "restore_healthy_timeout", "restore_report_dir"}
+    found = [parse_variables(command) for command in find_commands(words.splitlines())]
     return [{name: value for name, value in one.items() if name not in given} for one in found]
 
 
-def evidence(controller: Controller, incident: str = "INC-1") -> tuple[dict[str, t.Any], str]:
+def evidence(folder: Path, incident: str = "INC-1") -> tuple[dict[str, t.Any], str]:
     """The journal and the page of an incident, which nobody else can read and which hold no key."""
-    folder = controller.folder / "clawhosters-restore"
     texts = []
-    for path in (folder / f"{incident}.json", folder / f"{incident}.html"):
+    for path in (folder / f"clawhosters-restore/{incident}.{ending}" for ending in ("json", "html")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         texts.append(path.read_text(encoding="utf-8"))
         assert KEY not in texts[-1]
@@ -122,35 +127,31 @@ def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, contro
     assert restore(controller, "web-bot", check=True, restore_confirm=None).rc == 0
 
 
-@pytest.mark.rest
-@pytest.mark.slow
 def test_each_failure_of_several_has_its_next_command_and_can_go_on(
-    simulator: Simulator, controller: Controller
+    simulator: Simulator, runbook: Runbook, tmp_path: Path
 ) -> None:
     simulator.fault("reset_before", method="POST", path="/backups/31/restore")
     simulator.fault(
         "status", method="POST", path="/backups/41/restore", status=422, message="Not <b>now</b> {{ 7 * 7 }}"
     )
     names = ("lost-bot", "shy-bot", "nobody", "bare-bot", "sick-bot", "web-bot")
-    run = restore(controller, *names, restore_max_failures=9)
-    words = last_words(run)
+    _result, words = run_tasks(runbook, *names, restore_max_failures=9)
     assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
     assert "shy-bot (id 4): The service rejected the restore; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no instance nobody." in words
     assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
     assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words
     assert "web-bot" not in words
-    assert advised(run, controller) == [
+    assert advised(words) == [
         {"restore_instances": ["lost-bot"], "restore_force": True},
         {"restore_instances": ["shy-bot"], "restore_backup": 42},
         {"restore_instances": ["nobody"]},
         {"restore_instances": ["bare-bot"]},
         {"restore_instances": ["sick-bot"]},
     ]
-    assert [" --check " in command for command in commands(run)] == [False, False, True, True, False]
-    assert run.stdout.index("DATA LOSS") < run.stdout.index("Confirm and restore")
+    assert [" --check " in line for line in find_commands(words.splitlines())] == [False, False, True, True, False]
     assert simulator.effects()["restores"] == 2
-    journal, page = evidence(controller)
+    journal, page = evidence(tmp_path)
     assert steps(journal, "web-bot (id 1)")[-2:] == [("restore", True), ("healthy", True)]
     assert steps(journal, "shy-bot (id 4)")[-1] == ("restore", False)
     refused = next(one for one in journal["runs"][0]["steps"] if one["status"] == 422)
@@ -161,100 +162,90 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     assert "1 of 6 instances restored and healthy" in page
 
     simulator.set_instance(2, health_status="healthy")
-    again = restore(controller, "sick-bot", "web-bot", "shy-bot")
-    assert again.rc == 0, again.screen
-    assert "3 instances restored and healthy, 2 of them by an earlier run" in again.stdout
-    assert "web-bot (id 1): Already restored, sent at 20" in again.stdout
-    assert simulator.calls(POSTS).count("POST /backups/11/restore") == 1
-    assert simulator.calls(POSTS).count("POST /backups/21/restore") == 1
-    assert simulator.effects()["restores"] == 3
-    journal, page = evidence(controller)
+    again, _none = run_tasks(runbook, "sick-bot", "web-bot", "shy-bot")
+    assert again["msg"][0] == "3 instances restored and healthy, 2 of them by an earlier run"
+    assert any(line.startswith("web-bot (id 1): Already restored, sent at 20") for line in again["msg"]), again
+    posts = ("POST /backups/31/restore", *(f"POST /backups/{number}/restore" for number in (41, 21, 11, 41)))
+    assert sorted(simulator.calls(POSTS)) == sorted(posts)
+    journal, page = evidence(tmp_path)
     assert [one["outcome"] for one in journal["runs"]] == ["failed", "restored"]
     assert "Run 2" in page
 
 
-@pytest.mark.rest
 def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
-    simulator: Simulator, controller: Controller
+    simulator: Simulator, runbook: Runbook, tmp_path: Path
 ) -> None:
     both = [{"restore_instances": ["web-bot", "sick-bot"]}]
     simulator.switch(health_answer="down")
-    down = restore(controller, "web-bot", "sick-bot")
-    assert "The service is down; nothing was sent." in last_words(down)
-    assert advised(down, controller) == both
-    assert steps(evidence(controller)[0]) == [("service", False)]
+    _down, words = run_tasks(runbook, "web-bot", "sick-bot")
+    assert "The service is down; nothing was sent." in words
+    assert advised(words) == both
+    assert steps(evidence(tmp_path)[0]) == [("service", False)]
 
     simulator.switch(health_answer="wrapped")
     simulator.set_state(keys={KEY: "revoked"})
-    wrong_key = restore(controller, "web-bot", "sick-bot")
-    assert "The API key is not accepted; nothing was sent." in last_words(wrong_key)
-    assert "Export a valid key" in last_words(wrong_key)
-    assert advised(wrong_key, controller) == both
-    assert steps(evidence(controller)[0]) == [("service", True), ("key", False)]
+    _wrong_key, words = run_tasks(runbook, "web-bot", "sick-bot")
+    assert "The API key is not accepted; nothing was sent." in words
+    assert "Export a valid key" in words
+    assert advised(words) == both
+    assert steps(evidence(tmp_path)[0]) == [("service", True), ("key", False)]
 
     simulator.set_state(keys={KEY: "valid"})
-    unconfirmed = restore(controller, "web-bot", "sick-bot", restore_confirm="web-bot")
-    assert "Not confirmed; nothing was sent." in last_words(unconfirmed)
-    assert "Only planned: the restore was not confirmed, so nothing was sent" in unconfirmed.stdout
-    assert "restore_confirm is: web-bot. It must be: web-bot,sick-bot." in last_words(unconfirmed)
-    assert "type the answer at the prompt, or set restore_confirm to it:" in last_words(unconfirmed)
-    assert "0 of " not in unconfirmed.stdout
-    page = evidence(controller)[1]
+    unconfirmed, words = run_tasks(runbook, "web-bot", "sick-bot", restore_confirm="web-bot")
+    assert "Not confirmed; nothing was sent." in words
+    assert "Only planned: the restore was not confirmed, so nothing was sent" in str(unconfirmed)
+    assert "restore_confirm is: web-bot. It must be: web-bot,sick-bot." in words
+    assert "type the answer at the prompt, or set restore_confirm to it:" in words
+    assert "0 of " not in str(unconfirmed)
+    page = evidence(tmp_path)[1]
     assert "only planned" in page
     assert "not finished" not in page
-    assert advised(unconfirmed, controller) == both
-    nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
-    assert "no name was typed. There is no terminal" in last_words(nobody_there)
-    assert "set restore_confirm to web-bot,sick-bot." in last_words(nobody_there)
-    assert "prompt" not in last_words(nobody_there)
-    assert "run the same command again, with restore_confirm set to the answer:" in last_words(nobody_there)
-    assert advised(nobody_there, controller) == both
+    assert advised(words) == both
+    _nobody_there, words = run_tasks(runbook, "web-bot", "sick-bot", restore_confirm="")
+    assert "no name was typed. There is no terminal" in words
+    assert "set restore_confirm to web-bot,sick-bot." in words
+    assert "prompt" not in words
+    assert "run the same command again, with restore_confirm set to the answer:" in words
+    assert advised(words) == both
     assert simulator.calls(POSTS) == []
-    journal, _page = evidence(controller)
+    journal, _page = evidence(tmp_path)
     assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 4
 
 
-@pytest.mark.rest
-@pytest.mark.slow
-def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
-    simulator: Simulator, controller: Controller
-) -> None:
-    old = restore(controller, "web-bot", restore_max_age="24h")
-    assert "1 d 2 h ago, which is more than restore_max_age (1 d 0 h)" in last_words(old)
-    assert "To accept a backup of this age:" in last_words(old)
-    assert advised(old, controller)[0]["restore_max_age"] == "28h"
+def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulator: Simulator, runbook: Runbook) -> None:
+    _old, words = run_tasks(runbook, "web-bot", restore_max_age="24h")
+    assert "1 d 2 h ago, which is more than restore_max_age (1 d 0 h)" in words
+    assert "To accept a backup of this age:" in words
+    assert advised(words)[0]["restore_max_age"] == "28h"
     assert simulator.calls(POSTS) == []
 
     simulator.switch(transition_reads=7)
-    late = restore(controller, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
-    assert "The restore was sent but did not complete within the timeout." in last_words(late)
-    assert "It is deploying, and not restored within" in last_words(late)
-    assert "The command sets restore_max_age=28h. " in last_words(late)
-    assert advised(late, controller)[0]["restore_wait_timeout"] == 1
+    _late, words = run_tasks(runbook, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
+    assert "The restore was sent but did not complete within the timeout." in words
+    assert "It is deploying, and not restored within" in words
+    assert "The command sets restore_max_age=28h. " in words
+    assert advised(words)[0]["restore_wait_timeout"] == 1
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
-    done = restore(controller, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)
-    assert done.rc == 0, done.screen
+    done, _none = run_tasks(runbook, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)
+    assert done["failed"] is False, done
     assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
 
 
-@pytest.mark.rest
-def test_one_that_ends_in_error_is_followed_by_the_same_backup(simulator: Simulator, controller: Controller) -> None:
+def test_one_that_ends_in_error_is_followed_by_the_same_backup(simulator: Simulator, runbook: Runbook) -> None:
     simulator.switch(restore_ends="error")
-    run = restore(controller, "web-bot", restore_max_age="30h")
-    assert "The service accepted the restore, but the instance ended in a failure status." in last_words(run)
-    assert "Its status is error." in last_words(run)
+    _ended, words = run_tasks(runbook, "web-bot", restore_max_age="30h")
+    assert "The service accepted the restore, but the instance ended in a failure status." in words
+    assert "Its status is error." in words
     same = {"restore_instances": ["web-bot"], "restore_backup": 11, "restore_force": True, "restore_max_age": "30h"}
-    assert advised(run, controller) == [same]
+    assert advised(words) == [same]
     # The service restores nothing in this status, whichever backup.
-    refused = restore(controller, "web-bot", restore_max_age="30h", restore_force=True, restore_backup=11)
-    assert "The service rejected the restore because of the status of the instance" in last_words(refused)
-    assert advised(refused, controller) == [same]
+    _refused, words = run_tasks(runbook, "web-bot", restore_max_age="30h", restore_force=True, restore_backup=11)
+    assert "The service rejected the restore because of the status of the instance" in words
+    assert advised(words) == [same]
 
 
-@pytest.mark.rest
-@pytest.mark.slow
 def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
-    simulator: Simulator, controller: Controller
+    simulator: Simulator, runbook: Runbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile = "<script>alert(6)</script>"
     simulator.set_instance(6, status="stopped", subdomain_url="http://odd-bot.example")
@@ -263,66 +254,70 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
         "restore_instance_ids": [6],
         "restore_confirm": hostile,
         "restore_incident": "../../INC <img src=x>",
-        "restore_healthy_timeout": 60,
         "restore_http_check": True,
     }
     with recording_proxy() as (environment, asked):
-        controller.environment.update(environment)
-        run = restore(controller, **given, restore_http_path="/status")
-        assert run.rc == 0, run.screen
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        first, _none = run_tasks(runbook, **given, restore_http_path="/status", restore_healthy_timeout=60)
+        assert first["failed"] is False, first
         assert asked == ["http://odd-bot.example/status"]
-        again = restore(controller, **{**given, "restore_healthy_timeout": 1}, restore_http_path="/nowhere")
+        _again, words = run_tasks(runbook, **given, restore_http_path="/nowhere", restore_healthy_timeout=1)
     assert simulator.instance(6)["status"] == "running"
-    (path,) = (controller.folder / "clawhosters-restore").glob("*.html")
+    (path,) = (tmp_path / "clawhosters-restore").glob("*.html")
     assert path.stem.isascii()
     page = path.read_text(encoding="utf-8")
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script&gt;alert(6)" in page
     journal = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert [steps({"runs": [one]}, f"{hostile} (id 6)")[-1] for one in journal["runs"]] == [
-        ("http", True),
-        ("http", False),
-    ]
-    words = (
-        "its address does not respond as expected. http://odd-bot.example/nowhere: status 404, not 200 or 401, after"
-    )
-    assert words in last_words(again)
+    last_steps = [steps({"runs": [one]}, f"{hostile} (id 6)")[-1] for one in journal["runs"]]
+    assert last_steps == [("http", True), ("http", False)]
+    said = "its address does not respond as expected. http://odd-bot.example/nowhere: status 404, not 200 or 401, after"
+    assert said in words
     assert "<h1>1 instance restored and healthy, but not responding as expected</h1>" in page
-    assert advised(again, controller)[0]["restore_instance_ids"] == [6]
+    assert advised(words)[0]["restore_instance_ids"] == [6]
 
 
-def test_only_a_plain_host_elsewhere_is_asked(simulator: Simulator, controller: Controller) -> None:
+def test_only_a_plain_host_elsewhere_is_asked(
+    simulator: Simulator, runbook: Runbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The spellings of both kinds: test_restore_http_check.py. The journal says that all are restored already."""
-    addresses = {1: "https://evil.example:8443", 2: "http://2130706433", 3: "http://good.example/"}
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": f"bot-{number}"} for number in addresses],
-            "backups": [{"id": number, "instance_id": number, "created_at": "2h ago"} for number in addresses],
-        }
-    )
-    journal = Journal(FolderStore(str(controller.home / ".ansible/clawhosters")))
+    addresses = {1: "https://evil.example:8443", 3: "http://2130706433", 4: "http://good.example/"}
+    journal = Journal(FolderStore(str(tmp_path / "state")))
     for number, address in addresses.items():
         simulator.set_instance(number, subdomain_url=address)
         key = OperationKey("restore", simulator.url, "INC-1", str(number))
         journal.append(key, OperationEvent.INTENDED, backup_id=number)
         journal.append(key, OperationEvent.COMPLETED)
-    given = {"restore_instances": None, "restore_instance_ids": list(addresses), "restore_confirm": None}
+    given = {"restore_instances": None, "restore_instance_ids": list(addresses), "restore_confirm": ""}
     with recording_proxy() as (environment, asked):
-        controller.environment.update(environment)
-        run = restore(controller, **given, restore_http_check=True, restore_serial="100%")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        _result, words = run_tasks(runbook, **given, restore_http_check=True, restore_serial="100%")
     assert asked == ["http://good.example/"]
-    assert "The address is not a plain host name, so no request was sent." in last_words(run)
-    assert "The host name leads to 127.0.0.1, a loopback, link-local or unspecified address" in last_words(run)
-    assert advised(run, controller)[0]["restore_instance_ids"] == [1, 2]
+    assert "The address is not a plain host name, so no request was sent." in words
+    assert "The host name leads to 127.0.0.1, a loopback, link-local or unspecified address" in words
+    assert advised(words)[0]["restore_instance_ids"] == [1, 3]
 
 
-@pytest.mark.rest
-def test_white_space_around_a_name_does_not_matter(simulator: Simulator, controller: Controller) -> None:
+def test_white_space_around_a_name_does_not_matter(simulator: Simulator, runbook: Runbook) -> None:
     simulator.set_instance(6, name=" web bot ")
-    run = restore(controller, restore_instances=[" web bot "], restore_confirm="web bot", restore_healthy_timeout=60)
-    assert run.rc == 0, run.screen
+    result, _none = run_tasks(runbook, restore_instances=[" web bot "], restore_confirm="web bot")
+    assert result["failed"] is False, result
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
+
+
+@pytest.mark.parametrize("path", ["/instances", "/backups"])
+def test_a_fault_while_it_plans_says_that_nothing_was_sent(simulator: Simulator, runbook: Runbook, path: str) -> None:
+    simulator.fault("status", method="GET", path=path, status=422, times=50)
+    _result, words = run_tasks(runbook, "web-bot", "nobody")
+    assert "web-bot" in words
+    assert "Planning failed; nothing was sent." in words
+    assert ("web-bot (id 1)" in words) == (path == "/backups")
+    assert ("Its status is running." in words) == (path == "/backups")
+    assert len(find_commands(words.splitlines())) == 1
+    assert simulator.calls(POSTS) == []
 
 
 def count_accepted(controller: Controller) -> int:
@@ -353,7 +348,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
                 time.sleep(0.1)
         finally:
             kill_tree(process.pid)
-    journal, page = evidence(controller)
+    journal, page = evidence(controller.folder)
     (run,) = journal["runs"]
     assert run["outcome"] == "unfinished"
     # The record may be ten seconds old; the journal holds what happened since.
@@ -383,26 +378,12 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     again = controller.run("bash", "-c", open_one["command"] + " -e restore_confirm=web-bot,sick-bot")
     assert again.rc == 0, again.screen
     assert simulator.effects()["restores"] == 2
-    journal, page = evidence(controller)
+    journal, page = evidence(controller.folder)
     assert [one["outcome"] for one in journal["runs"]] == ["unfinished", "restored"]
     # Nobody works on its instances any more, so it can't go on.
     killed = journal["runs"][0]
     assert killed["interrupted"] is True
     assert "in progress" not in page
-
-
-@pytest.mark.parametrize("path", ["/instances", "/backups"])
-def test_a_fault_while_it_plans_says_that_nothing_was_sent(
-    simulator: Simulator, controller: Controller, path: str
-) -> None:
-    simulator.fault("status", method="GET", path=path, status=422, times=50)
-    run = restore(controller, "web-bot", "nobody")
-    assert "web-bot" in last_words(run)
-    assert "Planning failed; nothing was sent." in last_words(run)
-    assert ("web-bot (id 1)" in last_words(run)) == (path == "/backups")
-    assert ("Its status is running." in last_words(run)) == (path == "/backups")
-    assert len(commands(run)) == 1
-    assert simulator.calls(POSTS) == []
 
 
 @pytest.mark.rest
@@ -412,12 +393,14 @@ def test_the_next_command_can_be_pasted_whatever_the_name(
 ) -> None:
     simulator.set_instance(6, name=name)
     planned = restore(controller, restore_instances=None, restore_instance_ids=[6], restore_confirm=None)
-    assert "Not confirmed; nothing was sent." in last_words(planned)
-    (command,) = commands(planned)
+    (failed,) = [entry["result"] for entry in planned.results if entry["outcome"] == "failed"]
+    words = "\n".join(failed["failures"])
+    assert "Not confirmed; nothing was sent." in words
+    (command,) = find_commands(words.splitlines())
     # That it is asked for shows that it is confirmed; the rest would only take time.
     simulator.fault("status", method="POST", status=422)
     assert "restore_confirm" not in command
-    answer = next(one for one in (name, "6") if f"set restore_confirm to {one}." in last_words(planned))
+    answer = next(one for one in (name, "6") if f"set restore_confirm to {one}." in words)
     controller.run("bash", "-c", f"{command} {format_extra_variable('restore_confirm', answer)}")
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
     # The lookup would run in the folder of the playbook.

@@ -349,9 +349,16 @@ def test_a_lost_response_is_on_record_as_such(simulator: Simulator, runbook: Run
 def test_the_end_of_a_restore_is_the_one_that_the_service_shows(
     simulator: Simulator, runbook: Runbook, after: timedelta, title: str
 ) -> None:
-    shown = (datetime.now(UTC) + after).isoformat(timespec="seconds")
-    simulator.switch(add_fields={"instance.restored_at": shown})
+    times: list[str] = []
+
+    def show() -> None:
+        if simulator.calls(POSTS) and not times:
+            times.append((datetime.now(UTC) + after).isoformat(timespec="seconds"))
+            simulator.switch(add_fields={"instance.restored_at": times[0]})
+
+    runbook.worker.sleeper.before_sleep = show
     assert restore(runbook, "bot-1")["failed"] is False
+    (shown,) = times
     result, page = runbook.record()["instances"][0], runbook.page()
     marks = {mark["title"]: mark["at"] for mark in result["timeline"]}
     assert ("restored" in marks, "seen restored" in marks) == (title == "restored", title != "restored")
