@@ -2,15 +2,172 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_fleet_report, for the role fleet_report."""
+"""Action plugin of internal_fleet_report: reads the account, writes the files of the role ``fleet_report``, and returns
+what needs attention."""
 
 from __future__ import annotations
 
+import sys
+import typing as t
+from datetime import timedelta
+from pathlib import Path
+
+from ..module_utils._errors import ClawHostersError, SettingsError
+from ..module_utils._http.lists import fetch_all
+from ..module_utils._model.backup import format_left_out, is_usable, select
+from ..module_utils._model.ownership import has_owner
+from ..module_utils._model.resource import Resource, Result
+from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._module.open_journal import open_journal
+from ..module_utils._module.runner import ModuleContext
+from ..module_utils._service.backups import list_backups
+from ..module_utils._service.billing import fetch_billing
+from ..module_utils._service.restore.proofs import find_failed_drills, find_proofs
+from ..module_utils._state.journal import JournalError, format_damage
+from ..module_utils._time_options import parse_duration
 from ..plugin_utils._controller.action import InternalAction
-from ..plugin_utils._reports import fleet_report
+from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
+from ..plugin_utils._reports.fleet_findings import CHECKS, find_findings, format_attention, format_findings
+from ..plugin_utils._reports.fleet_metrics import build_stats, format_data, format_metrics
+from ..plugin_utils._reports.fleet_page import build_page
+from ..plugin_utils._reports.report_folder import render, write_report
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/fleet_report"
+
+SPEC = ArgumentSpec(
+    {
+        "path": {"type": "path", "required": True},
+        "data_path": {"type": "path"},
+        "metrics_path": {"type": "path"},
+        "backup_max_age": {"type": "str", "required": True},
+        "title": {"type": "str", "required": True},
+        "fail_on": {"type": "list", "elements": "str", "choices": list(CHECKS), "default": []},
+        "min_days": {"type": "int", "default": 7},
+        "proof_max_age": {"type": "str", "default": "30d"},
+        "failure": {"type": "dict"},
+    }
+).merge(API.with_default("priority", "low"))
+
+METRICS_MODE = 0o644
+"""node_exporter runs as another user."""
+
+T = t.TypeVar("T")
+
+
+def run(context: ModuleContext) -> Result:
+    """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them.
+
+    With ``failure`` it only fails, with what it holds: the files are written and the table is shown before.
+    """
+    params, client = context.params, context.client
+    if params["failure"]:
+        return {"failed": True, "_ansible_verbose_always": True, **params["failure"]}
+    try:
+        paths = _find_paths(params)
+        max_age, proof_max_age = (
+            parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
+            for name in ("backup_max_age", "proof_max_age")
+        )
+    except SettingsError as error:
+        error.is_unsent = True
+        raise
+    scope = context.account.describe()
+    try:
+        source = _read_source(context)
+    except ClawHostersError as error:
+        # It may be all that is posted of a check that nobody watches.
+        error.add(scope)
+        raise
+    facts = build_facts(source, max_age, params["title"], client.stats.now())
+    css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
+    page = build_page(facts, script)
+    mark = page["fingerprint"]
+    variables = {"page": page, "css": css, "script": script}
+    texts = {
+        "Page": (render(str(ROLE / "templates/fleet.html.j2"), variables), 0o600),
+        "Data": (format_data(facts, mark), 0o600),
+        "Metrics": (format_metrics(facts, mark), METRICS_MODE),
+    }
+    # Written in every run, since they show its time. Changed only if the rest of them differs.
+    changes = [
+        write_report(str(path), texts[what][0], mark, check_mode=client.check_mode, mode=texts[what][1])
+        for what, path in paths.items()
+    ]
+    written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
+    stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
+    report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
+    found = find_findings(facts, params["fail_on"], params["min_days"], proof_max_age)
+    headline, findings = format_findings(found, scope)
+    return {
+        "changed": any(changes),
+        "path": str(paths["Page"]),
+        "report": report,
+        "failure": {"msg": headline, "findings": findings} if found else {},
+        "ansible_stats": stats,
+    }
+
+
+def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
+    """Returns the absolute path of each file to write. Raises SettingsError if two are the same."""
+    given = {"Page": params["path"], "Data": params["data_path"], "Metrics": params["metrics_path"]}
+    paths = {what: Path(path).absolute() for what, path in given.items() if path}
+    if len(set(paths.values())) < len(paths):
+        raise SettingsError(
+            "fleet_report_path, fleet_report_data_path and fleet_report_metrics_path must name different files."
+        )
+    return paths
+
+
+def _read_source(context: ModuleContext) -> ReportSource:
+    """Reads the account and the journal."""
+    client = context.client
+    source = ReportSource(fetch_all(client, "/instances"), service=client.settings.host)
+    billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), source.notices)
+    source.billing = billing or {}
+    source.backups = _read("Backups", lambda: _fetch_usable_backups(context), source.notices)
+    journal = open_journal(context)
+    try:
+        source.journal = journal.read_text()
+        states, damaged = journal.read_intact_states(with_refused=True)
+        now = client.stats.service_time() or journal.now()
+        source.proofs = find_proofs(states, client.settings.api_url, now)
+        source.failed_drills = find_failed_drills(states, client.settings.api_url, now).keys()
+        source.journal_problem = format_damage(damaged) if damaged else ""
+    except JournalError as error:
+        source.journal_problem = str(error)
+    if source.journal_problem:
+        context.warn(source.journal_problem)
+    return source
+
+
+def _format_headline(page: dict[str, t.Any]) -> str:
+    """Returns the headline of the page. Its numbers add up to the rows of the table."""
+    stale = sum(row["backup"]["late"] and not row["trouble"] for row in page["rows"])
+    if not (page["counts"]["needs_attention"] and stale):
+        return page["headline"]
+    return f"{page['headline']} {stale} more {'has' if stale == 1 else 'have'} no fresh backup."
+
+
+def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
+    """Returns what was fetched; None, and adds a notice, if it can't be read."""
+    try:
+        return fetch()
+    except ClawHostersError as error:
+        notices.append(f"{what} could not be read. {error}")
+        return None
+
+
+def _fetch_usable_backups(context: ModuleContext) -> list[Resource]:
+    """Returns the usable backups. Warns of others that may be the newest of their instance."""
+    backups = list_backups(context.client)
+    if all(map(has_owner, filter(is_usable, backups))) and (
+        left_out := select(backups, None, usable=True, newest=True).left_out
+    ):
+        context.warn(format_left_out(left_out, with_owner=True))
+    return select(backups, None, usable=True, newest=False).chosen
 
 
 class ActionModule(InternalAction):
-    """Writes the page of the role fleet_report."""
+    """Writes the files."""
 
-    MODULE = fleet_report
+    MODULE = sys.modules[__name__]

@@ -162,7 +162,7 @@ class ControllerAction(ActionBase):
 
 
 class InternalAction(ControllerAction):
-    """Base of the tasks of the roles. MODULE is in plugin_utils, so that they run only in the controller's process."""
+    """Base of the tasks of the roles. MODULE is in plugin_utils, or the action itself: it runs only in this process."""
 
     ALLOWS_ASYNC = False
 

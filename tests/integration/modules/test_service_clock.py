@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_info,
     claw_backup_restore,
     claw_fleet_restore,
     claw_journal_info,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.runbook import Runbook

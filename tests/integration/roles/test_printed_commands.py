@@ -18,9 +18,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
 from ansible.plugins.loader import callback_loader
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_rehearsal as rehearsal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind, Target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import parse_list
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks import rehearsal
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command_files import CommandFiles
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     Command,

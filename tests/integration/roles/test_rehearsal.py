@@ -18,8 +18,8 @@ import pytest
 import requests
 import yaml
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_rehearsal as rehearsal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import KNOWN_VARIABLES
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks import rehearsal
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables

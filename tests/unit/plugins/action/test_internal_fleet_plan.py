@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._playbooks.plan_file import format_next
+from ansible_collections.clawhosters.cloud.plugins.action.internal_fleet_plan import format_next
 
 COMMAND = "ansible-playbook clawhosters.cloud.fleet -e fleet_apply_plan=plan.json"
 SENTENCE = "To apply exactly this, run the playbook without --check, and with fleet_apply_plan for fleet_plan_path."
