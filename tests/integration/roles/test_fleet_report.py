@@ -26,6 +26,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -35,7 +36,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller, Run, extra_variables
