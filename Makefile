@@ -215,7 +215,7 @@ lowest: ## Run part of the tests with the lowest supported versions
 # inventory, action plugins, roles, and that no text of the service is a template.
 VERSION_TESTS := project/test_imports.py $(patsubst %,integration/client/test_%.py,client hostile_service tls)
 VERSION_TESTS += $(addprefix unit/plugins/module_utils/,_http _module)
-VERSION_TESTS += $(patsubst %,unit/plugins/module_utils/_state/test_postgres_%.py,session store)
+VERSION_TESTS += unit/plugins/module_utils/_state/test_postgres_store.py
 VERSION_TESTS += integration/inventory_plugin $(patsubst %,integration/modules/test_%.py,action_plugins claw_purchase)
 VERSION_TESTS += $(patsubst %,integration/roles/test_%.py,balance_guard fleet_report misspelt_variables restore_confirmation)
 lowest-quick:

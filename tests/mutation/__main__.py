@@ -33,7 +33,7 @@ from .warm_pytest import WarmPytest
 COPY = Path(__file__).resolve().parents[2] / "build/ansible_collections/clawhosters/cloud"
 UNIT = "tests/unit/plugins/module_utils"
 TESTS = {
-    "_rate/limiter": [f"{UNIT}/_rate/test_{name}.py" for name in ("limiter", "priority", "shared_budget")],
+    "_rate/limiter": [f"{UNIT}/_rate/test_{name}.py" for name in ("limiter", "shared_budget")],
     "_rate/headers": [f"{UNIT}/_rate/test_headers.py"],
     "_rate/shared_budget": [f"{UNIT}/_rate/test_shared_budget.py", "tests/integration/client/test_rate_budget.py"],
     "_http/pagination": [f"{UNIT}/_http/test_pagination.py"],
@@ -41,17 +41,13 @@ TESTS = {
     "_http/lists": ["tests/integration/client/test_client.py", "tests/integration/client/test_bounds.py"],
     "_http/stats": ["tests/integration/client/test_client.py"],
     "_state/journal": [f"{UNIT}/_state/test_journal.py"],
-    "_model/instance": [
-        f"{UNIT}/_model/test_instance.py",
-        f"{UNIT}/_model/test_state_reached.py",
-        f"{UNIT}/_model/test_fleet_plan.py",
-    ],
+    "_model/instance": [f"{UNIT}/_model/test_instance.py", f"{UNIT}/_model/test_fleet_plan.py"],
     "_model/instance_index": [f"{UNIT}/_model/test_instance_index.py"],
     "_model/instance_filter": [f"{UNIT}/_model/test_instance_index.py"],
     "_model/ownership": [f"{UNIT}/_model/test_ownership.py"],
     "_model/addon": [f"{UNIT}/_model/test_addon.py"],
     "_model/backup": [f"{UNIT}/_model/test_backup.py"],
-    "_model/fleet_plan": [f"{UNIT}/_model/test_fleet_plan.py", f"{UNIT}/_model/test_fleet_results.py"],
+    "_model/fleet_plan": [f"{UNIT}/_model/test_fleet_plan.py", f"{UNIT}/_model/test_fleet_entries.py"],
     "_model/instance_job": [f"{UNIT}/_model/test_fleet_plan.py"],
     "_service/instance_selection": ["tests/integration/modules/test_claw_instance_info.py"],
     "_service/fleet": [

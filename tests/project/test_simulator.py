@@ -439,6 +439,23 @@ def test_a_request_of_before_a_reset_does_not_touch_the_world_after_it() -> None
     assert clockwork.service.world.effects.total() == 0
 
 
+@pytest.mark.parametrize(("window", "later"), [("fixed", [200, 200, 429]), ("sliding", [200, 429, 429])])
+def test_a_fixed_window_ends_at_once_and_a_sliding_one_bit_by_bit(window: str, later: list[int]) -> None:
+    clockwork = Clockwork()
+    clockwork.service.reset(switches={"rate_limit": 2, "rate_window_seconds": 60, "rate_window": window})
+
+    def read() -> int:
+        key = {"authorization": f"Bearer {REHEARSAL_KEY}"}
+        return asyncio.run(clockwork.serve("GET", "/account", b"", key))[0]
+
+    seen = []
+    for _call in range(3):
+        seen.append(read())
+        clockwork.now += 20
+    assert seen == [200, 200, 429]
+    assert [read() for _call in range(3)] == later
+
+
 def test_every_key_has_a_window_of_its_own(api: Api) -> None:
     api.simulator.switch(rate_limit=1, rate_window_seconds=HOUR)
     keys = ("oc_live_first_key", "oc_live_other_key", "oc_live_first_key")

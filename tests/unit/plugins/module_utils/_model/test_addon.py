@@ -240,3 +240,27 @@ def test_options_are_redacted_whatever_was_given():
 )
 def test_a_body_is_wrapped_only_where_the_refusal_asks_for_it(status, details, wants):
     assert needs_wrapping(ApiError("PATCH /addons/1", status, details=details), {"tier": "eco"}) is wants
+
+
+# Tests of what is shown of options that hold secrets inside
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": 3, "provider_key": "sk-123456"},
+        {"id": 3, "confg": "provider_key=sk-123456"},
+        {"id": 3, "config": {"provider_key": "sk-123456"}},
+        {"id": 3, "config": {"model": "sk-123456"}},
+    ],
+    ids=["beside config", "misspelt", "in config", "write_only"],
+)
+def test_no_secret_of_an_entry_shows_wherever_it_stands(entry: dict[str, object]) -> None:
+    redacted = redact_addon_options({"addons": [entry, "no object"], "write_only": ["model"]})
+    assert "sk-123456" not in str(redacted.params)
+    assert redacted.secrets == ({"sk-123456"} if isinstance(entry.get("config"), dict) else set())
+
+
+def test_what_names_the_add_on_is_shown() -> None:
+    entry = {"addon_type": "llm", "instance_name": "web-bot", "config": {"enabled": True}}
+    assert redact_addon_options({"addons": [entry]}).params["addons"] == [entry]

@@ -10,13 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
     FLEET,
     RESTORES,
+    ChangeLimits,
     FaultyListError,
+    FleetEntry,
     RestoreEntry,
     find_duplicates,
+    format_failures,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
+    build_diff,
+    build_outcomes,
+    find_excess,
+    format_report,
+    plan,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Protection
 
 
 @pytest.mark.parametrize(
@@ -83,3 +95,126 @@ def test_the_second_entry_of_an_instance_is_found():
     entries = [RestoreEntry(1, 7, None), RestoreEntry(2, None, "nobody"), RestoreEntry(3, None, "a")]
     found = [{"id": 7, "name": "a"}, None, {"id": 7, "name": "a"}]
     assert list(find_duplicates(entries, found)) == [(2, "a (id 7) is listed already, in entry 1")]
+
+
+# Which instances a list of names and ids protects
+
+
+def parse(listed: list[object], variable: str) -> Protection:
+    return Protection.parse({"CLAWHOSTERS_PROTECTED": variable.split(","), "protected": listed})
+
+
+CAFE = {"id": 7, "name": "caf\u00e9-bot"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "variable"),
+    [
+        (["caf\u00e9-bot"], ""),
+        (["cafe\u0301-bot"], ""),
+        ([" caf\u00e9-bot\n"], ""),
+        (["caf\u00e9\u200b-bot"], ""),
+        (["7"], ""),
+        ([7], ""),
+        ([], "other, 7 ,"),
+        ([], "caf\u00e9-bot"),
+        (["other"], "7"),
+    ],
+)
+def test_an_entry_protects_by_name_or_id_in_any_spelling(listed, variable):
+    assert parse(listed, variable).find_fault(CAFE, "absent")
+
+
+@pytest.mark.parametrize("name", ["17", " 17 ", "1\x1b7"])
+def test_a_name_that_looks_like_an_id_protects_both(name):
+    protection = Protection.parse({"protected": [name]})
+    assert bool(protection.find_fault({"id": 1, "name": name.replace("\x1b", "\ufffd")}, "absent"))
+    assert bool(protection.find_fault({"id": 17, "name": "x"}, "absent")) is ("\x1b" not in name)
+
+
+@pytest.mark.parametrize("listed", [["caf\u00e9"], ["CAF\u00c9-BOT"], ["70"], [""], [" "], []])
+def test_what_fits_no_instance_protects_none(listed):
+    assert parse(listed, ",, ,").find_fault(CAFE, "absent") == ""
+    assert parse(listed, "").find_fault({"id": 70.5, "name": None}, "absent") == ""
+
+
+@pytest.mark.parametrize("wanted", ["started", "stopped", "restarted"])
+def test_only_deletions_are_refused(wanted):
+    assert Protection.parse({"protected": ["7"]}).find_fault(CAFE, wanted) == ""
+
+
+def test_a_refusal_names_its_source_and_the_option_first():
+    assert parse(["7"], "7").find_fault(CAFE, "absent") == (
+        "caf\u00e9-bot (id 7) is listed in protected and must not be deleted"
+    )
+    assert "in CLAWHOSTERS_PROTECTED" in parse(["8"], "7").find_fault(CAFE, "absent")
+
+
+# Limits and reports of a fleet
+
+LISTING = [
+    {"id": number, "name": f"bot-{number}", "status": status}
+    for number, status in enumerate(("running", "stopped", "stopped", "deploying", "running"), 1)
+]
+ENTRIES = [
+    FleetEntry(1, 1, None, "absent"),
+    FleetEntry(2, None, "bot-2", "started"),
+    FleetEntry(3, 3, None, "started"),
+    FleetEntry(4, 4, None, "stopped"),
+    FleetEntry(5, 5, None, "started"),
+    FleetEntry(6, None, "nobody", "started"),
+]
+
+
+def test_a_plan_ends_with_failures_and_the_sum():
+    report = format_report(ENTRIES, plan(ENTRIES, LISTING), done=False)
+    assert report == [
+        "bot-1 (id 1): to delete (now running), perhaps with its backups",
+        "bot-2 (id 2): to start (now stopped)",
+        "bot-3 (id 3): to start (now stopped)",
+        "bot-4 (id 4): to stop (now deploying)",
+        "entry 6, nobody: no such instance: instances are created in the dashboard.",
+        "2 to start, 1 to stop, 1 to delete; 1 as declared; 1 failed.",
+    ]
+
+
+def test_what_was_done_is_named_beside_what_failed():
+    jobs = plan(ENTRIES[1:2] + ENTRIES[5:], LISTING)
+    jobs[0].changed = True
+    jobs[0].finish(jobs[0].predict())
+    entries = [ENTRIES[1], ENTRIES[5]]
+    report = format_report(entries, jobs, done=True)
+    assert (report[0], report[-1]) == ("bot-2 (id 2): started (was stopped)", "1 started; 1 failed.")
+    assert build_diff(jobs) == {"before": {"bot-2 (id 2)": "stopped"}, "after": {"bot-2 (id 2)": "running"}}
+    assert format_failures(build_outcomes(entries, jobs)) == (
+        "1 of 2 entries failed: entry 6, nobody: no such instance: instances are created in the dashboard. "
+        "Changed: bot-2 (id 2)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "excess"),
+    [
+        (ChangeLimits(), ""),
+        (ChangeLimits(4, 1), ""),
+        (
+            ChangeLimits(3, 1),
+            "4 instances would change, more than max_changes (3) allows: 2 to start, 1 to stop, 1 to delete.",
+        ),
+        (
+            ChangeLimits(None, 0),
+            (
+                "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). "
+                "Its backups may be deleted too."
+            ),
+        ),
+    ],
+)
+def test_limits_count_what_would_change(limits, excess):
+    found = find_excess(plan(ENTRIES, LISTING), limits)
+    assert " ".join(one.explain("instance") for one in found) == excess
+
+
+def test_a_negative_limit_is_refused():
+    with pytest.raises(SettingsError, match=r"max_deletions is -1, but must be 0 or more\. Nothing was sent\."):
+        ChangeLimits(None, -1)

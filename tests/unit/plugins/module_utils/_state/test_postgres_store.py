@@ -606,3 +606,21 @@ def test_a_lock_that_could_not_be_released_ends_with_the_item(
     while place.open().holders():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+# The cause that a message names if the database can't be reached
+
+
+@pytest.mark.parametrize(
+    ("connection", "reason"),
+    [
+        ("host=db.invalid dbname=clawhosters", "the host is unknown"),
+        ("host=127.0.0.1 port=1", "no server listens at this address"),
+        ("service=nowhere", "its service is not defined"),
+    ],
+)
+def test_a_connection_that_fails_is_explained(connection, reason, monkeypatch, tmp_path):
+    (tmp_path / "services").touch()
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    with pytest.raises(UnreachableError, match=rf"can't be reached \({reason}\)"):
+        Session(connection).execute("SELECT 1")

@@ -11,6 +11,11 @@ import signal
 import subprocess
 import sys
 
+import pytest
+from ansible.utils.display import Display
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._controller.display import display_progress
+
 COLLECTION = "ansible_collections.clawhosters.cloud.plugins"
 IMPORTS = f"""
 import os
@@ -65,3 +70,18 @@ def test_what_is_put_on_record_after_ctrl_c_is_not_cut_short():
     assert ended.stdout == "It is on record.\n"
     assert ended.stderr.startswith("The restore goes on.\n")
     assert ended.returncode == -signal.SIGINT
+
+
+# Tests of the lines that show what a task waits for
+
+
+@pytest.mark.parametrize(("switch", "shown"), [("", "web-bot: deploying"), ("1", "web-bot: deploying"), ("0", "")])
+def test_waits_are_shown_on_standard_error_unless_switched_off(switch, shown, monkeypatch, capsys):
+    """Standard output may be the JSON of a callback."""
+    monkeypatch.setenv("CLAWHOSTERS_PROGRESS", switch)
+    progress = display_progress(Display())
+    progress.sleep(0.0, lambda _now: "web-bot: deploying", since=progress.clock() - 20.0, limit=300.0)
+    screen = capsys.readouterr()
+    assert screen.out == ""
+    assert screen.err.startswith(shown)
+    assert bool(screen.err) == bool(shown)

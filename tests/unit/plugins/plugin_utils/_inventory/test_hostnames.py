@@ -12,9 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
     Claim,
     DuplicateNamesError,
+    InvalidAddressError,
+    build_host_variables,
+    find_address,
     make_unique,
     safe_name,
 )
@@ -151,3 +155,101 @@ def test_no_host_is_of_two_instances(wanted, hosts):
     assert len(set(names.values())) == len(named)
     for instance_id, name in names.items():
         assert name not in claims or claims[name].instance_id == instance_id
+
+
+# Host variables have valid names, and addresses are addresses
+
+
+def test_fields_with_a_valid_name_win_over_renamed_ones() -> None:
+    variables = build_host_variables({"a-b": 1, "a_b": 2, "a.c": 3}, "claw_")
+    assert variables == {"claw_a_b": 2, "claw_a_c": 3}
+
+
+def test_the_service_does_not_set_connection_variables() -> None:
+    assert build_host_variables({"ansible_host": "192.0.2.1", "host": "x", "id": 1}, "") == {"host": "x", "id": 1}
+    assert build_host_variables({"host": "x", "id": 1}, "ansible_") == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "address"),
+    [
+        ("ip_address", " 192.0.2.1 ", "192.0.2.1"),
+        ("ip_address", "2001:0db8:0::0004", "2001:db8::4"),
+        ("ip_address", None, None),
+        ("subdomain", "https://web.example.com/path", "web.example.com"),
+        ("subdomain", "web.example.com", "web.example.com"),
+        ("none", None, None),
+    ],
+)
+def test_addresses(source: str, value: str | None, address: str | None) -> None:
+    assert find_address({"ip_address": value, "subdomain_url": value}, source) == address
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("ip_address", "-oProxyCommand=touch pwned"),
+        ("ip_address", "fe80::1%-oProxyCommand"),
+        ("ip_address", "7"),
+        ("subdomain", "https://-oProxyCommand=x/"),
+        ("subdomain", "https://user@web.example.com"),
+    ],
+)
+def test_options_of_ssh_are_no_addresses(source: str, value: object) -> None:
+    with pytest.raises(InvalidAddressError) as error:
+        find_address({"ip_address": value, "subdomain_url": value}, source)
+    assert error.value.value == value
+
+
+# A detail serves again until it expires, and only while the list shows the instance unchanged
+
+LISTED = {"id": 17, "name": "web-bot", "status": "running"}
+DETAIL = {**LISTED, "subdomain_url": "https://web-bot.example.com"}
+
+
+def stored(detail: dict[str, object], read_at: float = 1000.0) -> str:
+    """Returns the text of a cache with one detail."""
+    cache = DetailCache(None, [], 60, 0.0)
+    cache.add(LISTED, detail, read_at)
+    return cache.as_text()
+
+
+@pytest.mark.parametrize(("now", "is_found"), [(999.0, False), (1000.0, True), (1059.9, True), (1060.0, False)])
+def test_a_detail_expires_by_its_own_age(now: float, is_found: bool) -> None:
+    assert DetailCache(stored(DETAIL), [LISTED], 60, now).find(LISTED) == (DETAIL if is_found else None)
+
+
+def test_using_it_does_not_extend_its_age() -> None:
+    cache = DetailCache(stored(DETAIL), [LISTED], 60, 1050.0)
+    assert cache.find(LISTED)
+    assert DetailCache(cache.as_text(), [LISTED], 60, 1070.0).find(LISTED) is None
+
+
+@pytest.mark.parametrize(
+    "every",
+    [
+        [],
+        [{**LISTED, "status": "stopped"}],
+        [{**LISTED, "ip_address": None}],
+        [{"id": 17, "name": "web-bot"}],
+        [{**LISTED, "id": 18}],
+    ],
+)
+def test_a_change_in_the_list_forgets_it(every: list[dict[str, object]]) -> None:
+    cache = DetailCache(stored(DETAIL), every, 60, 1001.0)
+    assert not [listed for listed in every if cache.find(listed)]
+    assert DetailCache(cache.as_text(), [LISTED], 60, 1002.0).find(LISTED) is None, "even if it is changed back"
+
+
+def test_a_detail_that_contradicts_the_list_is_not_stored() -> None:
+    """The instance changed in between, and might change back before the next list."""
+    assert DetailCache(stored({**DETAIL, "status": "stopped"}), [LISTED], 60, 1001.0).find(LISTED) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "[]", "[" * 9**5, '{"17": 1}', '{"17": [{}, {}]}', '{"17": [1, {}, 2]}', '{"17": [{}, {}, ""]}'],
+    ids=lambda text: str(text)[:40],
+)
+def test_damaged_text_is_an_empty_cache(text: object) -> None:
+    assert DetailCache(text, [LISTED], 60, 1001.0).find(LISTED) is None

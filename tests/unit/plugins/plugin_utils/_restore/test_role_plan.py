@@ -22,8 +22,9 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_restorer import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_task import list_outcomes
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
-from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans
+from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans, run
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
@@ -254,3 +255,17 @@ def test_a_time_has_its_date_if_that_is_not_today():
     assert format_moment("2026-02-03T16:26:10+00:00", NOW) == "16:26 UTC"
     assert format_moment("2026-02-03T00:26:10+02:00", NOW) == "2026-02-02 22:26 UTC"
     assert format_moment(None, NOW) == "an unknown time"
+
+
+# Tests of the outcome that the role restore hands to later jobs. roles/test_restore_screen.py has more
+
+INTENDED, REFUSED = OperationEvent.INTENDED, OperationEvent.REFUSED
+
+
+@pytest.mark.parametrize(("known_position", "outcome"), [(0, "refused"), (1, "not_begun"), (2, "not_begun")])
+def test_only_a_refusal_since_the_plan_is_an_outcome_of_the_run(known_position, outcome):
+    finished = run(plan())
+    finished.plans[0].known_position = known_position
+    (found,) = list_outcomes(finished, history(INTENDED, REFUSED, instance_name="web-bot"))
+    assert (found["outcome"], found["id"], found["backup_id"]) == (outcome, 1, 12)
+    assert (found["sent_at"] is None) is (outcome == "not_begun")

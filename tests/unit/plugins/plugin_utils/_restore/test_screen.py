@@ -17,10 +17,15 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import show_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (
+    estimate_batches,
+    find_batches,
+    schedule_lines,
+    show_plan,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import summarize_plan
-from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
+from support.restores import BACKUPS, NOW, WEB, history, named, plan, role_plans, run
 
 HEALTHY = {**WEB, "health_status": "healthy"}
 
@@ -148,3 +153,53 @@ def test_a_note_that_many_share_is_about_all_of_them():
     plans = [replace(one, notes=[Note("It is running.", ("running",), "They are running.")]) for one in many(40)]
     text = " ".join(" ".join(show(*plans, restore_serial=["100%"])).split())
     assert "They are running." in text
+
+
+# Tests of the batches that the plan of the role restore shows. roles/test_restore_batches.py has more
+
+READY = plan()
+DONE = plan(history(OperationEvent.INTENDED, OperationEvent.COMPLETED))
+NONE = plan(backups=[])
+
+
+def each(*names, of=READY):
+    return [named(of, name) for name in names]
+
+
+def variables(*serial, allowed=0):
+    return {"restore_serial": list(serial), "restore_max_failures": allowed}
+
+
+def test_unrestorable_entries_are_in_no_batch_and_finished_ones_take_no_time():
+    plans = [*each("a", "b"), *each("c", of=NONE), *each("d", "e", of=DONE)]
+    batches = find_batches(plans, variables("50%"))
+    assert [[one.name for one in batch] for batch in batches] == [["a", "b"], ["d", "e"]]
+    assert estimate_batches(batches, 1) == estimate_batches(batches[:1], 1)
+
+
+def test_nothing_is_shown_where_nothing_is_sent():
+    assert schedule_lines(each("d", of=DONE), variables(1), 1) == []
+
+
+def test_batches_of_one_size_are_one_line():
+    plans = each(*(f"bot-{number}" for number in range(1, 41)))
+    lines = schedule_lines(plans, variables(1, 3), 3)
+    assert lines[:2] == [
+        "Batch 1 of 14: bot-1 (canary)",
+        "Batches 2 to 14 of 14, 3 each: 39 instances, bot-2 to bot-40",
+    ]
+
+
+def test_batches_show_the_ids_of_instances_of_one_name():
+    plans = [replace(named(READY, "twin", one), id_reason="Its name is shared") for one in (3, 4)]
+    assert schedule_lines(plans, variables(1), 1)[:2] == ["Batch 1 of 2: twin (id 3)", "Batch 2 of 2: twin (id 4)"]
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=60),
+    st.lists(st.one_of(st.integers(1, 70), st.sampled_from(["10%", "100%"])), min_size=1, max_size=3),
+    st.one_of(st.none(), st.integers(1, 400)),
+)
+def test_each_line_fits_into_the_screen(names, serial, list_pages):
+    lines = schedule_lines(each(*names), variables(*serial, allowed=99), list_pages)
+    assert all(text_width(line) <= 68 for line in lines), lines

@@ -11,6 +11,12 @@ import typing as t
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.examination import ALL_CHECKS
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.fields import (
+    UNNAMED,
+    describe_fields,
+    plain_words,
+    type_name,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.findings import (
     Check,
     LocalEnvironment,
@@ -135,3 +141,50 @@ def test_versions_that_are_too_old_are_named() -> None:
     (check,) = [check for check in ALL_CHECKS if check.name == "versions"]
     result = check.run(Observations(local=LocalEnvironment(versions=versions))).result
     assert result.consequence == "Update ansible-core, urllib3: older versions are not tested."
+
+
+# Shapes: names and types of fields, and nothing that an account chose
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, "null"),
+        (True, "boolean"),
+        (7, "integer"),
+        (1.5, "number"),
+        ("web-bot", "text"),
+        ("", "text"),
+        ("42", "text of digits"),
+        ("2026-02-01T10:00:00Z", "time"),
+        ("2026-02-01T10:00:00.123Z", "time"),
+        ("2026-02-01T10:00:00+01:00", "time"),
+        ("2026-02-31T10:00:00Z", "text"),
+        ("2026-02-01", "text"),
+        ([], "empty list"),
+        (["42", None, {}], "list of null or object or text"),
+        ({"a": 1}, "object"),
+    ],
+)
+def test_types(value: object, kind: str) -> None:
+    assert type_name(value) == kind
+
+
+def test_the_fields_of_several_objects() -> None:
+    items = [
+        {"id": 1, "status": "running", "note": None, "instance": {"id": 1, "secret_name": 2}, "Odd-Name": 1},
+        {"id": "2", "status": "Stopped", "note": "x", "labels": {"id": 1}},
+    ]
+    assert describe_fields(items, {"labels"}) == {
+        "id": "integer or text of digits",
+        "status": "text: running",
+        "note": "text or null",
+        "instance": "object with id; not in every one",
+        "labels": "object; not in every one",
+        UNNAMED: "1 fields whose names are not shown",
+    }
+
+
+def test_only_plain_words_show() -> None:
+    words = ["running", "to_be", "Running", "two words", "a-b", "x1", "", 5, None, "x" * 31, "x" * 30, ["running"]]
+    assert plain_words(words) == ["running", "to_be", "x" * 30]
