@@ -263,10 +263,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import FLEET
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_options import (
+    FLEET,
+    RestoreOptions,
+)
 
 SPEC = ArgumentSpec(
     {

@@ -41,6 +41,7 @@ SCOPES = {
     "all": "",
     "around what is sent": (
         "_service/restore/restore_one.py _service/restore/restore_many.py _service/restore/incident.py "
+        "_service/restore/incident_plan.py "
         "_service/restore/restore_batches.py _service/restore/restore_batch.py _service/restore/restore_runner.py "
         "_service/restore/starter.py _service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_store.py _state/folder_journal.py "
@@ -56,7 +57,7 @@ SCOPES = {
         "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),
     "between the readings": "_service/restore/account_reader.py:read",
-    "before the second reading": "_service/restore/incident.py:_read_busy_again",
+    "before the second reading": "_service/restore/incident_plan.py:_read_busy_again",
     "before the request": "_service/at_most_once.py:before_send",
     "after the request": "_service/at_most_once.py:record_event",
 }

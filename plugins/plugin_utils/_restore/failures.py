@@ -15,9 +15,10 @@ from ...module_utils._errors import NOTHING_SENT, ApiError, ClawHostersError, Pa
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.at_most_once import UnrecordedError
-from ...module_utils._service.restore.messages import Surface, explain, format_moment
+from ...module_utils._service.restore.messages import explain
 from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind, RestorePlan, Rules
 from ...module_utils._service.restore.restore import FAILED, UNKNOWN, InstanceGoneError
+from ...module_utils._service.restore.restore_options import Surface, format_moment
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .confirmation import PictureChangedError

@@ -12,6 +12,7 @@ from ...module_utils._errors import ClawHostersError
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
+from ...module_utils._service.restore.incident_plan import plan_incident
 from ...module_utils._text import one_line
 from ...module_utils._time_options import parse_timestamp, require_past
 from .answers import Names, build_confirmation
@@ -85,7 +86,7 @@ class _PlanTask(Runbook):
         self.run.journal_lead = round((incident.journal.now() - self.recorder.now()).total_seconds(), 1)
         reader = AccountReader(self.client, incident.rules)
         try:
-            planned = incident.plan(targets, reader.read(targets, history), history)
+            planned = plan_incident(incident, targets, reader.read(targets, history), history)
             plans = [build_plan(plan, history, incident.rules, incident.now) for plan in planned]
             self._set_answers(plans, reader)
             answer = variables["restore_confirm"]

@@ -13,10 +13,11 @@ from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import get_status, is_healthy, is_unhealthy
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.restore import messages
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
-from ...module_utils._service.restore.messages import Note
-from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
+from ...module_utils._service.restore.notes import Note, describe_choice, describe_record, note_other
+from ...module_utils._service.restore.plan import RestorePlan, Rules
+from ...module_utils._service.restore.planner import explain_left_out
+from ...module_utils._service.restore.restore_options import format_moment
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
 from .failures import describe_obstacle
@@ -54,7 +55,7 @@ def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:
 def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Note]:
     """Returns what the user must know besides the backup and the loss, or the obstacle."""
     instance, backup = plan.instance or {}, plan.backup or {}
-    choice = messages.describe_choice(plan, history.incident, rules, now)
+    choice = describe_choice(plan, history.incident, rules, now)
     if plan.obstacle:
         return choice
     others = history.find_recent(instance["id"], RECENT)
@@ -63,7 +64,7 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     if holder:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
         notes.append(Note(run, ("held", holder.user, holder.host)))
-    notes += [messages.note_other(other, now, plan.backup if plan.sends else None) for other in others[:_LISTED]]
+    notes += [note_other(other, now, plan.backup if plan.sends else None) for other in others[:_LISTED]]
     if len(others) > _LISTED:
         more = f"And {len(others) - _LISTED} more restores for other incidents within 7 days."
         notes.append(Note(more, ("more",)))
@@ -92,8 +93,8 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
 def _describe_record(record: RestoreRecord, instance: Resource, incident: str, now: datetime) -> list[Note]:
     """Returns what the record says, or may say, of a restore that will be sent and that the journal does not know."""
     if str(instance["id"]) in record.sent_at:
-        sent_at = messages.format_moment(record.sent_at[str(instance["id"])], now)
-        said = messages.describe_record(record, instance, incident, sent_at)
+        sent_at = format_moment(record.sent_at[str(instance["id"])], now)
+        said = describe_record(record, instance, incident, sent_at)
         return [Note(f"{said} With restore_force, a restore is sent again.", ("recorded",))]
     if record.unreadable:
         unreadable = f"The record {one_line(record.unreadable)} can't be read: it may say that this was sent already."

@@ -21,7 +21,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import Surface
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     RestoreAction,
     RestorePlan,
@@ -34,7 +33,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Stage,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_options import (
+    RestoreOptions,
+    Surface,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,

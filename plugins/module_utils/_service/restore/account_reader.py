@@ -19,9 +19,12 @@ from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
 from ..instance_requests import fetch_existing_instance
 from ..list_search import Search, list_instances, search_name
-from .history import RestoreHistory
 from .list_readings import Reading, read_by_ids, search_each
-from .plan import AccountView, Rules, Target
+from .planner import AccountView
+
+if t.TYPE_CHECKING:
+    from .history import RestoreHistory
+    from .plan import Rules, Target
 
 
 @dataclass

@@ -2,66 +2,48 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Messages of restores: obstacles, for the modules and the role alike, and what was sent before a wait ended. Pure."""
+"""Messages of what is not restored: of obstacles, for the modules and the role alike, and of restores that failed.
+
+Pure. Only a task that needs them imports them.
+"""
 
 from __future__ import annotations
 
+import copy
 import typing as t
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from ..._errors import NOTHING_SENT, RefusedError
-from ..._model.backup import format_left_out, is_before, taken_at
+from ..._errors import NOTHING_SENT, PartialError, RefusedError, WaitTimeoutError
+from ..._model.backup import taken_at
 from ..._model.instance import NAME_LIMIT, describe_namesakes, get_status, is_busy, label, short_name
-from ..._model.ownership import FIELDS, has_owner, parse_owner
-from ..._model.resource import Resource, normalize
-from ..._state.journal import OperationEvent, OperationState
-from ..._state.journal_store import Holder
-from ..._text import format_count, format_list, one_line
-from ..._times import format_duration, format_time, parse_time
+from ..._model.ownership import FIELDS, parse_owner
+from ..._state.journal import OperationEvent
+from ..._text import format_list, one_line
+from ..._times import format_duration, format_time
+from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import explain_unknown as explain_state
 from ..at_most_once import format_at
-from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreRecord
-from .plan import Obstacle, ObstacleKind, RestorePlan, Rules, explain_left_out
-from .restore import Restore
+from .history import CLOCK_TOLERANCE
+from .notes import describe_left_out, describe_record, format_other
+from .plan import ObstacleKind
+from .restore import Stage
+from .restore_options import MODULE
 
-RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
-RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and goes on with the rest."
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..._errors import ClawHostersError
+    from ..._model.resource import Resource
+    from ..._state.journal import OperationState
+    from ..._state.journal_store import Holder
+    from .history import RestoreRecord
+    from .plan import Obstacle, RestorePlan, Rules
+    from .recovery import Recovery
+    from .restore import Restore
+    from .restore_options import RestoreOptions, Surface
+
 _LISTED = 5
 """Backups that a message lists."""
-_MAX_LEAD = timedelta(minutes=1)
-"""Difference of the clocks up to which nothing is said."""
-_OTHER_ENDS = {
-    OperationEvent.ACCEPTED: "its end was not seen yet",
-    OperationEvent.COMPLETED: "it has completed",
-    OperationEvent.FAILED: "it has failed",
-}
-"""What the journal knows of the end of a restore for another incident; of any other, the outcome is unknown."""
-
-
-@dataclass(frozen=True)
-class Surface:
-    """The words in which the surfaces differ: options, times, and how to go on. The defaults are those of a module."""
-
-    wait_timeout: str = "wait_timeout"
-    healthy_timeout: str = "wait_timeout"
-    max_age: str = "max_age"
-    min_interval: str = "min_interval"
-    advice: str = RUN_AGAIN
-    """How to go on after a wait that ended early."""
-    retry_hint: str = "Nothing was restored; you can run the same incident again."
-    """Added to the failure of a request that was not executed."""
-    names_instance: bool = True
-    """False if the instance is named beside each message."""
-    format_time: t.Callable[[str, datetime], str] = lambda at, _now: at
-    """Formats the time of an earlier restore, which results of modules have as the journal does."""
-
-    def show_instance(self, instance: Resource) -> str:
-        """Returns the beginning of a sentence about the instance."""
-        return label(instance) if self.names_instance else "It"
-
-
-MODULE, FLEET = Surface(), Surface(advice=RUN_ALL_AGAIN)
 
 
 class Explanation(t.NamedTuple):
@@ -70,14 +52,6 @@ class Explanation(t.NamedTuple):
     fact: str
     advice: str = ""
     names_status: bool = False
-
-
-class Note(t.NamedTuple):
-    """A sentence about a plan, ``plural`` about several. ``about`` is equal in notes that differ in numbers alone."""
-
-    text: str
-    about: tuple[object, ...]
-    plural: str = ""
 
 
 def advise_on_status(instance: Resource) -> str:
@@ -101,39 +75,6 @@ def build_error(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -
     return RefusedError(" ".join(filter(None, (explained.fact, unsent, explained.advice))), obstacle.cause)
 
 
-def format_moment(text: object, now: datetime) -> str:
-    """Returns a time of a record or of the service as :func:`format_time` does."""
-    moment = parse_time(text)
-    return format_time(moment, now) if moment else "an unknown time"
-
-
-def describe_clock(lead: timedelta) -> str:
-    """Returns that this machine's clock differs from that of the service; empty for a minute or less."""
-    if abs(lead) <= _MAX_LEAD:
-        return ""
-    minutes = timedelta(minutes=round(abs(lead) / timedelta(minutes=1)))
-    side = "ahead" if lead > timedelta(0) else "behind"
-    return f"Ages are by the service's clock: this machine's is {format_duration(minutes)} {side}."
-
-
-def note_other(other: EarlierRestore, now: datetime, backup: Resource | None = None) -> Note:
-    """Returns the note about a restore for another incident, and whether it is of the ``backup`` to be restored."""
-    text = format_other(other, format_moment(other.state.sent_at, now))
-    is_same = backup is not None and other.uses(backup)
-    same = " It is the same backup." if is_same else ""
-    about = ("other", other.incident, other.state.event, other.state.by, is_same)
-    return Note(f"{text[:1].upper()}{text[1:]}.{same}", about)
-
-
-def format_other(other: EarlierRestore, sent_at: str) -> str:
-    """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
-    state = other.state
-    who = f" by {state.by}" if state.by else ""
-    sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
-    end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
-    return f"incident {one_line(other.incident)} {sent} a restore of it at {sent_at}{who}; {end}"
-
-
 def format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str:
     """Returns who works on an instance, for which incident and since when, as far as that is known."""
     if holder is None:
@@ -141,47 +82,6 @@ def format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str
     incident = f" for incident {holder.name}" if holder.name else ""
     since = f" since {surface.format_time(holder.since, now)}" if holder.since else ""
     return one_line(f"{holder.who}{incident}{since}")
-
-
-def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> list[Note]:
-    """Returns notes on what the choice of the backup passes over, and what can't be told of it."""
-    backup, given = plan.backup or {}, plan.target.backup_id
-    if plan.sends:
-        notes = []
-        if plan.ahead:
-            ahead = note_other(plan.ahead, now)
-            text = f"{ahead.text} That time lies ahead, so no interval is counted from it."
-            notes.append(Note(text, ("ahead", *ahead.about)))
-        if not has_owner(backup):
-            which = f"Backup {backup.get('id')} does not show its instance"
-            notes.append(Note(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
-        if plan.left_out:
-            left_out = _format_left_out(plan, now)
-            about = {(normalize(one.get("status")), taken_at(one) is None) for one in plan.left_out}
-            newest = f"Backup {backup.get('id')} is the newest usable one."
-            notes.append(Note(f"{left_out} {newest}", ("left_out", *sorted(about))))
-        return notes
-    if plan.earlier is None or "id" not in backup:
-        return []
-    used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}"
-    if given is not None and str(given) != str(backup["id"]):
-        return [Note(f"{used}, so backup {given} is not restored. Use another incident for it.", ("used",))]
-    if rules.before and not is_before(backup, rules.before):
-        which = f"{used}, which is not from before {format_time(rules.before)}"
-        return [Note(f"{which}. Use another incident for that.", ("used_before",))]
-    return []
-
-
-def _format_left_out(plan: RestorePlan, now: datetime) -> str:
-    return format_left_out(plan.left_out, lambda backup: explain_left_out(backup, now, plan.unfinished))
-
-
-def describe_record(record: RestoreRecord, instance: Resource, incident: str, sent_at: str) -> str:
-    """Returns what the role's record says of a restore that the journal does not know."""
-    return (
-        f"{one_line(record.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
-        f"{sent_at}, and the journal in {one_line(record.journal)} does not know it."
-    )
 
 
 # Obstacles
@@ -281,7 +181,7 @@ def _explain_backup(
             return Explanation(f"There is no backup with id {target.backup_id}{reason}.")
         case ObstacleKind.NO_BACKUP:
             when = f" from before {format_time(rules.before)}" if rules.before else ""
-            left_out = _format_left_out(plan, now)
+            left_out = describe_left_out(plan, now)
             own = f"{surface.show_instance(instance)} has no usable backup{when}."
             return Explanation(f"{own} {left_out}" if left_out else own)
         case ObstacleKind.UNCLEAR_BACKUP:
@@ -342,30 +242,56 @@ def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, now: dat
     )
 
 
-# Waits
+# Restores that failed
 
 
-def format_interruption(incident: str, sent: int, completed: int, total: int, advice: str) -> str:
-    """Returns what Ctrl-C shows of a run that has ``sent`` some of its restores."""
-    if not sent:
-        return f"This run has sent nothing for incident {incident}. {advice}"
-    return (
-        f"Incident {incident}: this run has sent {sent} of {format_count(total, 'restore')}, and {completed} "
-        f"completed; what the service has accepted goes on. {advice}"
-    )
+def build_lost_error(error: ClawHostersError, instance: Resource) -> PartialError:
+    """Returns the error of a restore whose response was lost, and that does not show in the instance."""
+    return PartialError(f"{error} {explain_unknown(instance)}", {}, error)
 
 
-def explain_failure(restore: Restore) -> str:
-    """Returns the message of a restore that was accepted, and ended in a failure status."""
+def build_status_error(restore: Restore) -> PartialError:
+    """Returns the error of a restore that was accepted, and ended in a failure status."""
     now = restore.current
-    return (
+    return PartialError(
         f"The restore of backup {restore.plan.backup_id} was accepted, but the status of {label(now)} "
         f"is {now.get('status')} now. Check it in the dashboard, and rebuild it there if it has failed. To restore the "
-        "same backup again, use backup_id and force: true."
+        "same backup again, use backup_id and force: true.",
+        {},
     )
 
 
-def format_sent(restore: Restore) -> str:
+def build_wait_error(
+    restore: Restore,
+    error: ClawHostersError,
+    options: RestoreOptions,
+    recovery: Recovery | None,
+    holder: Holder | None,
+    *,
+    is_one: bool,
+) -> PartialError:
+    """Returns the error of a restore whose wait ended with ``error``. ``last_seen`` of the restore is set.
+
+    ``recovery``: how far the instance is, if it is restored. ``holder``: the run that works on it, if it is held.
+    ``is_one``: the message says how to go on; of many, that of the task does at its end.
+    """
+    surface, own, is_held = options.surface, copy.copy(error), restore.stage is Stage.LOCKED
+    own.last_seen = restore.last_seen
+    if recovery is not None:
+        known, limit = "It was restored.", options.healthy_timeout or options.timeout
+        reason = recovery.explain_unfinished(own, limit, surface.healthy_timeout)
+    else:
+        known = f"This run sent nothing for {short_name(restore.instance)}." if is_held else _format_sent(restore)
+        goal, condition = "free" if is_held else "restored", own.last_seen.condition if own.last_seen else ""
+        reason = explain_ended_wait(own, condition, goal, options.timeout, option=surface.wait_timeout)
+    own.args = (reason,)
+    own.names_status = isinstance(own, WaitTimeoutError) and own.cause is None and not is_held
+    again = f" {go_on(own, surface.advice)}" if is_one else ""
+    other = f" It is held for incident {one_line(holder.name)}." if holder and holder.name else ""
+    return PartialError(f"{known} {reason}{again}{other}", {}, own)
+
+
+def _format_sent(restore: Restore) -> str:
     """Returns that a restore was accepted; after a lost response nothing but the time of the request is known."""
     state = restore.state
     if state is None or state.event is OperationEvent.ACCEPTED:

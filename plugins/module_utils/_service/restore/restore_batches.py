@@ -15,13 +15,14 @@ from ..._model.instance import get_status, short_name
 from .recovery import Recoveries
 from .restore import COMPLETED, Restore, RestoreObserver
 from .restore_batch import RestoreBatch
-from .restore_runner import RestoreOptions, RunContext
+from .restore_runner import RunContext
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..instance_reader import InstanceReader
     from .incident import Incident
     from .recovery import Recovery
+    from .restore_options import RestoreOptions
     from .starter import Starter, StartingRecovery
 
 

@@ -12,10 +12,11 @@ from ..._errors import PartialError
 from ..._model.backup import summarize_backup
 from ..._model.fleet_entries import Outcome, build_result, format_failures
 from ..._model.instance import label
-from . import messages
 from .account_reader import AccountReader
+from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
 from .plan import Target
 from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
+from .restore_options import RUN_ALL_AGAIN
 
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry
@@ -34,15 +35,15 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
         targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
         history = incident.read_history(targets, with_holders=client.check_mode)
         reader = AccountReader(client, incident.rules)
-        plans = incident.plan(targets, reader.read(targets, history), history)
-        incident.warn_of_clock()
+        plans = plan_incident(incident, targets, reader.read(targets, history), history)
+        warn_of_clock(incident)
         batches.reader.list_requests = reader.list_pages
     restores = [Restore.begin(plan) for plan in plans]
     for restore in restores:
         if restore.plan.obstacle and restore.plan.obstacle.is_final:
             restore.fail(incident.build_error(restore.plan), REFUSED)
         else:
-            incident.warn_of_choice(restore.plan)
+            warn_of_choice(incident, restore.plan)
     is_refused = any(restore.error for restore in restores)
     if client.check_mode and not is_refused:
         batches.predict(restores)
@@ -113,7 +114,9 @@ def format_fleet_failures(
         return format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
     if not (failures := format_failures(outcomes, max_failures)):
         return ""
+    from .messages import advise_on_status
+
     unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
-    is_force_offered = not all(messages.advise_on_status(one.current) for one in unsure)
+    is_force_offered = not all(advise_on_status(one.current) for one in unsure)
     force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
-    return f"{failures} {messages.RUN_ALL_AGAIN} Nothing is sent twice{force}."
+    return f"{failures} {RUN_ALL_AGAIN} Nothing is sent twice{force}."

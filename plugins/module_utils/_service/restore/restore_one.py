@@ -18,6 +18,7 @@ from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
 from ..instance_reader import InstanceReader
 from .account_reader import AccountReader
+from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
 from .plan import ObstacleKind, RestorePlan, Target, check_held
 from .restore import PLANNED, Restore, RestoreObserver
 from .restore_batch import RestoreBatch
@@ -28,7 +29,7 @@ if t.TYPE_CHECKING:
     from .history import RestoreHistory
     from .incident import Incident
     from .recovery import Recoveries
-    from .restore_runner import RestoreOptions
+    from .restore_options import RestoreOptions
 
 
 def restore_one(
@@ -45,8 +46,8 @@ def restore_one(
         try:
             reader = AccountReader(client, incident.rules)
             target = _find_owner(incident, target, history, reader)
-            (plan,) = incident.plan([target], reader.read([target], history), history)
-            incident.warn_of_clock()
+            (plan,) = plan_incident(incident, [target], reader.read([target], history), history)
+            warn_of_clock(incident)
         except (RefusedError, SettingsError):
             raise
         except ClawHostersError as error:
@@ -61,7 +62,7 @@ def restore_one(
     restore = Restore.begin(plan)
     # Of a backup given alone, the instance is read after it, and by itself. Any other plan takes as long as its lists.
     restore.is_fresh = not is_named and target.instance_id is not None
-    incident.warn_of_choice(plan)
+    warn_of_choice(incident, plan)
     if client.check_mode:
         incident.predict(restore)
         if restore.is_sent:

@@ -10,14 +10,13 @@ The batch polls for all of its restores at once.
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import threading
 import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from ..._errors import ClawHostersError, LastSeen, PartialError, WaitTimeoutError
+from ..._errors import ClawHostersError, LastSeen
 from ..._model.backup import taken_at
 from ..._model.instance import (
     FailureStatusError,
@@ -29,21 +28,26 @@ from ..._model.instance import (
     label,
     short_name,
 )
-from ..._model.resource import Resource
 from ..._progress import InterruptNote
-from ..._state.journal import JournalError, OperationEvent, OperationState
-from ..._text import one_line
+from ..._state.journal import JournalError, OperationEvent
+from ..._text import format_count
 from ..._times import format_iso, parse_time
-from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..instance_requests import fetch_instance
-from . import messages
-from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
-from .incident import Incident
+from .history import CLOCK_TOLERANCE, LONGEST_RESTORE
 from .plan import RestoreAction, Target, check_again, check_held
-from .recovery import Recoveries, Recovery
-from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, RestoreObserver, Stage
+from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Stage
+
+if t.TYPE_CHECKING:
+    from ..._model.resource import Resource
+    from ..._state.journal import OperationState
+    from ..._state.journal_store import Holder
+    from .history import RestoreHistory
+    from .incident import Incident
+    from .recovery import Recoveries, Recovery
+    from .restore import Restore, RestoreObserver
+    from .restore_options import RestoreOptions
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
@@ -51,20 +55,6 @@ RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
 """Fields of an instance that may show when its restore ended: the contract names none."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
-
-
-@dataclass(frozen=True)
-class RestoreOptions:
-    """How restores are followed.
-
-    ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
-    from then until it runs and is healthy, for each instance; None to count that within ``timeout``. ``surface``: the
-    words of the messages.
-    """
-
-    timeout: float
-    healthy_timeout: float | None = None
-    surface: messages.Surface = messages.MODULE
 
 
 @dataclass
@@ -99,13 +89,16 @@ class RunContext:
 
     def _update_note(self) -> None:
         if self.recoveries.starts:
-            self.note.text = messages.format_interruption(
-                self.incident.name,
-                len(self._sent),
-                len(self._completed),
-                len(self.restores),
-                self.options.surface.advice,
-            )
+            self.note.text = f"{self._format_progress()} {self.options.surface.advice}"
+
+    def _format_progress(self) -> str:
+        if not self._sent:
+            return f"This run has sent nothing for incident {self.incident.name}."
+        return (
+            f"Incident {self.incident.name}: this run has sent {len(self._sent)} of "
+            f"{format_count(len(self.restores), 'restore')}, and {len(self._completed)} completed; what the service "
+            "has accepted goes on."
+        )
 
     def clock(self) -> float:
         """Returns the time by the clock of all waits."""
@@ -123,7 +116,13 @@ class RestoreRunner:
         self._incident = context.incident
         # Ctrl-C shows one note of a run: that of the guard if it has a single restore, which is only followed.
         note = InterruptNote("") if context.recoveries.starts else context.note
-        self._guard: OperationGuard = context.incident.guard(restore.instance, note)
+        self._guard = OperationGuard(
+            context.incident.journal,
+            context.incident.key(restore.instance["id"]),
+            context.incident.warn,
+            f"the restore of {short_name(restore.instance)}",
+            note,
+        )
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
         self._seen_at = datetime.now(UTC)
@@ -208,11 +207,11 @@ class RestoreRunner:
 
     def _follow_plan(self) -> bool:
         """Returns True if the restore is to be sent. Else it is waited for, or has ended."""
-        restore, incident = self.restore, self._incident
+        restore = self.restore
         restore.state = restore.plan.earlier
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
-            self.fail(messages.build_error(restore.plan, incident.name, incident.rules, incident.now))
+            self.fail(self._incident.build_error(restore.plan))
         elif restore.plan.action is RestoreAction.SEND:
             return True
         elif restore.plan.action is RestoreAction.WAIT:
@@ -278,7 +277,9 @@ class RestoreRunner:
             now = None
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
-            raise PartialError(f"{error} {messages.explain_unknown(self.restore.current)}", {}, error)
+            from .messages import build_lost_error
+
+            raise build_lost_error(error, self.restore.current)
         self.restore.lost = error
         self._incident.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
 
@@ -328,8 +329,10 @@ class RestoreRunner:
         try:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
+            from .messages import build_status_error
+
             self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
-            self.fail(PartialError(messages.explain_failure(self.restore), {}), FAILED)
+            self.fail(build_status_error(self.restore), FAILED)
             return
         if is_restored:
             self._record_completed()
@@ -398,53 +401,32 @@ class RestoreRunner:
 
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
-        options, restore = self._context.options, self.restore
-        surface = options.surface
-        state = restore.state = self._guard.known_state()
-        restore.failure = error.kind
+        from .messages import build_wait_error
+
+        restore, holder, outcome = self.restore, None, None
+        restore.state, restore.failure = self._guard.known_state(), error.kind
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
         restore.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
-        own = copy.copy(error)
-        own.last_seen = restore.last_seen
-        outcome, other = None, ""
-        if self.stage in (Stage.RESTORED, Stage.STARTING):
-            known, limit = "It was restored.", options.healthy_timeout or options.timeout
-            reason = self.recovery.explain_unfinished(own, limit, surface.healthy_timeout)
-        else:
-            is_settled = state is not None and state.event is not OperationEvent.INTENDED
-            outcome = state.outcome if state and is_settled else IN_FLIGHT
-            if self.stage is Stage.LOCKED:
-                known, goal = f"This run sent nothing for {short_name(restore.instance)}.", "free"
-                outcome, other = self._look_at_holder(outcome)
-            else:
-                known, goal = messages.format_sent(restore), "restored"
-            condition = restore.last_seen.condition
-            reason = explain_ended_wait(own, condition, goal, options.timeout, option=surface.wait_timeout)
-        own.args = (reason,)
-        is_timeout = isinstance(own, WaitTimeoutError) and own.cause is None
-        own.names_status = is_timeout and self.stage is not Stage.LOCKED
-        # Of many, the message of the task says at its end how to go on.
-        again = "" if self._context.recoveries.starts else f" {go_on(own, surface.advice)}"
-        self.fail(PartialError(f"{known} {reason}{again}{other}", {}, own), outcome)
+        recovery = self.recovery if self.stage in (Stage.RESTORED, Stage.STARTING) else None
+        if recovery is None:
+            is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
+            outcome = restore.state.outcome if restore.state and is_settled else IN_FLIGHT
+        if self.stage is Stage.LOCKED:
+            with contextlib.suppress(JournalError):
+                outcome, holder = self._look_at_holder()
+        is_one, options = not self._context.recoveries.starts, self._context.options
+        self.fail(build_wait_error(restore, error, options, recovery, holder, is_one=is_one), outcome)
 
-    def _look_at_holder(self, known: str) -> tuple[str, str]:
-        """Returns the outcome of a restore whose instance another run works on, and a sentence with its incident.
-
-        ``known`` is the outcome as it was known before, for a journal that can't be read now.
-        """
-        plan = replace(self.restore.plan)
-        try:
-            history = self._read_held()
-        except JournalError:
-            return known, ""
+    def _look_at_holder(self) -> tuple[str, Holder | None]:
+        """Returns the outcome of a restore whose instance another run works on, and that run. Raises JournalError."""
+        plan, history = replace(self.restore.plan), self._read_held()
         check_held(plan, history, self._incident.rules)
         holder = history.find_holder(self.id)
-        other = f" It is held for incident {one_line(holder.name)}." if holder and holder.name else ""
         if plan.obstacle and plan.obstacle.is_final:
             # A run of this incident may be about to send it.
-            return IN_FLIGHT if history.is_held(self.id) else REFUSED, other
-        return plan.earlier.outcome if plan.earlier and plan.action is not RestoreAction.WAIT else IN_FLIGHT, other
+            return IN_FLIGHT if history.is_held(self.id) else REFUSED, holder
+        return plan.earlier.outcome if plan.earlier and plan.action is not RestoreAction.WAIT else IN_FLIGHT, holder
 
     def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""

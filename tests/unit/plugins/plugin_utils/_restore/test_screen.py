@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import format_account
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import Note
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.notes import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (

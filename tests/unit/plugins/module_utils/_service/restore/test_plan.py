@@ -28,7 +28,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     RestoreHistory,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    AccountView,
     Obstacle,
     ObstacleKind,
     RestoreAction,
@@ -36,6 +35,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Rules,
     Target,
     check_again,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.planner import (
+    AccountView,
     plan_restores,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
