@@ -67,10 +67,16 @@ SEAMS = {
     "plugins/module_utils/_module/protected.py",
     "plugins/module_utils/_module/runner.py",
     "plugins/module_utils/_service/instance_state.py",
+    "plugins/module_utils/_service/restore/incident.py",
     "plugins/module_utils/_service/restore/restore_batches.py",
+    "plugins/module_utils/_service/restore/restore_many.py",
+    "plugins/module_utils/_service/restore/restore_runner.py",
     "plugins/module_utils/_state/open_store.py",
     "plugins/plugin_utils/_controller/action.py",
+    "plugins/plugin_utils/_restore/commands.py",
+    "plugins/plugin_utils/_restore/role_plan.py",
     "plugins/plugin_utils/_restore/role_restorer.py",
+    "plugins/plugin_utils/_restore/runbook.py",
 }
 """Files with an import within a function, of what few tasks need. CONTRIBUTING.md says of what."""
 

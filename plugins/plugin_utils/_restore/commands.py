@@ -6,22 +6,18 @@
 
 from __future__ import annotations
 
-import math
 import typing as t
 from dataclasses import dataclass
-from datetime import UTC, timedelta
 from pathlib import Path
 
 import yaml
 
-from ...module_utils._model.backup import taken_at
-from ...module_utils._model.instance import get_status
-from ...module_utils._service.restore.messages import advise_on_status
-from ...module_utils._service.restore.plan import ObstacleKind
-from ...module_utils._service.restore.restore import PLANNED
-from .._formatting import UNFOLDED, encode_yaml, format_clock, format_plain_variable, format_value
-from .failures import FAILURES, FailureKind, Kind
-from .run import Data, RolePlan
+from .._formatting import UNFOLDED, encode_yaml, format_plain_variable, format_value
+from .failures import FAILURES, Advice
+
+if t.TYPE_CHECKING:
+    from .failures import Kind
+    from .run import Data, RolePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
 _COMMAND = f"ansible-playbook {PLAYBOOK}"
@@ -91,103 +87,14 @@ def format_without_file(command: Command) -> str:
     return command.format_inline() or command.format_words()
 
 
-class Advice(t.NamedTuple):
-    """``variables`` are those that the next command sets; with ``check`` it is run in check mode."""
-
-    text: str
-    variables: Data
-    check: bool = False
-
-
-_OLDEST = "It was the oldest usable backup. "
-_FORCED = (ObstacleKind.UNKNOWN, ObstacleKind.FAILED, ObstacleKind.WRONG_STATUS)
-
-
 def build_advice(kind: Kind, plan: RolePlan, variables: Data) -> Advice:
-    """Returns what to do after a failure of this kind."""
+    """Returns what to do after a failure of this kind. Imports what finds an advice that is not always the same."""
     failure = FAILURES[kind]
-    usual = Advice(f"{failure.advice}:", {"restore_force": True} if kind in _FORCED else {}, failure.checks)
-    return _advise_specially(kind, plan, variables) or usual
+    if failure.varies:
+        from .advice import find_advice
 
-
-def _advise_specially(kind: Kind, plan: RolePlan, variables: Data) -> Advice | None:
-    """Returns the advice that depends on the instance and the backup, None if the usual one fits."""
-    instance, usual, obstacle = plan.instance or {}, FAILURES[kind].advice, plan.obstacle
-    if kind in (*_FORCED, FailureKind.NOT_HEALTHY) and (status := advise_on_status(instance)):
-        return Advice(f"{status} To see what has changed, run the same command again:", {})
-    if kind is ObstacleKind.WRONG_STATUS and get_status(instance) == "pending_configuration":
-        return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
-    if kind in (ObstacleKind.FAILED, FailureKind.INSTANCE_REFUSED):
-        # The instance may be the cause. An older backup would lose more, and be refused as well.
-        same = {"restore_backup": plan.backup_id, "restore_before": ""} if plan.backup_id else {}
-        older = plan.older or {}
-        before = f" (the one before it is {older.get('id')} of {format_clock(taken_at(older))})" if older else ""
-        oldest = _OLDEST if _is_oldest(plan, variables) else ""
-        return Advice(f"{oldest}{usual}{before}:", {"restore_force": True, **same})
-    if kind in (FailureKind.BACKUP_REFUSED, FailureKind.NOT_HEALTHY):
-        use_older = _use_older(plan, variables)
-        return _advise_older(kind, plan, use_older) if use_older else Advice(f"{_OLDEST}{usual}:", {})
-    if kind is ObstacleKind.UNKNOWN and (taken := plan.taken_at):
-        return Advice(
-            f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
-            "Then send the restore again:",
-            {"restore_force": True},
-        )
-    if kind is ObstacleKind.TOO_OLD and plan.age is None:
-        return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
-    if kind is ObstacleKind.TOO_OLD:
-        hours = math.ceil((plan.age or timedelta(0)) / timedelta(hours=1)) + 1
-        return Advice(f"{usual}:", {"restore_max_age": f"{hours}h"})
-    if kind in (ObstacleKind.OTHER_BACKUP, ObstacleKind.BACKUP_TWICE) or (
-        kind is ObstacleKind.NO_BACKUP and variables["restore_backup"] != "latest"
-    ):
-        return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    if kind is ObstacleKind.NO_BACKUP and str(variables.get("restore_before") or "").strip():
-        return Advice("Newer backups may hold the damage. Check the plan:", {"restore_before": ""}, check=True)
-    if kind is ObstacleKind.NO_INSTANCE and obstacle and obstacle.similar:
-        text = f"If {format_value(obstacle.similar)} was meant, check its plan:"
-        return Advice(text, {"restore_instances": [obstacle.similar]}, check=True)
-    if kind is ObstacleKind.AMBIGUOUS:
-        return Advice(f"{usual}:", {"restore_instance_ids": list(obstacle.ids[:1]) if obstacle else []}, check=True)
-    if kind is ObstacleKind.RENAMED:
-        return Advice(f"{usual}:", {"restore_instance_ids": [instance.get("id")]}, check=True)
-    if kind is ObstacleKind.TOO_SOON:
-        return Advice(f"{usual}:", {"restore_min_interval": ""})
-    return None
-
-
-def _advise_older(kind: Kind, plan: RolePlan, use_older: Data) -> Advice:
-    """Returns the advice to restore an older backup; for another incident, where this one has completed."""
-    older, backup_time = plan.older, format_clock(plan.taken_at)
-    which = f"the newest backup before {backup_time}"
-    if older:
-        which = f"the one before it: backup {older.get('id')} of {format_clock(taken_at(older))}"
-    if kind is FailureKind.BACKUP_REFUSED:
-        return Advice(f"To try {which}:", use_older)
-    return Advice(
-        f"{FAILURES[kind].advice}. For an older backup, set restore_before={_before(plan)['restore_before']} and "
-        "another restore_incident. To wait again:",
-        {},
-    )
-
-
-def _use_older(plan: RolePlan, variables: Data) -> Data:
-    """Returns the variables that select the next older backup; nothing if there is none."""
-    if plan.older:
-        return {"restore_backup": plan.older.get("id"), "restore_before": "", "restore_max_age": ""}
-    return {} if _is_oldest(plan, variables) else _before(plan)
-
-
-def _is_oldest(plan: RolePlan, variables: Data) -> bool:
-    """Returns True if no usable backup is older. A plan that chose the backup has read the others."""
-    return plan.older is None and plan.outcome == PLANNED and variables["restore_backup"] == "latest"
-
-
-def _before(plan: RolePlan) -> Data:
-    """Returns the variables that select the newest usable backup before that of the plan."""
-    taken = plan.taken_at
-    before = f"{taken.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if taken else ""
-    return {"restore_backup": "latest", "restore_before": before, "restore_max_age": ""} if taken else {}
+        return find_advice(kind, plan, variables)
+    return Advice(f"{failure.advice}:", {}, failure.checks)
 
 
 def select_plans(plans: list[RolePlan]) -> Data:

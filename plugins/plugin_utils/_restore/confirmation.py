@@ -13,6 +13,7 @@ from itertools import zip_longest
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._text import format_count, one_line
 from .._formatting import SCREEN_WIDTH, wrap
+from .failures import FailureKind
 
 if t.TYPE_CHECKING:
     from .run import RolePlan
@@ -31,19 +32,19 @@ class PromptInterruptedError(ClawHostersError):
 class NotConfirmedError(ClawHostersError):
     """The restores were not confirmed. ``failure`` is the kind of the failure."""
 
-    failure = "not_confirmed"
+    failure = FailureKind.NOT_CONFIRMED
 
 
 class NoTerminalError(NotConfirmedError):
     """There is no terminal to ask at."""
 
-    failure = "no_terminal"
+    failure = FailureKind.NO_TERMINAL
 
 
 class PictureChangedError(NotConfirmedError):
     """A backup of the plan, or the account, has changed since it was shown."""
 
-    failure = "picture_changed"
+    failure = FailureKind.PICTURE_CHANGED
 
 
 def is_confirmed(answer: str, plans: list[RolePlan], *, in_advance: bool = False) -> bool:

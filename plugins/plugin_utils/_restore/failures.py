@@ -2,27 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The failures of the role ``restore``: the table of their kinds, and the kind and message of an error. Pure."""
+"""The failures of the role ``restore``: the table of their kinds, and its words. Pure."""
 
 from __future__ import annotations
 
 import enum
 import typing as t
 from dataclasses import dataclass
-from datetime import datetime
 
-from ...module_utils._errors import NOTHING_SENT, ApiError, ClawHostersError, PartialError, UnprocessableError
-from ...module_utils._model.instance import get_status
-from ...module_utils._model.resource import Resource
-from ...module_utils._service.at_most_once import UnrecordedError
-from ...module_utils._service.restore.messages import explain
-from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind, RestorePlan, Rules
-from ...module_utils._service.restore.restore import FAILED, UNKNOWN, InstanceGoneError
+from ...module_utils._errors import NOTHING_SENT, ClawHostersError
+from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore_options import Surface, format_moment
-from ...module_utils._text import MESSAGE_LIMIT, one_line
-from .._formatting import format_value
-from .confirmation import PictureChangedError
-from .run import Data
 
 ROLE = Surface(
     wait_timeout="restore_wait_timeout",
@@ -49,6 +39,14 @@ _HEALTHY_BUT = "The backup was restored and the instance is healthy, but its add
 _CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first"
 _DASHBOARD = "Check the instance in the dashboard"
 _SAME_BACKUP = f"{_DASHBOARD}, and rebuild it there if it has failed. Then restore the same backup again"
+
+
+class Advice(t.NamedTuple):
+    """``variables`` are those that the next command sets; with ``check`` it is run in check mode."""
+
+    text: str
+    variables: dict[str, t.Any]
+    check: bool = False
 
 
 class AddressError(ClawHostersError):
@@ -108,6 +106,8 @@ class Failure:
     """True if the instance is restored and healthy all the same."""
     is_unsent: bool = False
     """True if nothing was sent then, so that what an earlier run restored still holds."""
+    varies: bool = False
+    """True if the advice may be another one for some instances and backups: see ``advice.py``."""
 
 
 def _unsent(advice: str, text: str = NOTHING_SENT, **facts: bool) -> Failure:
@@ -137,30 +137,36 @@ FAILURES: dict[Kind, Failure] = {
     FailureKind.NOT_PLANNED: _unsent(f"Fix the cause, then {_AGAIN}", "Planning failed", is_of_run=True),
     FailureKind.INTERRUPTED: Failure("The runbook was interrupted.", _NEVER_TWICE, is_of_run=True),
     # Obstacles
-    ObstacleKind.NO_INSTANCE: _unsent(_CHECK_NAME, checks=True),
-    ObstacleKind.AMBIGUOUS: _unsent("Select one by its id", checks=True),
+    ObstacleKind.NO_INSTANCE: _unsent(_CHECK_NAME, checks=True, varies=True),
+    ObstacleKind.AMBIGUOUS: _unsent("Select one by its id", checks=True, varies=True),
     ObstacleKind.OTHER_NAME: _unsent(_CHECK_NAME, checks=True),
     ObstacleKind.DUPLICATE: _unsent("Name each instance once, and check the plan first", checks=True),
     ObstacleKind.FAILED: Failure(
         "The service accepted the restore, but the instance ended in a failure status.",
         _SAME_BACKUP,
+        varies=True,
     ),
     ObstacleKind.UNKNOWN: Failure(
         "It is unknown whether the restore was carried out.",
         "Check the instance. If it was not restored, send the restore again",
+        varies=True,
     ),
     ObstacleKind.NO_BACKUP: _unsent(
-        "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again", checks=True
+        "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again",
+        checks=True,
+        varies=True,
     ),
     ObstacleKind.UNCLEAR_BACKUP: _unsent(
         "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again",
         checks=True,
     ),
-    ObstacleKind.OTHER_BACKUP: _unsent("Check the plan with the newest backup", checks=True),
-    ObstacleKind.BACKUP_TWICE: _unsent("Check the plan with the newest backup", checks=True),
-    ObstacleKind.WRONG_STATUS: _unsent("To restore the instance in this status anyway"),
-    ObstacleKind.TOO_OLD: _unsent("To accept a backup of this age"),
-    ObstacleKind.TOO_SOON: _unsent(f"{_DASHBOARD}. If it must be restored all the same, omit the interval"),
+    ObstacleKind.OTHER_BACKUP: _unsent("Check the plan with the newest backup", checks=True, varies=True),
+    ObstacleKind.BACKUP_TWICE: _unsent("Check the plan with the newest backup", checks=True, varies=True),
+    ObstacleKind.WRONG_STATUS: _unsent("To restore the instance in this status anyway", varies=True),
+    ObstacleKind.TOO_OLD: _unsent("To accept a backup of this age", varies=True),
+    ObstacleKind.TOO_SOON: _unsent(
+        f"{_DASHBOARD}. If it must be restored all the same, omit the interval", varies=True
+    ),
     ObstacleKind.OTHER_MEMORY: _unsent(f"When the folder is imported, {_AGAIN}"),
     ObstacleKind.ONLY_IN_RECORD: _unsent(
         "Set state_dir or state_database to the journal with which it was sent, or send it once more with "
@@ -168,7 +174,7 @@ FAILURES: dict[Kind, Failure] = {
     ),
     # What has changed since the plan
     ObstacleKind.DELETED: _unsent(_CHECK_WHO, checks=True, is_status_known=False),
-    ObstacleKind.RENAMED: _unsent("Check the plan with its id", checks=True),
+    ObstacleKind.RENAMED: _unsent("Check the plan with its id", checks=True, varies=True),
     ObstacleKind.CHANGED: _unsent(_CHECK_PLAN, is_status_known=False),
     ObstacleKind.NOT_SENT: _unsent(
         _CHECK_PLAN, "This run only waited for a restore sent by another run; it sent none itself."
@@ -180,9 +186,13 @@ FAILURES: dict[Kind, Failure] = {
         "When the failures are dealt with, go on with the rest", "Not begun", is_status_known=False
     ),
     FailureKind.REFUSED: Failure("The restore was rejected or not sent; nothing was changed.", _TRY_AGAIN),
-    FailureKind.BACKUP_REFUSED: Failure("The service rejected the restore; nothing was changed.", _TRY_AGAIN),
+    FailureKind.BACKUP_REFUSED: Failure(
+        "The service rejected the restore; nothing was changed.", _TRY_AGAIN, varies=True
+    ),
     FailureKind.INSTANCE_REFUSED: Failure(
-        "The service rejected the restore because of the status of the instance; nothing was changed.", _SAME_BACKUP
+        "The service rejected the restore because of the status of the instance; nothing was changed.",
+        _SAME_BACKUP,
+        varies=True,
     ),
     FailureKind.UNFINISHED: Failure("The run was interrupted or is still in progress", _NEVER_TWICE, is_of_run=True),
     FailureKind.NOT_OVER: Failure("The restore was sent but did not complete within the timeout.", _WAIT_AGAIN),
@@ -201,6 +211,7 @@ FAILURES: dict[Kind, Failure] = {
     FailureKind.NOT_HEALTHY: Failure(
         f"{_RESTORED_BUT} the instance is not running and healthy.",
         f"{_DASHBOARD}, then {_AGAIN}. It restores nothing twice",
+        varies=True,
     ),
     FailureKind.HEALTH_UNSEEN: Failure(
         f"{_RESTORED_BUT} the instance can't be read, so the health is not known.", _NEVER_TWICE, is_status_known=False
@@ -223,88 +234,7 @@ may be outcomes of the run itself, too."""
 _KINDS = {kind.value: kind for kind in FAILURES}
 HEALTHY = frozenset(kind.value for kind, failure in FAILURES.items() if failure.is_healthy)
 """Names of the kinds with which an instance is restored and healthy all the same."""
-
-
-def _chain(error: Exception) -> t.Iterator[ClawHostersError]:
-    """Yields an error and the errors behind it."""
-    current = error if isinstance(error, ClawHostersError) else None
-    while current is not None:
-        yield current
-        current = current.cause
-
-
-def describe_error(error: Exception) -> Data:
-    """Returns the fields of a failed step that its error sets. The record adds the consequence to the message."""
-    if not isinstance(error, ClawHostersError):
-        return {"message": f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."}
-    # The cause says what happened.
-    told = error.cause if isinstance(error, PartialError) and error.cause else error
-    fields: Data = {"message": told.text, "is_unsent": told.is_unsent, "names_status": told.names_status}
-    if (response := error.response) is None:
-        return fields
-    request_id = response.request_id
-    return {
-        **fields,
-        "status": response.status,
-        "request_id": format_value(request_id, 100) if request_id else None,
-    }
-
-
-def describe_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> Data:
-    """Returns the fields of a step, or a plan of the role, that has the obstacle of a plan."""
-    explained = explain(plan, incident, rules, now, ROLE)
-    return {"message": one_line(explained.fact, MESSAGE_LIMIT), "names_status": explained.names_status}
-
-
-def describe_failure(error: Exception, step: str, outcome: str | None, instance: Resource, *, sends: bool) -> Data:
-    """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service.
-
-    ``instance``: as it was seen last. ``sends``: the run was to send the restore.
-    """
-    kind, fields = _find_kind(error, step, outcome, sends=sends), describe_error(error)
-    if kind is FailureKind.BACKUP_REFUSED and get_status(instance) not in RESTORABLE:
-        kind = FailureKind.INSTANCE_REFUSED
-    # Of a failure status, the status of the instance says the same.
-    return {**fields, "kind": kind.value, "message": "" if kind is ObstacleKind.FAILED else fields["message"]}
-
-
-def _find_kind(error: Exception, step: str, outcome: str | None, *, sends: bool) -> Kind:
-    """Returns the kind of the failure of a step."""
-    if not isinstance(error, ClawHostersError):
-        return FailureKind.INTERRUPTED
-    if isinstance(error, UnrecordedError):
-        return FailureKind.UNRECORDED
-    chain = list(_chain(error))
-    kinds = {one.kind for one in chain}
-    is_restored = step in ("healthy", "http") or outcome == "completed"
-    if any(isinstance(one, InstanceGoneError) for one in chain) and (is_restored or outcome == "in_flight"):
-        return FailureKind.GONE_RESTORED if is_restored else FailureKind.GONE
-    if step == "http":
-        return FailureKind.NO_ANSWER if isinstance(error, AddressError) else FailureKind.UNCHECKED
-    if is_restored:
-        return _find_kind_if_restored(chain, kinds)
-    if outcome == "in_flight":
-        if "unauthorized" in kinds:
-            return FailureKind.KEY_LOST
-        is_unread = "unreachable" in kinds or any(isinstance(one, ApiError) for one in chain)
-        return FailureKind.OUT_OF_SIGHT if is_unread else FailureKind.NOT_OVER
-    if outcome == UNKNOWN:
-        return ObstacleKind.UNKNOWN
-    if outcome == FAILED:
-        return ObstacleKind.FAILED
-    if "unauthorized" in kinds:
-        return FailureKind.BAD_KEY
-    if not sends:
-        return ObstacleKind.NOT_SENT
-    if isinstance(error, PictureChangedError):
-        return ObstacleKind.CHANGED
-    return FailureKind.BACKUP_REFUSED if isinstance(error, UnprocessableError) else FailureKind.REFUSED
-
-
-def _find_kind_if_restored(chain: list[ClawHostersError], kinds: set[str]) -> FailureKind:
-    """Returns the kind of the failure of an instance that was restored."""
-    if "unauthorized" in kinds:
-        return FailureKind.KEY_LOST_RESTORED
-    # An error that ended the wait has what was seen last; one of the start has not.
-    is_unseen = "unreachable" in kinds or ("timeout" not in kinds and any(one.last_seen for one in chain))
-    return FailureKind.HEALTH_UNSEEN if is_unseen else FailureKind.NOT_HEALTHY
+UNCONFIRMED = frozenset(
+    kind.value for kind in (FailureKind.NOT_CONFIRMED, FailureKind.NO_TERMINAL, FailureKind.PICTURE_CHANGED)
+)
+"""Names of the kinds with which nothing was sent because the user has not confirmed it."""

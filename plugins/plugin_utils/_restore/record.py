@@ -29,7 +29,7 @@ from ...module_utils._times import format_iso
 from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, ReportFolder, open_report, render
 from .command_files import CommandFiles
-from .failures import FAILURES
+from .failures import FAILURES, UNCONFIRMED
 from .run import Data, Run
 from .run_record import (
     build_run_record,
@@ -394,6 +394,7 @@ def record_run(
             "head": build_head(runs, run),
             "changes": merge_changes(runs),
             "clock": format_recorded,
+            "unconfirmed": UNCONFIRMED,
         }
         folder.write(page_name, render(template, page))
     return runs

@@ -20,7 +20,6 @@ from ...module_utils._service.restore.planner import explain_left_out
 from ...module_utils._service.restore.restore_options import format_moment
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
-from .failures import describe_obstacle
 from .run import RolePlan
 from .screen import format_sent_and_completed
 
@@ -41,8 +40,12 @@ _PASSED_OVER = 40
 
 def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> RolePlan:
     """Returns a plan as the role shows and records it, without its confirmation."""
-    told = describe_obstacle(plan, history.incident, rules, now) if plan.obstacle else {}
-    return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), **told)
+    notes, told = _build_notes(plan, history, rules, now), {}
+    if plan.obstacle:
+        from .failed_steps import describe_obstacle
+
+        told = describe_obstacle(plan, history.incident, rules, now)
+    return RolePlan(**vars(plan), planned_at=now, notes=notes, **told)
 
 
 def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:

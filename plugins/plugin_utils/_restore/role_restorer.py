@@ -39,7 +39,7 @@ from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, format_value
 from .commands import build_command, select_plans
 from .confirmation import PictureChangedError
-from .failures import FAILURES, ROLE, describe_failure, describe_obstacle, parse_kind
+from .failures import FAILURES, ROLE, parse_kind
 from .record import Recorder
 from .run import RolePlan
 from .screen import format_sent_and_completed
@@ -201,6 +201,8 @@ class RoleRestorer(RestoreObserver):
             self._add_failure(restore, restore.error, at)
 
     def _add_failure(self, restore: Restore, error: Exception, at: datetime) -> None:
+        from .failed_steps import describe_failure, describe_obstacle
+
         name, incident = self._find_failed_step(restore), self._incident
         failure = describe_failure(error, name, restore.outcome, restore.current, sends=self._plan(restore).sends)
         if obstacle := restore.plan.obstacle:

@@ -19,10 +19,20 @@ from ...module_utils._service.restore.restore_options import format_moment
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
 from .._formatting import format_clock, format_recorded, format_value
-from .commands import Advice, Command, build_advice, build_command, format_named, format_without_file, select_plans
-from .failures import FAILURES, HEALTHY, FailureKind, Kind, parse_kind
+from .commands import (
+    Command,
+    build_advice,
+    build_command,
+    format_named,
+    format_without_file,
+    select_plans,
+)
+from .failures import FAILURES, HEALTHY, FailureKind, parse_kind
 from .run import Data, RolePlan, Run, Step, Verdict
 from .screen import format_sent_and_completed, headlines
+
+if t.TYPE_CHECKING:
+    from .failures import Advice, Kind
 
 _EVENTS = {
     "send": "sent",
@@ -43,8 +53,13 @@ LISTED = 5
 _PLANNED = "only planned"
 _UNREAD = "This run sent nothing; earlier restores can't be read now"
 
-_UNFINISHED = FailureKind.UNFINISHED.value
+_UNFINISHED, _NOT_BEGUN = FailureKind.UNFINISHED.value, FailureKind.NOT_BEGUN.value
 _UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
+_ADDRESS_FAULTS = {
+    FailureKind.NO_ANSWER: "not responding as expected",
+    FailureKind.UNCHECKED: "not checked at its address",
+}
+"""What a headline says of instances that are restored and healthy all the same."""
 _OF_THE_RUN = ("kind", "names_status", "sent_by")
 """Fields of a step that the record leaves out."""
 
@@ -134,10 +149,10 @@ def format_restored(kinds: list[str]) -> str:
     """
     total = format_count(len(kinds), "instance")
     healthy = sum(map(_is_healthy, kinds))
-    not_begun = kinds.count("not_begun")
+    not_begun = kinds.count(_NOT_BEGUN)
     parts = [f"{total if healthy == len(kinds) else f'{healthy} of {total}'} restored and healthy"]
-    for kind, what in (("no_answer", "not responding as expected"), ("unchecked", "not checked at its address")):
-        if count := kinds.count(kind):
+    for kind, what in _ADDRESS_FAULTS.items():
+        if count := kinds.count(kind.value):
             parts.append(f"but {what}" if len(kinds) == 1 else f"{count} of them {what}")
     return ", ".join([*parts, *([f"{not_begun} not begun"] if not_begun else [])])
 
@@ -202,7 +217,7 @@ def _build_verdict(plan: RolePlan, run: Run, own: list[Step], run_failure: Step 
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
     verdict.outcome = "unfinished" if kind == _UNFINISHED else "failed"
-    verdict.tag = _PLANNED if kind in _UNCONFIRMED else "not begun" if kind == "not_begun" else "not finished"
+    verdict.tag = _PLANNED if kind in _UNCONFIRMED else "not begun" if kind == _NOT_BEGUN else "not finished"
     verdict.state = _format_failure(found, plan, run, now)
     return verdict
 

@@ -15,7 +15,7 @@ from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenErr
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from .confirmation import NotConfirmedError
-from .failures import FailureKind, describe_error
+from .failures import FailureKind
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Result
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
 def _find_run_failure(error: Exception) -> FailureKind:
     if isinstance(error, NotConfirmedError):
-        return FailureKind(error.failure)
+        return error.failure
     if isinstance(error, AccountError):
         return FailureKind.WRONG_ACCOUNT
     is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
@@ -54,6 +54,8 @@ class Runbook:
         try:
             message = function()
         except Exception as error:
+            from .failed_steps import describe_error
+
             is_bug = not isinstance(error, ClawHostersError)
             kind = FailureKind.INTERRUPTED if is_bug else classify(error)
             self.recorder.add_step(name, ok=False, kind=kind.value, **describe_error(error))
