@@ -263,7 +263,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recovery import Recoveries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_one import restore_one
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_options import RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import RestoreOptions
 
 SPEC = ArgumentSpec(
     {

@@ -19,15 +19,15 @@ LIMITS = {
     "action/claw_account_info": 4600,
     "action/claw_health_info": 4700,
     "action/claw_instance": 6400,
-    "action/claw_backup_restore": 10_850,
+    "action/claw_backup_restore": 10_700,
     "action/claw_fleet": 8400,
     "action/claw_fleet_addon": 8250,
-    "action/claw_fleet_restore": 11_600,
+    "action/claw_fleet_restore": 11_450,
     "action/claw_addon": 8050,
     "action/claw_purchase": 7000,
-    "action/internal_restore": 13_600,
-    "action/internal_restore_plan": 12_900,
-    "action/internal_restore_run": 9700,
+    "action/internal_restore": 12_900,
+    "action/internal_restore_plan": 12_400,
+    "action/internal_restore_run": 9100,
     "inventory/instances": 5950,
     "event_source/instances": 5850,
 }
@@ -37,6 +37,8 @@ DATABASE, JOURNAL, LISTS = "_state/postgres_", "_state/journal.py", "_http/pagin
 CHANGES, FLEETS, WAITS = "_service/instance_changes", "_model/fleet_", "_waiter.py"
 OWNERS, READINGS, RARE = "_model/ownership", "_service/restore/", "_http/connection_errors"
 PLANS = ("_service/restore/account_reader", "_restore/answers", "_restore/plan_", "_restore/role_plan")
+PLANNER = ("_service/restore/planner", "_service/restore/incident_plan", "_service/restore/notes")
+REFUSALS = ("_service/restore/messages", "_restore/failed_steps", "_restore/advice")
 SENDS = ("_service/restore/restore_", "_service/restore/recovery", "_restore/role_restorer", "_restore/restore_task")
 BATCHES, MANY = "_model/batches", "_service/restore/restore_many"
 UNUSED = {
@@ -48,11 +50,11 @@ UNUSED = {
     "action/claw_instance": (DATABASE, JOURNAL, LISTS, FLEETS, OWNERS, READINGS, RARE),
     "action/claw_fleet": (DATABASE, JOURNAL),
     "action/claw_fleet_addon": (DATABASE, JOURNAL, WAITS),
-    "action/claw_backup_restore": (DATABASE, CHANGES, FLEETS, BATCHES, MANY),
-    "action/claw_fleet_restore": (DATABASE, CHANGES),
-    "action/internal_restore": (DATABASE, CHANGES, FLEETS, *PLANS, MANY),
-    "action/internal_restore_plan": (DATABASE, CHANGES, FLEETS, WAITS, *SENDS),
-    "action/internal_restore_run": (DATABASE, LISTS, CHANGES, FLEETS, WAITS, *SENDS, *PLANS),
+    "action/claw_backup_restore": (DATABASE, CHANGES, FLEETS, BATCHES, MANY, *REFUSALS),
+    "action/claw_fleet_restore": (DATABASE, CHANGES, *REFUSALS),
+    "action/internal_restore": (DATABASE, CHANGES, FLEETS, *PLANS, *PLANNER, MANY, *REFUSALS),
+    "action/internal_restore_plan": (DATABASE, CHANGES, FLEETS, WAITS, *SENDS, *REFUSALS),
+    "action/internal_restore_run": (DATABASE, LISTS, CHANGES, FLEETS, WAITS, *SENDS, *PLANS, *PLANNER, *REFUSALS),
     "action/claw_purchase": (DATABASE, LISTS, CHANGES, FLEETS, WAITS),
     "inventory/instances": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS, OWNERS, RARE),
     "event_source/instances": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS),

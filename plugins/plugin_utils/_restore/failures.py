@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ...module_utils._errors import NOTHING_SENT, ClawHostersError
 from ...module_utils._service.restore.plan import ObstacleKind
-from ...module_utils._service.restore.restore_options import Surface, format_moment
+from ...module_utils._service.restore.surfaces import Surface, format_moment
 
 ROLE = Surface(
     wait_timeout="restore_wait_timeout",

@@ -32,7 +32,7 @@ from ...module_utils._service.restore.restore import (
     Stage,
 )
 from ...module_utils._service.restore.restore_batches import RestoreBatches
-from ...module_utils._service.restore.restore_options import RestoreOptions
+from ...module_utils._service.restore.surfaces import RestoreOptions
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
 from ...module_utils._waiter import Waiter

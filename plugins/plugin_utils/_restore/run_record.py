@@ -15,7 +15,7 @@ from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.plan import RestoreAction, Target
-from ...module_utils._service.restore.restore_options import format_moment
+from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
 from .._formatting import format_clock, format_recorded, format_value

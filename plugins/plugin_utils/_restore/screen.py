@@ -10,7 +10,7 @@ import typing as t
 
 from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.instance import get_status
-from ...module_utils._service.restore.restore_options import format_moment
+from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 

@@ -33,7 +33,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Stage,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_options import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import (
     RestoreOptions,
     Surface,
 )

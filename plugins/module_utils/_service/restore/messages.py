@@ -27,7 +27,7 @@ from .history import CLOCK_TOLERANCE
 from .notes import describe_left_out, describe_record, format_other
 from .plan import ObstacleKind
 from .restore import Stage
-from .restore_options import MODULE
+from .surfaces import MODULE
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from .plan import Obstacle, RestorePlan, Rules
     from .recovery import Recovery
     from .restore import Restore
-    from .restore_options import RestoreOptions, Surface
+    from .surfaces import RestoreOptions, Surface
 
 _LISTED = 5
 """Backups that a message lists."""

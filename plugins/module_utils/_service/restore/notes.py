@@ -17,7 +17,7 @@ from ..._state.journal import OperationEvent
 from ..._text import one_line
 from ..._times import format_duration, format_time
 from .planner import explain_left_out
-from .restore_options import format_moment
+from .surfaces import format_moment
 
 if t.TYPE_CHECKING:
     from datetime import datetime

@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
     from ..instance_reader import InstanceReader
     from .incident import Incident
     from .recovery import Recovery
-    from .restore_options import RestoreOptions
     from .starter import Starter, StartingRecovery
+    from .surfaces import RestoreOptions
 
 
 class Starts(Recoveries):

@@ -16,7 +16,7 @@ from .account_reader import AccountReader
 from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
 from .plan import Target
 from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
-from .restore_options import RUN_ALL_AGAIN
+from .surfaces import RUN_ALL_AGAIN
 
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry

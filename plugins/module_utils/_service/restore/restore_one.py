@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from .history import RestoreHistory
     from .incident import Incident
     from .recovery import Recoveries
-    from .restore_options import RestoreOptions
+    from .surfaces import RestoreOptions
 
 
 def restore_one(

@@ -47,7 +47,7 @@ if t.TYPE_CHECKING:
     from .incident import Incident
     from .recovery import Recoveries, Recovery
     from .restore import Restore, RestoreObserver
-    from .restore_options import RestoreOptions
+    from .surfaces import RestoreOptions
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""

@@ -27,11 +27,13 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     build_advice,
     build_command,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failed_steps import (
+    describe_error,
+    describe_failure,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
     FAILURES,
     AddressError,
-    describe_error,
-    describe_failure,
     parse_kind,
 )
 from support.restores import VARIABLES, plan

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_options import format_moment
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice

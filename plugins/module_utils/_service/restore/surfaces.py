@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How restores are followed, and the words in which the surfaces differ that follow them: modules and role."""
+"""The surfaces of restores, modules and role: the words in which they differ, and how they follow a restore."""
 
 from __future__ import annotations
 
