@@ -26,7 +26,7 @@ LIMITS = {
     "action/claw_addon": 8050,
     "action/claw_purchase": 7000,
     "action/internal_restore": 12_900,
-    "action/internal_restore_plan": 12_400,
+    "action/internal_restore_plan": 11_350,
     "action/internal_restore_run": 9100,
     "inventory/instances": 5950,
     "event_source/instances": 5850,
@@ -39,7 +39,7 @@ OWNERS, READINGS, RARE = "_model/ownership", "_service/restore/", "_http/connect
 PLANS = ("_service/restore/account_reader", "_restore/answers", "_restore/plan_", "_restore/role_plan")
 PLANNER = ("_service/restore/planner", "_service/restore/incident_plan", "_service/restore/notes")
 REFUSALS = ("_service/restore/messages", "_restore/failed_steps", "_restore/advice")
-SENDS = ("_service/restore/restore_", "_service/restore/recovery", "_restore/role_restorer", "_restore/restore_task")
+SENDS = ("_service/restore/restore_", "_service/restore/recovery", "_restore/restore_task")
 BATCHES, MANY = "_model/batches", "_service/restore/restore_many"
 UNUSED = {
     "action/claw_account_info": (DATABASE, JOURNAL, LISTS, CHANGES, FLEETS, WAITS, RARE),
@@ -76,8 +76,9 @@ SEAMS = {
     "plugins/module_utils/_state/open_store.py",
     "plugins/plugin_utils/_controller/action.py",
     "plugins/plugin_utils/_restore/commands.py",
+    "plugins/plugin_utils/_restore/plan_task.py",
     "plugins/plugin_utils/_restore/role_plan.py",
-    "plugins/plugin_utils/_restore/role_restorer.py",
+    "plugins/plugin_utils/_restore/restore_task.py",
     "plugins/plugin_utils/_restore/runbook.py",
 }
 """Files with an import within a function, of what few tasks need. CONTRIBUTING.md says of what."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._module.arguments import API, ArgumentSpec
@@ -19,14 +20,14 @@ from .answers import Names, build_confirmation
 from .confirmation import expected_answer, is_confirmed
 from .failures import FailureKind
 from .plan_screen import show_plan
-from .record import Recorder
 from .role_plan import build_plan, require_unhealthy
 from .run import Run, build_target
+from .run_steps import RunSteps
 from .runbook import Runbook
 from .screen import plan_lines
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.resource import Result
+    from ...module_utils._model.resource import Resource, Result
     from ...module_utils._module.runner import ModuleContext
     from .run import RolePlan
 
@@ -35,10 +36,20 @@ SPEC = ArgumentSpec({"run": {"type": "dict", "required": True}}).merge(API.with_
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any]) -> Result:
     """Plans the restores of a run. ``redact`` removes secrets from what is recorded or shown."""
-    return _PlanTask(Recorder(context, Run.from_dict(context.params["run"]), redact)).plan()
+    return _PlanTask(RunSteps(context, Run.from_dict(context.params["run"]), redact)).plan()
 
 
+@dataclass
 class _PlanTask(Runbook):
+    _instances: t.Sequence[Resource] = ()
+    """The instances of the account, as far as they were read."""
+
+    def finish(self, traceback_text: str = "") -> Result:
+        """Records the run, whose plan has failed, and returns the result of the task."""
+        from .record import Recorder
+
+        return Recorder(self.steps, self._instances).finish(traceback_text)
+
     def plan(self) -> Result:
         """Checks service and key, chooses the backups, and finds what prevents a restore.
 
@@ -59,7 +70,7 @@ class _PlanTask(Runbook):
         for one in plans:
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
-            self.recorder.add_step("plan", instance=one.label, ok=one.ready, message=message, kind=kind)
+            self.steps.add_step("plan", instance=one.label, ok=one.ready, message=message, kind=kind)
         sends = sum(one.sends for one in plans)
         count = f"{len(plans)} instances" if sends == len(plans) else f"{sends} of {len(plans)} instances"
         return {
@@ -70,7 +81,7 @@ class _PlanTask(Runbook):
 
     def _check_service(self) -> str:
         health = measure_health(self.client)
-        self.recorder.compare_clocks()
+        self.steps.compare_clocks()
         if not health["available"]:
             raise ClawHostersError(health["error"])
         return f"It responded in {health['latency']} s."
@@ -83,7 +94,7 @@ class _PlanTask(Runbook):
         incident, variables = self.incident, self.variables
         targets = [build_target(target, variables) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
-        self.run.journal_lead = round((incident.journal.now() - self.recorder.now()).total_seconds(), 1)
+        self.run.journal_lead = round((incident.journal.now() - self.steps.now()).total_seconds(), 1)
         reader = AccountReader(self.client, incident.rules)
         try:
             planned = plan_incident(incident, targets, reader.read(targets, history), history)
@@ -96,7 +107,7 @@ class _PlanTask(Runbook):
                 self._list_all_instances(reader, plans)
                 self._set_answers(plans, reader)
         finally:
-            self.recorder.instances, self.run.list_pages = reader.instances, reader.list_pages
+            self._instances, self.run.list_pages = reader.instances, reader.list_pages
         if variables.get("restore_only_unhealthy"):
             require_unhealthy(plans)
         is_confirmed_already = bool(answer) and is_confirmed(answer, plans, in_advance=True)

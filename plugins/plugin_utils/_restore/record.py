@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import threading
@@ -15,22 +16,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ...module_utils._model.resource import Resource, Result, as_objects
+from ...module_utils._model.resource import as_objects
 from ...module_utils._module.open_journal import open_journal
-from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.change_listing import list_changes
-from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord, read_restores
+from ...module_utils._service.restore.history import RestoreHistory, read_restores
 from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
-from ...module_utils._state.journal_store import Holder, RunStore
+from ...module_utils._state.journal_store import RunStore
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
-from ...module_utils._times import format_iso
-from .._formatting import format_recorded
-from .._reports.report_folder import ReportError, ReportFolder, open_report, render
-from .command_files import CommandFiles
+from .._formatting import format_path, format_recorded
+from .._reports.report_folder import ReportError, open_report, render
+from .commands import Command, format_without_file
 from .failures import FAILURES, UNCONFIRMED
-from .run import Data, Run
+from .recorded_runs import format_record, knows_more, name_record, parse_record, put_run, read_runs
 from .run_record import (
     build_run_record,
     find_rank,
@@ -41,21 +40,11 @@ from .run_record import (
     show_result,
 )
 
-TITLES = {
-    "service": "Check the service",
-    "key": "Check the API key",
-    "plan": "Plan the restore",
-    "confirm": "Confirm the restore",
-    "send": "Begin the restore",
-    "accepted": "Send the restore",
-    "begun": "Send the restore",
-    "restore": "Restore the backup",
-    "start": "Start the instance",
-    "healthy": "Wait until the instance is healthy",
-    "http": "Check the address",
-    "run": "Run the runbook",
-}
-"""Title of each step."""
+if t.TYPE_CHECKING:
+    from ...module_utils._model.resource import Resource, Result
+    from ...module_utils._state.journal_store import Holder
+    from .run import Data
+    from .run_steps import RunSteps
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"
@@ -69,56 +58,12 @@ meanwhile."""
 CHANGES_BEFORE, MAX_CHANGES = timedelta(hours=1), 200
 """How long before a run its changes begin: what was done then may be the cause. And the most that it records."""
 
+_SHORT = 160
+"""Characters up to which a command has its variables in its line, if that can be."""
+
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _UNSENT = {kind.value for kind, failure in FAILURES.items() if failure.is_unsent}
-
-
-def parse_record(content: bytes, incident: str) -> list[Data] | None:
-    """Returns the runs in the record; None if it can't be parsed or belongs to another incident."""
-    try:
-        record = json.loads(content)
-        runs = record["runs"]
-        if record["incident"] != incident or not all(map(_is_run, runs)):
-            return None
-        # Deeply nested data can't be written again.
-        format_record(incident, runs)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return list(runs)
-
-
-def _is_run(run: t.Any) -> bool:
-    return (
-        isinstance(run, dict)
-        and all(isinstance(run.get(field), str) for field in ("began_at", "outcome"))
-        and isinstance(run.get("steps"), list)
-        and all(isinstance(one, dict) for one in run["steps"])
-    )
-
-
-def put_run(runs: list[Data], run: Data) -> list[Data]:
-    """Returns the runs with ``run`` added, or in place of a version of itself that knows less."""
-    known = next((one for one in runs if one.get("id") == run["id"]), None)
-    if known is None:
-        return [*runs, run]
-    return [run if one is known and _knows_more(run, known) else one for one in runs]
-
-
-def _knows_more(run: Data, other: Data) -> bool:
-    """Returns True if of two versions of a run's record the first one is the later. Clocks don't matter."""
-    return _count_known(run) > _count_known(other)
-
-
-def _count_known(run: Data) -> tuple[int, int]:
-    """Returns the revision, 0 in a record of an earlier version of the collection, and the number of steps."""
-    revision = run.get("revision")
-    return revision if isinstance(revision, int) else 0, len(run["steps"])
-
-
-def format_record(incident: str, runs: list[Data]) -> str:
-    """Returns the content of the file."""
-    return json.dumps({"incident": incident, "runs": runs}, indent=4, sort_keys=True) + "\n"
 
 
 def merge_changes(runs: list[Data]) -> list[Data]:
@@ -173,18 +118,51 @@ def _find_key(results: dict[str, Data], result: Data) -> str:
 
 
 @dataclass
-class Recorder:
-    """Records a run. ``redact`` removes secrets from what is recorded or shown."""
+class CommandFiles:
+    """Formats the commands of a run. ``folder`` is that of its report, None if nothing may be written."""
 
-    context: ModuleContext
-    run: Run
-    redact: t.Callable[[t.Any], t.Any]
-    instances: list[Resource] = field(default_factory=list)
-    """The instances of the account, as far as they were read."""
-    commands: CommandFiles = field(init=False)
-    """Formats the commands that the run advises."""
-    _counted: int = 0
-    """Requests of the steps that were added."""
+    folder: Path | None
+    _written: set[Path] = field(default_factory=set)
+
+    def format(self, command: Command, *, writes: bool = True) -> str:
+        """Returns the command as a line that can be pasted, or else a sentence.
+
+        Writes the file that it needs; without ``writes`` it has one if that was written before.
+        """
+        inline = command.format_inline()
+        if inline and len(inline) <= _SHORT:
+            return inline
+        path = self._write(command.format_file(), writes=writes)
+        return command.format_with_file(path) if path else format_without_file(command)
+
+    def _write(self, content: str, *, writes: bool) -> str | None:
+        """Writes a file, and returns its path as the command names it; None if that can't be.
+
+        The name is that of the content: what is written later changes no command that was printed. All names are of
+        one length, so that none is a part of another.
+        """
+        if self.folder is None:
+            return None
+        path = self.folder / f"next-{hashlib.sha256(content.encode(errors='replace')).hexdigest()[:12]}.yml"
+        shown = format_path(path, Path.cwd())
+        if shown is None or not (writes or path in self._written):
+            return None
+        if path not in self._written:
+            try:
+                with open_report(str(path), creates=True) as (folder, name):
+                    folder.write(name, content)
+            except ReportError:
+                return None
+            self._written.add(path)
+        return shown
+
+
+@dataclass
+class Recorder:
+    """Records the run of ``steps``. ``instances``: those of the account, as far as they were read."""
+
+    steps: RunSteps
+    instances: t.Sequence[Resource] = ()
     _problems: list[str] = field(default_factory=list)
     """Problems of which the user was warned."""
     _holders: t.Mapping[str, Holder] | None = None
@@ -192,35 +170,12 @@ class Recorder:
 
     def __post_init__(self) -> None:
         """In check mode nothing is written."""
+        self.context, self.run, self._redact = self.steps.context, self.steps.run, self.steps.redact
         self.commands = CommandFiles(None if self.run.check else Path(self.run.report_path).parent)
 
     def read_history(self) -> RestoreHistory | None:
         """Returns what the journal holds of the incident's instances; None if it can't be read."""
         return read_restores(open_journal(self.context), self.context.client.settings.api_url, self.run.incident)
-
-    def read_recorded(self, journal: str) -> RestoreRecord:
-        """Returns what the record says was sent. ``journal`` is the place of the journal beside it."""
-        settings = self.context.client.settings
-        return read_recorded(self.run.report_path, self.run.incident, settings.host, journal)
-
-    def now(self) -> datetime:
-        """Returns the time of what happens in the run now, by the service's clock."""
-        return datetime.now(UTC) - self._clock_lead
-
-    @property
-    def _clock_lead(self) -> timedelta:
-        return timedelta(seconds=self.run.clock_lead)
-
-    def compare_clocks(self) -> None:
-        """Finds out how far this machine's clock is ahead of the service's, and corrects when the run has begun."""
-        self.run.clock_lead = self.context.client.stats.find_clock_lead().total_seconds()
-        self.run.began_at = format_iso(datetime.fromisoformat(self.run.began_at) - self._clock_lead)
-
-    def add_step(self, name: str, **fields: t.Any) -> None:
-        """Adds a step to the run, with the requests since the last one."""
-        requests = self.context.client.stats.requests
-        self.run.add_step(name, TITLES[name], self.now(), requests=requests - self._counted, **fields)
-        self._counted = requests
 
     def finish(self, traceback_text: str = "") -> Result:
         """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
@@ -271,11 +226,11 @@ class Recorder:
 
     def record(self, *, is_finished: bool) -> tuple[Data, str]:
         """Writes the record and the page. Returns what it has of this run, and why it could not be written."""
-        now = self.now()
+        now = self.steps.now()
         self.run.revision += 1
         # What a run advises while it goes on changes with each failure: it writes no files for that.
         writes = is_finished or self.run.interrupted_at is not None
-        recorded: Data = self.redact(
+        recorded: Data = self._redact(
             build_run_record(
                 # Other threads may add steps meanwhile.
                 replace(self.run, steps=[*self.run.steps]),
@@ -291,7 +246,7 @@ class Recorder:
         title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
         problem = ""
         try:
-            recorded["changes"] = self.redact(self._list_changes())
+            recorded["changes"] = self._redact(self._list_changes())
             variables = {
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
@@ -312,7 +267,7 @@ class Recorder:
 
     def _list_changes(self) -> list[Data]:
         """Returns the changes since an hour before the run began, of whatever incident; none if they can't be read."""
-        since = datetime.fromisoformat(self.run.began_at) + self._clock_lead - CHANGES_BEFORE
+        since = datetime.fromisoformat(self.run.began_at) + self.steps.clock_lead - CHANGES_BEFORE
         url = normalize_url(self.context.client.settings.api_url)
         with contextlib.suppress(StoreError):
             return list_changes(
@@ -356,7 +311,7 @@ class Recorder:
         with contextlib.suppress(StoreError):
             for run in runs:
                 known, text = shared.get(str(run.get("id")), (None, None))
-                if "id" in run and (known is None or _knows_more(run, known)):
+                if "id" in run and (known is None or knows_more(run, known)):
                     store.replace_run(self.run.incident, run["id"], json.dumps(run), text)
 
 
@@ -377,8 +332,8 @@ def record_run(
     ReportError.
     """
     with open_report(path, creates=True) as (folder, page_name):
-        record_name = _name_record(page_name)
-        runs = _read_runs(folder, page_name, run["incident"])
+        record_name = name_record(page_name)
+        runs = read_runs(folder, page_name, run["incident"])
         for one in (*shared_runs, run):
             runs = put_run(runs, one)
         found = {"interrupted": True, "found_ended": {"at": run.get("ended_at"), "by": run.get("by")}}
@@ -400,50 +355,5 @@ def record_run(
     return runs
 
 
-def read_recorded(path: str, incident: str, service: str, journal: str) -> RestoreRecord:
-    """Returns what the record next to the page at ``path`` says was sent for the incident. Changes and locks nothing.
-
-    ``service`` is its host and port; ``journal`` is the place of the journal. One that was set aside can't be read
-    either, until somebody has moved it away.
-    """
-    record = Path(_name_record(path))
-    runs: list[Data] | None = []
-    aside: list[str] = []
-    if record.parent.is_dir():
-        try:
-            with open_report(path, locks=False) as (folder, _page_name):
-                runs, aside = _parse_runs(folder, record.name, incident), folder.find_set_aside(record.name)
-        except ReportError:
-            runs = None
-    unreadable = record if runs is None else record.with_name(aside[0]) if aside else ""
-    # Earlier versions did not record the service.
-    own = [run for run in runs or () if run.get("service") in (None, "", service)]
-    sent = [one for run in own for one in as_objects(run.get("instances")) if isinstance(one.get("sent_at"), str)]
-    return RestoreRecord(str(record), journal, {str(one.get("id")): one["sent_at"] for one in sent}, str(unreadable))
-
-
 def _is_open(run: Data) -> bool:
     return run.get("outcome") == "unfinished" and not run.get("interrupted")
-
-
-def _read_runs(folder: ReportFolder, page_name: str, incident: str) -> list[Data]:
-    """Returns the recorded runs. A record that can't be read is renamed, with its page; then there are none."""
-    name = _name_record(page_name)
-    runs = _parse_runs(folder, name, incident)
-    if runs is None:
-        folder.set_aside(name, page_name)
-    return runs or []
-
-
-def _parse_runs(folder: ReportFolder, name: str, incident: str) -> list[Data] | None:
-    """Returns the recorded runs; None if the record can't be read."""
-    try:
-        content = folder.read(name)
-    except OSError:
-        return None
-    return [] if content is None else parse_record(content, incident)
-
-
-def _name_record(page: str) -> str:
-    """Returns the name or path of the record next to a page."""
-    return str(Path(page).with_suffix(".json"))

@@ -18,8 +18,8 @@ from ...module_utils._service.restore.history import CLOCK_TOLERANCE
 from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._times import format_duration, format_iso, parse_time
-from .._formatting import format_label, format_value, slugify
+from ...module_utils._times import format_iso, parse_time
+from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.notes import Note
@@ -204,40 +204,6 @@ class Step:
     """Who sent the restore; empty if that is not known."""
     names_status: bool = False
     """True if the message has the status of the instance."""
-
-
-@dataclass
-class Verdict:
-    """The result of a run for the instance of ``plan``.
-
-    ``step`` and ``kind`` name the failure; ``advice`` and ``command`` say what to do next. They are empty on success.
-    """
-
-    plan: RolePlan
-    step: str | None
-    kind: str
-    outcome: str
-    """``ok``, ``failed`` or ``unfinished``."""
-    tag: str
-    state: str
-    advice: str = ""
-    command: str = ""
-    sent_at: str | None = None
-    """When the restore was sent, by this run or an earlier one, as the journal has it."""
-    restored_at: str | None = None
-    """When it ended, if the service shows that."""
-    completed_at: str | None = None
-    """When a run saw that."""
-    timeline: list[Data] = field(default_factory=list)
-    """The events of the instance: ``title``, ``at`` and ``ok`` of each."""
-
-    def to_dict(self) -> Data:
-        """Returns the result as the record holds it."""
-        plan, result = self.plan, {name: value for name, value in vars(self).items() if name != "plan"}
-        result |= {"label": plan.label, "name": format_value(plan.name), "id": (plan.instance or {}).get("id")}
-        taken, age = plan.taken_at, plan.age
-        backup = {"id": plan.backup_id, "taken_at": taken.isoformat() if taken else None} if plan.backup else None
-        return result | {"backup": backup, "age": None if age is None else format_duration(age), "batch": plan.batch}
 
 
 @dataclass

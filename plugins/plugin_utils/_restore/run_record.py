@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import NOTHING_SENT
@@ -17,7 +17,7 @@ from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.plan import RestoreAction, Target
 from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._text import format_count, format_list
-from ...module_utils._times import format_iso, format_time_of_day, parse_time
+from ...module_utils._times import format_duration, format_iso, format_time_of_day, parse_time
 from .._formatting import format_clock, format_recorded, format_value
 from .commands import (
     Command,
@@ -28,11 +28,12 @@ from .commands import (
     select_plans,
 )
 from .failures import FAILURES, HEALTHY, FailureKind, parse_kind
-from .run import Data, RolePlan, Run, Step, Verdict
+from .run import RolePlan
 from .screen import format_sent_and_completed, headlines
 
 if t.TYPE_CHECKING:
     from .failures import Advice, Kind
+    from .run import Data, Run, Step
 
 _EVENTS = {
     "send": "sent",
@@ -62,6 +63,40 @@ _ADDRESS_FAULTS = {
 """What a headline says of instances that are restored and healthy all the same."""
 _OF_THE_RUN = ("kind", "names_status", "sent_by")
 """Fields of a step that the record leaves out."""
+
+
+@dataclass
+class Verdict:
+    """The result of a run for the instance of ``plan``.
+
+    ``step`` and ``kind`` name the failure; ``advice`` and ``command`` say what to do next. They are empty on success.
+    """
+
+    plan: RolePlan
+    step: str | None
+    kind: str
+    outcome: str
+    """``ok``, ``failed`` or ``unfinished``."""
+    tag: str
+    state: str
+    advice: str = ""
+    command: str = ""
+    sent_at: str | None = None
+    """When the restore was sent, by this run or an earlier one, as the journal has it."""
+    restored_at: str | None = None
+    """When it ended, if the service shows that."""
+    completed_at: str | None = None
+    """When a run saw that."""
+    timeline: list[Data] = field(default_factory=list)
+    """The events of the instance: ``title``, ``at`` and ``ok`` of each."""
+
+    def to_dict(self) -> Data:
+        """Returns the result as the record holds it."""
+        plan, result = self.plan, {name: value for name, value in vars(self).items() if name != "plan"}
+        result |= {"label": plan.label, "name": format_value(plan.name), "id": (plan.instance or {}).get("id")}
+        taken, age = plan.taken_at, plan.age
+        backup = {"id": plan.backup_id, "taken_at": taken.isoformat() if taken else None} if plan.backup else None
+        return result | {"backup": backup, "age": None if age is None else format_duration(age), "batch": plan.batch}
 
 
 class _Failed(t.NamedTuple):

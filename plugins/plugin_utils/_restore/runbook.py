@@ -19,7 +19,7 @@ from .failures import FailureKind
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Result
-    from .record import Recorder
+    from .run_steps import RunSteps
 
 
 def _find_run_failure(error: Exception) -> FailureKind:
@@ -33,13 +33,17 @@ def _find_run_failure(error: Exception) -> FailureKind:
 
 @dataclass
 class Runbook:
-    """Runs the steps of the run that ``recorder`` records."""
+    """Runs the ``steps`` of a run."""
 
-    recorder: Recorder
+    steps: RunSteps
 
     def __post_init__(self) -> None:
-        self.context, self.run = self.recorder.context, self.recorder.run
+        self.context, self.run = self.steps.context, self.steps.run
         self.client, self.variables = self.context.client, self.run.variables
+
+    def finish(self, traceback_text: str = "") -> Result:
+        """Records the run, and returns the result of the task."""
+        raise NotImplementedError
 
     def run_step(
         self,
@@ -58,10 +62,10 @@ class Runbook:
 
             is_bug = not isinstance(error, ClawHostersError)
             kind = FailureKind.INTERRUPTED if is_bug else classify(error)
-            self.recorder.add_step(name, ok=False, kind=kind.value, **describe_error(error))
-            return self.recorder.finish("".join(traceback.format_exception(error)) if is_bug else "")
+            self.steps.add_step(name, ok=False, kind=kind.value, **describe_error(error))
+            return self.finish("".join(traceback.format_exception(error)) if is_bug else "")
         if message is not None:
-            self.recorder.add_step(name, ok=True, message=message)
+            self.steps.add_step(name, ok=True, message=message)
         return None
 
     @functools.cached_property
@@ -71,5 +75,5 @@ class Runbook:
         journal = open_journal(self.context, warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
         incident.option_prefix = "restore_"
-        incident.read_record = lambda: self.recorder.read_recorded(journal.place)
+        incident.read_record = lambda: self.steps.read_recorded(journal.place)
         return incident

@@ -21,7 +21,6 @@ from ansible.plugins.loader import callback_loader
 from ansible_collections.clawhosters.cloud.plugins.action import internal_rehearsal as rehearsal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind, Target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import parse_list
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command_files import CommandFiles
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     Command,
     build_advice,
@@ -29,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     select_plans,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import CommandFiles
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
 from simulator.handle import Simulator
 from support.commands import START, parse_variables

@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import parse_kind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_restorer import explain_changed_backup
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restore_task import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_task import list_outcomes
