@@ -126,10 +126,13 @@ class OperationGuard:
             self._leave_shield()
             raise
 
-    def record_event(self, event: OperationEvent, **facts: object) -> None:
+    def record_event(
+        self, event: OperationEvent, then: t.Callable[[], None] = lambda: None, /, **facts: object
+    ) -> None:
         """Writes the event to the journal. If that fails, sets ``unrecorded``: then the run is no success.
 
-        Warns of it too, so that the outcome is not lost if the run goes on or fails for another reason.
+        Warns of it too, so that the outcome is not lost if the run goes on or fails for another reason. A Ctrl-C that
+        was deferred is so until ``then`` has returned.
         """
         self._is_intended = False
         self._set_note(event)
@@ -139,7 +142,10 @@ class OperationGuard:
         except JournalError as error:
             self.unrecorded = f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}"
             self.warn(self.unrecorded)
-        self._leave_shield()
+        try:
+            then()
+        finally:
+            self._leave_shield()
 
     # RequestHooks
 

@@ -680,6 +680,24 @@ def planned(*numbers: int, **fields: t.Any) -> list[Restore]:
     ]
 
 
+def test_ctrl_c_waits_until_the_observer_knows_that_a_restore_was_accepted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_deferred = []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def on_stage(_restore: Restore, stage: Stage, _at: datetime) -> None:
+        if stage is Stage.ACCEPTED:
+            is_deferred.append(engine.progress.shield.defer(interrupt))
+
+    monkeypatch.setattr(engine.observer, "on_stage", on_stage)
+    with pytest.raises(KeyboardInterrupt):
+        engine.batches.run(planned(1))
+    assert is_deferred == [True]
+
+
 def test_the_observer_gets_each_stage_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
     simulator.switch(restore_ends="stopped")
     wanted = planned(1, 2, 3)

@@ -229,20 +229,11 @@ class RestoreRunner:
             self._request()
         except ClawHostersError as error:
             self.fail(error)
-            return
-        except KeyboardInterrupt:
-            # It was deferred until the response was in the journal. The observer is to know of the response, too.
-            state = self._guard.known_state()
-            if state is not None and state.accepted_at:
-                self._set_sent()
-                self._enter(Stage.ACCEPTED)
-            raise
-        self._set_sent()
-        self._wait_for_end()
 
-    def _set_sent(self) -> None:
+    def _follow_sent(self) -> None:
         self.restore.is_sent, self.restore.outcome = True, IN_FLIGHT
         self.restore.state = self._guard.known_state()
+        self._wait_for_end()
 
     def _request(self) -> None:
         """Sends the request, and records that it was accepted.
@@ -267,7 +258,9 @@ class RestoreRunner:
             )
         except OutcomeUnknownError as unclear:
             self._read_outcome(unclear.cause)
-        self._guard.record_event(OperationEvent.ACCEPTED, **({"seen": True} if self.restore.lost else {}))
+        # The observer, too, is to know of the response before a Ctrl-C that was deferred ends the run.
+        seen = {"seen": True} if self.restore.lost else {}
+        self._guard.record_event(OperationEvent.ACCEPTED, self._follow_sent, **seen)
 
     def _read_outcome(self, error: ClawHostersError) -> None:
         """Reads the instance after a lost response: if it has become busy, the restore has begun."""
