@@ -66,6 +66,7 @@ SEAMS = {
     "plugins/module_utils/_http/transport.py",
     "plugins/module_utils/_model/instance_index.py",
     "plugins/module_utils/_module/arguments.py",
+    "plugins/module_utils/_module/open_journal.py",
     "plugins/module_utils/_module/protected.py",
     "plugins/module_utils/_module/runner.py",
     "plugins/module_utils/_service/instance_state.py",

@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._state.folder_store import FolderStore
 from .._state.journal import Journal
-from .._state.machine_folder import MachineFolder
-from .._state.store import key_digest
+from .._state.store import StoreError, key_digest
+from .._text import one_line
 
 if t.TYPE_CHECKING:
-    from .._state.journal_store import JournalStore
+    from .._state.store_protocol import JournalStore
     from .runner import ModuleContext
 
 
@@ -23,13 +24,26 @@ def open_journal(context: ModuleContext, *, warns: bool = False) -> Journal:
 
     ``warns`` is for tasks that send them: of a database that this machine has used, and that is not set now.
     """
-    settings, store = context.client.settings, open_journal_store(context)
-    folder = MachineFolder(_find_folder(context), key_digest(settings.api_url, settings.api_key or ""))
+    settings, folder = context.client.settings, FolderStore(_find_folder(context))
+    document = f"database-{key_digest(settings.api_url, settings.api_key or '')}"
     if context.params.get("state_database"):
-        return Journal(store, folder=folder)
-    if warns and (warning := folder.find_warning()):
-        context.warn(warning)
-    return Journal(store)
+        from .._state.machine_folder import MachineFolder
+
+        return Journal(open_journal_store(context), folder=MachineFolder(folder, document))
+    if warns:
+        _warn_of_database(context, folder, document)
+    return Journal(folder)
+
+
+def _warn_of_database(context: ModuleContext, folder: FolderStore, document: str) -> None:
+    """Warns in a run without a database if one was used for this account: the document in the folder says so."""
+    with contextlib.suppress(StoreError):
+        if folder.has_document(document):
+            context.warn(
+                "On this machine, restores and purchases of this service and key were recorded in a database, and "
+                "state_database is not set. This task runs without it, and does not know what is recorded there. "
+                f"Set state_database, or, if that is no longer used, delete {one_line(folder.place)}/{document}.json."
+            )
 
 
 def open_journal_store(context: ModuleContext) -> JournalStore:

@@ -71,7 +71,7 @@ class OperationGuard:
     """Defers Ctrl-C from the record of the intent to that of the outcome."""
     _is_shielded: bool = False
 
-    def state(self) -> OperationState | None:
+    def read_state(self) -> OperationState | None:
         """Returns the state of the operation in the journal. Raises JournalError."""
         state = self.journal.read_state(self.key)
         self._set_note(state.event if state else None, state.at if state else None)

@@ -109,7 +109,7 @@ class Purchase:
                 return self._run(guard, body, balance_below)
 
     def _run(self, guard: OperationGuard, body: dict[str, t.Any], balance_below: int) -> Result:
-        state = guard.state()
+        state = guard.read_state()
         if state is not None:
             self._require_same_request(state, body)
         try:

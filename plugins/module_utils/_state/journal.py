@@ -35,7 +35,8 @@ from .journal_store import ConflictError, DamageError, JournalLine
 from .store import StoreError
 
 if t.TYPE_CHECKING:
-    from .journal_store import Holder, JournalStore, SubjectLines
+    from .journal_store import Holder, SubjectLines
+    from .store_protocol import JournalStore
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""

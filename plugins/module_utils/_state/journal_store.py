@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store behind the journal, and what it keeps: the lines of subjects, and who works on which."""
+"""What the store behind the journal keeps: the lines of subjects, and who works on which."""
 
 from __future__ import annotations
 
@@ -104,46 +104,6 @@ def describe_process(subject: str, name: str = "") -> Holder:
     """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
     since = format_iso(datetime.now(UTC))
     return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=shorten_name(name))
-
-
-class JournalStore(t.Protocol):
-    """The lines of the journal, and locks. All methods raise StoreError."""
-
-    repair_hint: str
-    """Advice about a damaged journal, as the beginning of a sentence that goes on with "if"."""
-
-    @property
-    def place(self) -> str:
-        """Where it is: the path of a folder, or the name of an option."""
-
-    def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
-        """Returns what it holds of these subjects, or of all."""
-
-    def find_subjects(self, name: str) -> set[str]:
-        """Returns the subjects that have a line with this ``name``, and perhaps others."""
-
-    def read_sizes(self) -> dict[str, int] | None:
-        """Returns the bytes that the lines of each subject have now. None if times tell better what is added later."""
-
-    def now(self) -> float:
-        """Returns Unix time by the store's clock, on which all its users agree."""
-
-    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
-        """Adds a line, which is durable when this returns.
-
-        Raises DamageError, and ConflictError if the subject has this line, or lacks the one before it. A store that has
-        lost its connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all
-        lines before this one, since a failover may have lost them.
-        """
-
-    def hold(self, subject: str, name: str) -> t.ContextManager[Holder | None]:
-        """Holds a subject until the block or this process ends. Yields None, or else who holds it.
-
-        Raises DamageError. ``name`` is the incident or order, for display.
-        """
-
-    def holders(self, subject: str | None = None) -> dict[str, Holder]:
-        """Returns who holds which subject now, or this one, by subject."""
 
 
 @t.runtime_checkable

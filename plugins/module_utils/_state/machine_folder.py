@@ -5,32 +5,36 @@
 """The folder ``state_dir`` of a machine that uses a database, too: two memories that don't know each other.
 
 A machine that gets a database keeps its folder, with restores and purchases that the database doesn't know. And a run
-without the database, such as one whose variable is missing, would not know what is recorded there.
+without the database, such as one whose variable is missing, would not know what is recorded there. Only a task with a
+database imports this.
 """
 
 from __future__ import annotations
 
 import contextlib
+import typing as t
 
 from .._text import one_line
-from .folder_store import FolderStore
 from .journal import JournalError, OperationKey, parse_subject, replay
 from .journal_store import DamageError
 from .store import StoreError
+
+if t.TYPE_CHECKING:
+    from .folder_store import FolderStore
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for a lock that is held for a moment."""
 
 
 class MachineFolder:
-    """The folder. ``digest`` is that of service and key.
+    """The folder in ``store``. The ``document`` in it says that a database is used for this account.
 
-    One that is missing, or that somebody else owns or could have written to, is no memory of this machine.
+    A folder that is missing, or that somebody else owns or could have written to, is no memory of this machine.
     """
 
-    def __init__(self, state_dir: str, digest: str) -> None:
-        self._store = FolderStore(state_dir)
-        self._document = f"database-{digest}"
+    def __init__(self, store: FolderStore, document: str) -> None:
+        self._store = store
+        self._document = document
         self._is_remembered = False
 
     def require_unknown(self, operation: OperationKey) -> None:
@@ -59,17 +63,6 @@ class MachineFolder:
             self._is_remembered = True
             with contextlib.suppress(StoreError), self._store.locked_document(self._document, within=LOCK_TIMEOUT):
                 pass  # the file says it
-
-    def find_warning(self) -> str | None:
-        """Returns what to warn of in a run without a database: it was used for this account. Else None."""
-        with contextlib.suppress(StoreError):
-            if self._store.has_document(self._document):
-                return (
-                    "On this machine, restores and purchases of this service and key were recorded in a database, and "
-                    "state_database is not set. This task runs without it, and does not know what is recorded there. "
-                    f"Set state_database, or, if that is no longer used, delete {self._path}/{self._document}.json."
-                )
-        return None
 
     @property
     def _path(self) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store behind the rate budget and the change log: files of one machine, or a database of many.
+"""The store behind rate budget, change log and journal: files of one machine, or a database of many.
 
 Its users don't know which one they have. Only for type checking.
 """
@@ -13,6 +13,8 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from datetime import datetime
+
+    from .journal_store import Holder, JournalLine, SubjectLines
 
 
 class Document(t.Protocol):
@@ -29,7 +31,7 @@ class Document(t.Protocol):
 
 
 class Store(t.Protocol):
-    """Keeps documents. All methods raise StoreError. The journal has a protocol of its own."""
+    """Keeps documents. All methods raise StoreError."""
 
     min_delay: float
     """Seconds between two looks at a document, at least: a look may cost a network."""
@@ -60,3 +62,43 @@ class ChangeStore(t.Protocol):
 
         Those that nobody asks for are not read.
         """
+
+
+class JournalStore(t.Protocol):
+    """The lines of the journal, and locks. All methods raise StoreError."""
+
+    repair_hint: str
+    """Advice about a damaged journal, as the beginning of a sentence that goes on with "if"."""
+
+    @property
+    def place(self) -> str:
+        """Where it is: the path of a folder, or the name of an option."""
+
+    def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
+        """Returns what it holds of these subjects, or of all."""
+
+    def find_subjects(self, name: str) -> set[str]:
+        """Returns the subjects that have a line with this ``name``, and perhaps others."""
+
+    def read_sizes(self) -> dict[str, int] | None:
+        """Returns the bytes that the lines of each subject have now. None if times tell better what is added later."""
+
+    def now(self) -> float:
+        """Returns Unix time by the store's clock, on which all its users agree."""
+
+    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
+        """Adds a line, which is durable when this returns.
+
+        Raises DamageError, and ConflictError if the subject has this line, or lacks the one before it. A store that has
+        lost its connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all
+        lines before this one, since a failover may have lost them.
+        """
+
+    def hold(self, subject: str, name: str) -> t.ContextManager[Holder | None]:
+        """Holds a subject until the block or this process ends. Yields None, or else who holds it.
+
+        Raises DamageError. ``name`` is the incident or order, for display.
+        """
+
+    def holders(self, subject: str | None = None) -> dict[str, Holder]:
+        """Returns who holds which subject now, or this one, by subject."""

@@ -49,7 +49,7 @@ from .fields import describe_shapes, plain_words
 from .findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
 
 if t.TYPE_CHECKING:
-    from ..._state.journal_store import JournalStore
+    from ..._state.store_protocol import JournalStore
 
 MAX_REQUESTS = 16
 """Requests of one examination. Retries don't count."""

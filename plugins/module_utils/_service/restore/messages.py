@@ -75,7 +75,7 @@ def build_error(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -
     return RefusedError(" ".join(filter(None, (explained.fact, unsent, explained.advice))), obstacle.cause)
 
 
-def format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str:
+def _format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str:
     """Returns who works on an instance, for which incident and since when, as far as that is known."""
     if holder is None:
         return "another run"
@@ -89,8 +89,34 @@ def format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str
 
 def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface = MODULE) -> Explanation:
     """Returns why nothing is sent for a target, in the words of the surface."""
-    obstacle, target, instance = t.cast("Obstacle", plan.obstacle), plan.target, plan.instance or {}
-    name, shown = one_line(target.name, NAME_LIMIT), surface.show_instance(instance)
+    obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
+    match obstacle.kind:
+        case ObstacleKind.NO_INSTANCE | ObstacleKind.AMBIGUOUS | ObstacleKind.OTHER_NAME | ObstacleKind.DUPLICATE:
+            return _explain_target(plan, obstacle, surface)
+        case ObstacleKind.OTHER_MEMORY:
+            return Explanation(obstacle.cause.text if obstacle.cause else "")
+        case ObstacleKind.ONLY_IN_RECORD:
+            record = t.cast("RestoreRecord", obstacle.record)
+            sent_at = surface.format_time(record.sent_at[str(instance["id"])], now)
+            return Explanation(describe_record(record, instance, incident, sent_at))
+        case ObstacleKind.NOT_SENT:
+            return Explanation(
+                f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
+                "executed, and this run only waited for it.",
+                "Check the plan again.",
+            )
+        case ObstacleKind.DELETED | ObstacleKind.RENAMED | ObstacleKind.CHANGED | ObstacleKind.HELD:
+            return _explain_since(instance, obstacle, now, surface)
+        case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
+            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, now, surface)
+        case ObstacleKind.TOO_SOON | ObstacleKind.OVERTAKEN | ObstacleKind.WRONG_STATUS:
+            return _explain_rule(instance, obstacle, rules, now, surface)
+    return _explain_backup(plan, obstacle, rules, now, surface)
+
+
+def _explain_target(plan: RestorePlan, obstacle: Obstacle, surface: Surface) -> Explanation:
+    """Returns why no instance, or another one, is meant."""
+    target, instance, name = plan.target, plan.instance or {}, one_line(plan.target.name, NAME_LIMIT)
     match obstacle.kind:
         case ObstacleKind.NO_INSTANCE:
             sought = name if target.instance_id is None else f"with id {target.instance_id}"
@@ -101,14 +127,14 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         case ObstacleKind.OTHER_NAME:
             named = short_name(instance)
             return Explanation(f"The instance with id {target.instance_id} is named {named}, not {name}.")
-        case ObstacleKind.DUPLICATE:
-            return Explanation(f"{shown} is listed already, in entry {obstacle.duplicate_of}.")
-        case ObstacleKind.OTHER_MEMORY:
-            return Explanation(obstacle.cause.text if obstacle.cause else "")
-        case ObstacleKind.ONLY_IN_RECORD:
-            record = t.cast("RestoreRecord", obstacle.record)
-            sent_at = surface.format_time(record.sent_at[str(instance["id"])], now)
-            return Explanation(describe_record(record, instance, incident, sent_at))
+    shown = surface.show_instance(instance)
+    return Explanation(f"{shown} is listed already, in entry {obstacle.duplicate_of}.")
+
+
+def _explain_since(instance: Resource, obstacle: Obstacle, now: datetime, surface: Surface) -> Explanation:
+    """Returns what has changed since the plan, or who works on the instance."""
+    shown = surface.show_instance(instance)
+    match obstacle.kind:
         case ObstacleKind.DELETED:
             return Explanation(f"{shown} does not exist any more: it was deleted.")
         case ObstacleKind.RENAMED:
@@ -118,22 +144,10 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
             before, after = (_describe_condition(one or {}) for one in (instance, obstacle.seen))
             changed = f"{shown} was {before} in the plan that was confirmed, and is {after} now."
             return Explanation(changed, names_status=True)
-        case ObstacleKind.NOT_SENT:
-            return Explanation(
-                f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
-                "executed, and this run only waited for it.",
-                "Check the plan again.",
-            )
-        case ObstacleKind.HELD:
-            return Explanation(
-                f"{shown} is held by {format_holder(obstacle.holder, now, surface)}.",
-                "Run the same task again when that run has ended, or with wait: true.",
-            )
-        case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
-            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, now, surface)
-        case ObstacleKind.TOO_SOON | ObstacleKind.OVERTAKEN | ObstacleKind.WRONG_STATUS:
-            return _explain_rule(instance, obstacle, rules, now, surface)
-    return _explain_backup(plan, obstacle, rules, now, surface)
+    return Explanation(
+        f"{shown} is held by {_format_holder(obstacle.holder, now, surface)}.",
+        "Run the same task again when that run has ended, or with wait: true.",
+    )
 
 
 def _status(instance: Resource) -> str:

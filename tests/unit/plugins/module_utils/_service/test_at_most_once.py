@@ -79,23 +79,23 @@ def test_it_is_written_down_before_it_goes_out(guard):
     assert sender.seen.event is OperationEvent.INTENDED
     assert sender.seen.facts == {"backup_id": 31, "by": describe_sender()}
     guard.record_event(OperationEvent.ACCEPTED)
-    assert guard.state().event is OperationEvent.ACCEPTED
-    assert guard.state().facts["backup_id"] == 31
+    assert guard.read_state().event is OperationEvent.ACCEPTED
+    assert guard.read_state().facts["backup_id"] == 31
 
 
 def test_what_failed_before_it_went_out_leaves_nothing_behind(guard):
     with pytest.raises(ClawHostersError, match=FREE):
         send(guard, Sender(ClawHostersError("something new"), goes_out=False))
-    assert guard.state() is None
+    assert guard.read_state() is None
 
 
 def test_a_failure_before_the_request_leaves_an_unknown_outcome_unknown(guard, warnings):
     with pytest.raises(OutcomeUnknownError):
         send(guard, Sender(TransportError("lost", sent=True)))
-    guard.take_up(guard.state())
+    guard.take_up(guard.read_state())
     with pytest.raises(TransportError):
         send(guard, Sender(TransportError("no slot in time", sent=False), goes_out=False))
-    assert guard.state().event is OperationEvent.UNCLEAR
+    assert guard.read_state().event is OperationEvent.UNCLEAR
     assert not warnings
 
 
@@ -111,7 +111,7 @@ def test_a_429_that_stays_is_recorded_once(guard, warnings):
     sender.stats.requests = 1
     with pytest.raises(ApiError):
         guard.send(sender, request, {"backup_id": 31}, FREE)
-    assert guard.state() is None
+    assert guard.read_state() is None
     assert not warnings
     assert guard.unrecorded is None
 
@@ -119,7 +119,7 @@ def test_a_429_that_stays_is_recorded_once(guard, warnings):
 def test_what_waits_after_a_429_counts_as_not_sent(guard):
     guard.before_send()
     guard.on_rejected()
-    assert guard.state() is None
+    assert guard.read_state() is None
 
 
 @pytest.mark.parametrize(
@@ -243,11 +243,11 @@ def test_only_the_listed_statuses_show_that_nothing_was_executed(status):
 def test_an_operation_is_free_again_only_if_it_was_not_executed(guard, error, may_have_been_executed):
     with pytest.raises(OutcomeUnknownError if may_have_been_executed else type(error)):
         send(guard, Sender(error))
-    assert (guard.state() is not None) is may_have_been_executed
+    assert (guard.read_state() is not None) is may_have_been_executed
 
 
 def test_what_an_interruption_shows_follows_each_step(guard):
-    guard.state()
+    guard.read_state()
     notes = [guard.interrupt_note.text]
 
     def request(hooks):
