@@ -22,7 +22,7 @@ from .._formatting import format_clock, format_value
 from .failures import FAILURES, Advice, FailureKind
 
 if t.TYPE_CHECKING:
-    from .failures import Kind
+    from .failures import Failure, Kind
     from .run import Data, RolePlan
 
 _OLDEST = "It was the oldest usable backup. "
@@ -39,112 +39,95 @@ def find_advice(kind: Kind, plan: RolePlan, variables: Data) -> Advice:
     """Returns what to do after a failure of a kind whose advice ``varies``."""
     if kind in _DEPENDS_ON_STATUS and (status := advise_on_status(plan.instance or {})):
         return Advice(f"{status} To see what has changed, run the same command again:", {})
-    usual = FAILURES[kind]
-    return _FINDERS[kind](plan, variables, usual.advice) or Advice(f"{usual.advice}:", {}, usual.checks)
+    return _FINDERS[kind](FAILURES[kind], plan, variables)
 
 
-def _force(plan: RolePlan, _variables: Data, usual: str) -> Advice:
+def _give_key(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:
     if get_status(plan.instance or {}) == "pending_configuration":
-        return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
-    return Advice(f"{usual}:", {"restore_force": True})
+        return usual.advise("Give it an LLM key in the dashboard, then run the same command again", {})
+    return usual.advise()
 
 
-def _force_unknown(plan: RolePlan, _variables: Data, usual: str) -> Advice:
-    if taken := plan.taken_at:
-        usual = (
-            f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
-            "Then send the restore again"
-        )
-    return Advice(f"{usual}:", {"restore_force": True})
+def _look_at_data(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:
+    if not (taken := plan.taken_at):
+        return usual.advise()
+    return usual.advise(
+        f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
+        "Then send the restore again"
+    )
 
 
-def _use_same(plan: RolePlan, variables: Data, usual: str) -> Advice:
+def _use_same(usual: Failure, plan: RolePlan, variables: Data) -> Advice:
     """The instance may be the cause. An older backup would lose more, and be refused as well."""
     same = {"restore_backup": plan.backup_id, "restore_before": ""} if plan.backup_id else {}
     older = plan.older or {}
     before = f" (the one before it is {older.get('id')} of {format_clock(taken_at(older))})" if older else ""
     oldest = _OLDEST if _is_oldest(plan, variables) else ""
-    return Advice(f"{oldest}{usual}{before}:", {"restore_force": True, **same})
+    return usual.advise(f"{oldest}{usual.advice}{before}", {"restore_force": True, **same})
 
 
-def _try_older(plan: RolePlan, variables: Data, usual: str) -> Advice:
+def _try_older(usual: Failure, plan: RolePlan, variables: Data) -> Advice:
     if not (older := _select_older(plan, variables)):
-        return Advice(f"{_OLDEST}{usual}:", {})
+        return usual.advise(f"{_OLDEST}{usual.advice}")
     which = f"the newest backup before {format_clock(plan.taken_at)}"
     if plan.older:
         which = f"the one before it: backup {plan.older.get('id')} of {format_clock(taken_at(plan.older))}"
-    return Advice(f"To try {which}:", older)
+    return usual.advise(f"To try {which}", older)
 
 
-def _wait_or_use_older(plan: RolePlan, variables: Data, usual: str) -> Advice:
+def _wait_again(usual: Failure, plan: RolePlan, variables: Data) -> Advice:
     """This incident has completed: an older backup needs another one."""
     if not _select_older(plan, variables):
-        return Advice(f"{_OLDEST}{usual}:", {})
-    return Advice(
-        f"{usual}. For an older backup, set restore_before={_select_before(plan)['restore_before']} and another "
-        "restore_incident. To wait again:",
-        {},
+        return usual.advise(f"{_OLDEST}{usual.advice}")
+    return usual.advise(
+        f"{usual.advice}. For an older backup, set restore_before={_select_before(plan)['restore_before']} and another "
+        "restore_incident. To wait again"
     )
 
 
-def _accept_age(plan: RolePlan, _variables: Data, usual: str) -> Advice:
+def _accept_age(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:
     if plan.age is None:
-        return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
+        return usual.advise("To accept a backup of unknown age", {"restore_max_age": ""})
     hours = math.ceil(plan.age / timedelta(hours=1)) + 1
-    return Advice(f"{usual}:", {"restore_max_age": f"{hours}h"})
+    return usual.advise(variables={"restore_max_age": f"{hours}h"})
 
 
-def _check_newest(_plan: RolePlan, _variables: Data, usual: str) -> Advice:
-    return Advice(f"{usual}:", {"restore_backup": "latest"}, check=True)
-
-
-def _check_others(plan: RolePlan, variables: Data, _usual: str) -> Advice | None:
+def _check_others(usual: Failure, _plan: RolePlan, variables: Data) -> Advice:
     if variables["restore_backup"] != "latest":
-        return _check_newest(plan, variables, FAILURES[ObstacleKind.OTHER_BACKUP].advice)
+        return FAILURES[ObstacleKind.OTHER_BACKUP].advise()
     if str(variables.get("restore_before") or "").strip():
-        return Advice("Newer backups may hold the damage. Check the plan:", {"restore_before": ""}, check=True)
-    return None
+        return usual.advise("Newer backups may hold the damage. Check the plan", {"restore_before": ""})
+    return usual.advise()
 
 
-def _check_similar(plan: RolePlan, _variables: Data, _usual: str) -> Advice | None:
+def _check_similar(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:
     if not (plan.obstacle and plan.obstacle.similar):
-        return None
+        return usual.advise()
     similar = plan.obstacle.similar
-    return Advice(
-        f"If {format_value(similar)} was meant, check its plan:", {"restore_instances": [similar]}, check=True
-    )
+    return usual.advise(f"If {format_value(similar)} was meant, check its plan", {"restore_instances": [similar]})
 
 
-def _check_first(plan: RolePlan, _variables: Data, usual: str) -> Advice:
+def _check_id(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:
+    """Of several instances of a name, any may be meant."""
     ids = plan.obstacle.ids if plan.obstacle else ()
-    return Advice(f"{usual}:", {"restore_instance_ids": list(ids[:1])}, check=True)
+    number = (plan.instance or {}).get("id", next(iter(ids), None))
+    return usual.advise(variables={"restore_instance_ids": [number]})
 
 
-def _check_id(plan: RolePlan, _variables: Data, usual: str) -> Advice:
-    return Advice(f"{usual}:", {"restore_instance_ids": [(plan.instance or {}).get("id")]}, check=True)
-
-
-def _omit_interval(_plan: RolePlan, _variables: Data, usual: str) -> Advice:
-    return Advice(f"{usual}:", {"restore_min_interval": ""})
-
-
-_FINDERS: dict[Kind, t.Callable[[RolePlan, Data, str], Advice | None]] = {
+_FINDERS: dict[Kind, t.Callable[[Failure, RolePlan, Data], Advice]] = {
     ObstacleKind.NO_INSTANCE: _check_similar,
-    ObstacleKind.AMBIGUOUS: _check_first,
+    ObstacleKind.AMBIGUOUS: _check_id,
     ObstacleKind.FAILED: _use_same,
-    ObstacleKind.UNKNOWN: _force_unknown,
+    ObstacleKind.UNKNOWN: _look_at_data,
     ObstacleKind.NO_BACKUP: _check_others,
-    ObstacleKind.OTHER_BACKUP: _check_newest,
-    ObstacleKind.BACKUP_TWICE: _check_newest,
-    ObstacleKind.WRONG_STATUS: _force,
+    ObstacleKind.WRONG_STATUS: _give_key,
     ObstacleKind.TOO_OLD: _accept_age,
-    ObstacleKind.TOO_SOON: _omit_interval,
     ObstacleKind.RENAMED: _check_id,
     FailureKind.BACKUP_REFUSED: _try_older,
     FailureKind.INSTANCE_REFUSED: _use_same,
-    FailureKind.NOT_HEALTHY: _wait_or_use_older,
+    FailureKind.NOT_HEALTHY: _wait_again,
 }
-"""For each kind what finds its advice: the usual one stays where it returns None."""
+"""What finds the advice of each kind that ``varies``."""
 
 
 def _select_older(plan: RolePlan, variables: Data) -> Data:

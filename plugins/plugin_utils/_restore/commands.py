@@ -13,10 +13,10 @@ from pathlib import Path
 import yaml
 
 from .._formatting import UNFOLDED, encode_yaml, format_plain_variable, format_value
-from .failures import FAILURES, Advice
+from .failures import FAILURES
 
 if t.TYPE_CHECKING:
-    from .failures import Kind
+    from .failures import Advice, Kind
     from .run import Data, RolePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -94,7 +94,7 @@ def build_advice(kind: Kind, plan: RolePlan, variables: Data) -> Advice:
         from .advice import find_advice
 
         return find_advice(kind, plan, variables)
-    return Advice(f"{failure.advice}:", {}, failure.checks)
+    return failure.advise()
 
 
 def select_plans(plans: list[RolePlan]) -> Data:

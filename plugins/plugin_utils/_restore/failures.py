@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...module_utils._errors import NOTHING_SENT, ClawHostersError
 from ...module_utils._service.restore.plan import ObstacleKind
@@ -37,6 +37,7 @@ _END_UNSEEN = "The restore was accepted, but its end was not seen"
 _RESTORED_BUT = "The backup was restored, but"
 _HEALTHY_BUT = "The backup was restored and the instance is healthy, but its address"
 _CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first"
+_NEWEST, _FORCE = {"restore_backup": "latest"}, {"restore_force": True}
 _DASHBOARD = "Check the instance in the dashboard"
 _SAME_BACKUP = f"{_DASHBOARD}, and rebuild it there if it has failed. Then restore the same backup again"
 
@@ -45,7 +46,7 @@ class Advice(t.NamedTuple):
     """``variables`` are those that the next command sets; with ``check`` it is run in check mode."""
 
     text: str
-    variables: dict[str, t.Any]
+    variables: t.Mapping[str, t.Any]
     check: bool = False
 
 
@@ -108,9 +109,15 @@ class Failure:
     """True if nothing was sent then, so that what an earlier run restored still holds."""
     varies: bool = False
     """True if the advice may be another one for some instances and backups: see ``advice.py``."""
+    variables: t.Mapping[str, t.Any] = field(default_factory=dict)
+    """What the next command sets."""
+
+    def advise(self, text: str = "", variables: t.Mapping[str, t.Any] | None = None) -> Advice:
+        """Returns the usual advice, with another text or other variables if they are given."""
+        return Advice(f"{text or self.advice}:", self.variables if variables is None else variables, self.checks)
 
 
-def _unsent(advice: str, text: str = NOTHING_SENT, **facts: bool) -> Failure:
+def _unsent(advice: str, text: str = NOTHING_SENT, **facts: t.Any) -> Failure:
     return Failure(text, advice, is_unsent=True, **facts)
 
 
@@ -145,11 +152,13 @@ FAILURES: dict[Kind, Failure] = {
         "The service accepted the restore, but the instance ended in a failure status.",
         _SAME_BACKUP,
         varies=True,
+        variables=_FORCE,
     ),
     ObstacleKind.UNKNOWN: Failure(
         "It is unknown whether the restore was carried out.",
         "Check the instance. If it was not restored, send the restore again",
         varies=True,
+        variables=_FORCE,
     ),
     ObstacleKind.NO_BACKUP: _unsent(
         "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again",
@@ -160,12 +169,13 @@ FAILURES: dict[Kind, Failure] = {
         "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again",
         checks=True,
     ),
-    ObstacleKind.OTHER_BACKUP: _unsent("Check the plan with the newest backup", checks=True, varies=True),
-    ObstacleKind.BACKUP_TWICE: _unsent("Check the plan with the newest backup", checks=True, varies=True),
-    ObstacleKind.WRONG_STATUS: _unsent("To restore the instance in this status anyway", varies=True),
+    ObstacleKind.OTHER_BACKUP: _unsent("Check the plan with the newest backup", checks=True, variables=_NEWEST),
+    ObstacleKind.BACKUP_TWICE: _unsent("Check the plan with the newest backup", checks=True, variables=_NEWEST),
+    ObstacleKind.WRONG_STATUS: _unsent("To restore the instance in this status anyway", varies=True, variables=_FORCE),
     ObstacleKind.TOO_OLD: _unsent("To accept a backup of this age", varies=True),
     ObstacleKind.TOO_SOON: _unsent(
-        f"{_DASHBOARD}. If it must be restored all the same, omit the interval", varies=True
+        f"{_DASHBOARD}. If it must be restored all the same, omit the interval",
+        variables={"restore_min_interval": ""},
     ),
     ObstacleKind.OTHER_MEMORY: _unsent(f"When the folder is imported, {_AGAIN}"),
     ObstacleKind.ONLY_IN_RECORD: _unsent(

@@ -14,14 +14,13 @@ import yaml
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
-    Advice,
     Command,
     build_advice,
     build_command,
     format_named,
     format_without_file,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Advice, FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_record import build_run_record
 from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans, run
