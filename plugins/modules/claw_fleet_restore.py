@@ -265,10 +265,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import (
-    FLEET,
-    RestoreOptions,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import FLEET, RestoreOptions
 
 SPEC = ArgumentSpec(
     {

@@ -19,10 +19,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
 from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore

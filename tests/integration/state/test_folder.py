@@ -21,11 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import SubjectLines
-from ansible_collections.clawhosters.cloud.plugins.modules import (
-    claw_backup_restore,
-    claw_instance,
-    claw_purchase,
-)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.users import Owners, as_ordinary_user, is_root

@@ -13,11 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import (
-    claw_instance_info,
-    claw_journal_info,
-    claw_purchase,
-)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance_info, claw_journal_info, claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 from support.stores import StorePlace

@@ -23,10 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Obstacle, ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import InstanceGoneError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
-    build_advice,
-    build_command,
-)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice, build_command
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failed_steps import (
     describe_error,
     describe_failure,
