@@ -168,7 +168,6 @@ def test_a_size_that_is_none_is_refused_before_anything_is_sent(
     assert "restore_serial" in result["msg"]
     assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls() == []
-    assert "restore_max_failures is -1" in restore(runbook, restore_max_failures=-1)["msg"]
 
 
 def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbook: Runbook) -> None:

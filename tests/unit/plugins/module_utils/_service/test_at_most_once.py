@@ -51,7 +51,7 @@ class Sender:
     def request(self, hooks):
         if self.goes_out:
             hooks.before_send()
-            self.seen = hooks.state()
+            self.seen = hooks.read_state()
             self.stats.requests += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome
