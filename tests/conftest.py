@@ -167,17 +167,22 @@ def fresh(postgres: Postgres) -> t.Iterator[str]:
     postgres.query(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def database(postgres: Postgres) -> t.Iterator[StorePlace]:
+    """A place for a store in a database, empty."""
+    from support.stores import database_place
+
+    with database_place(postgres) as place:
+        yield place
+
+
 @pytest.fixture(params=["folder", "database"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[StorePlace]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlace:
     """A place for a store of each kind, empty."""
     # The collection can't be imported before pytest-ansible has set up its path.
-    from support.stores import database_place, folder_place
+    from support.stores import folder_place
 
-    if request.param == "folder":
-        yield folder_place(tmp_path / "state")
-        return
-    with database_place(request.getfixturevalue("postgres")) as place:
-        yield place
+    return folder_place(tmp_path / "state") if request.param == "folder" else request.getfixturevalue("database")
 
 
 # For tests that run Ansible's commands

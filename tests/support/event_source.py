@@ -73,6 +73,13 @@ class Source:
         return sum(not call["query"].get("page") for call in self.simulator.log() if call["path"] == "/instances")
 
 
+async def until(condition: t.Callable[[], object]) -> None:
+    """Returns once the condition holds."""
+    async with asyncio.timeout(TIMEOUT):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
 @contextlib.asynccontextmanager
 async def source(simulator: Simulator, queue_size: int = 0, **arguments: t.Any) -> t.AsyncIterator[Source]:
     """Yields a source after its first poll, and cancels it at the end. ``queue_size`` 0 is unlimited."""
@@ -141,8 +148,7 @@ def _tell(pipe: t.Any, arguments: dict[str, t.Any], events: int, at: int) -> Non
                 pipe.send(await queue.get())
         # The last one is recorded by the time that the next poll is evaluated.
         updated.clear()
-        async with asyncio.timeout(TIMEOUT):
-            await updated.wait()
+        await until(updated.is_set)
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running

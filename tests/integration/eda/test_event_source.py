@@ -28,9 +28,9 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch import watch
 from simulator.handle import Simulator
 from support import KEY
-from support.event_source import TIMEOUT, Source, run_killed, source
+from support.event_source import TIMEOUT, Source, run_killed, source, until
 from support.postgres import Postgres
-from support.stores import StorePlace, database_place
+from support.stores import StorePlace
 
 LIST = {"method": "GET", "path": "/instances"}
 
@@ -128,9 +128,7 @@ async def test_a_look_that_hangs_ends_after_the_timeout(simulator: Simulator, ca
         simulator.set_instance(2, health_status="unhealthy")
         assert await running.event() == ("health_changed", 2)
         simulator.fault("hang", **LIST, seconds=250)
-        async with asyncio.timeout(TIMEOUT):
-            while not warnings(caplog):
-                await asyncio.sleep(0.02)
+        await until(lambda: warnings(caplog))
         simulator.set_instance(2, health_status="healthy")
         assert await running.event() == ("health_changed", 2)
     assert warnings(caplog)[0].startswith("GET /instances")
@@ -177,9 +175,7 @@ async def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simul
         await nothing_is_told(running)
         # And so it does each time it is read.
         simulator.fault("vanish_between_pages", **LIST, times=9)
-        async with asyncio.timeout(TIMEOUT):
-            while simulator.faults():
-                await asyncio.sleep(0.02)
+        await until(lambda: not simulator.faults())
         gone = {number for number in range(2, 61) if number not in ids_of(simulator)}
         assert [await running.event() for _number in gone] == [("disappeared", number) for number in sorted(gone)]
         await nothing_is_told(running)
@@ -344,14 +340,11 @@ async def test_events_are_stored_before_they_are_emitted_and_survive_a_crash(
         for number in (1, 2, 3):
             simulator.set_instance(number, health_status="unhealthy")
         simulator.clear_faults()
-        async with asyncio.timeout(TIMEOUT):
-            while not running.queue.full():
-                await asyncio.sleep(0.01)
+        await until(running.queue.full)
         shutil.copy(state_file, left)
         told = [await running.whole_event()]
-        async with asyncio.timeout(TIMEOUT):
-            while not state_file.read_bytes().endswith(b"\n1"):  # one is delivered
-                await asyncio.sleep(0.01)
+        # one is delivered
+        await until(lambda: state_file.read_bytes().endswith(b"\n1"))
         shutil.copy(state_file, later)
         told += [await running.whole_event() for _number in range(2)]
     # The same events to the letter, `at` too: whoever has had one already can tell.
@@ -370,9 +363,7 @@ async def test_what_was_not_handed_over_at_a_stop_is_told_at_the_next_start(
 
     async with source(simulator, queue_size=1, **arguments) as running:
         simulator.set_instance(1, status="stopped", health_status="unhealthy")
-        async with asyncio.timeout(TIMEOUT):
-            while not running.queue.full():
-                await asyncio.sleep(0.01)
+        await until(running.queue.full)
     # ansible-rulebook throws away its queue, with what nobody has taken.
     async with source(simulator, **arguments) as running:
         assert await running.event() == ("status_changed", 1)
@@ -385,9 +376,7 @@ async def test_the_last_event_is_told_again_if_nobody_has_taken_it(
 ) -> None:
     async with source(simulator, queue_size=1, **kept) as running:
         simulator.set_instance(1, health_status="unhealthy")
-        async with asyncio.timeout(TIMEOUT):
-            while not running.queue.full():
-                await asyncio.sleep(0.01)
+        await until(running.queue.full)
         # It polls on meanwhile.
         await running.wait_for_poll()
     async with source(simulator, queue_size=1, **kept) as running:
@@ -525,9 +514,7 @@ def test_killed_at_any_line_it_loses_nothing_and_repeats_one_at_most(
 async def test_a_look_that_hangs_keeps_nobody_waiting(simulator: Simulator) -> None:
     async with source(simulator, timeout=300) as running:
         simulator.fault("hang", **LIST, seconds=250)
-        async with asyncio.timeout(TIMEOUT):
-            while simulator.faults():
-                await asyncio.sleep(0.02)
+        await until(lambda: not simulator.faults())
         # The loop goes on, and a rulebook that wants to end does.
         running.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -597,10 +584,9 @@ def test_a_process_without_collections_runs_it_and_ends_during_a_poll(
 
 
 @pytest.fixture
-def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[StorePlace]:
+def database(database: StorePlace, monkeypatch: pytest.MonkeyPatch) -> StorePlace:
     monkeypatch.setattr(watch, "TURN_INTERVAL", 0.1)
-    with database_place(postgres) as place:
-        yield place
+    return database
 
 
 async def test_another_machine_goes_on_under_the_name(simulator: Simulator, database: StorePlace) -> None:
@@ -628,9 +614,7 @@ async def test_two_sources_of_one_name_take_turns(
 
     async with source(simulator, **arguments) as first:
         second = Source(simulator, arguments)
-        async with asyncio.timeout(TIMEOUT):
-            while "waits for its turn" not in caplog.text:
-                await asyncio.sleep(0.02)
+        await until(lambda: "waits for its turn" in caplog.text)
         simulator.set_instance(1, health_status="unhealthy")
         assert await first.event() == ("health_changed", 1)
         await first.wait_for_poll()
@@ -656,9 +640,7 @@ async def test_a_source_that_lost_its_turn_tells_nothing(
         await first.wait_for_poll()
         for number in (1, 2, 3):
             simulator.set_instance(number, health_status="unhealthy")
-            async with asyncio.timeout(TIMEOUT):
-                while first.queue.qsize() + second.queue.qsize() < number:
-                    await asyncio.sleep(0.02)
+            await until(lambda wanted=number: first.queue.qsize() + second.queue.qsize() == wanted)
             await first.wait_for_poll()
         told = [
             queue.get_nowait()["clawhosters"]["instance"]["id"]

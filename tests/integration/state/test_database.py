@@ -27,17 +27,11 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.postgres import JOB, PASSWORD, Postgres
-from support.stores import StorePlace, database_place
+from support.stores import StorePlace
 from support.worker import Worker
 
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
 ORDER = {"order": "2026-02-topup", "package_id": 2, "balance_below": 1000}
-
-
-@pytest.fixture
-def database(postgres: Postgres) -> t.Iterator[StorePlace]:
-    with database_place(postgres) as place:
-        yield place
 
 
 # claw_journal_info

@@ -30,7 +30,7 @@ from support import KEY
 from support.controller import Controller
 from support.postgres import ADMIN, PASSWORD, Postgres
 from support.runbook import Runbook
-from support.stores import StorePlace, database_place
+from support.stores import StorePlace
 from support.users import Owners
 from support.worker import Worker
 
@@ -46,12 +46,6 @@ OTHERS: dict[t.Any, dict[str, t.Any]] = {
     claw_fleet_restore: {"incident": "INC-2", "instances": [{"id": 1}], "wait_healthy": False},
     claw_purchase: {**ORDER, "order": "2026-03-topup"},
 }
-
-
-@pytest.fixture
-def database(postgres: Postgres) -> t.Iterator[StorePlace]:
-    with database_place(postgres) as place:
-        yield place
 
 
 @pytest.fixture
