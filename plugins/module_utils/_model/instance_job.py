@@ -181,7 +181,7 @@ class Job:
         elif fault := self.consent.find_fault(instance, self.wanted, self.action):
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
-            self.restore = None if decision.action is Action.WAIT else self.consent.protection.find_restore(instance)
+            self.restore = self.consent.protection.find_restore(instance)
             if self.restore and self.wanted != "started":
                 self.fail(self.restore.explain(self.wanted, self.requests))
             else:

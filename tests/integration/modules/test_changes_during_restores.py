@@ -61,6 +61,7 @@ STANDINGS = [
     Standing("accepted", (INTENDED, ACCEPTED), FOLLOWED, is_held=True, states=DONE),
     Standing("followed for an hour", (INTENDED, ACCEPTED), FOLLOWED, is_held=True, ago=60),
     Standing("restored, not yet healthy", (INTENDED, ACCEPTED, COMPLETED), FOLLOWED, is_held=True),
+    Standing("accepted, and it is busy", (INTENDED, ACCEPTED), FOLLOWED, is_held=True, status="deploying", states=DONE),
     Standing("accepted, not followed", (INTENDED, ACCEPTED), UNSEEN, states=DONE),
     Standing("accepted, then one killed", (INTENDED, ACCEPTED), UNSEEN, ago=3, states=DONE, later=(INTENDED,)),
     Standing("accepted, then one unknown", (INTENDED, ACCEPTED), UNSEEN, ago=3, later=(INTENDED, UNCLEAR)),
