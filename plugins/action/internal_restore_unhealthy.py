@@ -2,15 +2,164 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_restore_unhealthy, for the playbook restore_unhealthy."""
+"""Action plugin of internal_restore_unhealthy: decides whether an instance is restored. It runs without a human."""
 
 from __future__ import annotations
 
+import sys
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..module_utils._errors import SettingsError
+from ..module_utils._http.lists import fetch_all
+from ..module_utils._model.instance import is_unhealthy, label, short_name
+from ..module_utils._model.instance_index import InstanceIndex
+from ..module_utils._model.resource import Resource, Result
+from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._module.open_journal import open_journal
+from ..module_utils._module.runner import ModuleContext
+from ..module_utils._service.at_most_once import parse_operation_name
+from ..module_utils._service.restore.history import RestoreHistory
+from ..module_utils._text import format_count, one_line
+from ..module_utils._time_options import parse_duration, parse_timestamp
+from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import InternalAction
-from ..plugin_utils._restore import unhealthy
+from ..plugin_utils._extra_variables import parse_list
+from ..plugin_utils._formatting import format_clock
+from ..plugin_utils._restore.commands import Command, format_without_file
+
+SPEC = ArgumentSpec(
+    {
+        "id": {"type": "int", "required": True},
+        "incident": {"type": "str", "required": True},
+        "names": {"type": "raw"},
+        "ids": {"type": "raw"},
+        "at_most": {"type": "int", "default": 2},
+        "cooldown": {"type": "str", "default": "24h"},
+        "paused_until": {"type": "str"},
+    }
+).merge(API.with_default("priority", "high"))
+
+
+_LONG_PAUSE = timedelta(days=1)
+"""A longer pause is remarked in each run: it may have been forgotten, or have a typo."""
+
+
+@dataclass(frozen=True)
+class RestorePermission:
+    """Which instances may be restored, and when."""
+
+    names: t.Any
+    """A list, comma-separated text, or ``all``."""
+    ids: t.Any
+    at_most: int
+    """Nothing is restored while more instances than this are unhealthy."""
+    cooldown: timedelta
+    paused_until: datetime | None
+
+    def allows(self, instance: Resource, instances: list[Resource]) -> bool:
+        """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
+        is_named = self.lists_name(instance) and _count_bearers(instance, instances) == 1
+        return self.names == "all" or self.lists_id(instance) or is_named
+
+    def lists_id(self, instance: Resource) -> bool:
+        """Returns True if the id is in the list."""
+        return str(instance["id"]) in [str(one).strip() for one in parse_list(self.ids)]
+
+    def lists_name(self, instance: Resource) -> bool:
+        """Returns True if the name is in the list."""
+        return str(instance.get("name")) in [str(name).strip() for name in parse_list(self.names)]
+
+
+def run(context: ModuleContext) -> Result:
+    """Returns why the instance is not restored, empty if it is, and the lines that say so."""
+    params = context.params
+    permission = parse_permission(params)
+    incident = parse_operation_name("restore_incident", params["incident"])
+    scope, instances = context.account.describe(), fetch_all(context.client, "/instances")
+    journal, service_time = open_journal(context), context.client.stats.service_time()
+    url, read_at = context.client.settings.api_url, journal.now()
+    history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
+    history.states.update(journal.read_states([history.key(params["id"]).subject]))
+    if (pause := find_pause(permission, history)) > _LONG_PAUSE:
+        context.warn(
+            f"restore_unhealthy_paused_until is {format_duration(pause)} ahead. Until then nothing is restored, "
+            "and events are lost."
+        )
+    reason = find_reason(params["id"], instances, history, permission)
+    instance = InstanceIndex(instances).by_id.get(str(params["id"]))
+    is_by_name = instance is not None and permission.names != "all" and not permission.lists_id(instance)
+    report = [scope, reason]
+    if instance and is_unhealthy(instance):
+        by_hand = Command({"restore_instance_ids": [params["id"]], "restore_incident": incident})
+        report += ["To restore it by hand:", format_without_file(by_hand)]
+    return {"reason": reason, "report": report, "name": instance.get("name") if instance and is_by_name else None}
+
+
+def parse_permission(params: t.Mapping[str, t.Any]) -> RestorePermission:
+    """Returns the variables of the playbook with their types. Raises SettingsError if one is not valid."""
+    try:
+        # A text that is empty is not set: no limit is lifted by a variable that was not resolved.
+        cooldown = parse_duration("restore_unhealthy_cooldown", params["cooldown"].strip() or "24h")
+        until = parse_timestamp("restore_unhealthy_paused_until", (params["paused_until"] or "").strip() or None)
+    except SettingsError as error:
+        error.is_unsent = True
+        raise
+    return RestorePermission(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until)
+
+
+def find_reason(
+    instance_id: object, instances: list[Resource], history: RestoreHistory, permission: RestorePermission
+) -> str:
+    """Returns why the instance is not restored, empty if it is. ``history`` has its restores."""
+    instance = InstanceIndex(instances).by_id.get(str(instance_id))
+    if instance is None:
+        return f"There is no instance with id {instance_id}. There is nothing to do."
+    if not is_unhealthy(instance):
+        status, health = (one_line(instance.get(name), 40) for name in ("status", "health_status"))
+        return (
+            f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}. There is "
+            "nothing to do."
+        )
+    if not permission.allows(instance, instances):
+        if permission.lists_name(instance):
+            return (
+                f"{_count_bearers(instance, instances)} instances are named {short_name(instance)}, so "
+                f"restore_unhealthy_names allows none of them. Add the id {instance_id} to restore_unhealthy_ids."
+            )
+        return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
+    if find_pause(permission, history) > timedelta(0):
+        return (
+            f"Restores are paused until {format_clock(permission.paused_until)} (restore_unhealthy_paused_until). This "
+            "event is lost: nothing restores the instance after the pause unless it becomes unhealthy again."
+        )
+    if (unhealthy := sum(is_unhealthy(one) for one in instances)) > permission.at_most:
+        return (
+            f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
+            f"restore_unhealthy_at_most is {permission.at_most}: look for a common cause."
+        )
+    if others := history.find_recent(instance_id, permission.cooldown):
+        age = others[0].find_age(history.clocks) or timedelta(0)
+        ago, cooldown = format_duration(age), format_duration(permission.cooldown)
+        return (
+            f"A restore for {one_line(others[0].incident, 60)} was sent {ago} ago, which is less than "
+            f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another is unlikely to."
+        )
+    return ""
+
+
+def find_pause(permission: RestorePermission, history: RestoreHistory) -> timedelta:
+    """Returns how long the pause still lasts; zero or less without one."""
+    now = history.service_time or history.read_at
+    return permission.paused_until - now if permission.paused_until else timedelta(0)
+
+
+def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
+    return sum(one.get("name") == instance.get("name") for one in instances)
 
 
 class ActionModule(InternalAction):
     """Decides whether the playbook restore_unhealthy restores an instance."""
 
-    MODULE = unhealthy
+    MODULE = sys.modules[__name__]

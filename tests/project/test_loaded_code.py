@@ -25,9 +25,9 @@ LIMITS = {
     "action/claw_fleet_restore": 11_300,
     "action/claw_addon": 8050,
     "action/claw_purchase": 6900,
-    "action/internal_restore": 12_800,
+    "action/internal_restore": 12_770,
     "action/internal_restore_plan": 11_200,
-    "action/internal_restore_run": 8950,
+    "action/internal_restore_run": 8920,
     "inventory/instances": 5950,
     "event_source/instances": 5850,
 }
@@ -36,7 +36,7 @@ LIMITS = {
 DATABASE, JOURNAL, LISTS = "_state/postgres_", "_state/journal.py", "_http/pagination"
 CHANGES, FLEETS, WAITS = "_service/instance_changes", "_model/fleet_", "_waiter.py"
 OWNERS, READINGS, RARE = "_model/ownership", "_service/restore/", "_http/connection_errors"
-PLANS = ("_service/restore/account_reader", "_restore/answers", "_restore/plan_", "_restore/role_plan")
+PLANS = ("_service/restore/account_reader", "_restore/answers", "_restore/plan_screen", "_restore/role_plan")
 PLANNER = ("_service/restore/planner", "_service/restore/incident_plan", "_service/restore/notes")
 REFUSALS = ("_service/restore/messages", "_restore/failed_steps", "_restore/advice")
 SENDS = ("_service/restore/restore_", "_service/restore/recovery", "_restore/restore_task")
@@ -61,6 +61,7 @@ UNUSED = {
 }
 """Beginnings of files below module_utils and plugin_utils that a plugin has no use for, until it names a database."""
 SEAMS = {
+    "plugins/action/internal_restore_plan.py",
     "plugins/inventory/instances.py",
     "plugins/module_utils/_http/payment.py",
     "plugins/module_utils/_http/transport.py",
@@ -77,7 +78,6 @@ SEAMS = {
     "plugins/module_utils/_state/open_store.py",
     "plugins/plugin_utils/_controller/action.py",
     "plugins/plugin_utils/_restore/commands.py",
-    "plugins/plugin_utils/_restore/plan_task.py",
     "plugins/plugin_utils/_restore/role_plan.py",
     "plugins/plugin_utils/_restore/restore_task.py",
     "plugins/plugin_utils/_restore/runbook.py",

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore, claw_instance
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import drill
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
 from support.stores import StorePlace, folder_place

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
+from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
+from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_unhealthy as unhealthy
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -21,7 +23,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import drill, unhealthy
 from simulator.handle import Simulator
 from support.stores import StorePlace, folder_place
 from support.worker import Worker

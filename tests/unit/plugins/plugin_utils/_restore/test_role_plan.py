@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import list_outcomes
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import format_moment
@@ -22,7 +23,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restore_task import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_task import list_outcomes
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans, run
 

@@ -11,6 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_unhealthy import (
+    find_reason,
+    parse_permission,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -20,7 +24,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_iso
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import require_unhealthy
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy import find_reason, parse_permission
 from support.restores import SERVICE, WEB, plan
 
 NOW = datetime(2026, 2, 10, 0, 5, tzinfo=UTC)
