@@ -6,13 +6,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import re
 import sys
 import typing as t
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -157,15 +153,6 @@ def far(controller: Controller) -> FarHosts:
     return FarHosts(controller, "far")
 
 
-def unpack(path: Path) -> bytes:
-    """Returns a file, with what is packed in a module."""
-    content = path.read_bytes()
-    for packed in re.findall(rb"[A-Za-z0-9+/=]{400,}", content):
-        with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed))) as archive:
-            content += b"".join(archive.read(name) for name in archive.namelist())
-    return content
-
-
 def task(module: str, options: dict[str, t.Any] | None = None, **keywords: t.Any) -> dict[str, t.Any]:
     return {f"{COLLECTION}.{module}": {"api_key": KEY, **(options or {})}, **ASYNC, **keywords}
 
@@ -185,14 +172,6 @@ def test_a_remote_host_receives_nothing_from_any_module(
         assert entry["result"]["msg"].endswith("Nothing was sent.")
     assert simulator.calls() == []
     assert KEY not in run.screen
-
-
-def test_two_hosts_restore_nothing_for_one_incident(simulator: Simulator, far: FarHosts) -> None:
-    run = far.run(task("claw_backup_restore", RESTORE))
-    assert simulator.effects() == {}
-    assert [path for path in far.received() if KEY.encode() in unpack(path)] == []
-    assert {entry["host"] for entry in run.results if entry["result"]["failed"]} == {"far-1", "far-2"}
-    assert simulator.calls() == []
 
 
 @pytest.mark.parametrize(

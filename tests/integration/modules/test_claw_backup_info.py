@@ -135,7 +135,7 @@ def test_twins_are_not_mixed_up(simulator: Simulator) -> None:
 
 def test_backups_that_outlived_their_instance(simulator: Simulator) -> None:
     simulator.switch(backups_after_delete="kept")
-    requests.delete(f"{simulator.url}/instances/7", headers={"Authorization": f"Bearer {KEY}"}, timeout=5)
+    requests.delete(f"{simulator.url}/instances/7", headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
     assert read(simulator, instance_id=7) == list("531")
     simulator.switch(drop_fields=["backup.instance_id"])
     assert read(simulator, **OF_WEB) == list("531")

@@ -30,7 +30,7 @@ def test_results_come_in_the_order_of_what_was_given(given_numbers, max_workers)
 
 
 def test_no_more_calls_than_allowed_are_under_way():
-    gate = threading.Barrier(4, timeout=10)
+    gate = threading.Barrier(4, timeout=60)
     under_way, most = [], []
 
     def call(number: int) -> int:

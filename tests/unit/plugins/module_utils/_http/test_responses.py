@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Responses about a payment are redacted, however many secrets they have."""
+"""Responses: payments are redacted, bodies decompressed, and lists read."""
 
 from __future__ import annotations
 

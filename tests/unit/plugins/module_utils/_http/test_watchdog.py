@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http import wat
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.watchdog import RequestWatchdog
 
 THREAD = "clawhosters-watchdog"
-PATIENCE = 5.0
+PATIENCE = 60.0
 """Seconds after which something that should happen has not."""
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults of a list of entries."""
+"""Lists of entries: their faults, what is protected, and limits and reports of a fleet."""
 
 from __future__ import annotations
 

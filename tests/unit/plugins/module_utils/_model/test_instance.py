@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state table of the module's documentation, cell by cell, and the flags that overrule it."""
+"""The state table of the module's documentation, cell by cell, the flags that overrule it, and when it is reached."""
 
 from __future__ import annotations
 

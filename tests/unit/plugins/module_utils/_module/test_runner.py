@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module as a process of its own: what it prints and what it writes to the system's log."""
+"""A module as a process of its own: what it prints and logs, and the environment variables that it knows."""
 
 from __future__ import annotations
 

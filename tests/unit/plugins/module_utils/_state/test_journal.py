@@ -202,7 +202,7 @@ def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
     process = FORK.Process(target=die)
     process.start()
     process.join()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while place.journal().find_holder(OPERATION):
         assert time.monotonic() < deadline
     with journal.lock(OPERATION) as is_free:

@@ -602,7 +602,7 @@ def test_a_lock_that_could_not_be_released_ends_with_the_item(
     finally:
         postgres.query(f"GRANT DELETE ON clawhosters.holders TO {JOB}")
     use_kept_store()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while place.open().holders():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Notes of a worker that signals end, in a process of its own."""
+"""Notes of a worker that signals end, in a process of its own, and the lines that show what a task waits for."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Host names are unique (contract U22), and neither paths nor options."""
+"""Names (contract U22), variables and kept details of the hosts of the inventory."""
 
 from __future__ import annotations
 

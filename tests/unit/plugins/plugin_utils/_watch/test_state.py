@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of the state file: complete, private, and refused if damaged."""
+"""The state file is complete, private, and refused if damaged; each transition is emitted once (interface 6)."""
 
 from __future__ import annotations
 
