@@ -30,8 +30,7 @@ from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import InternalAction
-from ..plugin_utils._extra_variables import parse_list
-from ..plugin_utils._restore.role_variables import parse_ids
+from ..plugin_utils._extra_variables import parse_ids, parse_list
 
 SPEC = ArgumentSpec(
     {

@@ -160,6 +160,6 @@ def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
 
 
 class ActionModule(InternalAction):
-    """Decides whether the playbook restore_unhealthy restores an instance."""
+    """Decides about a restore."""
 
     MODULE = sys.modules[__name__]

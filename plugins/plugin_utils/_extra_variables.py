@@ -14,9 +14,10 @@ import typing as t
 
 from ansible.parsing.splitter import parse_kv, split_args
 
+from ..module_utils._errors import RefusedError
 from ..module_utils._model.similar_names import is_misspelling
 from ..module_utils._secret_fields import redact
-from ..module_utils._text import one_line
+from ..module_utils._text import is_number, one_line
 from ..module_utils._times import parse_time
 from ._formatting import NAME_LIMIT, format_extra_variable
 
@@ -108,6 +109,14 @@ def parse_list(value: t.Any) -> list[t.Any]:
     if isinstance(parsed, list):
         return parsed
     return [text for part in value.split(",") if (text := part.strip())]
+
+
+def parse_ids(variable: str, ids: t.Any) -> list[int]:
+    """Returns the ids of a list or of comma-separated text. Raises RefusedError if one is not a number."""
+    texts = [text for one in parse_list(ids) if (text := str(one).strip())]
+    if not all(map(is_number, texts)):
+        raise RefusedError(f"{variable} must be numbers: {one_line(', '.join(texts))}.")
+    return list(map(int, texts))
 
 
 def find_list_problem(name: str, value: object) -> str:

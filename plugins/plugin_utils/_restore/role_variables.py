@@ -18,7 +18,7 @@ from ...module_utils._state.store import describe_sender
 from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp
 from ...module_utils._times import format_iso
-from .._extra_variables import parse_list
+from .._extra_variables import parse_ids, parse_list
 from .._reports.report_folder import prepare_folder
 from .run import Data, Run
 
@@ -66,14 +66,6 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     if wanted_names:
         return [{"name": name, "id": None} for name in wanted_names]
     return [{"name": None, "id": number} for number in wanted_ids]
-
-
-def parse_ids(variable: str, ids: t.Any) -> list[int]:
-    """Returns the ids of a list or of comma-separated text. Raises RefusedError if one is not a number."""
-    texts = [text for one in parse_list(ids) if (text := str(one).strip())]
-    if not all(map(is_number, texts)):
-        raise RefusedError(f"{variable} must be numbers: {one_line(', '.join(texts))}.")
-    return list(map(int, texts))
 
 
 def _parse_variables(given: Data) -> Data:
