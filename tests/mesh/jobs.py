@@ -15,7 +15,6 @@ import typing as t
 from pathlib import Path
 
 import ansible_runner
-import yaml
 
 from support.controller import REPOSITORY
 
@@ -26,7 +25,7 @@ Variables = t.Mapping[str, t.Any]
 
 
 class Job:
-    """A job on ``node``. ``plays`` replaces the playbook of the project."""
+    """A job on ``node``."""
 
     def __init__(
         self,
@@ -37,14 +36,11 @@ class Job:
         credential: t.Mapping[str, str],
         variables: Variables,
         inventory: Variables,
-        plays: list[dict[str, t.Any]] | None = None,
     ) -> None:
         self.node = node
         self._folder = Path(tempfile.mkdtemp(dir=mesh.control.home / "tmp"))
         self._control = mesh.control.control
         shutil.copytree(PROJECT, self._folder / "project")
-        if plays:
-            (self._folder / "project" / playbook).write_text(yaml.safe_dump(plays), encoding="utf-8")
         for name, content in (
             ("env/envvars", {**credential, "ANSIBLE_NOCOLOR": "true"}),
             ("env/extravars", variables),
@@ -76,10 +72,6 @@ class Job:
     @property
     def has_ended(self) -> bool:
         return self._ended.is_set()
-
-    def wait(self, timeout: float) -> None:
-        """Waits for its end."""
-        assert self._ended.wait(timeout), f"{self.unit} on {self.node.name}: {self._control.status(self.unit)}"
 
     def finish(self) -> JobResult:
         """Unpacks its output."""

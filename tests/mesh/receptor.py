@@ -45,11 +45,6 @@ class ControlSocket:
             file.raw_socket.shutdown(socket.SHUT_WR)
             return json.loads(self._read(file))["unitid"]
 
-    def status(self, unit: str) -> dict[str, t.Any]:
-        """Returns the status of work."""
-        with self._connect({"command": "work", "subcommand": "status", "unitid": unit}) as file:
-            return json.loads(self._read(file))
-
     def copy_results(self, unit: str, target: t.BinaryIO) -> None:
         """Writes the output of work to ``target``, until it has ended."""
         with self._connect({"command": "work", "subcommand": "results", "unitid": unit, "startpos": 0}) as file:

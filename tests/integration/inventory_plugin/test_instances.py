@@ -286,15 +286,6 @@ def test_accounts_of_every_size_are_read_whole(simulator: Simulator, controller:
     assert simulator.calls() == ["GET /instances"] * max(1, -(-count // 25))
 
 
-@pytest.mark.parametrize("fault", ["vanish_between_pages", "insert_between_pages"])
-def test_a_list_that_shifts_once_is_read_again(simulator: Simulator, controller: Controller, fault: str) -> None:
-    simulator.fault(fault)
-    run = controller.inventory({"statuses": ["all"], "hostnames": ["id"]})
-    ids = {str(instance["id"]) for instance in simulator.state()["instances"]}
-    assert set(hosts(run)) == ids
-    assert len(simulator.calls()) > 3
-
-
 def test_a_list_that_never_holds_still_is_an_error_and_no_part_of_it_shows(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -430,15 +421,6 @@ def test_a_detail_that_shows_less_or_another_status_than_the_list(small: Simulat
     assert hosts(run) == ["alpha", "delta"]
     assert variables(run, "delta")["claw_tier"] == "pro"
     assert variables(run, "delta")["claw_subdomain_url"] == "delta.example"
-
-
-def test_the_cache_is_not_another_accounts(small: Simulator, controller: Controller) -> None:
-    cache = {**CACHE, "cache_connection": str(controller.folder / "cache")}
-    controller.inventory(cache)
-    small.clear_log()
-    run = controller.inventory(cache, CLAWHOSTERS_API_KEY="oc_live_of_another_account")
-    assert small.calls() == ["GET /instances"]
-    assert run.rc == 0
 
 
 def test_what_was_cached_without_details_does_not_serve_hosts_with_them(

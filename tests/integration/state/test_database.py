@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import subprocess
-import sys
 import typing as t
 from pathlib import Path
 from urllib.parse import quote
@@ -246,25 +244,3 @@ def test_the_record_of_an_incident_has_the_runs_of_all_machines(job: Controller,
     assert [len(found) for found in runs] == [1, 2]
     assert runs[1][0] == runs[0][0]
     assert len(simulator.calls("POST /backups/*")) == 1
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_runs_at_the_same_moment_send_one_restore(job: Controller, simulator: Simulator) -> None:
-    """As on several machines: each process has a home of its own, and the database in common."""
-    simulator.switch(transition_reads=3)
-    arguments = {"ANSIBLE_MODULE_ARGS": {**RESTORE, "wait": True}}
-    path = job.write("arguments.json", json.dumps(arguments))
-    command = [sys.executable, "-m", claw_backup_restore.__name__, str(path)]
-    environment = {**job.environment, "PYTHONPATH": job.environment["ANSIBLE_COLLECTIONS_PATH"]}
-    running = []
-    for node in range(3):
-        home = job.folder / f"node-{node}"
-        home.mkdir()
-        running.append(
-            subprocess.Popen(command, env={**environment, "HOME": str(home)}, stdout=subprocess.PIPE, text=True)
-        )
-    results = [json.loads(process.communicate(timeout=120)[0]) for process in running]
-    assert [result["restore"]["outcome"] for result in results] == ["completed"] * 3
-    assert sorted(result["changed"] for result in results) == [False, False, True]
-    assert len(simulator.calls("POST *")) == 1
