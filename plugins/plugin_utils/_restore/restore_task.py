@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 import typing as t
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -56,6 +57,8 @@ SPEC = ArgumentSpec({"run": {"type": "dict", "required": True}}).merge(API.with_
 
 _LISTED = 3
 """Changes that a message lists."""
+_AFTER_SENDING = (".failed_steps", ".advice", ".address")
+"""Modules that only some restores need, once they were sent. They are imported before, as FAILURE_MODULES are."""
 
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:
@@ -187,6 +190,8 @@ class _RoleRestorer(RestoreObserver):
 
         Any exception but KeyboardInterrupt is a bug.
         """
+        for name in _AFTER_SENDING:
+            importlib.import_module(name, __package__)
         variables = self._run.variables
         plans = [plan for plan in self._run.plans if plan.ready]
         restores = [Restore.begin(replace(plan)) for plan in plans]

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 import threading
 import time
 import typing as t
@@ -23,6 +25,8 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
+RARE = ("messages", "failed_steps", "advice", "address", "starter", "connection_errors")
+"""Modules that few restores need."""
 
 
 @pytest.fixture(autouse=True)
@@ -255,3 +259,68 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
     assert first.startswith("Service 127.0.0.1:")
     assert loss.startswith("12 instances lose all changes since ")
     assert question == "An empty answer or Ctrl-C sends nothing."
+
+
+# The collection is updated, or all file descriptors are used, while restores are waited for
+
+
+class NoFurtherImports:
+    """Lets no module of the collection be imported once a restore was sent."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    def find_spec(self, name: str, *_where: object) -> None:
+        """Finds no module: another finder does."""
+        if name.startswith("ansible_collections.") and self._simulator.calls(POSTS):
+            raise OSError(errno.EMFILE, name)
+
+
+def fail_at_the_address(simulator: Simulator) -> dict[str, t.Any]:
+    return {"restore_http_check": True, "restore_healthy_timeout": 30}
+
+
+def come_back_stopped(simulator: Simulator) -> dict[str, t.Any]:
+    simulator.switch(restore_ends="stopped")
+    return {}
+
+
+def end_in_an_error(simulator: Simulator) -> dict[str, t.Any]:
+    simulator.switch(restore_ends="error")
+    return {}
+
+
+def lose_the_response(simulator: Simulator) -> dict[str, t.Any]:
+    simulator.fault("close_before", method="POST")
+    return {}
+
+
+def last_too_long(simulator: Simulator) -> dict[str, t.Any]:
+    simulator.switch(transition_reads=10_000)
+    return {"restore_wait_timeout": 60}
+
+
+ENDS = {
+    fail_at_the_address: "no_answer",
+    come_back_stopped: "",
+    end_in_an_error: "failed",
+    lose_the_response: "unknown",
+    last_too_long: "not_over",
+}
+"""Kind of the failure of each; empty for one that is restored."""
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("prepare", ENDS)
+def test_a_restore_imports_nothing_once_it_was_sent(
+    simulator: Simulator, runbook: Runbook, monkeypatch: pytest.MonkeyPatch, prepare: t.Callable[[Simulator], t.Any]
+) -> None:
+    variables = prepare(simulator)
+    for name in list(sys.modules):
+        if name.startswith("ansible_collections.") and name.rpartition(".")[2] in RARE:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [NoFurtherImports(simulator), *sys.meta_path])
+    restore(runbook, NAMES[:1], **variables)
+    assert len(simulator.calls(POSTS)) == 1
+    (instance,) = runbook.record()["instances"]
+    assert instance["kind"] == ENDS[prepare]

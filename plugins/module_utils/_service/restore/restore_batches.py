@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -22,7 +21,7 @@ if t.TYPE_CHECKING:
     from ..instance_reader import InstanceReader
     from .incident import Incident
     from .recovery import Recovery
-    from .starter import Starter, StartingRecovery
+    from .starter import StartingRecovery
     from .surfaces import RestoreOptions
 
 
@@ -32,15 +31,11 @@ class Starts(Recoveries):
     starts = True
 
     def __init__(self, incident: Incident, *, wait_healthy: bool) -> None:
-        super().__init__(wait_healthy=wait_healthy)
-        self._incident = incident
-
-    @functools.cached_property
-    def _starter(self) -> Starter:
-        """What starts instances: imported for the first one that came back stopped."""
+        # Imported before anything is sent, as what names a failure is.
         from .starter import Starter
 
-        return Starter(self._incident, wait_healthy=self.wait_healthy)
+        super().__init__(wait_healthy=wait_healthy)
+        self._starter = Starter(incident, wait_healthy=wait_healthy)
 
     def follow(self, instance: Resource) -> Recovery:
         """Begins to follow an instance that was restored."""

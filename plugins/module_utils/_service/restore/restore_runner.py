@@ -10,6 +10,7 @@ The batch polls for all of its restores at once.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 import threading
 import typing as t
@@ -55,6 +56,8 @@ RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
 """Fields of an instance that may show when its restore ended: the contract names none."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
+FAILURE_MODULES = (".messages", "..._http.connection_errors")
+"""Imported before anything is sent: the collection may be updated, or file descriptors run out, during a restore."""
 
 
 @dataclass
@@ -73,6 +76,8 @@ class RunContext:
     _observer_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        for name in FAILURE_MODULES:
+            importlib.import_module(name, __package__)
         self._update_note()
 
     def observe(self, restore: Restore) -> None:
