@@ -81,6 +81,18 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
     assert restores(simulator) == 1
 
 
+def test_a_restore_of_an_instance_deleted_meanwhile_is_a_change(simulator: Simulator, worker: Worker) -> None:
+    def delete() -> None:
+        if restores(simulator):
+            simulator.remove_instance(1)
+
+    worker.sleeper.before_sleep = delete
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["msg"] == "web-bot (id 1) does not exist any more: it was deleted during this run."
+    assert (result["backup"]["id"], result["restore"]["outcome"]) == (12, "in_flight")
+
+
 def test_the_newest_usable_backup_is_taken_and_what_is_left_out_is_said(worker: Worker) -> None:
     result = worker.run(claw_backup_restore, check=True, instance_id=1)
     assert result["backup"]["id"] == 12

@@ -94,7 +94,8 @@ def _finish(restore: Restore, incident: Incident) -> Result:
     error = restore.error
     if error is None:
         return build_single_result(restore, incident.name)
-    if isinstance(error, PartialError) or (restore.plan.obstacle and not restore.plan.obstacle.is_final):
+    is_known = restore.plan.obstacle is not None and not restore.plan.obstacle.is_final
+    if is_known or restore.changed or isinstance(error, PartialError):
         raise PartialError(str(error), build_single_result(restore, incident.name), error.cause)
     raise error
 
