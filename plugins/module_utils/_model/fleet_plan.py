@@ -101,13 +101,18 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
     return [f"{changes.count(change)} {words[done]}" for change, words in _WORDS.items() if change in changes]
 
 
+def _name_entry(entry: FleetEntry, job: Job) -> str:
+    """Returns ``entry 3, support-bot``. One that was given by its id alone has the name that was found."""
+    return f"entry {entry.number}, {label(job.found)}" if job.found and not entry.name else entry.label
+
+
 def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> list[str]:
     """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
     changed, failed, not_begun = [], [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()
         if job.error is not None:
-            failed.append(f"{entry.label}: {job.error}")
+            failed.append(f"{_name_entry(entry, job)}: {job.error}")
         elif change in _WORDS and not job.is_begun:
             not_begun.append(f"{label(job.instance)}: not begun")
         elif change in _WORDS:
@@ -133,7 +138,7 @@ def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool 
         facts = {"id": known["id"], "name": known.get("name"), "state": entry.wanted}
         outcomes.append(
             Outcome(
-                entry.label,
+                _name_entry(entry, job),
                 label(known),
                 facts if job.batch is None else facts | {"batch": job.batch},
                 known.get("status"),

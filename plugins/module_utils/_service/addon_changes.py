@@ -187,6 +187,7 @@ def _change(recorder: ChangeRecorder, job: AddonJob) -> None:
         if error.may_have_been_executed:
             job.lost = error
         else:
+            error.add(f"The {job.label} was not changed.")
             job.error = error
     except ClawHostersError as error:
         job.error = error

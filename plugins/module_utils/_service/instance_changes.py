@@ -43,6 +43,8 @@ from .._waiter import Waiter, explain_ended_wait
 from .change_recorder import REFUSED, UNKNOWN, ChangeRecorder
 from .instance_requests import fetch_instance, instance_path
 
+_CHANGED_NOTHING = "The request changed nothing."
+
 
 class Effect(enum.Enum):
     """Effect of one request."""
@@ -91,6 +93,7 @@ def _request_change(client: Client, current: Resource, wanted: str, action: Acti
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404.
             return ChangeResponse(Effect.ALREADY_REACHED, fetch_instance(client, current["id"]), rejection)
+        rejection.add(_CHANGED_NOTHING)
         raise
     except UnprocessableError as rejection:
         return _after_rejection(client, rejection, current, wanted, may_repeat)
@@ -99,6 +102,7 @@ def _request_change(client: Client, current: Resource, wanted: str, action: Acti
         return _after_unclear_response(client, error, current, wanted, action, may_repeat=False)
     except (TransportError, ResponseError, ApiError) as error:
         if isinstance(error, ApiError) and not error.may_have_been_executed:
+            error.add(_CHANGED_NOTHING)
             raise
         return _after_unclear_response(client, error, current, wanted, action, may_repeat)
     # The response to an action has only some of the fields.
@@ -113,7 +117,7 @@ def _after_rejection(
         now = fetch_instance(client, current["id"])
     except ClawHostersError as error:
         # The rejection matters more than the reason why the instance can't be read.
-        rejection.add(f"Its current state can't be read: {error}")
+        rejection.add(f"{_CHANGED_NOTHING} Its current state can't be read: {error}")
         raise rejection from None
     if now is None and wanted == "absent":
         return ChangeResponse(Effect.ALREADY_REACHED, None)
@@ -124,7 +128,7 @@ def _after_rejection(
     if may_repeat and is_too_early:
         return ChangeResponse(Effect.REDECIDE, now, rejection)
     if now is not None:
-        rejection.add(f"Its status is {now.get('status')}.")
+        rejection.add(f"{_CHANGED_NOTHING} Its status is {now.get('status')}.")
         if wanted == "absent" and now.get("billing_mode") == "monthly":
             rejection.add(
                 "This instance has a monthly subscription. Cancel it in the dashboard; delete the instance when it has "
@@ -159,7 +163,8 @@ def _after_unclear_response(
             return ChangeResponse(Effect.RESEND, now, is_outcome_unknown=error.may_have_been_sent)
     if action is Action.RESTART and error.may_have_been_sent:
         error.add(
-            f"Its status is {now.get('status')}, which does not show whether it was restarted. Nothing is sent again."
+            f"Its status is {now.get('status')}, which does not show whether it was restarted. Nothing was sent again: "
+            "look at it, and run this again if it was not."
         )
     else:
         error.add(f"Its status is {now.get('status')}: no change is visible. Run this again.")

@@ -435,7 +435,7 @@ def test_a_change_that_was_redirected_is_read_back_and_not_repeated(
 def test_a_web_page_instead_of_an_answer_is_read_back(simulator: Simulator, ensure: Ensure) -> None:
     simulator.fault("html_200", method="POST", path="*/restart")
     with pytest.raises(
-        PartialError, match=r"a web page .* does not show whether it was restarted\. Nothing is sent again"
+        PartialError, match=r"a web page .* does not show whether it was restarted\. Nothing was sent again"
     ):
         ensure("restarted")
     assert simulator.effects() == {}

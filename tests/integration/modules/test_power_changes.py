@@ -47,7 +47,7 @@ def run(simulator: Simulator, module: t.Any, status: str, state: str, fault: str
     worker = Worker(simulator, {"retry_timeout": 0})
     result = worker.run(module, state=state, wait_timeout=30, **given)
     message = result.get("msg", "")
-    for prefix in ("web-bot (id 1): ", "1 of 1 entries failed: entry 1, id 1: "):
+    for prefix in ("web-bot (id 1): ", "1 of 1 entries failed: entry 1, web-bot (id 1): "):
         message = message.removeprefix(prefix)
     return {
         "writes": [call for call in simulator.calls() if not call.startswith("GET")],

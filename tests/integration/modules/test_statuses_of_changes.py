@@ -169,6 +169,21 @@ def test_a_change_of_an_instance_is_read_again_after_an_unclear_status(
     assert sum(simulator.effects().values()) == 1
 
 
+@pytest.mark.parametrize("status", REFUSALS)
+def test_a_refused_change_says_that_nothing_was_changed(simulator: Simulator, worker: Worker, status: int) -> None:
+    answer(simulator, status, "POST", after_effect=False, times=2)
+    alone = worker.run(claw_instance, id=1, state="restarted")["msg"]
+    fleet = worker.run(claw_fleet, ids=[1], state="restarted")["msg"]
+    assert fleet.startswith("1 of 1 entries failed: entry 1, web-bot (id 1): POST /instances/1/restart ")
+    answer(simulator, status, "PATCH", after_effect=False)
+    addon = worker.run(claw_addon, id=5, config={"usage_limit": 7})["msg"]
+    for message in (alone, fleet, addon):
+        assert f"was answered with {status}" in message
+    assert "The request changed nothing." in alone
+    assert "The request changed nothing." in fleet
+    assert addon.endswith("was not changed.")
+
+
 @pytest.mark.parametrize("status", [409, 425, 499])
 def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
     simulator: Simulator, worker: Worker, status: int
@@ -181,7 +196,7 @@ def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
     assert simulator.calls("POST *") == ["POST /instances/2/start"] * 2
     answer(simulator, status, "POST", after_effect=True)
     restarted = worker.run(claw_instance, id=1, state="restarted")
-    assert "does not show whether it was restarted. Nothing is sent again." in restarted["msg"]
+    assert "does not show whether it was restarted. Nothing was sent again: look at it, " in restarted["msg"]
     assert simulator.calls("POST */restart") == ["POST /instances/1/restart"]
 
 
