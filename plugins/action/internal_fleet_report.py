@@ -128,10 +128,11 @@ def _read_source(context: ModuleContext) -> ReportSource:
     journal = open_journal(context)
     try:
         source.journal = journal.read_text()
+        held = journal.read_holders()
         states, damaged = journal.read_intact_states(with_refused=True)
         now = client.stats.service_time() or journal.now()
         source.proofs = find_proofs(states, client.settings.api_url, now)
-        source.failed_drills = find_failed_drills(states, client.settings.api_url, now).keys()
+        source.failed_drills = find_failed_drills(states, client.settings.api_url, now, held).keys()
         source.journal_problem = format_damage(damaged) if damaged else ""
     except JournalError as error:
         source.journal_problem = str(error)

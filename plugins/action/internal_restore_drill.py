@@ -159,12 +159,13 @@ def run(context: ModuleContext) -> Result:
 def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[list[_DrillCandidate], list[Resource]]:
     """Returns what the journal knows of these instances, and those whose part of it is damaged."""
     journal, url = open_journal(context), context.client.settings.api_url
+    held = journal.read_holders()
     (states, damage), read_at = journal.read_intact_states(with_refused=True), journal.now()
     if damage:
         context.warn(format_damage(damage))
     service_time = context.client.stats.service_time()
     now = service_time or read_at
-    proofs, failed = find_proofs(states, url, now), find_failed_drills(states, url, now)
+    proofs, failed = find_proofs(states, url, now), find_failed_drills(states, url, now, held)
     candidates, damaged = [], []
     for instance in found:
         number, incident = parse_id(str(instance["id"])), f"{DRILL_PREFIX}{instance['id']}-{now.astimezone(UTC):%F}"

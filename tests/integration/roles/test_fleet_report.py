@@ -235,12 +235,14 @@ def record_restore(
     *,
     is_healthy: bool,
     event: OperationEvent = OperationEvent.COMPLETED,
-) -> None:
+    minutes_ago: int = 540,
+) -> OperationKey:
     journal = folder_place(Path(worker._home.name)).journal()
-    journal._now = lambda: datetime.now(UTC) - timedelta(hours=9)
+    journal._now = lambda: datetime.now(UTC) - timedelta(minutes=minutes_ago)
     key = OperationKey("restore", worker.simulator.url, incident, str(number))
     journal.append(key, OperationEvent.INTENDED, backup_id=10)
     journal.append(key, event, healthy=is_healthy)
+    return key
 
 
 def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker, tmp_path: Path) -> None:
@@ -254,6 +256,15 @@ def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker, tmp_path: Path
     assert failed == {"1": 1, "2": 0, "3": 1, "4": 0}
     assert {str(one["id"]): int(one["drill_failed"]) for one in stats} == failed
     assert "never, drill failed" in (tmp_path / "fleet.html").read_text(encoding="utf-8")
+
+
+def test_a_drill_has_failed_once_its_run_waits_no_more(worker: Worker) -> None:
+    key = record_restore(worker, 1, "drill-1-a", is_healthy=False, minutes_ago=1)
+    with folder_place(Path(worker._home.name)).journal().lock(key):
+        waits = report(worker)
+    ended = report(worker)
+    found = [one["ansible_stats"]["data"]["clawhosters_fleet"]["instances"][0] for one in (waits, ended)]
+    assert [one["drill_failed"] for one in found] == [False, True]
 
 
 def test_a_backup_of_the_future_is_not_the_newest(simulator: Simulator, worker: Worker) -> None:

@@ -167,8 +167,11 @@ def test_a_refused_drill_counts_as_failed_and_lets_others_go_first(simulator: Si
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
     minute = 1 / 1440
     record(place, simulator.url, 3, 10 * minute, healthy=False, incident="drill-3-other-day")
-    result = choose(simulator, place, ["test-bot"], ids=())
+    with place.journal().lock(OperationKey("restore", simulator.url, "drill-3-other-day", "3")):
+        result = choose(simulator, place, ["test-bot"], ids=())
     assert (result["instance_id"], result["problem"]) == (None, "")
+    result = choose(simulator, place, ["test-bot"], ids=())
+    assert (result["instance_id"], "did not end healthy" in result["lines"][1]) == (3, True), "no run waits any more"
     record(place, simulator.url, 4, 20 * minute, healthy=False, incident="drill-4-other-day")
     assert choose(simulator, place, ["demo-bot"], ids=())["instance_id"] == 4
     # A clock that was wrong silences nothing.

@@ -47,12 +47,13 @@ def find_proofs(
 
 
 def find_failed_drills(
-    states: t.Mapping[OperationKey, OperationState], service: str, now: datetime
+    states: t.Mapping[OperationKey, OperationState], service: str, now: datetime, held: t.Collection[str]
 ) -> dict[int | str | None, EarlierRestore]:
     """Returns the last drill of each instance that did not end healthy and that no proof followed, by the id.
 
-    ``states`` are those of the journal, with those that were refused. A drill whose last event is recent may still end
-    healthy, unless it failed or was refused.
+    ``states`` are those of the journal, with those that were refused, and were read after the subjects that a run has
+    ``held``. A drill whose last event is recent may still end healthy, unless it failed or was refused, or no run waits
+    any more for the health of what it restored.
     """
     found: dict[int | str | None, EarlierRestore] = {}
     proven = set()
@@ -60,7 +61,8 @@ def find_failed_drills(
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         instance_id = parse_id(key.instance_id)
         is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
-        is_lost = state.event in (OperationEvent.FAILED, OperationEvent.REFUSED) or not is_recent
+        has_ended = state.event is OperationEvent.COMPLETED and key.subject not in held
+        is_lost = has_ended or state.event in (OperationEvent.FAILED, OperationEvent.REFUSED) or not is_recent
         if state.facts.get("healthy"):
             proven.add(instance_id)
         elif is_lost and key.name.startswith(DRILL_PREFIX) and instance_id not in proven:
