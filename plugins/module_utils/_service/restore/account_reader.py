@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._concurrency import run_parallel
+from ..._concurrency import map_ordered, run_parallel
 from ..._errors import ClawHostersError, NotFoundError
 from ..._http.client import Client
+from ..._http.lists import ListAbandonedError, fetch_all, fetch_filtered
 from ..._model.backup import is_before, is_usable
 from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import may_belong, owner_params, parse_owner
@@ -19,7 +22,7 @@ from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
 from ..instance_requests import fetch_existing_instance
 from ..list_search import Search, list_instances, search_name
-from .list_readings import Reading, read_by_ids, search_each
+from .list_readings import Reading, read_by_ids
 from .planner import AccountView
 
 if t.TYPE_CHECKING:
@@ -166,3 +169,48 @@ class AccountReader:
         owners = map(parse_owner, self.backups)
         if not self.is_whole and any(owner.id is None and owner.name in names for owner in owners):
             self.list_all_instances()
+
+
+def search_each(client: Client, path: str, searches: t.Sequence[Search]) -> Reading:
+    """Like ``search``, for several at once: returns the items among which each search can find what it seeks.
+
+    With ``server_filters``, each query takes one request or more. The whole list is read once if a search finds
+    nothing, or if that takes fewer requests.
+    """
+    if not client.settings.server_filters:
+        return _read_list_counted(client, path)
+    pages: int | None = None
+
+    def is_worth_reading(_items: list[Resource], count: int) -> bool:
+        nonlocal pages
+        pages = count
+        return count - 1 <= len(searches)
+
+    def ask(wanted: Search) -> list[Resource] | None:
+        answer = fetch_filtered(client, path, wanted.params)
+        return answer if answer is not None and wanted.is_answered_by(answer) else None
+
+    if len(searches) > 1:
+        with contextlib.suppress(ListAbandonedError):
+            return Reading(fetch_all(client, path, on_first_page=is_worth_reading), True, pages)
+    first = ask(searches[0])
+    # A service that ignores queries has answered all of them.
+    others = [wanted for wanted in searches[1:] if first is not None and not wanted.is_answered_by(first)]
+    found: dict[str, Resource] = {}
+    for answer in itertools.chain([first], map_ordered(ask, others)):
+        if answer is None:
+            return _read_list_counted(client, path)
+        found.update((str(item["id"]), item) for item in answer)
+    return Reading(list(found.values()), False, pages)
+
+
+def _read_list_counted(client: Client, path: str) -> Reading:
+    """Returns the whole list."""
+    pages: list[int] = []
+
+    def keep(_items: list[Resource], count: int) -> bool:
+        pages.append(count)
+        return True
+
+    items = fetch_all(client, path, on_first_page=keep)
+    return Reading(items, True, pages[-1] if pages else None)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.list_search import Search, search
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.list_readings import search_each
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import search_each
 
 NAMES = ("web", "web-2", "shop")
 lists = st.lists(st.sampled_from(NAMES), max_size=5).map(
