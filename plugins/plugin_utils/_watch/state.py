@@ -196,7 +196,7 @@ class StateFile:
 
     def __init__(self, path: str, settings: Settings) -> None:
         self._path = Path(os.path.abspath(path))
-        self._owner = key_digest(settings.api_url, str(settings.api_key))
+        self._owner = _find_owner(settings)
         self._recorded = _Recorded(0)
         self._end = 0
         """Where the next line begins, in bytes."""
@@ -312,7 +312,7 @@ class DatabaseCursor:
 
     def __init__(self, name: str, settings: Settings, store: PostgresStore, log: logging.Logger) -> None:
         self._name = name
-        self._owner = key_digest(settings.api_url, str(settings.api_key))
+        self._owner = _find_owner(settings)
         self._store = store
         self._log = log
         self._revision = 0
@@ -388,6 +388,11 @@ class DatabaseCursor:
 
 Cursor: t.TypeAlias = "StateFile | DatabaseCursor"
 """Where the state is. It belongs to one source, one service and one API key."""
+
+
+def _find_owner(settings: Settings) -> str:
+    """Returns what the state knows of service and API key. States of version 1.0.0 hold 16 digits of it."""
+    return key_digest(settings.api_url, str(settings.api_key))[:16]
 
 
 def format_state(state: WatchState, owner: str, revision: int | None = None) -> str:

@@ -178,6 +178,13 @@ def test_the_first_delivery_of_a_second_and_the_last_one_are_synced(file, monkey
     assert synced == [3, 6, 9, 12]
 
 
+def test_a_state_of_version_1_0_0_is_continued(file, path):
+    written = '{"format": 2, "owner": "585fe3d179028e09", "instances": [], "untold": []}'
+    file.write(STATE)
+    path.write_text(written, encoding="utf-8")
+    assert file.read() == WatchState({}, [])
+
+
 @pytest.mark.parametrize("other", [Settings(SETTINGS.api_url, "oc_live_other"), Settings("https://a.example", KEY)])
 def test_a_file_of_another_service_or_key_is_refused(file, path, other):
     file.write(STATE)
