@@ -139,7 +139,7 @@ def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple
     name, status = (one_line(instance.get(field), NAME_LIMIT) for field in ("name", "status"))
     if not with_health or is_busy(instance):
         return name, status
-    health = one_line(instance.get("health_status"), NAME_LIMIT)
+    health = one_line(instance.get("health_status") or "unknown", NAME_LIMIT)
     is_clear = normalize(health) in ("healthy", "unhealthy")
     return name, f"{status}, {health}" if is_clear else f"{status}, health {health}"
 

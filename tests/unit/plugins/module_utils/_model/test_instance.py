@@ -141,6 +141,8 @@ def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, sh
     [
         ({"status": "running", "health_status": "unhealthy"}, "running, unhealthy"),
         ({"status": "running", "health_status": "unknown"}, "running, health unknown"),
+        ({"status": "running", "health_status": None}, "running, health unknown"),
+        ({"status": "running"}, "running, health unknown"),
         ({"status": "deploying", "health_status": "unknown"}, "deploying"),
     ],
 )
