@@ -22,6 +22,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import id_sort_key
 
+HUGE = 10**12
+
 
 def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], int]:
     """Returns the items of all pages, and the number of pages requested."""
@@ -79,57 +81,55 @@ def test_a_list_that_gained_an_entry_between_pages_is_noticed(count, size, data)
             collect(before[:turn] + after[turn:])
 
 
-def test_without_pagination_the_first_answer_is_the_whole_list():
-    items, asked = collect([([{"id": 1}, {"id": 2}], None)])
-    assert [item["id"] for item in items] == [1, 2]
-    assert asked == 1
+def with_counts(total_pages: object, total_count: object, *pages: list[dict]) -> list[tuple[list[dict], dict | None]]:
+    """Returns pages that all show these counts."""
+    return [(page, {"total_pages": total_pages, "total_count": total_count}) for page in pages]
 
 
-def test_an_id_twice_in_one_answer_is_kept_once():
-    items, _asked = collect([([{"id": 1}, {"id": 2}, {"id": "1"}], None)])
-    assert [item["id"] for item in items] == [1, 2]
-
-
-def test_a_service_that_ignores_the_page_parameter_is_no_short_list():
-    first = ([{"id": number} for number in range(25)], {"current_page": 1, "total_pages": 3, "total_count": 60})
-    with pytest.raises(ListChangedError, match="page 2 was requested, but page 1 was returned"):
-        collect([first, first, first])
-
-
-def test_all_entries_on_one_page_are_enough_whatever_the_page_count_says():
-    first = ([{"id": number} for number in range(60)], {"current_page": 1, "total_pages": 3, "total_count": 60})
-    items, asked = collect([first])
-    assert len(items) == 60
-    assert asked == 1
+def of(name: str, *values: int) -> list[dict]:
+    """Returns an entry for each value, with that field alone."""
+    return [{name: value} for value in values]
 
 
 @pytest.mark.parametrize(
-    ("ids", "second_page", "words"),
+    ("pages", "shown", "asked"),
     [
-        ([1, 2, 3, 4], [2, 1], "id 2 appears twice"),
-        ([1, 2, 3, 4, 5, 6], [3], "page 2 has 1 entries, the first one 2"),
-        ([1, 2, 3, 4], [3], "total_count is 4, but 3 entries were returned"),
+        pytest.param([(of("id", 1, 2), None)], of("id", 1, 2), 1, id="no pagination"),
+        pytest.param([([*of("id", 1, 2), {"id": "1"}], None)], of("id", 1, 2), 1, id="an id twice in one answer"),
+        pytest.param(with_counts(3, 60, of("id", *range(60))), of("id", *range(60)), 1, id="all on one page"),
+        pytest.param([(of("id", 1), {}), (of("id", 2), {}), ([], {})], of("id", 1, 2), 3, id="up to an empty page"),
+        pytest.param(with_counts("2", "2", of("id", 1), of("id", 2)), of("id", 1, 2), 2, id="counts as text"),
+        pytest.param(with_counts(2.0, 2.0, of("id", 1), of("id", 2)), of("id", 1, 2), 2, id="counts as floats"),
+        pytest.param(
+            with_counts(3, 5, of("amount", 5, 5), of("amount", 1, 1), of("amount", 2)),
+            of("amount", 5, 5, 1, 1, 2),
+            3,
+            id="entries without an id",
+        ),
     ],
 )
-def test_a_second_page_that_does_not_fit_the_first_is_refused(ids, second_page, words):
-    pages = split(ids, 2)
-    pages[1] = ([{"id": number} for number in second_page], pages[1][1])
+def test_what_pages_are_read_as_a_whole_list(pages, shown, asked):
+    assert collect(pages) == (shown, asked)
+
+
+@pytest.mark.parametrize(
+    ("pages", "words"),
+    [
+        ([(of("id", 1), {"current_page": 1, "total_pages": 3})] * 3, "page 2 was requested, but page 1 was returned"),
+        (with_counts(2, 4, of("id", 1, 2), of("id", 2, 1)), "id 2 appears twice"),
+        (with_counts(3, 6, of("id", 1, 2), of("id", 3)), "page 2 has 1 entries, the first one 2"),
+        (with_counts(2, 4, of("id", 1, 2), of("id", 3)), "total_count is 4, but 3 entries were returned"),
+        (with_counts(HUGE, 3, of("id", 1, 2), of("id", 3, 4)), "total_count is 3, but 4 entries were returned"),
+        (
+            with_counts(2, 4, of("amount", 4, 5), of("amount", 5, 6)),
+            r'an entry without id \{"amount": 5\} appears twice',
+        ),
+        (with_counts(2, 2, [{"amount": 5, "day": 1}], [{"day": 1, "amount": 5}]), "appears twice"),
+    ],
+)
+def test_pages_that_do_not_fit_each_other_are_refused(pages, words):
     with pytest.raises(ListChangedError, match=words):
         collect(pages)
-
-
-def test_a_pagination_object_that_counts_nothing_is_read_up_to_an_empty_page():
-    items, asked = collect([([{"id": 1}], {}), ([{"id": 2}], {}), ([], {})])
-    assert [item["id"] for item in items] == [1, 2]
-    assert asked == 3
-
-
-@pytest.mark.parametrize("two", ["2", 2.0])
-def test_counts_may_be_text_or_whole_floats(two):
-    counts = {"total_pages": two, "total_count": two}
-    items, asked = collect([([{"id": 1}], counts), ([{"id": 2}], counts)])
-    assert len(items) == 2
-    assert asked == 2
 
 
 @pytest.mark.parametrize(
@@ -154,39 +154,6 @@ def test_ids_sort_as_numbers_and_other_ids_behind_them():
     largest, beyond = 2**63 - 1, "1" + 19 * "0"
     items = [{"id": "b"}, {"id": beyond}, {"id": largest}, {"id": 10}, {"id": "9"}, {"id": "a"}]
     assert [item["id"] for item in sorted(items, key=id_sort_key)] == ["9", 10, largest, beyond, "a", "b"]
-
-
-def test_reading_ends_where_it_should_and_does_not_miss_the_rest():
-    pages = split(list(range(1, 8)), 2)
-    collector = Paginator(max_pages=2)
-    while collector.next_page:
-        collector.add(*pages[collector.next_page - 1])
-    assert [item["id"] for item in collector.items] == [1, 2, 3, 4]
-
-
-def without_ids(*pages: list[int]) -> list[tuple[list[dict], dict | None]]:
-    """Returns pages of entries with an amount and no id."""
-    count = sum(map(len, pages))
-    return [
-        ([{"amount": amount} for amount in page], {"total_pages": len(pages), "total_count": count}) for page in pages
-    ]
-
-
-def test_entries_without_an_id_are_counted_one_by_one():
-    items, asked = collect(without_ids([5, 5], [1, 1], [2]))
-    assert [item["amount"] for item in items] == [5, 5, 1, 1, 2]
-    assert asked == 3
-
-
-def test_an_entry_without_an_id_that_comes_again_on_another_page_is_a_shift():
-    with pytest.raises(ListChangedError, match=r'an entry without id \{"amount": 5\} appears twice'):
-        collect(without_ids([4, 5], [5, 6]))
-
-
-def test_an_entry_without_an_id_is_the_same_in_any_order_of_fields():
-    pagination = {"total_pages": 2, "total_count": 2}
-    with pytest.raises(ListChangedError, match="appears twice"):
-        collect([([{"amount": 5, "day": 1}], pagination), ([{"day": 1, "amount": 5}], pagination)])
 
 
 @given(count=st.integers(0, 60), size=st.integers(1, 20), limit=st.integers(0, 5))
@@ -295,9 +262,6 @@ def test_a_service_that_always_sends_the_same_response_is_given_up(pagination, p
     assert collector.next_page is None
 
 
-HUGE = 10**12
-
-
 @pytest.mark.parametrize("pagination", [{"total_pages": HUGE}, {"total_count": HUGE}, {"total_pages": 10**300}])
 def test_a_list_that_says_that_it_is_too_long_is_not_begun(pagination):
     with pytest.raises(ListTooLongError, match=rf"more than {MAX_PAGES} pages, \d+\S* by its own count"):
@@ -325,14 +289,6 @@ def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
         assert collector.remaining_pages() == (range(2, 3) if collector.next_page else range(0))
     assert asked == [1, 2]
     assert len(collector.items) == 50
-
-
-def test_pages_that_hold_more_than_the_count_says_are_refused():
-    collector = Paginator()
-    pagination = {"total_pages": HUGE, "total_count": 3}
-    collector.add([{"id": 1}, {"id": 2}], pagination)
-    with pytest.raises(ListChangedError, match="total_count is 3, but 4 entries were returned"):
-        collector.add([{"id": 3}, {"id": 4}], pagination)
 
 
 def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
