@@ -32,10 +32,10 @@ LOCK_TIMEOUT = 10.0
 
 
 class ReportError(ClawHostersError):
-    """A report can't be written."""
+    """A report, a plan, or another file for the user can't be written."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"The report can't be written to {one_line(path)}: {why}.")
+        super().__init__(f"{one_line(path)} can't be written: {why}.")
 
 
 class ReportFolder:

@@ -349,7 +349,7 @@ def test_evidence_that_can_no_longer_be_written_warns_and_stops_nothing(
     (controller.folder / "clawhosters-restore/INC-1.html").mkdir(parents=True)
     run = restore(controller, 1, 2, restore_confirm="web-bot")
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
-    said = f"The report can't be written to {controller.folder}/clawhosters-restore/INC-1.html: Is a directory."
+    said = f"{controller.folder}/clawhosters-restore/INC-1.html can't be written: Is a directory."
     assert run.says(f"[WARNING]: {said}")
     assert failed(run)["report"] == [said]
     alone = restore(controller, 1, restore_confirm="web-bot")
@@ -364,7 +364,7 @@ def test_an_unusable_evidence_folder_fails_before_anything_is_sent(
     run = restore(controller, 1, restore_confirm="web-bot", restore_report_dir="a-file")
     assert run.rc != 0
     assert failed(run)["msg"] == (
-        f"The report can't be written to {controller.folder}/a-file/INC-1.html: File exists. Nothing was sent."
+        f"{controller.folder}/a-file/INC-1.html can't be written: File exists. Nothing was sent."
     )
     assert simulator.calls() == []
 

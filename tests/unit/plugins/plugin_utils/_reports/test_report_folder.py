@@ -158,7 +158,7 @@ def test_an_unusable_folder_is_an_error_before_anything_is_sent(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ReportError) as raised:
         prepare_folder(str(tmp_path / "file/INC-1.html"))
-    assert str(raised.value).startswith(f"The report can't be written to {tmp_path}/file/INC-1.html: ")
+    assert str(raised.value).startswith(f"{tmp_path}/file/INC-1.html can't be written: ")
     assert str(raised.value).endswith(". Nothing was sent.")
 
 
