@@ -409,7 +409,7 @@ def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StoreP
 def test_an_answer_that_does_not_come_is_given_up(
     place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
+    monkeypatch.setattr(postgres_session, "TIMEOUT", 1)
     proxy = TcpProxy(postgres.port)
     outage = Outage()
     store = PostgresStore(postgres.url(port=proxy.port), outage)
@@ -427,7 +427,7 @@ def test_an_answer_that_does_not_come_is_given_up(
 def test_an_outage_that_begins_while_a_document_is_locked_is_known(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
+    monkeypatch.setattr(postgres_session, "TIMEOUT", 1)
     proxy = TcpProxy(postgres.port)
     outage = Outage()
     store = PostgresStore(postgres.url(port=proxy.port), outage)
@@ -455,7 +455,7 @@ def test_a_commit_that_no_standby_confirms_lets_nothing_out(
     place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line may turn up later: then the outcome is unknown."""
-    monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
+    monkeypatch.setattr(postgres_session, "TIMEOUT", 1)
     with pytest.raises(JournalError, match="no answer within"):
         place.journal().append(OPERATION, OperationEvent.INTENDED)
     postgres.end_sessions()
