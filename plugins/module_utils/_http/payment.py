@@ -22,13 +22,9 @@ def redact_if_payment(request: Request, response: Response) -> Response:
     Successes show what they are asked for, but those of billing may show more.
     """
     may_have_links = not response.is_success or request.path.startswith("/billing/")
-    if not may_have_links or not is_about_payment(response):
+    # Such as the rejection of a start without balance.
+    if not may_have_links or (response.status != 402 and not _PAYMENT.search(response.text)):
         return response
     from .payment_redaction import redact_payment
 
     return redact_payment(response)
-
-
-def is_about_payment(response: Response) -> bool:
-    """Returns True if it may contain a payment link, like the rejection of a start without balance."""
-    return response.status == 402 or _PAYMENT.search(response.text) is not None
