@@ -271,7 +271,7 @@ def test_the_examples_of_the_readme_work(api: Api) -> None:
     [state] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     api.simulator.put_state(yaml.safe_load(state))
     assert len(api.data("/instances")) == 5
-    calls = re.findall(r"curl (-X PATCH )?http://127.0.0.1:8800/_sim(/\w+) -d '(.*)'", README)
+    calls = re.findall(r"curl (-X PATCH )?http://127.0.0.1:8800/_sim(/\w+) \\\n +-d '(.*)'", README)
     assert len(calls) == 3
     for patch, path, body in calls:
         api.simulator.control("PATCH" if patch else "POST", path, json.loads(body))
