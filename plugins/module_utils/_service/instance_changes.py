@@ -164,7 +164,7 @@ def _after_unclear_response(
     if action is Action.RESTART and error.may_have_been_sent:
         error.add(
             f"Its status is {now.get('status')}, which does not show whether it was restarted. Nothing was sent again: "
-            "look at it, and run this again if it was not."
+            "look at it, and restart it again if it was not."
         )
     else:
         error.add(f"Its status is {now.get('status')}: no change is visible. Run this again.")
