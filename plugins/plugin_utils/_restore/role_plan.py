@@ -15,8 +15,7 @@ from ...module_utils._model.instance import get_status, is_healthy, is_unhealthy
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
 from ...module_utils._service.restore.notes import Note, describe_choice, describe_record, note_other
-from ...module_utils._service.restore.plan import RestorePlan, Rules
-from ...module_utils._service.restore.planner import explain_left_out
+from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
 from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock

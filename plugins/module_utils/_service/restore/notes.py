@@ -16,7 +16,7 @@ from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
 from ..._text import one_line
 from ..._times import format_duration, format_time
-from .planner import explain_left_out
+from .plan import explain_left_out
 from .surfaces import format_moment
 
 if t.TYPE_CHECKING:

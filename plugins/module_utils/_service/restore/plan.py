@@ -13,10 +13,12 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
+from ..._model.backup import explain_unusable, taken_at
 from ..._model.instance import get_status, is_busy
 from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
-from .history import is_under_way
+from ..._times import format_time
+from .history import CLOCK_TOLERANCE, is_under_way
 
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -189,6 +191,21 @@ def find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resourc
     backup_id = state.facts.get("backup_id")
     named = (backup for backup in known if str(backup["id"]) == str(backup_id))
     return next(named, {"id": backup_id, "created_at": state.facts.get("taken_at")})
+
+
+# Backups
+
+
+def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore | None = None) -> str:
+    """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none.
+
+    ``unfinished``: the restore that may be the reason of its status.
+    """
+    taken = taken_at(backup)
+    if taken is not None and taken - now > CLOCK_TOLERANCE:
+        return f"it is dated in the future, {format_time(taken)}"
+    reason = explain_unusable(backup)
+    return unfinished.describe() if reason and unfinished and unfinished.uses(backup) else reason
 
 
 # Under the lock

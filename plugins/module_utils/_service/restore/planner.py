@@ -14,12 +14,19 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._model.backup import explain_unusable, is_before, newest_first, taken_at
+from ..._model.backup import is_before, newest_first, taken_at
 from ..._model.instance import is_busy
 from ..._model.ownership import find_owner, has_owner, parse_owner
-from ..._times import format_time
 from .history import CLOCK_TOLERANCE
-from .plan import ObstacleKind, RestorePlan, continue_earlier, find_recorded, is_only_in_record, is_restorable
+from .plan import (
+    ObstacleKind,
+    RestorePlan,
+    continue_earlier,
+    explain_left_out,
+    find_recorded,
+    is_only_in_record,
+    is_restorable,
+)
 
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -27,7 +34,7 @@ if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError
     from ..._model.instance_index import InstanceIndex
     from ..._model.resource import Resource
-    from .history import EarlierRestore, RestoreHistory
+    from .history import RestoreHistory
     from .plan import Rules, Target
 
 
@@ -153,18 +160,6 @@ def _choose_newest(
         plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=tuple(unclear))
     elif plan.backup is None:
         plan.stop(ObstacleKind.NO_BACKUP)
-
-
-def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore | None = None) -> str:
-    """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none.
-
-    ``unfinished``: the restore that may be the reason of its status.
-    """
-    taken = taken_at(backup)
-    if taken is not None and taken - now > CLOCK_TOLERANCE:
-        return f"it is dated in the future, {format_time(taken)}"
-    reason = explain_unusable(backup)
-    return unfinished.describe() if reason and unfinished and unfinished.uses(backup) else reason
 
 
 def _is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
