@@ -466,7 +466,7 @@ def test_both_modules_share_the_journal(simulator: Simulator, worker: Worker) ->
     assert sorted(posts(simulator)) == [102, 202, 302]
 
 
-@pytest.mark.parametrize("ends", ["nothing", "restored"])
+@pytest.mark.parametrize("ends", ["nothing", "restored", "stopped"])
 def test_an_instance_of_another_run_is_waited_for_while_others_go_on(
     simulator: Simulator, worker: Worker, place: StorePlace, ends: str
 ) -> None:
@@ -478,17 +478,21 @@ def test_an_instance_of_another_run_is_waited_for_while_others_go_on(
         def meanwhile() -> None:
             if len(posts(simulator)) == 2:
                 worker.sleeper.before_sleep = lambda: None
-                if ends == "restored":
+                if ends != "nothing":
                     journal.append(key, OperationEvent.INTENDED, backup_id=201)
                     journal.append(key, OperationEvent.ACCEPTED)
+                if ends == "stopped":
+                    journal.append(key, OperationEvent.COMPLETED)
+                    simulator.set_instance(2, status="stopped")
                 other.close()
 
         worker.sleeper.before_sleep = meanwhile
         result = worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=["100%"])
     assert set(outcomes(result)) == {"completed"}
     is_sent = ends == "nothing"
-    assert [entry["changed"] for entry in result["instances"]] == [True, is_sent, True]
+    assert [entry["changed"] for entry in result["instances"]] == [True, ends != "restored", True]
     assert sorted(posts(simulator)) == ([102, 202, 302] if is_sent else [102, 302])
+    assert simulator.instance(2)["status"] == "running"
 
 
 def test_an_instance_that_another_run_keeps_is_left_to_it(

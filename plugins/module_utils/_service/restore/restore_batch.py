@@ -16,7 +16,7 @@ from ..._errors import ClawHostersError, WaitTimeoutError
 from ..._state.journal import OperationEvent
 from ..._wait_summary import ProgressSummary, describe_remaining
 from ..._waiter import POLL_SHARE, Waiter
-from .plan import Target
+from .plan import RestoreAction, Target
 from .restore import Stage
 from .restore_runner import RestoreRunner
 
@@ -79,13 +79,12 @@ class RestoreBatch:
     def _look(self, ready: list[RestoreRunner], history: RestoreHistory) -> dict[str, Resource | None]:
         """Returns the instances as they are now, those that must be read again.
 
-        A completed restore is followed by polls.
+        One whose restore was completed before the plan was read since then.
         """
-        force = self.context.incident.rules.force
         ids = []
         for runner in ready:
-            state = history.find_own(runner.id)
-            is_completed = state is not None and state.event is OperationEvent.COMPLETED and not force
+            state, was_completed = history.find_own(runner.id), runner.restore.plan.action is RestoreAction.NONE
+            is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
             if not is_completed and not (runner.restore.is_fresh and state is None):
                 ids.append(runner.id)
         return self.reader.read(ids) if ids else {}
