@@ -58,7 +58,7 @@ def test_the_rehearsal_of_the_guide_restores_as_printed(
     """With the fleet and the rate limit that the simulator has by default, in a shell that names a database."""
     rehearsal = GUIDE.read_text(encoding="utf-8").split("\n## Rehearse\n")[1]
     (typed,) = re.findall(r"```shell\n(.*?)```", rehearsal, re.DOTALL)
-    ((path, body),) = re.findall(r"curl -X PATCH http://127.0.0.1:8800/_sim(/\S+) -d '(.*)'", rehearsal)
+    ((path, body),) = re.findall(r"curl -X PATCH http://127.0.0.1:8800/_sim(/\S+) \\\n  -d '(.*)'", rehearsal)
     simulator.reset(state={"instances": 60}, switches={"rate_limit": 100, "rate_window_seconds": 60})
     controller.environment["CLAWHOSTERS_STATE_DATABASE"] = "postgresql://production.invalid/state"
     typed = typed.replace("http://127.0.0.1:8800/api/v1", simulator.url).replace("\nansible-", "\nexec ansible-")
