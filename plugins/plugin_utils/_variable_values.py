@@ -46,12 +46,13 @@ def find_value_problem(name: str, value: t.Any, option: Option) -> str:
     shown = _show(value, option)
     if kind in _CHECKS:
         check, expected = _CHECKS[kind]
-        unit = "seconds" if name.endswith("_timeout") else ""
+        is_time = name.endswith("_timeout")
         if not _passes(check, value, kind):
-            return f"{name} is {shown}, but must be {expected}{unit and f' of {unit}'}."
+            return f"{name} is {shown}, but must be {expected}{' of seconds' if is_time else ''}."
         # All numbers of roles and playbooks are counts and durations.
-        is_negative = kind == "int" and check_type_int(value) < 0
-        return f"{name} is {shown}, but must be 0 or more{unit and f' {unit}'}." if is_negative else ""
+        if kind == "int" and check_type_int(value) < 0:
+            return f"{name} is {shown}, but must be 0 or more{' seconds' if is_time else ''}."
+        return ""
     if isinstance(value, (bool, float)):
         return f"{name} is {shown}, which is no text: {_QUOTE_IT}"
     choices = option.get("choices", [value])

@@ -49,7 +49,7 @@ from .runbook import Runbook
 from .screen import format_sent_and_completed, summarize_plan
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.resource import Resource, Result
+    from ...module_utils._model.resource import Result
     from ...module_utils._module.runner import ModuleContext
 
 
@@ -196,11 +196,7 @@ class _RoleRestorer(RestoreObserver):
         plans = [plan for plan in self._run.plans if plan.ready]
         restores = [Restore.begin(replace(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
-        options = RestoreOptions(
-            variables["restore_wait_timeout"],
-            variables["restore_healthy_timeout"],
-            surface=ROLE,
-        )
+        options = RestoreOptions(variables["restore_wait_timeout"], variables["restore_healthy_timeout"], surface=ROLE)
         progress = self._client.progress
         progress.unwinds = True
         command = build_command(select_plans(plans), variables)
@@ -297,10 +293,8 @@ class _RoleRestorer(RestoreObserver):
             if not instance:
                 raise InstanceGoneError(restore.current)
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
-        waiter, ca_path = (
-            Waiter(variables["restore_healthy_timeout"], self._client.progress),
-            self._client.settings.ca_path,
-        )
+        waiter = Waiter(variables["restore_healthy_timeout"], self._client.progress)
+        ca_path = self._client.settings.ca_path
         name = short_name(instance) if self._is_alone else ""
 
         def describe(problem: str) -> tuple[str, str]:
