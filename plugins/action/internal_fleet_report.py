@@ -79,6 +79,23 @@ def run(context: ModuleContext) -> Result:
         error.add(scope)
         raise
     facts = build_facts(source, max_age, params["title"], client.stats.now())
+    page, changed = _write(facts, paths, check_mode=client.check_mode)
+    written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
+    stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
+    report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
+    found = find_findings(facts, params["fail_on"], params["min_days"], proof_max_age)
+    headline, findings = format_findings(found, scope)
+    return {
+        "changed": changed,
+        "path": str(paths["Page"]),
+        "report": report,
+        "failure": {"msg": headline, "findings": findings} if found else {},
+        "ansible_stats": stats,
+    }
+
+
+def _write(facts: dict[str, t.Any], paths: dict[str, Path], *, check_mode: bool) -> tuple[dict[str, t.Any], bool]:
+    """Writes the files. Returns the variables of the page, and whether more than the time of the files has changed."""
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     page = build_page(facts, script)
     mark = page["fingerprint"]
@@ -88,23 +105,12 @@ def run(context: ModuleContext) -> Result:
         "Data": (format_data(facts, mark), 0o600),
         "Metrics": (format_metrics(facts, mark), METRICS_MODE),
     }
-    # Written in every run, since they show its time. Changed only if the rest of them differs.
+    # Written in every run, since they show its time.
     changes = [
-        write_report(str(path), texts[what][0], mark, check_mode=client.check_mode, mode=texts[what][1])
+        write_report(str(path), texts[what][0], mark, check_mode=check_mode, mode=texts[what][1])
         for what, path in paths.items()
     ]
-    written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
-    stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
-    report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
-    found = find_findings(facts, params["fail_on"], params["min_days"], proof_max_age)
-    headline, findings = format_findings(found, scope)
-    return {
-        "changed": any(changes),
-        "path": str(paths["Page"]),
-        "report": report,
-        "failure": {"msg": headline, "findings": findings} if found else {},
-        "ansible_stats": stats,
-    }
+    return page, any(changes)
 
 
 def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
