@@ -20,8 +20,15 @@ from pathlib import Path
 
 from .controller import Controller
 
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-"""Gives a command a terminal, in a process of its own: one with threads, as pytest-xdist has them, must not fork."""
+TERMINAL = """
+import os, pty, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
+"""Gives a command a terminal, in a process of its own: one with threads, as pytest-xdist has them, must not fork.
+
+The tests may run below ``nohup``, which lets all processes ignore that a terminal is closed.
+"""
 CTRL_C = "\x03"
 AGAIN_AFTER = 6.0
 """Seconds after which Ctrl-C is pressed again. A command that waits for its last response must not be disturbed."""
