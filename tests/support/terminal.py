@@ -63,7 +63,7 @@ def run_at_terminal(
     So, when it is pressed again, they get the signal that it sends otherwise.
     """
     screen, answered, deadline = b"", 0, time.monotonic() + TIMEOUT
-    pressed_at, left, reactions = -AGAIN_AFTER, [], dict(reactions or {})
+    pressed_at, typed_at, left, reactions = -AGAIN_AFTER, -AGAIN_AFTER, [], dict(reactions or {})
     with subprocess.Popen(
         [sys.executable, "-c", TERMINAL, *command],
         cwd=controller.folder,
@@ -74,7 +74,9 @@ def run_at_terminal(
         assert process.stdin
         assert process.stdout
         while True:
-            assert time.monotonic() < deadline, screen.decode()
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(screen.decode())
             if select.select([process.stdout], [], [], 0.2)[0]:
                 part = os.read(process.stdout.fileno(), 4096)
                 screen += part
@@ -83,12 +85,14 @@ def run_at_terminal(
                 for text in [text for text in reactions if text.encode() in screen]:
                     reactions.pop(text)()
             elif screen.count(prompt.encode()) > answered < len(answers):
-                if not _listens(process.pid):
-                    continue
-                # Just before it listens, it drops what was typed.
-                time.sleep(0.2)
-                os.write(process.stdin.fileno(), f"{answers[answered]}\r".encode())
-                answered += 1
+                answered += _listens(process.pid)
+                typed_at = -AGAIN_AFTER
+            elif answered == screen.count(prompt.encode()) > 0 and _listens(process.pid):
+                # Just before it listens, it drops what was typed. Afterwards it listens no more.
+                if time.monotonic() - typed_at > AGAIN_AFTER:
+                    time.sleep(0.2)
+                    os.write(process.stdin.fileno(), f"{answers[answered - 1]}\r".encode())
+                    typed_at = time.monotonic()
             elif close_at and close_at.encode() in screen and answered == len(answers):
                 left = _descendants(process.pid)
                 process.kill()
