@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the guides show to type, typed into bash and zsh, the shell of macOS: both run the same, and neither complains.
+"""Commands of the guides, typed into bash and zsh, the shell of macOS: both run the same, and neither complains.
 
 At its prompt, zsh takes a comment for arguments.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the store behind the journal keeps: the lines of subjects, and who works on which."""
+"""The store behind the journal: the lines of subjects, and who works on which."""
 
 from __future__ import annotations
 

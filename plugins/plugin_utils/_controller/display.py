@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the processes of one Ansible command share: its screen, and its temporary folder.
+"""The screen and the temporary folder that the processes of one Ansible command share.
 
 A screen that goes away does not end the run.
 """

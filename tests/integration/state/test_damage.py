@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is left of a journal, and is not whole, is damage: it is never taken for one that is new."""
+"""A journal of which a part is left is damage: it is never taken for one that is new."""
 
 from __future__ import annotations
 
