@@ -65,7 +65,7 @@ ERRORS = find_errors()
 def name_of(node: ast.AST | None) -> str:
     """Returns the last name of a variable, an attribute, a key, or a called function."""
     match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str(name))):
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
             return name
         case ast.Call(func=function):
             return name_of(function)

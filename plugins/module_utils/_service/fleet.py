@@ -108,7 +108,8 @@ class Fleet:
         check_mode, waiter = self.client.check_mode, self.begin_wait()
         reader = _ListReader(self.client)
         jobs = plan(entries, reader.fetch(None), self.protection)
-        changes = FleetChanges(self.client, self.wait_healthy, self.warn, jobs=jobs, limits=limits)
+        changes = FleetChanges(self.client, self.wait_healthy, self.warn)
+        changes.jobs, changes.limits = jobs, limits
         batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
