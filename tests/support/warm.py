@@ -133,13 +133,11 @@ class WarmProcess:
     ``program``: what ``python`` runs, with the number of the channel as its last argument.
     """
 
-    def __init__(
-        self, environment: Environment, program: t.Sequence[str] = (__file__,), python: str = sys.executable
-    ) -> None:
+    def __init__(self, environment: Environment, program: t.Sequence[str] = (__file__,)) -> None:
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [python, *program, str(theirs.fileno())],
+                [sys.executable, *program, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd="/",
