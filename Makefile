@@ -67,6 +67,7 @@ docs: live $(DEV_READY) ## Build the documentation site in build/docs/html
 	@$(RUN) python docs/build.py build/docs
 
 # ARGS: sections, and the number of runs: make bench ARGS='inventory runs=1'
+# Or an earlier commit, to compare with that: make bench ARGS='before=COMMIT runs=15'
 bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.cloud (about half an hour)
 	@$(RUN) PYTHONPATH=tests:build/live $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 

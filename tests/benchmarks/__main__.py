@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import (
+    rows_before,
     rows_events,
-    rows_fleet,
     rows_inventory,
     rows_plan,
     rows_requests,
@@ -34,7 +34,6 @@ from benchmarks.table import Section, table
 
 SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "requests": rows_requests.measure,
-    "fleet": rows_fleet.measure,
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
     "state": rows_state.measure,
@@ -53,7 +52,8 @@ def main(arguments: list[str]) -> int:
         if name == "runs" and value.isdigit() and int(value) > 0:
             runs = int(value)
         elif name == "before" and value:
-            sections["state"] = functools.partial(rows_state.measure, before=value)
+            sections["before"] = functools.partial(rows_before.measure, commit=value)
+            names.append("before")
         elif name in SECTIONS and not equals:
             names.append(name)
         else:

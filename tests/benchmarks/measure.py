@@ -143,10 +143,10 @@ class Workplace:
         """Starts a command with additional environment variables."""
         return Running(command, self.folder, {**self._environment, **environment})
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str], *, may_fail: bool = False) -> Sample:
-        """Runs a command. Raises BenchError if it fails and ``may_fail`` is false."""
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Sample:
+        """Runs a command. Raises BenchError if it fails."""
         sample = self.start(command, environment).finish()
-        if sample.rc and not may_fail:
+        if sample.rc:
             raise BenchError(f"{' '.join(command)} failed with {sample.rc}:\n{sample.screen[-3000:]}")
         return sample
 

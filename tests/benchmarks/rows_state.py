@@ -2,19 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Cost of state in a database, compared with a folder, and of the folder, compared with an earlier commit."""
+"""Cost of state in a database, compared with a folder."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from benchmarks.contestants import OURS, PEERS, Contestant, hosts, play
-from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
+from benchmarks.measure import Workplace, log_progress, median_by, rotate
 from benchmarks.rows_journal import measure_journal
 from benchmarks.rows_record import measure_record
+from benchmarks.rows_tasks import looped
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 from support.postgres import ADMIN, JOB, Postgres
@@ -22,12 +21,10 @@ from support.postgres import ADMIN, JOB, Postgres
 ACCOUNT = 100
 TASKS, ITEMS = 20, 50
 ONE, MANY, LOOP = "one task", f"{TASKS} tasks", f"a loop of {ITEMS}"
-RESTARTS, FLEET = f"a loop of {ITEMS} restarts", f"{ITEMS} restarts in one claw_fleet"
-FOLDER, DATABASE, BEFORE = "folder", "database", "before"
+FOLDER, DATABASE = "folder", "database"
 GOAL_ITEM, GOAL_TASK = 5.0, 25.0
 """Milliseconds that a database may add."""
 GOAL_LOOP = 10.0
-GOAL_BEFORE = 1.05
 
 
 @dataclass
@@ -51,28 +48,19 @@ class Times:
         return 1000 * median_by(extra, float) / (count - 1)
 
 
-def measure(workplace: Workplace, runs: int, before: str = "") -> Section:
-    """Measures and returns the section. ``before``: a commit to compare with; none without it."""
+def measure(workplace: Workplace, runs: int) -> Section:
+    """Measures and returns the section."""
     workplace.write("host.yml", hosts(1, 1))
     task = OURS.task("1")
     playbooks = {
         ONE: workplace.write("one.yml", play([task])),
         MANY: workplace.write("many.yml", play([task] * TASKS)),
-        LOOP: workplace.write("loop.yml", play([_looped(OURS)])),
+        LOOP: workplace.write("loop.yml", play([looped(OURS)])),
     }
-    if before:
-        # Each is a change, which the change log keeps.
-        restart = {"clawhosters.cloud.claw_instance": {"id": "{{ item }}", "state": "restarted", "wait": False}}
-        fleet = {"state": "restarted", "wait": False, "instances": [{"id": 1 + number} for number in range(ITEMS)]}
-        looped: dict[str, object] = {**restart, "loop": list(range(1, ITEMS + 1))}
-        playbooks[RESTARTS] = workplace.write("restarts.yml", play([looped]))
-        playbooks[FLEET] = workplace.write("fleet.yml", play([{"clawhosters.cloud.claw_fleet": fleet}]))
     times, peers = Times(), {}
     with services(running=ACCOUNT) as account, Postgres() as server:
         account.simulated.configure()  # without a limit, which the playbooks would share and wait for
         stores: dict[str, Mapping[str, str]] = {FOLDER: {}, DATABASE: {"CLAWHOSTERS_STATE_DATABASE": server.url()}}
-        if before:
-            stores[BEFORE] = {"ANSIBLE_COLLECTIONS_PATH": str(_extract(before, workplace.folder / BEFORE))}
         _make_schema(workplace, server)
         for store in stores:
             _seconds(workplace, playbooks[ONE], account, OURS, stores[store])  # warms up the bytecode caches
@@ -83,36 +71,19 @@ def measure(workplace: Workplace, runs: int, before: str = "") -> Section:
                     times.add(name, store, seconds)
                     log_progress(f"state, run {run + 1} of {runs}: {name}, {store}: {seconds:.2f} s")
         for peer in PEERS:
-            peers[peer.name] = _seconds(workplace, workplace.write("peer.yml", play([_looped(peer)])), account, peer)
+            peers[peer.name] = _seconds(workplace, workplace.write("peer.yml", play([looped(peer)])), account, peer)
         journal_rows, journal_note = measure_journal(workplace, runs)
-    section = _section(times, peers, runs, before)
+    section = _section(times, peers, runs)
     record_rows, record_note = measure_record(workplace, runs)
     section.rows += [*journal_rows, *record_rows]
     section.notes += [journal_note, record_note]
     return section
 
 
-def _looped(contestant: Contestant) -> dict[str, object]:
-    return {**contestant.task("item"), "loop": list(range(1, ITEMS + 1))}
-
-
 def _make_schema(workplace: Workplace, server: Postgres) -> None:
     options = {"state_database": server.url(ADMIN), "role": JOB}
     schema = workplace.write("schema.yml", play([{"clawhosters.cloud.claw_state_database": options}], "localhost"))
     workplace.run(["ansible-playbook", schema], {})
-
-
-def _extract(commit: str, folder: Path) -> Path:
-    """Extracts the collection as of a commit, and returns the collections path."""
-    collection = folder / "ansible_collections" / "clawhosters" / "cloud"
-    collection.mkdir(parents=True)
-    archive = subprocess.run(
-        ["git", "-C", str(Path(__file__).parents[2]), "archive", commit], capture_output=True, check=False
-    )
-    if archive.returncode:
-        raise BenchError(f"There is no commit {commit}.")
-    subprocess.run(["tar", "-x", "-C", str(collection)], input=archive.stdout, check=True)
-    return folder
 
 
 def _seconds(
@@ -126,7 +97,7 @@ def _seconds(
     return workplace.run(command, {**contestant.environment(account), **(environment or {})}).wall
 
 
-def _section(times: Times, peers: Mapping[str, float], runs: int, before: str) -> Section:
+def _section(times: Times, peers: Mapping[str, float], runs: int) -> Section:
     section = Section(f"State: one unchanged instance, in a folder and in a database, medians of {runs}")
 
     def added(title: str, playbook: str, count: int, goal: float) -> Row:
@@ -149,28 +120,11 @@ def _section(times: Times, peers: Mapping[str, float], runs: int, before: str) -
             met=factor >= GOAL_LOOP,
         ),
     ]
-    if before:
-        for name in (LOOP, MANY, RESTARTS, FLEET):
-            paired = zip(times.seconds[name, FOLDER], times.seconds[name, BEFORE], strict=True)
-            ratio = median_by([now / then for now, then in paired], float)
-            section.rows.append(
-                Row(
-                    f"{name} with a folder, to {before}",
-                    [f"{times.median(name, FOLDER):.2f} s", "-", "-"],
-                    ratio=f"{ratio:.2f}x",
-                    target=f"<= {GOAL_BEFORE:.2f}x",
-                    met=ratio <= GOAL_BEFORE,
-                )
-            )
     section.notes = [
         (
             "Whole playbooks, start included. An item and a task: what each costs after the first, with the database "
             "less what it costs with a folder; the first includes the import of psycopg. PostgreSQL on loopback, "
             "without TLS and without fsync. The peers run once."
-        ),
-        (
-            "Compare with an earlier commit: make bench ARGS='state before=COMMIT'. The stores, and both commits, take "
-            "turns in each run."
         ),
     ]
     return section

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line, hosts, play
-from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
+from benchmarks.measure import BenchError, Sample, Workplace, log_progress, median_by, rotate
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 
@@ -38,7 +38,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
     workplace.write("nothing.yml", play([]))
     jobs = [
         *(_job(workplace, ONE, contestant, contestant.task("number"), "one.yml") for contestant in ALL),
-        *(_job(workplace, LOOP, contestant, _looped(contestant), "one.yml") for contestant in ALL),
+        *(_job(workplace, LOOP, contestant, looped(contestant), "one.yml") for contestant in ALL),
         *(_job(workplace, SPREAD, contestant, contestant.task("number"), "fifty.yml") for contestant in ALL),
         _job(workplace, FLEET, OURS, _fleet(), "one.yml"),
     ]
@@ -49,16 +49,16 @@ def measure(workplace: Workplace, runs: int) -> Section:
         for job in jobs[: len(ALL)]:  # one call each warms up the bytecode caches
             service = job.contestant.service(account)
             service.configure()
-            _seconds(workplace, job.playbook, job.inventory, account, job.contestant)
+            run_unchanged(workplace, job.playbook, job.inventory, account, job.contestant)
             asked.append(f"{service.count_requests()} ({job.contestant.name})")
         for run in range(runs):
             for title in (ONE, LOOP, SPREAD, FLEET):
                 group = [job for job in jobs if job.title == title]
                 # The empty playbook, whose time is subtracted, runs in the same round.
-                empty = _seconds(workplace, "nothing.yml", group[0].inventory, account, OURS)
+                empty = run_unchanged(workplace, "nothing.yml", group[0].inventory, account, OURS).wall
                 empties[group[0].inventory].append(empty)
                 for job in rotate(group, run):
-                    seconds = _seconds(workplace, job.playbook, job.inventory, account, job.contestant)
+                    seconds = run_unchanged(workplace, job.playbook, job.inventory, account, job.contestant).wall
                     nets.setdefault((title, job.contestant.name), []).append(seconds - empty)
                     log_progress(f"tasks, run {run + 1} of {runs}: {title}, {job.contestant.name}: {seconds:.2f} s")
     return _section(nets, empties, asked, runs)
@@ -69,7 +69,8 @@ def _job(workplace: Workplace, title: str, contestant: Contestant, task: dict[st
     return Job(title, contestant, playbook, inventory)
 
 
-def _looped(contestant: Contestant) -> dict[str, object]:
+def looped(contestant: Contestant) -> dict[str, object]:
+    """Returns its task in a loop."""
     return {**contestant.task("item"), "loop": list(range(1, ITEMS + 1))}
 
 
@@ -77,12 +78,15 @@ def _fleet() -> dict[str, object]:
     return {"clawhosters.cloud.claw_fleet": {"instances": [{"id": number} for number in range(1, ITEMS + 1)]}}
 
 
-def _seconds(workplace: Workplace, playbook: str, inventory: str, account: Services, contestant: Contestant) -> float:
+def run_unchanged(
+    workplace: Workplace, playbook: str, inventory: str, account: Services, contestant: Contestant
+) -> Sample:
+    """Runs a playbook, and returns its measurements. Raises BenchError if it changed anything."""
     command = ["ansible-playbook", "-i", inventory, "--forks", str(FORKS), playbook]
     sample = workplace.run(command, contestant.environment(account))
     if re.search(r"changed=[1-9]", sample.stdout):
         raise BenchError(f"{contestant.collection} changed an instance unexpectedly:\n{sample.stdout[-2000:]}")
-    return sample.wall
+    return sample
 
 
 def _section(

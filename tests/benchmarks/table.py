@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 WIDTH = 120
-COLUMNS = (("", 40), ("ours", 17), ("hcloud", 17), ("vultr", 17), ("ratio", 10), ("target", 12), ("", 7))
+WIDTHS = (40, 17, 17, 17, 10, 12, 7)
+CONTESTANTS = ("ours", "hcloud", "vultr")
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,19 @@ class Section:
     title: str
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    columns: tuple[str, ...] = CONTESTANTS
 
     def lines(self) -> list[str]:
         """Returns the lines to print."""
         rule = "-" * WIDTH
-        lines = ["", self.title, rule]
+        lines = ["", self.title, _line(("", *self.columns, "ratio", "target", "")), rule]
         lines += [_line(row.cells()) for row in self.rows]
         return lines
 
 
 def table(sections: list[Section], versions: list[str]) -> str:
     """Returns the whole table as text."""
-    lines = ["", _line(tuple(title for title, _width in COLUMNS))]
+    lines = []
     for section in sections:
         lines += section.lines()
     missed = [row.name for section in sections for row in section.rows if row.met is False and not row.exempt]
@@ -66,7 +68,7 @@ def table(sections: list[Section], versions: list[str]) -> str:
 
 def _line(cells: tuple[str, ...]) -> str:
     first, *others = (
-        cell.ljust(width) if index in (0, len(COLUMNS) - 1) else cell.rjust(width - 1) + " "
-        for index, (cell, (_title, width)) in enumerate(zip(cells, COLUMNS, strict=True))
+        cell.ljust(width) if index in (0, len(WIDTHS) - 1) else cell.rjust(width - 1) + " "
+        for index, (cell, width) in enumerate(zip(cells, WIDTHS, strict=True))
     )
     return (first + "".join(others)).rstrip()
