@@ -57,7 +57,7 @@ SCOPES = {
         "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),
     "between the readings": "_service/restore/account_reader.py:read",
-    "before the second reading": "_service/restore/incident_plan.py:_read_busy_again",
+    "before the second reading": "_service/restore/incident_plan.py:_read_again",
     "before the request": "_service/at_most_once.py:before_send",
     "after the request": "_service/at_most_once.py:record_event",
 }

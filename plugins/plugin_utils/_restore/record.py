@@ -165,7 +165,7 @@ class Recorder:
     instances: t.Sequence[Resource] = ()
     _problems: list[str] = field(default_factory=list)
     """Problems of which the user was warned."""
-    _holders: t.Mapping[str, Holder] | None = None
+    _holders: dict[str, Holder] | None = None
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
     def __post_init__(self) -> None:

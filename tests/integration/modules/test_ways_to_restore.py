@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import account_reader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
@@ -423,6 +424,93 @@ def test_every_way_to_restore_does_the_same(
     if request.config.getoption("write_obstacles"):
         table[situation.name, caller] = said
     assert table[situation.name, caller] == said
+
+
+# Another run of the incident, between two readings
+
+
+def send_elsewhere(ways: Ways, *events: OperationEvent) -> None:
+    """Another run of the incident restores backup 12, and its restore is so far."""
+    place = ways.place
+    facts = {"backup_id": 12, "taken_at": at(27 * HOUR), "instance_name": "web-bot"}
+    for event in events:
+        place.journal.append(OperationKey("restore", ways.simulator.url, "INC-1", "1"), event, **facts)
+    ways.simulator.set_backup(12, status="restoring")
+    if FAILED in events:
+        ways.simulator.set_instance(1, status="deploy_failed")
+    else:
+        ways.simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=4)
+
+
+def between_readings(monkeypatch: pytest.MonkeyPatch, moment: str, change: t.Callable[[], None]) -> None:
+    """Lets something happen once, after the journal was read."""
+    pending = [change]
+
+    def happen() -> None:
+        while pending:
+            pending.pop()()
+
+    def read_one_by_one(read_instances: t.Callable[[], None], read_backups: t.Callable[[], None]) -> None:
+        first, second = read_instances, read_backups
+        if moment == "after the backups":
+            first, second = second, first
+        if moment == "before the lists":
+            happen()
+        first()
+        happen()
+        second()
+
+    monkeypatch.setattr(account_reader, "run_parallel", read_one_by_one)
+
+
+BY_ID = {"id": 1}
+"""Of a name, the journal is read after the lists."""
+RULES: dict[str, dict[str, t.Any]] = {
+    "its only backup": {"before": at(20 * HOUR)},
+    "young enough": {"max_age": "27h"},
+    "with force": {"max_age": "27h", "force": True},
+}
+
+
+@pytest.mark.parametrize("moment", ["before the lists", "after the instances", "after the backups"])
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_restore_that_another_run_sends_while_lists_are_read_is_awaited(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, caller: str, rules: str, moment: str
+) -> None:
+    for number in (11, 19) if rules == "its only backup" else ():
+        ways.simulator.set_backup(number, status="failed")
+    between_readings(monkeypatch, moment, lambda: send_elsewhere(ways, INTENDED, ACCEPTED))
+    answer = ways.run(Situation(moment, [], BY_ID, RULES[rules]), caller)
+    assert answer.message == ""
+    assert ways.simulator.calls("POST *") == []
+    (state,) = ways.place.journal.read_states().values()
+    assert state.event is COMPLETED
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_restore_that_fails_while_lists_are_read_is_told_as_such(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, caller: str
+) -> None:
+    between_readings(monkeypatch, "before the lists", lambda: send_elsewhere(ways, INTENDED, ACCEPTED, FAILED))
+    answer = ways.run(Situation("failed", Kind.FAILED, BY_ID), caller)
+    assert "failed" in answer.message
+    assert ways.simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_another_incident_that_restores_while_lists_are_read_is_named(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, caller: str
+) -> None:
+    def send() -> None:
+        ways.place.write("INC-2", INTENDED, ACCEPTED)
+        ways.simulator.set_backup(12, status="restoring")
+        ways.simulator.set_instance(1, status="deploying")
+
+    between_readings(monkeypatch, "before the lists", send)
+    answer = ways.run(Situation("another incident", Kind.WRONG_STATUS, BY_ID), caller)
+    assert "ncident INC-2" in answer.message
+    assert ways.simulator.calls("POST *") == []
 
 
 def test_the_table_has_every_kind_of_obstacle() -> None:

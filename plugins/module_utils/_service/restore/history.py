@@ -89,7 +89,7 @@ class RestoreHistory:
     service: str
     incident: str
     states: dict[OperationKey, OperationState] = field(default_factory=dict)
-    holders: t.Mapping[str, Holder] = field(default_factory=dict)
+    holders: dict[str, Holder] = field(default_factory=dict)
     """Who works on what now, by the digest of the subject."""
     read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the journal was first read, by its clock."""

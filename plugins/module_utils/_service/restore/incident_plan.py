@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import replace
 from datetime import timedelta
 
-from ..._model.instance import is_busy, label
+from ..._model.instance import label
 from ..._state.journal import JournalError
 from ..._time_options import require_past
 from .history import CLOCK_TOLERANCE
@@ -47,7 +47,7 @@ def plan_incident(
         history.positions[subject] = _find_position_before(incident, subject, history.read_at)
     history = replace(history, service_time=incident.client.stats.service_time())
     plans = plan_restores(targets, account, history, incident.rules, incident.now)
-    if _read_busy_again(incident, plans, history):
+    if _read_again(incident, plans, history):
         first, plans = plans, plan_restores(targets, account, history, incident.rules, incident.now)
         for before, plan in zip(first, plans, strict=True):
             if plan.obstacle and plan.obstacle.kind is ObstacleKind.WRONG_STATUS and not plan.obstacle.other:
@@ -69,16 +69,18 @@ def plan_incident(
     return plans
 
 
-def _read_busy_again(incident: Incident, plans: list[RestorePlan], history: RestoreHistory) -> bool:
-    """Reads the journal again for busy instances: a restore may have been sent after it was read the first time.
+def _read_again(incident: Incident, plans: list[RestorePlan], history: RestoreHistory) -> bool:
+    """Reads the journal again for instances with an obstacle: it was read before the account.
 
-    Returns False if there are none.
+    A restore that was sent in between shows in the status of the instance, and in that of its backup, which another
+    plan then passes over. Returns False if there are none.
     """
-    stopped = [plan for plan in plans if plan.obstacle and plan.obstacle.kind is ObstacleKind.WRONG_STATUS]
-    busy = [plan.instance for plan in stopped if plan.instance and is_busy(plan.instance)]
-    if busy:
-        history.states.update(incident.journal.read_states({history.key(one["id"]).subject for one in busy}))
-    return bool(busy)
+    stopped = [plan.instance for plan in plans if plan.instance and plan.obstacle and plan.obstacle.is_final]
+    if stopped:
+        # Before the states: what ends in between is then known.
+        history.holders.update(incident.journal.read_holders())
+        history.states.update(incident.journal.read_states({history.key(one["id"]).subject for one in stopped}))
+    return bool(stopped)
 
 
 def _find_position_before(incident: Incident, subject: str, read_at: datetime) -> int:

@@ -124,7 +124,8 @@ def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, ru
     own, possible = account.find_backups(instance)
     plan.unfinished = history.find_unfinished(instance)
     plan.earlier, plan.known_position = history.find_own(instance["id"]), history.known_position(instance["id"])
-    if plan.earlier is not None and not rules.force:
+    # With force, only what was sent since the task began is waited for.
+    if plan.earlier and not (rules.force and plan.earlier.position <= plan.known_position):
         plan.backup = find_recorded(plan.earlier, own)
         is_held = history.is_held(instance["id"])
         continue_earlier(plan, history.read_at, is_held=is_held, was_busy=is_busy(instance))

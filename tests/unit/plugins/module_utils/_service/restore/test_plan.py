@@ -337,8 +337,10 @@ def test_an_earlier_restore_of_the_incident_is_shown_with_the_backup_it_used() -
     assert (plan.action, plan.backup) == (RestoreAction.WAIT, used)
     (plan,) = plan_in([BY_ID], backups=[NEW], history=history)
     assert plan.backup == {"id": 11, "created_at": None}
-    (plan,) = plan_in([BY_ID], backups=[NEW, used], history=history, force=True)
-    assert decision(plan) == (None, RestoreAction.SEND, 12)
+    for position, expected in ((2, (None, RestoreAction.SEND, 12)), (0, (None, RestoreAction.WAIT, 11))):
+        # With force, what was sent since the task began is still waited for.
+        known = replace(history, positions={history.key(1).subject: position})
+        assert decision(*plan_in([BY_ID], backups=[NEW, used], history=known, force=True)) == expected
 
 
 # The last look before the request
