@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.change_listing import list_changes
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from benchmarks.measure import BenchError, Workplace
 from benchmarks.rows_plan import GROWTH, measure_growth
 from benchmarks.services import UNLIMITED

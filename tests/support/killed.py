@@ -44,13 +44,13 @@ SCOPES = {
         "_service/restore/incident_plan.py "
         "_service/restore/restore_batches.py _service/restore/restore_batch.py _service/restore/restore_runner.py "
         "_service/restore/starter.py _service/purchase.py "
-        "_service/at_most_once.py _state/journal.py _state/folder_store.py _state/folder_journal.py "
+        "_service/at_most_once.py _state/journal.py _state/folder_journal.py "
         "_state/folder_mark.py _state/postgres_store.py _service/fleet.py "
         "_service/instance_changes.py _service/instance_state.py"
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
-        "_state/folder_store.py:append _state/folder_journal.py:append _state/file_content.py:write_at "
+        "_state/folder_journal.py:append _state/file_content.py:write_at "
         "_state/folder_journal.py:open_mark _state/folder_mark.py:write _state/folder_mark.py:add_name "
         "_state/file_content.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .._state.folder_store import FolderStore
+from .._state.folder_journal import FolderStore
 from .._state.journal import Journal
 from .._state.store import StoreError, key_digest
 from .._text import one_line

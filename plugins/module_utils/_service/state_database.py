@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .._errors import RefusedError, SettingsError
 from .._model.resource import Result
-from .._state.folder_store import FolderStore
+from .._state.folder_journal import FolderStore
 from .._state.journal import (
     POSITION,
     JournalEntry,

@@ -12,7 +12,7 @@ import re
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from .folder_documents import FolderDocuments
+from .files import FolderDocuments
 
 if t.TYPE_CHECKING:
     from .files import OpenFolder

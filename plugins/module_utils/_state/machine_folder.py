@@ -20,7 +20,7 @@ from .journal_store import DamageError
 from .store import StoreError
 
 if t.TYPE_CHECKING:
-    from .folder_store import FolderStore
+    from .folder_journal import FolderStore
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for a lock that is held for a moment."""

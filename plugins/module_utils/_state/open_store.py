@@ -13,7 +13,7 @@ import contextlib
 import os
 import typing as t
 
-from .folder_documents import FolderDocuments
+from .files import FolderDocuments
 
 if t.TYPE_CHECKING:
     from .store_protocol import Store

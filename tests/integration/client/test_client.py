@@ -36,7 +36,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists impo
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from simulator.handle import Simulator
 from support import KEY
 from support.raw_service import options_for, raw_connection

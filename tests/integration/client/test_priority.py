@@ -30,7 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter im
     RateLimiter,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import parse_arguments

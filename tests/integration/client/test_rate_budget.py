@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats import RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from simulator.handle import Simulator
 from support import KEY

@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import account_reader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreRunner
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalError,

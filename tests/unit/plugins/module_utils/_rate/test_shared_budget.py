@@ -22,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter im
     RequestOutcome,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from support.sleeper import Sleeper
 from support.stores import database_place
 

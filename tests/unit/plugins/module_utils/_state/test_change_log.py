@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.change_listing import EARLIER, list_changes
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_changes
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 
 NOW = datetime(2026, 2, 20, 12, tzinfo=UTC)
 URL, OTHER_URL = "https://clawhosters.com/api/v1", "https://other.example/api/v1"

@@ -26,7 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state import (
     folder_mark,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalConflictError,

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state import (
     postgres_session,
     postgres_store,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
