@@ -21,9 +21,7 @@ from pathlib import Path
 
 from benchmarks import (
     rows_before,
-    rows_events,
     rows_inventory,
-    rows_plan,
     rows_requests,
     rows_state,
     rows_tasks,
@@ -37,8 +35,6 @@ SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
     "state": rows_state.measure,
-    "plan": rows_plan.measure,
-    "events": rows_events.measure,
 }
 RUNS = 5
 USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}] [before=COMMIT]'"

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 
 from benchmarks.contestants import OURS, PEERS, Contestant, hosts, play
 from benchmarks.measure import Workplace, log_progress, median_by, rotate
-from benchmarks.rows_journal import measure_journal
-from benchmarks.rows_record import measure_record
 from benchmarks.rows_tasks import looped
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
@@ -72,12 +70,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
                     log_progress(f"state, run {run + 1} of {runs}: {name}, {store}: {seconds:.2f} s")
         for peer in PEERS:
             peers[peer.name] = _seconds(workplace, workplace.write("peer.yml", play([looped(peer)])), account, peer)
-        journal_rows, journal_note = measure_journal(workplace, runs)
-    section = _section(times, peers, runs)
-    record_rows, record_note = measure_record(workplace, runs)
-    section.rows += [*journal_rows, *record_rows]
-    section.notes += [journal_note, record_note]
-    return section
+    return _section(times, peers, runs)
 
 
 def _make_schema(workplace: Workplace, server: Postgres) -> None:

@@ -108,6 +108,7 @@ def test_a_misspelt_name_among_many_is_compared_with_few(monkeypatch, typo):
     monkeypatch.setattr(difflib, "SequenceMatcher", Matcher)
     assert MANY.find_similar_name(typo) == "bonn-kiel-essen-munich-bot"
     assert len(compared) <= 60
+    assert MANY._similar_names is MANY._similar_names, "they are prepared once"
 
 
 @pytest.mark.parametrize(

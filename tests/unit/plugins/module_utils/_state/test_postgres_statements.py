@@ -12,6 +12,7 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service import state_database
@@ -202,3 +203,13 @@ def test_only_values_of_one_type_are_compared(
     session.execute("SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('public')")
     assert session.execute(called) == [(True,)]
     session.close()
+
+
+def test_an_operation_is_found_by_an_index(server: Postgres) -> None:
+    administrator = Worker(None, {"state_database": server.url(ADMIN, database=DATABASE), "role": JOB})
+    assert administrator.run(claw_state_database)["failed"] is False
+    with psycopg.connect(server.url(ADMIN, database=DATABASE)) as connection:
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute(f"EXPLAIN {postgres_store.FIND_SUBJECTS}".encode(), {"name": "0" * 64}).fetchall()
+    assert "Index Cond: (name = " in str(plan)
+    assert "Filter" not in str(plan)
