@@ -18,11 +18,11 @@ from ..module_utils._model.fleet_entries import ChangeLimits, FleetEntry
 from ..module_utils._model.instance_job import Protection
 from ..module_utils._model.resource import Result
 from ..module_utils._module.arguments import API, ArgumentSpec
-from ..module_utils._module.open_journal import open_journal
+from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._module.protected import find_restore
 from ..module_utils._module.runner import ModuleContext
-from ..module_utils._module.waiting import build_waiter, wait_arguments
-from ..module_utils._service.at_most_once import format_at, parse_operation_name
+from ..module_utils._module.waiting import parse_wait, wait_arguments
+from ..module_utils._service.at_most_once import format_at
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.fleet import Fleet
 from ..module_utils._state.journal import OperationEvent, OperationKey
@@ -134,7 +134,7 @@ class _Guard:
         ]
         fleet = Fleet(
             self.context.client,
-            lambda: build_waiter(self.context),
+            parse_wait(self.context.params),
             False,
             self.context.warn,
             Protection(find_restore=functools.partial(find_restore, self.context)),

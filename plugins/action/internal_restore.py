@@ -2,34 +2,54 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_restore, for the role restore."""
+"""Action plugin of internal_restore: asks, and restores what a run of the role has planned."""
 
 from __future__ import annotations
 
+import sys
 import typing as t
 
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
+from ..module_utils._module.arguments import API, ArgumentSpec
 from ..plugin_utils._controller.question import ended_with_terminal, show_question
-from ..plugin_utils._restore import restore_task
 from ..plugin_utils._restore.confirmation import NoTerminalError, PromptInterruptedError
+from ..plugin_utils._restore.record import Recorder
 from ..plugin_utils._restore.role_action import RunbookAction
+from ..plugin_utils._restore.run import Run
+from ..plugin_utils._restore.run_steps import RunSteps
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Result
     from ..module_utils._module.runner import ModuleContext
 
+SPEC = ArgumentSpec({"run": {"type": "dict", "required": True}}).merge(API.with_default("priority", "high"))
+
+
+def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:
+    """Restores what was planned, and returns the result of the task. In check mode, predicts it.
+
+    ``redact`` removes secrets from what is recorded or shown. ``ask`` asks at the terminal, and raises NoTerminalError
+    or PromptInterruptedError.
+    """
+    steps = RunSteps(context, Run.from_dict(context.params["run"]), redact)
+    if steps.run.check or not any(one.ready for one in steps.run.plans):
+        return Recorder(steps).finish()
+    with context.client.progress.if_interrupted(f"Nothing was sent for incident {steps.run.incident}."):
+        from ..plugin_utils._restore.restore_task import RestoreTask
+    return RestoreTask(steps, ask).restore()
+
 
 class ActionModule(RunbookAction):
     """Asks at the terminal, and restores what was planned."""
 
-    MODULE = restore_task
+    MODULE = sys.modules[__name__]
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""
-        return restore_task.run(context, lambda value: remove_values(value, secrets), self._ask)
+        return run(context, lambda value: remove_values(value, secrets), self._ask)
 
     def _ask(self, prompt: str) -> str:
         show_question(prompt)

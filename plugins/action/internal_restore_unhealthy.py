@@ -17,9 +17,8 @@ from ..module_utils._model.instance import is_unhealthy, label, short_name
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
-from ..module_utils._module.open_journal import open_journal
+from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._module.runner import ModuleContext
-from ..module_utils._service.at_most_once import parse_operation_name
 from ..module_utils._service.restore.history import RestoreHistory
 from ..module_utils._text import format_count, one_line
 from ..module_utils._time_options import parse_duration, parse_timestamp

@@ -115,13 +115,17 @@ def quick_interval(requests_per_poll: int) -> float:
 
 
 class Waiter:
-    """Polls until a predicate is true or the timeout is over. All waits of one task share its deadline."""
+    """Polls until a predicate is true or the timeout is over. All waits of one task share its deadline.
+
+    ``since``: when it began, by the clock; now without it.
+    """
 
     def __init__(
         self,
         timeout: float,
         progress: Progress,
         requests_left: t.Callable[[], int | None] = lambda: None,
+        since: float | None = None,
     ) -> None:
         self.timeout = timeout
         self._progress = progress
@@ -134,7 +138,7 @@ class Waiter:
         """Formats the progress lines while the service answers; None to show name and condition."""
         self.find_deadline: t.Callable[[], float] = lambda: math.inf
         """Returns when the wait for a resource ends, by the clock, if that may be before the end of the wait."""
-        self._started = progress.clock()
+        self._started = progress.clock() if since is None else since
 
     @property
     def seconds_left(self) -> float:

@@ -252,16 +252,17 @@ error:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
+    open_journal,
+    parse_operation_name,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import (
     parse_wait_timeout,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recovery import Recoveries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_one import restore_one
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import RestoreOptions
 
@@ -289,8 +290,7 @@ def run(context: ModuleContext) -> Result:
     incident = Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
     options = RestoreOptions(parse_wait_timeout(context.params))
-    recoveries = Recoveries(wait_healthy=params["wait_healthy"])
-    return restore_one(incident, target, options, recoveries, waits=params["wait"])
+    return restore_one(incident, target, options, waits=params["wait"], wait_healthy=params["wait_healthy"])
 
 
 def main() -> None:

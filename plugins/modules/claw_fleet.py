@@ -324,7 +324,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter, wait_arguments
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import PlanMaker
 
@@ -359,7 +359,7 @@ def run(context: ModuleContext) -> Result:
     ]
     fleet = Fleet(
         context.client,
-        lambda: build_waiter(context),
+        parse_wait(params),
         params["wait_healthy"],
         context.warn,
         parse_protection(context),

@@ -249,7 +249,11 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial, require_max_failures
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import (
+    Batches,
+    parse_serial,
+    require_max_failures,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RESTORES, RestoreEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
@@ -257,13 +261,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     ArgumentSpec,
     entry_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
+    open_journal,
+    parse_operation_name,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import FLEET, RestoreOptions
 
@@ -295,15 +299,10 @@ def run(context: ModuleContext) -> Result:
         for number, item in enumerate(RESTORES.gather(dict(params)), 1)
     ]
     name = parse_operation_name("incident", params["incident"])
-    batches = RestoreBatches(
-        Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn),
-        InstanceReader(context.client),
-        RestoreOptions(parse_wait_timeout(context.params), surface=FLEET),
-        parse_serial("serial", params["serial"]),
-        require_max_failures(params["max_failures"]),
-        params["wait_healthy"],
-    )
-    return restore_many(batches, entries)
+    incident = Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn)
+    options = RestoreOptions(parse_wait_timeout(context.params), surface=FLEET)
+    batches = Batches(parse_serial("serial", params["serial"]), require_max_failures(params["max_failures"]))
+    return restore_many(incident, entries, options, batches, wait_healthy=params["wait_healthy"])
 
 
 def main() -> None:

@@ -168,7 +168,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import build_waiter, wait_arguments
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import (
     InstanceManager,
     find_instance,
@@ -189,7 +189,7 @@ def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = context.params
     consent = Consent(params["name"], parse_protection(context))
-    manager = InstanceManager(context.client, build_waiter(context), params["wait_healthy"], context.warn, consent)
+    manager = InstanceManager(context.client, parse_wait(params), params["wait_healthy"], context.warn, consent)
     found, similar, missing = find_instance(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
     if similar:

@@ -122,9 +122,11 @@ error:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
+    open_journal,
+    parse_operation_name,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
     Purchase,
     build_request_body,

@@ -19,15 +19,15 @@ LIMITS = {
     "action/claw_account_info": 4600,
     "action/claw_health_info": 4690,
     "action/claw_instance": 6350,
-    "action/claw_backup_restore": 10_600,
+    "action/claw_backup_restore": 9350,
     "action/claw_fleet": 8380,
     "action/claw_fleet_addon": 8220,
-    "action/claw_fleet_restore": 11_350,
+    "action/claw_fleet_restore": 10_050,
     "action/claw_addon": 8000,
     "action/claw_purchase": 6900,
-    "action/internal_restore": 12_750,
+    "action/internal_restore": 9950,
     "action/internal_restore_plan": 11_250,
-    "action/internal_restore_run": 8950,
+    "action/internal_restore_run": 8750,
     "inventory/instances": 5920,
     "event_source/instances": 5780,
 }
@@ -39,7 +39,8 @@ OWNERS, READINGS, RARE = "_model/ownership", "_service/restore/", "_http/connect
 PLANS = ("_service/restore/account_reader", "_restore/answers", "_restore/plan_screen", "_restore/role_plan")
 PLANNER = ("_service/restore/planner", "_service/restore/incident_plan", "_service/restore/notes")
 REFUSALS = ("_service/restore/messages", "_restore/failed_steps", "_restore/advice")
-SENDS = ("_service/restore/restore_", "_service/restore/recovery", "_restore/restore_task")
+SENDING = ("_service/restore/restore_batch", "_service/restore/restore_runner", "_service/restore/recovery", WAITS)
+SENDS = ("_service/restore/restore_", "_service/restore/recovery", "_service/at_most_once", "_restore/restore_task")
 BATCHES, MANY = "_model/batches", "_service/restore/restore_many"
 UNUSED = {
     "action/claw_account_info": (DATABASE, JOURNAL, LISTS, CHANGES, FLEETS, WAITS, RARE),
@@ -50,9 +51,9 @@ UNUSED = {
     "action/claw_instance": (DATABASE, JOURNAL, LISTS, FLEETS, OWNERS, READINGS, RARE),
     "action/claw_fleet": (DATABASE, JOURNAL),
     "action/claw_fleet_addon": (DATABASE, JOURNAL, WAITS),
-    "action/claw_backup_restore": (DATABASE, CHANGES, FLEETS, BATCHES, MANY, *REFUSALS),
-    "action/claw_fleet_restore": (DATABASE, CHANGES, *REFUSALS),
-    "action/internal_restore": (DATABASE, CHANGES, FLEETS, *PLANS, *PLANNER, MANY, *REFUSALS),
+    "action/claw_backup_restore": (DATABASE, CHANGES, FLEETS, BATCHES, MANY, *SENDING, *REFUSALS),
+    "action/claw_fleet_restore": (DATABASE, CHANGES, *SENDING, *REFUSALS),
+    "action/internal_restore": (DATABASE, LISTS, CHANGES, FLEETS, WAITS, *SENDS, *PLANS, *PLANNER, *REFUSALS),
     "action/internal_restore_plan": (DATABASE, CHANGES, FLEETS, WAITS, *SENDS, *REFUSALS),
     "action/internal_restore_run": (DATABASE, LISTS, CHANGES, FLEETS, WAITS, *SENDS, *PLANS, *PLANNER, *REFUSALS),
     "action/claw_purchase": (DATABASE, LISTS, CHANGES, FLEETS, WAITS),
@@ -61,6 +62,7 @@ UNUSED = {
 }
 """Beginnings of files below module_utils and plugin_utils that a plugin has no use for, until it names a database."""
 SEAMS = {
+    "plugins/action/internal_restore.py",
     "plugins/action/internal_restore_plan.py",
     "plugins/inventory/instances.py",
     "plugins/module_utils/_http/payment.py",
@@ -72,14 +74,12 @@ SEAMS = {
     "plugins/module_utils/_module/runner.py",
     "plugins/module_utils/_service/instance_state.py",
     "plugins/module_utils/_service/restore/incident.py",
-    "plugins/module_utils/_service/restore/restore_batches.py",
     "plugins/module_utils/_service/restore/restore_many.py",
-    "plugins/module_utils/_service/restore/restore_runner.py",
+    "plugins/module_utils/_service/restore/restore_one.py",
     "plugins/module_utils/_state/open_store.py",
     "plugins/plugin_utils/_controller/action.py",
     "plugins/plugin_utils/_restore/commands.py",
     "plugins/plugin_utils/_restore/role_plan.py",
-    "plugins/plugin_utils/_restore/restore_task.py",
     "plugins/plugin_utils/_restore/runbook.py",
 }
 """Files with an import within a function, of what few tasks need. CONTRIBUTING.md says of what."""

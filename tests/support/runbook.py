@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_restore as restore_task
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_plan as plan_task
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_run as begin_and_end
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import restore_task
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import NoTerminalError
 

@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Opens the journal for tasks that send restores and purchases, or list them."""
+"""Opens the journal for tasks that send restores and purchases, or list them. Parses the name of what is sent."""
 
 from __future__ import annotations
 
 import contextlib
 import typing as t
 
+from .._errors import SettingsError
+from .._names import find_invisible, format_character, normalize_name
 from .._state.folder_journal import FolderStore
 from .._state.journal import Journal
 from .._state.store import StoreError, key_digest
@@ -55,3 +57,22 @@ def open_journal_store(context: ModuleContext) -> JournalStore:
 
 def _find_folder(context: ModuleContext) -> str:
     return str(context.params.get("state_dir") or "")
+
+
+def parse_operation_name(option: str, name: str) -> str:
+    """Returns the name of an incident or order, in one spelling, so that one ticket can't be two.
+
+    Raises SettingsError if it is empty or holds a character that can't be seen.
+    """
+    name = name.strip()
+    if not name:
+        text = f"{option} is empty. Set it to a name that identifies the restore or purchase."
+        raise SettingsError(text, is_unsent=True)
+    if hidden := find_invisible(name):
+        raise SettingsError(
+            f"{option} has a character that can't be seen: {format_character(hidden)}, at position "
+            f"{name.index(hidden) + 1} of {len(name)}. With it, this is a different name, and the restore or purchase "
+            "could be sent twice. Type the name again without it.",
+            is_unsent=True,
+        )
+    return normalize_name(name)

@@ -2,18 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of a wait, and the wait that they ask for."""
+"""The options of a wait."""
 
 from __future__ import annotations
 
 import typing as t
 
 from .._errors import SettingsError
-from .._waiter import Waiter
 from .arguments import ArgumentSpec
-
-if t.TYPE_CHECKING:
-    from .runner import ModuleContext
 
 
 def wait_arguments(seconds: int) -> ArgumentSpec:
@@ -27,12 +23,9 @@ def wait_arguments(seconds: int) -> ArgumentSpec:
     )
 
 
-def build_waiter(context: ModuleContext) -> Waiter | None:
-    """Returns a waiter whose ``wait_timeout`` begins now; None with ``wait: false``."""
-    if not context.params["wait"]:
-        return None
-    client = context.client
-    return Waiter(parse_wait_timeout(context.params), client.progress, requests_left=lambda: client.stats.remaining)
+def parse_wait(params: t.Mapping[str, t.Any]) -> float | None:
+    """Returns the seconds of the wait that the options ask for; None with ``wait: false``. Raises SettingsError."""
+    return parse_wait_timeout(params) if params["wait"] else None
 
 
 def parse_wait_timeout(params: t.Mapping[str, t.Any]) -> float:

@@ -11,10 +11,9 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .._errors import ClawHostersError, PartialError, SettingsError
+from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._http.request import RequestHooks
-from .._names import find_invisible, format_character, normalize_name
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
@@ -195,25 +194,6 @@ class OperationGuard:
             )
         else:
             self.interrupt_note.text = f"{what} {_END_TEXTS[t.cast('OperationEvent', event)]}."
-
-
-def parse_operation_name(option: str, name: str) -> str:
-    """Returns the name of an incident or order, in one spelling, so that one ticket can't be two.
-
-    Raises SettingsError if it is empty or holds a character that can't be seen.
-    """
-    name = name.strip()
-    if not name:
-        text = f"{option} is empty. Set it to a name that identifies the restore or purchase."
-        raise SettingsError(text, is_unsent=True)
-    if hidden := find_invisible(name):
-        raise SettingsError(
-            f"{option} has a character that can't be seen: {format_character(hidden)}, at position "
-            f"{name.index(hidden) + 1} of {len(name)}. With it, this is a different name, and the restore or purchase "
-            "could be sent twice. Type the name again without it.",
-            is_unsent=True,
-        )
-    return normalize_name(name)
 
 
 def explain_unknown(what: str, state: OperationState) -> str:

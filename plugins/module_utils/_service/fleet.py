@@ -33,10 +33,12 @@ from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
 from .._model.resource import Resource, Result
 from .._model.saved_plan import Approval
 from .._wait_summary import ProgressSummary, describe_remaining
-from .._waiter import Waiter
 from .instance_changes import InstanceChanges, PollReader, find_open
 from .instance_requests import fetch_instance
 from .saved_plans import PlanMaker
+
+if t.TYPE_CHECKING:
+    from .._waiter import Waiter
 
 
 @dataclass
@@ -88,11 +90,11 @@ class FleetChanges(InstanceChanges):
 class Fleet:
     """Carries out a plan, in check mode only by reading.
 
-    ``begin_wait`` returns the waiter of a batch, whose time begins then; None if nothing is waited for.
+    ``wait_timeout``: seconds in which each batch is waited for; None if nothing is.
     """
 
     client: Client
-    begin_wait: t.Callable[[], Waiter | None]
+    wait_timeout: float | None
     wait_healthy: bool
     warn: t.Callable[[str], None]
     protection: Protection = UNPROTECTED
@@ -105,10 +107,10 @@ class Fleet:
         Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
         PartialError if the plan exceeds the limits, and what the client raises for the list, before the first change.
         """
-        check_mode, waiter = self.client.check_mode, self.begin_wait()
+        check_mode, changes = self.client.check_mode, FleetChanges(self.client, self.wait_healthy, self.warn)
+        waiter = changes.begin_wait(self.wait_timeout)
         reader = _ListReader(self.client)
         jobs = plan(entries, reader.fetch(None), self.protection)
-        changes = FleetChanges(self.client, self.wait_healthy, self.warn)
         changes.jobs, changes.limits = jobs, limits
         batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):
@@ -139,7 +141,7 @@ class Fleet:
         """Changes one batch after the other. ``waiter`` is that of the first."""
         for batch, prefix in self.batches.begin(batches, self.client.progress):
             if batch is not batches[0]:
-                waiter = self.begin_wait()
+                waiter = changes.begin_wait(self.wait_timeout)
                 self._look_again(batch, reader)
                 changes.review(batch, waiter.timeout if waiter else 0.0)
             if waiter is not None:

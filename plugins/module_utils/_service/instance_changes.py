@@ -194,6 +194,12 @@ class InstanceChanges:
     def __post_init__(self) -> None:
         self.recorder = ChangeRecorder(self.client)
 
+    def begin_wait(self, timeout: float | None, since: float | None = None) -> Waiter | None:
+        """Returns a waiter of ``timeout`` seconds from now, or from ``since`` by the clock; None without a timeout."""
+        if timeout is None:
+            return None
+        return Waiter(timeout, self.client.progress, lambda: self.client.stats.remaining, since)
+
     def carry_out(self, jobs: list[Job], reader: PollReader, waiter: Waiter | None) -> None:
         """Requests all changes, and waits until each job is done or has failed. Does not wait without a ``waiter``."""
         self.request_changes(jobs)

@@ -17,7 +17,6 @@ from .._model.instance import Action, label, require_name, summarize
 from .._model.instance_job import ANY_CHANGE, Consent, Job
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
-from .._waiter import Waiter
 from .instance_changes import InstanceChanges, PollReader
 from .instance_requests import fetch_existing_instance
 
@@ -86,13 +85,16 @@ class DetailReader:
 
 @dataclass
 class InstanceManager:
-    """Changes one instance. Without a ``waiter`` it does not wait."""
+    """Changes one instance. ``wait_timeout``: seconds of the wait, which begins now; None if nothing is waited for."""
 
     client: Client
-    waiter: Waiter | None
+    wait_timeout: float | None
     wait_healthy: bool
     warn: t.Callable[[str], None]
     consent: Consent = ANY_CHANGE
+
+    def __post_init__(self) -> None:
+        self._began = self.client.progress.clock()
 
     def ensure_state(
         self,
@@ -121,7 +123,8 @@ class InstanceManager:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
         detail = DetailReader(self.client, found["id"])
         changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
-        changes.carry_out([job], PollReader(detail.read, detail.is_deleted), self.waiter)
+        waiter = changes.begin_wait(self.wait_timeout, self._began)
+        changes.carry_out([job], PollReader(detail.read, detail.is_deleted), waiter)
         before = summarize(job.before)
         change = ResourceChange(job.changed, job.instance, before, job.summarize_after() if job.changed else before)
         if job.error is not None:

@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The task of the role ``restore`` that asks, and restores in batches. What happens to each is a step of the run."""
+"""Asks, and restores in batches, for the role ``restore``. What happens to each instance is a step of the run.
+
+Imports all that may be needed once something was sent, so the task imports it before that, and only if a plan is ready.
+"""
 
 from __future__ import annotations
 
-import importlib
 import typing as t
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,9 +19,7 @@ from ...module_utils._model.batches import parse_serial
 from ...module_utils._model.instance import short_name
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource, normalize
-from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._service.backups import find_backup, list_backups
-from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instance_requests import fetch_instance
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.list_readings import read_by_ids
@@ -39,39 +39,30 @@ from ...module_utils._text import format_first, one_line
 from ...module_utils._times import format_iso, format_time_of_day, parse_time
 from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, format_value
+from . import advice
+from .address import check_address, parse_address
 from .commands import build_command, select_plans
 from .confirmation import PictureChangedError, require_confirmation
+from .failed_steps import describe_failure, describe_obstacle
 from .failures import FAILURES, ROLE, FailureKind, parse_kind
 from .record import Recorder
-from .run import RolePlan, Run
-from .run_steps import RunSteps
+from .run import RolePlan
 from .runbook import Runbook
 from .screen import format_sent_and_completed, summarize_plan
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Result
-    from ...module_utils._module.runner import ModuleContext
-
-
-SPEC = ArgumentSpec({"run": {"type": "dict", "required": True}}).merge(API.with_default("priority", "high"))
 
 _LISTED = 3
 """Changes that a message lists."""
-_AFTER_SENDING = (".failed_steps", ".advice", ".address")
-"""Modules that only some restores need, once they were sent. They are imported before, as FAILURE_MODULES are."""
-
-
-def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:
-    """Restores what was planned, and returns the result of the task.
-
-    ``redact`` removes secrets from what is recorded or shown. ``ask`` asks at the terminal, and raises NoTerminalError
-    or PromptInterruptedError.
-    """
-    return _RestoreTask(RunSteps(context, Run.from_dict(context.params["run"]), redact), ask).restore()
+_NEEDED_BY_OTHERS = (advice,)
+"""Imported here for those that import it when they need it, as in ``restore_batch.py``."""
 
 
 @dataclass
-class _RestoreTask(Runbook):
+class RestoreTask(Runbook):
+    """Restores what was planned. ``ask`` asks at the terminal; raises NoTerminalError or PromptInterruptedError."""
+
     ask: t.Callable[[str], str]
 
     def __post_init__(self) -> None:
@@ -85,10 +76,8 @@ class _RestoreTask(Runbook):
     def restore(self) -> Result:
         """Asks for the answer that confirms what will be overwritten, and restores the instances in batches.
 
-        In check mode, predicts it.
+        Returns the result of the task. Not for check mode.
         """
-        if self.run.check or not any(one.ready for one in self.run.plans):
-            return self.finish()
         sends = any(one.sends for one in self.run.plans)
         asks = sends or self.variables["restore_confirm"]
         if asks and (failed := self.run_step("confirm", self._confirm)):
@@ -190,8 +179,6 @@ class _RoleRestorer(RestoreObserver):
 
         Any exception but KeyboardInterrupt is a bug.
         """
-        for name in _AFTER_SENDING:
-            importlib.import_module(name, __package__)
         variables = self._run.variables
         plans = [plan for plan in self._run.plans if plan.ready]
         restores = [Restore.begin(replace(plan)) for plan in plans]
@@ -205,7 +192,7 @@ class _RoleRestorer(RestoreObserver):
                 note.command = self._recorder.commands.format(command)
                 RestoreBatches(
                     self._incident,
-                    InstanceReader(self._client, self._run.list_pages),
+                    self._run.list_pages,
                     options,
                     parse_serial("restore_serial", variables["restore_serial"]),
                     variables["restore_max_failures"],
@@ -270,8 +257,6 @@ class _RoleRestorer(RestoreObserver):
             self._add_failure(restore, restore.error, at)
 
     def _add_failure(self, restore: Restore, error: Exception, at: datetime) -> None:
-        from .failed_steps import describe_failure, describe_obstacle
-
         name, incident = self._find_failed_step(restore), self._incident
         failure = describe_failure(error, name, restore.outcome, restore.current, sends=self._plan(restore).sends)
         if obstacle := restore.plan.obstacle:
@@ -284,8 +269,6 @@ class _RoleRestorer(RestoreObserver):
         variables = self._run.variables
         if not variables["restore_http_check"]:
             return
-        from .address import check_address, parse_address
-
         instance = restore.current
         if "subdomain_url" not in instance:
             # Only the detail shows it.

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from ...module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ...module_utils._http.settings import parse_priority
 from ...module_utils._model.batches import parse_serial
-from ...module_utils._service.at_most_once import parse_operation_name
+from ...module_utils._module.open_journal import parse_operation_name
 from ...module_utils._state.store import describe_sender
 from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp

@@ -19,7 +19,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     RestoreAction,
@@ -665,7 +664,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     observer = Recorder(simulator, sleeper)
     options = RestoreOptions(60, 30, surface=Surface(advice="Run it again."))
     serial = parse_serial("serial", [1, 2])
-    batches = RestoreBatches(incident, InstanceReader(client), options, serial, observer=observer)
+    batches = RestoreBatches(incident, None, options, serial, observer=observer)
     return Engine(batches, observer, sleeper, progress)
 
 

@@ -24,7 +24,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import fetch_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
-from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support import KEY
@@ -46,8 +45,7 @@ def ensure(simulator: Simulator) -> Ensure:
         settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": timeout}, pytest.fail)
         progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
         client = Client(settings, progress=progress)
-        waiter = Waiter(wait_timeout, progress) if wait else None
-        return InstanceManager(client, waiter, wait_healthy, lambda warning: None).ensure_state(
+        return InstanceManager(client, wait_timeout if wait else None, wait_healthy, lambda warning: None).ensure_state(
             fetch_instance(client, 1), wanted
         )
 

@@ -12,12 +12,16 @@ import threading
 import time
 import typing as t
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import record
 from simulator.handle import Simulator
+from support import worker
 from support.commands import find_commands, parse_variables
 from support.runbook import Runbook
 from support.worker import Worker
@@ -25,8 +29,11 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
-RARE = ("messages", "failed_steps", "advice", "address", "starter", "connection_errors")
-"""Modules that few restores need."""
+SENDING = (
+    *("restore_task", "restore_batches", "restore_batch", "restore_runner", "recovery", "starter", "connection_errors"),
+    *("messages", "failed_steps", "advice", "address"),
+)
+"""Modules that a task imports before it sends a restore, and not when it sends none."""
 
 
 @pytest.fixture(autouse=True)
@@ -301,26 +308,87 @@ def last_too_long(simulator: Simulator) -> dict[str, t.Any]:
 
 
 ENDS = {
-    fail_at_the_address: "no_answer",
-    come_back_stopped: "",
-    end_in_an_error: "failed",
-    lose_the_response: "unknown",
-    last_too_long: "not_over",
+    fail_at_the_address: ("no_answer", "completed"),
+    come_back_stopped: ("", "completed"),
+    end_in_an_error: ("failed", "failed"),
+    lose_the_response: ("unknown", "unknown"),
+    last_too_long: ("not_over", "in_flight"),
 }
-"""Kind of the failure of each; empty for one that is restored."""
+"""Kind of the failure of each, empty for one that is restored, and the outcome of the restore."""
+
+
+@pytest.fixture
+def no_further_imports(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets the modules that are imported only to send a restore, and lets none be imported once it was sent."""
+    for name in list(sys.modules):
+        package, _dot, module = name.rpartition(".")
+        if name.startswith("ansible_collections.") and module in SENDING:
+            monkeypatch.delitem(sys.modules, name)
+            monkeypatch.delattr(sys.modules[package], module)
+    monkeypatch.setattr(sys, "meta_path", [NoFurtherImports(simulator), *sys.meta_path])
 
 
 @pytest.mark.rest
 @pytest.mark.parametrize("prepare", ENDS)
+@pytest.mark.usefixtures("no_further_imports")
 def test_a_restore_imports_nothing_once_it_was_sent(
-    simulator: Simulator, runbook: Runbook, monkeypatch: pytest.MonkeyPatch, prepare: t.Callable[[Simulator], t.Any]
+    simulator: Simulator, runbook: Runbook, prepare: t.Callable[[Simulator], t.Any]
 ) -> None:
-    variables = prepare(simulator)
-    for name in list(sys.modules):
-        if name.startswith("ansible_collections.") and name.rpartition(".")[2] in RARE:
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [NoFurtherImports(simulator), *sys.meta_path])
-    restore(runbook, NAMES[:1], **variables)
+    restore(runbook, NAMES[:1], **prepare(simulator))
     assert len(simulator.calls(POSTS)) == 1
     (instance,) = runbook.record()["instances"]
-    assert instance["kind"] == ENDS[prepare]
+    assert instance["kind"] == ENDS[prepare][0]
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("prepare", list(ENDS)[1:])
+@pytest.mark.parametrize("module", [claw_backup_restore, claw_fleet_restore], ids=["module", "fleet"])
+@pytest.mark.usefixtures("no_further_imports")
+def test_a_restore_of_a_module_imports_nothing_once_it_was_sent(
+    simulator: Simulator, runbook: Runbook, module: ModuleType, prepare: t.Callable[[Simulator], t.Any]
+) -> None:
+    prepare(simulator)
+    target = {"instance_id": 1} if module is claw_backup_restore else {"instances": [{"id": 1}]}
+    result = runbook.worker.run(module, incident="INC-1", wait_timeout=60, **target)
+    assert len(simulator.calls(POSTS)) == 1
+    (result_of_one,) = result["instances"] if "instances" in result else [result["restore"]]
+    assert result_of_one["outcome"] == ENDS[prepare][1]
+
+
+# Ctrl-C while the code is loaded
+
+
+class NotesOfImports:
+    """Keeps what Ctrl-C would show whenever a module that sends restores is imported."""
+
+    def __init__(self) -> None:
+        self.shown: list[list[str]] = []
+        self._tasks: list[Progress] = []
+
+    def begin(self, *arguments: t.Any, **options: t.Any) -> Progress:
+        """Returns the progress of a task that begins."""
+        self._tasks.append(Progress(*arguments, **options))
+        return self._tasks[-1]
+
+    def find_spec(self, name: str, *_where: object) -> None:
+        """Finds no module: another finder does."""
+        if name.startswith("ansible_collections.") and name.rpartition(".")[2] in SENDING:
+            self.shown.append(self._tasks[-1].interrupt_notes)
+
+
+@pytest.mark.parametrize("way", ["module", "fleet", "role"])
+@pytest.mark.usefixtures("no_further_imports")
+def test_ctrl_c_says_that_nothing_was_sent_while_what_sends_is_loaded(
+    runbook: Runbook, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    notes = NotesOfImports()
+    monkeypatch.setattr(worker, "Progress", notes.begin)
+    monkeypatch.setattr(sys, "meta_path", [notes, *sys.meta_path])
+    if way == "module":
+        runbook.worker.run(claw_backup_restore, incident="INC-1", instance_id=1)
+    elif way == "fleet":
+        runbook.worker.run(claw_fleet_restore, incident="INC-1", ids=[1])
+    else:
+        restore(runbook, NAMES[:1])
+    assert len(notes.shown) > 3
+    assert all(shown == ["Nothing was sent for incident INC-1."] for shown in notes.shown)

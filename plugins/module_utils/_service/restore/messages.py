@@ -21,8 +21,8 @@ from ..._state.journal import OperationEvent
 from ..._text import format_list, one_line
 from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
+from ..at_most_once import explain_recorded, format_at
 from ..at_most_once import explain_unknown as explain_state
-from ..at_most_once import format_at
 from .history import CLOCK_TOLERANCE
 from .notes import describe_left_out, describe_record, format_other
 from .plan import ObstacleKind
@@ -257,6 +257,14 @@ def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, now: dat
 
 
 # Restores that failed
+
+
+def explain_unread(error: ClawHostersError, restore: Restore, surface: Surface) -> str:
+    """Returns what the journal holds of a restore, for a run that ``error`` kept from reading the service."""
+    state = t.cast("OperationState", restore.state)
+    known = explain_recorded(f"the restore of {short_name(restore.instance)}", state)
+    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, surface.advice)
+    return f"{error} {known} {again}"
 
 
 def build_lost_error(error: ClawHostersError, instance: Resource) -> PartialError:

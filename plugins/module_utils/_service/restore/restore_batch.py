@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends the restores of a batch together, with one waiter for all of them."""
+"""Sends the restores of a batch together, with one waiter for all of them.
+
+Imports all that may be needed once they were sent, so a task imports it before that, and only if something may be sent.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,26 @@ from dataclasses import dataclass
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
+from ..._http import connection_errors
 from ..._state.journal import OperationEvent
 from ..._wait_summary import ProgressSummary, describe_remaining
 from ..._waiter import POLL_SHARE, Waiter
+from ..instance_reader import InstanceReader
 from .plan import RestoreAction, Target
-from .restore import Stage
-from .restore_runner import RestoreRunner
+from .recovery import Recoveries
+from .restore import RestoreObserver, Stage
+from .restore_runner import RestoreRunner, RunContext
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
-    from ..instance_reader import InstanceReader
     from .history import RestoreHistory
+    from .incident import Incident
     from .restore import Restore
-    from .restore_runner import RunContext
+    from .surfaces import RestoreOptions
+
+NEEDED_BY_OTHERS = (connection_errors,)
+"""Imported here for those that import it when they need it, such as the client: during a restore, the collection may be
+updated, or file descriptors run out."""
 
 
 @dataclass
@@ -154,3 +164,14 @@ class RestoreBatch:
         for runner in self._runners:
             if not runner.stage.is_open:
                 runner.release()
+
+
+def restore_alone(
+    restore: Restore, incident: Incident, options: RestoreOptions, *, waits: bool, wait_healthy: bool
+) -> None:
+    """Sends one restore, and sets its result. An instance that comes back stopped is not started."""
+    client = incident.client
+    with client.progress.if_interrupted("") as note:
+        recoveries = Recoveries(wait_healthy=wait_healthy)
+        context = RunContext(incident, options, recoveries, RestoreObserver(), [restore], note)
+        RestoreBatch(context, InstanceReader(client), [restore], waits=waits).run()

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 
 from ..._model.batches import BatchSize, announce_batch, begin_batches, split_batches
 from ..._model.instance import get_status, short_name
+from ..instance_reader import InstanceReader
 from .recovery import Recoveries
-from .restore import COMPLETED, Restore, RestoreObserver
+from .restore import Restore, RestoreObserver
 from .restore_batch import RestoreBatch
 from .restore_runner import RunContext
+from .starter import Starter
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
-    from ..instance_reader import InstanceReader
     from .incident import Incident
     from .recovery import Recovery
     from .starter import StartingRecovery
@@ -31,9 +32,6 @@ class Starts(Recoveries):
     starts = True
 
     def __init__(self, incident: Incident, *, wait_healthy: bool) -> None:
-        # Imported before anything is sent, as what names a failure is.
-        from .starter import Starter
-
         super().__init__(wait_healthy=wait_healthy)
         self._starter = Starter(incident, wait_healthy=wait_healthy)
 
@@ -49,10 +47,13 @@ class Starts(Recoveries):
 
 @dataclass
 class RestoreBatches:
-    """Restores in batches. ``max_failures``: when more than this have failed, no further batch begins."""
+    """Restores in batches. ``list_requests``: see :class:`InstanceReader`.
+
+    ``max_failures``: when more than this have failed, no further batch begins.
+    """
 
     incident: Incident
-    reader: InstanceReader
+    list_requests: int | None
     options: RestoreOptions
     serial: t.Sequence[BatchSize]
     max_failures: int = 0
@@ -65,7 +66,7 @@ class RestoreBatches:
         One that has an ``error`` already counts as failed in its batch, and is not sent. A failed restore stops neither
         the others of its batch nor, up to ``max_failures``, the next batches. Not for check mode.
         """
-        batches = split_batches(restores, self.serial)
+        batches, reader = split_batches(restores, self.serial), InstanceReader(self.incident.client, self.list_requests)
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
             starts = Starts(self.incident, wait_healthy=self.wait_healthy)
@@ -74,20 +75,4 @@ class RestoreBatches:
                 names = (short_name(restore.instance) for restore in batch)
                 prefix = announce_batch(progress, number, len(batches), names)
                 self.observer.on_batch(number, len(batches), batch)
-                RestoreBatch(context, self.reader, batch, prefix).run()
-
-    def predict(self, restores: t.Sequence[Restore]) -> None:
-        """Sets the results that the restores would have, and the starts that would follow them, for check mode."""
-        for _number, batch in begin_batches(
-            split_batches(restores, self.serial), self.max_failures, Restore.has_failed
-        ):
-            for restore in batch:
-                self._predict(restore)
-
-    def _predict(self, restore: Restore) -> None:
-        self.incident.predict(restore)
-        is_restored = restore.outcome == COMPLETED and restore.error is None
-        if is_restored and get_status(restore.current) != "running":
-            from .starter import predict_start
-
-            predict_start(restore)
+                RestoreBatch(context, reader, batch, prefix).run()

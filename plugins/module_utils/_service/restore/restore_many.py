@@ -10,8 +10,9 @@ import typing as t
 
 from ..._errors import PartialError
 from ..._model.backup import summarize_backup
+from ..._model.batches import begin_batches, split_batches
 from ..._model.fleet_entries import Outcome, build_result, format_failures
-from ..._model.instance import label
+from ..._model.instance import get_status, label
 from .account_reader import AccountReader
 from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
 from .plan import Target
@@ -19,25 +20,33 @@ from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
 from .surfaces import RUN_ALL_AGAIN
 
 if t.TYPE_CHECKING:
+    from ..._model.batches import Batches
     from ..._model.fleet_entries import RestoreEntry
     from ..._model.resource import Result
-    from .restore_batches import RestoreBatches
+    from .incident import Incident
+    from .surfaces import RestoreOptions
 
 
-def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> Result:
+def restore_many(
+    incident: Incident,
+    entries: t.Sequence[RestoreEntry],
+    options: RestoreOptions,
+    batches: Batches,
+    *,
+    wait_healthy: bool,
+) -> Result:
     """Plans the restores of the entries, sends them unless one is refused, and returns the result of the task.
 
     In check mode, only plans them. Raises PartialError with the result if an entry failed, and before anything is sent
     what the journal and the client raise.
     """
-    incident, client = batches.incident, batches.incident.client
-    with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
+    client, unsent = incident.client, f"Nothing was sent for incident {incident.name}."
+    with client.progress.if_interrupted(unsent):
         targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
         history = incident.read_history(targets, with_holders=client.check_mode)
         reader = AccountReader(client, incident.rules)
         plans = plan_incident(incident, targets, reader.read(targets, history), history)
         warn_of_clock(incident)
-        batches.reader.list_requests = reader.list_pages
     restores = [Restore.begin(plan) for plan in plans]
     for restore in restores:
         if restore.plan.obstacle and restore.plan.obstacle.is_final:
@@ -46,9 +55,12 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
             warn_of_choice(incident, restore.plan)
     is_refused = any(restore.error for restore in restores)
     if client.check_mode and not is_refused:
-        batches.predict(restores)
+        predict(incident, restores, batches)
     elif not is_refused:
-        batches.run(restores)
+        with client.progress.if_interrupted(unsent):
+            from .restore_batches import RestoreBatches
+        engine = RestoreBatches(incident, reader.list_pages, options, batches.sizes, batches.max_failures, wait_healthy)
+        engine.run(restores)
     for restore in restores:
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
             restore.fail(incident.build_error(restore.plan), restore.outcome)
@@ -57,6 +69,19 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
     if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
         raise PartialError(failures, result, next(restore.error for restore in restores if restore.error))
     return result
+
+
+def predict(incident: Incident, restores: t.Sequence[Restore], batches: Batches) -> None:
+    """Sets the results that the restores would have, and the starts that would follow them, for check mode."""
+    split = split_batches(restores, batches.sizes)
+    for _number, batch in begin_batches(split, batches.max_failures, Restore.has_failed):
+        for restore in batch:
+            incident.predict(restore)
+            is_restored = restore.outcome == COMPLETED and restore.error is None
+            if is_restored and get_status(restore.current) != "running":
+                from .starter import predict_start
+
+                predict_start(restore)
 
 
 # Results

@@ -10,30 +10,22 @@ import typing as t
 
 from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from ..._model.backup import summarize_backup
-from ..._model.instance import short_name
 from ..._model.ownership import has_owner, parse_owner
-from ..._state.journal import OperationEvent
-from ..._waiter import go_on
-from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
-from ..instance_reader import InstanceReader
 from .account_reader import AccountReader
 from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
 from .plan import ObstacleKind, RestorePlan, Target, check_held
-from .restore import PLANNED, Restore, RestoreObserver
-from .restore_batch import RestoreBatch
-from .restore_runner import RunContext
+from .restore import PLANNED, Restore
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource, Result
     from .history import RestoreHistory
     from .incident import Incident
-    from .recovery import Recoveries
     from .surfaces import RestoreOptions
 
 
 def restore_one(
-    incident: Incident, target: Target, options: RestoreOptions, recoveries: Recoveries, *, waits: bool
+    incident: Incident, target: Target, options: RestoreOptions, *, waits: bool, wait_healthy: bool
 ) -> Result:
     """Restores one target, or continues an earlier run, and returns the result of the task.
 
@@ -41,7 +33,8 @@ def restore_one(
     have been sent, by this run or an earlier one.
     """
     client, is_named = incident.client, (target.instance_id, target.name) != (None, None)
-    with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
+    unsent = f"Nothing was sent for incident {incident.name}."
+    with client.progress.if_interrupted(unsent):
         history = incident.read_history([target], with_holders=client.check_mode)
         try:
             reader = AccountReader(client, incident.rules)
@@ -68,9 +61,9 @@ def restore_one(
         if restore.is_sent:
             restore.outcome, restore.current = PLANNED, restore.instance
     else:
-        with client.progress.if_interrupted("") as note:
-            run = RunContext(incident, options, recoveries, RestoreObserver(), [restore], note)
-            RestoreBatch(run, InstanceReader(client), [restore], waits=waits).run()
+        with client.progress.if_interrupted(unsent):
+            from .restore_batch import restore_alone
+        restore_alone(restore, incident, options, waits=waits, wait_healthy=wait_healthy)
     return _finish(restore, incident)
 
 
@@ -111,9 +104,10 @@ def _with_earlier_run(
     instance: Resource = {"id": instance_id, "name": state.facts.get("instance_name")}
     plan = RestorePlan(target, instance, {"id": state.facts.get("backup_id")}, earlier=state)
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
-    known = explain_recorded(f"the restore of {short_name(instance)}", state)
-    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.surface.advice)
-    return PartialError(f"{error} {known} {again}", build_single_result(restore, incident.name), error)
+    from .messages import explain_unread
+
+    told = explain_unread(error, restore, options.surface)
+    return PartialError(told, build_single_result(restore, incident.name), error)
 
 
 def build_single_result(restore: Restore, incident: str) -> Result:

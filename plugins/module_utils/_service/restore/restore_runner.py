@@ -10,7 +10,6 @@ The batch polls for all of its restores at once.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import math
 import threading
 import typing as t
@@ -37,6 +36,7 @@ from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError,
 from ..backups import backup_path
 from ..instance_requests import fetch_instance
 from .history import CLOCK_TOLERANCE, LONGEST_RESTORE
+from .messages import build_lost_error, build_status_error, build_wait_error
 from .plan import RestoreAction, Target, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Stage
 
@@ -56,8 +56,6 @@ RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
 """Fields of an instance that may show when its restore ended: the contract names none."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
-FAILURE_MODULES = (".messages", "..._http.connection_errors")
-"""Imported before anything is sent: the collection may be updated, or file descriptors run out, during a restore."""
 
 
 @dataclass
@@ -76,8 +74,6 @@ class RunContext:
     _observer_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        for name in FAILURE_MODULES:
-            importlib.import_module(name, __package__)
         self._update_note()
 
     def observe(self, restore: Restore) -> None:
@@ -275,8 +271,6 @@ class RestoreRunner:
             now = None
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
-            from .messages import build_lost_error
-
             raise build_lost_error(error, self.restore.current)
         self.restore.lost = error
         self._incident.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
@@ -327,8 +321,6 @@ class RestoreRunner:
         try:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
-            from .messages import build_status_error
-
             self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
             self.fail(build_status_error(self.restore), FAILED)
             return
@@ -399,8 +391,6 @@ class RestoreRunner:
 
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
-        from .messages import build_wait_error
-
         restore, holder, outcome = self.restore, None, None
         restore.state, restore.failure = self._guard.known_state(), error.kind
         # Of an instance that another run works on, the lock is seen now.

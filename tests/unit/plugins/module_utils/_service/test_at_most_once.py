@@ -17,7 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ClawHostersError,
     RedirectedError,
     ResponseError,
-    SettingsError,
     TlsError,
     TransportError,
     error_class,
@@ -27,7 +26,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
     OperationGuard,
     OutcomeUnknownError,
     explain_recorded,
-    parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
@@ -189,33 +187,6 @@ def test_a_429_takes_back_no_request_of_another_run(guard, place):
     guard.journal.read_states()
     guard.on_rejected()
     assert place.journal().read_state(guard.key).event is OperationEvent.INTENDED
-
-
-def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
-    assert parse_operation_name("incident", " INC-1\n") == "INC-1"
-    with pytest.raises(SettingsError, match=r"incident is empty\. .* Nothing was sent\.$"):
-        parse_operation_name("incident", " \t")
-
-
-def test_the_name_of_an_incident_has_one_composition() -> None:
-    assert parse_operation_name("incident", "INC-e\u0301") == parse_operation_name("incident", "INC-\xe9") == "INC-\xe9"
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("INC-1\u200b", "U+200B (ZERO WIDTH SPACE), at position 6 of 6."),
-        (" INC\xa01", "U+00A0 (NO-BREAK SPACE), at position 4 of 5."),
-        ("INC\n1", "U+000A, at position 4 of 5."),
-        ("\u202eINC-1", "U+202E (RIGHT-TO-LEFT OVERRIDE), at position 1 of 6."),
-        ("INC-\ud83d", "U+D83D, at position 5 of 5."),
-    ],
-)
-def test_a_character_that_can_not_be_seen_is_refused_by_name(name: str, words: str) -> None:
-    with pytest.raises(SettingsError) as refusal:
-        parse_operation_name("order", name)
-    assert words in str(refusal.value)
-    assert str(refusal.value).isprintable()
 
 
 REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)
