@@ -26,12 +26,12 @@ class Cancelled(Exception):
     """The result of this call is no longer needed."""
 
 
-class _Cancellation(threading.Event):
+class Cancellation(threading.Event):
     """Set when the results of some calls are no longer needed, those of calls within these calls included."""
 
-    def __init__(self, outer: _Cancellation | None) -> None:
+    def __init__(self, outer: Cancellation | None = None) -> None:
         super().__init__()
-        self._inner: list[_Cancellation] = []
+        self._inner: list[Cancellation] = []
         if outer is not None:
             outer._inner.append(self)
             if outer.is_set():
@@ -43,24 +43,29 @@ class _Cancellation(threading.Event):
             inner.set()
 
 
+def heed(cancellation: Cancellation) -> None:
+    """From now on, :func:`sleep` and :func:`raise_if_cancelled` end what this thread does once that is set."""
+    _current_call.cancellation = cancellation
+
+
 def sleep(seconds: float) -> None:
-    """Sleeps. Within a call of :func:`map_ordered`, raises Cancelled as soon as the result is no longer needed."""
-    cancelled = _cancellation()
-    if cancelled is None:
+    """Sleeps. Raises Cancelled as soon as the cancellation that this thread heeds is set."""
+    cancellation = _cancellation()
+    if cancellation is None:
         time.sleep(seconds)
-    elif cancelled.wait(seconds):
+    elif cancellation.wait(seconds):
         raise Cancelled
 
 
 def raise_if_cancelled() -> None:
-    """Raises Cancelled within a call of :func:`map_ordered` whose result is no longer needed."""
-    if (cancelled := _cancellation()) and cancelled.is_set():
+    """Raises Cancelled if the cancellation that this thread heeds is set."""
+    if (cancellation := _cancellation()) and cancellation.is_set():
         raise Cancelled
 
 
-def _cancellation() -> _Cancellation | None:
-    """Returns the cancellation of the call of :func:`map_ordered` that runs in this thread, or None."""
-    return getattr(_current_call, "cancelled", None)
+def _cancellation() -> Cancellation | None:
+    """Returns the cancellation that this thread heeds, or None. Each call of :func:`map_ordered` heeds one."""
+    return getattr(_current_call, "cancellation", None)
 
 
 def run_parallel(first: t.Callable[[], Argument], second: t.Callable[[], Value]) -> tuple[Argument, Value]:
@@ -82,14 +87,14 @@ def map_ordered(
     if len(first) < 2:
         yield from map(function, chain(first, rest))
         return
-    cancelled = _Cancellation(_cancellation())
-    with ThreadPoolExecutor(len(first), initializer=setattr, initargs=(_current_call, "cancelled", cancelled)) as pool:
+    cancellation = Cancellation(_cancellation())
+    with ThreadPoolExecutor(len(first), initializer=heed, initargs=(cancellation,)) as pool:
         pending: deque[Future[Value]] = deque(pool.submit(function, argument) for argument in first)
         try:
             while pending:
                 yield pending.popleft().result()
                 pending.extend(pool.submit(function, argument) for argument in islice(rest, 1))
         finally:
-            cancelled.set()
+            cancellation.set()
             for future in pending:
                 future.cancel()

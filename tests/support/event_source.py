@@ -12,12 +12,13 @@ import itertools
 import os
 import signal
 import sys
+import threading
 import typing as t
 from types import FrameType
 from unittest import mock
 
 from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source.instances import main
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watcher
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import POLL_THREAD, Watcher
 from simulator.handle import Simulator
 
 from . import KEY
@@ -69,6 +70,15 @@ class Source:
                 assert not self.task.done(), "the source has ended"
                 await asyncio.sleep(0.02)
 
+    async def stop(self) -> None:
+        """Cancels the source, and returns when its last poll has ended: the next test has the same simulator."""
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.task
+        for thread in [thread for thread in threading.enumerate() if thread.name == POLL_THREAD]:
+            await asyncio.to_thread(thread.join, TIMEOUT)
+            assert not thread.is_alive(), "a poll has not ended"
+
     def _count_polls(self) -> int:
         return sum(not call["query"].get("page") for call in self.simulator.log() if call["path"] == "/instances")
 
@@ -82,15 +92,13 @@ async def until(condition: t.Callable[[], object]) -> None:
 
 @contextlib.asynccontextmanager
 async def source(simulator: Simulator, queue_size: int = 0, **arguments: t.Any) -> t.AsyncIterator[Source]:
-    """Yields a source after its first poll, and cancels it at the end. ``queue_size`` 0 is unlimited."""
+    """Yields a source after its first poll, and stops it at the end. ``queue_size`` 0 is unlimited."""
     running = Source(simulator, arguments, queue_size)
     try:
         await running.wait_for_poll()
         yield running
     finally:
-        running.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running.task
+        await running.stop()
 
 
 def run_killed(simulator: Simulator, arguments: dict[str, t.Any], events: int, at: int) -> tuple[list[t.Any], int]:

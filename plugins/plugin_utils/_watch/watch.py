@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
+from ...module_utils._concurrency import Cancellation, heed
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
 from ...module_utils._http.lists import fetch_all
@@ -63,6 +64,8 @@ TURN_INTERVAL = 5.0
 """Seconds between two attempts to take over from another source of the same name."""
 SETTLE_INTERVAL = 0.05
 """Seconds between two looks whether the rulebook has taken the last event."""
+POLL_THREAD = "clawhosters-poll"
+"""Name of the thread of a poll."""
 FATAL_ERRORS = (SettingsError, UnauthorizedError, ForbiddenError)
 """Errors that no later poll would recover from: the source ends."""
 
@@ -74,10 +77,6 @@ class Queue(t.Protocol):
 
     async def put(self, event: Transition, /) -> None:
         """Returns when the rulebook has taken the event."""
-
-
-class PollCancelled(Exception):
-    """The source was cancelled during a poll."""
 
 
 @dataclass(frozen=True)
@@ -203,10 +202,9 @@ class Watcher:
             if not self.state.undelivered or self._keeps(self.cursor.write, self.state):
                 self.saved = self.state
         await self._deliver()
-        cancelled = threading.Event()
         while True:
             try:
-                instances = await self._settling(_run_in_thread(lambda: self._fetch_instances(cancelled), cancelled))
+                instances = await self._settling(_run_in_thread(self._fetch_instances))
                 self._update(instances, time.time())
             except FATAL_ERRORS as error:
                 self.arguments.settings.name_key_file(error)
@@ -222,9 +220,9 @@ class Watcher:
                 await self._deliver()
             await self._settling(asyncio.sleep(self.arguments.interval))
 
-    def _fetch_instances(self, cancelled: threading.Event) -> list[Resource]:
+    def _fetch_instances(self) -> list[Resource]:
         """Fetches the fleet with a new client: its clock must not span the suspension of the machine."""
-        progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
+        progress = Progress(lambda line: self.log.info("%s", line))
         with open_store(self.arguments.store_options) as store:
             client = Client(self.arguments.settings, progress=progress, warn=self._warn_once, store=store)
             self._require_account(client)
@@ -342,28 +340,25 @@ class Watcher:
         self.failure = reason
 
 
-async def _run_in_thread(function: t.Callable[[], T], cancelled: threading.Event) -> T:
-    """Runs ``function`` in a daemon thread and returns its result. Sets ``cancelled`` when it is cancelled.
+async def _run_in_thread(function: t.Callable[[], T]) -> T:
+    """Runs ``function`` in a daemon thread and returns its result. When it is cancelled, the thread sends no more.
 
     asyncio.to_thread won't do: at exit, Python waits for the threads of an executor, and so for a hanging request.
     """
     future: concurrent.futures.Future[T] = concurrent.futures.Future()
     future.set_running_or_notify_cancel()
+    cancellation = Cancellation()
 
     def run() -> None:
+        heed(cancellation)
         try:
             future.set_result(function())
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, name="clawhosters-poll", daemon=True).start()
+    threading.Thread(target=run, name=POLL_THREAD, daemon=True).start()
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
-        cancelled.set()
+        cancellation.set()
         raise
-
-
-def _sleep(seconds: float, cancelled: threading.Event) -> None:
-    if cancelled.wait(seconds):
-        raise PollCancelled

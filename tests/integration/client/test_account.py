@@ -212,7 +212,7 @@ def test_a_source_asks_once_and_outlives_an_outage(simulator: Simulator) -> None
         running = Source(simulator, {"account": "1"})
         for _poll in range(3):
             await running.wait_for_poll()
-        running.task.cancel()
+        await running.stop()
 
     asyncio.run(scenario())
     calls = simulator.calls()

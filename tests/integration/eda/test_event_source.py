@@ -10,7 +10,6 @@ Here it is a coroutine, as a rulebook runs it; test_event_driven.py has the rule
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -30,6 +29,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.event_source import TIMEOUT, Source, run_killed, source, until
 from support.postgres import Postgres
+from support.raw_service import Raw, raw_service
 from support.stores import StorePlace
 
 LIST = {"method": "GET", "path": "/instances"}
@@ -511,14 +511,26 @@ def test_killed_at_any_line_it_loses_nothing_and_repeats_one_at_most(
 # ---- How it goes along with others
 
 
-async def test_a_look_that_hangs_keeps_nobody_waiting(simulator: Simulator) -> None:
-    async with source(simulator, timeout=300) as running:
-        simulator.fault("hang", **LIST, seconds=250)
-        await until(lambda: not simulator.faults())
+async def test_a_stop_waits_for_no_look_and_no_more_is_sent(simulator: Simulator) -> None:
+    asked, answered, paths = threading.Event(), threading.Event(), []
+
+    def answer(_method: str, path: str) -> Raw:
+        paths.append(path)
+        asked.set()
+        answered.wait(TIMEOUT)
+        pagination = {"current_page": 1, "per_page": 1, "total_pages": 9, "total_count": 9}
+        return 200, {}, json.dumps({"data": [{"id": 1}], "pagination": pagination}).encode()
+
+    with raw_service(answer) as options:
+        running = Source(simulator, options)
         # The loop goes on, and a rulebook that wants to end does.
+        await until(asked.is_set)
         running.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait_for(running.task, TIMEOUT)
+        await asyncio.wait([running.task], timeout=TIMEOUT / 2)
+        assert running.task.cancelled()
+        answered.set()
+        await running.stop()
+    assert paths == ["/instances"]
 
 
 SCRIPT = """
@@ -622,9 +634,7 @@ async def test_two_sources_of_one_name_take_turns(
     simulator.set_instance(2, health_status="unhealthy")
     assert await second.event() == ("health_changed", 2)
     await nothing_is_told(second)
-    second.task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await second.task
+    await second.stop()
     assert "The state of name nightly is held by " in caplog.text
 
 
@@ -648,9 +658,7 @@ async def test_a_source_that_lost_its_turn_tells_nothing(
             for _number in range(queue.qsize())
         ]
         assert sorted(told) == [1, 2, 3]
-        second.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await second.task
+        await second.stop()
 
 
 async def test_without_a_name_the_database_keeps_nothing_and_the_source_says_so(
