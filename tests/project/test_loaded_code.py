@@ -18,7 +18,7 @@ from support.controller import REPOSITORY
 LIMITS = {
     "action/claw_account_info": 4600,
     "action/claw_health_info": 4690,
-    "action/claw_instance": 6350,
+    "action/claw_instance": 5460,
     "action/claw_backup_restore": 9350,
     "action/claw_fleet": 8380,
     "action/claw_fleet_addon": 8220,
@@ -48,7 +48,7 @@ UNUSED = {
     "action/claw_instance_info": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS, OWNERS),
     "action/claw_backup_info": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS),
     "action/claw_billing_info": (DATABASE, JOURNAL, CHANGES, FLEETS, WAITS),
-    "action/claw_instance": (DATABASE, JOURNAL, LISTS, FLEETS, OWNERS, READINGS, RARE),
+    "action/claw_instance": (DATABASE, JOURNAL, LISTS, CHANGES, FLEETS, WAITS, OWNERS, READINGS, RARE),
     "action/claw_fleet": (DATABASE, JOURNAL),
     "action/claw_fleet_addon": (DATABASE, JOURNAL, WAITS),
     "action/claw_backup_restore": (DATABASE, CHANGES, FLEETS, BATCHES, MANY, *SENDING, *REFUSALS),

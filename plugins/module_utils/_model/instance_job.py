@@ -16,9 +16,11 @@ from .instance import (
     FAILURE_STATUSES,
     RESPONSE_LOST,
     Action,
+    build_paused_warning,
     decide,
     find_name_fault,
     get_status,
+    is_healthy,
     label,
     predict,
     short_name,
@@ -194,6 +196,17 @@ class Job:
         if self.phase is Phase.SETTLING:
             return decide({**self.instance, "status": "running"}, self.wanted).action
         return Action.NONE
+
+    def is_unreached(self, *, wait_healthy: bool) -> bool:
+        """Returns True for a job without a change whose instance is not healthy yet, or not yet gone."""
+        if self.phase is not Phase.DONE or self.error is not None or self.changed or self.current is None:
+            return False
+        return self.wanted == "absent" or (wait_healthy and self.wanted == "started" and not is_healthy(self.current))
+
+    def find_paused_warning(self) -> str | None:
+        """Returns the warning of an instance that was to be stopped, and is as good as stopped because it is paused."""
+        is_reached = self.phase is Phase.DONE and self.error is None
+        return build_paused_warning(self.instance, self.wanted, changed=self.changed) if is_reached else None
 
     def predict(self) -> Resource | None:
         """Returns the instance as it will be once the request is executed."""

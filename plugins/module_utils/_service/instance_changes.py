@@ -28,7 +28,6 @@ from .._http.client import Client
 from .._model.instance import (
     Action,
     FailureStatusError,
-    build_paused_warning,
     decide,
     describe_instance,
     get_status,
@@ -335,13 +334,8 @@ class InstanceChanges:
 
     def wait_for_unchanged(self, job: Job) -> None:
         """Makes a job that needs no change wait for health or deletion."""
-        if self.client.check_mode or job.phase is not Phase.DONE or job.error is not None or job.changed:
-            return
-        if job.current is None:
-            return
-        is_unhealthy = self.wait_healthy and job.wanted == "started" and not is_healthy(job.current)
-        if job.wanted == "absent" or is_unhealthy:
-            self._start_waiting(job, job.current)
+        if not self.client.check_mode and job.is_unreached(wait_healthy=self.wait_healthy):
+            self._start_waiting(job, job.instance)
 
     # What a wait for several does otherwise
 
@@ -368,8 +362,7 @@ class InstanceChanges:
     def warn_of_pauses(self, jobs: list[Job]) -> None:
         """Warns of instances that were to be stopped, and are as good as stopped because they are paused."""
         for job in jobs:
-            is_reached = job.phase is Phase.DONE and job.error is None
-            if is_reached and (warning := build_paused_warning(job.instance, job.wanted, changed=job.changed)):
+            if warning := job.find_paused_warning():
                 self.warn(warning)
 
     def describe(self, job: Job) -> tuple[str, str]:

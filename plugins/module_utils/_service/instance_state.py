@@ -14,10 +14,9 @@ from types import ModuleType
 from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError
 from .._http.client import Client
 from .._model.instance import Action, label, require_name, summarize
-from .._model.instance_job import ANY_CHANGE, Consent, Job
+from .._model.instance_job import ANY_CHANGE, Consent, Job, Phase
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
-from .instance_changes import InstanceChanges, PollReader
 from .instance_requests import fetch_existing_instance
 
 
@@ -122,12 +121,25 @@ class InstanceManager:
         if job.action is Action.DELETE and job.error is None:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
         detail = DetailReader(self.client, found["id"])
-        changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
-        waiter = changes.begin_wait(self.wait_timeout, self._began)
-        changes.carry_out([job], PollReader(detail.read, detail.is_deleted), waiter)
+        if job.phase is not Phase.DONE or self._waits_for_unchanged(job):
+            self._carry_out(job, detail)
+        elif warning := job.find_paused_warning():
+            self.warn(warning)
         before = summarize(job.before)
         change = ResourceChange(job.changed, job.instance, before, job.summarize_after() if job.changed else before)
         if job.error is not None:
             result = change.as_result("instance") if job.changed else {"changed": False}
             raise PartialError(f"{label(found)}: {job.error}", result, detail.missing or job.cause)
         return change
+
+    def _waits_for_unchanged(self, job: Job) -> bool:
+        waits = self.wait_timeout is not None and not self.client.check_mode
+        return waits and job.is_unreached(wait_healthy=self.wait_healthy)
+
+    def _carry_out(self, job: Job, detail: DetailReader) -> None:
+        """Requests the change of the job, and waits for it. Imports what does so."""
+        from .instance_changes import InstanceChanges, PollReader
+
+        changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
+        waiter = changes.begin_wait(self.wait_timeout, self._began)
+        changes.carry_out([job], PollReader(detail.read, detail.is_deleted), waiter)

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 import typing as t
 
 import pytest
@@ -22,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import ResourceChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_changes import InstanceChanges
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import fetch_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
@@ -58,6 +61,18 @@ def posts(simulator: Simulator) -> list[str]:
 
 
 POWER = [("started", "stopped", "start", "running"), ("stopped", "running", "stop", "stopped")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"), [("started", "running"), ("stopped", "stopped"), ("stopped", "paused"), ("started", "error")]
+)
+def test_what_changes_an_instance_is_loaded_only_for_a_change(
+    simulator: Simulator, ensure: Ensure, monkeypatch: pytest.MonkeyPatch, wanted: str, status: str
+) -> None:
+    simulator.set_instance(1, status=status)
+    monkeypatch.setitem(sys.modules, InstanceChanges.__module__, None)
+    with pytest.raises(PartialError, match="can't be started") if status == "error" else contextlib.nullcontext():
+        assert not ensure(wanted).changed
 
 
 @pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
