@@ -465,7 +465,7 @@ def test_what_is_written_grows_with_the_number_of_events(
     few = cost(50)
     if "name" in kept:
         kept["name"] = "another"
-    # What is written at once depends on the speed: once a second. All again with each event would be 16 times as much.
+    # All again with each event would be 16 times as much.
     assert cost(200) < 8 * few
 
 
