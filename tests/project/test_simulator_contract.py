@@ -157,18 +157,6 @@ def test_flags_and_refusals_follow_the_table_of_the_contract(
             assert answer.json()["error"]["code"] == "unprocessable_entity"
 
 
-@pytest.mark.parametrize("path", ["/instances", "/addons", "/backups", "/billing/transactions"])
-def test_a_collection_comes_in_pages_of_25(simulator: Simulator, path: str) -> None:
-    first = call(simulator, "GET", path).json()
-    assert len(first["data"]) == first["pagination"]["per_page"] == 25
-    found = [record["id"] for record in first["data"]]
-    for page in range(2, first["pagination"]["total_pages"] + 1):
-        answer = call(simulator, "GET", f"{path}?page={page}").json()
-        assert answer["pagination"]["current_page"] == page
-        found += [record["id"] for record in answer["data"]]
-    assert len(found) == len(set(found)) == first["pagination"]["total_count"]
-
-
 @pytest.mark.parametrize(
     ("method", "path", "key", "status", "code"),
     [

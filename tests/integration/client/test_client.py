@@ -240,13 +240,14 @@ def test_an_error_that_says_when_to_come_back_is_not_repeated_before(
     assert 20 <= sleeper.total <= 25
 
 
-def test_a_wait_that_would_outlast_the_deadline_is_not_begun(simulator: Simulator, sleeper: Sleeper) -> None:
+@pytest.mark.parametrize(("seconds", "waited"), [(60, 0), (3, 3)])
+def test_no_wait_outlasts_the_deadline(simulator: Simulator, sleeper: Sleeper, seconds: int, waited: int) -> None:
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "retry_timeout": 3}, pytest.fail)
     client = Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
-    simulator.fault("rate_limited", retry_after="seconds", seconds=60, times=None)
+    simulator.fault("rate_limited", retry_after="seconds", seconds=seconds, times=None)
     with pytest.raises(RateLimitedError):
         client.fetch("/instances/1")
-    assert sleeper.total == 0
+    assert sleeper.total == waited
 
 
 def test_check_mode_sends_nothing_but_get(simulator: Simulator, client: Client) -> None:

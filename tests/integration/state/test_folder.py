@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import tempfile
 import typing as t
@@ -23,8 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import SubjectLines
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_purchase
 from simulator.handle import Simulator
-from support.controller import Controller
-from support.users import Owners, as_ordinary_user, is_root
+from support.users import Owners, as_ordinary_user
 from support.worker import Worker
 
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
@@ -153,50 +151,6 @@ def test_a_folder_of_another_user_is_no_memory_and_stops_nothing_else(
     assert [warning.partition(" belongs to another user (uid ")[0] for warning in worker.warnings] == [str(state)]
     assert worker.warnings[0].endswith(NOT_SHARED)
     assert kept(state) == before
-
-
-def test_a_file_of_another_user_is_none_either(
-    simulator: Simulator, worker: Worker, state: Path, owners: Owners
-) -> None:
-    forged(simulator, state)
-    (journal,) = state.glob("journal/*.jsonl")
-    owners.give(journal)
-    assert f"{journal.name} belongs to another user" in worker.run(claw_backup_restore, **RESTORE)["msg"]
-    worker.run(claw_instance, id=1, state="restarted", wait=False)
-    (budget,) = state.glob("budget-*")
-    owners.give(budget)
-    before = kept(state)
-    worker.warnings.clear()
-    assert worker.run(claw_instance, id=2, state="started", wait=False)["failed"] is False
-    assert NOT_SHARED in worker.warnings[0]
-    assert kept(state) == before
-    assert posts(simulator) == ["POST /instances/1/restart"]
-
-
-def test_real_commands_refuse_the_folder_of_another_user(simulator: Simulator, controller: Controller) -> None:
-    simulator.set_state(balance=500)
-    state = Path("/usr")
-    if is_root:
-        state = controller.folder / "state"
-        forged(simulator, state)
-        for path in (*state.rglob("*"), state):
-            os.chown(path, 65533, 65533)
-    tasks = [
-        {"clawhosters.cloud.claw_backup_restore": RESTORE, "ignore_errors": True},
-        {"clawhosters.cloud.claw_purchase": ORDER, "ignore_errors": True},
-        {"clawhosters.cloud.claw_instance_info": {"id": 1}},
-    ]
-    before = sorted(state.iterdir())
-    environment = {"CLAWHOSTERS_STATE_DIR": str(state)}
-    run = controller.playbook(
-        [{"hosts": "localhost", "gather_facts": False, "environment": environment, "tasks": tasks}]
-    )
-    assert run.rc == 0, run.screen
-    screen = " ".join(run.screen.split())
-    assert screen.count("belongs to another user") >= 2
-    assert "so the rate limit is not shared" in screen
-    assert posts(simulator) == []
-    assert sorted(state.iterdir()) == before
 
 
 @pytest.mark.parametrize("module", SPENDERS)

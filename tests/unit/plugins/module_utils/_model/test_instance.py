@@ -50,7 +50,10 @@ def instance(status: str, **flags: object) -> dict:
 
 @pytest.mark.parametrize(("status", "state", "action"), CELLS)
 def test_each_cell_of_the_state_table(status, state, action):
-    assert decide(instance(status), state).action is Action(action)
+    decision = decide(instance(status), state)
+    assert decision.action is Action(action)
+    # Only a person can help, and only there.
+    assert ("the dashboard" in decision.reason) is (action == "reject" and status != "deleting")
 
 
 @pytest.mark.parametrize(("status", "state", "action"), CELLS)
