@@ -10,7 +10,5 @@ from ..modules import claw_account_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_account_info):
     """Runs claw_account_info."""
-
-    MODULE = claw_account_info

@@ -10,7 +10,5 @@ from ..modules import claw_addon
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_addon):
     """Runs claw_addon."""
-
-    MODULE = claw_addon

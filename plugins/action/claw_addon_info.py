@@ -10,7 +10,5 @@ from ..modules import claw_addon_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_addon_info):
     """Runs claw_addon_info."""
-
-    MODULE = claw_addon_info

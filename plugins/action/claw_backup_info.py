@@ -10,7 +10,5 @@ from ..modules import claw_backup_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_backup_info):
     """Runs claw_backup_info."""
-
-    MODULE = claw_backup_info

@@ -10,8 +10,5 @@ from ..modules import claw_backup_restore
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_backup_restore, allows_async=False):
     """Runs claw_backup_restore."""
-
-    MODULE = claw_backup_restore
-    ALLOWS_ASYNC = False

@@ -10,7 +10,5 @@ from ..modules import claw_billing_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_billing_info):
     """Runs claw_billing_info."""
-
-    MODULE = claw_billing_info

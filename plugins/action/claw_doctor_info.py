@@ -10,7 +10,5 @@ from ..modules import claw_doctor_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_doctor_info):
     """Runs claw_doctor_info."""
-
-    MODULE = claw_doctor_info

@@ -10,7 +10,5 @@ from ..modules import claw_fleet
 from ..plugin_utils._controller.fleet_action import FleetAction
 
 
-class ActionModule(FleetAction):
+class ActionModule(FleetAction, module=claw_fleet):
     """Runs claw_fleet."""
-
-    MODULE = claw_fleet

@@ -10,7 +10,5 @@ from ..modules import claw_fleet_addon
 from ..plugin_utils._controller.fleet_action import FleetAction
 
 
-class ActionModule(FleetAction):
+class ActionModule(FleetAction, module=claw_fleet_addon):
     """Runs claw_fleet_addon."""
-
-    MODULE = claw_fleet_addon

@@ -10,8 +10,5 @@ from ..modules import claw_fleet_restore
 from ..plugin_utils._controller.fleet_action import FleetAction
 
 
-class ActionModule(FleetAction):
+class ActionModule(FleetAction, module=claw_fleet_restore, allows_async=False):
     """Runs claw_fleet_restore."""
-
-    MODULE = claw_fleet_restore
-    ALLOWS_ASYNC = False

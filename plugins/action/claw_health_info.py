@@ -10,7 +10,5 @@ from ..modules import claw_health_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_health_info):
     """Runs claw_health_info."""
-
-    MODULE = claw_health_info

@@ -10,7 +10,5 @@ from ..modules import claw_instance
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_instance):
     """Runs claw_instance."""
-
-    MODULE = claw_instance

@@ -10,7 +10,5 @@ from ..modules import claw_instance_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_instance_info):
     """Runs claw_instance_info."""
-
-    MODULE = claw_instance_info

@@ -10,7 +10,5 @@ from ..modules import claw_journal_info
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_journal_info):
     """Runs claw_journal_info."""
-
-    MODULE = claw_journal_info

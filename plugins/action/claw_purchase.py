@@ -10,9 +10,6 @@ from ..modules import claw_purchase
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+# The job would leave the payment link in a file, too.
+class ActionModule(ControllerAction, module=claw_purchase, allows_async=False):
     """Runs claw_purchase."""
-
-    MODULE = claw_purchase
-    # The job would leave the payment link in a file, too.
-    ALLOWS_ASYNC = False

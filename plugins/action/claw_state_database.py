@@ -10,7 +10,5 @@ from ..modules import claw_state_database
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(ControllerAction, module=claw_state_database):
     """Runs claw_state_database."""
-
-    MODULE = claw_state_database

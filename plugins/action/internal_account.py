@@ -7,7 +7,6 @@ whose own tasks are public modules."""
 
 from __future__ import annotations
 
-import sys
 import typing as t
 
 from ..module_utils._module.arguments import API
@@ -27,5 +26,3 @@ def run(context: ModuleContext) -> Result:
 
 class ActionModule(InternalAction):
     """Reads service and account."""
-
-    MODULE = sys.modules[__name__]

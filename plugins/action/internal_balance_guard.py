@@ -8,7 +8,6 @@ until the balance lasts."""
 from __future__ import annotations
 
 import functools
-import sys
 import typing as t
 from dataclasses import dataclass, field
 
@@ -208,5 +207,3 @@ class _Guard:
 
 class ActionModule(InternalAction):
     """Runs a task of the role."""
-
-    MODULE = sys.modules[__name__]

@@ -8,7 +8,6 @@ returned, for a bug report."""
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from ..module_utils._model.resource import Result
@@ -35,5 +34,3 @@ def run(context: ModuleContext) -> Result:
 
 class ActionModule(InternalAction):
     """Writes the file."""
-
-    MODULE = sys.modules[__name__]

@@ -8,7 +8,6 @@ applies it."""
 from __future__ import annotations
 
 import json
-import sys
 import typing as t
 from pathlib import Path
 
@@ -89,5 +88,3 @@ def _refuse(path: Path, fault: str) -> SettingsError:
 
 class ActionModule(InternalAction):
     """Writes or reads the plan."""
-
-    MODULE = sys.modules[__name__]

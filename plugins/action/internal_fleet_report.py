@@ -7,7 +7,6 @@ what needs attention."""
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from datetime import timedelta
 from pathlib import Path
@@ -176,5 +175,3 @@ def _fetch_usable_backups(context: ModuleContext) -> list[Resource]:
 
 class ActionModule(InternalAction):
     """Writes the files."""
-
-    MODULE = sys.modules[__name__]

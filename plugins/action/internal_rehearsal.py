@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import typing as t
 from pathlib import Path
 
@@ -152,5 +151,3 @@ def format_script(port: int, fleet_path: Path) -> str:
 
 class ActionModule(InternalAction):
     """Writes the files of the playbook rehearsal."""
-
-    MODULE = sys.modules[__name__]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
@@ -44,8 +43,6 @@ def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Calla
 
 class ActionModule(RunbookAction):
     """Asks at the terminal, and restores what was planned."""
-
-    MODULE = sys.modules[__name__]
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""

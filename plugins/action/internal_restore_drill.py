@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -215,5 +214,3 @@ def _find(names: t.Collection[str], ids: t.Iterable[int], index: InstanceIndex) 
 
 class ActionModule(InternalAction):
     """Chooses the instance of the next drill."""
-
-    MODULE = sys.modules[__name__]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import dataclass
 
@@ -146,8 +145,6 @@ class _PlanTask(Runbook):
 
 class ActionModule(RunbookAction):
     """Plans the restores of a run."""
-
-    MODULE = sys.modules[__name__]
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import replace
 
@@ -83,5 +82,3 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
 
 class ActionModule(RunbookAction):
     """Begins a run, or hands on its outcome. Makes no request."""
-
-    MODULE = sys.modules[__name__]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -160,5 +159,3 @@ def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
 
 class ActionModule(InternalAction):
     """Decides about a restore."""
-
-    MODULE = sys.modules[__name__]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import typing as t
 from pathlib import Path
 from types import ModuleType
@@ -38,14 +39,21 @@ _TAKEN_OUT = "_clawhosters_environment"
 
 
 class ControllerAction(ActionBase):
-    """Base of all action plugins. A subclass sets MODULE, a module with SPEC and ``run()``."""
+    """Base of all action plugins."""
 
     MODULE: ModuleType
+    """Holds SPEC and ``run()``."""
     ALLOWS_ASYNC = True
     """False for restores and purchases, which must not outlive the run that sends them."""
 
     _supports_async = True
     _requires_connection = False
+
+    def __init_subclass__(cls, module: ModuleType | None = None, *, allows_async: bool | None = None) -> None:
+        """Makes the action of ``module``, by default of the file that the class is in."""
+        super().__init_subclass__()
+        cls.MODULE = module or sys.modules[cls.__module__]
+        cls.ALLOWS_ASYNC = cls.ALLOWS_ASYNC if allows_async is None else allows_async
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result that the module would return."""
@@ -161,10 +169,8 @@ class ControllerAction(ActionBase):
             self._task._ds = None
 
 
-class InternalAction(ControllerAction):
-    """Base of the tasks of the roles. MODULE is in plugin_utils, or the action itself: it runs only in this process."""
-
-    ALLOWS_ASYNC = False
+class InternalAction(ControllerAction, allows_async=False):
+    """Base of the tasks of the roles, which run only in this process."""
 
 
 def _load_background() -> ModuleType:
