@@ -4,7 +4,7 @@
 
 """Compares what the service does with what the collection expects: a few GET requests, many findings.
 
-Also inspects the machine where Ansible runs.
+Also inspects and checks the machine where Ansible runs.
 """
 
 from __future__ import annotations
@@ -44,9 +44,21 @@ from ..._state.journal import Journal, JournalError
 from ..._state.store import StoreError
 from ..._version import VERSION
 from ..health import PATH, clock_skew
-from . import resource_checks, service_checks
-from .fields import describe_shapes, plain_words
-from .findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
+from .findings import (
+    LARGE_PAGE,
+    SERVICE_CHECKS,
+    Check,
+    CheckResult,
+    LocalEnvironment,
+    Observations,
+    Reply,
+    ResponseHeaders,
+    different,
+    find_unmet,
+    ok,
+    run_checks,
+)
+from .resource_checks import RESOURCE_CHECKS, describe_shapes, plain_words
 
 if t.TYPE_CHECKING:
     from ..._state.store_protocol import JournalStore
@@ -55,18 +67,10 @@ MAX_REQUESTS = 16
 """Requests of one examination. Retries don't count."""
 MAX_SECONDS = 120.0
 """Seconds for all requests, with their retries and waits."""
+MIN_VERSIONS = {"Python": (3, 11), "ansible-core": (2, 18), "requests": (2, 28), "urllib3": (1, 26)}
+"""The oldest versions that the collection supports."""
 ABSENT_ID = 2**31 - 1
 """An id that no instance has."""
-
-ALL_CHECKS = (
-    *service_checks.SERVICE_CHECKS,
-    *service_checks.RESPONSE_CHECKS,
-    *resource_checks.INSTANCE_CHECKS,
-    *resource_checks.BILLING_CHECKS,
-    *resource_checks.ADDON_AND_BACKUP_CHECKS,
-    *service_checks.LOCAL_CHECKS,
-)
-"""All checks, in the order in which equal results are shown."""
 
 _PARSERS: dict[str, t.Callable[[str, Response], object]] = {
     "account": parse_object,
@@ -121,7 +125,7 @@ class Examination:
         self._get("absent_instance", resource_path("instances", ABSENT_ID))
         if (instances.count("total_pages") or 1) > 1:
             self._get("instances_page_2", "/instances", page="2")
-        self._get("instances_per_page", "/instances", per_page=str(service_checks.LARGE_PAGE))
+        self._get("instances_per_page", "/instances", per_page=str(LARGE_PAGE))
         self._get_one("instance", instances, _choose_instance(instances.items))
         for part in ("summary", "usage", "transactions", "packages"):
             self._get(part, f"/billing/{part}")
@@ -338,3 +342,50 @@ def _find_journal_problem(journal: Journal, warn: t.Callable[[str], None]) -> st
         warn(str(error))
         return "damaged, or can't be read"
     return ""
+
+
+def _check_versions(seen: Observations) -> CheckResult:
+    versions = seen.local.versions
+    found = ", ".join(f"{name} {version}" for name, version in versions.items())
+    old = [name for name, least in MIN_VERSIONS.items() if parse_version(versions.get(name, "")) < least]
+    if old:
+        return different(found, f"Update {', '.join(old)}: older versions are not tested.")
+    return ok(found)
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Returns the first two numbers of a version."""
+    return tuple(map(int, re.findall(r"\d{1,9}", text)[:2]))
+
+
+def _check_state(seen: Observations) -> CheckResult:
+    if not seen.local.state_problem:
+        return ok("usable")
+    return different(
+        seen.local.state_problem,
+        "Restores and purchases fail before anything is sent, and tasks can't share the rate limit. Repair the folder "
+        "or the database. If the folder is another user's, set state_dir to one of your own.",
+    )
+
+
+def _check_journal(seen: Observations) -> CheckResult:
+    if not seen.local.journal_problem:
+        return ok("readable")
+    return different(
+        seen.local.journal_problem,
+        "Restores and purchases fail before anything is sent. The warning of this task says what to repair.",
+    )
+
+
+LOCAL_CHECKS = (
+    Check(
+        "versions",
+        "the supported ones: " + ", ".join(f"{name} {low}.{high}" for name, (low, high) in MIN_VERSIONS.items()),
+        _check_versions,
+    ),
+    Check("state", "state_dir is a folder that only this user can write, or state_database can be used", _check_state),
+    Check("journal", "the journal can be read", _check_journal),
+)
+
+ALL_CHECKS = (*SERVICE_CHECKS, *RESOURCE_CHECKS, *LOCAL_CHECKS)
+"""All checks, in the order in which equal results are shown."""

@@ -11,12 +11,6 @@ import typing as t
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.examination import ALL_CHECKS
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.fields import (
-    UNNAMED,
-    describe_fields,
-    plain_words,
-    type_name,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.findings import (
     Check,
     LocalEnvironment,
@@ -27,11 +21,17 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.
     failed,
     find_unmet,
     ok,
+    reset_format,
     run_checks,
     tolerated,
     unknown,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.service_checks import reset_format
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.resource_checks import (
+    UNNAMED,
+    describe_fields,
+    plain_words,
+    type_name,
+)
 
 INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
 
