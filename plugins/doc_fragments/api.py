@@ -17,7 +17,7 @@ def _build_plugin_options(documentation: str) -> str:
 
 
 class ModuleDocFragment:
-    """Connection options: DOCUMENTATION for modules, PLUGIN for the inventory."""
+    """Connection options: DOCUMENTATION for modules, PLUGIN for the inventory. WAIT: options for waiting."""
 
     DOCUMENTATION = r"""
 options:
@@ -134,6 +134,28 @@ options:
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
   - psycopg >= 3.1, on the controller, if O(state_database) is used
+"""
+
+    WAIT = r"""
+options:
+  wait:
+    description:
+      - Wait until the state is reached. The service responds earlier.
+      - Every ten seconds a line on standard error shows the progress; E(CLAWHOSTERS_PROGRESS=0) disables it. If the
+        service does not answer, the line says since when, and why.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - Maximum seconds to wait.
+    type: int
+    default: 300
+  wait_healthy:
+    description:
+      - Wait also until the service reports the instance as healthy, which can take a minute longer.
+      - Has an effect only with O(wait=true) and a state in which the instance runs.
+    type: bool
+    default: false
 """
 
     PLUGIN: str

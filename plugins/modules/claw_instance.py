@@ -55,7 +55,7 @@ options:
     default: []
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.wait
+  - clawhosters.cloud.api.wait
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.changes
 attributes:

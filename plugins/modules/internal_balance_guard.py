@@ -51,7 +51,7 @@ options:
     default: ""
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.wait
+  - clawhosters.cloud.api.wait
   - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes

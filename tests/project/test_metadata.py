@@ -148,7 +148,7 @@ def test_an_internal_module_documents_its_options(name):
     documentation = yaml.safe_load(module(name).DOCUMENTATION)
     action = importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.action.{name}").ActionModule
     shared = dict(API.options)
-    if "clawhosters.cloud.wait" in documentation["extends_documentation_fragment"]:
+    if "clawhosters.cloud.api.wait" in documentation["extends_documentation_fragment"]:
         shared |= wait_arguments(0).options
     options = action.MODULE.SPEC.options
     if options["priority"] == shared["priority"]:
