@@ -63,12 +63,9 @@ class ModuleRunner:
     check_mode: bool
     progress: Progress = field(default_factory=Progress)
     needs_key: bool = True
-    warnings: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
-    outage_path: str | None = None
-    """Where the processes of a play remember that the database can't be reached."""
-    keeps_session: bool = False
-    """True if the next item of a loop may use the session of the database: it then stays open."""
+    open_store: t.Callable[..., t.ContextManager[Store]] = open_store
+    warnings: list[str] = field(default_factory=list, init=False)
 
     def warn(self, text: str) -> None:
         """Adds a warning, on one line since it may quote the service."""
@@ -89,12 +86,7 @@ class ModuleRunner:
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
-            with open_store(
-                self.params,
-                may_create=not self.check_mode,
-                outage_path=self.outage_path,
-                keeps_session=self.keeps_session,
-            ) as store:
+            with self.open_store(self.params, may_create=not self.check_mode) as store:
                 client = Client(
                     settings,
                     check_mode=self.check_mode,

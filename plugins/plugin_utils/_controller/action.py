@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import typing as t
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -27,7 +28,7 @@ from ...module_utils._http.stats import RequestStats
 from ...module_utils._model.resource import Result
 from ...module_utils._module.arguments import KNOWN_VARIABLES, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
-from ...module_utils._state.open_store import find_database_secrets, preload_database
+from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
 from .display import display_progress, outage_path
 from .interruption import interrupt_notes_shown
@@ -101,8 +102,7 @@ class ControllerAction(ActionBase):
                 progress,
                 needs_key=spec.needs_key,
                 secrets=secrets,
-                outage_path=outage_path(),
-                keeps_session=bool(self._task.loop),
+                open_store=partial(open_store, outage_path=outage_path(), keeps_session=bool(self._task.loop)),
             )
             with interrupt_notes_shown(progress):
                 # The runner adds the key to the secrets.
