@@ -9,6 +9,7 @@ Code below the modules and plugins never exits; it raises one of these.
 
 from __future__ import annotations
 
+import errno
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,9 @@ class LastSeen:
 
 
 NOTHING_SENT = "Nothing was sent."
+OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+"""Codes of an OSError if no further file, or connection, can be opened: by this process, or on this machine."""
+OUT_OF_FILES_ADVICE = "Raise the limit of open files (ulimit -n; for the whole machine, fs.file-max)"
 
 
 class ClawHostersError(Exception):

@@ -114,7 +114,7 @@ class Client:
         # The rate limit is per key, so that a request without one needs no slot.
         request = Request("GET", path, retry=NEVER, timeout=self.settings.timeout)
         return send_request(
-            replace(self.settings, api_key=None), request, lambda: self._counted(Slot(), is_retry=False)
+            replace(self.settings, api_key=None), request, lambda: self._counted(request, Slot(), is_retry=False)
         )
 
     def request(
@@ -191,7 +191,7 @@ class Client:
         """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
         raise_if_cancelled()
         is_retry = request.attempt > 1 or str(request) in self._unconfirmed_changes
-        with self._budget_slot(request, deadline) as slot, self._counted(slot, is_retry=is_retry):
+        with self._budget_slot(request, deadline) as slot, self._counted(request, slot, is_retry=is_retry):
             if request.hooks:
                 request.hooks.before_send()
             yield slot
@@ -210,12 +210,12 @@ class Client:
         return self._budget.slot(request.timeout, deadline.remaining, sleep, deadline.remaining_total)
 
     @contextlib.contextmanager
-    def _counted(self, slot: Slot, *, is_retry: bool) -> t.Iterator[Slot]:
+    def _counted(self, request: Request, slot: Slot, *, is_retry: bool) -> t.Iterator[Slot]:
         sent_at = time.monotonic()
         try:
             yield slot
         finally:
-            self.stats.record(slot.outcome, sent_at, is_retry=is_retry)
+            self.stats.record(slot.outcome, sent_at, is_retry=is_retry, is_change=request.method != "GET")
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""

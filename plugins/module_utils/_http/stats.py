@@ -22,6 +22,8 @@ class RequestStats:
     """The ``api`` result that every module returns. ``waited`` is in seconds. Thread-safe."""
 
     requests: int = 0
+    changes: int = 0
+    """The requests that were no GET."""
     retries: int = 0
     waited: float = 0.0
     remaining: int | None = None
@@ -41,12 +43,15 @@ class RequestStats:
             "remaining": self.remaining,
         }
 
-    def record(self, outcome: RequestOutcome, sent_at: float, *, is_retry: bool = False) -> None:
+    def record(
+        self, outcome: RequestOutcome, sent_at: float, *, is_retry: bool = False, is_change: bool = False
+    ) -> None:
         """Counts a request, sent at ``sent_at`` by the monotonic clock. One that was not sent does not count."""
         if not outcome.sent:
             return
         with self._lock:
             self.requests += 1
+            self.changes += is_change
             self.retries += is_retry
             remaining = rate_headers.parse_remaining(outcome.headers)
             self.remaining = self.remaining if remaining is None else remaining

@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies_environment
 
 from .._concurrency import MAX_WORKERS
-from .._errors import RedirectedError
+from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE, ClawHostersError, RedirectedError, TransportError
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import Slot
 from .._redaction import Redactor
@@ -166,17 +166,44 @@ def _send_once(
     except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
         if isinstance(error, TypeError) and watchdog.may_have_sent:
             raise
-        # Only a failure loads what explains it.
-        from .connection_errors import Connection, build_transport_error
-
-        bundle = None if settings.ca_path else find_bundle()
-        connection = Connection(host, timeout, find_proxy(settings, url), watchdog.may_have_sent, bundle)
         cause = requests.exceptions.Timeout() if watchdog.has_timed_out else error
-        failure = build_transport_error(str(request), connection, cause)
+        failure = _explain_failure(settings, request, url, cause, may_have_sent=watchdog.may_have_sent)
         slot.outcome = RequestOutcome(sent=failure.may_have_been_sent)
         raise failure from None
     slot.outcome = RequestOutcome(True, response.status_code, response.headers)
     return response, text
+
+
+def _explain_failure(
+    settings: Settings, request: Request, url: str, error: Exception, *, may_have_sent: bool
+) -> ClawHostersError:
+    """Returns the error to raise for one of ``requests``. Only a failure loads what explains it."""
+    host = urlsplit(url).netloc
+    if not may_have_sent and _is_out_of_files(error):
+        unsent = f"{request} was not sent: too many files are open. {OUT_OF_FILES_ADVICE}."
+        return TransportError(unsent, sent=False, reason="too many open files")
+    try:
+        from .connection_errors import Connection, build_transport_error
+    except OSError:
+        # It can't be opened. That a change may have been executed must not be lost.
+        broken = f"{request}: the connection to {host} broke before the response was complete."
+        return TransportError(broken, sent=may_have_sent, reason="the connection broke")
+    bundle = None if settings.ca_path else find_bundle()
+    connection = Connection(host, request.timeout, find_proxy(settings, url), may_have_sent, bundle)
+    return build_transport_error(str(request), connection, error)
+
+
+def _is_out_of_files(error: BaseException | None) -> bool:
+    """Returns True if no file can be opened. A failed lookup of the host hides that: then one is opened."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
+            return True
+        error = error.__cause__ or error.__context__
+    try:
+        with open(os.devnull, "rb"):
+            return False
+    except OSError as fault:
+        return fault.errno in OUT_OF_FILES
 
 
 def _send(session: requests.Session, settings: Settings, request: Request, url: str) -> requests.Response:

@@ -292,7 +292,7 @@ class RestoreRunner:
 
     def require_recorded(self) -> None:
         """Fails a restore that was sent, and that the journal does not hold as such: no later run would wait for it."""
-        if self._guard.unrecorded:
+        if self._guard.unrecorded and self.restore.error is None:
             state = self._guard.known_state()
             self.fail(UnrecordedError(self._guard.unrecorded, {}), state.outcome if state else UNKNOWN)
 

@@ -1,0 +1,142 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No file descriptor is left: a change is not sent, and its task says so, and what to do."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client, transport
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
+from simulator.handle import Simulator
+from support.cases import CASES, STATE, Case, module_of
+from support.worker import Worker
+
+CHANGES = [case for case in CASES if case.asked and case.module != "inventory"]
+ADVICE = "Raise the limit of open files"
+EXPLAINS = "._http.connection_errors"
+
+
+class Descriptors:
+    """Those of this process. ``use_up`` leaves none, until the end of the context."""
+
+    def __init__(self) -> None:
+        self._limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._used: list[int] = []
+
+    def use_up(self) -> None:
+        """Opens as many as the system permits, and ends the kept connection."""
+        transport.shared_session().close()
+        highest = max(map(int, os.listdir("/proc/self/fd")))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, self._limits[1]))
+        try:
+            while True:
+                self._used.append(os.dup(0))
+        except OSError:
+            return
+
+    def __enter__(self) -> None:
+        # What earlier tests have left opens files when it is deleted.
+        gc.collect()
+
+    def __exit__(self, *_error: object) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
+        while self._used:
+            os.close(self._used.pop())
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    return Worker(simulator, {"state_dir": str(tmp_path / "state")})
+
+
+@pytest.fixture
+def descriptors(monkeypatch: pytest.MonkeyPatch) -> Descriptors:
+    for name in [name for name in sys.modules if name.endswith(EXPLAINS)]:
+        # Loaded by a failure alone.
+        monkeypatch.delitem(sys.modules, name)
+    return Descriptors()
+
+
+def before_request(monkeypatch: pytest.MonkeyPatch, happen: t.Callable[[], None]) -> None:
+    """Lets something happen before a change is asked for: it is not in the journal."""
+    request = client.Client.request
+
+    def wait_and_request(self: client.Client, *args: t.Any, **options: t.Any) -> t.Any:
+        happen()
+        return request(self, *args, **options)
+
+    monkeypatch.setattr(client.Client, "request", wait_and_request)
+
+
+def before_connection(monkeypatch: pytest.MonkeyPatch, happen: t.Callable[[], None]) -> None:
+    """Lets something happen when a change is in the journal, and before the connection is made."""
+    send = transport._send_once
+
+    def wait_and_send(settings: t.Any, request: t.Any, *others: t.Any) -> t.Any:
+        if request.method != "GET":
+            happen()
+        return send(settings, request, *others)
+
+    monkeypatch.setattr(transport, "_send_once", wait_and_send)
+
+
+def at_once(_monkeypatch: pytest.MonkeyPatch, happen: t.Callable[[], None]) -> None:
+    """Lets something happen before the task."""
+    happen()
+
+
+@pytest.mark.parametrize("moment", [at_once, before_request, before_connection])
+@pytest.mark.parametrize("case", CHANGES, ids=str)
+def test_a_change_is_not_sent_without_a_file_descriptor(
+    simulator: Simulator,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+    descriptors: Descriptors,
+    case: Case,
+    moment: t.Callable[[pytest.MonkeyPatch, t.Callable[[], None]], None],
+) -> None:
+    simulator.reset(state=STATE)
+    options, module = case.first_options(simulator.url), module_of(case)
+    with descriptors:
+        moment(monkeypatch, descriptors.use_up)
+        result = worker.run(module, **options)
+    assert result["failed"]
+    assert ADVICE in result["msg"]
+    assert "othing was sent" in result["msg"] or "was not sent" in result["msg"]
+    assert "perhaps" not in result["msg"]
+    assert simulator.calls("GET *") == simulator.calls()
+    assert simulator.effects() == {}
+
+
+def test_a_lost_response_stays_one_without_a_file_descriptor(
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch, descriptors: Descriptors
+) -> None:
+    """The response to a change is lost, and what explains that can't be loaded."""
+    simulator.reset(state=STATE)
+    simulator.fault("close_after", method="POST")
+    send = transport._send
+
+    def send_and_use_up(*args: t.Any) -> t.Any:
+        try:
+            return send(*args)
+        finally:
+            if args[2].method == "POST":
+                descriptors.use_up()
+
+    monkeypatch.setattr(transport, "_send", send_and_use_up)
+    with descriptors:
+        result = worker.run(claw_instance, id=111, state="stopped", retry_timeout=0)
+    assert result["failed"]
+    assert "POST /instances/111/stop: the connection to " in result["msg"]
+    assert "was not sent" not in result["msg"].split("GET ")[0]
+    assert simulator.effects() == {"stops": 1}
