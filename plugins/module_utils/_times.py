@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, date, datetime, timedelta
 
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far in the future a time may be: the clocks of the service, of the journal and of this machine differ."""
 _MIN_UNIX_MILLISECONDS = 1e12
 
 

@@ -44,7 +44,7 @@ options:
   usable:
     description:
       - Return only backups that can be restored. These have a good status, such as V(completed), or none, and a valid
-        time.
+        time that is at most five minutes in the future. A restore passes over any other, too.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -52,7 +52,7 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - A warning lists the backups that are left out because of their status or for lack of a valid time.
+  - A warning lists the backups that are left out because of their status or their time.
   - The fields of a backup are not documented. If backups show only the id of their instance and you gave a name, or the
     other way around, the module reads the list of instances once. If they show neither, the task fails; it never
     guesses.
@@ -133,6 +133,7 @@ error:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import (
     NO_TIME,
+    explain_future,
     explain_unusable,
     format_left_out,
     select,
@@ -160,21 +161,25 @@ SPEC = ArgumentSpec(
 
 def run(context: ModuleContext) -> Result:
     """Reads the matching backups."""
-    params = context.params
+    params, client = context.params, context.client
     before = parse_timestamp("before", params["before"])
 
     def is_wanted(backup: Resource) -> bool:
-        return bool(select([backup], before, usable=params["usable"], newest=False).chosen)
+        return bool(select([backup], before, usable=params["usable"], newest=False, now=client.stats.now()).chosen)
 
     instance_id, instance_name = params["instance_id"], params["instance_name"]
-    backups = fetch_backups(context.client, params["id"], instance_id, instance_name, is_wanted)
-    require_past("before", before, context.client.stats.now())
+    backups = fetch_backups(client, params["id"], instance_id, instance_name, is_wanted)
+    require_past("before", before, client.stats.now())
     if params["newest"] and instance_id is None:
-        require_distinct_instances(context.client, filter(is_wanted, backups), instance_name)
-    chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
+        require_distinct_instances(client, filter(is_wanted, backups), instance_name)
+    now = client.stats.now()
+    chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"], now=now)
     if left_out:
         with_owner = params["instance_id"] is None and params["instance_name"] is None
-        explain = explain_unusable if params["usable"] else lambda _backup: NO_TIME
+
+        def explain(backup: Resource) -> str:
+            return (explain_future(backup, now) or explain_unusable(backup)) if params["usable"] else NO_TIME
+
         context.warn(format_left_out(left_out, explain, with_owner=with_owner))
     return {"backups": chosen}
 

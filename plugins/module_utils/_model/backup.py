@@ -13,7 +13,7 @@ import typing as t
 from datetime import UTC, datetime
 
 from .._text import format_count, format_list, one_line
-from .._times import parse_time
+from .._times import CLOCK_TOLERANCE, format_time, parse_time
 from .ownership import Owner, has_owner, parse_owner, require_owners
 from .resource import Resource, id_sort_key, normalize
 
@@ -55,6 +55,14 @@ def explain_unusable(backup: Resource) -> str:
     return "" if taken_at(backup) else NO_TIME
 
 
+def explain_future(backup: Resource, now: datetime) -> str:
+    """Returns that the backup is dated in the future, empty if it is not. Its age is not known then."""
+    taken = taken_at(backup)
+    if taken is None or taken - now <= CLOCK_TOLERANCE:
+        return ""
+    return f"it is dated in the future, {format_time(taken)}"
+
+
 def has_good_status(backup: Resource) -> bool:
     """Returns True if the backup has a good status, or none."""
     status = backup.get("status")
@@ -89,8 +97,12 @@ class Selection(t.NamedTuple):
     left_out: list[Resource]
 
 
-def select(backups: list[Resource], before: datetime | None, *, usable: bool, newest: bool) -> Selection:
+def select(
+    backups: list[Resource], before: datetime | None, *, usable: bool, newest: bool, now: datetime | None = None
+) -> Selection:
     """Returns the backups older than ``before``; only usable ones, and only the newest of each instance, if asked for.
+
+    With ``now``, one that is dated in the future is not usable: a restore would pass over it.
 
     Backups without a valid time are left out where time matters. With ``newest``, ``left_out`` holds only backups that
     might have been newer than the chosen one.
@@ -99,7 +111,9 @@ def select(backups: list[Resource], before: datetime | None, *, usable: bool, ne
     in_time = [backup for backup in newest_first(backups) if taken_at(backup) is None or is_before(backup, before)]
 
     def is_doubtful(backup: Resource) -> bool:
-        return (usable and not is_usable(backup)) or (needs_time and taken_at(backup) is None)
+        is_ahead = now is not None and explain_future(backup, now) != ""
+        is_passed_over = usable and (is_ahead or not is_usable(backup))
+        return is_passed_over or (needs_time and taken_at(backup) is None)
 
     left_out = [backup for backup in in_time if is_doubtful(backup)]
     chosen = [backup for backup in in_time if not is_doubtful(backup)]

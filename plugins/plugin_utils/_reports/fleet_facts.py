@@ -20,7 +20,6 @@ from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
-from ...module_utils._service.restore.history import CLOCK_TOLERANCE
 from ...module_utils._state.journal import (
     JournalEntry,
     OperationEvent,
@@ -30,7 +29,7 @@ from ...module_utils._state.journal import (
     replay,
 )
 from ...module_utils._text import MESSAGE_LIMIT, one_line
-from ...module_utils._times import parse_time
+from ...module_utils._times import CLOCK_TOLERANCE, parse_time
 from .._formatting import NAME_LIMIT
 from .balance import build_forecast, parse_number
 

@@ -14,11 +14,10 @@ from pathlib import Path
 from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.restore.history import CLOCK_TOLERANCE
 from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._times import format_iso, parse_time
+from ...module_utils._times import CLOCK_TOLERANCE, format_iso, parse_time
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:

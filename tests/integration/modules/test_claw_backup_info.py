@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -42,6 +43,17 @@ def read(simulator: Simulator, **options: t.Any) -> list[str]:
     result = result_of(claw_backup_info, simulator, **options)
     assert result["failed"] is False, result
     return [str(backup["id"]) for backup in result["backups"]]
+
+
+@pytest.mark.parametrize("options", [{"usable": True}, {"usable": True, "newest": True}], ids=str)
+def test_a_backup_that_a_restore_passes_over_is_not_usable(simulator: Simulator, options: dict[str, t.Any]) -> None:
+    """One that is dated in the future. A little ahead, the clocks differ."""
+    for ahead, newest in ((6, "3"), (4, "5")):
+        created_at = (datetime.now(UTC) + timedelta(minutes=ahead)).isoformat()
+        simulator.set_backup(5, status="completed", created_at=created_at)
+        result = result_of(claw_backup_info, simulator, **OF_WEB, **options)
+        assert str(result["backups"][0]["id"]) == newest
+        assert any("id 5 (it is dated in the future, " in text for text in result["warnings"]) is (newest == "3")
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,13 @@ from ..._service_url import normalize_url
 from ..._state.journal import JournalError, OperationEvent, OperationKey, OperationState
 from ..._state.journal_store import Holder, shorten_name
 from ..._text import one_line
+from ..._times import CLOCK_TOLERANCE
 
 if t.TYPE_CHECKING:
     from ..._state.journal import Journal
 
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far in the future a time may be: the clocks of the service, of the journal and of this machine differ."""
 
 
 def is_under_way(state: OperationState, now: datetime, *, was_busy: bool) -> bool:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from ..._model.instance import label
 from ..._state.journal import JournalError
 from ..._time_options import require_past
-from .history import CLOCK_TOLERANCE
+from ..._times import CLOCK_TOLERANCE
 from .notes import describe_choice, describe_clock
 from .plan import ObstacleKind
 from .planner import plan_restores

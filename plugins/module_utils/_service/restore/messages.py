@@ -19,11 +19,10 @@ from ..._model.instance import NAME_LIMIT, describe_namesakes, get_status, is_bu
 from ..._model.ownership import FIELDS, parse_owner
 from ..._state.journal import OperationEvent
 from ..._text import format_list, one_line
-from ..._times import format_duration, format_time
+from ..._times import CLOCK_TOLERANCE, format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import explain_recorded, format_at
 from ..at_most_once import explain_unknown as explain_state
-from .history import CLOCK_TOLERANCE
 from .notes import describe_left_out, describe_record, format_other
 from .plan import ObstacleKind
 from .restore import Stage

@@ -13,12 +13,11 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._model.backup import explain_unusable, taken_at
+from ..._model.backup import explain_future, explain_unusable
 from ..._model.instance import get_status, is_busy
 from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
-from ..._times import format_time
-from .history import CLOCK_TOLERANCE, is_under_way
+from .history import is_under_way
 
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -201,9 +200,8 @@ def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore
 
     ``unfinished``: the restore that may be the reason of its status.
     """
-    taken = taken_at(backup)
-    if taken is not None and taken - now > CLOCK_TOLERANCE:
-        return f"it is dated in the future, {format_time(taken)}"
+    if future := explain_future(backup, now):
+        return future
     reason = explain_unusable(backup)
     return unfinished.describe() if reason and unfinished and unfinished.uses(backup) else reason
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from ..._model.backup import is_before, newest_first, taken_at
 from ..._model.instance import is_busy
 from ..._model.ownership import find_owner, has_owner, parse_owner
-from .history import CLOCK_TOLERANCE
+from ..._times import CLOCK_TOLERANCE
 from .plan import (
     ObstacleKind,
     RestorePlan,

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from ..._model.resource import parse_id
 from ..._state.journal import OperationEvent
-from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, EarlierRestore, RestoreHistory
+from ..._times import CLOCK_TOLERANCE
+from .history import LONGEST_RESTORE, EarlierRestore, RestoreHistory
 
 if t.TYPE_CHECKING:
     from ..._state.journal import OperationKey, OperationState

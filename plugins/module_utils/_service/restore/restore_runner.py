@@ -31,11 +31,11 @@ from ..._model.instance import (
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
 from ..._text import format_count
-from ..._times import format_iso, parse_time
+from ..._times import CLOCK_TOLERANCE, format_iso, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..instance_requests import fetch_instance
-from .history import CLOCK_TOLERANCE, LONGEST_RESTORE
+from .history import LONGEST_RESTORE
 from .messages import build_lost_error, build_status_error, build_wait_error
 from .plan import RestoreAction, Target, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Stage

@@ -13,10 +13,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
-    CLOCK_TOLERANCE,
-    RestoreHistory,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
     RestorePlan,
@@ -31,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     build_line,
     replay,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import CLOCK_TOLERANCE
 from support.accounts import NOW, SERVICE
 
 WEB = {"id": 1, "name": "web-bot", "status": "running"}

@@ -19,10 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import parse_owner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
-    CLOCK_TOLERANCE,
-    RestoreHistory,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     Obstacle,
     ObstacleKind,
@@ -42,6 +39,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import CLOCK_TOLERANCE
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
