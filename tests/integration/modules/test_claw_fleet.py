@@ -508,6 +508,16 @@ def test_one_that_somebody_deletes_meanwhile_fails_with_that(simulator: Simulato
     assert "It was deleted during this task and does not exist any more." in result["instances"][0]["msg"]
 
 
+def test_one_that_is_deleted_after_its_change_is_told_with_both(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped", "running"), switches={"transition_reads": 1000})
+    worker.sleeper.before_sleep = lambda: [simulator.remove_instance(number) for number in (1, 2)]
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2, "state": "stopped"}])
+    deleted = "It was deleted during this task and does not exist any more."
+    for entry, action in zip(result["instances"], ("start", "stop"), strict=True):
+        assert f"The {action} was accepted. {deleted}" in entry["msg"]
+        assert entry["changed"] is True
+
+
 def test_what_the_second_request_did_is_not_called_lost_by_what_comes_after(
     simulator: Simulator, worker: Worker
 ) -> None:
