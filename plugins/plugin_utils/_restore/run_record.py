@@ -398,7 +398,8 @@ def _format_failure(found: _Failed, plan: RolePlan, run: Run, now: datetime) -> 
     text = failure.text
     if failure.is_of_run and failure.is_unsent:
         text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
-    sentences = [text, found.message, NOTHING_SENT if found.is_unsent and not failure.is_unsent else ""]
+    is_said = failure.is_unsent and plan.is_history_known
+    sentences = [text, found.message, NOTHING_SENT if found.is_unsent and not is_said else ""]
     status = (plan.instance or {}).get("status") if failure.is_status_known else None
     if found.kind is FailureKind.UNFINISHED:
         was = f"Its status was {format_value(status, 40)} at the time of the plan." if status else ""

@@ -445,10 +445,10 @@ def test_without_its_database_a_run_claims_nothing_of_earlier_ones(simulator: Si
     worker = Worker(simulator, {"state_database": "postgresql://nobody@127.0.0.1:1/none"})
     result = restore(Runbook(worker, tmp_path / "report"), *NAMES[:5])
     unread = "This run sent nothing; earlier restores can't be read now"
-    assert result["msg"] == f"{unread}."
+    assert result["msg"] == f"{unread}. Nothing was sent."
     (state, *_advice) = result["failures"]
     assert state.startswith(f"bot-1, bot-2, bot-3, bot-4, bot-5: Planning failed. {unread}. state_")
-    assert "othing was sent" not in str(result)
+    assert state.endswith(" without a journal. Nothing was sent.")
 
 
 def test_the_limit_of_a_wait_is_the_one_at_which_it_ends(simulator: Simulator, runbook: Runbook) -> None:
