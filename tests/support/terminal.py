@@ -31,7 +31,8 @@ The tests may run below ``nohup``, which lets all processes ignore that a termin
 """
 CTRL_C = "\x03"
 AGAIN_AFTER = 6.0
-"""Seconds after which Ctrl-C is pressed again. A command that waits for its last response must not be disturbed."""
+"""Seconds after which an answer is typed again, or the workers get a signal. A command that waits for its last response
+must not be disturbed."""
 TIMEOUT = 200
 
 
@@ -60,7 +61,8 @@ def run_at_terminal(
     shown.
 
     On Ctrl-C, ansible-core sometimes waits for its workers, which have a session of their own, without a word to them.
-    So, when it is pressed again, they get the signal that it sends otherwise.
+    So, if it still runs later, they get the signal that it sends otherwise. Ctrl-C is not pressed again: that discards
+    all that was written to the terminal and not yet read, such as what the worker has just said.
     """
     screen, answered, deadline = b"", 0, time.monotonic() + TIMEOUT
     pressed_at, typed_at, left, reactions = -AGAIN_AFTER, -AGAIN_AFTER, [], dict(reactions or {})
@@ -98,11 +100,12 @@ def run_at_terminal(
                 process.kill()
                 break
             elif interrupt() and time.monotonic() - pressed_at > AGAIN_AFTER:
-                if pressed_at > 0:
+                if pressed_at < 0:
+                    os.write(process.stdin.fileno(), CTRL_C.encode())
+                else:
                     for worker in itertools.chain(*map(_children, _children(process.pid))):
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(worker, signal.SIGTERM)
-                os.write(process.stdin.fileno(), CTRL_C.encode())
                 pressed_at = time.monotonic()
     return Screen(process.returncode, screen.decode().replace("\r\n", "\n"), left)
 
