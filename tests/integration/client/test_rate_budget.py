@@ -155,29 +155,6 @@ def test_a_damaged_file_is_begun_anew(simulator: Simulator, state_dir: Path, con
     assert json.loads(file.read_text())["remaining"] > 0
 
 
-def test_a_link_in_its_place_is_not_followed(simulator: Simulator, state_dir: Path, tmp_path: Path) -> None:
-    fetch_some(simulator, state_dir, 1)
-    file = budget_file(state_dir)
-    file.unlink()
-    target = tmp_path / "somebody's"
-    target.write_text("precious")
-    file.symlink_to(target)
-    assert fetch_some(simulator, state_dir, 2).waited == 0
-    assert target.read_text() == "precious"
-
-
-def test_a_folder_that_can_not_be_made_stops_nobody(simulator: Simulator, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    assert fetch_some(simulator, tmp_path / "file" / "state", 2).requests == 2
-
-
-def test_a_folder_that_others_can_write_to_is_not_trusted(simulator: Simulator, state_dir: Path) -> None:
-    state_dir.mkdir()
-    state_dir.chmod(0o777)
-    assert fetch_some(simulator, state_dir, 2).requests == 2
-    assert list(state_dir.iterdir()) == []
-
-
 def test_a_lock_that_is_never_freed_stops_nobody(
     simulator: Simulator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,15 +7,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.time_estimate import (
     estimate_restores,
     format_estimate,
 )
-
-sizes = st.lists(st.integers(1, 300), min_size=1, max_size=20)
 
 
 @pytest.mark.parametrize(
@@ -31,16 +27,6 @@ sizes = st.lists(st.integers(1, 300), min_size=1, max_size=20)
 )
 def test_batches_take_their_restores_and_the_rate_limit(batches: list[int], pages: int, seconds: float) -> None:
     assert estimate_restores(batches, pages) == pytest.approx(seconds)
-
-
-@given(sizes, st.integers(1, 400), st.integers(1, 300))
-def test_another_batch_never_takes_less_time(batches: list[int], pages: int, size: int) -> None:
-    assert estimate_restores([*batches, size], pages) > estimate_restores(batches, pages)
-
-
-@given(sizes, st.integers(1, 400))
-def test_one_batch_is_never_slower_than_several(batches: list[int], pages: int) -> None:
-    assert estimate_restores([sum(batches)], pages) <= estimate_restores(batches, pages)
 
 
 @pytest.mark.parametrize(
