@@ -52,7 +52,7 @@ notes:
   - 'C(claw_daily_claw_cost) (int, with O(details)): V(225).'
   - 'C(claw_llm_configured) (bool, with O(details)): V(true).'
   - 'C(claw_telegram_configured) (bool, with O(details)): V(false).'
-  - 'Further fields of the service become variables, too.'
+  - 'A variable above whose field the service leaves out is null. Further fields of the service become variables, too.'
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -224,6 +224,8 @@ from ..plugin_utils._inventory.host_origins import (
     record_origin,
 )
 from ..plugin_utils._inventory.hosts import (
+    DETAIL_FIELDS,
+    LIST_FIELDS,
     DuplicateNamesError,
     InvalidAddressError,
     build_host_variables,
@@ -478,6 +480,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _needs_details(self) -> bool:
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
 
+    def _documented_fields(self) -> frozenset[str]:
+        """Returns the fields that each instance should have, as it is read."""
+        return DETAIL_FIELDS if self._needs_details() else LIST_FIELDS
+
     def _add_hosts(self, instances: list[Resource], api_url: str) -> None:
         candidates = [self._find_candidate(instance) for instance in instances]
         kept = [candidate for candidate in candidates if candidate is not None]
@@ -629,7 +635,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _prepare(self, instance: Resource) -> Candidate | None:
         """Returns the host to add, or None if C(filters) exclude the instance."""
-        variables = build_host_variables(instance, self.get_option("hostvars_prefix"))
+        variables = build_host_variables(instance, self.get_option("hostvars_prefix"), self._documented_fields())
         if not self._matches_filters(variables):
             return None
         return Candidate(str(instance["id"]), instance, variables, self._find_host_name(instance, variables))
@@ -649,8 +655,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return True
 
     def _find_host_name(self, instance: Resource, variables: dict[str, t.Any]) -> str:
-        """Returns the first name that is not blank, empty if all are. Raises SettingsError if there is none."""
+        """Returns the first name that is not blank, empty if all are. Raises SettingsError if there is none.
+
+        A documented field that the service leaves out is a blank name.
+        """
         has_blank_name = False
+        left_out = self._documented_fields() - instance.keys()
         for source in self.get_option("hostnames"):
             if source in instance:
                 name = instance[source]
@@ -658,11 +668,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 name = variables[source]
             elif "{{" in source or "{%" in source:
                 name = self._render_host_name(source, variables)
+            elif source in left_out:
+                name = None
             else:
                 continue
             if name is not None and normalize_name(str(name)):
                 return str(name).strip()
-            has_blank_name = has_blank_name or name is not None
+            is_left_out = source.removeprefix(self.get_option("hostvars_prefix")) in left_out
+            has_blank_name = has_blank_name or name is not None or is_left_out
         if has_blank_name:
             # Whoever may rename an instance must not take the inventory away.
             return ""
@@ -671,12 +684,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             f"{instance['id']}. Add 'id' as the last one."
         )
 
-    def _render_host_name(self, template: str, variables: dict[str, t.Any]) -> t.Any:
+    def _render_host_name(self, template: str, variables: dict[str, t.Any]) -> str:
         self.templar.available_variables = combine_vars(variables, self._vars)
         try:
-            return self.templar.template(template)
+            name = self.templar.template(template)
         except Exception as error:  # A user's template may raise anything.
             raise SettingsError(f"hostnames: '{one_line(template)}' can't be evaluated: {one_clause(error)}.") from None
+        # Up to ansible-core 2.18, a template that is null is an empty text.
+        return "" if name is None else str(name)
 
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""

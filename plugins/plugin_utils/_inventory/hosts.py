@@ -25,6 +25,19 @@ NAME_LIMIT = 200
 ID_LIMIT = 40
 """Bytes of an id that is appended to a name."""
 
+LIST_FIELDS = frozenset(
+    (
+        *("id", "name", "status", "tier", "billing_mode"),
+        *("ip_address", "health_status", "created_at", "provisioned_at"),
+    )
+)
+"""The fields that lists document (contract 4.1)."""
+DETAIL_FIELDS = LIST_FIELDS | {
+    *("can_start", "can_stop", "can_restart", "subdomain_url"),
+    *("daily_claw_cost", "llm_configured", "telegram_configured"),
+}
+"""The fields that details document."""
+
 _MAX_LISTED = 10
 """Names that a warning lists."""
 _DOLLARS = re.compile(r"(\$+)([\w{])?")
@@ -172,12 +185,14 @@ class InvalidAddressError(Exception):
         self.value = value
 
 
-def build_host_variables(instance: Resource, prefix: str) -> dict[str, t.Any]:
+def build_host_variables(instance: Resource, prefix: str, documented: frozenset[str] = frozenset()) -> dict[str, t.Any]:
     """Returns a host variable for each field of the instance. Characters that names can't have become ``_``.
 
+    A field in ``documented`` that the service leaves out is null, so that no instance makes an expression fail.
     Variables that begin with ``ansible_`` are left out: the service must not decide how Ansible connects.
     """
-    return {name: protect_value(instance[field]) for name, field in _map_fields(tuple(instance), prefix)}
+    pairs = _map_fields(tuple(instance), prefix, documented)
+    return {name: protect_value(instance.get(field)) for name, field in pairs}
 
 
 def find_address(instance: Resource, source: str) -> str | None:
@@ -202,10 +217,11 @@ def find_address(instance: Resource, source: str) -> str | None:
 
 # Cached: the instances of a fleet have the same fields.
 @functools.lru_cache(maxsize=64)
-def _map_fields(fields: tuple[str, ...], prefix: str) -> list[tuple[str, str]]:
-    """Returns pairs of variable and field, sorted by variable."""
+def _map_fields(fields: tuple[str, ...], prefix: str, documented: frozenset[str]) -> list[tuple[str, str]]:
+    """Returns pairs of variable and field, sorted by variable; also for ``documented`` fields that are missing."""
     names = {field: _INVALID_CHARACTER.sub("_", field) for field in fields}
     # Fields with a valid name come last, so that they win over those that are renamed to it.
-    by_name = {names[field]: field for field in sorted(fields, key=lambda field: names[field] == field)}
+    by_name = {field: field for field in documented}
+    by_name |= {names[field]: field for field in sorted(fields, key=lambda field: names[field] == field)}
     variables = [(f"{prefix}{name}", by_name[name]) for name in sorted(by_name)]
     return [(variable, field) for variable, field in variables if not variable.startswith("ansible_")]

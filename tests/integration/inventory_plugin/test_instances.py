@@ -105,6 +105,36 @@ def test_a_filter_that_cannot_be_evaluated_is_an_error(
     assert "Traceback" not in run.screen
 
 
+CONSTRUCTED = {
+    "strict": True,
+    "groups": {"pro": "claw_tier == 'pro'"},
+    "compose": {"since": "claw_provisioned_at or 'never'"},
+    "filters": ["claw_tier != 'budget'", "not claw_provisioned_at"],
+}
+
+
+@pytest.mark.parametrize(("details", "field"), [(False, "tier"), (True, "can_stop")])
+def test_a_documented_field_that_is_left_out_is_null(
+    small: Simulator, controller: Controller, details: bool, field: str
+) -> None:
+    small.switch(drop_fields=[f"instance.{field}", "provisioned_at"])
+    conditions = [*CONSTRUCTED["filters"], f"claw_{field} is none"]
+    run = controller.inventory({**CONSTRUCTED, "details": details, "filters": conditions, "hostnames": [field, "name"]})
+    assert "alpha" in hosts(run)
+    found = variables(run, "alpha")
+    assert (found[f"claw_{field}"], found["claw_provisioned_at"], found["since"]) == (None, None, "never")
+
+
+@pytest.mark.parametrize("source", ["name", "claw_name", "{{ claw_name }}"])
+def test_an_instance_whose_name_is_left_out_is_a_host_by_its_id(
+    small: Simulator, controller: Controller, source: str
+) -> None:
+    small.switch(drop_fields=["name"])
+    run = controller.inventory({"hostnames": [source]})
+    assert hosts(run) == ["1", "2", "4"]
+    assert run.says("Instances whose names are blank become hosts by their ids: 1, 2, 4."), run.screen
+
+
 def test_details_add_the_fields_that_lists_do_not_show(small: Simulator, controller: Controller) -> None:
     run = controller.inventory({"details": True, "filters": ["claw_can_stop"]})
     assert "claw_daily_claw_cost" in variables(run, "alpha")

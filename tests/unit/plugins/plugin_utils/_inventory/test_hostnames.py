@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.fields import DOCUMENTED, FLAGS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
+    DETAIL_FIELDS,
+    LIST_FIELDS,
     Claim,
     DuplicateNamesError,
     InvalidAddressError,
@@ -168,6 +171,20 @@ def test_fields_with_a_valid_name_win_over_renamed_ones() -> None:
 def test_the_service_does_not_set_connection_variables() -> None:
     assert build_host_variables({"ansible_host": "192.0.2.1", "host": "x", "id": 1}, "") == {"host": "x", "id": 1}
     assert build_host_variables({"host": "x", "id": 1}, "ansible_") == {}
+
+
+def test_documented_fields_are_null_unless_they_are_there_in_any_spelling() -> None:
+    variables = build_host_variables({"id": 1, "ip-address": "::1"}, "claw_", LIST_FIELDS)
+    assert variables == dict.fromkeys(f"claw_{field}" for field in LIST_FIELDS) | {
+        "claw_id": 1,
+        "claw_ip_address": "::1",
+    }
+    assert list(variables) == sorted(variables)
+
+
+def test_the_inventory_knows_the_documented_fields() -> None:
+    assert DOCUMENTED["instance"].keys() == LIST_FIELDS
+    assert DOCUMENTED["instance_detail"].keys() | set(FLAGS) == DETAIL_FIELDS
 
 
 @pytest.mark.parametrize(
