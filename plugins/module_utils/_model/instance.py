@@ -101,6 +101,11 @@ def is_busy(instance: Resource) -> bool:
     return _TABLE.get(get_status(instance), _UNKNOWN_STATUS)[0] is Action.WAIT
 
 
+def is_deleted(instance: Resource) -> bool:
+    """Returns True for the record of a deleted instance, which may be kept. The word is undocumented (contract 4.2)."""
+    return get_status(instance) == "deleted"
+
+
 def label(instance: Resource) -> str:
     """Returns name and id, for messages."""
     return one_line(f"{short_name(instance)} (id {instance.get('id')})")
@@ -149,6 +154,8 @@ def decide(instance: Resource, wanted: str) -> Decision:
 
     Only a flag that is true or false counts; list items have no flags.
     """
+    if wanted == "absent" and is_deleted(instance):
+        return Decision(Action.NONE)
     status = get_status(instance)
     by_table = _TABLE.get(status, _UNKNOWN_STATUS)[STATES.index(wanted)]
     if by_table in (Action.NONE, Action.DELETE):

@@ -20,6 +20,7 @@ from .instance import (
     decide,
     find_name_fault,
     get_status,
+    is_deleted,
     is_healthy,
     label,
     predict,
@@ -179,7 +180,8 @@ class Job:
         if decision.action is Action.REJECT:
             self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
         elif decision.action is Action.NONE:
-            self.finish(instance)
+            is_gone = self.wanted == "absent" and is_deleted(instance)
+            self.finish(None if is_gone else instance)
         elif fault := self.consent.find_fault(instance, self.wanted, self.action):
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:

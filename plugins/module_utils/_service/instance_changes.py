@@ -32,6 +32,7 @@ from .._model.instance import (
     describe_instance,
     get_status,
     is_busy,
+    is_deleted,
     is_healthy,
     label,
     state_reached,
@@ -149,7 +150,7 @@ def _after_unclear_response(
                 "Check it before you run this again."
             )
         raise error from None
-    if action is Action.DELETE and (now is None or get_status(now) == "deleting"):
+    if action is Action.DELETE and (now is None or decide(now, wanted).action is Action.NONE):
         return ChangeResponse(Effect.DONE, now)
     if now is None:
         error.add(f"{label(current)} does not exist any more.")
@@ -173,12 +174,13 @@ def _after_unclear_response(
 class PollReader(t.NamedTuple):
     """Reads instances while their changes are waited for.
 
-    ``read`` gets the seconds left, and returns the instances that exist, by id. ``is_deleted`` returns True for a
-    deleted instance that can be read all the same.
+    ``read`` gets the seconds left, and returns the instances that exist, by id. ``has_left`` returns True for one whose
+    deletion was accepted if it is deleted, and can be read all the same. It is called after each such poll, and with
+    ``is_last`` when the time is over.
     """
 
     read: t.Callable[[float], dict[str, Resource]]
-    is_deleted: t.Callable[[Resource], bool] = lambda _instance: False
+    has_left: t.Callable[[Resource, bool], bool] = lambda _instance, _is_last: False
 
 
 @dataclass
@@ -288,6 +290,9 @@ class InstanceChanges:
             updated = find_open(watched)
             for job in updated:
                 self.update(job, seen.get(str(job.instance["id"])))
+            for job in _find_deletions(updated):
+                if reader.has_left(job.instance, False):
+                    job.finish(None)
             self.review(updated, max(waiter.seconds_left, 0.0))
             self.request_changes(updated)
             note.text = self._explain_interruption(watched)
@@ -303,18 +308,20 @@ class InstanceChanges:
                     lambda _seen: self._describe_all(watched),
                 )
         except ClawHostersError as error:
-            is_timeout = isinstance(error, WaitTimeoutError) and error.cause is None
+            if isinstance(error, WaitTimeoutError) and error.cause is None:
+                for job in _find_deletions(watched):
+                    if reader.has_left(job.instance, True):
+                        job.finish(None)
             for job in find_open(watched):
-                may_be_gone = is_timeout and job.wanted == "absent" and job.phase is Phase.CHANGING
-                if may_be_gone and reader.is_deleted(job.instance):
-                    job.finish(None)
-                else:
-                    advice = f"Run this again{_choose_state(job)} to continue waiting."
-                    job.fail(self.explain_unfinished(job, error, waiter.timeout, advice), error)
+                advice = f"Run this again{_choose_state(job)} to continue waiting."
+                job.fail(self.explain_unfinished(job, error, waiter.timeout, advice), error)
 
     def update(self, job: Job, now: Resource | None) -> None:
         """Updates a job from the instance as a poll shows it, and ends it if it is done."""
-        if now is None:
+        if now is not None and job.wanted == "absent" and is_deleted(now):
+            job.see(now)
+            job.finish(None)
+        elif now is None:
             if job.wanted == "absent":
                 job.finish(None)
             else:
@@ -382,6 +389,11 @@ class InstanceChanges:
         if self._waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
             goal = "healthy"
         return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
+
+
+def _find_deletions(jobs: list[Job]) -> list[Job]:
+    """Returns the jobs whose deletion was accepted and is waited for."""
+    return [job for job in jobs if job.wanted == "absent" and job.phase is Phase.CHANGING]
 
 
 def find_open(jobs: list[Job]) -> list[Job]:

@@ -53,10 +53,17 @@ def find_instance(client: Client, instance_id: int | None, name: str | None) -> 
 
 
 def _load_search() -> ModuleType:
-    """Returns what reads lists: with an id, only a deletion that does not end needs one."""
+    """Returns what reads lists: with an id, only a deletion that takes long needs one."""
     from . import list_search
 
     return list_search
+
+
+FIRST_LOOK = 3
+"""Polls after which the list is read too, then after twice as many each time: it may have many pages."""
+LISTS_WITHOUT = 2
+"""Lists in a row that a deleted instance is missing from. While a list is read, one instance may be added as another
+one goes, which moves a third one to a page that was read before, and no count shows it."""
 
 
 @dataclass
@@ -66,6 +73,9 @@ class DetailReader:
     client: Client
     instance_id: object
     missing: NotFoundError | None = None
+    _polls: int = 0
+    _lists_without: int = 0
+    """How many of the lists that were read last lack it."""
 
     def read(self, seconds: float) -> dict[str, Resource]:
         """Returns the instance by its id."""
@@ -75,11 +85,22 @@ class DetailReader:
             self.missing = missing
             return {}
 
-    def is_deleted(self, instance: Resource) -> bool:
-        """Returns True if it has left the list: a deleted instance may stay readable."""
+    def has_left(self, instance: Resource, is_last: bool) -> bool:
+        """Returns True if it has left the list: a deleted instance may stay readable. See :class:`PollReader`."""
+        self._polls += not is_last
+        looks, rest = divmod(self._polls, FIRST_LOOK)
+        is_due = looks > 0 and not rest and not looks & (looks - 1)
+        if is_last or is_due or self._lists_without:
+            self._look(instance)
+        if is_last and self._lists_without == 1:
+            self._look(instance)
+        return self._lists_without >= LISTS_WITHOUT
+
+    def _look(self, instance: Resource) -> None:
+        is_missing = False
         with contextlib.suppress(ClawHostersError):
-            return not _load_search().is_listed(self.client, instance)
-        return False
+            is_missing = not _load_search().is_listed(self.client, instance)
+        self._lists_without = self._lists_without + 1 if is_missing else 0
 
 
 @dataclass
@@ -142,4 +163,4 @@ class InstanceManager:
 
         changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout, self._began)
-        changes.carry_out([job], PollReader(detail.read, detail.is_deleted), waiter)
+        changes.carry_out([job], PollReader(detail.read, detail.has_left), waiter)

@@ -10,6 +10,7 @@ import contextlib
 import re
 import sys
 import typing as t
+from types import ModuleType
 
 import pytest
 import requests
@@ -188,8 +189,35 @@ def test_a_deletion_is_waited_for_until_the_record_is_gone(simulator: Simulator,
 
 def test_a_record_that_lingers_outside_the_list_counts_as_gone(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
-    simulator.switch(delete_lingers="detail")
-    assert ensure("absent", wait_timeout=20).changed
+    simulator.switch(delete_lingers="detail", per_page_default=100)
+    change = ensure("absent", wait_timeout=300)
+    assert change.changed
+    assert change.after == {}
+    calls = simulator.calls()
+    assert [calls.count(call) for call in ("GET /instances", "GET /instances/1")] == [2, 5]
+
+
+def test_one_list_without_it_does_not_show_that_an_instance_is_deleted(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily")
+    simulator.switch(delete_lingers="everywhere")
+    simulator.fault("wrong_type", path="/instances", body={"data": [{"id": 2, "name": "another", "status": "running"}]})
+    with pytest.raises(PartialError, match="not gone within 300 s"):
+        ensure("absent", wait_timeout=300)
+
+
+@pytest.mark.parametrize(("module", "given"), [(claw_instance, {"id": 1}), (claw_fleet, {"ids": [1]})])
+def test_a_record_that_says_deleted_is_gone(simulator: Simulator, module: ModuleType, given: dict[str, t.Any]) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily")
+    simulator.switch(delete_lingers="everywhere", per_page_default=100)
+    record = {"id": 1, "name": "web-bot", "status": "Deleted"}
+    simulator.fault("wrong_type", path="/instances/1", method="GET", skip=1, times=None, body={"data": record})
+    simulator.fault("wrong_type", path="/instances", skip=1, times=None, body={"data": [record]})
+    worker = Worker(simulator)
+    for is_changed in (True, False):
+        result = worker.run(module, state="absent", **given)
+        assert (result["failed"], result["changed"]) == (False, is_changed), result
+    assert worker.sleeper.total == 0
+    assert posts(simulator) == ["DELETE /instances/1"]
 
 
 def test_a_record_that_lingers_in_the_list_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
