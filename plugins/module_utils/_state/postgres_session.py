@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from .._errors import ClawHostersError, SettingsError
 from .._installation import install_command
 from .._service_url import is_loopback
-from .._text import one_line
+from .._text import is_number, one_line
 from .store import StoreError
 
 TIMEOUT = 5
@@ -48,6 +48,15 @@ _DEFAULTS = {
     "tcp_user_timeout": str(HOLDER_TIMEOUT * 1000),
 }
 _UNVERIFIED_MODES = ("disable", "allow", "prefer")
+_WORDS = {
+    "sslmode": (*_UNVERIFIED_MODES, "require", "verify-ca", "verify-full"),
+    "gssencmode": ("disable", "prefer", "require"),
+    "channel_binding": ("disable", "prefer", "require"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+}
+"""Parameters of a connection that take these words alone, in lower case."""
+_NUMBERS = ("connect_timeout", *(name for name, value in _DEFAULTS.items() if value.isdigit()))
+_LAST_PORT = 65535
 _KEYWORD_PASSWORD = re.compile(r"\b(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)+))")
 
 ENCODING = "UTF8"
@@ -129,7 +138,8 @@ def find_secrets(text: str) -> set[str]:
 def parse_connection(text: str) -> dict[str, str]:
     """Returns the parameters of the connection, with verified TLS over a network.
 
-    Raises SettingsError if the string can't be read, or if it asks for no verification. Nothing is sent.
+    Raises SettingsError if the string can't be read, has an invalid value, or asks for no verification. Then nothing
+    is sent.
     """
     psycopg = load_psycopg()
     try:
@@ -141,7 +151,9 @@ def parse_connection(text: str) -> dict[str, str]:
         ) from None
     # A role or a variable may name another encoding, which lacks characters of names.
     params = {**_DEFAULTS, **given, "client_encoding": "UTF8"}
-    hosts = _find_hosts(psycopg, given)
+    effective = {**_find_defaults(psycopg, given.get("service")), **params}
+    _require_valid(effective)
+    hosts = [host.strip() for name in ("host", "hostaddr") for host in _split(effective.get(name, ""))]
     params.setdefault("connect_timeout", str(TIMEOUT if len(hosts) < 2 else 2))
     if not all(map(_is_local, hosts)):
         if given.get("sslmode") in _UNVERIFIED_MODES:
@@ -155,16 +167,42 @@ def parse_connection(text: str) -> dict[str, str]:
     return params
 
 
-def _find_hosts(psycopg: t.Any, given: t.Mapping[str, str]) -> list[str]:
-    """Returns all hosts and addresses of the connection, also those of the environment and of a service file."""
-    with _environment("PGSERVICE", given.get("service")):
-        defaults = {
-            option.keyword.decode(): option.val.decode()
-            for option in psycopg.pq.Conninfo.get_defaults()
-            if option.val is not None
-        }
-    values = [given.get(name) or defaults.get(name, "") for name in ("host", "hostaddr")]
-    return [host.strip() for value in values for host in value.split(",") if value]
+def _find_defaults(psycopg: t.Any, service: str | None) -> dict[str, str]:
+    """Returns the parameters of the environment and of a service file."""
+    with _environment("PGSERVICE", service):
+        options = psycopg.pq.Conninfo.get_defaults()
+    return {option.keyword.decode(): option.val.decode() for option in options if option.val is not None}
+
+
+def _split(text: str) -> list[str]:
+    """Returns the entries of a list of hosts or ports."""
+    return text.split(",") if text else []
+
+
+def _require_valid(params: t.Mapping[str, str]) -> None:
+    """Raises SettingsError for a value that libpq would reject, which may be secret: it is not shown."""
+    ports = _split(params.get("port", ""))
+    hosts = max(len(_split(params.get(name, ""))) for name in ("host", "hostaddr"))
+    fault = ""
+    if not all(_is_port(port.strip()) for port in ports):
+        fault = (
+            f"an invalid port. A port is a number from 1 to {_LAST_PORT}; in a URI, write @, : and / of a password as "
+            "%40, %3A and %2F."
+        )
+    elif len(ports) > max(hosts, 1):
+        fault = "more ports than hosts. Give one port, or one for each host."
+    for name, words in _WORDS.items():
+        if params.get(name, words[0]) not in ("", *words):
+            fault = fault or f"an invalid {name}. Use one of {', '.join(words)}."
+    for name in _NUMBERS:
+        if not re.fullmatch(r"\s*[+-]?\d{1,9}\s*", params.get(name) or "0", re.ASCII):
+            fault = fault or f"an invalid {name}, which is a number."
+    if fault:
+        raise SettingsError(f"state_database, or a variable or file that completes it, has {fault}", is_unsent=True)
+
+
+def _is_port(text: str) -> bool:
+    return not text or (is_number(text) and 1 <= int(text) <= _LAST_PORT)
 
 
 @contextlib.contextmanager

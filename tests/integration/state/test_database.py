@@ -133,6 +133,7 @@ def test_a_play_uses_the_database_and_shows_nothing_of_it(
     [
         ("postgresql://user:s3cret-Word@192.0.2.1/db?sslmode=prefer", "would trust any server on the network"),
         ("postgresql://user:s3cret-Word@[::/db", "state_database can't be read."),
+        ("postgresql://user:s3cret-Word@127.0.0.1:99999/db", "has an invalid port."),
     ],
 )
 def test_a_string_that_is_refused_fails_every_task(

@@ -134,6 +134,46 @@ def test_a_string_that_can_not_be_read_is_not_shown(text: str) -> None:
 
 @pytest.mark.usefixtures("plain_environment")
 @pytest.mark.parametrize(
+    ("text", "environment", "words"),
+    [
+        ("postgresql://u:s3cret@127.0.0.1:99999/db", {}, "an invalid port"),
+        ("postgresql://u:pass@host:s3cret@127.0.0.1/db", {}, "an invalid port"),
+        ("host=127.0.0.1 port=0", {}, "an invalid port"),
+        ("host=127.0.0.1,127.0.0.2 port=5432,5433,5434", {}, "more ports than hosts"),
+        ("host=127.0.0.1", {"PGPORT": "s3cret"}, "an invalid port"),
+        ("host=db.example sslmode=verify_full", {}, "an invalid sslmode"),
+        ("host=127.0.0.1 sslmode=Require", {}, "an invalid sslmode"),
+        ("host=127.0.0.1", {"PGSSLMODE": "s3cret"}, "an invalid sslmode"),
+        ("host=127.0.0.1 target_session_attrs=writable", {}, "an invalid target_session_attrs"),
+        ("host=127.0.0.1 connect_timeout=5s", {}, "an invalid connect_timeout"),
+        ("host=127.0.0.1 keepalives_idle=s3cret", {}, "an invalid keepalives_idle"),
+    ],
+)
+def test_an_invalid_value_is_a_wrong_option_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, text: str, environment: dict[str, str], words: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        PostgresStore(text, Outage())
+    message = str(caught.value)
+    assert message.startswith("state_database, or a variable or file that completes it, has ")
+    assert message.endswith(" Nothing was sent.")
+    assert words in message
+    assert "s3cret" not in message
+
+
+@pytest.mark.usefixtures("plain_environment")
+@pytest.mark.parametrize(
+    "text",
+    ["host=a,b port=5432", "host=a,b port=1,65535", "host=a,b port=5432,", "port=5433", "host=a sslmode=require"],
+)
+def test_valid_values_are_left_to_libpq(text: str) -> None:
+    assert parse_connection(text)["client_encoding"] == "UTF8"
+
+
+@pytest.mark.usefixtures("plain_environment")
+@pytest.mark.parametrize(
     ("text", "passwords"),
     [
         ("postgresql://user:pa%40ss%3Aword@host/db", {"pa@ss:word", "pa%40ss%3Aword"}),
