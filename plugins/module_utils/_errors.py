@@ -53,6 +53,8 @@ class ClawHostersError(Exception):
     """True if nothing was sent. The last sentence of ``str(error)`` then says so."""
     names_status = False
     """True if the message has the current status of the instance."""
+    hint = ""
+    """What to do, unless a sentence that was added to the message says it."""
 
     def __init__(self, message: object = "", cause: ClawHostersError | None = None, *, is_unsent: bool = False) -> None:
         super().__init__(mask_keys(one_line(message, MESSAGE_LIMIT)))
@@ -65,7 +67,7 @@ class ClawHostersError(Exception):
     @property
     def text(self) -> str:
         """The message, without the sentence that nothing was sent."""
-        return super().__str__()
+        return f"{super().__str__()} {self.hint}".rstrip()
 
     def __copy__(self) -> ClawHostersError:
         """Returns the same error. Subclasses have other arguments than the message, so that the default fails."""
@@ -91,7 +93,11 @@ class ClawHostersError(Exception):
 
     def add(self, sentence: str) -> None:
         """Appends a sentence to the message."""
-        self.args = (one_line(f"{self.text} {sentence}", MESSAGE_LIMIT),)
+        self.replace(f"{self.text} {sentence}")
+
+    def replace(self, message: str) -> None:
+        """Replaces the message, and the hint in it."""
+        self.args, self.hint = (one_line(message, MESSAGE_LIMIT),), ""
 
 
 class SettingsError(ClawHostersError):
@@ -198,7 +204,6 @@ after the effect, such as 409 for a request that the proxy has repeated, or 499.
 class ApiError(ClawHostersError):
     """The response is an error."""
 
-    hint = ""
     retry_after: float | None = None
     """Seconds after which the service allows a retry, if it says so."""
 
@@ -222,7 +227,11 @@ class ApiError(ClawHostersError):
             description += f": {one_line(message)}"
         if text := format_details(details):
             description += f" ({text})"
-        super().__init__(f"{request} was answered with {description.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
+        super().__init__(f"{request} was answered with {description.rstrip('.')}.")
+
+    def find_hint(self, *, is_change: bool, is_repeated: bool) -> str:
+        """Returns what to do if the request is a change, and if it is repeated until ``retry_timeout``."""
+        return self.hint
 
     @property
     def may_have_been_executed(self) -> bool:
@@ -268,7 +277,10 @@ class ForbiddenError(ApiError):
     """403: the key is valid but has no permission for this."""
 
     kind = "forbidden"
-    hint = "The key is valid but has no permission for this."
+    hint = (
+        "The key is valid but has no permission for this. Use a key that has it (api_key, api_key_file, "
+        "CLAWHOSTERS_API_KEY); keys are listed under Dashboard > Settings > API Keys."
+    )
 
 
 class NotFoundError(ApiError):
@@ -293,12 +305,20 @@ class RateLimitedError(ApiError):
     kind = "unreachable"
     hint = "Try again when the rate limit has reset, or increase retry_timeout."
 
+    def find_hint(self, *, is_change: bool, is_repeated: bool) -> str:
+        """Returns what to do. The option does not help where the request is never repeated."""
+        return self.hint if is_repeated else "Try again when the rate limit has reset."
+
 
 class ServerError(ApiError):
     """5xx: an error of the service or of a proxy in front of it."""
 
     kind = "unreachable"
     hint = "This is an error of the service; try again later."
+
+    def find_hint(self, *, is_change: bool, is_repeated: bool) -> str:
+        """Returns what to do. A change may have been executed: whoever reads the resource says how to go on."""
+        return "This is an error of the service." if is_change else self.hint
 
 
 def error_class(status: int) -> type[ApiError]:

@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._concurrency import raise_if_cancelled
-from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ResponseError, ServerError, TransportError
+from .._errors import ApiError, CheckModeError, ClawHostersError, RateLimitedError
 from .._progress import LINE_WIDTH, Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._text import one_line
@@ -62,7 +62,8 @@ class Client:
     unfiltered: set[str] = field(default_factory=set, repr=False)
     """Paths of lists that are read without a filter, since one failed."""
     _budget: SharedRateBudget | None = field(default=None, repr=False)
-    _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
+    _repeatable: set[str] = field(default_factory=set, repr=False)
+    """The requests that count as repeats when they are sent again: their last response was an error, or not used."""
 
     def __post_init__(self) -> None:
         key = self.settings.api_key
@@ -135,11 +136,11 @@ class Client:
         request = Request(method, path, body=body, retry=retry, hooks=hooks)
         if self.before_change and not self.check_mode:
             self.before_change()
-        try:
-            return self._send_with_retries(request, parse)
-        except (TransportError, ServerError, ResponseError):
-            self._unconfirmed_changes.add(str(request))
-            raise
+        return self._send_with_retries(request, parse)
+
+    def count_next_as_repeat(self, path: str, params: t.Mapping[str, str]) -> None:
+        """Counts the next GET with these query parameters as a repeat: its last response can't be used."""
+        self._repeatable.add(Request("GET", path, params).key)
 
     def end_of_wait(self, time_left: float | None) -> float | None:
         """Returns when a wait ends that has ``time_left`` seconds, by the clock of ``progress``; None for no wait."""
@@ -166,9 +167,12 @@ class Client:
         deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
             try:
-                response = self._send(replace(request, timeout=timeout, attempt=attempt), deadline)
-                return parse(str(request), response)
+                response = self._send(replace(request, timeout=timeout), deadline)
+                parsed = parse(str(request), response)
+                self._repeatable.discard(request.key)
+                return parsed
             except request.retry.retry_on as error:
+                self._note_failed(request, error)
                 delay = retry_delay(error, attempt)
                 if delay is None or delay > deadline.remaining:
                     if attempt > 1:
@@ -176,10 +180,20 @@ class Client:
                     raise
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
                 deadline.sleep(delay, self._wait_reason(error))
+            except ClawHostersError as error:
+                self._note_failed(request, error)
+                raise
             attempt += 1
             # Later reads end with the deadline. A change that is cut off would have an unknown outcome.
             if request.method == "GET":
                 timeout = min(self.settings.timeout, max(deadline.remaining, 1.0))
+
+    def _note_failed(self, request: Request, error: ClawHostersError) -> None:
+        if error.may_have_been_sent:
+            self._repeatable.add(request.key)
+        if isinstance(error, ApiError):
+            is_repeated = RateLimitedError in request.retry.retry_on
+            error.hint = error.find_hint(is_change=request.method != "GET", is_repeated=is_repeated)
 
     def _send(self, request: Request, deadline: Deadline) -> Response:
         slots = functools.partial(self._slot, request, deadline)
@@ -190,7 +204,7 @@ class Client:
     def _slot(self, request: Request, deadline: Deadline) -> t.Iterator[Slot]:
         """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
         raise_if_cancelled()
-        is_retry = request.attempt > 1 or str(request) in self._unconfirmed_changes
+        is_retry = request.key in self._repeatable
         with self._budget_slot(request, deadline) as slot, self._counted(request, slot, is_retry=is_retry):
             if request.hooks:
                 request.hooks.before_send()

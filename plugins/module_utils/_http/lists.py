@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
-from dataclasses import replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 
 from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
@@ -51,8 +49,8 @@ def fetch_all(
     ``on_items``, ``on_first_page``: see :func:`read_list`. Raises ListAbandonedError if ``on_first_page`` returns
     False, IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
     """
-    fetch_page = functools.partial(_fetch_page, client, path, parse_resource_list, client.end_of_wait(time_left))
-    items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
+    requests = _ListRequests(client, path, parse_resource_list, client.end_of_wait(time_left))
+    items = read_list(f"GET {path}", requests.fetch, on_items=on_items, on_first_page=on_first_page)
     return sorted(items, key=id_sort_key)
 
 
@@ -74,10 +72,9 @@ def fetch_filtered(
     """
     if not client.settings.server_filters or path in client.unfiltered or not is_sendable(params):
         return None
-    end_of_wait = client.end_of_wait(time_left)
-    fetch_page = functools.partial(_fetch_page, client, path, parse_resource_list, end_of_wait, params=params)
+    requests = _ListRequests(client, path, parse_resource_list, client.end_of_wait(time_left), params)
     try:
-        items = read_list(f"GET {path}", fetch_page, on_items=on_items, max_attempts=1)
+        items = read_list(f"GET {path}", requests.fetch, on_items=on_items, max_attempts=1)
     except (ApiError, ResponseError) as error:
         # A list that is incomplete may have the counts of the whole list.
         if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
@@ -89,38 +86,47 @@ def fetch_filtered(
 
 def fetch_list(client: Client, path: str, max_pages: int = 0) -> list[Resource]:
     """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
-    fetch_page = functools.partial(_fetch_page, client, path, parse_object_list, None)
-    return read_list(f"GET {path}", fetch_page, max_pages)
+    return read_list(f"GET {path}", _ListRequests(client, path, parse_object_list).fetch, max_pages)
 
 
-def _fetch_page(
-    client: Client,
-    path: str,
-    parse: PageParser,
-    end_of_wait: float | None,
-    number: int,
-    params: t.Mapping[str, str] = MappingProxyType({}),
-) -> Page:
-    def parse_page(request: str, response: Response) -> Page:
-        return Page(*parse(request, response), len(response.text))
+@dataclass
+class _ListRequests:
+    """Requests the pages of a list. A page that is requested again counts as a repeat."""
 
-    query = {**params, "page": str(number)} if number > 1 else dict(params)
-    page_size = client.settings.page_size
-    if page_size is not None:
-        query["per_page"] = str(page_size)
-    try:
-        page = client.get(path, query, parse=parse_page, end_of_wait=end_of_wait)
-        # Without counts, so many entries may be a part of the list.
-        if number > 1 or page.pagination is not None or len(page.items) != page_size:
-            return page
-    except ApiError as error:
-        if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
-            raise
-    # Use the service's default for this list and all later ones.
-    client.settings = replace(client.settings, page_size=None)
-    if number > 1:
-        raise ListChangedError(f"page {number} was rejected with per_page")
-    return _fetch_page(client, path, parse, end_of_wait, number, params)
+    client: Client
+    path: str
+    parse: PageParser
+    end_of_wait: float | None = None
+    params: t.Mapping[str, str] = field(default_factory=dict)
+    _requested: set[int] = field(default_factory=set)
+
+    def fetch(self, number: int) -> Page:
+        """Returns a page, without ``per_page`` if the service does not accept it."""
+        client, page_size = self.client, self.client.settings.page_size
+        try:
+            page = self._fetch(number, {} if page_size is None else {"per_page": str(page_size)})
+            # Without counts, so many entries may be a part of the list.
+            if number > 1 or page.pagination is not None or len(page.items) != page_size:
+                return page
+        except ApiError as error:
+            if page_size is None or self.params or error.status not in REFUSED_PAGE_SIZE:
+                raise
+        # Use the service's default for this list and all later ones.
+        client.settings = replace(client.settings, page_size=None)
+        if number > 1:
+            raise ListChangedError(f"page {number} was rejected with per_page")
+        return self.fetch(number)
+
+    def _fetch(self, number: int, size: t.Mapping[str, str]) -> Page:
+        def parse_page(request: str, response: Response) -> Page:
+            return Page(*self.parse(request, response), len(response.text))
+
+        query = {**self.params, "page": str(number)} if number > 1 else dict(self.params)
+        query |= size
+        if number in self._requested:
+            self.client.count_next_as_repeat(self.path, query)
+        self._requested.add(number)
+        return self.client.get(self.path, query, parse=parse_page, end_of_wait=self.end_of_wait)
 
 
 def parse_resource_list(request: str, response: Response) -> PageContent:

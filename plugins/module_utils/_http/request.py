@@ -48,7 +48,7 @@ class RequestHooks(t.Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One request to the API. ``timeout`` (seconds) and ``attempt`` (from 1) are set before each attempt."""
+    """One request to the API. ``timeout`` (seconds) is set before each attempt."""
 
     method: str
     path: str
@@ -57,10 +57,14 @@ class Request:
     retry: RetryPolicy = IDEMPOTENT
     hooks: RequestHooks | None = None
     timeout: float = 30.0
-    attempt: int = 1
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def key(self) -> str:
+        """Tells it from other requests of a task."""
+        return f"{self} {sorted(self.params.items())}"
 
 
 def retry_delay(error: ClawHostersError, attempt: int) -> float | None:

@@ -422,6 +422,31 @@ def test_any_fault_of_the_service_is_one(simulator: Simulator, client: Client, s
     assert client.fetch("/instances/1")["id"] == 1
 
 
+def test_a_list_that_is_read_again_counts_its_pages_as_repeats(simulator: Simulator, client: Client) -> None:
+    simulator.switch(per_page_default=20)
+    counts = []
+    for fault in (None, "vanish_between_pages", None):
+        if fault:
+            simulator.fault(fault, id=1)
+        before = dataclasses.replace(client.stats)
+        fetch_all(client, "/instances")
+        counts.append((client.stats.requests - before.requests, client.stats.retries - before.retries))
+    (pages, _none), shifted, after = counts
+    assert counts[0] == after == (pages, 0)
+    assert shifted[1] == shifted[0] - pages > 0
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "json_503", "truncated", "rate_limited"])
+def test_a_poll_after_one_that_failed_counts_as_a_repeat(simulator: Simulator, client: Client, fault: str) -> None:
+    simulator.fault(fault)
+    with contextlib.suppress(ClawHostersError):
+        client.fetch("/instances/1", time_left=0.0)
+    assert client.stats.retries == 0
+    for _poll in range(2):
+        client.fetch("/instances/1", time_left=10.0)
+        assert client.stats.retries == 1
+
+
 def test_only_what_was_sent_counts_as_a_repeat(sleeper: Sleeper) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"

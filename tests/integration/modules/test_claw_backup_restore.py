@@ -158,10 +158,22 @@ def test_a_rate_limit_is_waited_out_and_a_lasting_one_frees_the_incident(simulat
     result = worker.run(claw_backup_restore, instance_id=1)
     assert result["error"]["status"] == 429
     assert "you can run the same incident again" in result["msg"]
+    assert "or increase retry_timeout" in result["msg"]
     simulator.clear_faults()
     simulator.fault("rate_limited", method="POST", times=2)
     assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
     assert restores(simulator) == 1
+
+
+def test_after_an_unknown_outcome_nothing_advises_to_try_again(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("json_503", method="POST")
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert re.search(
+        r"was answered with 503 [^.]*\. This is an error of the service\. It is unknown whether the restore .* was "
+        r"executed: its status is running now\. Check it; nothing is sent again for this incident without force: "
+        r"true\.$",
+        result["msg"],
+    ), result["msg"]
 
 
 def test_killed_in_a_rate_limit_sends_nothing_and_the_next_run_restores(simulator: Simulator, worker: Worker) -> None:

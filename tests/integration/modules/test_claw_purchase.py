@@ -115,6 +115,7 @@ def test_a_refusal_is_not_repeated_and_leaves_the_order_free(
     result = worker.run(claw_purchase)
     assert result["failed"] is True
     assert "you can run the same order again" in result["msg"]
+    assert "retry_timeout" not in result["msg"]
     assert simulator.calls("POST *") == [BUY]
     assert worker.sleeper.total == 0
     assert worker.run(claw_purchase)["changed"] is True
@@ -140,6 +141,7 @@ def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
         result = worker.run(claw_purchase)
         assert result["failed"] is True
         assert "It is unknown whether Claws were bought" in result["msg"]
+        assert "try again later" not in result["msg"]
     assert simulator.calls("POST *") == [BUY]
     assert worker.run(claw_purchase, order="another")["changed"] is True
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
+    ForbiddenError,
     NotFoundError,
     UnprocessableError,
 )
@@ -156,6 +157,16 @@ def test_a_sentence_can_be_added():
     error = ApiError("GET /x", 409)
     error.add("Given up.")
     assert str(error) == "GET /x was answered with 409. Given up."
+
+
+def test_what_replaces_a_message_replaces_its_hint():
+    error = ForbiddenError("GET /x", 403)
+    assert str(error).endswith(
+        "Use a key that has it (api_key, api_key_file, CLAWHOSTERS_API_KEY); keys are listed under Dashboard > "
+        "Settings > API Keys."
+    )
+    error.replace("Another.")
+    assert str(error) == "Another."
 
 
 def test_an_error_can_be_copied_whatever_its_arguments():
