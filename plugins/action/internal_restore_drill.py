@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from ..module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._model.backup import is_usable
-from ..module_utils._model.instance import get_status, is_busy, label
+from ..module_utils._model.instance import describe_status, get_status, is_busy, label
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.ownership import may_belong
 from ..module_utils._model.resource import Resource, Result, parse_id
@@ -98,7 +98,7 @@ class _DrillCandidate:
         if others and (self.failed is None or others[0].state.position > self.failed.state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"
         if get_status(self.instance) not in RESTORABLE:
-            return f"; its status is {one_line(self.instance.get('status'), 40)}, not now"
+            return f"; its status is {describe_status(self.instance, 40)}, not now"
         return "" if any(may_belong(one, self.instance) for one in backups) else "; it has no usable backup, not now"
 
     def find_recent(self, every: timedelta) -> list[EarlierRestore]:

@@ -206,6 +206,10 @@ class AddonEntry(NumberedEntry):
         """``entry 3, support-bot``, for messages."""
         return format_entry(self.number, self.query.id, self.query.instance_name)
 
+    def name_with(self, found: Resource) -> str:
+        """Returns the label, with the add-on that was found if the entry was given without the name of its instance."""
+        return self.label if self.query.instance_name else f"entry {self.number}, {label(found)}"
+
 
 def require_valid_addons(options: Options) -> None:
     """Raises FaultyListError for unknown keys, wrong ids, and entries without an add-on or ``config``."""
@@ -283,7 +287,8 @@ def build_outcomes(entries: list[AddonEntry], jobs: list[AddonJob], *, refused: 
         error = job.error or (BEYOND_LIMITS if refused and job.changes else None)
         message, is_begun = None if error is None else str(error), job.is_begun or not job.changes
         note = "" if is_begun else BEYOND_FAILURES
-        outcomes.append(Outcome(entry.label, job.label, facts, *job.attributes(), job.changed, message, is_begun, note))
+        named = entry.name_with(job.known)
+        outcomes.append(Outcome(named, job.label, facts, *job.attributes(), job.changed, message, is_begun, note))
     return outcomes
 
 

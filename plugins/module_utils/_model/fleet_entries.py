@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from .._errors import ClawHostersError, PartialError, SettingsError
 from .._text import MESSAGE_LIMIT, format_count, format_first, format_list, one_line
-from .instance import NAME_LIMIT, STATES, label
+from .instance import NAME_LIMIT, STATES, has_name, label
 from .resource import Options, Resource, Result
 from .similar_names import find_similar
 
@@ -50,6 +50,10 @@ class InstanceEntry(NumberedEntry):
     def label(self) -> str:
         """``entry 3, support-bot``, for messages."""
         return format_entry(self.number, self.instance_id, self.name)
+
+    def name_with(self, found: Resource | None) -> str:
+        """Returns the label, with the name that was found if the entry was given by its id alone."""
+        return f"entry {self.number}, {label(found)}" if found and not self.name and has_name(found) else self.label
 
 
 @dataclass(frozen=True)

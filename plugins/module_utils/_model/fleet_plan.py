@@ -11,7 +11,7 @@ import typing as t
 from .._errors import RefusedError, SettingsError
 from .._text import format_list, one_line
 from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, FLEET, NAMED, Outcome, find_duplicates
-from .instance import NAME_LIMIT, Action, label
+from .instance import NAME_LIMIT, Action, describe_condition, label
 from .instance_index import InstanceIndex
 from .instance_job import UNPROTECTED, Consent, Job, Phase
 from .saved_plan import PlannedChange
@@ -90,7 +90,7 @@ def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
     excess = sum(job.change() in _WORDS for job in jobs) - limits.changes
     for job in ready[-excess:] if excess > 0 else []:
         job.fail(
-            f"Not begun: it is {job.instance.get('status')} now, and the other changes take all of max_changes "
+            f"Not begun: it is {describe_condition(job.instance)} now, and the other changes take all of max_changes "
             f"({limits.changes})."
         )
 
@@ -101,24 +101,19 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
     return [f"{changes.count(change)} {words[done]}" for change, words in _WORDS.items() if change in changes]
 
 
-def _name_entry(entry: FleetEntry, job: Job) -> str:
-    """Returns ``entry 3, support-bot``. One that was given by its id alone has the name that was found."""
-    return f"entry {entry.number}, {label(job.found)}" if job.found and not entry.name else entry.label
-
-
 def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> list[str]:
     """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
     changed, failed, not_begun = [], [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()
         if job.error is not None:
-            failed.append(f"{_name_entry(entry, job)}: {job.error}")
+            failed.append(f"{entry.name_with(job.found)}: {job.error}")
         elif change in _WORDS and not job.is_begun:
             not_begun.append(f"{label(job.instance)}: not begun")
         elif change in _WORDS:
             found = t.cast("dict[str, t.Any]", job.found)
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
-            status = one_line(found.get("status"), NAME_LIMIT)
+            status = describe_condition(found)
             changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")
     unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun)
     total = [", ".join(_count_changes(jobs, done=done)), f"{unchanged} as declared" if unchanged else ""]
@@ -138,7 +133,7 @@ def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool 
         facts = {"id": known["id"], "name": known.get("name"), "state": entry.wanted}
         outcomes.append(
             Outcome(
-                _name_entry(entry, job),
+                entry.name_with(job.found),
                 label(known),
                 facts if job.batch is None else facts | {"batch": job.batch},
                 known.get("status"),

@@ -107,13 +107,33 @@ def is_deleted(instance: Resource) -> bool:
 
 
 def label(instance: Resource) -> str:
-    """Returns name and id, for messages."""
-    return one_line(f"{short_name(instance)} (id {instance.get('id')})")
+    """Returns name and id, for messages; the id alone if the service shows no name."""
+    if instance.get("id") is None:
+        return short_name(instance)
+    identity = f"id {instance['id']}"
+    return one_line(f"{short_name(instance)} ({identity})" if has_name(instance) else identity)
 
 
 def short_name(instance: Resource) -> str:
-    """Returns the name alone, for progress lines and lists."""
-    return one_line(instance.get("name"), NAME_LIMIT)
+    """Returns the name alone, for progress lines and lists; the id if the service shows no name."""
+    if has_name(instance):
+        return one_line(instance["name"], NAME_LIMIT)
+    return "no instance" if instance.get("id") is None else one_line(f"id {instance['id']}", NAME_LIMIT)
+
+
+def has_name(instance: Resource) -> bool:
+    """Returns True if the service shows a name. The documented fields may be left out (contract 11, U23)."""
+    return instance.get("name") not in (None, "")
+
+
+def describe_status(instance: Resource, limit: int = NAME_LIMIT) -> str:
+    """Returns the status, for ``Its status is …``; ``unknown`` if the service leaves it out."""
+    return one_line(instance.get("status") or "unknown", limit)
+
+
+def describe_condition(instance: Resource, limit: int = NAME_LIMIT) -> str:
+    """Returns the status, for ``It is …``; ``of unknown status`` if the service leaves it out."""
+    return one_line(instance.get("status") or "of unknown status", limit)
 
 
 def describe_namesakes(name: object, ids: t.Collection[object]) -> str:
@@ -123,10 +143,12 @@ def describe_namesakes(name: object, ids: t.Collection[object]) -> str:
 
 def find_name_fault(instance: Resource, name: str | None) -> str:
     """Returns how the instance is named instead of ``name``; empty if that is its name, or None."""
-    if name in (None, str(instance.get("name"))):
+    if name is None or (has_name(instance) and name == str(instance["name"])):
         return ""
-    now = one_line(instance.get("name"), NAME_LIMIT)
-    return f"The instance with id {one_line(instance['id'])} is named {now}, not {one_line(name, NAME_LIMIT)}"
+    given, identity = one_line(name, NAME_LIMIT), one_line(instance["id"])
+    if not has_name(instance):
+        return f"The service shows no name of the instance with id {identity}, so it may not be {given}"
+    return f"The instance with id {identity} is named {short_name(instance)}, not {given}"
 
 
 def require_name(instance: Resource, name: str | None) -> None:
@@ -141,7 +163,7 @@ def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple
     ``with_health``: the instance is to be healthy. Once it has settled, its health is shown too:
     ``running, unhealthy``.
     """
-    name, status = (one_line(instance.get(field), NAME_LIMIT) for field in ("name", "status"))
+    name, status = short_name(instance), describe_condition(instance)
     if not with_health or is_busy(instance):
         return name, status
     health = one_line(instance.get("health_status") or "unknown", NAME_LIMIT)
@@ -201,7 +223,9 @@ class FailureStatusError(ClawHostersError):
     """The instance has failed on its way to the wanted state."""
 
     def __init__(self, instance: Resource, wanted: str) -> None:
-        super().__init__(f"It should be {wanted}, but its status is {instance.get('status')} now. See the dashboard.")
+        super().__init__(
+            f"It should be {wanted}, but its status is {describe_status(instance)} now. See the dashboard."
+        )
         self.instance = instance
 
 

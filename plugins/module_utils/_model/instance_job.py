@@ -18,6 +18,7 @@ from .instance import (
     Action,
     build_paused_warning,
     decide,
+    describe_status,
     find_name_fault,
     get_status,
     is_deleted,
@@ -178,7 +179,7 @@ class Job:
         decision = decide(instance, self.wanted)
         self.action, self.restore = decision.action, None
         if decision.action is Action.REJECT:
-            self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
+            self.fail(f"It has the status {describe_status(instance)} and can't be {self.wanted}: {decision.reason}")
         elif decision.action is Action.NONE:
             is_gone = self.wanted == "absent" and is_deleted(instance)
             self.finish(None if is_gone else instance)

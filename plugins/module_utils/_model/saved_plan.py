@@ -120,14 +120,18 @@ def find_difference(planned: PlannedChange | None, now: PlannedChange | None) ->
         return f"{change.describe()} would change ({change.explain()}), and the plan does not have it"
     if now is None:
         return f"{planned.describe()} would not change, and the plan has: {planned.explain()}"
-    renamed = "" if planned.name == now.name else f", is named {one_line(now.name)}"
+    renamed = (
+        ""
+        if planned.name == now.name
+        else f", is {f'named {one_line(now.name)}' if now.name else 'shown without a name'}"
+    )
     return f"{planned.describe()}{renamed}: the plan has: {planned.explain()}; now: {now.explain()}"
 
 
 def _show(found: object) -> str:
     if isinstance(found, dict):
         return format_list((f"{one_line(name)}={one_line(value)}" for name, value in found.items()), _NAMED) or "none"
-    return one_line(found)
+    return one_line("an unknown status" if found is None else found)
 
 
 @dataclass(frozen=True)

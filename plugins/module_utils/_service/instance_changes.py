@@ -29,7 +29,9 @@ from .._model.instance import (
     Action,
     FailureStatusError,
     decide,
+    describe_condition,
     describe_instance,
+    describe_status,
     get_status,
     is_busy,
     is_deleted,
@@ -128,7 +130,7 @@ def _after_rejection(
     if may_repeat and is_too_early:
         return ChangeResponse(Effect.REDECIDE, now, rejection)
     if now is not None:
-        rejection.add(f"{_CHANGED_NOTHING} Its status is {now.get('status')}.")
+        rejection.add(f"{_CHANGED_NOTHING} Its status is {describe_status(now)}.")
         if wanted == "absent" and now.get("billing_mode") == "monthly":
             rejection.add(
                 "This instance has a monthly subscription. Cancel it in the dashboard; delete the instance when it has "
@@ -163,11 +165,11 @@ def _after_unclear_response(
             return ChangeResponse(Effect.RESEND, now, is_outcome_unknown=error.may_have_been_sent)
     if action is Action.RESTART and error.may_have_been_sent:
         error.add(
-            f"Its status is {now.get('status')}, which does not show whether it was restarted. Nothing was sent again: "
-            "look at it, and restart it again if it was not."
+            f"Its status is {describe_status(now)}, which does not show whether it was restarted. "
+            "Nothing was sent again: look at it, and restart it again if it was not."
         )
     else:
-        error.add(f"Its status is {now.get('status')}: no change is visible. Run this again.")
+        error.add(f"Its status is {describe_status(now)}: no change is visible. Run this again.")
     raise error
 
 
@@ -208,7 +210,7 @@ class InstanceChanges:
             self._wait(jobs, reader, waiter)
         for job in jobs:
             if job.phase is Phase.SETTLING:
-                reason = job.restore.describe() if job.restore else f"It is {job.instance.get('status')}"
+                reason = job.restore.describe() if job.restore else f"It is {describe_condition(job.instance)}"
                 job.fail(
                     f"{reason}, and the next step depends on how that ends: run this again later, or with wait: true."
                 )

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ...module_utils._errors import RefusedError
-from ...module_utils._model.instance import describe_namesakes, get_status
+from ...module_utils._model.instance import describe_condition, describe_namesakes, get_status
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects
@@ -210,7 +210,7 @@ def _is_paid_in_claws(instance: Resource) -> bool:
 def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
     status = get_status(instance)
     if status != "running":
-        return f"it is {one_line(instance.get('status'), 40)}"
+        return f"it is {describe_condition(instance, 40)}"
     if not _is_paid_in_claws(instance):
         return f"it is billed {one_line(instance.get('billing_mode'), 40)}"
     saved = savings.get(str(instance["id"]))

@@ -15,7 +15,17 @@ from datetime import timedelta
 
 from ..._errors import NOTHING_SENT, PartialError, RefusedError, WaitTimeoutError
 from ..._model.backup import taken_at
-from ..._model.instance import NAME_LIMIT, describe_namesakes, get_status, is_busy, label, short_name
+from ..._model.instance import (
+    NAME_LIMIT,
+    describe_namesakes,
+    describe_status,
+    find_name_fault,
+    get_status,
+    has_name,
+    is_busy,
+    label,
+    short_name,
+)
 from ..._model.ownership import FIELDS, parse_owner
 from ..._state.journal import OperationEvent
 from ..._text import format_list, one_line
@@ -124,8 +134,7 @@ def _explain_target(plan: RestorePlan, obstacle: Obstacle, surface: Surface) -> 
         case ObstacleKind.AMBIGUOUS:
             return Explanation(f"{describe_namesakes(target.name, obstacle.ids)}.", "Choose one with its id.")
         case ObstacleKind.OTHER_NAME:
-            named = short_name(instance)
-            return Explanation(f"The instance with id {target.instance_id} is named {named}, not {name}.")
+            return Explanation(f"{find_name_fault(instance, target.name)}.")
     shown = surface.show_instance(instance)
     return Explanation(f"{shown} is listed already, in entry {obstacle.duplicate_of}.")
 
@@ -137,8 +146,8 @@ def _explain_since(instance: Resource, obstacle: Obstacle, now: datetime, surfac
         case ObstacleKind.DELETED:
             return Explanation(f"{shown} does not exist any more: it was deleted.")
         case ObstacleKind.RENAMED:
-            named = one_line((obstacle.seen or {}).get("name"), NAME_LIMIT)
-            return Explanation(f"{shown} is now named {named}.")
+            seen = obstacle.seen or {}
+            return Explanation(f"{shown} is now {f'named {short_name(seen)}' if has_name(seen) else 'without a name'}.")
         case ObstacleKind.CHANGED:
             before, after = (_describe_condition(one or {}) for one in (instance, obstacle.seen))
             changed = f"{shown} was {before} in the plan that was confirmed, and is {after} now."
@@ -150,7 +159,7 @@ def _explain_since(instance: Resource, obstacle: Obstacle, now: datetime, surfac
 
 
 def _status(instance: Resource) -> str:
-    return one_line(instance.get("status"), 40)
+    return describe_status(instance, 40)
 
 
 def _describe_condition(instance: Resource) -> str:
@@ -276,8 +285,8 @@ def build_status_error(restore: Restore) -> PartialError:
     now = restore.current
     return PartialError(
         f"The restore of backup {restore.plan.backup_id} was accepted, but the status of {label(now)} "
-        f"is {now.get('status')} now. Check it in the dashboard, and rebuild it there if it has failed. To restore the "
-        "same backup again, use backup_id and force: true.",
+        f"is {describe_status(now)} now. Check it in the dashboard, and rebuild it there if it has failed. To restore "
+        "the same backup again, use backup_id and force: true.",
         {},
     )
 
@@ -305,7 +314,7 @@ def build_wait_error(
         known = f"This run sent nothing for {short_name(restore.instance)}." if is_held else _format_sent(restore)
         goal, condition = "free" if is_held else "restored", own.last_seen.condition if own.last_seen else ""
         reason = explain_ended_wait(own, condition, goal, options.timeout, option=surface.wait_timeout)
-    own.args = (reason,)
+    own.replace(reason)
     own.names_status = isinstance(own, WaitTimeoutError) and own.cause is None and not is_held
     again = f" {go_on(own, surface.advice)}" if is_one else ""
     other = f" It is held for incident {one_line(holder.name)}." if holder and holder.name else ""

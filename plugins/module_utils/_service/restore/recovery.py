@@ -9,7 +9,15 @@ from __future__ import annotations
 import typing as t
 
 from ..._errors import PartialError, RefusedError
-from ..._model.instance import FailureStatusError, describe_instance, get_status, is_healthy, label, state_reached
+from ..._model.instance import (
+    FailureStatusError,
+    describe_condition,
+    describe_instance,
+    get_status,
+    is_healthy,
+    label,
+    state_reached,
+)
 from ..._waiter import explain_ended_wait
 
 if t.TYPE_CHECKING:
@@ -39,7 +47,7 @@ class Recovery:
     def warning(self) -> str:
         """The warning at the end of the restore; empty if there is none."""
         if self._wait_healthy and get_status(self.current) != "running":
-            return f"{label(self.current)} is {self.current.get('status')}, so its health is not waited for."
+            return f"{label(self.current)} is {describe_condition(self.current)}, so its health is not waited for."
         return ""
 
     def update(self, now: Resource) -> None:

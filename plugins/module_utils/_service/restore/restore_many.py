@@ -12,7 +12,7 @@ from ..._errors import PartialError
 from ..._model.backup import summarize_backup
 from ..._model.batches import begin_batches, split_batches
 from ..._model.fleet_entries import Outcome, build_result, format_failures
-from ..._model.instance import get_status, label
+from ..._model.instance import describe_status, get_status, label
 from .account_reader import AccountReader
 from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
 from .plan import Target
@@ -100,7 +100,7 @@ def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Resto
         }
         outcomes.append(
             Outcome(
-                entry.label,
+                entry.name_with(restore.instance),
                 label(restore.instance),
                 facts,
                 restore.instance.get("status"),
@@ -127,7 +127,7 @@ def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
         after[name] = {"restored_from": summarize_backup(restore.plan.backup) if is_restored else None}
         if restore.is_started and not is_restored:
             before[name]["status"] = instance["status"]
-            after[name]["status"] = f"{restore.current.get('status')} (started)"
+            after[name]["status"] = f"{describe_status(restore.current)} (started)"
     return {"before": before, "after": after}
 
 

@@ -21,6 +21,7 @@ from ..._model.backup import taken_at
 from ..._model.instance import (
     FailureStatusError,
     StateReached,
+    describe_condition,
     describe_instance,
     get_status,
     is_busy,
@@ -273,7 +274,7 @@ class RestoreRunner:
         if now is None or not is_busy(now) or was_busy:
             raise build_lost_error(error, self.restore.current)
         self.restore.lost = error
-        self._incident.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
+        self._incident.warn(f"{error} {label(now)} is {describe_condition(now)} now, so the restore has begun.")
 
     def _wait_for_end(self) -> None:
         state = self._guard.known_state()
