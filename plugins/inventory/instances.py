@@ -481,7 +481,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
 
     def _documented_fields(self) -> frozenset[str]:
-        """Returns the fields that each instance should have, as it is read."""
         return DETAIL_FIELDS if self._needs_details() else LIST_FIELDS
 
     def _add_hosts(self, instances: list[Resource], api_url: str) -> None:
@@ -655,10 +654,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return True
 
     def _find_host_name(self, instance: Resource, variables: dict[str, t.Any]) -> str:
-        """Returns the first name that is not blank, empty if all are. Raises SettingsError if there is none.
-
-        A documented field that the service leaves out is a blank name.
-        """
+        """Returns the first name that is not blank, empty if all are or are left out. Raises SettingsError for none."""
         has_blank_name = False
         left_out = self._documented_fields() - instance.keys()
         for source in self.get_option("hostnames"):
@@ -690,8 +686,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             name = self.templar.template(template)
         except Exception as error:  # A user's template may raise anything.
             raise SettingsError(f"hostnames: '{one_line(template)}' can't be evaluated: {one_clause(error)}.") from None
-        # Up to ansible-core 2.18, a template that is null is an empty text.
-        return "" if name is None else str(name)
+        return "" if name is None else str(name)  # as up to ansible-core 2.18
 
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""

@@ -204,6 +204,10 @@ after the effect, such as 409 for a request that the proxy has repeated, or 499.
 class ApiError(ClawHostersError):
     """The response is an error."""
 
+    change_hint: str | None = None
+    """The hint for a change, which may have been executed: whoever reads the resource says how to go on."""
+    unrepeated_hint: str | None = None
+    """The hint for a request that is never repeated, whatever ``retry_timeout``."""
     retry_after: float | None = None
     """Seconds after which the service allows a retry, if it says so."""
 
@@ -228,10 +232,6 @@ class ApiError(ClawHostersError):
         if text := format_details(details):
             description += f" ({text})"
         super().__init__(f"{request} was answered with {description.rstrip('.')}.")
-
-    def find_hint(self, *, is_change: bool, is_repeated: bool) -> str:
-        """Returns what to do if the request is a change, and if it is repeated until ``retry_timeout``."""
-        return self.hint
 
     @property
     def may_have_been_executed(self) -> bool:
@@ -304,10 +304,7 @@ class RateLimitedError(ApiError):
 
     kind = "unreachable"
     hint = "Try again when the rate limit has reset, or increase retry_timeout."
-
-    def find_hint(self, *, is_change: bool, is_repeated: bool) -> str:
-        """Returns what to do. The option does not help where the request is never repeated."""
-        return self.hint if is_repeated else "Try again when the rate limit has reset."
+    unrepeated_hint = "Try again when the rate limit has reset."
 
 
 class ServerError(ApiError):
@@ -315,10 +312,7 @@ class ServerError(ApiError):
 
     kind = "unreachable"
     hint = "This is an error of the service; try again later."
-
-    def find_hint(self, *, is_change: bool, is_repeated: bool) -> str:
-        """Returns what to do. A change may have been executed: whoever reads the resource says how to go on."""
-        return "This is an error of the service." if is_change else self.hint
+    change_hint = "This is an error of the service."
 
 
 def error_class(status: int) -> type[ApiError]:

@@ -191,9 +191,8 @@ class Client:
     def _note_failed(self, request: Request, error: ClawHostersError) -> None:
         if error.may_have_been_sent:
             self._repeatable.add(request.key)
-        if isinstance(error, ApiError):
-            is_repeated = RateLimitedError in request.retry.retry_on
-            error.hint = error.find_hint(is_change=request.method != "GET", is_repeated=is_repeated)
+        if isinstance(error, ApiError) and request.method != "GET":
+            error.hint = (error.unrepeated_hint if request.retry is NEVER else None) or error.change_hint or error.hint
 
     def _send(self, request: Request, deadline: Deadline) -> Response:
         slots = functools.partial(self._slot, request, deadline)

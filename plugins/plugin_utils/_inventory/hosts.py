@@ -25,18 +25,14 @@ NAME_LIMIT = 200
 ID_LIMIT = 40
 """Bytes of an id that is appended to a name."""
 
-LIST_FIELDS = frozenset(
-    (
-        *("id", "name", "status", "tier", "billing_mode"),
-        *("ip_address", "health_status", "created_at", "provisioned_at"),
-    )
-)
-"""The fields that lists document (contract 4.1)."""
+LIST_FIELDS = frozenset(("id", "name", "status", "tier", "billing_mode", "ip_address")) | {
+    *("health_status", "created_at", "provisioned_at"),
+}
 DETAIL_FIELDS = LIST_FIELDS | {
     *("can_start", "can_stop", "can_restart", "subdomain_url"),
     *("daily_claw_cost", "llm_configured", "telegram_configured"),
 }
-"""The fields that details document."""
+"""The fields that details document, and above those that lists do (contract 4.1)."""
 
 _MAX_LISTED = 10
 """Names that a warning lists."""
@@ -191,8 +187,9 @@ def build_host_variables(instance: Resource, prefix: str, documented: frozenset[
     A field in ``documented`` that the service leaves out is null, so that no instance makes an expression fail.
     Variables that begin with ``ansible_`` are left out: the service must not decide how Ansible connects.
     """
-    pairs = _map_fields(tuple(instance), prefix, documented)
-    return {name: protect_value(instance.get(field)) for name, field in pairs}
+    return {
+        name: protect_value(instance.get(field)) for name, field in _map_fields(tuple(instance), prefix, documented)
+    }
 
 
 def find_address(instance: Resource, source: str) -> str | None:
