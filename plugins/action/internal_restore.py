@@ -2,10 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_restore: asks, and restores what a run of the role has planned."""
+"""Action plugin of internal_restore: asks, and restores what a run of the role has planned.
+
+It asks at a terminal that may not be where Ansible's output goes, and that may be closed.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import threading
 import typing as t
 
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
@@ -13,7 +20,6 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
 from ..module_utils._module.arguments import API, ArgumentSpec
-from ..plugin_utils._controller.question import ended_with_terminal, show_question
 from ..plugin_utils._restore.confirmation import NoTerminalError, PromptInterruptedError
 from ..plugin_utils._restore.record import Recorder
 from ..plugin_utils._restore.role_action import RunbookAction
@@ -23,6 +29,51 @@ from ..plugin_utils._restore.run_steps import RunSteps
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Result
     from ..module_utils._module.runner import ModuleContext
+
+_STDIN, _STDOUT = 0, 1
+_PARENT_INTERVAL = 1.0
+"""Seconds after which it is seen that the parent process has ended."""
+
+
+def _open_hidden_terminal() -> int | None:
+    """Opens the terminal at which the user types; None if there is none, or standard output goes there."""
+    with contextlib.suppress(OSError):
+        if os.isatty(_STDIN) and not os.isatty(_STDOUT):
+            return os.open(os.ttyname(_STDIN), os.O_WRONLY | os.O_NOCTTY)
+    return None
+
+
+_hidden_terminal = _open_hidden_terminal()
+"""Opened before the worker is forked, which may have no terminal: ansible-core imports action plugins before."""
+
+
+def show_question(text: str) -> None:
+    """Shows a question at the terminal if Ansible's own output goes elsewhere, such as into a file."""
+    if _hidden_terminal is not None:
+        with contextlib.suppress(OSError):
+            os.write(_hidden_terminal, f"{text}\n".encode(errors="replace"))
+
+
+@contextlib.contextmanager
+def ended_with_terminal() -> t.Iterator[None]:
+    """During the block, ends this process once the one that reads the terminal has ended: nobody answers any more.
+
+    That one ends when the terminal is closed. From ansible-core 2.19, workers have a session of their own.
+    """
+    parent, has_answer, waiting = os.getppid(), threading.Event(), threading.get_ident()
+
+    def watch() -> None:
+        while not has_answer.wait(_PARENT_INTERVAL):
+            if os.getppid() != parent:
+                signal.pthread_kill(waiting, signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        has_answer.set()
+
 
 SPEC = ArgumentSpec({"run": {"type": "dict", "required": True}}).merge(API.with_default("priority", "high"))
 

@@ -19,7 +19,7 @@ from ..module_utils._service.restore.incident_plan import plan_incident
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_timestamp, require_past
 from ..plugin_utils._restore.answers import Names, build_confirmation
-from ..plugin_utils._restore.confirmation import expected_answer, is_confirmed
+from ..plugin_utils._restore.confirmation import expected_answer, is_confirmed, plan_lines
 from ..plugin_utils._restore.failures import FailureKind
 from ..plugin_utils._restore.plan_screen import show_plan
 from ..plugin_utils._restore.role_action import RunbookAction
@@ -27,7 +27,6 @@ from ..plugin_utils._restore.role_plan import build_plan, require_unhealthy
 from ..plugin_utils._restore.run import Run, build_target
 from ..plugin_utils._restore.run_steps import RunSteps
 from ..plugin_utils._restore.runbook import Runbook
-from ..plugin_utils._restore.screen import plan_lines
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Resource, Result

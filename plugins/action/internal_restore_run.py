@@ -2,26 +2,125 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_restore_run: begins a run of the role, and hands its outcome to later jobs."""
+"""Action plugin of internal_restore_run: begins a run of the role with checked variables, and hands its
+outcome to later jobs."""
 
 from __future__ import annotations
 
+import secrets
 import typing as t
 from dataclasses import replace
+from datetime import UTC, datetime
 
+from ..module_utils._errors import ClawHostersError, RefusedError, SettingsError
+from ..module_utils._http.settings import parse_priority
+from ..module_utils._model.batches import parse_serial
 from ..module_utils._module.arguments import API, ArgumentSpec
-from ..module_utils._module.open_journal import open_journal
+from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.restore.history import read_restores
 from ..module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
+from ..module_utils._state.store import describe_sender
+from ..module_utils._text import is_number, one_line
+from ..module_utils._time_options import parse_duration, parse_timestamp
+from ..module_utils._times import format_iso
+from ..plugin_utils._extra_variables import parse_ids, parse_list
+from ..plugin_utils._reports.report_folder import prepare_folder
 from ..plugin_utils._restore.role_action import RunbookAction
-from ..plugin_utils._restore.role_variables import begin_run
-from ..plugin_utils._restore.run import Run
+from ..plugin_utils._restore.run import Data, Run
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Result
     from ..module_utils._module.runner import ModuleContext
     from ..module_utils._service.restore.history import RestoreHistory
-    from ..plugin_utils._restore.run import Data, RolePlan
+    from ..plugin_utils._restore.run import RolePlan
+
+
+def begin_run(variables: Data, misspelt: str, *, check: bool) -> Run:
+    """Checks the variables, and prepares the folder of the report. Raises ClawHostersError."""
+    if misspelt:
+        raise SettingsError(misspelt)
+    try:
+        given = _parse_variables(variables)
+        targets = parse_targets(variables.get("restore_instances"), variables.get("restore_instance_ids"))
+        if expected := variables.get("restore_expected_name"):
+            targets = [{**target, "name": str(expected)} for target in targets]
+        if given["restore_backup"] != "latest" and not (is_number(given["restore_backup"]) and len(targets) == 1):
+            raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+        if (backup := given["restore_backup"]) != "latest" and backup != str(int(backup)):
+            raise SettingsError(
+                f"restore_backup is {backup}. In a file, YAML reads 010 as 8: write it without zeros in front."
+            )
+        if given["restore_backup"] != "latest" and given["restore_before"]:
+            raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
+    except ClawHostersError as error:
+        error.is_unsent = True
+        raise
+    # Two runs of an incident may start at the same moment.
+    name, began_at = f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC))
+    run = Run(name, began_at, given, targets, check, by=describe_sender())
+    if not check:
+        prepare_folder(run.report_path)
+    return run
+
+
+def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
+    """Returns the targets that the user gave, each ``{name, id}`` with one of the two set.
+
+    Both arguments may be lists or comma-separated text. Raises RefusedError if the targets are not valid.
+    """
+    wanted_names = [str(name) for name in parse_list(names) if str(name)]
+    wanted_ids = parse_ids("restore_instance_ids", ids)
+    if bool(wanted_names) == bool(wanted_ids):
+        raise RefusedError("Set either restore_instances or restore_instance_ids.")
+    wanted = wanted_names or list(map(str, wanted_ids))
+    if len(set(wanted)) != len(wanted):
+        raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
+    if wanted_names:
+        return [{"name": name, "id": None} for name in wanted_names]
+    return [{"name": None, "id": number} for number in wanted_ids]
+
+
+def _parse_variables(given: Data) -> Data:
+    """Returns the variables of the role with their types: those of the command line are text."""
+    variables = {
+        name: value
+        for name, value in given.items()
+        if name not in ("restore_instances", "restore_instance_ids", "restore_expected_name")
+    }
+    if not str(given["restore_incident"]).strip():
+        raise SettingsError(
+            "restore_incident is empty or not set. Give a ticket number or another name, such as "
+            "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
+        )
+    variables["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
+    for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
+        variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
+    for name in ("wait_timeout", "healthy_timeout", "max_failures"):
+        variables[f"restore_{name}"] = int(given[f"restore_{name}"])
+    variables["restore_serial"] = _parse_serial(given["restore_serial"])
+    variables["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
+    parse_priority("restore_priority", variables["restore_priority"] or None)
+    parse_duration("restore_max_age", variables["restore_max_age"] or None)
+    parse_duration("restore_min_interval", variables["restore_min_interval"] or None)
+    if before := parse_timestamp("restore_before", variables["restore_before"] or None):
+        # The record and printed commands may be read where a local time is of another zone.
+        variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
+    return variables
+
+
+def _parse_serial(value: t.Any) -> list[int | str]:
+    """Returns the sizes of the batches, numbers and percentages, of a list or text."""
+    sizes = parse_list(value) if isinstance(value, str) else value
+    return [f"{size.number}%" if size.is_percentage else size.number for size in parse_serial("restore_serial", sizes)]
+
+
+def _parse_statuses(value: t.Any) -> list[int]:
+    """Returns the HTTP statuses of a list, a number, or comma-separated text."""
+    try:
+        return [int(str(status)) for status in parse_list(value)]
+    except (TypeError, ValueError):
+        raise SettingsError("restore_http_statuses must be numbers, such as 200,401.") from None
+
 
 SPEC = replace(
     ArgumentSpec(

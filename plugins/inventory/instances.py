@@ -214,23 +214,21 @@ from ..module_utils._state.open_store import open_store
 from ..module_utils._text import format_count, format_list, mask_keys, one_clause, one_line
 from ..plugin_utils._controller.display import display_progress, outage_path
 from ..plugin_utils._controller.unsafe import protect_name, protect_value, trust_template
-from ..plugin_utils._inventory.host_origins import (
-    Origin,
-    Rollback,
-    count_groups,
-    find_claims,
-    find_declared,
-    is_declared,
-    record_origin,
-)
 from ..plugin_utils._inventory.hosts import (
     DETAIL_FIELDS,
     LIST_FIELDS,
     DuplicateNamesError,
     InvalidAddressError,
+    Origin,
+    Rollback,
     build_host_variables,
+    count_groups,
     find_address,
+    find_claims,
+    find_declared,
+    is_declared,
     make_unique,
+    record_origin,
     safe_name,
 )
 

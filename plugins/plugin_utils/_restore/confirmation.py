@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requires that the user confirms what the role ``restore`` will overwrite: with a variable, or at the terminal."""
+"""Requires that the user confirms what the role ``restore`` will overwrite: with a variable, or at the terminal.
+
+Above the question, and in the plan, each instance is shown with what is overwritten and lost.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,94 @@ import unicodedata
 from itertools import zip_longest
 
 from ...module_utils._errors import ClawHostersError
+from ...module_utils._model.account_identity import format_scope
+from ...module_utils._model.instance import get_status
+from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._text import format_count, one_line
-from .._formatting import SCREEN_WIDTH, wrap
+from ...module_utils._times import format_duration, format_time, parse_time
+from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .failures import FailureKind
 
 if t.TYPE_CHECKING:
-    from .run import RolePlan
+    from datetime import datetime
+
+    from .run import RolePlan, Run
+
+
+def summarize_plan(run: Run, now: datetime) -> list[str]:
+    """Returns the lines above the question: the plan may have scrolled away, or was not shown by a callback plugin."""
+    sends = [plan for plan in run.plans if plan.sends]
+    lines = plan_lines((sends or run.plans)[0], now)[:2]
+    if len(sends) > 1:
+        lines = [f"{len(sends)} instances lose all changes since {format_range(sends)}."]
+    return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
+
+
+def plan_lines(plan: RolePlan, now: datetime) -> list[str]:
+    """Returns the plan of one instance."""
+    return [*headlines(plan, now), *(f"    {line}" for line in detail_lines(plan))]
+
+
+def headlines(plan: RolePlan, now: datetime) -> list[str]:
+    """Returns what will be done with an instance, and what that costs."""
+    backup_id = plan.backup_id
+    if plan.kind:
+        return [f"{plan.label}: CAN'T BE RESTORED."]
+    if plan.outcome == "completed":
+        return [f"{plan.label}: already restored from backup {backup_id}; no restore will be sent."]
+    named = f"{plan.label}, {format_condition(plan)}"
+    if plan.outcome == "in_flight":
+        return [f"{named}: a restore of backup {backup_id} is under way since {format_moment(plan.sent_at, now)}."]
+    restore = f"{named}: restore backup {backup_id}, {_format_age(plan)}."
+    return [restore, f"    DATA LOSS: all changes since {_format_taken(plan)}."]
+
+
+def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
+    """Returns what else is to be known of an instance. ``of_many``: of all that are alike."""
+    notes = [note.plural if of_many and note.plural else note.text for note in plan.notes]
+    if plan.kind:
+        return [plan.message, *notes]
+    if plan.outcome == "completed":
+        when = format_sent_and_completed(plan.sent_at, plan.completed_at, plan.sent_by)
+        return [f"{when[:1].upper()}{when[1:]}.", *notes]
+    if plan.outcome == "in_flight":
+        return ["This run waits for it.", *notes]
+    asked = [f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."]
+    return [*notes, *(asked if plan.id_reason and plan.asks else [])]
+
+
+def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any, by: str = "") -> str:
+    """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
+    moments = (("sent", parse_time(sent_at), by and f" by {by}"), ("seen restored", parse_time(completed_at), ""))
+    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in moments if moment)
+
+
+def _format_taken(plan: RolePlan) -> str:
+    return format_clock(plan.taken_at) if plan.taken_at else "the backup, at an unknown time"
+
+
+def _format_age(plan: RolePlan) -> str:
+    if plan.age is not None:
+        return f"{format_duration(plan.age)} old"
+    return "dated in the future" if plan.taken_at else "of unknown age"
+
+
+def format_condition(plan: RolePlan) -> str:
+    """Returns the status and the health that the instance had at the time of the plan."""
+    instance = plan.instance or {}
+    health = instance.get("health_status")
+    # Only a running instance has a health.
+    values = (instance.get("status"), None if get_status(instance) != "running" and health == "unknown" else health)
+    return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
+
+
+def format_range(group: list[RolePlan]) -> str:
+    times = sorted(plan.taken_at for plan in group if plan.taken_at)
+    if len(times) < len(group):
+        return "the backups, some at an unknown time"
+    first, last = times[0], times[-1]
+    return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
+
 
 _SHOWN_WHOLE = 160
 """Characters of a given and a needed answer up to which both are shown."""

@@ -22,7 +22,7 @@ from ...module_utils._text import format_count
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration
 from .._formatting import fit, format_clock, format_extra_variable, format_value, text_width, wrap
-from .screen import detail_lines, format_condition, format_range, plan_lines
+from .confirmation import detail_lines, format_condition, format_range, plan_lines
 
 if t.TYPE_CHECKING:
     from datetime import datetime

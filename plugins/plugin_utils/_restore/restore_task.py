@@ -42,13 +42,12 @@ from .._formatting import format_clock, format_value
 from . import advice
 from .address import check_address, parse_address
 from .commands import build_command, select_plans
-from .confirmation import PictureChangedError, require_confirmation
+from .confirmation import PictureChangedError, format_sent_and_completed, require_confirmation, summarize_plan
 from .failed_steps import describe_failure, describe_obstacle
 from .failures import FAILURES, ROLE, FailureKind, parse_kind
 from .record import Recorder
 from .run import RolePlan
 from .runbook import Runbook
-from .screen import format_sent_and_completed, summarize_plan
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Result

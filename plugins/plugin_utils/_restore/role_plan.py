@@ -19,8 +19,8 @@ from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_le
 from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
+from .confirmation import format_sent_and_completed
 from .run import RolePlan
-from .screen import format_sent_and_completed
 
 RECENT = timedelta(days=7)
 """Age up to which the plan shows a restore for another incident."""

@@ -20,9 +20,9 @@ from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, format_iso, format_time_of_day, parse_time
 from .._formatting import format_clock, format_recorded, format_value
 from .commands import Command, build_advice, build_command, format_named, format_without_file, select_plans
+from .confirmation import format_sent_and_completed, headlines
 from .failures import FAILURES, HEALTHY, FailureKind, parse_kind
 from .run import RolePlan
-from .screen import format_sent_and_completed, headlines
 
 if t.TYPE_CHECKING:
     from .failures import Advice, Kind

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
@@ -21,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     format_without_file,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Advice, FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run_record import build_run_record
 from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans, run
 

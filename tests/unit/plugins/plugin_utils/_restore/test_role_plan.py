@@ -12,18 +12,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import list_outcomes
+from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import list_outcomes, parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import parse_kind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restore_task import explain_changed_backup
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans, run
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR

@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import format_account
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.notes import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import summarize_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (
     estimate_batches,
     find_batches,
     schedule_lines,
     show_plan,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import parse_targets
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import summarize_plan
 from support.restores import BACKUPS, NOW, WEB, history, named, plan, role_plans, run
 
 HEALTHY = {**WEB, "health_status": "healthy"}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import begin_run
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_variables import begin_run
 
 GIVEN = {**DEFAULTS, "restore_confirm": "", "restore_incident": " INC-1 ", "restore_instances": "web-bot"}
 
