@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.fields import DOCUMENTED, FLAGS
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.resource_checks import DOCUMENTED, FLAGS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
     DETAIL_FIELDS,
