@@ -30,6 +30,7 @@ from ..plugin_utils._reports.fleet_findings import CHECKS, find_findings, format
 from ..plugin_utils._reports.fleet_metrics import build_stats, format_data, format_metrics
 from ..plugin_utils._reports.fleet_page import build_page
 from ..plugin_utils._reports.report_folder import render, write_report
+from ..plugin_utils._variable_problems import Problems
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/fleet_report"
 
@@ -61,15 +62,14 @@ def run(context: ModuleContext) -> Result:
     params, client = context.params, context.client
     if params["failure"]:
         return {"failed": True, "_ansible_verbose_always": True, **params["failure"]}
-    try:
+    problems, ages = Problems(), dict.fromkeys(("backup_max_age", "proof_max_age"), timedelta())
+    with problems.collected():
         paths = _find_paths(params)
-        max_age, proof_max_age = (
-            parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
-            for name in ("backup_max_age", "proof_max_age")
-        )
-    except SettingsError as error:
-        error.is_unsent = True
-        raise
+    for name in ages:
+        with problems.collected():
+            ages[name] = parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
+    problems.raise_if_any()
+    max_age, proof_max_age = ages.values()
     scope = context.account.describe()
     try:
         source = _read_source(context)

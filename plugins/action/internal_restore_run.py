@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from ..module_utils._errors import ClawHostersError, RefusedError, SettingsError
+from ..module_utils._errors import RefusedError, SettingsError
 from ..module_utils._http.settings import parse_priority
 from ..module_utils._model.batches import parse_serial
 from ..module_utils._module.arguments import API, ArgumentSpec
@@ -27,6 +27,7 @@ from ..plugin_utils._extra_variables import parse_ids, parse_list
 from ..plugin_utils._reports.report_folder import prepare_folder
 from ..plugin_utils._restore.role_action import RunbookAction
 from ..plugin_utils._restore.run import Data, Run
+from ..plugin_utils._variable_problems import Problems
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Result
@@ -39,28 +40,37 @@ def begin_run(variables: Data, misspelt: str, *, check: bool) -> Run:
     """Checks the variables, and prepares the folder of the report. Raises ClawHostersError."""
     if misspelt:
         raise SettingsError(misspelt)
-    try:
-        given = _parse_variables(variables)
+    problems = Problems()
+    given = _parse_variables(variables, problems)
+    targets: list[Data] = []
+    with problems.collected():
         targets = parse_targets(variables.get("restore_instances"), variables.get("restore_instance_ids"))
-        if expected := variables.get("restore_expected_name"):
-            targets = [{**target, "name": str(expected)} for target in targets]
-        if given["restore_backup"] != "latest" and not (is_number(given["restore_backup"]) and len(targets) == 1):
-            raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
-        if (backup := given["restore_backup"]) != "latest" and backup != str(int(backup)):
-            raise SettingsError(
-                f"restore_backup is {backup}. In a file, YAML reads 010 as 8: write it without zeros in front."
-            )
-        if given["restore_backup"] != "latest" and given["restore_before"]:
-            raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
-    except ClawHostersError as error:
-        error.is_unsent = True
-        raise
+    if expected := variables.get("restore_expected_name"):
+        targets = [{**target, "name": str(expected)} for target in targets]
+    with problems.collected():
+        _require_one_backup(given, targets)
+    problems.raise_if_any()
     # Two runs of an incident may start at the same moment.
     name, began_at = f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC))
     run = Run(name, began_at, given, targets, check, by=describe_sender())
     if not check:
         prepare_folder(run.report_path)
     return run
+
+
+def _require_one_backup(given: Data, targets: list[Data]) -> None:
+    """Raises SettingsError for a given backup that is none, or that does not fit the other variables."""
+    backup = given["restore_backup"]
+    if backup == "latest":
+        return
+    # Without a target, that is told already.
+    if not (is_number(backup) and len(targets) <= 1):
+        raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+    if backup != str(int(backup)):
+        text = f"restore_backup is {backup}. In a file, YAML reads 010 as 8: write it without zeros in front."
+        raise SettingsError(text)
+    if given["restore_before"]:
+        raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
 
 
 def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
@@ -80,32 +90,42 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     return [{"name": None, "id": number} for number in wanted_ids]
 
 
-def _parse_variables(given: Data) -> Data:
+def _parse_variables(given: Data, problems: Problems) -> Data:
     """Returns the variables of the role with their types: those of the command line are text."""
     variables = {
         name: value
         for name, value in given.items()
         if name not in ("restore_instances", "restore_instance_ids", "restore_expected_name")
     }
-    if not str(given["restore_incident"]).strip():
-        raise SettingsError(
-            "restore_incident is empty or not set. Give a ticket number or another name, such as "
-            "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
-        )
-    variables["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
+    with problems.collected():
+        variables["restore_incident"] = _parse_incident(str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
         variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
     for name in ("wait_timeout", "healthy_timeout", "max_failures"):
         variables[f"restore_{name}"] = int(given[f"restore_{name}"])
-    variables["restore_serial"] = _parse_serial(given["restore_serial"])
-    variables["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
-    parse_priority("restore_priority", variables["restore_priority"] or None)
-    parse_duration("restore_max_age", variables["restore_max_age"] or None)
-    parse_duration("restore_min_interval", variables["restore_min_interval"] or None)
-    if before := parse_timestamp("restore_before", variables["restore_before"] or None):
-        # The record and printed commands may be read where a local time is of another zone.
-        variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
+    with problems.collected():
+        variables["restore_serial"] = _parse_serial(given["restore_serial"])
+    with problems.collected():
+        variables["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
+    with problems.collected():
+        parse_priority("restore_priority", variables["restore_priority"] or None)
+    for name in ("restore_max_age", "restore_min_interval"):
+        with problems.collected():
+            parse_duration(name, variables[name] or None)
+    with problems.collected():
+        if before := parse_timestamp("restore_before", variables["restore_before"] or None):
+            # The record and printed commands may be read where a local time is of another zone.
+            variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
     return variables
+
+
+def _parse_incident(given: str) -> str:
+    if not given.strip():
+        raise SettingsError(
+            "restore_incident is empty or not set. Give a ticket number or another name, such as "
+            "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
+        )
+    return parse_operation_name("restore_incident", given)
 
 
 def _parse_serial(value: t.Any) -> list[int | str]:
