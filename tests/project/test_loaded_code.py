@@ -27,7 +27,7 @@ LIMITS = {
     "action/claw_purchase": 6950,
     "action/internal_restore": 10_020,
     "action/internal_restore_plan": 11_340,
-    "action/internal_restore_run": 8810,
+    "action/internal_restore_run": 8830,
     "inventory/instances": 6000,
     "event_source/instances": 5820,
 }
