@@ -64,12 +64,12 @@ def history(
 ) -> RestoreHistory:
     """Returns the history of INC-1 after these events of one restore, the first ``ago`` minutes before NOW.
 
-    They are five minutes apart.
+    They are five minutes apart. The task began after them.
     """
     key = OperationKey("restore", SERVICE, incident, str(instance_id))
     at = [(NOW - timedelta(minutes=ago - 5 * number)).isoformat() for number in range(len(events))]
     states = {key: OperationState(events[-1], at[0], at[-1], {"backup_id": 12, **facts}, position=1)} if events else {}
-    return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
+    return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW, positions={key.subject: 1} if events else {})
 
 
 def role_plans(
