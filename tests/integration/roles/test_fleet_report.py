@@ -388,6 +388,8 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
     assert (run.rc, found) == (2, ["twin (id 2): its newest backup is 1 d 16 h old."])
     run, found = check(controller, fleet_report_fail_on=["overdue_backup"], fleet_report_backup_max_age="48h")
     assert (run.rc, found) == (0, [])
+    run, found = check(controller, fleet_report_fail_on="")
+    assert (run.rc, found) == (0, [])
 
 
 @pytest.mark.rest
