@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import multiprocessing
 import os
 import resource
 import sys
@@ -24,34 +26,39 @@ from support.worker import Worker
 CHANGES = [case for case in CASES if case.asked and case.module != "inventory"]
 ADVICE = "Raise the limit of open files"
 EXPLAINS = "._http.connection_errors"
+TIMEOUT = 120
+"""Seconds after which a task does not end any more."""
+
+# Python 3.12 and newer warn of a fork beside threads.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
-class Descriptors:
-    """Those of this process. ``use_up`` leaves none, until the end of the context."""
+def use_up_descriptors() -> None:
+    """Opens as many files as the system permits, and ends the kept connection."""
+    transport.shared_session().close()
+    highest = max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    with contextlib.suppress(OSError):
+        while True:
+            os.dup(0)
 
-    def __init__(self) -> None:
-        self._limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._used: list[int] = []
 
-    def use_up(self) -> None:
-        """Opens as many as the system permits, and ends the kept connection."""
-        transport.shared_session().close()
-        highest = max(map(int, os.listdir("/proc/self/fd")))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, self._limits[1]))
-        try:
-            while True:
-                self._used.append(os.dup(0))
-        except OSError:
-            return
-
-    def __enter__(self) -> None:
-        # What earlier tests have left opens files when it is deleted.
-        gc.collect()
-
-    def __exit__(self, *_error: object) -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
-        while self._used:
-            os.close(self._used.pop())
+def run_in_fork(task: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Returns the result of a task in a fork: the threads of this process close files, and need some."""
+    transport.shared_session().close()
+    gc.collect()  # What earlier tests have left opens files when it is deleted.
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=lambda: sending.send(task()))
+    process.start()
+    sending.close()
+    try:
+        assert receiving.poll(TIMEOUT), "The task did not end."
+        return t.cast("dict[str, t.Any]", receiving.recv())
+    finally:
+        process.kill()
+        process.join()
+        receiving.close()
 
 
 @pytest.fixture
@@ -59,12 +66,11 @@ def worker(simulator: Simulator, tmp_path: Path) -> Worker:
     return Worker(simulator, {"state_dir": str(tmp_path / "state")})
 
 
-@pytest.fixture
-def descriptors(monkeypatch: pytest.MonkeyPatch) -> Descriptors:
+@pytest.fixture(autouse=True)
+def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What explains a failure is loaded by a failure alone."""
     for name in [name for name in sys.modules if name.endswith(EXPLAINS)]:
-        # Loaded by a failure alone.
         monkeypatch.delitem(sys.modules, name)
-    return Descriptors()
 
 
 def before_request(monkeypatch: pytest.MonkeyPatch, happen: t.Callable[[], None]) -> None:
@@ -101,15 +107,17 @@ def test_a_change_is_not_sent_without_a_file_descriptor(
     simulator: Simulator,
     worker: Worker,
     monkeypatch: pytest.MonkeyPatch,
-    descriptors: Descriptors,
     case: Case,
     moment: t.Callable[[pytest.MonkeyPatch, t.Callable[[], None]], None],
 ) -> None:
     simulator.reset(state=STATE)
     options, module = case.first_options(simulator.url), module_of(case)
-    with descriptors:
-        moment(monkeypatch, descriptors.use_up)
-        result = worker.run(module, **options)
+
+    def task() -> dict[str, t.Any]:
+        moment(monkeypatch, use_up_descriptors)
+        return worker.run(module, **options)
+
+    result = run_in_fork(task)
     assert result["failed"]
     assert ADVICE in result["msg"]
     assert "othing was sent" in result["msg"] or "was not sent" in result["msg"]
@@ -119,7 +127,7 @@ def test_a_change_is_not_sent_without_a_file_descriptor(
 
 
 def test_a_lost_response_stays_one_without_a_file_descriptor(
-    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch, descriptors: Descriptors
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The response to a change is lost, and what explains that can't be loaded."""
     simulator.reset(state=STATE)
@@ -131,11 +139,10 @@ def test_a_lost_response_stays_one_without_a_file_descriptor(
             return send(*args)
         finally:
             if args[2].method == "POST":
-                descriptors.use_up()
+                use_up_descriptors()
 
     monkeypatch.setattr(transport, "_send", send_and_use_up)
-    with descriptors:
-        result = worker.run(claw_instance, id=111, state="stopped", retry_timeout=0)
+    result = run_in_fork(lambda: worker.run(claw_instance, id=111, state="stopped", retry_timeout=0))
     assert result["failed"]
     assert "POST /instances/111/stop: the connection to " in result["msg"]
     assert "was not sent" not in result["msg"].split("GET ")[0]
