@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import resource
 import sys
+import threading
 import typing as t
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from support.worker import Worker
 CHANGES = [case for case in CASES if case.asked and case.module != "inventory"]
 ADVICE = "Raise the limit of open files"
 EXPLAINS = "._http.connection_errors"
+_USING_UP = threading.Lock()
 TIMEOUT = 120
 """Seconds after which a task does not end any more."""
 
@@ -34,11 +36,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"
 
 
 def use_up_descriptors() -> None:
-    """Opens as many files as the system permits, and ends the kept connection."""
+    """Opens as many files as the system permits, and ends the kept connection. From then on, no more are permitted."""
     transport.shared_session().close()
-    highest = max(map(int, os.listdir("/proc/self/fd")))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    with contextlib.suppress(OSError):
+    with _USING_UP, contextlib.suppress(OSError):
+        limit = min(max(map(int, os.listdir("/proc/self/fd"))) + 20, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))  # The journal raises the first one up to the second.
         while True:
             os.dup(0)
 
