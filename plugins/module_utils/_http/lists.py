@@ -91,14 +91,15 @@ def fetch_list(client: Client, path: str, max_pages: int = 0) -> list[Resource]:
 
 @dataclass
 class _ListRequests:
-    """Requests the pages of a list. A page that is requested again counts as a repeat."""
+    """Requests the pages of a list. A request that is sent again counts as a repeat."""
 
     client: Client
     path: str
     parse: PageParser
     end_of_wait: float | None = None
     params: t.Mapping[str, str] = field(default_factory=dict)
-    _requested: set[int] = field(default_factory=set)
+    _sent: set[frozenset[tuple[str, str]]] = field(default_factory=set)
+    """The query parameters of each request."""
 
     def fetch(self, number: int) -> Page:
         """Returns a page, without ``per_page`` if the service does not accept it."""
@@ -123,9 +124,10 @@ class _ListRequests:
 
         query = {**self.params, "page": str(number)} if number > 1 else dict(self.params)
         query |= size
-        if number in self._requested:
+        sent = frozenset(query.items())
+        if sent in self._sent:
             self.client.count_next_as_repeat(self.path, query)
-        self._requested.add(number)
+        self._sent.add(sent)
         return self.client.get(self.path, query, parse=parse_page, end_of_wait=self.end_of_wait)
 
 

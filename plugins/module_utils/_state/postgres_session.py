@@ -195,7 +195,7 @@ def _require_valid(params: t.Mapping[str, str]) -> None:
         if params.get(name, words[0]) not in ("", *words):
             fault = fault or f"an invalid {name}. Use one of {', '.join(words)}."
     for name in _NUMBERS:
-        if not re.fullmatch(r"\s*[+-]?\d{1,9}\s*", params.get(name) or "0", re.ASCII):
+        if not re.fullmatch(r"[+-]?\d{1,9}", (params.get(name) or "0").strip(), re.ASCII):
             fault = fault or f"an invalid {name}, which is a number."
     if fault:
         raise SettingsError(f"state_database, or a variable or file that completes it, has {fault}", is_unsent=True)
