@@ -70,7 +70,7 @@ def worker(simulator: Simulator, tmp_path: Path) -> Worker:
 
 @pytest.fixture(autouse=True)
 def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What explains a failure is loaded by a failure alone."""
+    """Forgets what explains a failure: it is loaded by a failure alone."""
     for name in [name for name in sys.modules if name.endswith(EXPLAINS)]:
         monkeypatch.delitem(sys.modules, name)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the doctor sees, what a check finds in it, and the checks of the service as a whole. Pure."""
+"""Holds facts that the doctor sees, findings of its checks, and the checks of the service as a whole. Pure."""
 
 from __future__ import annotations
 
