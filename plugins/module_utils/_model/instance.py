@@ -102,7 +102,7 @@ def is_busy(instance: Resource) -> bool:
 
 
 def is_deleted(instance: Resource) -> bool:
-    """Returns True for the record of a deleted instance, which may be kept. The word is undocumented (contract 4.2)."""
+    """Returns True for the record of a deleted instance, which may be kept. The service documents no such status."""
     return get_status(instance) == "deleted"
 
 
@@ -122,7 +122,7 @@ def short_name(instance: Resource) -> str:
 
 
 def has_name(instance: Resource) -> bool:
-    """Returns True if the service shows a name. The documented fields may be left out (contract 11, U23)."""
+    """Returns True if the service shows a name. It may leave out any documented field."""
     return instance.get("name") not in (None, "")
 
 

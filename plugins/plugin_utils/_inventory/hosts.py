@@ -40,7 +40,7 @@ DETAIL_FIELDS = LIST_FIELDS | {
     *("can_start", "can_stop", "can_restart", "subdomain_url"),
     *("daily_claw_cost", "llm_configured", "telegram_configured"),
 }
-"""The fields that details document, and above those that lists do (contract 4.1)."""
+"""The fields that details document, and above those that lists do."""
 
 _MAX_LISTED = 10
 """Names that a warning lists."""
