@@ -443,8 +443,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         wanted = self._wanted()
         instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details() and instances:
-            instances = self._add_details(client, instances, details_key, every, may_read=cache)
-            instances = [instance for instance in instances if matches_filter(instance, wanted)]
+            detailed = self._add_details(client, instances, details_key, every, may_read=cache)
+            read = {str(instance["id"]) for instance in detailed}
+            if gone := [str(instance["id"]) for instance in instances if str(instance["id"]) not in read]:
+                self._warn(f"Instances that were deleted after they were listed are no hosts: {format_list(gone, 10)}.")
+            instances = [instance for instance in detailed if matches_filter(instance, wanted)]
         return InstanceList(instances, collect_values(every, wanted)["status"])
 
     def _add_details(
@@ -668,8 +671,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             if name is not None and normalize_name(str(name)):
                 return str(name).strip()
-            is_left_out = source.removeprefix(self.get_option("hostvars_prefix")) in left_out
-            has_blank_name = has_blank_name or name is not None or is_left_out
+            # Any field may be left out; a name may also be null, which means the same (section 11, U23).
+            field = source.removeprefix(self.get_option("hostvars_prefix"))
+            has_blank_name = has_blank_name or name is not None or field in left_out or field == "name"
         if has_blank_name:
             # Whoever may rename an instance must not take the inventory away.
             return ""

@@ -125,11 +125,16 @@ def test_a_documented_field_that_is_left_out_is_null(
     assert (found[f"claw_{field}"], found["claw_provisioned_at"], found["since"]) == (None, None, "never")
 
 
+@pytest.mark.parametrize("is_null", [False, True])
 @pytest.mark.parametrize("source", ["name", "claw_name", "{{ claw_name }}"])
 def test_an_instance_whose_name_is_left_out_is_a_host_by_its_id(
-    small: Simulator, controller: Controller, source: str
+    small: Simulator, controller: Controller, source: str, is_null: bool
 ) -> None:
-    small.switch(drop_fields=["name"])
+    if is_null:
+        for number in (1, 2, 4):
+            small.set_instance(number, name=None)
+    else:
+        small.switch(drop_fields=["name"])
     run = controller.inventory({"hostnames": [source]})
     assert hosts(run) == ["1", "2", "4"]
     assert run.says("Instances whose names are blank become hosts by their ids: 1, 2, 4."), run.screen
@@ -139,6 +144,13 @@ def test_details_add_the_fields_that_lists_do_not_show(small: Simulator, control
     run = controller.inventory({"details": True, "filters": ["claw_can_stop"]})
     assert "claw_daily_claw_cost" in variables(run, "alpha")
     assert sorted(small.calls()) == ["GET /instances", "GET /instances/1", "GET /instances/2", "GET /instances/4"]
+
+
+def test_one_that_is_gone_before_its_details_are_read_is_told(small: Simulator, controller: Controller) -> None:
+    small.fault("status", path="/instances/2", status=404, code="not_found", message="Not found", times=None)
+    run = controller.inventory({"details": True})
+    assert hosts(run) == ["alpha", "delta"]
+    assert run.says("Instances that were deleted after they were listed are no hosts: 2."), run.screen
 
 
 def test_host_names_by_preference(small: Simulator, controller: Controller) -> None:
