@@ -25,8 +25,9 @@ from ..module_utils._service.restore.proofs import find_failed_drills, find_proo
 from ..module_utils._state.journal import JournalError, format_damage
 from ..module_utils._time_options import parse_duration
 from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
-from ..plugin_utils._reports.fleet_findings import CHECKS, find_findings, format_attention, format_findings
+from ..plugin_utils._reports.fleet_findings import find_findings, format_attention, format_findings
 from ..plugin_utils._reports.fleet_metrics import build_stats, format_data, format_metrics
 from ..plugin_utils._reports.fleet_page import build_page
 from ..plugin_utils._reports.report_folder import render, write_report
@@ -41,7 +42,7 @@ SPEC = ArgumentSpec(
         "metrics_path": {"type": "path"},
         "backup_max_age": {"type": "str", "required": True},
         "title": {"type": "str", "required": True},
-        "fail_on": {"type": "list", "elements": "str", "choices": list(CHECKS), "default": []},
+        "fail_on": {"type": "raw"},
         "min_days": {"type": "int", "default": 7},
         "proof_max_age": {"type": "str", "default": "30d"},
         "failure": {"type": "dict"},
@@ -82,7 +83,7 @@ def run(context: ModuleContext) -> Result:
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
     report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
-    found = find_findings(facts, params["fail_on"], params["min_days"], proof_max_age)
+    found = find_findings(facts, parse_list(params["fail_on"]), params["min_days"], proof_max_age)
     headline, findings = format_findings(found, scope)
     return {
         "changed": changed,

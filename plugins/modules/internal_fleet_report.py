@@ -40,11 +40,8 @@ options:
     required: true
   fail_on:
     description:
-      - What is looked for.
-    type: list
-    elements: str
-    choices: [attention, no_backup, overdue_backup, unproven_restore, low_balance]
-    default: []
+      - What is looked for, as a list or text.
+    type: raw
   min_days:
     description:
       - A balance that lasts less than this is low.

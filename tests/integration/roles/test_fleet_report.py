@@ -373,7 +373,7 @@ def check(controller: Controller, *flags: str, **variables: t.Any) -> tuple[Run,
 def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state=FLEET)
     paths = {"fleet_report_data_path": "fleet.json", "fleet_report_metrics_path": "fleet.prom"}
-    run, found = check(controller, fleet_report_fail_on="attention,no_backup", **paths)
+    run, found = check(controller, fleet_report_fail_on="attention, no_backup", **paths)
     assert run.rc == 2
     (stats,) = [one["ansible_stats"]["data"] for one in run.all if "ansible_stats" in one]
     assert stats["clawhosters_fleet"]["counts"]["all"] == 4
@@ -384,7 +384,7 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
         "clawhosters-fleet-report.html", "fleet.json", "fleet.prom",
     }  # fmt: skip
     assert run.stdout.index("NEWEST BACKUP") < run.stdout.index("twin (id 3) has no usable backup.")
-    run, found = check(controller, "--check", fleet_report_fail_on=["overdue_backup"])
+    run, found = check(controller, "--check", fleet_report_fail_on='["overdue_backup"]')
     assert (run.rc, found) == (2, ["twin (id 2): its newest backup is 1 d 16 h old."])
     run, found = check(controller, fleet_report_fail_on=["overdue_backup"], fleet_report_backup_max_age="48h")
     assert (run.rc, found) == (0, [])

@@ -163,6 +163,7 @@ def test_a_list_in_text_is_read_or_refused_with_the_text_that_works(
     assert simulator.calls() == []
 
 
+DURATION = "must be a number and a unit: s, m, h, d or w, such as 36h or 7d."
 QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Quote it."
 
 
@@ -226,8 +227,8 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
             "fleet_report",
             ["fleet_report_backup_max_age: often", "fleet_report_proof_max_age: 30"],
             [
-                "fleet_report_backup_max_age and fleet_report_proof_max_age",
-                "must be a number and a unit (s, m, h, d or w), such as 36h.",
+                f"fleet_report_backup_max_age is 'often', but {DURATION}",
+                f"fleet_report_proof_max_age is '30', but {DURATION}",
             ],
         ),
         (
