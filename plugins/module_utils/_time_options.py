@@ -96,17 +96,13 @@ def _find_readings(shown: datetime, zone: ZoneInfo | None) -> dict[datetime, dat
 
 def _format_readings(utc: datetime, local: list[datetime], where: str) -> str:
     """Returns what a time may mean, each reading as an option takes it."""
-    in_utc = f"{_format_reading(utc.replace(tzinfo=None))}Z"
-    match [_format_reading(one) for one in local]:
+    in_utc = f"{utc.replace(tzinfo=None).isoformat()}Z"
+    match [one.isoformat() for one in local]:
         case [one]:
             return f"In {where} it is {one}, in UTC {in_utc}."
         case [first, second]:
             return f"In {where} it comes twice, {first} and {second}; in UTC it is {in_utc}."
     return f"In {where} it does not exist; in UTC it is {in_utc}."
-
-
-def _format_reading(moment: datetime) -> str:
-    return moment.isoformat(timespec="auto" if moment.second or moment.microsecond else "minutes")
 
 
 def parse_duration(option: str, text: str | None) -> timedelta | None:

@@ -116,12 +116,12 @@ def test_the_report_judges_backups_by_the_service_clock(
 
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 WINTER = (
-    "2026-01-29T03:31 has no UTC offset. In this controller's time zone it is 2026-01-29T03:31+01:00, in UTC "
-    "2026-01-29T03:31Z."
+    "2026-01-29T03:31 has no UTC offset. In this controller's time zone it is 2026-01-29T03:31:00+01:00, in UTC "
+    "2026-01-29T03:31:00Z."
 )
 TWICE = (
-    "2025-10-26 02:31:00 has no UTC offset. In this controller's time zone it comes twice, 2025-10-26T02:31+02:00 and "
-    "2025-10-26T02:31+01:00; in UTC it is 2025-10-26T02:31Z."
+    "2025-10-26 02:31:00 has no UTC offset. In this controller's time zone it comes twice, 2025-10-26T02:31:00+02:00 "
+    "and 2025-10-26T02:31:00+01:00; in UTC it is 2025-10-26T02:31:00Z."
 )
 NEVER = (
     "2026-03-29T02:31:07 has no UTC offset. In this controller's time zone it does not exist; in UTC it is "
@@ -225,10 +225,10 @@ def test_the_pause_of_the_rulebook_may_lie_ahead_and_needs_an_offset(controller:
     run = controller.run(
         "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31", TZ=BERLIN
     )
-    assert run.says("In this controller's time zone it is 2999-01-29T03:31+01:00, in UTC 2999-01-29T03:31Z.")
+    assert run.says("In this controller's time zone it is 2999-01-29T03:31:00+01:00, in UTC 2999-01-29T03:31:00Z.")
     assert run.screen.count("Nothing was sent.") <= 2
     run = controller.run(
-        "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31Z", TZ=BERLIN
+        "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31:00Z", TZ=BERLIN
     )
     assert not run.says("has no UTC offset")
 
