@@ -22,7 +22,7 @@ from .._http.request import NEVER
 from .._http.responses import parse_body
 from .._model.account_identity import find_email, find_id
 from .._model.resource import Options, Redacted, Result
-from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts
+from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, redact
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._text import MASK, is_number
 from .account_check import AccountCheck
@@ -140,7 +140,9 @@ class Purchase:
         guard.record_event(OperationEvent.COMPLETED)
         result = self._build_result(purchase, self._fetch_balance_after(balance), bought=body)
         if guard.unrecorded:
-            raise UnrecordedError(guard.unrecorded, result)
+            # A task that fails is shown, and must not show the link.
+            hidden = {**result, "purchase": redact(result["purchase"], words=PAYMENT_WORDS)}
+            raise UnrecordedError(guard.unrecorded, hidden)
         return result
 
     def _require_same_request(self, state: OperationState, body: dict[str, t.Any]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_billing_info, claw_instance, claw_purchase
 from simulator.exchange import fingerprint
 from simulator.handle import Simulator
@@ -337,7 +338,7 @@ def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator,
         result = worker.run(claw_purchase)
     assert (result["failed"], result["changed"]) == (True, True)
     assert "the journal could not be written. No space left" in result["msg"]
-    assert "checkout_url" in result["purchase"]
+    assert result["purchase"]["checkout_url"] == MASK
     assert any("the journal could not be written. No space left" in warning for warning in worker.warnings)
     assert "It is unknown whether" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == [BUY]
