@@ -10,6 +10,7 @@ import json
 import typing as t
 
 from .._state.folder_changes import MAX_AGE, open_changes
+from .._state.store import StoreError
 from .._times import format_iso, parse_time
 
 if t.TYPE_CHECKING:
@@ -44,24 +45,31 @@ def list_changes(
     """Returns the changes that were sent since a time, of at most 90 days, newest first. ``now`` is by the store.
 
     ``service``: only those of this URL, as entries have it. ``limit``: no more than so many, of those recorded last.
-    Raises StoreError. Warns of entries that can't be read.
+    Warns of entries that can't be read. Raises StoreError if none can.
     """
     oldest = max(since or now - MAX_AGE, now - MAX_AGE)
     changes: list[dict[str, t.Any]] = []
-    damaged = earlier = 0
+    damaged = intact = earlier = 0
     for line in filter(None, open_changes(store).read_changes(oldest)):
         try:
             change = json.loads(line)
             at = parse_time(change["at"])
             if at is None or not isinstance(change["by"], dict):
                 raise ValueError("no time or sender")
+            parsed = _parse_change(change, at)
+            intact += 1
             earlier = earlier + 1 if at < oldest else 0
-            if not earlier and service in (None, change["service"]):
-                changes.append(_parse_change(change, at))
+            if not earlier and service in (None, parsed["service"]):
+                changes.append(parsed)
         except (ValueError, KeyError, TypeError, RecursionError):
             damaged += 1
         if len(changes) == limit or earlier == EARLIER:
             break
+    if damaged and not intact:
+        raise StoreError(
+            f"{damaged} of {damaged} entries of the change log are damaged",
+            "Move it away: nothing that is sent depends on it",
+        )
     if damaged:
         warn(f"Entries of the change log that can't be read are left out: {damaged}.")
     return sorted(changes, key=lambda change: change["at"], reverse=True)

@@ -207,6 +207,16 @@ def test_entries_that_are_damaged_are_left_out_with_a_warning(
     assert "Entries of the change log that can't be read are left out: 4." in worker.warnings
 
 
+def test_a_change_log_without_a_whole_entry_is_no_empty_list(worker: Worker, place: StorePlace) -> None:
+    open_changes(place.open()).add_changes(['{"at": "2', "[]"])
+    result = worker.run(claw_journal_info, kinds=["change"])
+    assert result["msg"] == (
+        "2 of 2 entries of the change log are damaged, so the change log can't be read. Move it away: "
+        "nothing that is sent depends on it."
+    )
+    assert worker.run(claw_journal_info)["operations"] == []
+
+
 # What can't be written
 
 
