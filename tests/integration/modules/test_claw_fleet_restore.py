@@ -322,6 +322,14 @@ def test_a_canary_that_fails_stops_the_rest_now_and_when_run_again(
     assert posts(simulator) == [102, 202, 302, 102]
 
 
+def test_the_error_is_that_of_the_first_entry_that_has_a_response(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.fault("reset_before", path="/backups/102/restore")
+    simulator.fault("status", path="/backups/202/restore", status=422, code="no", message="No")
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=["100%"])
+    assert outcomes(result) == ["unknown", "refused"]
+    assert result["error"]["status"] == 422
+
+
 @pytest.mark.parametrize(("max_failures", "sent"), [(0, 2), (1, 4), (3, 6)])
 def test_more_failures_than_allowed_stop_further_batches(
     simulator: Simulator, local_worker: Worker, max_failures: int, sent: int

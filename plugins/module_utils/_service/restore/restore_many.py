@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._errors import PartialError
 from ..._model.backup import summarize_backup
 from ..._model.batches import begin_batches, split_batches
-from ..._model.fleet_entries import Outcome, build_result, format_failures
+from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, get_status, label
 from .account_reader import AccountReader
 from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
@@ -67,7 +66,7 @@ def restore_many(
     outcomes = build_outcomes(entries, restores)
     result = build_result("instances", outcomes, build_diff(restores), has_batches=True)
     if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
-        raise PartialError(failures, result, next(restore.error for restore in restores if restore.error))
+        raise_failures(failures, result, (restore.error for restore in restores))
     return result
 
 
