@@ -88,6 +88,7 @@ RETURN = r"""
 purchase:
   description:
     - The response of the service, possibly with a payment link. Null if this run bought nothing.
+    - Without the link if the task fails because the purchase could not be recorded.
   returned: success, and if the outcome is unknown
   type: dict
   sample: {checkout_url: "https://pay.example/4b7c"}

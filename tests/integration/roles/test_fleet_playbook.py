@@ -94,6 +94,13 @@ def test_faults_of_the_file_change_nothing_and_are_told_at_once(simulator: Simul
     assert simulator.calls() == ["GET /account"]
 
 
+def test_the_list_can_be_text_of_the_command_line(simulator: Simulator, controller: Controller) -> None:
+    declared = 'fleet_instances=[{"id":1,"state":"stopped"},{"name":"sales-bot"}]'
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared)
+    assert shown(run)[-1] == "1 started, 1 stopped."
+    assert simulator.effects() == {"starts": 1, "stops": 1}
+
+
 @pytest.mark.parametrize("flags", [("--check", "--diff"), ()])
 def test_a_plan_beyond_the_limit_is_shown_and_refused(
     simulator: Simulator, controller: Controller, flags: tuple[str, ...]
