@@ -46,6 +46,8 @@ from .change_recorder import REFUSED, UNKNOWN, ChangeRecorder
 from .instance_requests import fetch_instance, instance_path
 
 _CHANGED_NOTHING = "The request changed nothing."
+_REFUSES_ANY_REQUEST = (401, 429)
+"""Statuses that are about the key or the rate limit, and not about the instance."""
 
 
 class Effect(enum.Enum):
@@ -105,8 +107,11 @@ def _request_change(client: Client, current: Resource, wanted: str, action: Acti
     except (TransportError, ResponseError, ApiError) as error:
         if isinstance(error, ApiError) and not error.may_have_been_executed:
             error.add(_CHANGED_NOTHING)
+            _hint_at_subscription(error, current, wanted)
             raise
-        return _after_unclear_response(client, error, current, wanted, action, may_repeat)
+        # A 4xx is an answer to this request, and a second one would get it too.
+        is_answered = isinstance(error, ApiError) and error.status < 500
+        return _after_unclear_response(client, error, current, wanted, action, may_repeat and not is_answered)
     # The response to an action has only some of the fields.
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
@@ -120,6 +125,7 @@ def _after_rejection(
     except ClawHostersError as error:
         # The rejection matters more than the reason why the instance can't be read.
         rejection.add(f"{_CHANGED_NOTHING} Its current state can't be read: {error}")
+        _hint_at_subscription(rejection, current, wanted)
         raise rejection from None
     if now is None and wanted == "absent":
         return ChangeResponse(Effect.ALREADY_REACHED, None)
@@ -131,12 +137,18 @@ def _after_rejection(
         return ChangeResponse(Effect.REDECIDE, now, rejection)
     if now is not None:
         rejection.add(f"{_CHANGED_NOTHING} Its status is {describe_status(now)}.")
-        if wanted == "absent" and now.get("billing_mode") == "monthly":
-            rejection.add(
-                "This instance has a monthly subscription. Cancel it in the dashboard; delete the instance when it has "
-                "ended."
-            )
+        _hint_at_subscription(rejection, now, wanted)
     raise rejection
+
+
+def _hint_at_subscription(error: ClawHostersError, instance: Resource, wanted: str) -> None:
+    """Adds why the deletion of an instance that is billed by the month was probably refused."""
+    is_refused = isinstance(error, ApiError) and error.status < 500 and error.status not in _REFUSES_ANY_REQUEST
+    if is_refused and wanted == "absent" and instance.get("billing_mode") == "monthly":
+        error.add(
+            "This instance has a monthly subscription. Cancel it in the dashboard; delete the instance when it has "
+            "ended."
+        )
 
 
 def _after_unclear_response(
@@ -151,6 +163,7 @@ def _after_unclear_response(
                 f"It is unknown whether {label(current)} was changed, since it can't be read now. "
                 "Check it before you run this again."
             )
+        _hint_at_subscription(error, current, wanted)
         raise error from None
     if action is Action.DELETE and (now is None or decide(now, wanted).action is Action.NONE):
         return ChangeResponse(Effect.DONE, now)
@@ -170,6 +183,7 @@ def _after_unclear_response(
         )
     else:
         error.add(f"Its status is {describe_status(now)}: no change is visible. Run this again.")
+        _hint_at_subscription(error, now, wanted)
     raise error
 
 
@@ -231,8 +245,8 @@ class InstanceChanges:
     def _request_change(self, job: Job) -> None:
         """Requests one change. A job sends at most two requests.
 
-        The second is sent only if a 422 was about a status that passes, or if a start or stop without a clear response
-        shows no effect.
+        The second is sent only if a 422 was about a status that passes, or if a start or stop shows no effect after a
+        lost response or a 5xx.
         """
         before = job.instance
         try:

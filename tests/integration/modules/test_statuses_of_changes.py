@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -184,20 +185,36 @@ def test_a_refused_change_says_that_nothing_was_changed(simulator: Simulator, wo
     assert addon.endswith("was not changed.")
 
 
-@pytest.mark.parametrize("status", [409, 425, 499])
+@pytest.mark.parametrize(("status", "requests"), [(408, 1), (409, 1), (425, 1), (499, 1), (500, 2)])
 def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
-    simulator: Simulator, worker: Worker, status: int
+    simulator: Simulator, worker: Worker, status: int, requests: int
 ) -> None:
-    answer(simulator, status, "POST", after_effect=False, times=2)
+    """A start is repeated once after a 5xx, and not after an answer that refuses it."""
+    answer(simulator, status, "POST", after_effect=False, times=requests)
     result = worker.run(claw_instance, id=2)
     assert (result["failed"], result["error"]["status"]) == (True, status)
     assert "Its status is stopped: no change is visible. Run this again." in result["msg"]
-    # A start that was not visible is repeated once.
-    assert simulator.calls("POST *") == ["POST /instances/2/start"] * 2
+    assert simulator.calls("POST *") == ["POST /instances/2/start"] * requests
     answer(simulator, status, "POST", after_effect=True)
     restarted = worker.run(claw_instance, id=1, state="restarted")
     assert "does not show whether it was restarted. Nothing was sent again: look at it, " in restarted["msg"]
     assert simulator.calls("POST */restart") == ["POST /instances/1/restart"]
+
+
+@pytest.mark.parametrize("is_readable", [True, False], ids=["read again", "not readable"])
+@pytest.mark.parametrize("module", [claw_instance, claw_fleet], ids=["alone", "in a fleet"])
+@pytest.mark.parametrize(("status", "hints"), [(402, 1), (403, 1), (409, 1), (422, 1), (401, 0), (429, 0), (500, 0)])
+def test_a_refused_deletion_of_a_monthly_instance_hints_at_its_subscription(
+    simulator: Simulator, worker: Worker, module: ModuleType, status: int, hints: int, is_readable: bool
+) -> None:
+    simulator.set_instance(1, billing_mode="monthly")
+    answer(simulator, status, "DELETE", after_effect=False)
+    if not is_readable:
+        simulator.fault("json_500", method="GET", skip=1, times=None)
+    options = {"id": 1} if module is claw_instance else {"ids": [1]}
+    result = worker.run(module, **options, state="absent")
+    assert result["msg"].count("This instance has a monthly subscription. Cancel it in the dashboard") == hints
+    assert simulator.calls("DELETE *") == ["DELETE /instances/1"]
 
 
 @pytest.mark.parametrize("status", [409, 425, 499])
