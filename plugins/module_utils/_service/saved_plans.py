@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from .._errors import ClawHostersError, PartialError
 from .._model.saved_plan import PlannedChange, PlanScope, SavedPlan, parse_plan
 from .._service_url import normalize_url
-from .._text import MESSAGE_LIMIT, format_first, one_line
+from .._text import MESSAGE_LIMIT, one_line
 from .._time_options import parse_duration
 
 if t.TYPE_CHECKING:
     from datetime import timedelta
 
     from .account_check import AccountCheck
-
-_LISTED = 3
-"""Most differences that a message explains; the report has all."""
 
 
 @dataclass
@@ -55,9 +52,9 @@ class PlanMaker:
         plan = SavedPlan(PlanScope(normalize_url(client.settings.api_url), identity, client.stats.now()), planned)
         if self.saved is not None and (differences := self.saved.find_differences(plan, self.max_age)):
             lines = [one_line(line, MESSAGE_LIMIT) for line in differences]
-            folded = format_first([f"{line}." for line in lines], _LISTED)
+            named = " ".join(f"{line}." for line in lines)
             raise PartialError(
-                f"The plan does not hold any more, and nothing was sent: {folded}",
+                f"The plan does not hold any more, and nothing was sent: {named}",
                 {"report": lines, "differences": len(lines), "plan": plan.as_result()},
             )
         return plan

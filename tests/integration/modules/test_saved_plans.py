@@ -165,6 +165,26 @@ def test_each_difference_is_named_and_nothing_is_sent(
     assert writes(simulator) == []
 
 
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [(claw_fleet, {"state": "stopped"}), (claw_fleet_addon, {"config": {"tier": "premium"}})],
+    ids=["instances", "add-ons"],
+)
+def test_each_of_many_differences_is_named_in_the_message(
+    simulator: Simulator, worker: Worker, module: t.Any, options: dict[str, t.Any]
+) -> None:
+    state = fleet(*["running"] * 5)
+    simulator.reset(state=state)
+    options = {**options, "ids": [1, 2, 3, 4, 5]}
+    plan = made(worker, module, **options)
+    for instance, addon in zip(state["instances"], state["addons"], strict=True):
+        instance["status"], addon["tier"] = "stopped", "premium"
+    simulator.reset(state=state)
+    result = worker.run(module, plan=plan, **options)
+    assert (result["failed"], len(result["report"]), writes(simulator)) == (True, 5, [])
+    assert result["msg"].endswith(f"nothing was sent: {' '.join(f'{line}.' for line in result['report'])}")
+
+
 def test_ids_of_a_plan_are_compared_as_text(simulator: Simulator, worker: Worker) -> None:
     plan = made(worker, **DECLARED)
     for entry in plan["entries"]:
