@@ -58,8 +58,10 @@ def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = (), *, is_fir
 
 
 def _build_first_plan(context: ModuleContext) -> Result:
-    scope = context.account.describe()
-    plan, package = _build_plan(context), context.params["package_id"]
+    package = context.params["package_id"]
+    if package:
+        parse_operation_name("balance_guard_order", context.params["order"])
+    scope, plan = context.account.describe(), _build_plan(context)
     lines = [*plan.lines, *plan.name_problems]
     if package and not plan.is_sufficient:
         plan.sent_order = _describe_order(context)

@@ -171,7 +171,8 @@ def _find_allowed(order: t.Any, instances: list[Resource]) -> tuple[list[Resourc
     names = [text for name in parse_list(order) if (text := str(name))]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise RefusedError(f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once.")
+        text = f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once."
+        raise RefusedError(text, is_unsent=True)
     index = InstanceIndex(instances)
     allowed, problems = [], []
     for name in names:

@@ -93,8 +93,21 @@ def test_names_that_fit_no_instance_are_told_and_the_others_are_stopped(
 
 def test_a_name_that_is_given_twice_is_refused(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot,demo-bot")
-    assert "balance_guard_stop_order names demo-bot more than once." in run.screen
+    assert run.results[-1]["result"]["msg"] == (
+        "balance_guard_stop_order names demo-bot more than once. Nothing was sent."
+    )
     assert simulator.calls("POST *") == []
+
+
+def test_an_order_with_an_invisible_character_is_refused_before_any_request(
+    simulator: Simulator, controller: Controller
+) -> None:
+    order = "topup\u200b1"
+    run = guard(controller, "demo-bot", balance_guard_package_id="2", balance_guard_order=order)
+    message = run.results[-1]["result"]["msg"]
+    assert message.startswith("balance_guard_order has a character that can't be seen: ")
+    assert message.endswith("Type the name again without it. Nothing was sent.")
+    assert simulator.calls() == []
 
 
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
