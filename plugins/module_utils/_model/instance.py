@@ -56,7 +56,7 @@ _UNKNOWN_STATUS = (_WAIT, _WAIT, _WAIT, _DELETE)
 _POWER_ACTION = {"started": _START, "stopped": _STOP, "restarted": _RESTART}
 
 _REMEDY = {
-    "paused": "the account's balance ran out. Top it up with Claws and resume the instance in the dashboard",
+    "paused": "the account's balance ran out. Top up the account with Claws, and resume the instance in the dashboard",
     "pending_configuration": "it waits for its configuration. Give it an LLM key in the dashboard",
     "error": "it has failed. See the dashboard for the reason, and rebuild it there or restore a backup",
     "deploy_failed": "its deployment failed. Retry it in the dashboard",

@@ -64,7 +64,8 @@ class DamageError(ClawHostersError):
         self.damage = damage
         super().__init__(
             f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. "
-            "Whatever the copy or the new file lacks could be sent again: look for it in the dashboard first."
+            "What was sent since the copy, or all without one, is forgotten then, and could be sent again: look for it "
+            "in the dashboard first."
         )
 
 

@@ -35,8 +35,8 @@ MIN_SECRET_LENGTH = 4
 """Characters. Replacing a shorter password everywhere would make ordinary text unreadable."""
 
 NEEDS_PSYCOPG = (
-    "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade it for the Python that runs Ansible: "
-    "{command}"
+    "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade it (`pip install 'psycopg[binary]'`). "
+    "For the Python that runs Ansible, type: {command}"
 )
 _DEFAULTS = {
     "application_name": "clawhosters.cloud",
@@ -182,15 +182,17 @@ def _split(text: str) -> list[str]:
 def _require_valid(params: t.Mapping[str, str]) -> None:
     """Raises SettingsError for a value that libpq would reject, which may be secret: it is not shown."""
     ports = _split(params.get("port", ""))
-    hosts = max(len(_split(params.get(name, ""))) for name in ("host", "hostaddr"))
+    hosts, addresses = (len(_split(params.get(name, ""))) for name in ("host", "hostaddr"))
     fault = ""
     if not all(_is_port(port.strip()) for port in ports):
         fault = (
             f"an invalid port. A port is a number from 1 to {_LAST_PORT}; in a URI, write @, : and / of a password as "
             "%40, %3A and %2F."
         )
-    elif len(ports) > max(hosts, 1):
-        fault = "more ports than hosts. Give one port, or one for each host."
+    elif hosts and addresses and hosts != addresses:
+        fault = "another number of values in hostaddr than in host. Give one hostaddr for each host."
+    elif 1 < len(ports) != max(hosts, addresses, 1):
+        fault = "another number of ports than of hosts. Give one port, or one for each host."
     for name, words in _WORDS.items():
         if params.get(name, words[0]) not in ("", *words):
             fault = fault or f"an invalid {name}. Use one of {', '.join(words)}."

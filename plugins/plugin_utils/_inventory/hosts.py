@@ -33,14 +33,15 @@ NAME_LIMIT = 200
 ID_LIMIT = 40
 """Bytes of an id that is appended to a name."""
 
-LIST_FIELDS = frozenset(("id", "name", "status", "tier", "billing_mode", "ip_address")) | {
-    *("health_status", "created_at", "provisioned_at"),
-}
-DETAIL_FIELDS = LIST_FIELDS | {
-    *("can_start", "can_stop", "can_restart", "subdomain_url"),
-    *("daily_claw_cost", "llm_configured", "telegram_configured"),
-}
-"""The fields that details document, and above those that lists do."""
+LIST_FIELDS = frozenset(
+    ("id", "name", "status", "tier", "billing_mode", "ip_address", "health_status", "created_at", "provisioned_at")
+)
+"""The documented fields of an instance in a list."""
+DETAIL_FIELDS = LIST_FIELDS.union(
+    ("can_start", "can_stop", "can_restart", "subdomain_url"),
+    ("daily_claw_cost", "llm_configured", "telegram_configured"),
+)
+"""The documented fields of a detail."""
 
 _MAX_LISTED = 10
 """Names that a warning lists."""

@@ -83,7 +83,7 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
             assert result["failed"] is True
             assert any(str(path) in result["msg"] for path in left)
             assert "if no restore or purchase is in progress" in result["msg"]
-            assert "Whatever the copy or the new file lacks could be sent again" in result["msg"]
+            assert "What was sent since the copy, or all without one, is forgotten then" in result["msg"]
             assert result["msg"].endswith("Nothing was sent.")
     assert posts(simulator) == sent
     assert {path: path.read_bytes() for path in left} == left

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._installation import install_command
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_session
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -139,7 +140,10 @@ def test_a_string_that_can_not_be_read_is_not_shown(text: str) -> None:
         ("postgresql://u:s3cret@127.0.0.1:99999/db", {}, "an invalid port"),
         ("postgresql://u:pass@host:s3cret@127.0.0.1/db", {}, "an invalid port"),
         ("host=127.0.0.1 port=0", {}, "an invalid port"),
-        ("host=127.0.0.1,127.0.0.2 port=5432,5433,5434", {}, "more ports than hosts"),
+        ("host=127.0.0.1,127.0.0.2 port=5432,5433,5434", {}, "another number of ports than of hosts"),
+        ("host=127.0.0.1,127.0.0.2,127.0.0.3 port=5432,5433", {}, "another number of ports than of hosts"),
+        ("host=127.0.0.1,127.0.0.2", {"PGPORT": "5432,5433,5434"}, "another number of ports than of hosts"),
+        ("host=127.0.0.1,127.0.0.2 hostaddr=127.0.0.1", {}, "another number of values in hostaddr"),
         ("host=127.0.0.1", {"PGPORT": "s3cret"}, "an invalid port"),
         ("host=db.example sslmode=verify_full", {}, "an invalid sslmode"),
         ("host=127.0.0.1 sslmode=Require", {}, "an invalid sslmode"),
@@ -191,10 +195,10 @@ def test_passwords_are_found_in_each_spelling(text: str, passwords: set[str]) ->
 
 def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(
-        ClawHostersError, match=r"needs psycopg 3\.1 or newer, but it is not installed.* psycopg psycopg-binary$"
-    ):
+    with pytest.raises(ClawHostersError, match=r"needs psycopg 3\.1 or newer, but it is not installed\.") as missing:
         PostgresStore("host=localhost", Outage())
+    assert "(`pip install 'psycopg[binary]'`)" in str(missing.value)
+    assert str(missing.value).endswith(f"type: {install_command('psycopg', 'psycopg-binary')}")
 
 
 @pytest.mark.parametrize("database", ["", "host=localhost"])
