@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 from ..module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ..module_utils._http.lists import fetch_all
-from ..module_utils._model.backup import is_usable
 from ..module_utils._model.instance import describe_status, get_status, is_busy, label
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.ownership import may_belong
@@ -22,7 +21,7 @@ from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.history import EarlierRestore, RestoreHistory, is_under_way
-from ..module_utils._service.restore.plan import RESTORABLE
+from ..module_utils._service.restore.plan import RESTORABLE, explain_left_out
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
 from ..module_utils._state.journal import OperationEvent, format_damage
 from ..module_utils._text import one_line
@@ -127,7 +126,8 @@ def run(context: ModuleContext) -> Result:
     instances = fetch_all(context.client, "/instances")
     found, problems = _find(names, ids, InstanceIndex(instances))
     candidates, damaged = _read_candidates(context, found)
-    backups = [backup for backup in list_backups(context.client) if is_usable(backup)]
+    now = context.client.stats.now()
+    backups = [backup for backup in list_backups(context.client) if not explain_left_out(backup, now)]
     due: list[_DrillCandidate] = []
     lines = [*problems, *(f"{label(one)}: its journal is damaged, not now." for one in damaged)]
     for one in candidates:

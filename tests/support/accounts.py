@@ -81,6 +81,7 @@ class AccountClient:
     def __init__(self, world: World, *, server_filters: bool = False) -> None:
         self._lists = {"/instances": world.instances, "/backups": world.backups}
         self.settings = SimpleNamespace(server_filters=server_filters, api_url=SERVICE, page_size=None)
+        self.stats = SimpleNamespace(now=lambda: NOW)
         self.unfiltered: set[str] = set()
         self.requests: Counter[str] = Counter()
 

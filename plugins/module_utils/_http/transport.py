@@ -184,10 +184,11 @@ def _explain_failure(
         return TransportError(unsent, sent=False, reason="too many open files")
     try:
         from .connection_errors import Connection, build_transport_error
-    except OSError:
-        # It can't be opened. That a change may have been executed must not be lost.
+    except (OSError, ImportError):
+        # It can't be opened, or is gone. That a change may have been executed must not be lost.
         broken = f"{request}: the connection to {host} broke before the response was complete."
-        return TransportError(broken, sent=may_have_sent, reason="the connection broke")
+        text = broken if may_have_sent else f"{request} was not sent: no connection to {host}."
+        return TransportError(text, sent=may_have_sent, reason="the connection broke")
     bundle = None if settings.ca_path else find_bundle()
     connection = Connection(host, request.timeout, find_proxy(settings, url), may_have_sent, bundle)
     return build_transport_error(str(request), connection, error)

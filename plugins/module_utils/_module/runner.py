@@ -102,7 +102,7 @@ class ModuleRunner:
             result = build_failure(error)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
-                result = build_failure(_build_files_error(stats))
+                result = build_failure(_build_files_error(stats)) | {"changed": bool(stats.changes)}
             else:
                 result = build_bug(error, Redactor(map(str, self.secrets)))
         result["api"] = stats.as_dict()
@@ -148,7 +148,8 @@ def _build_files_error(stats: RequestStats) -> ClawHostersError:
     text = f"Too many files are open. {OUT_OF_FILES_ADVICE}."
     if stats.changes:
         sent = format_count(stats.changes, "change")
-        text += f" This task has sent {sent} before, and does not know what came of it."
+        what = "it" if stats.changes == 1 else "them"
+        text += f" This task has sent {sent} before, and does not know what came of {what}."
     return ClawHostersError(text, is_unsent=not stats.changes)
 
 

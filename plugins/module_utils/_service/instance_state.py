@@ -98,7 +98,8 @@ class DetailReader:
 
     def _look(self, instance: Resource) -> None:
         is_missing = False
-        with contextlib.suppress(ClawHostersError):
+        # A list that can't be read proves nothing: the code that reads it may not be loaded either.
+        with contextlib.suppress(ClawHostersError, OSError, ImportError):
             is_missing = not _load_search().is_listed(self.client, instance)
         self._lists_without = self._lists_without + 1 if is_missing else 0
 

@@ -223,8 +223,11 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
 def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator: Simulator, place: StorePlace) -> None:
     simulator.set_instance(3, status="paused")
     simulator.set_backup(40, status="failed")
-    result = choose(simulator, place)
-    assert result["instance_id"] == 5
+    # Its newest backup is not usable for a restore either, which would be refused each day.
+    simulator.set_backup(50, created_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    result = choose(simulator, place, [*NAMES, "web-bot"])
+    assert result["instance_id"] == 6
+    assert "id 5): never proven; it has no usable backup, not now." in "".join(result["lines"])
     assert "test-bot (id 3): never proven; its status is paused, not now." in result["lines"]
     assert "demo-bot (id 4): never proven; it has no usable backup, not now." in result["lines"]
 

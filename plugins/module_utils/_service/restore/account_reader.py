@@ -15,7 +15,6 @@ from ..._concurrency import map_ordered, run_parallel
 from ..._errors import ClawHostersError, NotFoundError
 from ..._http.client import Client
 from ..._http.lists import ListAbandonedError, fetch_all, fetch_filtered
-from ..._model.backup import is_before, is_usable
 from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import may_belong, owner_params, parse_owner
 from ..._model.resource import Resource
@@ -23,7 +22,7 @@ from ..backups import fetch_backup, list_backups
 from ..instance_requests import fetch_existing_instance
 from ..list_search import Search, list_instances, search_name
 from .list_readings import Reading, read_by_ids
-from .planner import AccountView
+from .planner import AccountView, is_fit
 
 if t.TYPE_CHECKING:
     from .history import RestoreHistory
@@ -141,7 +140,7 @@ class AccountReader:
         return Search(
             owner_params(instance["id"], None),
             lambda backups: [backup for backup in backups if may_belong(backup, instance)],
-            lambda backup: is_usable(backup) and is_before(backup, self.rules.before),
+            lambda backup: is_fit(backup, self.rules.before, self.client.stats.now()),
         )
 
     def _read_by_ids(

@@ -72,15 +72,19 @@ def plan_incident(
 def _read_again(incident: Incident, plans: list[RestorePlan], history: RestoreHistory) -> bool:
     """Reads the journal again for instances with an obstacle: it was read before the account.
 
-    A restore that was sent in between shows in the status of the instance, and in that of its backup, which another
-    plan then passes over. Returns False if there are none.
+    A restore that was sent in between shows in the status of the instance, and in that of its backup, which is then not
+    usable: so any obstacle may come from it. Returns False if there are none.
     """
     stopped = [plan.instance for plan in plans if plan.instance and plan.obstacle and plan.obstacle.is_final]
-    if stopped:
+    subjects = {history.key(one["id"]).subject for one in stopped}
+    if subjects:
         # Before the states: what ends in between is then known.
-        history.holders.update(incident.journal.read_holders())
-        history.states.update(incident.journal.read_states({history.key(one["id"]).subject for one in stopped}))
-    return bool(stopped)
+        holders = incident.journal.read_holders()
+        for subject in subjects - holders.keys():
+            history.holders.pop(subject, None)
+        history.holders.update(holders)
+        history.states.update(incident.journal.read_states(subjects))
+    return bool(subjects)
 
 
 def _find_position_before(incident: Incident, subject: str, read_at: datetime) -> int:

@@ -104,9 +104,13 @@ def _with_earlier_run(
     instance: Resource = {"id": instance_id, "name": state.facts.get("instance_name")}
     plan = RestorePlan(target, instance, {"id": state.facts.get("backup_id")}, earlier=state)
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
-    from .messages import explain_unread
+    try:
+        from .messages import explain_unread
 
-    told = explain_unread(error, restore, options.surface)
+        told = explain_unread(error, restore, options.surface)
+    except (OSError, ImportError):
+        # It can't be opened, or is gone. The result still has what the journal knows.
+        told = str(error)
     return PartialError(told, build_single_result(restore, incident.name), error)
 
 

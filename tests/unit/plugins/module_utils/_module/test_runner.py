@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import sys
@@ -130,6 +131,24 @@ def test_a_module_process_prints_a_bug_without_secrets(log, given, capsys):
     assert "Bug in the collection, please report it: RuntimeError: " in json.loads(printed)["msg"]
     for secret in (SECRET, KEY):
         assert secret not in printed
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (0, "Nothing was sent."),
+        (1, "This task has sent 1 change before, and does not know what came of it."),
+        (2, "This task has sent 2 changes before, and does not know what came of them."),
+    ],
+)
+def test_a_task_that_can_open_no_more_files_counts_what_it_has_sent(log, sent, told):
+    def send_and_fail(context: ModuleContext) -> t.NoReturn:
+        context.client.stats.changes = sent
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    result = ModuleRunner({"api_key": KEY, "api_url": "https://127.0.0.1"}, False).run(send_and_fail)
+    assert (result["failed"], result["changed"]) == (True, sent > 0)
+    assert result["msg"].endswith(told)
 
 
 def test_an_expected_error_has_no_traceback(log):

@@ -104,6 +104,14 @@ def test_filters_of_the_service_change_no_choice(case: tuple[World, Target]) -> 
     assert decision(read(world, target, server_filters=True)[0]) == decision(choose(world, target))
 
 
+def test_an_answer_with_a_backup_of_the_future_alone_is_not_enough() -> None:
+    future = {"id": 13, "instance_id": 1, "created_at": (NOW + timedelta(hours=1)).isoformat()}
+    usable = {"id": 11, "instance_name": "web-bot", "created_at": NEW["created_at"]}
+    world = World([WEB], [future, usable], RestoreHistory(SERVICE, "INC-1"), Rules())
+    (plan,) = read(world, Target(1, None), server_filters=True)
+    assert decision(plan) == (None, RestoreAction.SEND, 11)
+
+
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_lists_changes_no_choice(case: tuple[World, Target], chance: t.Any) -> None:
     world, target = case
