@@ -54,7 +54,7 @@ class ClawHostersError(Exception):
     names_status = False
     """True if the message has the current status of the instance."""
     hint = ""
-    """What to do, unless a sentence that was added to the message says it."""
+    """The end of the message, which says what to do, until ``replace`` replaces both."""
 
     def __init__(self, message: object = "", cause: ClawHostersError | None = None, *, is_unsent: bool = False) -> None:
         super().__init__(mask_keys(one_line(message, MESSAGE_LIMIT)))

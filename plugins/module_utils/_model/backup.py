@@ -30,7 +30,6 @@ _LISTED = 5
 _IDS_LISTED = 40
 """Ids of backups that a message lists for one reason."""
 
-
 NO_TIME = "it has no valid time"
 
 
@@ -58,9 +57,12 @@ def explain_unusable(backup: Resource) -> str:
 def explain_future(backup: Resource, now: datetime) -> str:
     """Returns that the backup is dated in the future, empty if it is not. Its age is not known then."""
     taken = taken_at(backup)
-    if taken is None or taken - now <= CLOCK_TOLERANCE:
-        return ""
-    return f"it is dated in the future, {format_time(taken)}"
+    return f"it is dated in the future, {format_time(taken)}" if taken and is_in_future(taken, now) else ""
+
+
+def is_in_future(taken: datetime, now: datetime) -> bool:
+    """Returns True if a backup is dated in the future, more than clocks differ."""
+    return taken - now > CLOCK_TOLERANCE
 
 
 def has_good_status(backup: Resource) -> bool:

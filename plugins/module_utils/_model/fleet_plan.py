@@ -11,7 +11,7 @@ import typing as t
 from .._errors import RefusedError, SettingsError
 from .._text import format_list, one_line
 from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, FLEET, NAMED, Outcome, find_duplicates
-from .instance import NAME_LIMIT, Action, describe_condition, label
+from .instance import NAME_LIMIT, Action, describe_condition, describe_status, label
 from .instance_index import InstanceIndex
 from .instance_job import UNPROTECTED, Consent, Job, Phase
 from .saved_plan import PlannedChange
@@ -149,7 +149,7 @@ def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool 
 
 def build_diff(jobs: list[Job]) -> dict[str, t.Any]:
     """Returns the diff of the task: the statuses of the instances that exist."""
-    found = [(label(job.found), job.found.get("status"), job.status_after()) for job in jobs if job.found is not None]
+    found = [(label(job.found), describe_status(job.found), job.status_after()) for job in jobs if job.found]
     return {
         "before": {name: status for name, status, _after in found},
         "after": {name: status for name, _before, status in found if status is not None},

@@ -147,7 +147,7 @@ def find_name_fault(instance: Resource, name: str | None) -> str:
         return ""
     given, identity = one_line(name, NAME_LIMIT), one_line(instance["id"])
     if not has_name(instance):
-        return f"The service shows no name of the instance with id {identity}, so it may not be {given}"
+        return f"The service shows no name for the instance with id {identity}, so it may not be {given}"
     return f"The instance with id {identity} is named {short_name(instance)}, not {given}"
 
 

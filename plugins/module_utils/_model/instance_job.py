@@ -222,9 +222,13 @@ class Job:
         is_elsewhere = is_done and self.current is not None and get_status(self.current) in FAILURE_STATUSES
         return predict(self.instance, self.wanted, Action.NONE if is_elsewhere else self.action)
 
-    def status_after(self) -> object:
-        """Returns the status for the diff: the one that an accepted change leads to, or the one found."""
+    def status_after(self) -> str | None:
+        """Returns the status for the diff: the one that an accepted change leads to, or the one found.
+
+        None if the instance is gone then.
+        """
         if not self.changed:
-            return t.cast("Resource", self.found).get("status")
+            return describe_status(t.cast("Resource", self.found))
         after = self.summarize_after()
-        return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
+        restarted = " (restarted)" if "restarted" in after else ""
+        return f"{describe_status(after)}{restarted}" if after else None

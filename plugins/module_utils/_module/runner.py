@@ -148,8 +148,7 @@ def _build_files_error(stats: RequestStats) -> ClawHostersError:
     text = f"Too many files are open. {OUT_OF_FILES_ADVICE}."
     if stats.changes:
         sent = format_count(stats.changes, "change")
-        what = "it" if stats.changes == 1 else "them"
-        text += f" This task has sent {sent} before, and does not know what came of {what}."
+        text += f" This task has sent {sent} before, and does not know the outcome."
     return ClawHostersError(text, is_unsent=not stats.changes)
 
 

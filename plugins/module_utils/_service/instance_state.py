@@ -74,6 +74,7 @@ class DetailReader:
     instance_id: object
     missing: NotFoundError | None = None
     _polls: int = 0
+    _next_look: int = FIRST_LOOK
     _lists_without: int = 0
     """How many of the lists that were read last lack it."""
 
@@ -88,11 +89,11 @@ class DetailReader:
     def has_left(self, instance: Resource, is_last: bool) -> bool:
         """Returns True if it has left the list: a deleted instance may stay readable. See :class:`PollReader`."""
         self._polls += not is_last
-        looks, rest = divmod(self._polls, FIRST_LOOK)
-        is_due = looks > 0 and not rest and not looks & (looks - 1)
+        if is_due := self._polls >= self._next_look:
+            self._next_look *= 2
         if is_last or is_due or self._lists_without:
             self._look(instance)
-        if is_last and self._lists_without == 1:
+        while is_last and 0 < self._lists_without < LISTS_WITHOUT:
             self._look(instance)
         return self._lists_without >= LISTS_WITHOUT
 

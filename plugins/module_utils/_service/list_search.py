@@ -85,7 +85,7 @@ def find_named(client: Client, name: str) -> tuple[Resource | None, str | None]:
 
 
 def is_listed(client: Client, instance: Resource) -> bool:
-    """Returns True if the list has the instance. Sends each request once. Raises the error of one that fails."""
+    """Returns True if the list has the instance. No failed request is retried. Raises the error of one that fails."""
     params = {} if instance.get("name") is None else {"name": str(instance["name"])}
     same_id = Search(params, lambda items: [item for item in items if str(item["id"]) == str(instance["id"])])
     return bool(search(client, "/instances", same_id, time_left=0.0).found)

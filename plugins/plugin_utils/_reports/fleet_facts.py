@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ...module_utils._model.backup import newest_first, taken_at
+from ...module_utils._model.backup import is_in_future, newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner, parse_owner
@@ -29,7 +29,7 @@ from ...module_utils._state.journal import (
     replay,
 )
 from ...module_utils._text import MESSAGE_LIMIT, one_line
-from ...module_utils._times import CLOCK_TOLERANCE, parse_time
+from ...module_utils._times import parse_time
 from .._formatting import NAME_LIMIT
 from .balance import build_forecast, parse_number
 
@@ -148,11 +148,6 @@ def sort_worst_first(facts: Data) -> list[Data]:
 def _measure_age(taken: datetime | None, now: datetime) -> float:
     """Returns the age of a backup in seconds: of none, or one dated in the future, more than of any other."""
     return math.inf if taken is None or is_in_future(taken, now) else (now - taken).total_seconds()
-
-
-def is_in_future(taken: datetime, now: datetime) -> bool:
-    """Returns True if a backup is dated in the future, more than clocks differ."""
-    return taken - now > CLOCK_TOLERANCE
 
 
 def _judge_backup(taken: datetime | None, max_age: timedelta, now: datetime, *, is_clear: bool) -> str:

@@ -14,12 +14,13 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice, zip_longest
 
+from ...module_utils._model.backup import is_in_future
 from ...module_utils._text import format_count
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_label, format_value
 from .._table import GAP, format_row, measure_columns
 from .balance import format_lasting
-from .fleet_facts import is_in_future, sort_worst_first
+from .fleet_facts import sort_worst_first
 
 Data = dict[str, t.Any]
 Findings = t.Iterator[str]

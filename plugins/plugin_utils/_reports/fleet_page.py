@@ -13,12 +13,13 @@ import typing as t
 from collections import Counter
 from datetime import datetime, timedelta
 
+from ...module_utils._model.backup import is_in_future
 from ...module_utils._model.instance import is_busy
 from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
 from .balance import format_lasting
-from .fleet_facts import ADDON_TYPE, LATE_STATES, STATUSES, is_in_future, sort_worst_first
+from .fleet_facts import ADDON_TYPE, LATE_STATES, STATUSES, sort_worst_first
 
 Data = dict[str, t.Any]
 

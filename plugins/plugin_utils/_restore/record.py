@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.resource import as_objects
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.change_listing import list_changes
@@ -166,8 +165,6 @@ class Recorder:
     instances: t.Sequence[Resource] = ()
     _problems: list[str] = field(default_factory=list)
     """Problems of which the user was warned."""
-    _is_history_known: bool = True
-    """False if the journal could not be read: then the run has ended before its plan, and has sent nothing."""
     _holders: dict[str, Holder] | None = None
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
@@ -178,9 +175,7 @@ class Recorder:
 
     def read_history(self) -> RestoreHistory | None:
         """Returns what the journal holds of the incident's instances; None if it can't be read."""
-        history = read_restores(open_journal(self.context), self.context.client.settings.api_url, self.run.incident)
-        self._is_history_known = history is not None
-        return history
+        return read_restores(open_journal(self.context), self.context.client.settings.api_url, self.run.incident)
 
     def finish(self, traceback_text: str = "") -> Result:
         """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
@@ -201,8 +196,7 @@ class Recorder:
         if recorded["outcome"] != "failed":
             lines = [] if self.run.check else format_done(done)
             return {**result, "msg": [recorded["headline"], *lines, *where]}
-        said = [f"{recorded['headline']}.", *([] if self._is_history_known else [NOTHING_SENT])]
-        result.update(failed=True, msg=" ".join(said), failures=format_failures(failed), report=where)
+        result.update(failed=True, msg=f"{recorded['headline']}.", failures=format_failures(failed), report=where)
         if done and not self.run.check:
             result["restored"] = format_done(done)
         return {**result, "exception": traceback_text} if traceback_text else result

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._errors import RefusedError
-from ...module_utils._model.backup import taken_at
+from ...module_utils._model.backup import is_in_future, taken_at
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._times import CLOCK_TOLERANCE, format_iso, parse_time
+from ...module_utils._times import format_iso, parse_time
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
@@ -112,7 +112,7 @@ class RolePlan(RestorePlan):
     def age(self) -> timedelta | None:
         """How old the backup was at the time of the plan. As in the modules, one of the future has no known age."""
         taken = self.taken_at
-        if taken is None or taken - self.planned_at > CLOCK_TOLERANCE:
+        if taken is None or is_in_future(taken, self.planned_at):
             return None
         return max(self.planned_at - taken, timedelta(0))
 

@@ -45,7 +45,7 @@ LISTED = 5
 """Instances that a line names."""
 
 _PLANNED = "only planned"
-_UNREAD = "This run sent nothing; earlier restores can't be read now"
+_UNREAD = "Earlier restores can't be read now."
 
 _UNFINISHED, _NOT_BEGUN = FailureKind.UNFINISHED.value, FailureKind.NOT_BEGUN.value
 _UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
@@ -157,7 +157,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], *, is_finished: bool) ->
     if not is_finished:
         return f"{sum(_is_healthy(one.kind) for one in verdicts)} of {total} restored and healthy so far"
     if not all(verdict.plan.is_history_known for verdict in verdicts):
-        return _UNREAD
+        return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
     if run.check and run.plans:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
     if any(verdict.kind in _UNCONFIRMED for verdict in failed):
@@ -360,9 +360,9 @@ def _format_success(restored: Step) -> tuple[str, str]:
 
 
 def _format_unsent(plan: RolePlan, now: datetime) -> str:
-    """Returns that this run sent nothing, and what an earlier one has sent; empty without one."""
+    """Returns that this run sent nothing, and what an earlier one sent: empty without one, or that it can't be read."""
     if not plan.is_history_known:
-        return f"{_UNREAD}."
+        return _UNREAD
     sent = format_moment(plan.sent_at, now)
     known = {
         "in_flight": f"the restore sent at {sent} is still open",
@@ -398,8 +398,8 @@ def _format_failure(found: _Failed, plan: RolePlan, run: Run, now: datetime) -> 
     text = failure.text
     if failure.is_of_run and failure.is_unsent:
         text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
-    is_said = failure.is_unsent and plan.is_history_known
-    sentences = [text, found.message, NOTHING_SENT if found.is_unsent and not is_said else ""]
+    is_unsent, is_said = failure.is_unsent or found.is_unsent, failure.is_unsent and plan.is_history_known
+    sentences = [text, found.message, NOTHING_SENT if is_unsent and not is_said else ""]
     status = (plan.instance or {}).get("status") if failure.is_status_known else None
     if found.kind is FailureKind.UNFINISHED:
         was = f"Its status was {format_value(status, 40)} at the time of the plan." if status else ""

@@ -444,10 +444,10 @@ def test_each_time_on_the_page_is_that_of_the_log_of_the_service(
 def test_without_its_database_a_run_claims_nothing_of_earlier_ones(simulator: Simulator, tmp_path: Path) -> None:
     worker = Worker(simulator, {"state_database": "postgresql://nobody@127.0.0.1:1/none"})
     result = restore(Runbook(worker, tmp_path / "report"), *NAMES[:5])
-    unread = "This run sent nothing; earlier restores can't be read now"
-    assert result["msg"] == f"{unread}. Nothing was sent."
+    unread = "Earlier restores can't be read now."
+    assert result["msg"] == f"{unread} Nothing was sent."
     (state, *_advice) = result["failures"]
-    assert state.startswith(f"bot-1, bot-2, bot-3, bot-4, bot-5: Planning failed. {unread}. state_")
+    assert state.startswith(f"bot-1, bot-2, bot-3, bot-4, bot-5: Planning failed. {unread} state_")
     assert state.endswith(" without a journal. Nothing was sent.")
 
 

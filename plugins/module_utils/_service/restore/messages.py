@@ -14,7 +14,7 @@ import typing as t
 from datetime import timedelta
 
 from ..._errors import NOTHING_SENT, PartialError, RefusedError, WaitTimeoutError
-from ..._model.backup import taken_at
+from ..._model.backup import is_in_future, taken_at
 from ..._model.instance import (
     NAME_LIMIT,
     describe_namesakes,
@@ -29,7 +29,7 @@ from ..._model.instance import (
 from ..._model.ownership import FIELDS, parse_owner
 from ..._state.journal import OperationEvent
 from ..._text import format_list, one_line
-from ..._times import CLOCK_TOLERANCE, format_duration, format_time
+from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import explain_recorded, format_at
 from ..at_most_once import explain_unknown as explain_state
@@ -164,7 +164,7 @@ def _status(instance: Resource) -> str:
 
 def _describe_condition(instance: Resource) -> str:
     values = (instance.get("status"), instance.get("health_status"))
-    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value)
+    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value) or "of unknown status"
 
 
 def _explain_earlier(
@@ -227,7 +227,7 @@ def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime, max_
     taken = taken_at(backup)
     if taken is None:
         return Explanation(f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and {max_age} is set.")
-    if taken - now > CLOCK_TOLERANCE:
+    if is_in_future(taken, now):
         return Explanation(
             f"{which} is dated {format_time(taken)}, which is {format_duration(taken - now)} in the future. "
             f"Its age is unknown, and {max_age} is set.",

@@ -14,10 +14,9 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._model.backup import is_before, newest_first, taken_at
-from ..._model.instance import is_busy
+from ..._model.backup import is_before, is_in_future, newest_first, taken_at
+from ..._model.instance import find_name_fault, is_busy
 from ..._model.ownership import find_owner, has_owner, parse_owner
-from ..._times import CLOCK_TOLERANCE
 from .plan import (
     ObstacleKind,
     RestorePlan,
@@ -104,7 +103,7 @@ def _find_instance(plan: RestorePlan, account: AccountView, listed: t.Collection
     plan.instance = index.by_id.get(str(target.instance_id))
     if plan.instance is None:
         plan.stop(ObstacleKind.NO_INSTANCE, cause=account.missing.get(f"/instances/{target.instance_id}"))
-    elif target.name not in (None, str(plan.instance.get("name"))):
+    elif find_name_fault(plan.instance, target.name):
         plan.stop(ObstacleKind.OTHER_NAME)
 
 
@@ -210,4 +209,4 @@ def _check_rules(plan: RestorePlan, instance: Resource, history: RestoreHistory,
 def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> bool:
     """Returns True for a backup of a known age, up to ``max_age``. One dated in the future has no known age."""
     taken = taken_at(backup) if backup else None
-    return taken is not None and -CLOCK_TOLERANCE <= now - taken <= max_age
+    return taken is not None and not is_in_future(taken, now) and now - taken <= max_age

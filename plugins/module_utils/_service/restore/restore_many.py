@@ -119,13 +119,13 @@ def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
     after: dict[str, t.Any] = {}
     for restore in restores:
         instance = restore.plan.instance
-        if instance is None or instance.get("status") is None:
+        if instance is None:
             continue
         name, is_restored = label(instance), restore.is_sent
         before[name] = {"restored_from": None}
         after[name] = {"restored_from": summarize_backup(restore.plan.backup) if is_restored else None}
         if restore.is_started and not is_restored:
-            before[name]["status"] = instance["status"]
+            before[name]["status"] = describe_status(instance)
             after[name]["status"] = f"{describe_status(restore.current)} (started)"
     return {"before": before, "after": after}
 

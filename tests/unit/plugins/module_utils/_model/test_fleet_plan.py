@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, WaitTimeoutError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError, FleetEntry
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import build_diff, plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     RESPONSE_LOST,
     STATES,
@@ -175,6 +175,13 @@ def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(found, wanted,
     if is_done:
         job.finish(job.instance)
     assert job.status_after() == expected
+
+
+@pytest.mark.parametrize("shown", [{"status": None}, {}])
+def test_the_diff_deletes_no_instance_whose_status_is_not_shown(shown):
+    (job,) = plan([FleetEntry(1, 1, None, "started")], [{"id": 1, "name": "web-bot", **shown}])
+    unknown = {"web-bot (id 1)": "unknown"}
+    assert build_diff([job]) == {"before": unknown, "after": unknown}
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_which_instance_is_meant(instance_id, name, found):
     [
         (None, "twin", r"2 instances are named twin \(ids 2, 3\)"),
         (1, "twin", "The instance with id 1 is named web, not twin"),
-        (4, "x", "no name of the instance with id 4, so it may not be x"),
+        (4, "x", "no name for the instance with id 4, so it may not be x"),
         (None, "", "name is empty"),
     ],
 )

@@ -137,8 +137,8 @@ def test_a_module_process_prints_a_bug_without_secrets(log, given, capsys):
     ("sent", "told"),
     [
         (0, "Nothing was sent."),
-        (1, "This task has sent 1 change before, and does not know what came of it."),
-        (2, "This task has sent 2 changes before, and does not know what came of them."),
+        (1, "This task has sent 1 change before, and does not know the outcome."),
+        (2, "This task has sent 2 changes before, and does not know the outcome."),
     ],
 )
 def test_a_task_that_can_open_no_more_files_counts_what_it_has_sent(log, sent, told):

@@ -114,9 +114,9 @@ def test_a_run_that_can_not_read_the_journal_claims_nothing_of_earlier_ones():
     stopped = run()
     stopped.add_step("service", "", NOW, ok=False, message="A fault.", kind="not_planned")
     report = build_run_record(stopped, lambda: None, NOW)
-    unread = "This run sent nothing; earlier restores can't be read now"
-    assert report["headline"] == unread
-    assert report["instances"][0]["state"] == f"Planning failed. {unread}. A fault."
+    unread = "Earlier restores can't be read now."
+    assert report["headline"] == f"{unread} Nothing was sent"
+    assert report["instances"][0]["state"] == f"Planning failed. {unread} A fault. Nothing was sent."
 
 
 def test_each_failure_has_a_command_that_covers_no_other():

@@ -77,6 +77,13 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
         assert "force: true" not in module
 
 
+def test_a_condition_that_is_not_shown_is_unknown() -> None:
+    plan = RestorePlan(Target(1, None), {"id": 1, "name": "web-bot", "status": "running", "health_status": "healthy"})
+    plan.stop(ObstacleKind.CHANGED, seen={"id": 1, "name": "web-bot"})
+    told = explain(plan, "INC-1", RULES, NOW, ROLE).fact
+    assert told.endswith("was running, healthy in the plan that was confirmed, and is of unknown status now.")
+
+
 def test_no_obstacle_has_the_message_of_another() -> None:
     # What the journal knows, not the kind, tells a failure from an unknown outcome.
     kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.UNKNOWN]

@@ -289,6 +289,12 @@ def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: Obst
         assert other.incident == "INC-3"
 
 
+@pytest.mark.parametrize("name", [None, ""])
+def test_an_instance_without_a_name_has_none_that_a_target_gives(name: str | None) -> None:
+    plans = [*plan_in([Target(1, "None"), Target(1, None)], {**WEB, "name": name})]
+    assert [decision(plan)[0] for plan in plans] == [ObstacleKind.OTHER_NAME, None]
+
+
 def test_a_given_backup_that_names_several_instances_is_sent_to_none() -> None:
     named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
     (unclear,) = plan_in([Target(1, None, 12)], WEB, {**WEB, "id": 3}, backups=[named])

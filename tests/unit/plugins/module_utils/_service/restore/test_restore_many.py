@@ -139,3 +139,12 @@ def test_force_is_offered_only_where_it_may_help(outcome: str, status: str, is_o
     failed = item(1, error="Fault.", outcome=outcome)
     failed.current = {**failed.current, "status": status}
     assert ("force: true" in message([failed])) is is_offered
+
+
+@pytest.mark.parametrize("status", [{}, {"status": None}])
+def test_the_diff_has_an_instance_whose_status_is_not_shown(status: dict[str, t.Any]) -> None:
+    plan = RestorePlan(Target(1, None), {"id": 1, "name": "web-bot", **status}, BACKUP)
+    restored, started = build_diff([Restore(plan, is_sent=True)]), build_diff([Restore(plan, is_started=True)])
+    assert restored["before"] == {"web-bot (id 1)": {"restored_from": None}}
+    assert restored["after"]["web-bot (id 1)"]["restored_from"]["backup_id"] == 12
+    assert started["before"]["web-bot (id 1)"]["status"] == "unknown"
