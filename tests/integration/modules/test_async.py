@@ -244,7 +244,8 @@ def test_with_a_local_connection_the_module_runs_here(
 
 
 def test_async_of_zero_seconds_is_none(simulator: Simulator, far: FarHosts) -> None:
-    run = far.run(task("claw_backup_restore", RESTORE, **{"async": 0}))
+    # The two hosts restore one instance for one incident: one sends, and the other waits for it.
+    run = far.run(task("claw_backup_restore", {**RESTORE, "wait": True}, **{"async": 0}))
     assert run.rc == 0, run.screen
     assert simulator.effects() == {"restores": 1}
     assert far.received() == []
