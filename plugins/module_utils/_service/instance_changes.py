@@ -182,7 +182,8 @@ def _after_unclear_response(
             "Nothing was sent again: look at it, and restart it again if it was not."
         )
     else:
-        error.add(f"Its status is {describe_status(now)}: no change is visible. Run this again.")
+        doubt = " It is unknown whether one was made." if error.may_have_been_executed else ""
+        error.add(f"Its status is {describe_status(now)}: no change is visible.{doubt} Run this again.")
         _hint_at_subscription(error, now, wanted)
     raise error
 

@@ -193,7 +193,10 @@ def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
     answer(simulator, status, "POST", after_effect=False, times=requests)
     result = worker.run(claw_instance, id=2)
     assert (result["failed"], result["error"]["status"]) == (True, status)
-    assert "Its status is stopped: no change is visible. Run this again." in result["msg"]
+    assert (
+        "Its status is stopped: no change is visible. It is unknown whether one was made. Run this again."
+        in result["msg"]
+    )
     assert simulator.calls("POST *") == ["POST /instances/2/start"] * requests
     answer(simulator, status, "POST", after_effect=True)
     restarted = worker.run(claw_instance, id=1, state="restarted")
