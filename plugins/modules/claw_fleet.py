@@ -37,7 +37,8 @@ options:
       name:
         description:
           - The exact name of the instance. If several instances have it, the entry fails and lists their ids.
-          - An instance that is renamed during the task is not changed, and its entry fails.
+          - An instance that is renamed during the task is not changed, and its entry fails. So a change by name costs
+            one request more, with which the instance itself is read.
         type: str
       state:
         description:

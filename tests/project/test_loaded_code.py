@@ -20,7 +20,7 @@ LIMITS = {
     "action/claw_health_info": 4740,
     "action/claw_instance": 5610,
     "action/claw_backup_restore": 9450,
-    "action/claw_fleet": 8510,
+    "action/claw_fleet": 8520,
     "action/claw_fleet_addon": 8340,
     "action/claw_fleet_restore": 10_120,
     "action/claw_addon": 8120,

@@ -154,6 +154,11 @@ class Job:
         if now is not None:
             self.found = now
             self.phase = Phase.DONE
+        self.decide_again(now)
+
+    def decide_again(self, now: Resource | None) -> None:
+        """Decides from the instance as it was just read, before a request; None if it does not exist any more."""
+        if now is not None:
             self.decide(now)
         elif self.wanted == "absent":
             self.finish(None)

@@ -67,6 +67,21 @@ class FleetChanges(InstanceChanges):
             job.error = job.cause = None
             job.decide(detail)
 
+    def request_changes(self, jobs: list[Job]) -> None:
+        """Reads each instance that was given by its name first: a list may be older than a new name."""
+        list(map_ordered(self._read_named, [job for job in jobs if job.phase is Phase.READY and job.consent.name]))
+        super().request_changes(jobs)
+
+    def _read_named(self, job: Job) -> None:
+        try:
+            detail = fetch_instance(self.client, job.instance["id"])
+        except ClawHostersError as error:
+            error.add(f"Nothing {'more ' if job.requests else ''}was sent for it.")
+            job.fail(error, error)
+            return
+        job.decide_again(detail)
+        self.wait_for_unchanged(job)
+
     def review(self, decided: list[Job], seconds: float) -> None:
         """Decides with the flags, and within the limits."""
         self.check_flags(decided, seconds)

@@ -54,16 +54,53 @@ def run(
     return worker.run(module, **given, **options)
 
 
+@BOTH
 @pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize("target", [{"name": "temp"}, {"id": 5, "name": "temp"}], ids=["name", "id and name"])
 @STATES
 def test_nothing_is_sent_to_one_whose_detail_bears_another_name(
-    simulator: Simulator, state: str, found: str, check: bool
+    simulator: Simulator, module: ModuleType, state: str, found: str, target: dict[str, t.Any], check: bool
 ) -> None:
     simulator.set_instance(5, status=found)
     show_once(simulator, "/instances", [was(found)])
-    result = run(Worker(simulator), claw_instance, state, check=check)
+    result = run(Worker(simulator), module, state, target, check=check)
     assert (result["failed"], result["changed"], changes(simulator)) == (True, False, [])
-    assert result["msg"] == f"{OTHER_NAME}; nothing was done."
+    assert OTHER_NAME in result["msg"]
+
+
+@pytest.mark.parametrize("serial", [None, [1]], ids=["at once", "batches"])
+def test_a_fleet_reads_the_detail_of_those_that_change_by_name_alone(
+    simulator: Simulator, serial: list[int] | None
+) -> None:
+    """One request for each; none for an id alone, nor for one that is as wanted."""
+    states = ["running", "running", "stopped", "running"]
+    simulator.reset(
+        state={"instances": [{"id": n, "name": f"bot-{n}", "status": one} for n, one in enumerate(states, 1)]}
+    )
+    entries = [{"name": "bot-1"}, {"id": 2}, {"name": "bot-3"}, {"id": 4, "name": "bot-4"}]
+    for check in (True, False):
+        result = Worker(simulator).run(claw_fleet, instances=entries, state="stopped", serial=serial, check=check)
+        assert result["summary"]["changed"] == 3, result
+        assert sorted(simulator.calls("GET /instances/*")) == ["GET /instances/1", "GET /instances/4"]
+        simulator.clear_log()
+
+
+def test_an_entry_whose_detail_bears_another_name_fails_alone(simulator: Simulator) -> None:
+    simulator.reset(state={"instances": [{"id": 5, "name": "prod"}, {"id": 6, "name": "web-bot"}]})
+    show_once(simulator, "/instances", [was("running"), {**was("running", "web-bot"), "id": 6}])
+    result = Worker(simulator).run(claw_fleet, names=["temp", "web-bot"], state="stopped")
+    assert [one["failed"] for one in result["instances"]] == [True, False]
+    assert changes(simulator) == ["POST /instances/6/stop"]
+
+
+@pytest.mark.parametrize(("state", "failed"), [("stopped", True), ("absent", False)])
+def test_one_that_is_gone_when_its_detail_is_read_is_not_changed(
+    simulator: Simulator, state: str, failed: bool
+) -> None:
+    show_once(simulator, "/instances", [was("running")])
+    simulator.remove_instance(5)
+    result = run(Worker(simulator), claw_fleet, state)
+    assert (result["failed"], result["changed"], changes(simulator)) == (failed, False, [])
 
 
 @BOTH
@@ -85,8 +122,7 @@ def test_nothing_is_sent_to_one_that_is_renamed_while_it_settles(
 @BOTH
 def test_a_deletion_is_not_repeated_after_a_422_and_a_new_name(simulator: Simulator, module: ModuleType) -> None:
     show_once(simulator, "/instances", [was("deploying")])
-    if module is claw_instance:
-        show_once(simulator, "/instances/5", was("deploying"))
+    show_once(simulator, "/instances/5", was("deploying"))
     simulator.fault("status", status=422, method="DELETE", message="It is busy")
     result = run(Worker(simulator), module, "absent")
     assert (result["failed"], result["changed"]) == (True, False)
@@ -98,8 +134,7 @@ def test_a_deletion_is_not_repeated_after_a_422_and_a_new_name(simulator: Simula
 @BOTH
 def test_a_stop_is_not_repeated_after_a_lost_response_and_a_new_name(simulator: Simulator, module: ModuleType) -> None:
     show_once(simulator, "/instances", [was("running")])
-    if module is claw_instance:
-        show_once(simulator, "/instances/5", was("running"))
+    show_once(simulator, "/instances/5", was("running"))
     simulator.fault("reset_before", method="POST")
     result = run(Worker(simulator), module, "stopped")
     assert (result["failed"], simulator.effects()) == (True, {})

@@ -70,7 +70,8 @@ def test_a_plan_holds_what_would_change_where_and_when(simulator: Simulator, wor
     ]
     assert (plan["service"], plan["account"]) == (simulator.url, "41")
     assert abs(datetime.now(UTC) - datetime.fromisoformat(plan["made_at"])) < timedelta(minutes=1)
-    assert simulator.calls() == ["GET /instances", "GET /account"]
+    # The one that is given by its name is read itself.
+    assert simulator.calls() == ["GET /instances", "GET /account", "GET /instances/4"]
     simulator.clear_log()
     result = worker.run(claw_fleet, **DECLARED)
     assert result["plan"]["entries"] == plan["entries"]
