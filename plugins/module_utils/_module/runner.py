@@ -102,9 +102,10 @@ class ModuleRunner:
             result = build_failure(error)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
-                result = build_failure(_build_files_error(stats)) | {"changed": bool(stats.changes)}
+                result = build_failure(_build_files_error(stats))
             else:
                 result = build_bug(error, Redactor(map(str, self.secrets)))
+            result["changed"] = bool(stats.changes)
         result["api"] = stats.as_dict()
         return result
 

@@ -123,6 +123,15 @@ def test_a_bug_has_a_traceback_without_secrets(log):
         assert secret not in json.dumps(result)
 
 
+@pytest.mark.parametrize("sent", [0, 2])
+def test_a_bug_after_a_change_was_sent_is_told_as_changed(sent):
+    def fail(context: ModuleContext) -> t.NoReturn:
+        context.client.stats.changes += sent
+        raise RuntimeError
+
+    assert ModuleRunner({"api_key": KEY}, False).run(fail)["changed"] is bool(sent)
+
+
 def test_a_module_process_prints_a_bug_without_secrets(log, given, capsys):
     given({"id": 1, "config": {"provider_key": SECRET, "tier": "eco"}, "api_key": KEY})
     with pytest.raises(SystemExit):
