@@ -68,4 +68,5 @@ def test_the_earlier_restore_stays_in_the_result(simulator: Simulator, monkeypat
     result = worker.run(claw_backup_restore, instance_id=113)
     assert result["failed"]
     for fact in ("incident", "outcome", "sent_at", "completed_at"):
-        assert result["restore"][fact] == earlier[fact] is not None
+        assert earlier[fact]
+        assert result["restore"][fact] == earlier[fact]
