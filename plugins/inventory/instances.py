@@ -671,7 +671,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             if name is not None and normalize_name(str(name)):
                 return str(name).strip()
-            # Any field may be left out; a name may also be null, which means the same (section 11, U23).
+            # Any field may be left out; a name may also be null, which means the same.
             field = source.removeprefix(self.get_option("hostvars_prefix"))
             has_blank_name = has_blank_name or name is not None or field in left_out or field == "name"
         if has_blank_name:
