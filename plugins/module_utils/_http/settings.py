@@ -65,7 +65,7 @@ class Settings:
 
 
 def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:
-    """Returns the settings in ``params``, the options of interface section 1. Ignores the key unless ``needs_key``.
+    """Returns the settings in ``params``, the options that all plugins share. Ignores the key unless ``needs_key``.
 
     Raises SettingsError for an invalid value. No message contains a key.
     """
