@@ -189,8 +189,8 @@ def test_a_source_gets_its_key_from_a_variable_of_the_rulebook(
     def keys_arrived() -> bool:
         return len({call["headers"]["authorization"] for call in simulator.log()}) == len(ways)
 
-    # ansible-rulebook allows ansible-vault 30 seconds, which no option changes, and ends. Beside a load that may be
-    # too short, and says nothing of the collection.
+    # ansible-rulebook exits if ansible-vault takes more than 30 seconds, and has no option for this limit. On a busy
+    # machine that happens without a fault of the collection.
     for is_last in (False, False, True):
         try:
             with rulebook(controller, java_home, simulator, "keys.yml", *options) as running:
