@@ -109,7 +109,7 @@ def test_the_environment_of_a_play_protects_and_a_task_adds(simulator: Simulator
 def test_the_playbook_refuses_the_file_and_says_which_entries(simulator: Simulator, controller: Controller) -> None:
     variables = '{"fleet_instances": [{"id": 6, "state": "absent"}, {"id": 7, "state": "stopped"}]}'
     command = ["clawhosters.cloud.fleet", "-e", variables, "-e", "fleet_max_deletions=1"]
-    refused = controller.run("ansible-playbook", *command, "-e", "fleet_protected=web-bot,12")
+    refused = controller.run("ansible-playbook", *command, "-e", 'fleet_protected=["web-bot",12]')
     assert refused.rc == 2
     assert "web-bot (id 6) is listed in protected" in refused.screen
     assert simulator.effects() == {}
