@@ -50,7 +50,8 @@ def list_changes(
     oldest = max(since or now - MAX_AGE, now - MAX_AGE)
     changes: list[dict[str, t.Any]] = []
     damaged = intact = earlier = 0
-    for line in filter(None, open_changes(store).read_changes(oldest)):
+    log = open_changes(store)
+    for line in filter(None, log.read_changes(oldest)):
         try:
             change = json.loads(line)
             at = parse_time(change["at"])
@@ -68,7 +69,7 @@ def list_changes(
     if damaged and not intact:
         raise StoreError(
             f"{damaged} of {damaged} entries of the change log are damaged",
-            "Move it away: nothing that is sent depends on it",
+            f"{log.changes_repair_hint}: nothing that is sent depends on it",
         )
     if damaged:
         warn(f"Entries of the change log that can't be read are left out: {damaged}.")

@@ -29,6 +29,8 @@ _FILE = re.compile(r"changes-\d{4}-\d{2}\.jsonl")
 class FolderChanges(FolderDocuments):
     """Keeps the change log in ``state_dir``, beside the documents."""
 
+    changes_repair_hint = "Move its files, changes-*.jsonl, away"
+
     def add_changes(self, lines: t.Sequence[str]) -> None:
         """Appends entries to the file of this month. Whoever creates it removes the files that are too old."""
         # An earlier line may be torn; it must not take this one along.

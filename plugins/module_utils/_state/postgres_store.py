@@ -156,6 +156,7 @@ class PostgresStore:
 
     place = "state_database"
     repair_hint = "Restore the table from a backup, or delete all rows of that subject"
+    changes_repair_hint = "An administrator must delete the rows of the table clawhosters.changes"
     min_delay = 0.1
 
     def __init__(self, connection: str, outage: Outage) -> None:

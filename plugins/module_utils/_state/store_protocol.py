@@ -51,6 +51,8 @@ class Store(t.Protocol):
 class ChangeStore(t.Protocol):
     """Keeps the change log. All methods raise StoreError."""
 
+    changes_repair_hint: str
+    """Advice about a damaged change log, as a clause."""
     clock_offset: float
     """Seconds by which its clock is ahead of this machine's, as far as that is known."""
 

@@ -210,9 +210,13 @@ def test_entries_that_are_damaged_are_left_out_with_a_warning(
 def test_a_change_log_without_a_whole_entry_is_no_empty_list(worker: Worker, place: StorePlace) -> None:
     open_changes(place.open()).add_changes(['{"at": "2', "[]"])
     result = worker.run(claw_journal_info, kinds=["change"])
+    repair = {
+        "state_dir": "Move its files, changes-*.jsonl, away",
+        "state_database": "An administrator must delete the rows of the table clawhosters.changes",
+    }
     assert result["msg"] == (
-        "2 of 2 entries of the change log are damaged, so the change log can't be read. Move it away: "
-        "nothing that is sent depends on it."
+        "2 of 2 entries of the change log are damaged, so the change log can't be read. "
+        f"{repair[next(iter(place.options))]}: nothing that is sent depends on it."
     )
     assert worker.run(claw_journal_info)["operations"] == []
 
