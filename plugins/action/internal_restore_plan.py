@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible.module_utils.common.parameters import remove_values
 
@@ -29,7 +28,7 @@ from ..plugin_utils._restore.run_steps import RunSteps
 from ..plugin_utils._restore.runbook import Runbook
 
 if t.TYPE_CHECKING:
-    from ..module_utils._model.resource import Resource, Result
+    from ..module_utils._model.resource import Result
     from ..module_utils._module.runner import ModuleContext
     from ..plugin_utils._restore.run import RolePlan
 
@@ -41,17 +40,7 @@ def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any]) -> Result:
     return _PlanTask(RunSteps(context, Run.from_dict(context.params["run"]), redact)).plan()
 
 
-@dataclass
 class _PlanTask(Runbook):
-    _instances: t.Sequence[Resource] = ()
-    """The instances of the account, as far as they were read."""
-
-    def finish(self, traceback_text: str = "") -> Result:
-        """Records the run, whose plan has failed, and returns the result of the task."""
-        from ..plugin_utils._restore.record import Recorder
-
-        return Recorder(self.steps, self._instances).finish(traceback_text)
-
     def plan(self) -> Result:
         """Checks service and key, chooses the backups, and finds what prevents a restore.
 
@@ -109,7 +98,7 @@ class _PlanTask(Runbook):
                 self._list_all_instances(reader, plans)
                 self._set_answers(plans, reader)
         finally:
-            self._instances, self.run.list_pages = reader.instances, reader.list_pages
+            self.instances, self.run.list_pages = reader.instances, reader.list_pages
         if variables.get("restore_only_unhealthy"):
             require_unhealthy(plans)
         is_confirmed_already = bool(answer) and is_confirmed(answer, plans, in_advance=True)

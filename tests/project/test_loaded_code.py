@@ -63,7 +63,6 @@ UNUSED = {
 """Beginnings of files below module_utils and plugin_utils that a plugin has no use for, until it names a database."""
 SEAMS = {
     "plugins/action/internal_restore.py",
-    "plugins/action/internal_restore_plan.py",
     "plugins/inventory/instances.py",
     "plugins/module_utils/_http/payment.py",
     "plugins/module_utils/_http/transport.py",

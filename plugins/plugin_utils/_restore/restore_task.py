@@ -64,14 +64,6 @@ class RestoreTask(Runbook):
 
     ask: t.Callable[[str], str]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.recorder = Recorder(self.steps)
-
-    def finish(self, traceback_text: str = "") -> Result:
-        """Records the run, and returns the result of the task."""
-        return self.recorder.finish(traceback_text)
-
     def restore(self) -> Result:
         """Asks for the answer that confirms what will be overwritten, and restores the instances in batches.
 
@@ -85,7 +77,7 @@ class RestoreTask(Runbook):
         # Failures of instances are steps of their own.
         if failed := self.run_step("run", restorer.restore, lambda _error: FailureKind.INTERRUPTED):
             return failed
-        return self.finish()
+        return self.recorder.finish()
 
     def _confirm(self) -> str:
         shown = summarize_plan(self.run, self.client.stats.now())

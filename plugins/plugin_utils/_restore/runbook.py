@@ -18,7 +18,8 @@ from .confirmation import NotConfirmedError
 from .failures import FailureKind
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.resource import Result
+    from ...module_utils._model.resource import Resource, Result
+    from .record import Recorder
     from .run_steps import RunSteps
 
 
@@ -40,10 +41,15 @@ class Runbook:
     def __post_init__(self) -> None:
         self.context, self.run = self.steps.context, self.steps.run
         self.client, self.variables = self.context.client, self.run.variables
+        self.instances: t.Sequence[Resource] = ()
+        """Those of the account, as far as they were read."""
 
-    def finish(self, traceback_text: str = "") -> Result:
-        """Records the run, and returns the result of the task."""
-        raise NotImplementedError
+    @functools.cached_property
+    def recorder(self) -> Recorder:
+        """Records the run. A plan that succeeds does not need it."""
+        from .record import Recorder
+
+        return Recorder(self.steps, self.instances)
 
     def run_step(
         self,
@@ -63,7 +69,7 @@ class Runbook:
             is_bug = not isinstance(error, ClawHostersError)
             kind = FailureKind.INTERRUPTED if is_bug else classify(error)
             self.steps.add_step(name, ok=False, kind=kind.value, **describe_error(error))
-            return self.finish("".join(traceback.format_exception(error)) if is_bug else "")
+            return self.recorder.finish("".join(traceback.format_exception(error)) if is_bug else "")
         if message is not None:
             self.steps.add_step(name, ok=True, message=message)
         return None
