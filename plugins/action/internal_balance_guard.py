@@ -27,7 +27,8 @@ from ..module_utils._service.fleet import Fleet
 from ..module_utils._state.journal import OperationEvent, OperationKey
 from ..plugin_utils._controller.action import InternalAction
 from ..plugin_utils._formatting import format_label
-from ..plugin_utils._reports.balance import BalancePlan, build_plan
+from ..plugin_utils._reports.balance import BalancePlan, build_plan, parse_stop_order
+from ..plugin_utils._variable_problems import Problems
 
 Data = dict[str, t.Any]
 
@@ -59,8 +60,7 @@ def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = (), *, is_fir
 
 def _build_first_plan(context: ModuleContext) -> Result:
     package = context.params["package_id"]
-    if package:
-        parse_operation_name("balance_guard_order", context.params["order"])
+    _require_valid(context.params)
     scope, plan = context.account.describe(), _build_plan(context)
     lines = [*plan.lines, *plan.name_problems]
     if package and not plan.is_sufficient:
@@ -68,6 +68,17 @@ def _build_first_plan(context: ModuleContext) -> Result:
         buying = [f"Buy package {package} first. If it is not credited immediately:"]
         lines = ([plan.sent_order, "It is not sent again."] if plan.sent_order else buying) + lines
     return {"plan": vars(plan), "report": [scope, *lines], "problem": _format_name_problem(plan)}
+
+
+def _require_valid(params: t.Mapping[str, t.Any]) -> None:
+    """Raises SettingsError for all wrong values."""
+    problems = Problems()
+    problems.collect(parse_stop_order, params["stop_order"])
+    if params["package_id"] and not params["order"].strip():
+        problems.add("Set balance_guard_order, too, so that the package is not bought twice.")
+    elif params["package_id"]:
+        problems.collect(parse_operation_name, "balance_guard_order", params["order"])
+    problems.raise_if_any()
 
 
 def _describe_order(context: ModuleContext) -> str:

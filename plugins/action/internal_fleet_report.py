@@ -64,11 +64,10 @@ def run(context: ModuleContext) -> Result:
     if params["failure"]:
         return {"failed": True, "_ansible_verbose_always": True, **params["failure"]}
     problems, ages = Problems(), dict.fromkeys(("backup_max_age", "proof_max_age"), timedelta())
-    with problems.collected():
-        paths = _find_paths(params)
+    paths = problems.collect(_find_paths, params) or {}
     for name in ages:
-        with problems.collected():
-            ages[name] = parse_duration(f"fleet_report_{name}", params[name]) or timedelta()
+        age = problems.collect(parse_duration, f"fleet_report_{name}", params[name])
+        ages[name] = age or timedelta()
     problems.raise_if_any()
     max_age, proof_max_age = ages.values()
     scope = context.account.describe()

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ..module_utils._errors import ClawHostersError, RefusedError, SettingsError
+from ..module_utils._errors import RefusedError
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._model.instance import describe_status, get_status, is_busy, label
 from ..module_utils._model.instance_index import InstanceIndex
@@ -29,6 +29,7 @@ from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import InternalAction
 from ..plugin_utils._extra_variables import parse_ids, parse_list
+from ..plugin_utils._variable_problems import Problems
 
 SPEC = ArgumentSpec(
     {
@@ -114,14 +115,7 @@ class _DrillCandidate:
 
 def run(context: ModuleContext) -> Result:
     """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
-    try:
-        names, ids = _parse_names(context.params["instances"]), parse_ids(IDS, context.params["ids"])
-        every = parse_duration("restore_drill_every", context.params["every"]) or timedelta()
-        if not (names or ids):
-            raise SettingsError(f"{NAMES} and {IDS} are empty. Name instances whose data may be overwritten.")
-    except ClawHostersError as error:
-        error.is_unsent = True
-        raise
+    names, ids, every = _parse_variables(context.params)
     scope = context.account.describe()
     instances = fetch_all(context.client, "/instances")
     found, problems = _find(names, ids, InstanceIndex(instances))
@@ -177,6 +171,18 @@ def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[lis
         else:
             candidates.append(_DrillCandidate(instance, history, now, proofs.get(number), last_failed))
     return candidates, damaged
+
+
+def _parse_variables(params: t.Mapping[str, t.Any]) -> tuple[list[str], list[int], timedelta]:
+    """Returns the names and ids that may be restored, and how often. Raises SettingsError for all wrong values."""
+    problems = Problems()
+    names = problems.collect(_parse_names, params["instances"])
+    ids = problems.collect(parse_ids, IDS, params["ids"])
+    every = problems.collect(parse_duration, "restore_drill_every", params["every"])
+    if (names, ids) == ([], []):
+        problems.add(f"{NAMES} and {IDS} are empty. Name instances whose data may be overwritten.")
+    problems.raise_if_any()
+    return names or [], ids or [], every or timedelta()
 
 
 def _parse_names(given: object) -> list[str]:

@@ -42,13 +42,11 @@ def begin_run(variables: Data, misspelt: str, *, check: bool) -> Run:
         raise SettingsError(misspelt)
     problems = Problems()
     given = _parse_variables(variables, problems)
-    targets: list[Data] = []
-    with problems.collected():
-        targets = parse_targets(variables.get("restore_instances"), variables.get("restore_instance_ids"))
+    named, numbered = variables.get("restore_instances"), variables.get("restore_instance_ids")
+    targets = problems.collect(parse_targets, named, numbered) or []
     if expected := variables.get("restore_expected_name"):
         targets = [{**target, "name": str(expected)} for target in targets]
-    with problems.collected():
-        _require_one_backup(given, targets)
+    problems.collect(_require_one_backup, given, targets)
     problems.raise_if_any()
     # Two runs of an incident may start at the same moment.
     name, began_at = f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC))
@@ -97,25 +95,19 @@ def _parse_variables(given: Data, problems: Problems) -> Data:
         for name, value in given.items()
         if name not in ("restore_instances", "restore_instance_ids", "restore_expected_name")
     }
-    with problems.collected():
-        variables["restore_incident"] = _parse_incident(str(given["restore_incident"]))
+    variables["restore_incident"] = problems.collect(_parse_incident, str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
         variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
     for name in ("wait_timeout", "healthy_timeout", "max_failures"):
         variables[f"restore_{name}"] = int(given[f"restore_{name}"])
-    with problems.collected():
-        variables["restore_serial"] = _parse_serial(given["restore_serial"])
-    with problems.collected():
-        variables["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
-    with problems.collected():
-        parse_priority("restore_priority", variables["restore_priority"] or None)
+    variables["restore_serial"] = problems.collect(_parse_serial, given["restore_serial"])
+    variables["restore_http_statuses"] = problems.collect(_parse_statuses, given["restore_http_statuses"])
+    problems.collect(parse_priority, "restore_priority", variables["restore_priority"] or None)
     for name in ("restore_max_age", "restore_min_interval"):
-        with problems.collected():
-            parse_duration(name, variables[name] or None)
-    with problems.collected():
-        if before := parse_timestamp("restore_before", variables["restore_before"] or None):
-            # The record and printed commands may be read where a local time is of another zone.
-            variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
+        problems.collect(parse_duration, name, variables[name] or None)
+    if before := problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None):
+        # The record and printed commands may be read where a local time is of another zone.
+        variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
     return variables
 
 

@@ -10,7 +10,6 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..module_utils._errors import SettingsError
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._model.instance import is_unhealthy, label, short_name
 from ..module_utils._model.instance_index import InstanceIndex
@@ -26,6 +25,7 @@ from ..plugin_utils._controller.action import InternalAction
 from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._formatting import format_clock
 from ..plugin_utils._restore.commands import Command, format_without_file
+from ..plugin_utils._variable_problems import Problems
 
 SPEC = ArgumentSpec(
     {
@@ -73,8 +73,7 @@ class RestorePermission:
 def run(context: ModuleContext) -> Result:
     """Returns why the instance is not restored, empty if it is, and the lines that say so."""
     params = context.params
-    permission = parse_permission(params)
-    incident = parse_operation_name("restore_incident", params["incident"])
+    permission, incident = parse_variables(params)
     scope, instances = context.account.describe(), fetch_all(context.client, "/instances")
     journal, service_time = open_journal(context), context.client.stats.service_time()
     url, read_at = context.client.settings.api_url, journal.now()
@@ -95,16 +94,19 @@ def run(context: ModuleContext) -> Result:
     return {"reason": reason, "report": report, "name": instance.get("name") if instance and is_by_name else None}
 
 
-def parse_permission(params: t.Mapping[str, t.Any]) -> RestorePermission:
-    """Returns the variables of the playbook with their types. Raises SettingsError if one is not valid."""
-    try:
-        # A text that is empty is not set: no limit is lifted by a variable that was not resolved.
-        cooldown = parse_duration("restore_unhealthy_cooldown", params["cooldown"].strip() or "24h")
-        until = parse_timestamp("restore_unhealthy_paused_until", (params["paused_until"] or "").strip() or None)
-    except SettingsError as error:
-        error.is_unsent = True
-        raise
-    return RestorePermission(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until)
+def parse_variables(params: t.Mapping[str, t.Any]) -> tuple[RestorePermission, str]:
+    """Returns what may be restored, and the incident. Raises SettingsError for all wrong values."""
+    problems = Problems()
+    # A text that is empty is not set: no limit is lifted by a variable that was not resolved.
+    lasts, ends = ((params[name] or "").strip() for name in ("cooldown", "paused_until"))
+    cooldown = problems.collect(parse_duration, "restore_unhealthy_cooldown", lasts or "24h")
+    until = problems.collect(parse_timestamp, "restore_unhealthy_paused_until", ends or None)
+    incident = problems.collect(parse_operation_name, "restore_incident", params["incident"])
+    problems.raise_if_any()
+    permission = RestorePermission(
+        params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until
+    )
+    return permission, str(incident)
 
 
 def find_reason(

@@ -6,25 +6,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ..module_utils._errors import ClawHostersError, SettingsError
 
+P = t.ParamSpec("P")
+T = t.TypeVar("T")
+
 
 class Problems:
-    """The errors that the checks of variables have raised."""
+    """The errors that the checks of variables have raised, and other sentences."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
 
-    @contextlib.contextmanager
-    def collected(self) -> t.Iterator[None]:
-        """Keeps an error of the collection that is raised, and ends the context."""
+    def collect(self, check: t.Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Returns what a check returns. If it raises an error of the collection, keeps that and returns None."""
         try:
-            yield
+            return check(*args, **kwargs)
         except ClawHostersError as error:
             self._texts.append(error.text)
+            return None
+
+    def add(self, text: str) -> None:
+        """Adds a sentence."""
+        self._texts.append(text)
 
     def raise_if_any(self) -> None:
         """Raises SettingsError with all errors, if there are any."""

@@ -69,7 +69,7 @@ def build_plan(
     tried twice. Names that fit no instance, or several, are left out, and told by the first plan. Raises RefusedError
     for a name that is given twice.
     """
-    allowed, name_problems = _find_allowed(order, instances)
+    allowed, name_problems = _find_allowed(parse_stop_order(order), instances)
     usage = as_object(billing.get("usage"))
     forecast = build_forecast(as_object(billing.get("summary")), usage)
     balance, cost, days = forecast
@@ -162,17 +162,21 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     ]
 
 
-def _find_allowed(order: t.Any, instances: list[Resource]) -> tuple[list[Resource], list[str]]:
-    """Returns the instances that may be stopped, and a sentence for each name that fits none or several.
-
-    An instance may be deleted or renamed at any time: that must not keep the others from being stopped.
-    Raises RefusedError for repeated names.
-    """
-    names = [text for name in parse_list(order) if (text := str(name))]
+def parse_stop_order(given: t.Any) -> list[str]:
+    """Returns the names in the order. Raises RefusedError for repeated names."""
+    names = [text for name in parse_list(given) if (text := str(name))]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         text = f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once."
         raise RefusedError(text, is_unsent=True)
+    return names
+
+
+def _find_allowed(names: list[str], instances: list[Resource]) -> tuple[list[Resource], list[str]]:
+    """Returns the instances that may be stopped, and a sentence for each name that fits none or several.
+
+    An instance may be deleted or renamed at any time: that must not keep the others from being stopped.
+    """
     index = InstanceIndex(instances)
     allowed, problems = [], []
     for name in names:

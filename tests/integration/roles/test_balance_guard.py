@@ -91,12 +91,15 @@ def test_names_that_fit_no_instance_are_told_and_the_others_are_stopped(
     assert simulator.calls("POST *") == ["POST /instances/3/stop"]
 
 
-def test_a_name_that_is_given_twice_is_refused(simulator: Simulator, controller: Controller) -> None:
-    run = guard(controller, "demo-bot,demo-bot")
+def test_a_name_given_twice_and_a_missing_order_are_refused_at_once(
+    simulator: Simulator, controller: Controller
+) -> None:
+    run = guard(controller, "demo-bot,demo-bot", balance_guard_package_id="2")
     assert run.results[-1]["result"]["msg"] == (
-        "balance_guard_stop_order names demo-bot more than once. Nothing was sent."
+        "balance_guard_stop_order names demo-bot more than once. Set balance_guard_order, too, so that the package is "
+        "not bought twice. Nothing was sent."
     )
-    assert simulator.calls("POST *") == []
+    assert simulator.calls() == []
 
 
 def test_an_order_with_an_invisible_character_is_refused_before_any_request(
@@ -130,11 +133,8 @@ def test_a_balance_of_less_than_a_day_is_told_in_hours(simulator: Simulator, con
     assert "0 days" not in run.screen
 
 
-def test_bad_variables_and_a_missing_order_are_refused_before_any_request(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_bad_variables_are_refused_before_any_request(simulator: Simulator, controller: Controller) -> None:
     assert guard(controller, balance_guard_min_days="soon").rc != 0
-    assert "Set balance_guard_order" in guard(controller, balance_guard_package_id="2").screen
     assert simulator.calls() == []
 
 

@@ -217,7 +217,13 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
     assert choose(simulator, place, [], ["test-bot"])["msg"] == (
         "restore_drill_ids must be numbers: test-bot. Nothing was sent."
     )
-    assert "restore_drill_every is 'soon'" in choose(simulator, place, every="soon")["msg"]
+    wrong = choose(simulator, place, ["3"], ["test-bot"], every="soon")["msg"]
+    assert re.findall(r"restore_drill_\w+ (?:is|has|must)", wrong) == [
+        "restore_drill_instances has",
+        "restore_drill_ids must",
+        "restore_drill_every is",
+    ]
+    assert wrong.count("Nothing was sent.") == 1
 
 
 def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator: Simulator, place: StorePlace) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_unhealthy import (
     find_reason,
-    parse_permission,
+    parse_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
@@ -43,13 +43,13 @@ def reason(
     minutes_ago: float | None = None,
     **given: t.Any,
 ) -> str:
-    params = {"names": None, "ids": None, "at_most": 2, "cooldown": "24h", "paused_until": None, **given}
+    limits = {"names": None, "ids": None, "at_most": 2, "cooldown": "24h", "paused_until": None}
     history = RestoreHistory(SERVICE, "INC-8", read_at=NOW)
     if minutes_ago is not None:
         sent_at = format_iso(NOW - timedelta(minutes=minutes_ago))
         state = OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}, position=1)
         history.states[OperationKey("restore", SERVICE, "INC-7", str(instance_id))] = state
-    return find_reason(instance_id, list(fleet), history, parse_permission(params))
+    return find_reason(instance_id, list(fleet), history, parse_variables({"incident": "INC-8", **limits, **given})[0])
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,17 @@ def test_a_limit_that_can_not_be_read_is_refused(option: str, text: str) -> None
         reason(**{option: text})
 
 
+def test_all_wrong_values_are_told_at_once() -> None:
+    with pytest.raises(
+        SettingsError, match=r"_cooldown is 'x'.*_until is 'y'.*_incident is empty.* Nothing was sent\.$"
+    ):
+        reason(cooldown="x", paused_until="y", incident=" ")
+
+
 def test_an_empty_cooldown_is_the_default() -> None:
-    given = {"names": None, "ids": None, "at_most": 2, "paused_until": None}
-    assert parse_permission({**given, "cooldown": " "}).cooldown == timedelta(hours=24)
-    assert parse_permission({**given, "cooldown": "0s"}).cooldown == timedelta(0)
+    given = {"names": None, "ids": None, "at_most": 2, "paused_until": None, "incident": "INC-1"}
+    assert parse_variables({**given, "cooldown": " "})[0].cooldown == timedelta(hours=24)
+    assert parse_variables({**given, "cooldown": "0s"})[0].cooldown == timedelta(0)
 
 
 def test_one_that_has_recovered_is_not_restored() -> None:
