@@ -61,21 +61,26 @@ def test_a_hundred_changes_cost_the_list_the_changes_and_then_only_lists(simulat
 
 
 def test_each_state_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("stopped", "running", "running", "running", "running"))
+    simulator.reset(state=fleet("stopped", "running", "running", "running", "running", "stopped"))
     declared = [
         {"name": "bot-1", "state": "started"},
         {"name": "bot-2", "state": "stopped"},
         {"id": 3, "state": "restarted"},
         {"id": 4, "name": "bot-4", "state": "absent"},
         {"id": 5},
-        {"name": "bot-6", "state": "absent"},
+        {"id": 6, "state": "restarted"},
+        {"name": "bot-7", "state": "absent"},
     ]
+    alone = worker.run(claw_instance, check=True, id=6, state="restarted")
+    assert alone["diff"]["after"] == {"id": 6, "name": "bot-6", "status": "running"}
     check = worker.run(claw_fleet, check=True, instances=declared)
     assert writes(simulator) == []
     real = worker.run(claw_fleet, instances=declared)
     assert check["diff"] == real["diff"]
     assert check["changed"] is real["changed"] is True
-    assert check["summary"] == real["summary"] == {"ok": 2, "changed": 4, "failed": 0}
+    assert check["summary"] == real["summary"] == {"ok": 2, "changed": 5, "failed": 0}
+    assert real["diff"]["after"]["bot-3 (id 3)"] == "running (restarted)"
+    assert real["diff"]["after"]["bot-6 (id 6)"] == "running"
     assert real["instances"] == check["instances"]
     assert [(entry["before"], entry["after"]) for entry in real["instances"]] == [
         ("stopped", "running"),
@@ -83,6 +88,7 @@ def test_each_state_in_check_mode_for_real_and_again(simulator: Simulator, worke
         ("running", "running"),
         ("running", None),
         ("running", "running"),
+        ("stopped", "running"),
         (None, None),
     ]
     again = worker.run(claw_fleet, instances=[entry for entry in declared if entry.get("state") != "restarted"])
