@@ -107,10 +107,11 @@ def select_plans(plans: list[RolePlan]) -> Data:
     return {"restore_instance_ids": ids}
 
 
-def build_command(target: Data, variables: Data, advice: Advice | None = None) -> Command:
+def build_command(target: Data, variables: Data, advice: Advice | None = None, *, is_check: bool = False) -> Command:
     """Returns the command with each variable that differs from the defaults.
 
-    It never holds ``restore_confirm``: each run is confirmed for itself, after its plan.
+    ``is_check``: the run was in check mode. So is the same command again, to which no variable is advised. It never
+    holds ``restore_confirm``: each run is confirmed for itself, after its plan.
     """
     advised = advice.variables if advice else {}
     is_one = sum(map(len, target.values())) == 1
@@ -120,7 +121,7 @@ def build_command(target: Data, variables: Data, advice: Advice | None = None) -
         value = advised.get(variable, variables.get(variable, default))
         if value not in (default, None) and str(value) != str(default) and not (is_one and variable in _OF_SEVERAL):
             given[variable] = value
-    return Command(given, is_check=bool(advice and advice.check))
+    return Command(given, is_check=bool(advice and advice.check) or (is_check and not advised))
 
 
 def format_named(command: Command, variables: Data) -> str:

@@ -158,7 +158,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], *, is_finished: bool) ->
         return f"{sum(_is_healthy(one.kind) for one in verdicts)} of {total} restored and healthy so far"
     if not all(verdict.plan.is_history_known for verdict in verdicts):
         return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
-    if run.check and run.plans:
+    if run.check:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
     if any(verdict.kind in _UNCONFIRMED for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
@@ -302,7 +302,8 @@ def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[
             groups.setdefault("" if _is_of_run(verdict) else repr(advice), (advice, []))[1].append(verdict)
     for key, (advice, members) in groups.items():
         named = members if key else list(filter(_is_of_run, verdicts))
-        command = build_command(select_plans([verdict.plan for verdict in named]), run.variables, advice)
+        target = select_plans([verdict.plan for verdict in named])
+        command = build_command(target, run.variables, advice, is_check=run.check)
         text = format_command(command)
         for verdict in members:
             verdict.advice, verdict.command = f"{format_named(command, run.variables)}{advice.text}", text

@@ -54,6 +54,22 @@ def test_check_mode_counts_the_restores_that_would_be_sent():
     assert again["headline"] == "0 of 1 instance would be restored"
 
 
+@pytest.mark.parametrize(("kind", "is_check"), [("service_down", True), ("bad_key", True), ("service_down", False)])
+def test_the_same_command_again_has_the_mode_of_the_run(kind, is_check):
+    stopped = run(check=is_check)
+    stopped.add_step("service", "", NOW, ok=False, message="A fault.", kind=kind)
+    recorded = build_run_record(stopped, history, NOW)
+    (verdict,) = recorded["instances"]
+    assert verdict["advice"].endswith("run the same command again:")
+    assert (" --check " in verdict["command"]) is is_check
+    assert recorded["headline"] == f"0 of 1 instance {'would be restored' if is_check else 'restored and healthy'}"
+
+
+def test_a_command_that_sets_a_variable_is_not_the_same_again():
+    (verdict,) = build_run_record(run(plan(restore_max_age="1h"), check=True), history, NOW)["instances"]
+    assert (verdict["kind"], " --check " in verdict["command"]) == ("too_old", False)
+
+
 def test_a_kind_of_a_newer_version_is_not_taken_for_healthy():
     kinds = ["", "not_responding", "of_the_future", ""]
     assert format_restored(kinds) == "2 of 4 instances restored and healthy"
