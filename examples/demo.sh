@@ -58,6 +58,6 @@ restore=(ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot
 typing web-bot step 'Run the restore runbook; this script types the answer' "${restore[@]}"
 step 'Write a report of the whole fleet' ansible-playbook clawhosters.cloud.fleet_report -e "fleet_report_path=$reports/fleet.html"
 
-printf '\n%sDone.%s To use your own account, install the collection (README, "Install"), export\n' "$bold" "$plain"
+printf '\n%sDone.%s To use your own account, install the collection (README, "Installation"), export\n' "$bold" "$plain"
 printf 'CLAWHOSTERS_API_KEY, and list your instances in examples/fleet_vars.yml. Open the reports in a browser:\n'
 printf '  %s\n' "$PWD/$reports/$incident.html" "$PWD/$reports/fleet.html"
