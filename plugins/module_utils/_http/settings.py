@@ -105,8 +105,8 @@ def validate_url(url: str) -> str:
     if problem := find_url_problem(url):
         # What is not a plain URL is not shown: it may hold a password in a place that nobody expects.
         raise SettingsError(
-            f"api_url can't be used: {problem}. Write it as https://HOST/PATH or https://HOST:PORT/PATH. Nothing was "
-            "sent."
+            f"api_url can't be used: {problem}. Write it as https://HOST/PATH or https://HOST:PORT/PATH, or with http "
+            "for a service on this machine. Nothing was sent."
         )
     url = normalize_url(url)
     parts = urlsplit(url)

@@ -72,8 +72,8 @@ def test_a_refusal_is_one_line_and_shows_nothing_of_the_url(url):
     with pytest.raises(SettingsError) as refusal:
         validate_url(url)
     assert str(refusal.value) == (
-        f"api_url can't be used: {find_url_problem(url)}. Write it as https://HOST/PATH or https://HOST:PORT/PATH. "
-        "Nothing was sent."
+        f"api_url can't be used: {find_url_problem(url)}. Write it as https://HOST/PATH or https://HOST:PORT/PATH, "
+        "or with http for a service on this machine. Nothing was sent."
     )
 
 
