@@ -398,6 +398,7 @@ def test_the_playbook_shows_a_table_and_writes_a_report(simulator: Simulator, co
     run = controller.run("ansible-playbook", "clawhosters.cloud.doctor", "-e", f"doctor_report_path={other}")
     assert run.rc == 0, run.screen
     assert read_report(other)["healthy"] is True
+    assert run.says(f"Report: {other}")
     assert KEY not in run.screen
 
 
