@@ -26,8 +26,8 @@ options:
   name:
     description:
       - The exact name of the instance. If several instances have it, the task fails and lists their ids.
-      - An instance that is renamed during the task is not changed - what was read last before each request must show
-        this name, also when a refused request is repeated after a wait.
+      - An instance that is renamed during the task is not changed. What was read last before each request must
+        show this name, also when a refused request is repeated after a wait.
     type: str
   state:
     description:
