@@ -59,11 +59,13 @@ from pathlib import Path
 import yaml
 from ansible import context
 from ansible.errors import AnsibleError
+from ansible.parsing.splitter import parse_kv
 from ansible.plugins.lookup import LookupBase
 
+from ..module_utils._model.similar_names import is_misspelling, with_suggestion
 from ..plugin_utils._controller.unsafe import protect_value
 from ..plugin_utils._extra_variables import KnownVariable, format_problems
-from ..plugin_utils._variable_values import find_misread_numbers, find_value_problem
+from ..plugin_utils._variable_values import find_misread_numbers, find_value_problem, read_keys
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -86,11 +88,21 @@ class LookupModule(LookupBase):
             name: text for option in options for name, text in find_misread_numbers(_read_yaml(option), known).items()
         }
         others = [misread.get(name) or find_value_problem(name, values[name], known[name].option) for name in known]
+        if playbook:
+            self._warn_of_unknown(playbook, options, known)
         if playbook and not {"all", "untagged"} & {*context.CLIARGS.get("tags", ("all",))}:
             others.append(f"The playbook {playbook} runs as a whole, and --tags selects none of it. Leave it out.")
         return [
             protect_value(format_problems(variables or (), known, options, lists, others, is_strict=bool(playbook)))
         ]
+
+    def _warn_of_unknown(self, playbook: str, options: t.Iterable[str], known: t.Collection[str]) -> None:
+        """Warns of what ``-e`` sets for the playbook that nothing of it reads. It may be for the user's inventory."""
+        given = {name for option in options for name in _read_names(option)}
+        for name in sorted(given.difference(known)):
+            if name.startswith(f"{playbook}_") and not any(is_misspelling(name, one) for one in known):
+                text = with_suggestion(name, known)
+                self._display.warning(f"-e sets {text}, which is not a variable of the playbook {playbook}.")
 
     def _render(self, value: t.Any) -> t.Any:
         """Returns a variable with its templates filled in; None if that fails, as the task that uses it will say."""
@@ -109,6 +121,11 @@ def _read_yaml(option: str) -> str:
         # Ansible has read a pipe to its end, and who opens it again waits for ever.
         return path.read_text(encoding="utf-8") if path.is_file() else ""
     return ""
+
+
+def _read_names(option: str) -> t.Collection[str]:
+    """Returns the names that a value of ``-e`` sets; none if it can't be read."""
+    return read_keys(_read_yaml(option)) if option.startswith(("@", "{")) else parse_kv(option)
 
 
 @functools.cache

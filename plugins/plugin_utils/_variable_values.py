@@ -129,6 +129,12 @@ def find_misread_numbers(text: str, known: t.Collection[str]) -> dict[str, str]:
     return sentences
 
 
+def read_keys(text: str) -> list[str]:
+    """Returns the keys of text of YAML; none if it is no mapping."""
+    root = _compose(text)
+    return [str(key.value) for key, _value in root.value] if isinstance(root, yaml.MappingNode) else []
+
+
 @functools.cache
 def _compose(text: str) -> yaml.Node | None:
     """Returns the node that text of YAML is; None if it is no YAML, or nested too deeply."""

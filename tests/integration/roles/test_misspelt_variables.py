@@ -121,6 +121,18 @@ def test_a_playbook_refuses_its_own_and_whatever_was_cut(
     assert simulator.calls() == []
 
 
+def test_a_playbook_warns_of_a_name_of_its_own_that_it_lacks(simulator: Simulator, controller: Controller) -> None:
+    file = controller.write("variables.yml", {"restore_ticket": VALUE, "other_ticket": VALUE})
+    given = "restore_instances=web-bot restore_incident=INC-1"
+    options = ("--check", "-e", f"{given} restore_backup_id={VALUE}", "-e", f"@{file}")
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *options)
+    assert run.rc == 0, run.screen
+    assert run.says("-e sets restore_backup_id (did you mean restore_backup?), which is not a variable of the playbook")
+    assert run.says("-e sets restore_ticket")
+    assert run.screen.count("[WARNING]: -e sets ") == 2
+    assert VALUE not in run.screen
+
+
 @pytest.mark.rest
 def test_the_quoting_that_is_printed_works_as_typed(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(
