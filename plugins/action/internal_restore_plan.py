@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.module_utils.common.parameters import remove_values
 
-from ..module_utils._errors import ClawHostersError
+from ..module_utils._errors import ClawHostersError, WrongAddressError
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._service.health import measure_health
 from ..module_utils._service.restore.account_reader import AccountReader
@@ -40,6 +40,10 @@ def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any]) -> Result:
     return _PlanTask(RunSteps(context, Run.from_dict(context.params["run"]), redact)).plan()
 
 
+def _find_service_failure(error: Exception) -> FailureKind:
+    return FailureKind.WRONG_ADDRESS if isinstance(error, WrongAddressError) else FailureKind.SERVICE_DOWN
+
+
 class _PlanTask(Runbook):
     def plan(self) -> Result:
         """Checks service and key, chooses the backups, and finds what prevents a restore.
@@ -47,7 +51,7 @@ class _PlanTask(Runbook):
         If no instance can be restored, the last task fails.
         """
         self.run.service = self.client.settings.host
-        failed = self.run_step("service", self._check_service, lambda _error: FailureKind.SERVICE_DOWN)
+        failed = self.run_step("service", self._check_service, _find_service_failure)
         if failed:
             return failed
         # As any wrong value, it begins no run and leaves no record; only the service knows the time.
@@ -73,8 +77,8 @@ class _PlanTask(Runbook):
     def _check_service(self) -> str:
         health = measure_health(self.client)
         self.steps.compare_clocks()
-        if not health["available"]:
-            raise ClawHostersError(health["error"])
+        if health["error"]:
+            raise health["error"]
         return f"It responded in {health['latency']} s."
 
     def _check_key(self) -> str:

@@ -290,9 +290,9 @@ class NotFoundError(ApiError):
 
 
 class WrongAddressError(ApiError):
-    """404 or 410 with a web page, which is not from the API."""
+    """404 or 410 of a path that names no resource, or with a web page: this is not the address of the API."""
 
-    hint = "This is a web page. Is api_url the address of the API?"
+    hint = "Is api_url the address of the API?"
 
 
 class UnprocessableError(ApiError):

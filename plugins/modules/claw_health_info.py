@@ -100,7 +100,8 @@ SPEC = API_WITHOUT_KEY
 
 def run(context: ModuleContext) -> Result:
     """Sends one request to the service, without the key."""
-    return measure_health(context.client)
+    health = measure_health(context.client)
+    return {**health, "error": health["error"] and str(health["error"])}
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from .._rate import headers as rate_headers
 from .._text import one_line
 from .transport import Response
 
-NOT_THE_API = "Is api_url the address of the API?"
+NOT_THE_API = WrongAddressError.hint
 MAX_DEPTH = 100
 """Levels of objects and lists. Recursive functions can go deeper."""
 MAX_DIGITS = 308
@@ -48,11 +48,11 @@ def parse_body(request: str, response: Response) -> t.Any:
     return parsed
 
 
-def _parse_success(request: str, response: Response) -> tuple[t.Any, bool]:
+def _parse_success(request: str, response: Response, absent: type[ApiError] = NotFoundError) -> tuple[t.Any, bool]:
     """Returns the parsed body of a success, and False if it is not JSON. Raises ApiError for any other status."""
     parsed, is_json = parse_json(response.text)
     if not response.is_success:
-        raise build_api_error(request, response, parsed if is_json else response.text)
+        raise build_api_error(request, response, parsed if is_json else response.text, absent)
     return parsed, is_json
 
 
@@ -63,9 +63,9 @@ def parse_data_object(request: str, response: Response) -> Resource | None:
     return data if isinstance(data, dict) else None
 
 
-def parse_envelope(request: str, response: Response) -> dict[str, t.Any]:
+def parse_envelope(request: str, response: Response, absent: type[ApiError] = WrongAddressError) -> dict[str, t.Any]:
     """Returns the parsed body, an object with ``data``. Raises MalformedResponseError, ResponseError or ApiError."""
-    parsed, is_json = _parse_success(request, response)
+    parsed, is_json = _parse_success(request, response, absent)
     if not is_json:
         if is_web_page(response):
             raise ResponseError(_WEB_PAGE.format(request))
@@ -87,7 +87,7 @@ def parse_object(request: str, response: Response) -> Resource:
 
 def parse_resource(request: str, response: Response) -> Resource:
     """Returns the object in ``{"data": {...}}``, which has an id."""
-    data = parse_envelope(request, response)["data"]
+    data = parse_envelope(request, response, NotFoundError)["data"]
     if not isinstance(data, dict) or not is_valid_id(data.get("id")):
         found = describe_id(data) if isinstance(data, dict) else describe_type(data)
         raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
@@ -116,14 +116,14 @@ def describe_id(item: Resource) -> str:
     return f"one whose id is {repr(one_line(given, 40)) if isinstance(given, str) else describe_type(given)}"
 
 
-def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
-    """Returns the error for an error envelope, or for whatever part of one the body has."""
+def build_api_error(request: str, response: Response, body: t.Any, absent: type[ApiError] = NotFoundError) -> ApiError:
+    """Returns the error for an error envelope, or for whatever part of one the body has. ``absent``: that of a 404."""
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
     kind = error_class(response.status)
-    if kind is NotFoundError and is_web_page(response):
-        # A proxy has no route, or the path of api_url is wrong: this says nothing about the resource.
-        kind = WrongAddressError
+    if kind is NotFoundError:
+        # With a web page, a proxy has no route, or the path of api_url is wrong: this says nothing about the resource.
+        kind = WrongAddressError if is_web_page(response) else absent
     error = kind(
         request,
         response.status,

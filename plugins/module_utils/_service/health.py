@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._errors import ResponseError, TlsError, TransportError
+from .._errors import ApiError, ResponseError, TlsError, TransportError, WrongAddressError
 from .._http.client import Client
 from .._http.responses import build_api_error, excerpt, is_web_page, parse_json
 from .._http.transport import Response
@@ -19,28 +19,31 @@ PATH = "/health"
 
 
 def measure_health(client: Client) -> dict[str, t.Any]:
-    """Sends one request, without the key and without retries. Returns a result even if the service is down."""
+    """Sends one request, without the key and without retries. Returns a result even if the service is down.
+
+    Its ``error`` is an exception.
+    """
     start_time, start = time.time(), time.perf_counter()
     try:
         response = client.get_unauthenticated(PATH)
     except (TransportError, TlsError, ResponseError) as error:
-        return {"available": False, "health": None, "latency": None, "clock_skew": None, "error": str(error)}
+        return {"available": False, "health": None, "latency": None, "clock_skew": None, "error": error}
     latency = time.perf_counter() - start
     return {
         "available": response.is_success,
         "health": parse_health(response),
         "latency": round(latency, 3),
         "clock_skew": clock_skew(response, start_time + latency / 2),
-        "error": explain_unavailable(response),
+        "error": find_error(response),
     }
 
 
-def explain_unavailable(response: Response) -> str | None:
-    """Returns the reason why the service is not available; None after any 2xx."""
+def find_error(response: Response) -> ApiError | None:
+    """Returns the error because of which the service is not available; None after any 2xx."""
     if response.is_success:
         return None
     body, is_json = parse_json(response.text)
-    return str(build_api_error(f"GET {PATH}", response, body if is_json else response.text))
+    return build_api_error(f"GET {PATH}", response, body if is_json else response.text, WrongAddressError)
 
 
 def parse_health(response: Response) -> t.Any:

@@ -58,6 +58,7 @@ class FailureKind(enum.Enum):
     """The kinds of failures that are no obstacles."""
 
     SERVICE_DOWN = "service_down"
+    WRONG_ADDRESS = "wrong_address"
     BAD_KEY = "bad_key"
     WRONG_ACCOUNT = "wrong_account"
     NOT_CONFIRMED = "not_confirmed"
@@ -124,6 +125,9 @@ def _unsent(advice: str, text: str = NOTHING_SENT, **facts: t.Any) -> Failure:
 FAILURES: dict[Kind, Failure] = {
     # The whole run, before anything is sent
     FailureKind.SERVICE_DOWN: _unsent(f"When the service is up again, {_AGAIN}", "The service is down", is_of_run=True),
+    FailureKind.WRONG_ADDRESS: _unsent(
+        f"Check api_url (CLAWHOSTERS_API_URL), then {_AGAIN}", "The API is not at this address", is_of_run=True
+    ),
     FailureKind.BAD_KEY: _unsent(_NEW_KEY, "The API key is not accepted", is_of_run=True),
     FailureKind.WRONG_ACCOUNT: _unsent(f"With the right key and account, {_AGAIN}", "Not planned", is_of_run=True),
     FailureKind.NOT_CONFIRMED: _unsent(

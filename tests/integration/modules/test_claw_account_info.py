@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_account_info
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_account_info, claw_backup_info, claw_billing_info
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.worker import result_of
@@ -43,6 +43,14 @@ def test_a_wrong_key_fails_with_the_services_own_words(simulator: Simulator) -> 
     assert result["failed"] is True
     assert result["error"]["code"] == "unauthorized"
     assert result["error"]["message"] in result["msg"]
+
+
+def test_a_404_of_what_each_account_has_is_one_of_the_address(simulator: Simulator) -> None:
+    simulator.fault("status", status=404, times=None)
+    for module in (claw_account_info, claw_billing_info, claw_backup_info):
+        message = result_of(module, simulator)["msg"]
+        assert message.endswith("Is api_url the address of the API?")
+        assert "another account" not in message
 
 
 def test_an_account_that_is_no_object_is_told(simulator: Simulator) -> None:

@@ -45,6 +45,7 @@ def test_health_in_each_of_its_shapes(simulator: Simulator, answer: str, availab
     [
         ("json_500", {}, "500 internal_server_error"),
         ("html_502", {}, "502: Bad Gateway"),
+        ("status", {"status": 404, "message": "No"}, "404 error: No. Is api_url the address of the API?"),
         ("reset_before", {}, "broke"),
         ("hang", {"seconds": 3}, "sent no complete response within 1 s"),
         ("rate_limited", {}, "429"),

@@ -183,6 +183,13 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     assert steps(evidence(tmp_path)[0]) == [("service", False)]
 
     simulator.switch(health_answer="wrapped")
+    simulator.fault("status", path="/health", status=404, code="not_found")
+    _wrong_address, words = run_tasks(runbook, "web-bot", "sick-bot")
+    assert "The API is not at this address; nothing was sent." in words
+    assert "Check api_url" in words
+    assert "another account" not in words
+    assert advised(words) == both
+
     simulator.set_state(keys={KEY: "revoked"})
     _wrong_key, words = run_tasks(runbook, "web-bot", "sick-bot")
     assert "The API key is not accepted; nothing was sent." in words
@@ -209,7 +216,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     assert advised(words) == both
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(tmp_path)
-    assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 4
+    assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 5
 
 
 def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulator: Simulator, runbook: Runbook) -> None:

@@ -193,10 +193,10 @@ class Examination:
             with self._measured():
                 parse = functools.partial(_parse, _PARSERS.get(name, parse_envelope))
                 response, body = self._client.get(path, params, parse=parse, retry_timeout=seconds)
-        except WrongAddressError as error:
-            return replace(reply, problem=f"{error.status} with a web page")
         except ApiError as error:
             code = "".join(plain_words([error.code]))
+            if isinstance(error, WrongAddressError) and not code:
+                return replace(reply, problem=f"{error.status} that is not the API's")
             return replace(reply, problem=f"{error.status} {code}".rstrip(), status=error.status, code=code)
         except ClawHostersError as error:
             return replace(reply, problem=self._describe(error))
