@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -82,13 +82,11 @@ class TcpProxy:
 
     def _connect(self, client: socket.socket) -> None:
         self._flows.wait()
-        try:
-            server = socket.create_connection(("127.0.0.1", self._target))
-        except OSError:
-            client.close()
-            return
-        threading.Thread(target=self._forward, args=(client, server, 0.0), daemon=True).start()
-        self._forward(server, client, self._delay)
+        with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._target)) as server:
+            requests = threading.Thread(target=self._forward, args=(client, server, 0.0), daemon=True)
+            requests.start()
+            self._forward(server, client, self._delay)
+            requests.join()
 
     def _forward(self, source: socket.socket, target: socket.socket, delay: float) -> None:
         try:
