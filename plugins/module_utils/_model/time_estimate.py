@@ -11,7 +11,7 @@ import typing as t
 RESTORE_SECONDS = 120.0
 """Assumed duration of a restore until the instance is healthy. Nothing public states it."""
 RATE_LIMIT, WINDOW = 100, 60.0
-"""Requests of a key in a window of so many seconds (contract 1)."""
+"""Requests of a key in a window of so many seconds, as the service documents them."""
 
 
 def estimate_restores(batches: t.Sequence[int], list_pages: int, restore_seconds: float = RESTORE_SECONDS) -> float:
