@@ -150,10 +150,10 @@ class ControllerAction(ActionBase):
         return secrets | find_keys(str(self._task.args))
 
     def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
-        """Returns the error message that a module process would return for invalid options."""
-        if isinstance(errors[0], UnsupportedError):
-            return f"Unsupported parameters for ({self._task.action}) module: {errors.msg}"
-        return errors.msg
+        """Returns the error message for invalid options, in the words of a module process."""
+        # Another error may be due to the misspelt option: with nam instead of name, a name is missing.
+        misspelt = next((error.msg for error in errors.errors if isinstance(error, UnsupportedError)), None)
+        return f"Unsupported parameters for ({self._task.action}) module: {misspelt}" if misspelt else errors.msg
 
     def _hide_source(self, secrets: set[str], *, has_secret_params: bool = False) -> None:
         """Keeps the source of a failed task off the screen if it may hold a secret.

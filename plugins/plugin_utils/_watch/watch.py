@@ -110,8 +110,8 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
     }
     validation = validator.validate(given)
     if validation.error_messages:
-        unsupported = isinstance(validation.errors[0], UnsupportedError)
-        reason = one_line(validation.error_messages[0], 500)
+        unsupported = [error.msg for error in validation.errors.errors if isinstance(error, UnsupportedError)]
+        reason = one_line((unsupported or validation.error_messages)[0], 500)
         # Ansible ends the list of the supported ones with a full stop, and no other message.
         raise SettingsError(f"Unsupported arguments: {reason}" if unsupported else f"{reason}.")
     params = validation.validated_parameters

@@ -208,7 +208,7 @@ async def test_a_health_that_comes_and_goes_is_not_told(simulator: Simulator) ->
         ({"health_stays_for": -1}, "health_stays_for is -1, but must be 0 or more and at most 1000000 seconds."),
         ({"health_stays_for": "nan"}, "health_stays_for is nan"),
         ({"page_size": 0}, "page_size is 0"),
-        ({"intervall": 3}, "Unsupported arguments: intervall."),
+        ({"intervall": 3, "page_size": "many"}, "Unsupported arguments: intervall."),
         ({"state_file": "/dev/null/watch.json"}, "state_file /dev/null/watch.json can't be used"),
     ],
 )
