@@ -61,7 +61,10 @@ def test_one_entry_that_fails_hides_nothing_of_the_others(simulator: Simulator, 
         {"name": "old-bot", "state": "started"},
     ]
     run = apply(controller, declared, "--diff")
-    assert failure(run) == "1 of 4 entries failed."
+    assert failure(run) == (
+        "1 of 4 entries failed: entry 2, support-bto: no such instance; did you mean support-bot? "
+        "Changed: web-bot (id 1), sales-bot (id 3)."
+    )
     assert shown(run) == [
         "web-bot (id 1): stopped (was running)",
         "sales-bot (id 3): started (was stopped)",
@@ -84,13 +87,14 @@ def test_faults_of_the_file_change_nothing_and_are_told_at_once(simulator: Simul
         {"name": "sales-bot", "state": "stopped"},
     ]
     run = apply(controller, declared)
-    assert failure(run) == "The list of instances has 4 faults, and nothing was changed."
-    assert shown(run) == [
+    faults = [
         "entry 1, web-bot: unknown state stoped; did you mean stopped?",
         "entry 2, support-bot: unknown key sate; did you mean state?",
         "entry 3: it has neither id nor name",
         "entry 5, sales-bot: it is listed already, in entry 4",
     ]
+    assert failure(run) == f"The list of instances has 4 faults, and nothing was changed: {'; '.join(faults)}"
+    assert shown(run) == faults
     assert simulator.calls() == ["GET /account"]
 
 
