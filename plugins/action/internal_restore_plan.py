@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible.module_utils.common.parameters import remove_values
 
@@ -98,9 +99,11 @@ class _PlanTask(Runbook):
             answer = variables["restore_confirm"]
             is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
             if answer and is_open and not reader.is_whole:
-                # A name in it confirms if it is unique in the whole account.
+                # A name in it confirms if it is unique in the whole account. Else what the prompt asks for is needed.
                 self._list_all_instances(reader, plans)
-                self._set_answers(plans, reader)
+                named = [replace(plan) for plan in plans]
+                self._set_answers(named, reader)
+                plans = named if is_confirmed(answer, named, in_advance=True) else plans
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
         if variables.get("restore_only_unhealthy"):

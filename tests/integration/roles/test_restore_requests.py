@@ -242,6 +242,19 @@ def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simul
     assert len(simulator.calls("POST *")) == 10
 
 
+@pytest.mark.parametrize("ids", [[7], [7, 8]])
+def test_a_wrong_answer_is_told_what_the_prompt_asks_for(
+    simulator: Simulator, runbook: Runbook, ids: list[int]
+) -> None:
+    fill(simulator, 60)
+    simulator.set_instance(7, name="news bot")
+    failures = str(runbook.run(restore_instance_ids=ids, restore_confirm="x")["failures"])
+    runbook.run(restore_instance_ids=ids)
+    needed = ",".join(map(str, ids))
+    assert f"restore_confirm is: x. It must be: {needed}." in failures
+    assert f"type exactly: {needed} (the id" in runbook.prompts[-1]
+
+
 def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 30)
     simulator.fault("status", path="/instances", status=500, times=None)
