@@ -137,7 +137,7 @@ FAILURES: dict[Kind, Failure] = {
         is_status_known=False,
     ),
     FailureKind.NO_TERMINAL: _unsent(
-        f"To continue, {_AGAIN}, with restore_confirm set to the answer",
+        "To continue, run this command again, and add the answer as restore_confirm to it",
         "Not confirmed",
         is_of_run=True,
         is_status_known=False,

@@ -212,7 +212,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     assert "no name was typed. There is no terminal" in words
     assert "set restore_confirm to web-bot,sick-bot." in words
     assert "prompt" not in words
-    assert "run the same command again, with restore_confirm set to the answer:" in words
+    assert "run this command again, and add the answer as restore_confirm to it:" in words
     assert advised(words) == both
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(tmp_path)
