@@ -38,7 +38,7 @@ _DEPENDS_ON_STATUS = (
 def find_advice(kind: Kind, plan: RolePlan, variables: Data) -> Advice:
     """Returns what to do after a failure of a kind whose advice ``varies``."""
     if kind in _DEPENDS_ON_STATUS and (status := advise_on_status(plan.instance or {})):
-        return Advice(f"{status} To see what has changed, run the same command again:", {})
+        return Advice(f"{status} To see what has changed, run the same command again", {})
     return _FINDERS[kind](FAILURES[kind], plan, variables)
 
 
@@ -61,7 +61,7 @@ def _use_same(usual: Failure, plan: RolePlan, variables: Data) -> Advice:
     """The instance may be the cause. An older backup would lose more, and be refused as well."""
     same = {"restore_backup": plan.backup_id, "restore_before": ""} if plan.backup_id else {}
     older = plan.older or {}
-    before = f" (the one before it is {older.get('id')} of {format_clock(taken_at(older))})" if older else ""
+    before = f"; the one before it is {older.get('id')} of {format_clock(taken_at(older))}" if older else ""
     oldest = _OLDEST if _is_oldest(plan, variables) else ""
     return usual.advise(f"{oldest}{usual.advice}{before}", {"restore_force": True, **same})
 

@@ -141,4 +141,4 @@ def format_named(command: Command, variables: Data) -> str:
         for verb, each in named.items()
         if each
     ]
-    return f"The command {' and '.join(parts)}. " if parts else ""
+    return f" (the command {' and '.join(parts)})" if parts else ""

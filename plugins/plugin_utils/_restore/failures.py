@@ -115,7 +115,7 @@ class Failure:
 
     def advise(self, text: str = "", variables: t.Mapping[str, t.Any] | None = None) -> Advice:
         """Returns the usual advice, with another text or other variables if they are given."""
-        return Advice(f"{text or self.advice}:", self.variables if variables is None else variables, self.checks)
+        return Advice(text or self.advice, self.variables if variables is None else variables, self.checks)
 
 
 def _unsent(advice: str, text: str = NOTHING_SENT, **facts: t.Any) -> Failure:

@@ -306,7 +306,7 @@ def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[
         command = build_command(target, run.variables, advice, is_check=run.check)
         text = format_command(command)
         for verdict in members:
-            verdict.advice, verdict.command = f"{format_named(command, run.variables)}{advice.text}", text
+            verdict.advice, verdict.command = f"{advice.text}{format_named(command, run.variables)}:", text
 
 
 def _find_failure(plan: RolePlan, own: list[Step], run_failure: Step | None, run: Run) -> _Failed:

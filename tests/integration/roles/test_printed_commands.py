@@ -212,7 +212,7 @@ def test_the_command_after_a_failed_canary_restores_no_newer_backup(
     retry, rest = (parse_variables(line, controller.folder) for line in pasted)
     assert (retry["restore_instances"], retry["restore_before"]) == (["web-bot"], before)
     assert (rest["restore_instance_ids"], rest["restore_before"]) == ([2], before)
-    assert run.says(f"The command sets restore_before={before}.")
+    assert run.says(f"(the command sets restore_before={before}):")
     done = controller.run("bash", "-c", f"{pasted[1]} -e restore_confirm=2 -e restore_healthy_timeout=60")
     assert done.rc == 0, done.screen
     assert simulator.calls("POST *")[-1] == "POST /backups/21/restore"

@@ -222,7 +222,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
 def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulator: Simulator, runbook: Runbook) -> None:
     _old, words = run_tasks(runbook, "web-bot", restore_max_age="24h")
     assert "1 d 2 h ago, which is more than restore_max_age (1 d 0 h)" in words
-    assert "To accept a backup of this age:" in words
+    assert "To accept a backup of this age (the command sets restore_max_age=28h):" in words
     assert advised(words)[0]["restore_max_age"] == "28h"
     assert simulator.calls(POSTS) == []
 
@@ -230,7 +230,7 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulato
     _late, words = run_tasks(runbook, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
     assert "The restore was sent but did not complete within the timeout." in words
     assert "It is deploying, and not restored within" in words
-    assert "The command sets restore_max_age=28h. " in words
+    assert "(the command sets restore_max_age=28h):" in words
     assert advised(words)[0]["restore_wait_timeout"] == 1
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
     done, _none = run_tasks(runbook, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)

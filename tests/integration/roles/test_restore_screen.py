@@ -352,7 +352,7 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
     assert run.screen.count("Backup is corrupt") == run.screen.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
-    assert re.search(r"try the one before it: backup 12 of 20\d\d-\d\d-\d\d \d\d:\d\d UTC:\nansible-playbook ", words)
+    assert re.search(r"try the one before it: backup 12 of 20\d\d-\d\d-\d\d \d\d:\d\d UTC \(the command ", words)
     commands = find_commands(words.splitlines())
     older, *others = (parse_variables(command, controller.folder) for command in commands)
     assert (older["restore_instances"], older["restore_backup"]) == (["web-bot"], 12)

@@ -50,7 +50,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
 
 def test_after_a_refused_backup_the_one_before_it_is_restored():
     advice = build_advice(FailureKind.BACKUP_REFUSED, plan(), VARIABLES)
-    assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
+    assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC")
     assert advice.variables["restore_backup"] == 11
     assert "restore_force" not in advice.variables
     # Limits that only the newer backup meets would refuse the older one.
@@ -68,7 +68,7 @@ def test_after_the_instance_has_failed_the_same_backup_is_restored(kind, status)
     assert advice.variables == {"restore_force": True, "restore_backup": 12, "restore_before": ""}
     assert advice.text == (
         "Check the instance in the dashboard, and rebuild it there if it has failed. Then restore the same backup "
-        "again (the one before it is 11 of 2026-02-01 10:00 UTC):"
+        "again; the one before it is 11 of 2026-02-01 10:00 UTC"
     )
 
 
@@ -87,7 +87,7 @@ def test_after_a_given_backup_the_newest_one_before_it_is_planned():
     """Only the backup that was given has been read."""
     variables = {**VARIABLES, "restore_backup": "12"}
     advice = build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1], restore_backup="12"), variables)
-    assert "the newest backup before 2026-02-02 10:00 UTC:" in advice.text
+    assert "the newest backup before 2026-02-02 10:00 UTC" in advice.text
     command = build_command({"restore_instances": ["web-bot"]}, variables, advice)
     assert "restore_backup" not in command.variables
     assert command.variables["restore_before"] == "2026-02-02T10:00:00Z"
@@ -116,14 +116,16 @@ BOTS = {"restore_instances": ["web-bot"]}
 def test_no_command_drops_the_time_that_the_user_gave_unsaid():
     given = {**VARIABLES, "restore_before": "2026-02-01"}
     none = build_advice(ObstacleKind.NO_BACKUP, plan(restore_before="2026-02-01"), given)
-    assert format_named(build_command(BOTS, given, none), given) == "The command leaves out restore_before=2026-02-01. "
+    assert (
+        format_named(build_command(BOTS, given, none), given) == " (the command leaves out restore_before=2026-02-01)"
+    )
     unclear = build_advice(ObstacleKind.UNCLEAR_BACKUP, plan(), given)
     command = build_command(BOTS, given, unclear)
     assert command.variables["restore_before"] == "2026-02-01"
     older = Advice("", {"restore_backup": 11, "restore_before": "", "restore_max_age": ""})
     given["restore_max_age"] = "36h"
     assert format_named(build_command(BOTS, given, older), given) == (
-        "The command sets restore_backup=11 and leaves out restore_before=2026-02-01, restore_max_age=36h. "
+        " (the command sets restore_backup=11 and leaves out restore_before=2026-02-01, restore_max_age=36h)"
     )
 
 
@@ -161,10 +163,10 @@ def test_a_limit_that_the_next_command_keeps_is_said_above_it():
     """A long command has its variables in a file, where the screen does not show them."""
     given = {"restore_before": "2026-02-03T00:00:00Z", "restore_max_age": "36h"}
     (verdict,) = build_run_record(run(plan(instance={**WEB, "status": "error"}), **given), history, NOW)["instances"]
-    named = "The command sets restore_before=2026-02-03T00:00:00Z, restore_max_age=36h, restore_force=true. "
-    assert verdict["advice"] == f"{named}To restore the instance in this status anyway:"
+    named = "(the command sets restore_before=2026-02-03T00:00:00Z, restore_max_age=36h, restore_force=true)"
+    assert verdict["advice"] == f"To restore the instance in this status anyway {named}:"
     advice = build_advice(ObstacleKind.TOO_OLD, plan(restore_max_age="1h"), VARIABLES)
-    assert (advice.text, advice.variables) == ("To accept a backup of this age:", {"restore_max_age": "25h"})
+    assert (advice.text, advice.variables) == ("To accept a backup of this age", {"restore_max_age": "25h"})
 
 
 def test_ids_stand_for_names_that_a_shell_or_a_format_would_change():
