@@ -387,7 +387,10 @@ def test_the_playbook_shows_a_table_and_writes_a_report(simulator: Simulator, co
         assert max(map(len, table.splitlines())) <= 80
         assert "page=2 returns the first page" in table
     assert run.says(f"can't rely on the service at {simulator.url}. The table explains these checks: pagination.")
-    assert run.says("If this is not the address of your service, correct api_url or CLAWHOSTERS_API_URL.")
+    assert run.says(
+        "The check pagination found: page=2 returns the first page. If this is not the address of your service, "
+        "correct api_url or CLAWHOSTERS_API_URL."
+    )
     assert f"attach {path}, which holds nothing of your account" in run.stdout
     report = read_report(path)
     assert set(report) == {"healthy", "unmet", "findings", "shapes", "api"}
