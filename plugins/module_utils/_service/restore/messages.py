@@ -45,14 +45,17 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
-    from .history import RestoreRecord
-    from .plan import Obstacle, RestorePlan, Rules
+    from .history import EarlierRestore, RestoreRecord
+    from .plan import Obstacle, RestorePlan, Rules, Target
     from .recovery import Recovery
     from .restore import Restore
     from .surfaces import RestoreOptions, Surface
 
 _LISTED = 5
 """Backups that a message lists."""
+_CHECK_OTHER = "Check the instance, and run this again if it must be restored all the same."
+_NOT_EXECUTED = "but it was not executed, and this run only waited for it."
+_AWAIT = "Run the same task again when that run has ended, or with wait: true."
 
 
 class Explanation(t.NamedTuple):
@@ -98,73 +101,61 @@ def _format_holder(holder: Holder | None, now: datetime, surface: Surface) -> st
 
 def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface = MODULE) -> Explanation:
     """Returns why nothing is sent for a target, in the words of the surface."""
-    obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
+    obstacle, instance, backup = t.cast("Obstacle", plan.obstacle), plan.instance or {}, plan.backup or {}
+    shown, told = surface.show_instance(instance), _tell_other(obstacle.other, now, surface)
     match obstacle.kind:
-        case ObstacleKind.NO_INSTANCE | ObstacleKind.AMBIGUOUS | ObstacleKind.OTHER_NAME | ObstacleKind.DUPLICATE:
-            return _explain_target(plan, obstacle, surface)
+        case ObstacleKind.NO_INSTANCE:
+            return _explain_no_instance(plan.target, obstacle.similar)
+        case ObstacleKind.AMBIGUOUS:
+            return Explanation(f"{describe_namesakes(plan.target.name, obstacle.ids)}.", "Choose one with its id.")
+        case ObstacleKind.OTHER_NAME:
+            return Explanation(f"{find_name_fault(instance, plan.target.name)}.")
+        case ObstacleKind.DUPLICATE:
+            return Explanation(f"{shown} is listed already, in entry {obstacle.duplicate_of}.")
+        case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
+            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, now, surface)
+        case ObstacleKind.NO_BACKUP:
+            return _explain_no_backup(plan, obstacle, rules, now, shown)
+        case ObstacleKind.UNCLEAR_BACKUP:
+            return _explain_unclear(obstacle.backups, label(instance))
+        case ObstacleKind.OTHER_BACKUP:
+            return _explain_owner(backup, label(instance))
+        case ObstacleKind.BACKUP_TWICE:
+            listed = f"Backup {plan.target.backup_id} is listed for another entry already ({obstacle.duplicate_of})"
+            return Explanation(f"{listed}, and a backup is of one instance.")
+        case ObstacleKind.TOO_OLD:
+            return _explain_age(backup, label(instance), rules, now, surface.max_age)
+        case ObstacleKind.WRONG_STATUS:
+            return _explain_status(instance, shown, told)
+        case ObstacleKind.TOO_SOON:
+            interval = f"{surface.min_interval} ({format_duration(rules.min_interval or timedelta(0))})"
+            return Explanation(f"{shown} is within {interval} of another restore: {told}.")
+        case ObstacleKind.OVERTAKEN:
+            return Explanation(f"{shown} is left alone: since this run began, {told}.", _CHECK_OTHER)
         case ObstacleKind.OTHER_MEMORY:
             return Explanation(obstacle.cause.text if obstacle.cause else "")
         case ObstacleKind.ONLY_IN_RECORD:
-            record = t.cast("RestoreRecord", obstacle.record)
-            sent_at = surface.format_time(record.sent_at[str(instance["id"])], now)
-            return Explanation(describe_record(record, instance, incident, sent_at))
+            return _explain_record(instance, t.cast("RestoreRecord", obstacle.record), incident, now, surface)
+        case ObstacleKind.DELETED | ObstacleKind.RENAMED | ObstacleKind.CHANGED:
+            return _explain_since(instance, obstacle, shown)
         case ObstacleKind.NOT_SENT:
-            return Explanation(
-                f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
-                "executed, and this run only waited for it.",
-                "Check the plan again.",
-            )
-        case ObstacleKind.DELETED | ObstacleKind.RENAMED | ObstacleKind.CHANGED | ObstacleKind.HELD:
-            return _explain_since(instance, obstacle, now, surface)
-        case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
-            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, now, surface)
-        case ObstacleKind.TOO_SOON | ObstacleKind.OVERTAKEN | ObstacleKind.WRONG_STATUS:
-            return _explain_rule(instance, obstacle, rules, now, surface)
-    return _explain_backup(plan, obstacle, rules, now, surface)
+            awaited = f"Incident {incident}: another run was to send the restore of {label(instance)}"
+            return Explanation(f"{awaited}, {_NOT_EXECUTED}", "Check the plan again.")
+        case ObstacleKind.HELD:
+            return Explanation(f"{shown} is held by {_format_holder(obstacle.holder, now, surface)}.", _AWAIT)
+    t.assert_never(obstacle.kind)
 
 
-def _explain_target(plan: RestorePlan, obstacle: Obstacle, surface: Surface) -> Explanation:
-    """Returns why no instance, or another one, is meant."""
-    target, instance, name = plan.target, plan.instance or {}, one_line(plan.target.name, NAME_LIMIT)
-    match obstacle.kind:
-        case ObstacleKind.NO_INSTANCE:
-            sought = name if target.instance_id is None else f"with id {target.instance_id}"
-            similar = f"; did you mean {one_line(obstacle.similar, NAME_LIMIT)}?" if obstacle.similar else "."
-            return Explanation(f"There is no instance {sought}{similar}")
-        case ObstacleKind.AMBIGUOUS:
-            return Explanation(f"{describe_namesakes(target.name, obstacle.ids)}.", "Choose one with its id.")
-        case ObstacleKind.OTHER_NAME:
-            return Explanation(f"{find_name_fault(instance, target.name)}.")
-    shown = surface.show_instance(instance)
-    return Explanation(f"{shown} is listed already, in entry {obstacle.duplicate_of}.")
+def _tell_other(other: EarlierRestore | None, now: datetime, surface: Surface) -> str:
+    """Returns a clause about the restore for another incident that is the reason, if there is one."""
+    return format_other(other, surface.format_time(other.state.sent_at, now)) if other else ""
 
 
-def _explain_since(instance: Resource, obstacle: Obstacle, now: datetime, surface: Surface) -> Explanation:
-    """Returns what has changed since the plan, or who works on the instance."""
-    shown = surface.show_instance(instance)
-    match obstacle.kind:
-        case ObstacleKind.DELETED:
-            return Explanation(f"{shown} does not exist any more: it was deleted.")
-        case ObstacleKind.RENAMED:
-            seen = obstacle.seen or {}
-            return Explanation(f"{shown} is now {f'named {short_name(seen)}' if has_name(seen) else 'without a name'}.")
-        case ObstacleKind.CHANGED:
-            before, after = (_describe_condition(one or {}) for one in (instance, obstacle.seen))
-            changed = f"{shown} was {before} in the plan that was confirmed, and is {after} now."
-            return Explanation(changed, names_status=True)
-    return Explanation(
-        f"{shown} is held by {_format_holder(obstacle.holder, now, surface)}.",
-        "Run the same task again when that run has ended, or with wait: true.",
-    )
-
-
-def _status(instance: Resource) -> str:
-    return describe_status(instance, 40)
-
-
-def _describe_condition(instance: Resource) -> str:
-    values = (instance.get("status"), instance.get("health_status"))
-    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value) or "of unknown status"
+def _explain_no_instance(target: Target, similar: str | None) -> Explanation:
+    name = one_line(target.name, NAME_LIMIT)
+    sought = name if target.instance_id is None else f"with id {target.instance_id}"
+    meant = f"; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else "."
+    return Explanation(f"There is no instance {sought}{meant}")
 
 
 def _explain_earlier(
@@ -191,42 +182,34 @@ def explain_unknown(instance: Resource) -> str:
     )
 
 
-def _explain_backup(
-    plan: RestorePlan, obstacle: Obstacle, rules: Rules, now: datetime, surface: Surface
-) -> Explanation:
-    """Returns why no backup can be chosen, the given one does not fit, or is too old."""
-    target, backup, instance = plan.target, plan.backup or {}, plan.instance or {}
-    which = f"Backup {one_line(backup.get('id'), 20)}"
-    match obstacle.kind:
-        case ObstacleKind.NO_BACKUP if target.backup_id is not None:
-            reason = f" ({obstacle.cause.reason})" if obstacle.cause else ""
-            return Explanation(f"There is no backup with id {target.backup_id}{reason}.")
-        case ObstacleKind.NO_BACKUP:
-            when = f" from before {format_time(rules.before)}" if rules.before else ""
-            left_out = describe_left_out(plan, now)
-            own = f"{surface.show_instance(instance)} has no usable backup{when}."
-            return Explanation(f"{own} {left_out}" if left_out else own)
-        case ObstacleKind.UNCLEAR_BACKUP:
-            ids = format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED)
-            return Explanation(
-                f"The service does not show whether a backup (id {ids}) is of {label(instance)}, and the collection "
-                "does not guess.",
-                f"Of a backup, the fields {FIELDS} are read. See the dashboard, and give the id of the backup.",
-            )
-        case ObstacleKind.OTHER_BACKUP:
-            return Explanation(f"{which} is of {one_line(parse_owner(backup))}, not of {label(instance)}.")
-        case ObstacleKind.BACKUP_TWICE:
-            return Explanation(
-                f"Backup {target.backup_id} is listed for another entry already ({obstacle.duplicate_of}), and a "
-                "backup is of one instance."
-            )
-    return _explain_age(backup, f"{which} of {label(instance)}", rules, now, surface.max_age)
+def _explain_no_backup(plan: RestorePlan, obstacle: Obstacle, rules: Rules, now: datetime, shown: str) -> Explanation:
+    if plan.target.backup_id is not None:
+        reason = f" ({obstacle.cause.reason})" if obstacle.cause else ""
+        return Explanation(f"There is no backup with id {plan.target.backup_id}{reason}.")
+    when = f" from before {format_time(rules.before)}" if rules.before else ""
+    left_out = describe_left_out(plan, now)
+    own = f"{shown} has no usable backup{when}."
+    return Explanation(f"{own} {left_out}" if left_out else own)
 
 
-def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime, max_age: str) -> Explanation:
-    taken = taken_at(backup)
+def _explain_owner(backup: Resource, instance: str) -> Explanation:
+    which, owner = one_line(backup.get("id"), 20), one_line(parse_owner(backup))
+    return Explanation(f"Backup {which} is of {owner}, not of {instance}.")
+
+
+def _explain_unclear(backups: tuple[Resource, ...], instance: str) -> Explanation:
+    ids = format_list((one_line(one.get("id"), 20) for one in backups), _LISTED)
+    return Explanation(
+        f"The service does not show whether a backup (id {ids}) is of {instance}, and the collection does not guess.",
+        f"Of a backup, the fields {FIELDS} are read. See the dashboard, and give the id of the backup.",
+    )
+
+
+def _explain_age(backup: Resource, instance: str, rules: Rules, now: datetime, max_age: str) -> Explanation:
+    taken, backup_id = taken_at(backup), one_line(backup.get("id"), 20)
     if taken is None:
-        return Explanation(f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and {max_age} is set.")
+        return Explanation(f"The age of backup {backup_id} is unknown, and {max_age} is set.")
+    which = f"Backup {backup_id} of {instance}"
     if is_in_future(taken, now):
         return Explanation(
             f"{which} is dated {format_time(taken)}, which is {format_duration(taken - now)} in the future. "
@@ -240,18 +223,7 @@ def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime, max_
     )
 
 
-def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, now: datetime, surface: Surface) -> Explanation:
-    """Returns why the restore is not allowed now."""
-    shown, other = surface.show_instance(instance), obstacle.other
-    told = format_other(other, surface.format_time(other.state.sent_at, now)) if other else ""
-    if obstacle.kind is ObstacleKind.TOO_SOON:
-        interval = f"{surface.min_interval} ({format_duration(rules.min_interval) if rules.min_interval else ''})"
-        return Explanation(f"{shown} is within {interval} of another restore: {told}.")
-    if obstacle.kind is ObstacleKind.OVERTAKEN:
-        return Explanation(
-            f"{shown} is left alone: since this run began, {told}.",
-            "Check the instance, and run this again if it must be restored all the same.",
-        )
+def _explain_status(instance: Resource, shown: str, told: str) -> Explanation:
     advice = advise_on_status(instance) or "force: true tries it."
     if get_status(instance) == "pending_configuration":
         advice = "Give it an LLM key in the dashboard first."
@@ -262,6 +234,34 @@ def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, now: dat
         advice,
         names_status=True,
     )
+
+
+def _explain_since(instance: Resource, obstacle: Obstacle, shown: str) -> Explanation:
+    """Returns what has changed since the plan."""
+    seen = obstacle.seen or {}
+    if obstacle.kind is ObstacleKind.DELETED:
+        return Explanation(f"{shown} does not exist any more: it was deleted.")
+    if obstacle.kind is ObstacleKind.RENAMED:
+        return Explanation(f"{shown} is now {f'named {short_name(seen)}' if has_name(seen) else 'without a name'}.")
+    before, after = map(_describe_condition, (instance, seen))
+    changed = f"{shown} was {before} in the plan that was confirmed, and is {after} now."
+    return Explanation(changed, names_status=True)
+
+
+def _explain_record(
+    instance: Resource, record: RestoreRecord, incident: str, now: datetime, surface: Surface
+) -> Explanation:
+    sent_at = surface.format_time(record.sent_at[str(instance["id"])], now)
+    return Explanation(describe_record(record, instance, incident, sent_at))
+
+
+def _status(instance: Resource) -> str:
+    return describe_status(instance, 40)
+
+
+def _describe_condition(instance: Resource) -> str:
+    values = (instance.get("status"), instance.get("health_status"))
+    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value) or "of unknown status"
 
 
 # Restores that failed
