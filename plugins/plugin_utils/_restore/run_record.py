@@ -159,7 +159,9 @@ def _format_headline(run: Run, verdicts: list[Verdict], *, is_finished: bool) ->
     if not all(verdict.plan.is_history_known for verdict in verdicts):
         return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
     if run.check:
-        return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
+        waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
+        others = f", {format_count(waits, 'restore')} under way would be waited for" if waits else ""
+        return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored{others}"
     if any(verdict.kind in _UNCONFIRMED for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:

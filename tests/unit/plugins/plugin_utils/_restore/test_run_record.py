@@ -52,6 +52,8 @@ def test_check_mode_counts_the_restores_that_would_be_sent():
     assert planned["headline"] == "1 of 1 instance would be restored"
     again = build_run_record(run(plan(history(INTENDED, COMPLETED)), check=True), history, NOW)
     assert again["headline"] == "0 of 1 instance would be restored"
+    waits = build_run_record(run(plan(history(INTENDED, ACCEPTED)), plan(), check=True), history, NOW)["headline"]
+    assert waits == "1 of 2 instances would be restored, 1 restore under way would be waited for"
 
 
 @pytest.mark.parametrize(("kind", "is_check"), [("service_down", True), ("bad_key", True), ("service_down", False)])
