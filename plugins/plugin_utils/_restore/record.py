@@ -92,7 +92,9 @@ def build_head(runs: list[Data], latest: Data) -> Data:
                 results[key] = result
                 shown[key] = show_result(result, run)
     instances = [{**shown[key], "timeline": timelines[key]} for key in results]
-    if list(results.values()) == as_objects(latest.get("instances")):
+    is_of_latest = list(results.values()) == as_objects(latest.get("instances"))
+    # That an earlier run has restored an instance is no news about the incident.
+    if is_of_latest and latest.get("outcome") != "restored":
         return {**latest, "headline": show_headline(latest), "instances": instances}
     kinds = ["" if one.get("outcome") == "ok" else str(one.get("kind")) for one in instances]
     return {**latest, "headline": format_restored(kinds), "instances": instances}

@@ -15,6 +15,7 @@ from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.plan import RestoreAction, Target
+from ...module_utils._service.restore.restore import UNKNOWN
 from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, format_iso, format_time_of_day, parse_time
@@ -38,6 +39,8 @@ _EVENTS = {
     "http": "address checked",
 }
 """The event in the timeline of an instance that the end of each step is."""
+_FAULTS = {UNKNOWN: "outcome unknown"}
+"""That of a step with this outcome that was not ok, unless it failed."""
 _RANKS = {"sent": 0, "accepted": 1, "seen begun": 1, "restored": 2, "seen restored": 2, "stopped": 3, "healthy": 4}
 """The places of the events of a restore. Two events of one place say the same: that it was seen, or when it was."""
 
@@ -265,7 +268,11 @@ def _build_timeline(own: list[Step], verdict: Verdict, accepted_at: str | None, 
     """
     recorded = {"send": verdict.sent_at, "accepted": accepted_at, "restore": verdict.completed_at}
     events = [
-        {"title": _EVENTS[step.step] if step.ok else "failed", "at": step.ended_at, "ok": step.ok}
+        {
+            "title": _EVENTS[step.step] if step.ok else _FAULTS.get(step.outcome or "", "failed"),
+            "at": step.ended_at,
+            "ok": step.ok,
+        }
         for step in own
         if step.step in _EVENTS and not (step.ok and step.step in recorded)
     ]

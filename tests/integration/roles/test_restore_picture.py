@@ -341,6 +341,15 @@ def test_a_lost_response_is_on_record_as_such(simulator: Simulator, runbook: Run
     assert "accepted" not in runbook.page()
 
 
+def test_an_unknown_outcome_is_not_called_a_failure_on_the_page(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("reset_before", method="POST", path="/backups/*")
+    assert restore(runbook, "bot-1")["failed"] is True
+    marks = [mark["title"] for mark in runbook.record()["instances"][0]["timeline"]]
+    assert marks == ["sent", "outcome unknown"]
+    assert "<p>Outcome unknown. " in runbook.page()
+    assert "Failed." not in runbook.page()
+
+
 @pytest.mark.parametrize(
     ("after", "title"),
     [(timedelta(0), "restored"), (-timedelta(days=1), "seen restored"), (timedelta(days=1), "seen restored")],

@@ -155,6 +155,8 @@ def test_the_head_of_the_page_covers_all_runs_of_the_incident():
     first = {"headline": "1 instance restored and healthy", "instances": [build_result(1)]}
     second = {"headline": "1 instance restored and healthy", "instances": [build_result(2)]}
     assert build_head([first], first) == first
+    already = {**first, "headline": "1 instance already restored; this run sent no restore", "outcome": "restored"}
+    assert build_head([first, already], already)["headline"] == first["headline"]
     both = build_head([first, second], second)
     assert both["headline"] == "2 instances restored and healthy"
     assert [one["id"] for one in both["instances"]] == [1, 2]
