@@ -151,7 +151,7 @@ def _format_headline(page: dict[str, t.Any]) -> str:
     stale = sum(row["backup"]["late"] and not row["trouble"] for row in page["rows"])
     if not (page["counts"]["needs_attention"] and stale):
         return page["headline"]
-    return f"{page['headline']} {stale} more {'has' if stale == 1 else 'have'} no fresh backup."
+    return f"{page['headline']} {stale} of the others {'has' if stale == 1 else 'have'} no fresh backup."
 
 
 def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:

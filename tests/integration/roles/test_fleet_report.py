@@ -88,7 +88,7 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
         "日本語のとても長い…",
     ]
     assert lines[0] == f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)."
-    assert lines[1] == "3 of 5 instances need attention. 1 more has no fresh backup."
+    assert lines[1] == "3 of 5 instances need attention. 1 of the others has no fresh backup."
     assert lines[-2].split() == ["old-bot", "5", "running", "healthy", "1", "d", "16", "h,", "overdue"]
     assert lines[-1] == f"Page: {controller.folder / 'clawhosters-fleet-report.html'}"
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]

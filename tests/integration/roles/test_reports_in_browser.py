@@ -158,6 +158,7 @@ def test_the_incident_report(browser: t.Any, simulator: Simulator, controller: C
     assert opened.page.locator("article").count() == 2
     steps = opened.page.locator("ol.timeline li")
     assert steps.count() == 9
+    assert opened.page.locator("article", has_text="The restore overwrote all later changes.").count() == 1
     marks = opened.page.locator("ol.marks li").all_inner_texts()
     assert [mark.rsplit(" ", 2)[0] for mark in marks] == ["sent", "accepted", "seen restored", "healthy"]
     assert opened.page.locator("ol.timeline li.bad").count() == 1
@@ -170,4 +171,5 @@ def test_the_incident_report(browser: t.Any, simulator: Simulator, controller: C
     assert "owned" not in hostile.page.title()
     assert hostile.page.locator("article h3").inner_text().startswith("<script>")
     assert hostile.page.locator("main b", has_text="bold").count() == 0
+    assert hostile.page.locator("article", has_text="overwrote").count() == 0
     assert hostile.is_clean()
