@@ -25,9 +25,9 @@ from ..module_utils._service.at_most_once import format_at
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.fleet import Fleet
 from ..module_utils._state.journal import OperationEvent, OperationKey
+from ..plugin_utils._balance_plan import BalancePlan, build_plan, parse_stop_order
 from ..plugin_utils._controller.action import InternalAction
 from ..plugin_utils._formatting import format_label
-from ..plugin_utils._reports.balance import BalancePlan, build_plan, parse_stop_order
 from ..plugin_utils._variable_problems import Problems
 
 Data = dict[str, t.Any]

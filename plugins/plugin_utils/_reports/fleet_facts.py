@@ -31,7 +31,7 @@ from ...module_utils._state.journal import (
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import parse_time
 from .._formatting import NAME_LIMIT
-from .balance import build_forecast, parse_number
+from .forecast import build_forecast, parse_number
 
 Data = dict[str, t.Any]
 

@@ -19,8 +19,8 @@ from ...module_utils._text import format_count
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_label, format_value
 from .._table import GAP, format_row, measure_columns
-from .balance import format_lasting
 from .fleet_facts import sort_worst_first
+from .forecast import format_lasting
 
 Data = dict[str, t.Any]
 Findings = t.Iterator[str]

@@ -18,8 +18,8 @@ from ...module_utils._model.instance import is_busy
 from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
-from .balance import format_lasting
 from .fleet_facts import ADDON_TYPE, LATE_STATES, STATUSES, sort_worst_first
+from .forecast import format_lasting
 
 Data = dict[str, t.Any]
 

@@ -15,14 +15,15 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ...module_utils._errors import RefusedError
-from ...module_utils._model.instance import describe_condition, describe_namesakes, get_status
-from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.ownership import find_owner
-from ...module_utils._model.resource import Resource, as_object, as_objects
-from ...module_utils._text import format_count, one_line
-from .._extra_variables import parse_list
-from .._formatting import format_label
+from ..module_utils._errors import RefusedError
+from ..module_utils._model.instance import describe_condition, describe_namesakes, get_status
+from ..module_utils._model.instance_index import InstanceIndex
+from ..module_utils._model.ownership import find_owner
+from ..module_utils._model.resource import Resource, as_object, as_objects
+from ..module_utils._text import format_count, one_line
+from ._extra_variables import parse_list
+from ._formatting import format_label
+from ._reports.forecast import Forecast, build_forecast, days_left, format_forecast, format_lasting, parse_number
 
 Data = dict[str, t.Any]
 
@@ -79,12 +80,12 @@ def build_plan(
     is_sufficient = not has_run_out and ((cost is not None and cost <= 0) or (days is not None and days >= min_days))
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
     plan.balance, plan.name_problems = balance, name_problems if is_first else []
-    plan.lines += [format_forecast(forecast), f"The balance must last for at least {_format_days(min_days)}."]
-    obstacle = _find_obstacle(forecast, len(paused) if has_run_out else 0, rounds, instances)
+    plan.lines += [format_forecast(forecast), f"The balance must last for at least {format_count(min_days, 'day')}."]
+    reasons = _find_reasons(forecast, len(paused) if has_run_out else 0, rounds, instances)
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
-    elif obstacle or balance is None or cost is None:
-        plan.shortfall = obstacle
+    elif reasons or balance is None or cost is None:
+        plan.shortfall = reasons
     else:
         tried = {stop["id"] for one in rounds for stop in one["stops"]}
         candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
@@ -95,7 +96,7 @@ def build_plan(
     return plan
 
 
-def _find_obstacle(forecast: Forecast, paused: int, rounds: t.Sequence[Data], instances: list[Resource]) -> list[str]:
+def _find_reasons(forecast: Forecast, paused: int, rounds: t.Sequence[Data], instances: list[Resource]) -> list[str]:
     """Returns why nothing is stopped, and what to do; empty if stops may help. ``paused``: by a used up balance."""
     balance, cost, _days = forecast
     if paused and cost is not None and cost <= 0:
@@ -222,60 +223,3 @@ def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
     if saved is None:
         return "the service does not report its cost"
     return "" if saved > 0 else "it costs no Claws"
-
-
-class Forecast(t.NamedTuple):
-    """Claws left, Claws a day, and the full days that they last; None for what the service does not report."""
-
-    balance: int | None
-    cost: int | None
-    days: int | None
-
-
-def build_forecast(summary: Data, usage: Data) -> Forecast:
-    """Returns the forecast of the service; missing days are computed from the daily cost."""
-    balance, cost = parse_number(summary.get("claws_balance")), parse_number(summary.get("daily_claw_cost"))
-    cost = parse_number(usage.get("daily_total")) if cost is None else cost
-    days = parse_number(summary.get("days_remaining"))
-    return Forecast(balance, cost, days_left(balance, cost) if days is None else days)
-
-
-def format_forecast(forecast: Forecast) -> str:
-    """Returns, for example, ``1500 Claws at 225 a day last 6 days.``"""
-    balance, cost, days = forecast
-    if balance is None or cost is None:
-        left = "" if days is None else f" According to the service it lasts {_format_days(days)}."
-        return f"The balance is {_format_claws(balance)}, the daily cost is {_format_claws(cost)}.{left}"
-    if cost <= 0:
-        return f"{balance} Claws, and no costs."
-    return f"{balance} Claws at {cost} a day last {format_lasting(balance, cost, days)}."
-
-
-def days_left(balance: int | None, cost: int | None) -> int | None:
-    """Returns the full days that the balance lasts; None if unlimited or unknown."""
-    if balance is None or cost is None or cost <= 0:
-        return None
-    return max(balance // cost, 0)
-
-
-def parse_number(value: t.Any) -> int | None:
-    """Returns an integer; None for any other value."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 10**15:
-        return None
-    return int(value)
-
-
-def format_lasting(balance: int, cost: int, days: int | None) -> str:
-    """Returns how long the balance lasts: full days, or hours if it is less than a day."""
-    hours = balance * 24 // cost if days == 0 and cost > 0 else 0
-    if not balance > 0 or days != 0 or hours >= 24:
-        return _format_days(days)
-    return "less than an hour" if hours < 1 else format_count(hours, "hour")
-
-
-def _format_days(days: int | None) -> str:
-    return "forever" if days is None else format_count(days, "day")
-
-
-def _format_claws(value: int | None) -> str:
-    return "unknown" if value is None else f"{value} Claws"
