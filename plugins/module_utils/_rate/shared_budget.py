@@ -5,7 +5,7 @@
 """Shares the rate limit of a key between all processes that use the same store: forks, loops and inventories, and with
 a database those of other machines.
 
-The state is a small document, one for each service and key, locked while it is read and written. It is only advice:
+The state is a small document, one for each service and key, locked while it is read and written. Nothing rests on it:
 without it the worst case is a 429.
 """
 
