@@ -94,7 +94,7 @@ def _accept_age(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:
 
 def _check_others(usual: Failure, _plan: RolePlan, variables: Data) -> Advice:
     if variables["restore_backup"] != "latest":
-        return FAILURES[ObstacleKind.OTHER_BACKUP].advise()
+        return FAILURES[ObstacleKind.BACKUP_TWICE].advise()
     if str(variables.get("restore_before") or "").strip():
         return usual.advise("Newer backups may hold the damage. Check the plan", {"restore_before": ""})
     return usual.advise()
@@ -104,7 +104,8 @@ def _check_similar(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:
     if not (plan.obstacle and plan.obstacle.similar):
         return usual.advise()
     similar = plan.obstacle.similar
-    return usual.advise(f"If {format_value(similar)} was meant, check its plan", {"restore_instances": [similar]})
+    text = f"If {format_value(similar)} was meant, check its plan. Otherwise, correct the name in this command"
+    return usual.advise(text, {"restore_instances": [similar]})
 
 
 def _check_id(usual: Failure, plan: RolePlan, _variables: Data) -> Advice:

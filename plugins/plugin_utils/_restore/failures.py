@@ -173,7 +173,12 @@ FAILURES: dict[Kind, Failure] = {
         "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again",
         checks=True,
     ),
-    ObstacleKind.OTHER_BACKUP: _unsent("Check the plan with the newest backup", checks=True, variables=_NEWEST),
+    ObstacleKind.OTHER_BACKUP: _unsent(
+        "If the instance of this backup was meant, give that one. Otherwise, check the plan with the newest backup of "
+        "the given one",
+        checks=True,
+        variables=_NEWEST,
+    ),
     ObstacleKind.BACKUP_TWICE: _unsent("Check the plan with the newest backup", checks=True, variables=_NEWEST),
     ObstacleKind.WRONG_STATUS: _unsent("To restore the instance in this status anyway", varies=True, variables=_FORCE),
     ObstacleKind.TOO_OLD: _unsent("To accept a backup of this age", varies=True),
