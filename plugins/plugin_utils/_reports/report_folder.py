@@ -96,7 +96,7 @@ def _compile(source: str) -> jinja2.Template:
 def prepare_folder(path: str) -> None:
     """Creates the folder of the report at ``path`` and checks that it is writable. Raises ReportError."""
     try:
-        with open_report(path, creates=True, locks=False) as (folder, _name):
+        with open_folder_of(path, creates=True, locks=False) as (folder, _name):
             folder.check_writable()
     except ReportError as error:
         error.is_unsent = True
@@ -109,7 +109,7 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
     Unchanged content is written, too, since it shows when it was written. Raises ReportError.
     """
     earlier = b""
-    with open_report(path, locks=False) as (folder, name):
+    with open_folder_of(path, locks=False) as (folder, name):
         with contextlib.suppress(OSError):
             earlier = folder.read(name) or b""
         if not check_mode:
@@ -118,8 +118,8 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
 
 
 @contextlib.contextmanager
-def open_report(path: str, *, creates: bool = False, locks: bool = True) -> t.Iterator[tuple[ReportFolder, str]]:
-    """Yields the folder of a report, and the report's file name. An OSError in the block is raised as a ReportError.
+def open_folder_of(path: str, *, creates: bool = False, locks: bool = True) -> t.Iterator[tuple[ReportFolder, str]]:
+    """Yields the folder of a file, and the file's name. An OSError in the block is raised as a ReportError.
 
     ``creates``: the folder may be missing, and must not be of another user. ``locks`` it against other runs of this
     user, for what is read and written again.

@@ -26,7 +26,7 @@ from ...module_utils._state.journal_store import RunStore
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
 from .._formatting import format_path, format_recorded
-from .._reports.report_folder import ReportError, open_report, render
+from .._reports.report_folder import ReportError, open_folder_of, render
 from .commands import Command, format_without_file
 from .failures import FAILURES, UNCONFIRMED
 from .recorded_runs import format_record, knows_more, name_record, parse_record, put_run, read_runs
@@ -151,7 +151,7 @@ class CommandFiles:
             return None
         if path not in self._written:
             try:
-                with open_report(str(path), creates=True) as (folder, name):
+                with open_folder_of(str(path), creates=True) as (folder, name):
                     folder.write(name, content)
             except ReportError:
                 return None
@@ -333,7 +333,7 @@ def record_run(
     A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
     ReportError.
     """
-    with open_report(path, creates=True) as (folder, page_name):
+    with open_folder_of(path, creates=True) as (folder, page_name):
         record_name = name_record(page_name)
         runs = read_runs(folder, page_name, run["incident"])
         for one in (*shared_runs, run):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...module_utils._model.resource import as_objects
 from ...module_utils._service.restore.history import RestoreRecord
-from .._reports.report_folder import ReportError, open_report
+from .._reports.report_folder import ReportError, open_folder_of
 
 if t.TYPE_CHECKING:
     from .._reports.report_folder import ReportFolder
@@ -77,7 +77,7 @@ def read_recorded(path: str, incident: str, service: str, journal: str) -> Resto
     aside: list[str] = []
     if record.parent.is_dir():
         try:
-            with open_report(path, locks=False) as (folder, _page_name):
+            with open_folder_of(path, locks=False) as (folder, _page_name):
                 runs, aside = _parse_runs(folder, record.name, incident), folder.find_set_aside(record.name)
         except ReportError:
             runs = None

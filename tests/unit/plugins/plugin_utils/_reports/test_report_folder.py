@@ -272,7 +272,7 @@ def test_waiting_for_the_lock_times_out(page, template, monkeypatch):
     monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
     prepare_folder(str(page))
     with (
-        report_folder.open_report(str(page)),
+        report_folder.open_folder_of(str(page)),
         pytest.raises(ReportError, match="another run has held its lock"),
     ):
         record_run(str(page), template, {}, RUN)
