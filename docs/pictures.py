@@ -35,7 +35,7 @@ from simulator.handle import Simulator  # noqa: E402
 COLUMNS, ROWS = 80, 24
 SECONDS = 6
 """How long a frame is shown."""
-SCREEN = (1280, 860)
+SCREEN = (1280, 1200)
 TYPIST = REPOSITORY / "tests/support/typist.py"
 
 
