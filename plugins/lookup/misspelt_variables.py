@@ -14,6 +14,7 @@ short_description: Find misspelt and cut variables (internal to the roles and pl
 description:
   - Internal to the roles and playbooks of this collection.
   - Finds variables whose names are similar to those of a role or playbook. Ansible would ignore them.
+  - Warns of other variables that C(-e) sets, and that begin with the name of the playbook. Ansible ignores them, too.
   - Finds values that C(-e) has cut at a space, lists given as text that ends in a comma or looks like JSON but is no
     list, values of another type than the argument spec says, and numbers that YAML reads as others.
   - Finds C(--tags), by which a playbook of this collection would do nothing.
