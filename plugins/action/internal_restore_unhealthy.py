@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._model.instance import is_unhealthy, label, short_name
@@ -19,11 +19,10 @@ from ..module_utils._module.open_journal import open_journal, parse_operation_na
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.restore.history import RestoreHistory
 from ..module_utils._text import format_count, one_line
-from ..module_utils._time_options import parse_duration, parse_timestamp
+from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import InternalAction
 from ..plugin_utils._extra_variables import parse_list
-from ..plugin_utils._formatting import format_clock
 from ..plugin_utils._restore.commands import Command, format_without_file
 from ..plugin_utils._variable_problems import Problems
 
@@ -35,18 +34,13 @@ SPEC = ArgumentSpec(
         "ids": {"type": "raw"},
         "at_most": {"type": "int", "default": 2},
         "cooldown": {"type": "str", "default": "24h"},
-        "paused_until": {"type": "str"},
     }
 ).merge(API.with_default("priority", "high"))
 
 
-_LONG_PAUSE = timedelta(days=1)
-"""A longer pause is remarked in each run: it may have been forgotten, or have a typo."""
-
-
 @dataclass(frozen=True)
 class RestorePermission:
-    """Which instances may be restored, and when."""
+    """Which instances may be restored."""
 
     names: t.Any
     """A list, comma-separated text, or ``all``."""
@@ -54,7 +48,6 @@ class RestorePermission:
     at_most: int
     """Nothing is restored while more instances than this are unhealthy."""
     cooldown: timedelta
-    paused_until: datetime | None
 
     def allows(self, instance: Resource, instances: list[Resource]) -> bool:
         """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
@@ -79,11 +72,6 @@ def run(context: ModuleContext) -> Result:
     url, read_at = context.client.settings.api_url, journal.now()
     history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
-    if (pause := find_pause(permission, history)) > _LONG_PAUSE:
-        context.warn(
-            f"restore_unhealthy_paused_until is {format_duration(pause)} ahead. Until then nothing is restored, "
-            "and events are lost."
-        )
     reason = find_reason(params["id"], instances, history, permission)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
     is_by_name = instance is not None and permission.names != "all" and not permission.lists_id(instance)
@@ -98,14 +86,11 @@ def parse_variables(params: t.Mapping[str, t.Any]) -> tuple[RestorePermission, s
     """Returns what may be restored, and the incident. Raises SettingsError for all wrong values."""
     problems = Problems()
     # A text that is empty is not set: no limit is lifted by a variable that was not resolved.
-    lasts, ends = ((params[name] or "").strip() for name in ("cooldown", "paused_until"))
-    cooldown = problems.collect(parse_duration, "restore_unhealthy_cooldown", lasts or "24h")
-    until = problems.collect(parse_timestamp, "restore_unhealthy_paused_until", ends or None)
+    lasts = (params["cooldown"] or "").strip() or "24h"
+    cooldown = problems.collect(parse_duration, "restore_unhealthy_cooldown", lasts)
     incident = problems.collect(parse_operation_name, "restore_incident", params["incident"])
     problems.raise_if_any()
-    permission = RestorePermission(
-        params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until
-    )
+    permission = RestorePermission(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown))
     return permission, str(incident)
 
 
@@ -129,11 +114,6 @@ def find_reason(
                 f"restore_unhealthy_names allows none of them. Add the id {instance_id} to restore_unhealthy_ids."
             )
         return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
-    if find_pause(permission, history) > timedelta(0):
-        return (
-            f"Restores are paused until {format_clock(permission.paused_until)} (restore_unhealthy_paused_until). This "
-            "event is lost: nothing restores the instance after the pause unless it becomes unhealthy again."
-        )
     if (unhealthy := sum(is_unhealthy(one) for one in instances)) > permission.at_most:
         return (
             f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
@@ -147,12 +127,6 @@ def find_reason(
             f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another is unlikely to."
         )
     return ""
-
-
-def find_pause(permission: RestorePermission, history: RestoreHistory) -> timedelta:
-    """Returns how long the pause still lasts; zero or less without one."""
-    now = history.service_time or history.read_at
-    return permission.paused_until - now if permission.paused_until else timedelta(0)
 
 
 def _count_bearers(instance: Resource, instances: list[Resource]) -> int:

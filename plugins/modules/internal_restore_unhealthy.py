@@ -43,10 +43,6 @@ options:
       - The instance is not restored if a restore of it was sent for another incident within this time.
     type: str
     default: 24h
-  paused_until:
-    description:
-      - Nothing is restored before this time, in ISO 8601, such as V(2026-02-10T06:00:00Z).
-    type: str
   priority:
     default: high
 extends_documentation_fragment:

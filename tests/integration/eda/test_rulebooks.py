@@ -251,7 +251,7 @@ def test_one_that_was_allowed_by_its_name_must_still_bear_it(simulator: Simulato
 
 
 @pytest.mark.rest
-def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator, controller: Controller) -> None:
+def test_nothing_is_restored_within_the_cooldown(simulator: Simulator, controller: Controller) -> None:
     given = {"restore_instance_ids": [7], "restore_incident": "INC-7", "restore_confirm": "7"}
     assert controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given)).rc == 0
     simulator.set_instance(7, health_status="unhealthy")
@@ -259,14 +259,8 @@ def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator
     assert re.search(r"A restore for INC-7 was sent .+ ago, which is less than restore_unhealthy_cooldown", run.stdout)
     assert " -e 'restore_instance_ids=7 restore_incident=INC-1'" in run.stdout
     allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
-    run = restore(controller, 7, **allowed, restore_unhealthy_paused_until="2999-02-10 06:00")
-    assert "Restores are paused until 2999-02-10 06:00 UTC (restore_unhealthy_paused_until)." in run.stdout
-    assert "This event is lost: nothing restores the instance after the pause" in run.stdout
-    assert re.search(r"restore_unhealthy_paused_until is \d+ d .* ahead\. Until then nothing is", run.screen)
     with pytest.raises(AssertionError, match="restore_unhealthy_id is '', but must be a whole number"):
         restore(controller, "", **allowed)
-    with pytest.raises(AssertionError, match="restore_unhealthy_paused_until is 'noon', but must be a time"):
-        restore(controller, 7, **allowed, restore_unhealthy_paused_until="noon")
     # What is sent between the decision and the restore is an obstacle of the runbook.
     with pytest.raises(AssertionError, match="within restore_min_interval \\(1 d 0 h\\)"):
         restore(controller, 7, **allowed, restore_min_interval="24h")

@@ -217,22 +217,6 @@ def test_the_runbook_refuses_a_time_without_an_offset(controller: Controller, si
     assert simulator.calls("*") == []
 
 
-def test_the_pause_of_the_rulebook_may_lie_ahead_and_needs_an_offset(controller: Controller) -> None:
-    play, options = (
-        "clawhosters.cloud.restore_unhealthy",
-        ["-e", "restore_unhealthy_id=1", "-e", "restore_incident=I-1"],
-    )
-    run = controller.run(
-        "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31", TZ=BERLIN
-    )
-    assert run.says("In this controller's time zone it is 2999-01-29T03:31:00+01:00, in UTC 2999-01-29T03:31:00Z.")
-    assert run.screen.count("Nothing was sent.") <= 2
-    run = controller.run(
-        "ansible-playbook", play, *options, "-e", "restore_unhealthy_paused_until=2999-01-29T03:31:00Z", TZ=BERLIN
-    )
-    assert not run.says("has no UTC offset")
-
-
 # Times for people
 
 NIGHT = ("2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z")

@@ -45,7 +45,6 @@ PLAYBOOKS: dict[str, dict[str, t.Any]] = {
         "restore_unhealthy_id": 1,
         "restore_unhealthy_names": "all",
         "restore_incident": "INC-1",
-        "restore_unhealthy_paused_until": "2099-01-01T00:00:00Z",
     },
 }
 HEADINGS = ("PLAY [", "TASK [", "ok: [", "changed: [", "skipping: [", "included: ")

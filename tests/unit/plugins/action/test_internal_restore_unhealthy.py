@@ -43,7 +43,7 @@ def reason(
     minutes_ago: float | None = None,
     **given: t.Any,
 ) -> str:
-    limits = {"names": None, "ids": None, "at_most": 2, "cooldown": "24h", "paused_until": None}
+    limits = {"names": None, "ids": None, "at_most": 2, "cooldown": "24h"}
     history = RestoreHistory(SERVICE, "INC-8", read_at=NOW)
     if minutes_ago is not None:
         sent_at = format_iso(NOW - timedelta(minutes=minutes_ago))
@@ -64,8 +64,6 @@ def reason(
         {"ids": 7, "names": ["shop-bot"]},
         {"ids": ["7"]},
         {"ids": [7], "at_most": 1},
-        {"ids": [7], "paused_until": "2026-02-10T00:05:00Z"},
-        {"ids": [7], "paused_until": " "},
     ],
 )
 def test_a_listed_instance_that_is_unhealthy_is_restored(given: dict[str, t.Any]) -> None:
@@ -87,11 +85,6 @@ def test_a_listed_instance_that_is_unhealthy_is_restored(given: dict[str, t.Any]
         ),
         ({"names": "all", "at_most": 0}, "1 instance is unhealthy at once, and restore_unhealthy_at_most is 0: look"),
         ({"names": "all", "fleet": [*FLEET, bot(1, "a"), bot(2, "b")]}, "3 instances are unhealthy at once"),
-        (
-            {"ids": [7], "paused_until": "2026-02-10T02:00+01:00"},
-            "Restores are paused until 2026-02-10 01:00 UTC (restore_unhealthy_paused_until). This event is lost: ",
-        ),
-        ({"ids": [7], "paused_until": "2026-02-10 01:00:00+00:00"}, "Restores are paused until 2026-02-10 01:00 UTC"),
     ],
 )
 def test_the_reason_is_told_for_an_instance_that_is_not_restored(given: dict[str, t.Any], why: str) -> None:
@@ -123,21 +116,19 @@ def test_a_restore_that_is_dated_ahead_begins_no_cooldown() -> None:
     assert reason(minutes_ago=-365 * 24 * 60, ids=[7]) == ""
 
 
-@pytest.mark.parametrize(("option", "text"), [("cooldown", "a day"), ("paused_until", "tomorrow"), ("cooldown", "-1h")])
-def test_a_limit_that_can_not_be_read_is_refused(option: str, text: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^restore_unhealthy_{option} is '{text}'.* Nothing was sent\.$"):
-        reason(**{option: text})
+@pytest.mark.parametrize("text", ["a day", "-1h"])
+def test_a_cooldown_that_can_not_be_read_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^restore_unhealthy_cooldown is '{text}'.* Nothing was sent\.$"):
+        reason(cooldown=text)
 
 
 def test_all_wrong_values_are_told_at_once() -> None:
-    with pytest.raises(
-        SettingsError, match=r"_cooldown is 'x'.*_until is 'y'.*_incident is empty.* Nothing was sent\.$"
-    ):
-        reason(cooldown="x", paused_until="y", incident=" ")
+    with pytest.raises(SettingsError, match=r"_cooldown is 'x'.*_incident is empty.* Nothing was sent\.$"):
+        reason(cooldown="x", incident=" ")
 
 
 def test_an_empty_cooldown_is_the_default() -> None:
-    given = {"names": None, "ids": None, "at_most": 2, "paused_until": None, "incident": "INC-1"}
+    given = {"names": None, "ids": None, "at_most": 2, "incident": "INC-1"}
     assert parse_variables({**given, "cooldown": " "})[0].cooldown == timedelta(hours=24)
     assert parse_variables({**given, "cooldown": "0s"})[0].cooldown == timedelta(0)
 
