@@ -83,16 +83,6 @@ options:
       - This costs one request per instance.
     type: bool
     default: false
-  details_max_age:
-    description:
-      - Seconds for which the details of an instance are reused, as long as the list shows the instance unchanged. The
-        plugin then reads only the list, and the details of new and changed instances.
-      - Fields that lists lack, such as C(subdomain_url), can be out of date for that long. V(0) reads them each time.
-      - Needs O(cache), but O(cache_timeout) does not apply to details. C(--flush-cache) and the task C(meta) with
-        C(refresh_inventory) read them again.
-      - If a run fails before it has all details, the next one continues where it stopped.
-    type: int
-    default: 0
   hostnames:
     description:
       - Sources of the host name, in order of preference. The first one that is not empty is used. An instance with
@@ -191,14 +181,13 @@ import gc
 import hashlib
 import json
 import os
-import time
 import typing as t
 
 import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.host import Host
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.vars import combine_vars
 
 from ..module_utils._errors import ClawHostersError, SettingsError
@@ -399,24 +388,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _load_instances(self, client: Client, cache_key: str, cache: bool) -> InstanceList:
         """Returns the instances with a wanted status, from Ansible's cache if possible."""
-        settings = client.settings
-        details_key = f"{cache_key}_{self._fingerprint(settings, 'details')}"
         if not self.get_option("cache"):
-            return self._fetch_instances(client, details_key, cache)
-        key = f"{cache_key}_{self._fingerprint(settings, *sorted(self.get_option('statuses')), self._needs_details())}"
+            return self._fetch_instances(client)
+        key = f"{cache_key}_{self._fingerprint(client.settings)}"
         if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
             return cached
-        listed = self._fetch_instances(client, details_key, cache)
+        listed = self._fetch_instances(client)
         # As text: Ansible's cache takes some keys of an object for tags, one of which marks text as trusted.
         self._cache[key] = json.dumps(listed._asdict())
         return listed
 
-    def _fingerprint(self, settings: Settings, *selection: object) -> str:
+    def _fingerprint(self, settings: Settings) -> str:
         """Returns a part of a cache key that differs between accounts and selections."""
+        selection = (*sorted(self.get_option("statuses")), self._needs_details())
         parts = (settings.api_url, settings.api_key, settings.account, *selection)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
-    def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
+    def _fetch_instances(self, client: Client) -> InstanceList:
         """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
         if client.settings.account:
             from ..module_utils._service.account_check import AccountCheck
@@ -426,11 +414,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         on_items = None if self._needs_details() else self._prepare_all
         every = fetch_filtered(client, "/instances", choose_params(None, self._wanted()), on_items=on_items)
         if every is not None:
-            listed = self._select(client, every, details_key, cache)
+            listed = self._select(client, every)
             hosts = sum(self._find_candidate(instance) is not None for instance in listed.instances)
             if hosts >= max(self.get_option("min_hosts"), 1):
                 return listed
-        return self._select(client, fetch_all(client, "/instances", on_items=on_items), details_key, cache)
+        return self._select(client, fetch_all(client, "/instances", on_items=on_items))
 
     def _prepare_all(self, instances: list[Resource]) -> None:
         """Prepares the hosts of those instances that have a wanted status."""
@@ -438,41 +426,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         matching = [instance for instance in instances if matches_filter(instance, wanted)]
         self._candidates.update({str(instance["id"]): self._prepare(instance) for instance in matching})
 
-    def _select(self, client: Client, every: list[Resource], details_key: str, cache: bool) -> InstanceList:
+    def _select(self, client: Client, every: list[Resource]) -> InstanceList:
         """Returns the instances with a wanted status, with their details if they are needed."""
         wanted = self._wanted()
         instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details() and instances:
-            detailed = self._add_details(client, instances, details_key, every, may_read=cache)
+            from ..module_utils._service.instance_selection import fetch_details
+
+            detailed = fetch_details(client, instances)
             read = {str(instance["id"]) for instance in detailed}
             if gone := [str(instance["id"]) for instance in instances if str(instance["id"]) not in read]:
                 self._warn(f"Instances that were deleted after they were listed are no hosts: {format_list(gone, 10)}.")
             instances = [instance for instance in detailed if matches_filter(instance, wanted)]
         return InstanceList(instances, collect_values(every, wanted)["status"])
-
-    def _add_details(
-        self, client: Client, instances: list[Resource], key: str, every: list[Resource], *, may_read: bool
-    ) -> list[Resource]:
-        """Returns the instances with their details, those of earlier runs from a cache.
-
-        Their expiry is not that of the list, so they have a cache object of their own. Stores all, even if one fails.
-        """
-        from ..plugin_utils._inventory.detail_cache import DetailCache, add_details
-
-        max_age = self.get_option("details_max_age")
-        if max_age > 0 and not self.get_option("cache"):
-            self._warn("details_max_age has no effect without cache: true, so each detail is read.")
-        if max_age <= 0 or not self.get_option("cache"):
-            return add_details(client, instances, DetailCache(None, every, 0, time.time()))
-        options = {"_uri": self.get_option("cache_connection"), "_prefix": self.get_option("cache_prefix")}
-        given = {name: value for name, value in options.items() if value is not None}
-        plugin = get_cache_plugin(self.get_option("cache_plugin"), _timeout=max_age, **given)
-        details = DetailCache(plugin.get(key) if may_read else None, every, max_age, time.time())
-        try:
-            return add_details(client, instances, details)
-        finally:
-            plugin[key] = details.as_text()
-            plugin.set_cache()
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")

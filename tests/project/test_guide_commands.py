@@ -27,11 +27,7 @@ PLAYS = [
     for path in (REPOSITORY / "examples").glob("*.yml")
     if "\n- name:" in path.read_text(encoding="utf-8") and path.name not in READS
 ]
-INVENTORIES = [
-    path
-    for path in guides.EXAMPLES
-    if path.name in ("fleet.clawhosters.yml", "large.clawhosters.yml", "subdomains.clawhosters.yml")
-]
+INVENTORIES = [path for path in guides.EXAMPLES if path.name in ("fleet.clawhosters.yml", "large.clawhosters.yml")]
 INVENTORY_OF = {"accounts": "accounts"}
 """The inventory of an example that needs another than fleet.clawhosters.yml."""
 ansible_version = tuple(map(int, __version__.split(".")[:2]))

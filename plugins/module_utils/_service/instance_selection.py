@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
+from .._concurrency import map_ordered
 from .._model.instance_filter import build_filter_warnings, choose_params, collect_values, matches_filter
 from .._names import require_names
 from .instance_requests import fetch_instance
-from .list_search import Search, search, stream_details
+from .list_search import Search, search
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -57,4 +58,5 @@ def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:
 
     Fields that the detail lacks keep the value of the list.
     """
-    return [{**listed, **detail} for listed, detail in stream_details(client, instances) if detail is not None]
+    details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
+    return [{**listed, **detail} for listed, detail in zip(instances, details, strict=True) if detail is not None]

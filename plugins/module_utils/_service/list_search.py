@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._concurrency import map_ordered
 from .._http.lists import fetch_all, fetch_filtered
 from .._model.instance_index import InstanceIndex
-from .instance_requests import fetch_instance
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -54,12 +52,6 @@ def search(client: Client, path: str, wanted: Search, time_left: float | None = 
 def list_instances(client: Client) -> list[Resource]:
     """Returns all instances, sorted by id."""
     return fetch_all(client, "/instances")
-
-
-def stream_details(client: Client, instances: list[Resource]) -> t.Iterator[tuple[Resource, Resource | None]]:
-    """Yields each instance with its detail, None if it was deleted, as soon as it is read."""
-    details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
-    return zip(instances, details, strict=True)
 
 
 def search_name(name: str) -> Search:

@@ -261,33 +261,6 @@ def test_connecting_by_subdomain_reads_the_detail(small: Simulator, controller: 
     assert len(small.calls()) == 4
 
 
-def test_kept_details_are_read_anew_on_request_and_survive_a_failure(small: Simulator, controller: Controller) -> None:
-    config = {**CACHE, "cache_connection": str(controller.folder / "cache"), "details": True, "details_max_age": 3600}
-    all_of_them = ["GET /instances", "GET /instances/1", "GET /instances/2", "GET /instances/4"]
-
-    def calls(run: Run, rc: int = 0) -> list[str]:
-        assert run.rc == rc, run.screen
-        made = sorted(small.calls())
-        small.clear_log()
-        return made
-
-    small.fault("status", path="/instances/4", status=403, code="forbidden", message="Not yours")
-    run = controller.inventory(config)
-    assert run.rc != 0
-    assert run.says("Not yours"), run.screen
-    assert calls(run, run.rc) == all_of_them
-    assert calls(controller.inventory(config)) == ["GET /instances", "GET /instances/4"]
-
-    play = {"hosts": "clawhosters", "gather_facts": False, "tasks": [{"ansible.builtin.meta": "refresh_inventory"}]}
-    source = ("-i", str(controller.folder / "test.clawhosters.yml"))
-    assert calls(controller.playbook([play], *source)) == all_of_them
-    assert calls(controller.playbook([{**play, "tasks": []}], *source, "--flush-cache")) == all_of_them
-
-    run = controller.inventory({"details": True, "details_max_age": 3600})
-    assert run.says("details_max_age has no effect without cache: true, so each detail is read."), run.screen
-    assert calls(run) == all_of_them
-
-
 @pytest.mark.slice
 @pytest.mark.parametrize(
     ("names", "host", "words"),

@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import pytest
 
 from simulator.handle import Simulator
@@ -104,54 +101,6 @@ def test_a_cache_hit_is_no_request(simulator: Simulator, controller: Controller)
     )
     assert run.rc == 0, run.screen
     assert simulator.calls() == LIST_OF_60
-
-
-@pytest.mark.rest
-def test_details_of_unchanged_instances_serve_again(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(instances=1000, switches={"rate_limit": 0})
-    config = {
-        "statuses": ["all"],
-        "connect_with": "subdomain",
-        "details_max_age": 3600,
-        "cache": True,
-        "cache_plugin": "ansible.builtin.jsonfile",
-        "cache_connection": str(controller.folder / "cache"),
-        "cache_timeout": 300,
-    }
-    pages = ["GET /instances"] * 40
-
-    def list_expired() -> list[str]:
-        """Reads the inventory after the time-out of the cache, and returns the requests, sorted."""
-        simulator.clear_log()
-        for path in (controller.folder / "cache").glob("*"):
-            os.utime(path, times=(time.time() - 301,) * 2)
-        nonlocal shown
-        shown = controller.inventory(config)
-        return sorted(simulator.calls())
-
-    shown = first = controller.inventory(config)
-    assert len(simulator.calls()) == 1040
-    assert list_expired() == pages
-    assert shown.stdout == first.stdout
-    simulator.clear_log()
-    controller.inventory(config)
-    assert simulator.calls() == [], "the list is in Ansible's cache again"
-
-    simulator.set_instance(17, health_status="unhealthy", subdomain_url="https://moved.clawhosters.com")
-    simulator.set_instance(18, subdomain_url="https://unseen.clawhosters.com")
-    assert list_expired() == [*pages, "GET /instances/17"]
-    assert "moved.clawhosters.com" in shown.stdout
-    assert "unseen.clawhosters.com" not in shown.stdout
-
-    # A change of the selection reads the list anew, and no details.
-    simulator.clear_log()
-    controller.inventory({**config, "statuses": ["running"]})
-    assert sorted(simulator.calls()) == pages
-
-    # A list that can't be read forgets no details.
-    simulator.fault("status", status=403, code="forbidden", message="No")
-    assert list_expired() == ["GET /instances"]
-    assert list_expired() == pages
 
 
 def test_a_restore_looks_at_the_instance_once_more(simulator: Simulator, controller: Controller) -> None:
