@@ -10,5 +10,5 @@ from ..modules import claw_backup_restore
 from ..plugin_utils._controller.action import ControllerAction
 
 
-class ActionModule(ControllerAction, module=claw_backup_restore, allows_async=False):
+class ActionModule(ControllerAction, module=claw_backup_restore):
     """Runs claw_backup_restore."""

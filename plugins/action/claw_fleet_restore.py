@@ -10,5 +10,5 @@ from ..modules import claw_fleet_restore
 from ..plugin_utils._controller.fleet_action import FleetAction
 
 
-class ActionModule(FleetAction, module=claw_fleet_restore, allows_async=False):
+class ActionModule(FleetAction, module=claw_fleet_restore):
     """Runs claw_fleet_restore."""

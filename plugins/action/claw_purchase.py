@@ -10,6 +10,5 @@ from ..modules import claw_purchase
 from ..plugin_utils._controller.action import ControllerAction
 
 
-# The job would leave the payment link in a file, too.
-class ActionModule(ControllerAction, module=claw_purchase, allows_async=False):
+class ActionModule(ControllerAction, module=claw_purchase):
     """Runs claw_purchase."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._module.arguments import API
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Result
@@ -24,5 +24,5 @@ def run(context: ModuleContext) -> Result:
     return {"scope": context.account.describe()}
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Reads service and account."""

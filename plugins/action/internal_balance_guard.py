@@ -26,7 +26,7 @@ from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.fleet import Fleet
 from ..module_utils._state.journal import OperationEvent, OperationKey
 from ..plugin_utils._balance_plan import BalancePlan, build_plan, parse_stop_order
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._formatting import format_label
 from ..plugin_utils._variable_problems import Problems
 
@@ -218,5 +218,5 @@ class _Guard:
         return " ".join(filter(None, (problem, _format_name_problem(self.first_plan))))
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Runs a task of the role."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..module_utils._model.resource import Result
 from ..module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
 from ..module_utils._module.runner import ModuleContext
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._reports.report_folder import write_report
 
 SPEC = ArgumentSpec({"path": {"type": "path", "required": True}, "result": {"type": "dict", "required": True}}).merge(
@@ -32,5 +32,5 @@ def run(context: ModuleContext) -> Result:
     return {"changed": write_report(str(path), text, text, check_mode=context.client.check_mode), "path": str(path)}
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Writes the file."""

@@ -17,7 +17,7 @@ from ansible import context as cli
 from ..module_utils._errors import SettingsError
 from ..module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
 from ..module_utils._text import one_line
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._formatting import UNFOLDED, format_path
 from ..plugin_utils._reports.report_folder import write_report
 
@@ -86,5 +86,5 @@ def _refuse(path: Path, fault: str) -> SettingsError:
     return SettingsError(f"fleet_apply_plan is {one_line(path)}, but {fault}. Nothing was sent.")
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Writes or reads the plan."""

@@ -24,7 +24,7 @@ from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.restore.proofs import find_failed_drills, find_proofs
 from ..module_utils._state.journal import JournalError, format_damage
 from ..module_utils._time_options import parse_duration
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ..plugin_utils._reports.fleet_findings import find_findings, format_attention, format_findings
@@ -173,5 +173,5 @@ def _fetch_usable_backups(context: ModuleContext) -> list[Resource]:
     return select(backups, None, usable=True, newest=False).chosen
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Writes the files."""

@@ -23,7 +23,7 @@ from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._text import KEY_PREFIX, format_count
 from ..module_utils._times import parse_time
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._formatting import format_path
 from ..plugin_utils._reports.report_folder import prepare_folder, write_report
 
@@ -149,5 +149,5 @@ def format_script(port: int, fleet_path: Path) -> str:
     )
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Writes the files of the playbook rehearsal."""

@@ -27,7 +27,7 @@ from ..module_utils._state.journal import OperationEvent, format_damage
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._extra_variables import parse_ids, parse_list
 from ..plugin_utils._variable_problems import Problems
 
@@ -218,5 +218,5 @@ def _find(names: t.Collection[str], ids: t.Iterable[int], index: InstanceIndex) 
     return [*found.values()], unknown
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Chooses the instance of the next drill."""

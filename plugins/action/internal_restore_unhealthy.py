@@ -21,7 +21,7 @@ from ..module_utils._service.restore.history import RestoreHistory
 from ..module_utils._text import format_count, one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
-from ..plugin_utils._controller.action import InternalAction
+from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._restore.commands import Command, format_without_file
 from ..plugin_utils._variable_problems import Problems
@@ -133,5 +133,5 @@ def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
     return sum(one.get("name") == instance.get("name") for one in instances)
 
 
-class ActionModule(InternalAction):
+class ActionModule(ControllerAction):
     """Decides about a restore."""

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of all modules, of modules that change something (CHANGES), of those that only read (READS), of those
-    that refuse ``async`` (NO_ASYNC, which must come first: of two fragments, the first wins), and of the tasks of the
-    roles (INTERNAL, which must come before those of all modules)."""
+    """Attributes of all modules, of modules that change something (CHANGES), of those that only read (READS), and of
+    the tasks of the roles (INTERNAL, which must come before those of all modules: of two fragments, the first wins)."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -29,14 +28,9 @@ attributes:
     support: full
   async:
     description: Supports being used with the C(async) keyword.
-    support: partial
+    support: none
     details:
-      - Only if the connection is C(local), for example with C(delegate_to=localhost). Any other host would get the API
-        key, so the task fails before anything is copied or sent.
-      - The task then runs as a regular module, in its own process, with the Python of C(ansible_python_interpreter) and
-        as the user of C(become). It gets the options and environment variables of the collection that the task has in
-        the controller, which Ansible writes to a temporary file of that user.
-      - Fails with C(become) and C(state_database), since libpq has other variables and files for another user.
+      - Fails before anything is sent. One M(clawhosters.cloud.claw_fleet) task waits for many instances at once.
 """
 
     CHANGES = r"""
@@ -64,15 +58,6 @@ attributes:
       - This module changes nothing.
   idempotent:
     support: full
-"""
-
-    NO_ASYNC = r"""
-options: {}
-attributes:
-  async:
-    support: none
-    details:
-      - Fails with any connection before anything is copied or sent, since the job could outlive the run unnoticed.
 """
 
     INTERNAL = r"""

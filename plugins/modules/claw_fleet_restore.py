@@ -123,7 +123,6 @@ options:
     default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.changes
 attributes:

@@ -18,7 +18,6 @@ author:
 options: {}
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 """

@@ -28,7 +28,6 @@ options:
     required: true
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 """

@@ -60,7 +60,6 @@ options:
     default: low
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 attributes:

@@ -35,7 +35,6 @@ options:
     default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes.reads
   - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes

@@ -37,7 +37,6 @@ options:
     type: dict
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 """

@@ -76,7 +76,6 @@ SEAMS = {
     "plugins/module_utils/_service/restore/restore_many.py",
     "plugins/module_utils/_service/restore/restore_one.py",
     "plugins/module_utils/_state/open_store.py",
-    "plugins/plugin_utils/_controller/action.py",
     "plugins/plugin_utils/_restore/commands.py",
     "plugins/plugin_utils/_restore/role_plan.py",
     "plugins/plugin_utils/_restore/runbook.py",

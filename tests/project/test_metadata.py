@@ -27,7 +27,6 @@ ALL_MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py
 INTERNAL = [name for name in ALL_MODULES if not name.startswith("claw_")]
 """Modules for the roles of the collection alone; their names don't begin with ``claw_``."""
 MODULES = [name for name in ALL_MODULES if name not in INTERNAL]
-WITHOUT_ASYNC = ["claw_backup_restore", "claw_fleet_restore", "claw_purchase", *INTERNAL]
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 CHANGELOG = yaml.safe_load((ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
 VERSIONS = [*CHANGELOG["releases"], GALAXY["version"]]
@@ -64,16 +63,6 @@ def test_the_code_knows_its_version():
 def test_the_action_group_holds_every_module():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
     assert sorted(runtime["action_groups"]["all"]) == ALL_MODULES
-
-
-def test_the_documentation_says_which_modules_refuse_async():
-    for name in ALL_MODULES:
-        action = importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.action.{name}").ActionModule
-        fragments = yaml.safe_load(module(name).DOCUMENTATION)["extends_documentation_fragment"]
-        # Of two fragments, the first wins.
-        first, *_others = [fragment for fragment in fragments if fragment.startswith("clawhosters.cloud.attributes")]
-        assert (first == "clawhosters.cloud.attributes.no_async") is (name in WITHOUT_ASYNC), name
-        assert action.ALLOWS_ASYNC is (name not in WITHOUT_ASYNC), name
 
 
 def test_every_module_has_its_action():

@@ -43,8 +43,6 @@ READ_AT_START = ("ANSIBLE_", "_ANSIBLE_", "COVERAGE_", "EDITOR", "HOME", "LANG",
 READ_AT_START += ("PATH", "PYTHON", "TERM", "TMPDIR", "TZ")
 """Prefixes of variables that are the same in all commands of a warm process, except for those of ``SETTINGS``."""
 SETTINGS = (
-    "ANSIBLE_ASYNC_DIR",
-    "ANSIBLE_BECOME_ALLOW_SAME_USER",
     "ANSIBLE_CACHE_PLUGIN",
     "ANSIBLE_CACHE_PLUGIN_CONNECTION",
     "ANSIBLE_CALLBACK_RESULT_FORMAT",

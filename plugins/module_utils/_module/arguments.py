@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
     from .._model.fleet_entries import EntryKind
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
-PROTECTED_OPTION, PROTECTED_VARIABLE = "protected", "CLAWHOSTERS_PROTECTED"
-"""The option and the variable that name instances which are never deleted."""
+PROTECTED_VARIABLE = "CLAWHOSTERS_PROTECTED"
+"""Names instances which are never deleted."""
 _BEGINNING = "CLAW"
 """Only variables that begin so are compared, since each task does so."""
 NAME_LIMIT = 80

@@ -12,21 +12,21 @@ import typing as t
 from dataclasses import replace
 
 from .._model.instance_job import Protection
-from .arguments import PROTECTED_OPTION, PROTECTED_VARIABLE, ArgumentSpec
+from .arguments import PROTECTED_VARIABLE, ArgumentSpec
 
 if t.TYPE_CHECKING:
     from .._model.resource import Resource
     from .._model.restore_in_flight import RestoreInFlight
     from .runner import ModuleContext
 
-PROTECTED = ArgumentSpec({PROTECTED_OPTION: {"type": "list", "elements": "str", "default": []}})
+PROTECTED = ArgumentSpec({"protected": {"type": "list", "elements": "str", "default": []}})
 
 
 def parse_protection(context: ModuleContext) -> Protection:
     """Returns the instances that are never deleted, by the option and by the environment, and those being restored."""
     variable = os.environ.get(PROTECTED_VARIABLE, "").split(",")
     # An instance that both name is protected by the option.
-    listed = {PROTECTED_VARIABLE: variable, PROTECTED_OPTION: context.params[PROTECTED_OPTION]}
+    listed = {PROTECTED_VARIABLE: variable, "protected": context.params["protected"]}
     return replace(Protection.parse(listed), find_restore=functools.partial(find_restore, context))
 
 

@@ -22,11 +22,11 @@ from ansible.module_utils.errors import AnsibleValidationErrorMultiple, Unsuppor
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ...module_utils._errors import ClawHostersError
+from ...module_utils._errors import ClawHostersError, SettingsError
 from ...module_utils._http.settings import without_unused_key
 from ...module_utils._http.stats import RequestStats
 from ...module_utils._model.resource import Result
-from ...module_utils._module.arguments import KNOWN_VARIABLES, ArgumentSpec
+from ...module_utils._module.arguments import ArgumentSpec
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
@@ -35,35 +35,29 @@ from .interruption import interrupt_notes_shown
 
 preload_database()
 
-_TAKEN_OUT = "_clawhosters_environment"
-"""The attribute of a task with what ``async`` took out of its environment: the next attempt of ``until`` needs it."""
-
 
 class ControllerAction(ActionBase):
     """Base of all action plugins."""
 
     MODULE: ModuleType
     """Holds SPEC and ``run()``."""
-    ALLOWS_ASYNC = True
-    """False for restores and purchases, which must not outlive the run that sends them."""
 
+    # With False, Ansible would refuse `async` in words of its own, and could show a key in the source of the task.
     _supports_async = True
     _requires_connection = False
 
-    def __init_subclass__(cls, module: ModuleType | None = None, *, allows_async: bool | None = None) -> None:
+    def __init_subclass__(cls, module: ModuleType | None = None) -> None:
         """Makes the action of ``module``, by default of the file that the class is in."""
         super().__init_subclass__()
         cls.MODULE = module or sys.modules[cls.__module__]
-        cls.ALLOWS_ASYNC = cls.ALLOWS_ASYNC if allows_async is None else allows_async
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result that the module would return."""
         result = super().run(tmp, task_vars)
         environment: dict[str, t.Any] = {}
         self._compute_environment_string(environment)
-        environment = {**getattr(self._task, _TAKEN_OUT, {}), **environment}
         with _environment(environment):
-            return {**result, **self._run_with(environment, task_vars)}
+            return {**result, **self._run_with_environment()}
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task."""
@@ -75,7 +69,7 @@ class ControllerAction(ActionBase):
         result: Result = self.MODULE.run(context)
         return result
 
-    def _run_with(self, environment: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+    def _run_with_environment(self) -> dict[str, t.Any]:
         spec = self.spec()
         validator = ArgumentSpecValidator(spec.options, **spec.constraints())
         # Up to ansible-core 2.18 the validator does not accept an inline vault, an object, as text.
@@ -86,14 +80,8 @@ class ControllerAction(ActionBase):
         params = _to_plain_json(validation.validated_parameters)
         redacted = spec.redact(params)
         secrets |= redacted.secrets | self._find_secret_args()
-        background = _load_background() if self._task.async_val else None
-        refusal = background.find_refusal(self, params, may_outlive=self.ALLOWS_ASYNC) if background else None
-        if failure := self._find_invalid(refusal, spec, args, validation):
+        if failure := self._find_invalid(spec, args, validation):
             result = {**failure, "api": RequestStats().as_dict()}
-        elif background:
-            self._hide_source(secrets)
-            carried = background.carry_options(spec, without_unused_key(params, args))
-            return self._hand_over({**self._task.args, **carried}, environment, task_vars)
         else:
             progress = display_progress(self._display)
             runner = ModuleRunner(
@@ -117,25 +105,17 @@ class ControllerAction(ActionBase):
         result["invocation"] = {"module_args": redacted.params}
         return _mark_unsafe(_redact_values(result, secrets))
 
-    def _hand_over(
-        self, args: dict[str, t.Any], environment: dict[str, t.Any], task_vars: dict[str, t.Any] | None
-    ) -> dict[str, t.Any]:
-        """Starts the module in a process of its own.
-
-        It may lack the environment of this one, since sudo removes most of it, so ``args`` hold what is set there.
-        """
-        # Ansible puts the rest on command lines, which all users of the machine can read, also when it polls.
-        setattr(self._task, _TAKEN_OUT, {name: value for name, value in environment.items() if name in KNOWN_VARIABLES})
-        self._task.environment = [{name: value for name, value in environment.items() if name not in KNOWN_VARIABLES}]
-        return self._execute_module(module_args=args, task_vars=task_vars, wrap_async=True)
-
     def _find_invalid(
-        self, refusal: str | None, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
+        self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
     ) -> dict[str, t.Any] | None:
-        """Returns the result for a task that can't run; None if its options are valid. ``refusal``: of ``async``."""
-        if refusal:
-            return build_failure(ClawHostersError(refusal))
+        """Returns the result for a task that can't run; None if it can."""
         try:
+            if self._task.async_val:
+                raise SettingsError(
+                    f"{self._task.action} can't run with async: a job could outlive the run unnoticed, and one "
+                    "claw_fleet task waits for many instances at once. Remove async from the task, or -B from an "
+                    "ad-hoc command. Nothing was sent."
+                )
             if spec.require_valid:
                 spec.require_valid(_to_plain_json(args))
         except ClawHostersError as error:
@@ -167,17 +147,6 @@ class ControllerAction(ActionBase):
         has_secret_args = any(self._task.args.get(name) for name in ("api_key", "state_database"))
         if has_secret_params or has_secret_args or any(secret in source for secret in secrets):
             self._task._ds = None
-
-
-class InternalAction(ControllerAction, allows_async=False):
-    """Base of the tasks of the roles, which run only in this process."""
-
-
-def _load_background() -> ModuleType:
-    """Returns what tasks with ``async`` need, which are few."""
-    from . import background
-
-    return background
 
 
 def _redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:

@@ -22,7 +22,6 @@ class FleetAction(ControllerAction):
         task = self._task
         # With failed_when, the task may count as ok. Then Ansible shows the diff.
         is_shown = task.diff and not task.failed_when and not task.no_log
-        # A module that could not be started with async has no diff.
         if is_shown and result.get("failed") and result.get("changed") and result.get("diff"):
             # On standard error, since standard output may be the JSON of a callback.
             self._display.display(_format_diff(**result["diff"]), stderr=True)

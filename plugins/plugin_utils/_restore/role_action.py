@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._controller.action import InternalAction
+from .._controller.action import ControllerAction
 
 
-class RunbookAction(InternalAction):
+class RunbookAction(ControllerAction):
     """Runs a task of the role."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:

@@ -13,7 +13,6 @@ import html
 import json
 import logging
 import socket
-import sys
 import threading
 import typing as t
 from urllib.parse import quote, quote_plus, unquote
@@ -130,22 +129,6 @@ def test_the_key_does_not_show_in_a_failed_ad_hoc_command(controller: Controller
         "ansible", "localhost", "-m", "clawhosters.cloud.claw_instance", "-a", f"id=999 api_key='{SECRET}'"
     )
     assert run.rc != 0
-    assert "There is no instance" in run.screen
-    assert_key_is_nowhere(run, controller)
-
-
-@pytest.mark.rest
-def test_the_key_does_not_show_when_a_task_with_async_fails(controller: Controller) -> None:
-    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
-    options, _keywords = give_key(controller, "option")
-    task = {"clawhosters.cloud.claw_instance": {**options, "id": 999}, "async": 30, "poll": 1}
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": sys.executable},
-        "tasks": [task],
-    }
-    run = controller.playbook([play], "-vvvv")
     assert "There is no instance" in run.screen
     assert_key_is_nowhere(run, controller)
 

@@ -12,10 +12,11 @@ import sys
 import typing as t
 
 import pytest
+import yaml
 
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller
+from support.controller import REPOSITORY, Controller
 
 UNREACHABLE = {
     "ansible_connection": "ssh",
@@ -23,6 +24,7 @@ UNREACHABLE = {
     "ansible_ssh_common_args": "-o ConnectTimeout=1",
 }
 INSTANCE = "clawhosters.cloud.claw_instance"
+MODULES = yaml.safe_load((REPOSITORY / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["all"]
 
 
 @pytest.fixture(autouse=True)
@@ -157,18 +159,43 @@ def test_ad_hoc(controller: Controller, far_away: str) -> None:
     assert '"status": "stopped"' in run.stdout
 
 
-@pytest.mark.rest
-@pytest.mark.slow
-def test_async_hands_over_to_the_module(simulator: Simulator, controller: Controller) -> None:
-    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory = str(controller.write("hosts.yml", {"all": {"hosts": {"here": local}}}))
-    run = controller.playbook(play({INSTANCE: {"id": 2, "state": "started"}, "async": 60, "poll": 1}), "-i", inventory)
+def test_async_is_refused_before_anything_is_sent(simulator: Simulator, controller: Controller, far_away: str) -> None:
+    options = {"api_key": KEY}
+    tasks = [{f"clawhosters.cloud.{name}": options, "async": 60, "poll": 1, "ignore_errors": True} for name in MODULES]
+    run = controller.playbook(play(*tasks), "-i", far_away)
+    assert [result["msg"] for result in run.all] == [
+        f"clawhosters.cloud.{name} can't run with async: a job could outlive the run unnoticed, and one claw_fleet "
+        "task waits for many instances at once. Remove async from the task, or -B from an ad-hoc command. Nothing was "
+        "sent."
+        for name in MODULES
+    ]
+    assert KEY not in run.screen + json.dumps(run.all)
+    assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("keywords", [{"poll": 0}, {"loop": [1, 2]}, {"check_mode": True}], ids=str)
+def test_async_is_refused_in_each_form(
+    simulator: Simulator, controller: Controller, keywords: dict[str, t.Any]
+) -> None:
+    run = controller.task({"id": 2}, keywords={"async": "{{ 60 }}", **keywords})
+    assert run.rc != 0
+    assert {"one claw_fleet task" in result["msg"] for result in run.all} == {True}, run.screen
+    assert simulator.calls() == []
+
+
+def test_an_ad_hoc_job_is_refused(simulator: Simulator, controller: Controller, far_away: str) -> None:
+    for poll in ("0", "5"):
+        run = controller.run("ansible", "all", "-i", far_away, "-B", "60", "-P", poll, "-m", INSTANCE, "-a", "id=2")
+        assert run.rc != 0
+        assert run.says("one claw_fleet task waits for many instances at once"), run.screen
+    assert simulator.calls() == []
+
+
+def test_become_changes_nothing(simulator: Simulator, controller: Controller, far_away: str) -> None:
+    become = {"become": True, "become_user": "another", "vars": {"ansible_become_exe": "/no/sudo"}}
+    run = controller.playbook(play({INSTANCE: {"id": 2}}, **become), "-i", far_away)
     assert run.rc == 0, run.screen
-    assert run.result["instance"]["status"] == "running"
     assert simulator.effects() == {"starts": 1}
-    failed = controller.playbook(play({INSTANCE: {"id": 9}, "async": 60, "poll": 1}), "-i", inventory)
-    assert failed.result["msg"].startswith("There is no instance with id 9")
 
 
 def test_the_module_is_complete_without_its_action(simulator: Simulator, controller: Controller) -> None:

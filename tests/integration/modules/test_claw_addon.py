@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 
 import pytest
@@ -335,22 +334,6 @@ def test_secrets_show_at_no_verbosity(simulator: Simulator, controller: Controll
     if trouble == "none":
         assert run.result["addon"]["settings"] == {"api_key": "********", "model": "x"}
         assert run.result["diff"]["before"] != run.result["diff"]["after"]
-
-
-@pytest.mark.rest
-@pytest.mark.parametrize("trouble", [False, True])
-def test_secrets_do_not_show_when_the_module_runs_as_one(
-    simulator: Simulator, controller: Controller, trouble: bool
-) -> None:
-    simulator.switch(addon_writable=["provider_key"])
-    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
-    options = {"id": 99 if trouble else WEB_LLM, "config": {"provider_key": SECRET}, "write_only": ["provider_key"]}
-    task = {"clawhosters.cloud.claw_addon": options, "async": 30, "poll": 1}
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
-    run = controller.playbook([{**play, "vars": {"ansible_python_interpreter": sys.executable}}], "-vvvv")
-    assert (run.rc == 0) is not trouble, run.screen
-    assert SECRET not in run.screen + str(run.results)
-    assert simulator.effects() == ({} if trouble else {"patches": 1})
 
 
 def test_a_secret_with_a_control_character_is_masked_where_it_is_echoed(

@@ -344,15 +344,6 @@ def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator,
     assert simulator.calls("POST *") == [BUY]
 
 
-@pytest.mark.usefixtures("world")
-def test_async_is_refused_since_its_file_would_hold_the_link(simulator: Simulator, controller: Controller) -> None:
-    options = {**ORDER, "state_dir": str(controller.folder / "state")}
-    run = controller.task(options, module="claw_purchase", keywords={"async": 60, "poll": 1})
-    assert run.rc != 0
-    assert "claw_purchase can't run with async" in run.result["msg"]
-    assert simulator.calls() == []
-
-
 LINKS = [
     "https://pay.example/s3cr3t",
     "https://pay.example/f\u00fcr-s3cr3t?sid=s3cr3t",
