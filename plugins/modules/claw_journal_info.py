@@ -8,12 +8,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_journal_info
-short_description: List the restores, purchases and changes that were sent
+short_description: List the restores and purchases that were sent
 version_added: 1.0.0
 description:
   - Reads the journal in O(state_dir) or O(state_database), and shows who works on an operation now.
-  - On request, also lists changes from the change log. It records each start, stop, restart and deletion of an
-    instance, and each update of an add-on, that the collection has sent. Entries older than 90 days are not listed.
   - Sends nothing to the service.
   - A journal that can't be read or is damaged is a failure, never an empty list.
 author:
@@ -21,7 +19,7 @@ author:
 options:
   incident:
     description:
-      - List only the restores of this incident, and the changes that were sent for them.
+      - List only the restores of this incident.
       - Names are compared in Unicode normalization form NFC, without invisible characters.
     type: str
   order:
@@ -30,8 +28,8 @@ options:
     type: str
   instance_id:
     description:
-      - List only the restores and changes of this instance of the service in O(api_url). What is recorded of other
-        instances is not read.
+      - List only the restores of this instance of the service in O(api_url). What is recorded of other instances is
+        not read.
     type: int
   since:
     description:
@@ -45,7 +43,7 @@ options:
       - What to list.
     type: list
     elements: str
-    choices: [restore, purchase, change]
+    choices: [restore, purchase]
     default: [restore, purchase]
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -78,30 +76,30 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_journal_info:
     instance_id: 7
 
-- name: Show who changed what since yesterday
+- name: Show who restored what since yesterday
   clawhosters.cloud.claw_journal_info:
-    kinds: [restore, purchase, change]
+    kinds: [restore]
     since: 24h
 """
 
 RETURN = r"""
 operations:
-  description: The restores, purchases and changes that were sent, newest first.
+  description: The restores and purchases that were sent, newest first.
   returned: success
   type: list
   elements: dict
   contains:
     kind:
-      description: V(restore), V(purchase) or V(change).
+      description: V(restore) or V(purchase).
       type: str
     service:
       description: The URL of the API.
       type: str
     name:
-      description: The incident or the order. A change has no name.
+      description: The incident or the order.
       type: str
     instance_id:
-      description: The instance of a restore or change, or null.
+      description: The instance of a restore, or null.
       type: int
     instance_name:
       description: Its name at that time, or null.
@@ -113,7 +111,6 @@ operations:
       description:
         - V(completed), V(in_flight), V(failed), or V(unknown) if the run ended, or the response was lost or unclear.
           V(refused) if every attempt was refused or could not be sent, so that nothing was done.
-        - For a change, V(accepted), V(refused), or V(unknown) if the response was lost or unclear.
       type: str
     sent_at:
       description: When it was sent.
@@ -137,18 +134,6 @@ operations:
     package_id:
       description: The package of a purchase.
       type: raw
-    action:
-      description: The kind of a change, V(start), V(stop), V(restart), V(delete), or V(update) of an add-on.
-      type: str
-    addon_id:
-      description: The add-on of a change, or null.
-      type: int
-    at:
-      description: When the outcome of a change was known.
-      type: str
-    incident:
-      description: The incident for whose restore a change was sent, or null.
-      type: str
   sample:
     - kind: restore
       service: https://clawhosters.com/api/v1
@@ -164,16 +149,6 @@ operations:
       backup_id: 31
       taken_at: "2026-02-16T03:00:12+00:00"
       package_id: null
-    - kind: change
-      service: https://clawhosters.com/api/v1
-      action: stop
-      instance_id: 8
-      instance_name: shop-bot
-      addon_id: null
-      outcome: accepted
-      at: "2026-02-17T14:12:40.002+00:00"
-      by: {user: bob, host: node1}
-      incident: null
 api:
   description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
@@ -200,7 +175,7 @@ SPEC = ArgumentSpec(
         "kinds": {
             "type": "list",
             "elements": "str",
-            "choices": ["restore", "purchase", "change"],
+            "choices": ["restore", "purchase"],
             "default": ["restore", "purchase"],
         },
     }
@@ -208,7 +183,7 @@ SPEC = ArgumentSpec(
 
 
 def run(context: ModuleContext) -> Result:
-    """Reads the journal, and the change log if that is wanted."""
+    """Reads the journal."""
     params, journal = context.params, open_journal(context)
     filters = Filters(
         params["kinds"],
@@ -218,7 +193,7 @@ def run(context: ModuleContext) -> Result:
         params["instance_id"],
         parse_since(params["since"], journal.now()),
     )
-    return {"operations": list_operations(journal, context.store, filters, context.warn)}
+    return {"operations": list_operations(journal, filters)}
 
 
 def main() -> None:

@@ -22,11 +22,9 @@ from .._model.addon import Config, needs_wrapping, require_same_owner
 from .._model.addon_fleet import AddonEntry, AddonJob, Match, build_diff, build_outcomes, match_entries, plan_update
 from .._model.batches import AT_ONCE, Batches
 from .._model.fleet_entries import ADDONS, ChangeLimits, build_result, format_failures, raise_excess, raise_failures
-from .._model.ownership import parse_owner
 from .._model.resource import Resource, ResourceChange, Result
 from .._model.saved_plan import find_difference
 from .addons import AddonMatcher, addon_path, fetch_addon
-from .change_recorder import ChangeRecorder
 from .saved_plans import PlanMaker
 
 _Listed: t.TypeAlias = "dict[str, Resource] | ClawHostersError | None"
@@ -40,7 +38,7 @@ def ensure_config(client: Client, addon: Resource, config: Config, write_only: t
     attributes were taken.
     """
     job = AddonJob(addon, config, write_only, addon, reads_detail=True)
-    carry_out(ChangeRecorder(client), [job])
+    carry_out(client, [job])
     before, after = (
         {name: addon[name] for name in ("id", "addon_type") if name in addon} | shown for shown in job.attributes()
     )
@@ -60,9 +58,6 @@ class AddonFleet:
     batches: Batches = AT_ONCE
     plan_maker: PlanMaker | None = None
 
-    def __post_init__(self) -> None:
-        self.recorder = ChangeRecorder(self.client)
-
     def ensure(self, entries: list[AddonEntry], limits: ChangeLimits) -> Result:
         """Sets the attributes of every entry, and returns the result of the task.
 
@@ -79,7 +74,7 @@ class AddonFleet:
         batches = self.batches.split(jobs)
         if excess:
             if self.client.check_mode:  # the plan is shown all the same
-                carry_out(self.recorder, jobs)
+                carry_out(self.client, jobs)
         else:
             self._carry_out(batches, limits)
         outcomes = build_outcomes(entries, jobs, refused=bool(excess) and not self.client.check_mode)
@@ -98,7 +93,7 @@ class AddonFleet:
             if batch is not batches[0] and not self.client.check_mode:
                 self._look_again(batch, listed)
                 _hold_back_excess(jobs, batch, limits)
-            listed = carry_out(self.recorder, [job for job in batch if job.error is None]) or listed
+            listed = carry_out(self.client, [job for job in batch if job.error is None]) or listed
 
     def _look_again(self, jobs: list[AddonJob], listed: _Listed) -> None:
         saved = self.plan_maker.saved if self.plan_maker else None
@@ -159,29 +154,26 @@ def _hold_back_excess(jobs: list[AddonJob], batch: list[AddonJob], limits: Chang
             job.error = RefusedError(f"Not begun: the other changes take all of max_changes ({limits.changes}).")
 
 
-def carry_out(recorder: ChangeRecorder, jobs: list[AddonJob]) -> _Listed:
+def carry_out(client: Client, jobs: list[AddonJob]) -> _Listed:
     """Sends the changes of all jobs, and reads their add-ons again. In check mode, predicts the changes.
 
     Returns the add-ons as listed then, by id, or the error of that; None if the list was not read.
     """
-    client = recorder.client
     changing = [job for job in jobs if job.changes]
     if client.check_mode:
         for job in changing:
             job.predict()
     elif changing:
         with client.progress.if_interrupted(_INTERRUPTED):
-            list(map_ordered(lambda job: _change(recorder, job), changing))
+            list(map_ordered(lambda job: _change(client, job), changing))
             return _read_again(client, [job for job in changing if job.error is None])
     return None
 
 
-def _change(recorder: ChangeRecorder, job: AddonJob) -> None:
+def _change(client: Client, job: AddonJob) -> None:
     """Sends the changes of a job. It has an error then if they were surely not made."""
     try:
-        owner = parse_owner(job.known)
-        with recorder.recorded("update", owner.id, owner.name, addon_id=job.known["id"]):
-            job.rejection = _send(recorder.client, job.addon, job.changes)
+        job.rejection = _send(client, job.addon, job.changes)
         job.is_accepted = True
     except (TransportError, ResponseError, ApiError) as error:
         if error.may_have_been_executed:

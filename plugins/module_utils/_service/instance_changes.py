@@ -42,7 +42,6 @@ from .._model.instance import (
 from .._model.instance_job import Job, Phase
 from .._model.resource import Resource
 from .._waiter import Waiter, explain_ended_wait
-from .change_recorder import REFUSED, UNKNOWN, ChangeRecorder
 from .instance_requests import fetch_instance, instance_path
 
 _CHANGED_NOTHING = "The request changed nothing."
@@ -72,23 +71,13 @@ class ChangeResponse(t.NamedTuple):
 
 
 def request_change(
-    recorder: ChangeRecorder, current: Resource, wanted: str, action: Action, *, may_repeat: bool, incident: str = ""
+    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool
 ) -> ChangeResponse:
-    """Sends one request for ``action``, to bring ``current`` to the state ``wanted``, and records it.
+    """Sends one request for ``action``, to bring ``current`` to the state ``wanted``.
 
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
-    instance in the message. ``incident``: for whose restore it is sent.
+    instance in the message.
     """
-    with recorder.recorded(action.value, current["id"], current.get("name"), incident=incident) as sent:
-        change = _request_change(recorder.client, current, wanted, action, may_repeat)
-        if change.effect is Effect.RESEND:
-            sent.outcome = UNKNOWN if change.is_outcome_unknown else None
-        elif change.effect is not Effect.DONE:
-            sent.outcome = REFUSED
-    return change
-
-
-def _request_change(client: Client, current: Resource, wanted: str, action: Action, may_repeat: bool) -> ChangeResponse:
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
@@ -202,15 +191,11 @@ class PollReader(t.NamedTuple):
 
 @dataclass
 class InstanceChanges:
-    """Changes the instances of jobs. In check mode, predicts the changes. ``incident``: for whose restores."""
+    """Changes the instances of jobs. In check mode, predicts the changes."""
 
     client: Client
     wait_healthy: bool
     warn: t.Callable[[str], None]
-    incident: str = ""
-
-    def __post_init__(self) -> None:
-        self.recorder = ChangeRecorder(self.client)
 
     def begin_wait(self, timeout: float | None, since: float | None = None) -> Waiter | None:
         """Returns a waiter of ``timeout`` seconds from now, or from ``since`` by the clock; None without a timeout."""
@@ -254,12 +239,11 @@ class InstanceChanges:
             while True:
                 job.requests += 1
                 change = request_change(
-                    self.recorder,
+                    self.client,
                     job.instance,
                     job.wanted,
                     job.action,
                     may_repeat=job.requests < 2,
-                    incident=self.incident,
                 )
                 if change.instance is not None:
                     job.see(change.instance)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists the restores and purchases of the journal, and the changes of the change log."""
+"""Lists the restores and purchases of the journal."""
 
 from __future__ import annotations
 
@@ -11,19 +11,14 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from .._errors import RefusedError, SettingsError
+from .._errors import SettingsError
 from .._model.resource import parse_id
 from .._names import normalize_name
 from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder, shorten_name
-from .._state.store import StoreError
 from .._text import one_line
 from .._time_options import parse_duration, parse_timestamp, require_past
-from .change_listing import list_changes
-
-if t.TYPE_CHECKING:
-    from .._state.store_protocol import Store
 
 
 def parse_since(text: str | None, now: datetime) -> datetime | None:
@@ -53,52 +48,33 @@ class Filters:
     since: datetime | None = None
 
     @property
-    def needs_journal(self) -> bool:
-        return bool({"restore", "purchase"} & {*self.kinds})
-
-    @property
     def subjects(self) -> set[str] | None:
         """The subjects to read: that of the instance, or else all."""
         if self.instance_id is None:
             return None
         return {OperationKey("restore", self.service, "", str(self.instance_id)).subject}
 
-    def accepts(self, kind: str, service: str, name: str | None, instance_id: object, at: str) -> bool:
-        """Returns True for an operation to be listed. ``name`` is its incident or order."""
-        wanted = self.order if kind == "purchase" else self.incident
+    def accepts(self, key: OperationKey, sent_at: str) -> bool:
+        """Returns True for an operation to be listed."""
+        wanted = self.order if key.kind == "purchase" else self.incident
         has_name = self.incident is not None or self.order is not None
-        if has_name and (wanted is None or name != normalize_name(wanted)):
+        if has_name and (wanted is None or key.name != normalize_name(wanted)):
             return False
-        if kind not in self.kinds:
+        if key.kind not in self.kinds:
             return False
-        if self.instance_id is not None and (normalize_url(self.service), self.instance_id) != (service, instance_id):
+        instance = (key.service, parse_id(key.instance_id))
+        if self.instance_id is not None and (normalize_url(self.service), self.instance_id) != instance:
             return False
-        return self.since is None or datetime.fromisoformat(at) >= self.since
+        return self.since is None or datetime.fromisoformat(sent_at) >= self.since
 
 
-def list_operations(
-    journal: Journal, store: Store, filters: Filters, warn: t.Callable[[str], None]
-) -> list[dict[str, t.Any]]:
-    """Returns the operations, newest first. Raises JournalError, and RefusedError if there is no change log."""
-    states = journal.read_states(filters.subjects, with_refused=True) if filters.needs_journal else {}
-    wanted = [
-        (key, state)
-        for key, state in states.items()
-        if filters.accepts(key.kind, key.service, key.name, parse_id(key.instance_id), state.sent_at)
-    ]
+def list_operations(journal: Journal, filters: Filters) -> list[dict[str, t.Any]]:
+    """Returns the operations, newest first. Raises JournalError."""
+    states = journal.read_states(filters.subjects, with_refused=True)
+    wanted = [(key, state) for key, state in states.items() if filters.accepts(key, state.sent_at)]
     holders = journal.read_holders() if wanted else {}
-    found = [(state.sent_at, _describe(key, state, holders.get(key.subject))) for key, state in wanted]
-    if "change" in filters.kinds:
-        try:
-            changes = list_changes(store, journal.now(), warn, since=filters.since)
-        except StoreError as error:
-            raise RefusedError(f"{error}, so the change log can't be read. {error.advice}.") from None
-        found += [
-            (change["at"], change)
-            for change in changes
-            if filters.accepts("change", change["service"], change["incident"], change["instance_id"], change["at"])
-        ]
-    return [operation for _at, operation in sorted(found, key=lambda one: one[0], reverse=True)]
+    newest_first = sorted(wanted, key=lambda one: one[1].sent_at, reverse=True)
+    return [_describe(key, state, holders.get(key.subject)) for key, state in newest_first]
 
 
 def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -> dict[str, t.Any]:

@@ -270,7 +270,6 @@ class FolderDocuments:
     """Keeps documents in ``state_dir``. Without ``may_create``, a missing folder is not created."""
 
     min_delay = 0.0
-    clock_offset = 0.0
 
     def __init__(self, state_dir: str, *, may_create: bool = True) -> None:
         self.state_dir = state_dir

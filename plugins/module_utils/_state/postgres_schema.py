@@ -10,9 +10,7 @@ from .._text import one_line
 from .postgres_session import Session
 from .store import StoreError
 
-VERSION = 3
-OLDEST_VERSION = 2
-"""Jobs go on with it, without a change log. It is the first one that was published."""
+VERSION = OLDEST_VERSION = 2
 
 UPGRADES = {
     2: """
@@ -59,16 +57,7 @@ CREATE TABLE clawhosters.runs (
     content pg_catalog.text NOT NULL,
     written_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     PRIMARY KEY (incident, run)
-);
-""",
-    3: """
--- What was sent, for people: nothing is decided by it.
-CREATE TABLE clawhosters.changes (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    line pg_catalog.text NOT NULL,
-    written_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp()
-);
-CREATE INDEX ON clawhosters.changes (written_at)
+)
 """,
 }
 """The statements that lead to each version from the published one before."""
@@ -76,7 +65,6 @@ CREATE INDEX ON clawhosters.changes (written_at)
 GRANTS = {
     "version": ("SELECT",),
     "journal": ("INSERT", "SELECT"),
-    "changes": ("INSERT", "SELECT"),
     "budgets": ("DELETE", "INSERT", "SELECT", "UPDATE"),
     "holders": ("DELETE", "INSERT", "SELECT", "UPDATE"),
     "cursors": ("DELETE", "INSERT", "SELECT", "UPDATE"),

@@ -17,7 +17,6 @@ import secrets
 import time
 import typing as t
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 from .._errors import ClawHostersError
 from .._times import format_iso
@@ -110,16 +109,6 @@ INSERT INTO clawhosters.runs AS own (incident, run, content) VALUES (%(incident)
 ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content WHERE own.content = %(known)s::pg_catalog.text
 """
 
-ADD_CHANGES = """
-BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '200ms';
-INSERT INTO clawhosters.changes (line) SELECT pg_catalog.unnest(%(lines)s::pg_catalog.text[]);
-COMMIT
-"""
-"""Waits for nobody: neither for a disk or a standby, nor for whoever has locked the table."""
-READ_CHANGES = """
-SELECT line FROM clawhosters.changes WHERE written_at >= %(since)s::pg_catalog.timestamptz ORDER BY id DESC
-"""
-
 FAILURE_TTL = 10.0
 """Seconds for which a failed connection counts as the answer to the next attempts of this task."""
 UPGRADE_ADVICE = "Use a newer version of the collection"
@@ -156,7 +145,6 @@ class PostgresStore:
 
     place = "state_database"
     repair_hint = "Restore the table from a backup, or delete all rows of that subject"
-    changes_repair_hint = "An administrator must delete the rows of the table clawhosters.changes"
     min_delay = 0.1
 
     def __init__(self, connection: str, outage: Outage) -> None:
@@ -168,7 +156,6 @@ class PostgresStore:
         self._has_stray_lock = False
         """True if a lock could not be released: it ends with the session."""
         self._failure: tuple[float, StoreError] | None = None
-        self._tables: set[str] = set()
         self.clock_offset = 0.0
         """Seconds by which the database's clock is ahead of this machine's, once it is connected."""
 
@@ -281,18 +268,6 @@ class PostgresStore:
         """Replaces a run if its content is ``known``, or adds it if that is None. Otherwise it stays as it is."""
         self._execute(REPLACE_RUN, {"incident": incident, "run": run, "content": content, "known": known})
 
-    def add_changes(self, lines: t.Sequence[str]) -> None:
-        """Adds rows to the change log, in one statement that waits for nobody."""
-        with self._outage_recorded(), self._session.lock:
-            self._require_changes()
-            self._execute(ADD_CHANGES, {"lines": [*lines]})
-
-    def read_changes(self, since: datetime) -> list[str]:
-        """Returns the entries of the change log since this time, newest first."""
-        with self._session.lock:
-            self._require_changes()
-            return [line for (line,) in self._execute(READ_CHANGES, {"since": since.isoformat()})]
-
     def now(self) -> float:
         """Returns Unix time by the database's clock, as of the last connection; by this machine's if there is none."""
         with contextlib.suppress(StoreError), self._session.lock:
@@ -322,13 +297,6 @@ class PostgresStore:
         backend = self._holds.get(subject)
         return backend is None or (self._session.is_open and self._session.backend == backend)
 
-    def _require_changes(self) -> None:
-        """Connects. Raises StoreError for a schema of the version before the change log."""
-        if not self._session.is_open:
-            self._connect()
-        if "changes" not in self._tables:
-            raise StoreError("the schema in state_database is older than this collection", SCHEMA_ADVICE)
-
     @contextlib.contextmanager
     def _outage_recorded(self) -> t.Iterator[None]:
         """Raises KnownOutageError if the database could not be reached before, and remembers if it can't be now."""
@@ -354,8 +322,7 @@ class PostgresStore:
         if self._failure and time.monotonic() - self._failure[0] < FAILURE_TTL:
             raise self._failure[1]
         try:
-            self._tables = find_tables(self._session, is_job=True)
-            if "version" not in self._tables:
+            if "version" not in find_tables(self._session, is_job=True):
                 raise StoreError(NO_SCHEMA, SCHEMA_ADVICE)
             ((version, now),) = self._session.execute(READ_VERSION)
             self.clock_offset = now - time.time()

@@ -36,7 +36,7 @@ class KnownOutageError(StoreError):
 
 
 def describe_sender() -> dict[str, str]:
-    """Returns ``by`` of journal and change log: user and host of this process, whatever its environment says."""
+    """Returns ``by`` of the journal: user and host of this process, whatever its environment says."""
     return {"user": _find_user_name(os.geteuid()), "host": platform.node()}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store behind rate budget, change log and journal: files of one machine, or a database of many.
+"""The store behind rate budget and journal: files of one machine, or a database of many.
 
 Its users don't know which one they have. Only for type checking.
 """
@@ -12,8 +12,6 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
     from .journal_store import Holder, JournalLine, SubjectLines
 
 
@@ -35,8 +33,6 @@ class Store(t.Protocol):
 
     min_delay: float
     """Seconds between two looks at a document, at least: a look may cost a network."""
-    clock_offset: float
-    """Seconds by which its clock is ahead of this machine's, as far as that is known."""
 
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
@@ -46,24 +42,6 @@ class Store(t.Protocol):
 
     def has_ended(self, process_id: str) -> bool:
         """Returns True if the process has certainly ended."""
-
-
-class ChangeStore(t.Protocol):
-    """Keeps the change log. All methods raise StoreError."""
-
-    changes_repair_hint: str
-    """Advice about a damaged change log, as a clause."""
-    clock_offset: float
-    """Seconds by which its clock is ahead of this machine's, as far as that is known."""
-
-    def add_changes(self, lines: t.Sequence[str]) -> None:
-        """Adds entries to the change log, without waiting until they are durable."""
-
-    def read_changes(self, since: datetime) -> t.Iterable[str]:
-        """Returns the entries of the change log since this time, and perhaps earlier ones, newest first.
-
-        Those that nobody asks for are not read.
-        """
 
 
 class JournalStore(t.Protocol):

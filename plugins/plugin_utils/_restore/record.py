@@ -13,14 +13,11 @@ import re
 import threading
 import typing as t
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._model.resource import as_objects
 from ...module_utils._module.open_journal import open_journal
-from ...module_utils._service.change_listing import list_changes
 from ...module_utils._service.restore.history import RestoreHistory, read_restores
-from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.journal_store import RunStore
 from ...module_utils._state.store import StoreError
@@ -55,21 +52,12 @@ RECORD_INTERVAL = 10.0
 """Seconds between two records of a run that goes on: each has all of the incident. The journal has what happens
 meanwhile."""
 
-CHANGES_BEFORE, MAX_CHANGES = timedelta(hours=1), 200
-"""How long before a run its changes begin: what was done then may be the cause. And the most that it records."""
-
 _SHORT = 160
 """Characters up to which a command has its variables in its line, if that can be."""
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _UNSENT = {kind.value for kind, failure in FAILURES.items() if failure.is_unsent}
-
-
-def merge_changes(runs: list[Data]) -> list[Data]:
-    """Returns the changes that the runs have recorded, each once, oldest first."""
-    changes = {json.dumps(one, sort_keys=True): one for run in runs for one in as_objects(run.get("changes"))}
-    return sorted(changes.values(), key=lambda change: str(change.get("at")))
 
 
 def build_head(runs: list[Data], latest: Data) -> Data:
@@ -248,7 +236,6 @@ class Recorder:
         title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
         problem = ""
         try:
-            recorded["changes"] = self._redact(self._list_changes())
             variables = {
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
@@ -266,16 +253,6 @@ class Recorder:
             self._problems.append(problem)
             self.context.warn(problem)
         return recorded, problem
-
-    def _list_changes(self) -> list[Data]:
-        """Returns the changes since an hour before the run began, of whatever incident; none if they can't be read."""
-        since = datetime.fromisoformat(self.run.began_at) + self.steps.clock_lead - CHANGES_BEFORE
-        url = normalize_url(self.context.client.settings.api_url)
-        with contextlib.suppress(StoreError):
-            return list_changes(
-                self.context.store, datetime.now(UTC), lambda _text: None, since=since, service=url, limit=MAX_CHANGES
-            )
-        return []
 
     def _has_ended(self, run: Data) -> bool:
         """Returns True if a run that the record has without an end can't go on: nobody works on its instances."""
@@ -349,7 +326,6 @@ def record_run(
             "runs": runs,
             "latest": run,
             "head": build_head(runs, run),
-            "changes": merge_changes(runs),
             "clock": format_recorded,
             "unconfirmed": UNCONFIRMED,
         }

@@ -67,7 +67,7 @@ class Starter:
     """Starts the instances of a run."""
 
     def __init__(self, incident: Incident, *, wait_healthy: bool) -> None:
-        self._changes = InstanceChanges(incident.client, wait_healthy, incident.warn, incident.name)
+        self._changes = InstanceChanges(incident.client, wait_healthy, incident.warn)
 
     def follow(self, instance: Resource) -> StartingRecovery:
         """Begins to follow an instance that was restored."""

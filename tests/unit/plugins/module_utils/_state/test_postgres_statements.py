@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -99,9 +98,6 @@ def use_everything(server: Postgres, folder: Path) -> None:
         store.replace_run("INC-1", "run", content, known)
         store.replace_run("INC-1", "other", content, None)
         assert store.put_run("INC-1", "third", "") == [kept, "[1]", ""]
-    store.add_changes(["{}", "[]"])
-    assert store.read_changes(datetime.now(UTC) - timedelta(hours=1)) == ["[]", "{}"]
-    assert store.read_changes(datetime.now(UTC) + timedelta(hours=1)) == []
     store.close()
     other.close()
 

@@ -298,8 +298,8 @@ def test_the_server_of_a_network_is_verified_for_real(
 
 def test_a_schema_that_is_missing_or_another_version_is_said(place: StorePlace, postgres: Postgres) -> None:
     for change, back, words in (
-        ("UPDATE clawhosters.version SET version = 99", "UPDATE clawhosters.version SET version = 3", "is newer than"),
-        ("UPDATE clawhosters.version SET version = 1", "UPDATE clawhosters.version SET version = 3", "is older than"),
+        ("UPDATE clawhosters.version SET version = 99", "UPDATE clawhosters.version SET version = 2", "is newer than"),
+        ("UPDATE clawhosters.version SET version = 1", "UPDATE clawhosters.version SET version = 2", "is older than"),
         ("ALTER SCHEMA clawhosters RENAME TO away", "ALTER SCHEMA away RENAME TO clawhosters", "has no schema"),
         (f"REVOKE ALL ON clawhosters.version FROM {JOB}", "SELECT 1", "does not grant what is needed"),
     ):
@@ -318,8 +318,6 @@ def test_jobs_may_not_change_or_remove_what_is_written(place: StorePlace, postgr
         "UPDATE clawhosters.journal SET line = ''",
         "DELETE FROM clawhosters.journal",
         "TRUNCATE clawhosters.journal",
-        "UPDATE clawhosters.changes SET line = ''",
-        "DELETE FROM clawhosters.changes",
         "CREATE TABLE clawhosters.mine ()",
         "UPDATE clawhosters.version SET version = 7",
     ):
