@@ -130,11 +130,7 @@ class _PlanTask(Runbook):
             plan.answer, plan.id_reason = one_line(plan.name), ""
             if plan.instance:
                 plan.answer, plan.id_reason = build_confirmation(
-                    plan.instance,
-                    names,
-                    is_only_one=is_only_one,
-                    is_whole=reader.is_whole,
-                    is_given_by_id=plan.given_id is not None,
+                    plan.instance, names, is_only_one=is_only_one, is_whole=reader.is_whole
                 )
 
 

@@ -98,17 +98,6 @@ options:
       - Needs C(psycopg) 3.1 or newer.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
     type: str
-  server_filters:
-    description:
-      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. If the service supports
-        it, which is not documented, a task for one instance costs a few requests in an account of any size.
-      - If the response contains what the task needs, nothing more is read. If the service rejects a query with 400, 404
-        or 422, the task reads the list without it, and does not send it again.
-      - If something is missing, the task reads the whole list once without the query. But it can't notice if the
-        service returns only some of the matches, such as one of two instances of the same name.
-      - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
-    type: bool
-    default: false
   priority:
     description:
       - The priority of the requests when several processes wait for the rate limit of the key. V(high) is sent first,

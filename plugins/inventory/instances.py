@@ -192,10 +192,10 @@ from ansible.utils.vars import combine_vars
 
 from ..module_utils._errors import ClawHostersError, SettingsError
 from ..module_utils._http.client import Client
-from ..module_utils._http.lists import fetch_all, fetch_filtered
+from ..module_utils._http.lists import fetch_all
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
 from ..module_utils._http.transport import require_library
-from ..module_utils._model.instance_filter import build_filter_warnings, choose_params, collect_values, matches_filter
+from ..module_utils._model.instance_filter import build_filter_warnings, collect_values, matches_filter
 from ..module_utils._model.resource import Resource, normalize
 from ..module_utils._module.arguments import API, KNOWN_VARIABLES, warn_of_misspelt_variables
 from ..module_utils._names import normalize_name
@@ -405,30 +405,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, client: Client) -> InstanceList:
-        """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
+        """Returns the instances with a wanted status, with their details if they are needed."""
         if client.settings.account:
             from ..module_utils._service.account_check import AccountCheck
 
             AccountCheck(client).require()
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
         on_items = None if self._needs_details() else self._prepare_all
-        every = fetch_filtered(client, "/instances", choose_params(None, self._wanted()), on_items=on_items)
-        if every is not None:
-            listed = self._select(client, every)
-            hosts = sum(self._find_candidate(instance) is not None for instance in listed.instances)
-            if hosts >= max(self.get_option("min_hosts"), 1):
-                return listed
-        return self._select(client, fetch_all(client, "/instances", on_items=on_items))
-
-    def _prepare_all(self, instances: list[Resource]) -> None:
-        """Prepares the hosts of those instances that have a wanted status."""
-        wanted = self._wanted()
-        matching = [instance for instance in instances if matches_filter(instance, wanted)]
-        self._candidates.update({str(instance["id"]): self._prepare(instance) for instance in matching})
-
-    def _select(self, client: Client, every: list[Resource]) -> InstanceList:
-        """Returns the instances with a wanted status, with their details if they are needed."""
-        wanted = self._wanted()
+        every, wanted = fetch_all(client, "/instances", on_items=on_items), self._wanted()
         instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details() and instances:
             from ..module_utils._service.instance_selection import fetch_details
@@ -439,6 +423,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 self._warn(f"Instances that were deleted after they were listed are no hosts: {format_list(gone, 10)}.")
             instances = [instance for instance in detailed if matches_filter(instance, wanted)]
         return InstanceList(instances, collect_values(every, wanted)["status"])
+
+    def _prepare_all(self, instances: list[Resource]) -> None:
+        """Prepares the hosts of those instances that have a wanted status."""
+        wanted = self._wanted()
+        matching = [instance for instance in instances if matches_filter(instance, wanted)]
+        self._candidates.update({str(instance["id"]): self._prepare(instance) for instance in matching})
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")

@@ -163,22 +163,17 @@ def run(context: ModuleContext) -> Result:
     """Reads the matching backups."""
     params, client = context.params, context.client
     before = parse_timestamp("before", params["before"])
-
-    def is_wanted(backup: Resource) -> bool:
-        return bool(select([backup], before, usable=params["usable"], newest=False, now=client.stats.now()).chosen)
-
-    instance_id, instance_name = params["instance_id"], params["instance_name"]
-    backups = fetch_backups(client, params["id"], instance_id, instance_name, is_wanted)
-    require_past("before", before, client.stats.now())
-    if params["newest"] and instance_id is None:
-        require_distinct_instances(client, filter(is_wanted, backups), instance_name)
-    now = client.stats.now()
-    chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"], now=now)
+    backups = fetch_backups(client, params["id"], params["instance_id"], params["instance_name"])
+    now, usable = client.stats.now(), params["usable"]
+    require_past("before", before, now)
+    if params["newest"] and params["instance_id"] is None:
+        require_distinct_instances(client, select(backups, before, usable=usable, newest=False, now=now).chosen)
+    chosen, left_out = select(backups, before, usable=usable, newest=params["newest"], now=now)
     if left_out:
         with_owner = params["instance_id"] is None and params["instance_name"] is None
 
         def explain(backup: Resource) -> str:
-            return (explain_future(backup, now) or explain_unusable(backup)) if params["usable"] else NO_TIME
+            return (explain_future(backup, now) or explain_unusable(backup)) if usable else NO_TIME
 
         context.warn(format_left_out(left_out, explain, with_owner=with_owner))
     return {"backups": chosen}

@@ -27,7 +27,7 @@ notes:
   - The findings and shapes contain no key, no name, no address and no other value of your account, so you can attach
     them to a bug report. Do not attach warnings, RV(api_url) and RV(scope), since they may name a path, a host or the
     account.
-  - O(page_size) and O(server_filters) have no effect.
+  - O(page_size) has no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
   - module: clawhosters.cloud.claw_health_info

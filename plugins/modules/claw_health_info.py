@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes.reads
 notes:
   - No API key is needed. A given key is neither read nor sent.
-  - O(retry_timeout), O(page_size), O(server_filters), O(priority) and O(state_dir) have no effect.
+  - O(retry_timeout), O(page_size), O(priority) and O(state_dir) have no effect.
 seealso:
   - module: clawhosters.cloud.claw_account_info
 """

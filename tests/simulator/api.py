@@ -16,7 +16,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from simulator import billing, models
 from simulator.errors import refused_now
 from simulator.exchange import Exchange
-from simulator.views import acted, detailed, dressed, listed, numbers_of, page_of, renames_of
+from simulator.views import acted, detailed, dressed, listed, page_of, renames_of
 
 
 class NumberConvertor(Convertor[int]):
@@ -60,7 +60,7 @@ def history(kind: str, records: Sequence[dict[str, Any]], collection: str, call:
 
 def records(kind: str, collection: str, call: Exchange) -> Response:
     """Returns the response with the list of add-ons or backups."""
-    numbers, pagination = page_of(numbers_of(collection, call), collection, call)
+    numbers, pagination = page_of(call.world.order(collection), collection, call)
     found = getattr(call.world, collection)
     hidden = {name.removeprefix(f"{collection}.") for name in call.switches.drop_fields if name.startswith(collection)}
     items = [dressed(kind, found[number], call.switches) for number in numbers]
@@ -105,7 +105,7 @@ def _add_instances(api: FastAPI) -> None:
     async def list_instances(call: Call) -> Response:
         """Contract 4.4."""
         world = call.world
-        numbers, pagination = page_of(numbers_of("instances", call), "instances", call)
+        numbers, pagination = page_of(call.world.order("instances"), "instances", call)
         data = [listed(world.instances[number], world) for number in numbers]
         world.progress.shown(numbers)
         return many(data, pagination)

@@ -4,7 +4,7 @@
 
 """A switch for every undocumented behaviour of the service.
 
-U1 to U31 refer to section 11 of the contract. A default is the contract's best assumption; a client must handle the
+U1 to U30 refer to section 11 of the contract. A default is the contract's best assumption; a client must handle the
 other values too. Switches can be set at start, in a state file and at run time.
 """
 
@@ -109,23 +109,6 @@ class Switches(BaseModel):
     per_page_default: PositiveInt = switch(25, "U8: default page size")
     per_page_max: PositiveInt = switch(100, "U8: maximum page size; a larger `per_page` is reduced to it")
     per_page_refused: Literal[400, 422] | None = switch(None, "U8: the response to any `per_page`")
-    filters: Literal[
-        "ignored",
-        "honoured",
-        "prefix",
-        "substring",
-        "case_insensitive",
-        "empty",
-        "inverted",
-        "unrelated",
-    ] = switch(
-        "ignored",
-        "U31: filters in the query of instances, backups and add-ons: ignored; only equal values match; values that "
-        "begin with the text; values that contain the text; values in another case too; nothing matches; only what "
-        "does not match is listed; one item that does not match is listed",
-    )
-    filters_refused: Literal[400, 422] | None = switch(None, "U31: the response to any filter")
-    filters_counted: bool = switch(True, "U31: `pagination` counts the filtered list, else the whole one")
     list_order: Literal["id", "reversed", "shuffled", "reshuffled"] = switch(
         "id", "U9: order of lists: by id, newest first, shuffled once, shuffled for every request"
     )

@@ -19,11 +19,6 @@ from simulator.world import World
 
 T = TypeVar("T")
 LARGEST_NUMBER = 10**9
-FILTERS = {
-    "instances": ("name", "status"),
-    "addons": ("addon_type", "instance_id", "instance_name"),
-    "backups": ("instance_id", "instance_name"),
-}
 REFUSAL_CODES = {400: "bad_request", 422: "unprocessable_entity"}
 
 
@@ -90,36 +85,6 @@ def _renamed(record: dict[str, Any], renames: dict[str, str]) -> dict[str, Any]:
     return renamed
 
 
-def numbers_of(collection: str, exchange: Exchange) -> list[int]:
-    """Returns the ids in a list of instances, add-ons or backups that match the filters in the query (11 U31)."""
-    world, how = exchange.world, exchange.switches.filters
-    numbers = world.order(collection)
-    wanted = {name: text for name, text in exchange.query.items() if name in FILTERS[collection]}
-    if wanted and (status := exchange.switches.filters_refused):
-        raise Refused(status, REFUSAL_CODES[status], "Unknown parameter.", dict.fromkeys(wanted, "is unknown"))
-    if not wanted or how == "ignored":
-        return numbers
-
-    def matches(number: int) -> bool:
-        found = getattr(world, collection)[number]
-        shown = {"name": found.name, "status": world.shown_status(found)} if collection == "instances" else found
-        return all(_matches(str(shown.get(name)), text, how) for name, text in wanted.items())
-
-    matching = [number for number in numbers if matches(number)]
-    others = [number for number in numbers if number not in matching]
-    return {"inverted": others, "unrelated": others[:1]}.get(how, matching)
-
-
-def _matches(value: str, text: str, how: str) -> bool:
-    if how == "prefix":
-        return value.startswith(text)
-    if how == "substring":
-        return text in value
-    if how == "case_insensitive":
-        return text.casefold() == value.casefold()
-    return how != "empty" and text == value
-
-
 def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Sequence[T], dict[str, int] | None]:
     """Returns the requested page and its `pagination`, or None (contract 1, 11 U8)."""
     switches = exchange.switches
@@ -133,8 +98,7 @@ def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Se
             code = REFUSAL_CODES[switches.per_page_refused]
             raise Refused(switches.per_page_refused, code, "Unknown parameter.", {"per_page": "is unknown"})
         size = min(_number(exchange, "per_page", size), switches.per_page_max)
-    is_whole = switches.filters_counted or collection not in FILTERS
-    count = len(items if is_whole else exchange.world.order(collection))
+    count = len(items)
     pagination = {
         "current_page": page,
         "total_pages": math.ceil(count / size),

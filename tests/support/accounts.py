@@ -74,15 +74,14 @@ class World:
 
 
 class AccountClient:
-    """Reads an account: lists of two a page, single resources, and exact filters if ``server_filters``."""
+    """Reads an account: lists of two a page, and single resources."""
 
     PAGE = 2
 
-    def __init__(self, world: World, *, server_filters: bool = False) -> None:
+    def __init__(self, world: World) -> None:
         self._lists = {"/instances": world.instances, "/backups": world.backups}
-        self.settings = SimpleNamespace(server_filters=server_filters, api_url=SERVICE, page_size=None)
+        self.settings = SimpleNamespace(api_url=SERVICE, page_size=None)
         self.stats = SimpleNamespace(now=lambda: NOW)
-        self.unfiltered: set[str] = set()
         self.requests: Counter[str] = Counter()
 
     def fetch(self, path: str, **_options: t.Any) -> Resource:
@@ -99,8 +98,7 @@ class AccountClient:
         number = int(params.get("page", "1"))
         if number == 1:
             self.requests[path] += 1
-        wanted = {name: value for name, value in params.items() if name != "page"}
-        items = [one for one in self._lists[path] if all(str(one.get(key)) == wanted[key] for key in wanted)]
+        items = self._lists[path]
         pagination = {"total_pages": -(-len(items) // self.PAGE) or 1, "total_count": len(items)}
         page = items[(number - 1) * self.PAGE : number * self.PAGE]
         return parse(f"GET {path}", Response(200, {}, json.dumps({"data": page, "pagination": pagination})))
@@ -113,7 +111,6 @@ def _own(backup: dict[str, t.Any], number: int, shown: str, instances: list[Reso
     """Returns the backup as the service shows its instance, which may not exist any more."""
     name = next((one["name"] for one in instances if one["id"] == number), "gone-bot")
     fields = {"id": {"instance_id": number}, "name": {"instance_name": name}, "nothing": {}}
-    fields["id+name"] = {"instance_id": number, "instance_name": name}
     fields["both"] = {"instance": {"id": number, "name": name}}
     return {**backup, **fields[shown]}
 

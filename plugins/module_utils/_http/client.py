@@ -59,8 +59,6 @@ class Client:
     store: Store | None = field(default=None, repr=False)
     redact: t.Callable[[Request, Response], Response] = field(default=redact_if_payment, repr=False)
     before_change: t.Callable[[], None] | None = field(default=None, repr=False)
-    unfiltered: set[str] = field(default_factory=set, repr=False)
-    """Paths of lists that are read without a filter, since one failed."""
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _repeatable: set[str] = field(default_factory=set, repr=False)
     """The requests that count as repeats when they are sent again: their last response was an error, or not used."""

@@ -24,12 +24,8 @@ if t.TYPE_CHECKING:
 
 REFUSED_PAGE_SIZE = (400, 422)
 """Statuses that may mean that the service does not accept ``per_page``."""
-REFUSED_FILTER = (400, 404, 422)
-"""Statuses that may mean that it does not accept a filter, or that nothing matches it."""
 MAX_ATTEMPTS = 3
 """Attempts to read a list that changes while it is read."""
-MAX_VALUE_LENGTH = 255
-"""Characters of a value in the query."""
 
 ItemsHandler = t.Callable[[list[Resource]], None]
 FirstPageHandler = t.Callable[[list[Resource], int], bool]
@@ -54,36 +50,6 @@ def fetch_all(
     return sorted(items, key=id_sort_key)
 
 
-def fetch_filtered(
-    client: Client,
-    path: str,
-    params: t.Mapping[str, str],
-    *,
-    time_left: float | None = None,
-    on_items: ItemsHandler | None = None,
-) -> list[Resource] | None:
-    """Like :func:`fetch_all`, with a query that may shorten the list.
-
-    How the service matches is undocumented: it may leave out what matches, and return what doesn't. So
-    nothing that is not returned is missing before :func:`fetch_all` has shown it.
-
-    Returns None if nothing was sent, since ``server_filters`` is off, or there is no query that can be sent. Also
-    if the service rejects the query, or its response can't be used: then it is not sent again for this path.
-    """
-    if not client.settings.server_filters or path in client.unfiltered or not is_sendable(params):
-        return None
-    requests = _ListRequests(client, path, parse_resource_list, client.end_of_wait(time_left), params)
-    try:
-        items = read_list(f"GET {path}", requests.fetch, on_items=on_items, max_attempts=1)
-    except (ApiError, ResponseError) as error:
-        # A list that is incomplete may have the counts of the whole list.
-        if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
-            raise
-        client.unfiltered.add(path)
-        return None
-    return sorted(items, key=id_sort_key)
-
-
 def fetch_list(client: Client, path: str, max_pages: int = 0) -> list[Resource]:
     """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
     return read_list(f"GET {path}", _ListRequests(client, path, parse_object_list).fetch, max_pages)
@@ -97,7 +63,6 @@ class _ListRequests:
     path: str
     parse: PageParser
     end_of_wait: float | None = None
-    params: t.Mapping[str, str] = field(default_factory=dict)
     _sent: set[frozenset[tuple[str, str]]] = field(default_factory=set)
     """The query parameters of each request."""
 
@@ -110,7 +75,7 @@ class _ListRequests:
             if number > 1 or page.pagination is not None or len(page.items) != page_size:
                 return page
         except ApiError as error:
-            if page_size is None or self.params or error.status not in REFUSED_PAGE_SIZE:
+            if page_size is None or error.status not in REFUSED_PAGE_SIZE:
                 raise
         # Use the service's default for this list and all later ones.
         client.settings = replace(client.settings, page_size=None)
@@ -122,8 +87,7 @@ class _ListRequests:
         def parse_page(request: str, response: Response) -> Page:
             return Page(*self.parse(request, response), len(response.text))
 
-        query = {**self.params, "page": str(number)} if number > 1 else dict(self.params)
-        query |= size
+        query = {"page": str(number), **size} if number > 1 else size
         sent = frozenset(query.items())
         if sent in self._sent:
             self.client.count_next_as_repeat(self.path, query)
@@ -155,11 +119,6 @@ class ListAbandonedError(Exception):
     """The handler of the first page has decided not to read the others."""
 
 
-def is_sendable(params: t.Mapping[str, str]) -> bool:
-    """Returns True if there is a query, and it fits into any URL."""
-    return bool(params) and all(value.isprintable() and len(value) <= MAX_VALUE_LENGTH for value in params.values())
-
-
 def read_list(
     request: str,
     fetch_page: t.Callable[[int], Page],
@@ -167,7 +126,6 @@ def read_list(
     *,
     on_items: ItemsHandler | None = None,
     on_first_page: FirstPageHandler | None = None,
-    max_attempts: int = MAX_ATTEMPTS,
 ) -> list[Resource]:
     """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
 
@@ -180,7 +138,7 @@ def read_list(
     ``fetch_page``.
     """
     change: ListChangedError | None = None
-    for _attempt in range(max_attempts):
+    for _attempt in range(MAX_ATTEMPTS):
         try:
             return _read_pages(fetch_page, max_pages, on_items, on_first_page)
         except ListChangedError as error:
@@ -188,7 +146,7 @@ def read_list(
         except ListTooLongError as error:
             raise ResponseError(f"{request}: the list was not read to its end: {error}.") from None
     raise IncompleteListError(
-        f"{request}: the list could not be read completely, {max_attempts} times in a row: {change}. "
+        f"{request}: the list could not be read completely, {MAX_ATTEMPTS} times in a row: {change}. "
         "An incomplete list is never used. Try again when nothing changes in the account."
     )
 

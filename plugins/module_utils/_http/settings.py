@@ -43,7 +43,6 @@ class Settings:
     timeout: float = 30.0
     retry_timeout: float = 180.0
     page_size: int | None = None
-    server_filters: bool = False
     priority: Priority = Priority.NORMAL
     account: str | None = None
     """Id or e-mail address of the account that is meant."""
@@ -79,7 +78,6 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
         timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
         page_size=_validate_page_size(params.get("page_size")),
-        server_filters=bool(params.get("server_filters")),
         priority=parse_priority("priority", params.get("priority")),
         account=params.get("account") if needs_key else None,
     )

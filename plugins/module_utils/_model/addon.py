@@ -18,7 +18,7 @@ from .._errors import ApiError, RefusedError, ResponseError
 from .._names import require_names
 from .._secret_fields import redact
 from .._text import format_list, one_line, replace_controls
-from .ownership import has_owner, owner_params, parse_owner
+from .ownership import has_owner, parse_owner
 from .resource import Resource, normalize
 from .similar_names import with_suggestion
 
@@ -107,13 +107,6 @@ class AddonQuery:
     @property
     def has_instance(self) -> bool:
         return self.instance_id is not None or self.instance_name is not None
-
-    @property
-    def params(self) -> dict[str, str]:
-        """Returns the query for add-ons of this type and instance."""
-        return owner_params(self.instance_id, self.instance_name) | (
-            {"addon_type": normalize(self.addon_type)} if self.addon_type else {}
-        )
 
     @staticmethod
     def merge(queries: t.Sequence[AddonQuery]) -> AddonQuery:

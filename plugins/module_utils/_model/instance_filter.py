@@ -36,19 +36,6 @@ def collect_values(instances: list[Resource], fields: t.Iterable[str]) -> dict[s
     return {field: sorted({normalize(instance.get(field)) for instance in instances}) for field in fields}
 
 
-def choose_params(name: str | None, wanted: FieldFilter) -> dict[str, str]:
-    """Returns the query for instances of this name, or else of the only wanted status; empty if neither can be sent.
-
-    It can't if a wanted value is not documented: whether to warn of it depends on all instances.
-    """
-    if build_filter_warnings(wanted, dict.fromkeys(wanted, ())):
-        return {}
-    if name is not None:
-        return {"name": name}
-    statuses = {normalize(status) for status in wanted.get("status") or ()}
-    return {"status": statuses.pop()} if len(statuses) == 1 else {}
-
-
 def build_filter_warnings(wanted: FieldFilter, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
     """Returns a warning for each field of ``wanted`` with a value that is neither documented nor ``seen``.
 

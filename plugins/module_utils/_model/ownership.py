@@ -49,13 +49,6 @@ def has_owner(item: Resource) -> bool:
     return any(parse_owner(item))
 
 
-def owner_params(instance_id: object, instance_name: str | None) -> dict[str, str]:
-    """Returns the query for the items of an instance. With an id the name is left out: an instance may be renamed."""
-    if instance_id is not None:
-        return {"instance_id": str(instance_id)}
-    return {} if instance_name is None else {"instance_name": instance_name}
-
-
 def find_owner(item: Resource, index: InstanceIndex) -> Resource | None:
     """Returns the instance of ``item``; by name only if the name is unique."""
     owner = parse_owner(item)

@@ -92,7 +92,6 @@ API = ArgumentSpec(
         "page_size": _from_environment("CLAWHOSTERS_PAGE_SIZE", type="int"),
         "state_dir": _from_environment("CLAWHOSTERS_STATE_DIR", type="path", default=DEFAULT_STATE_DIR),
         "state_database": _from_environment("CLAWHOSTERS_STATE_DATABASE", type="str", no_log=True),
-        "server_filters": _from_environment("CLAWHOSTERS_SERVER_FILTERS", type="bool", default=False),
         "priority": _from_environment("CLAWHOSTERS_PRIORITY", type="str", choices=PRIORITIES, default=DEFAULT_PRIORITY),
         "account": _from_environment("CLAWHOSTERS_ACCOUNT", type="str"),
     }

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from .._errors import NotFoundError
 from .._http.client import Client
+from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
 from .._model.addon import AddonIndex, AddonQuery, merge_usage, require_one, require_same_owner
 from .._model.ownership import complete_owners, filter_by_instance
 from .._model.resource import Resource, id_sort_key
-from .list_search import Search, list_instances, list_owners, search
+from .instance_lists import list_instances
 
 
 def addon_path(addon_id: object) -> str:
@@ -33,7 +34,7 @@ def fetch_addons(client: Client, query: AddonQuery) -> list[Resource]:
     """Returns the matching add-ons, sorted by id. Costs one request with an id, otherwise one per page."""
     matcher = AddonMatcher(client, [query])
     if query.id is None:
-        return search(client, "/addons", Search(query.params, matcher.select)).found
+        return matcher.select(fetch_all(client, "/addons"))
     try:
         return matcher.select([fetch_addon(client, query.id)])
     except NotFoundError:
@@ -47,8 +48,8 @@ def find_addon(client: Client, query: AddonQuery) -> Resource:
         addon = fetch_addon(client, query.id)
         require_one(matcher.select([addon]), AddonIndex([addon]), query)
         return addon
-    found, addons = search(client, "/addons", Search(query.params, matcher.select))
-    one = require_one(found, AddonIndex(addons), query)
+    addons = fetch_all(client, "/addons")
+    one = require_one(matcher.select(addons), AddonIndex(addons), query)
     # The list may show fewer fields than the add-on's own page, as with instances.
     addon = fetch_addon(client, one["id"])
     require_same_owner(addon, one, query)
@@ -96,6 +97,4 @@ class AddonMatcher:
 
     @functools.cached_property
     def _owners(self) -> list[Resource]:
-        if len(self.queries) > 1:
-            return list_instances(self.client)
-        return list_owners(self.client, self.queries[0].instance_id, self.queries[0].instance_name)
+        return list_instances(self.client)

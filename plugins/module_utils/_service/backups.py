@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from collections import Counter
 
@@ -16,10 +15,10 @@ from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
 from .._model.instance import describe_namesakes
 from .._model.instance_index import InstanceIndex
-from .._model.ownership import filter_by_instance, owner_params, parse_owner
+from .._model.ownership import filter_by_instance, parse_owner
 from .._model.resource import Resource
 from .._names import require_names
-from .list_search import Search, list_owners, search
+from .instance_lists import list_instances
 
 
 def backup_path(backup_id: object) -> str:
@@ -46,54 +45,32 @@ def list_backups(client: Client) -> list[Resource]:
 
 
 def fetch_backups(
-    client: Client,
-    backup_id: int | None,
-    instance_id: object,
-    instance_name: str | None,
-    is_wanted: t.Callable[[Resource], bool] = lambda _backup: True,
+    client: Client, backup_id: int | None, instance_id: object, instance_name: str | None
 ) -> list[Resource]:
     """Returns the backups of an instance, or all. Costs one request with an id, otherwise one per page.
 
-    With ``server_filters``, some may be missing if one of the others ``is_wanted``.
+    Lists the instances if a backup shows too little of its own.
     """
     require_names(instance_name=instance_name)
-    if backup_id is not None:
+    if backup_id is None:
+        backups = list_backups(client)
+    else:
         found = find_backup(client, backup_id)
-        return select_backups(client, [] if found is None else [found], instance_id, instance_name)
-    owners = functools.cache(lambda: list_owners(client, instance_id, instance_name))
-    own = Search(
-        owner_params(instance_id, instance_name),
-        lambda backups: filter_by_instance(backups, instance_id, instance_name, "backup", owners),
-        is_wanted,
-    )
-    return search(client, "/backups", own).found
+        backups = [] if found is None else [found]
+    return filter_by_instance(backups, instance_id, instance_name, "backup", lambda: list_instances(client))
 
 
-def select_backups(
-    client: Client, backups: list[Resource], instance_id: object, instance_name: str | None = None
-) -> list[Resource]:
-    """Returns those of the backups that are of the instance. Lists the instances if a backup shows too little."""
-    return filter_by_instance(
-        backups,
-        instance_id,
-        instance_name,
-        "backup",
-        lambda: list_owners(client, instance_id, instance_name),
-    )
-
-
-def require_distinct_instances(client: Client, backups: t.Iterable[Resource], instance_name: str | None) -> None:
+def require_distinct_instances(client: Client, backups: t.Iterable[Resource]) -> None:
     """Raises RefusedError if two of the backups show only a name that several instances have.
 
     The newest backup of each can't be told then. Lists the instances if two backups show a name alone.
-    ``instance_name``: the name of all backups, if it is known.
     """
     owners = map(parse_owner, backups)
     counts = Counter(owner.name for owner in owners if owner.id is None and owner.name is not None)
     names = [name for name, count in counts.items() if count > 1]
     if not names:
         return
-    index = InstanceIndex(list_owners(client, None, instance_name))
+    index = InstanceIndex(list_instances(client))
     for name in names:
         if len(named := index.by_name.get(name, [])) > 1:
             raise RefusedError(

@@ -9,10 +9,10 @@ from __future__ import annotations
 import typing as t
 
 from .._concurrency import map_ordered
-from .._model.instance_filter import build_filter_warnings, choose_params, collect_values, matches_filter
+from .._model.instance_filter import build_filter_warnings, collect_values, matches_filter
 from .._names import require_names
+from .instance_lists import list_instances
 from .instance_requests import fetch_instance
-from .list_search import Search, search
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -35,19 +35,15 @@ def fetch_instances(
     Raises SettingsError for an empty name.
     """
     require_names(name=name)
-
-    def select(instances: list[Resource]) -> list[Resource]:
-        named = (instance for instance in instances if name in (None, instance.get("name")))
-        return [instance for instance in named if matches_filter(instance, wanted)]
-
     if instance_id is None:
-        instances = search(client, "/instances", Search(choose_params(name, wanted), select)).items
+        instances = list_instances(client)
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]
     for warning in build_filter_warnings(wanted, collect_values(instances, wanted)):
         warn(warning)
-    matching = select(instances)
+    named = (instance for instance in instances if name in (None, instance.get("name")))
+    matching = [instance for instance in named if matches_filter(instance, wanted)]
     if not details or instance_id is not None:
         return matching
     return [instance for instance in fetch_details(client, matching) if matches_filter(instance, wanted)]

@@ -40,7 +40,7 @@ def find_instance(client: Client, instance_id: int | None, name: str | None) -> 
     require_names(name=name)
     wanted_id: object = instance_id
     if instance_id is None:
-        listed, similar = _load_search().find_named(client, name)
+        listed, similar = _load_lists().find_named(client, name)
         if listed is None:
             return Found(None, similar)
         wanted_id = listed["id"]
@@ -52,11 +52,11 @@ def find_instance(client: Client, instance_id: int | None, name: str | None) -> 
     return Found(instance)
 
 
-def _load_search() -> ModuleType:
+def _load_lists() -> ModuleType:
     """Returns what reads lists: with an id, only a deletion that takes long needs one."""
-    from . import list_search
+    from . import instance_lists
 
-    return list_search
+    return instance_lists
 
 
 FIRST_LOOK = 3
@@ -101,7 +101,7 @@ class DetailReader:
         is_missing = False
         # A list that can't be read proves nothing: the code that reads it may not be loaded either.
         with contextlib.suppress(ClawHostersError, OSError, ImportError):
-            is_missing = not _load_search().is_listed(self.client, instance)
+            is_missing = not _load_lists().is_listed(self.client, instance)
         self._lists_without = self._lists_without + 1 if is_missing else 0
 
 

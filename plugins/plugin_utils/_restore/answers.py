@@ -86,25 +86,17 @@ class Names:
 
 
 def build_confirmation(
-    instance: Resource,
-    names: Names,
-    *,
-    is_only_one: bool = True,
-    is_whole: bool = True,
-    is_given_by_id: bool = False,
+    instance: Resource, names: Names, *, is_only_one: bool = True, is_whole: bool = True
 ) -> Confirmation:
     """Returns the answer that identifies ``instance`` among those whose ``names`` are known.
 
     With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma. With ``is_whole=False``
-    the account may have other instances. No other has the name that the user gave, since it was looked up; it confirms
-    if it can't be misread for another one. Of an instance that was given by its id, others may have the name.
+    the account may have other instances, one of which may have the name.
     """
     name = "" if instance.get("name") is None else str(instance["name"])
     id_reason = _find_id_reason(name, str(instance["id"]), names, is_only_one=is_only_one)
-    if not (id_reason or is_whole) and is_given_by_id:
+    if not (id_reason or is_whole):
         id_reason = "Not all names of the account were read"
-    elif not (id_reason or is_whole or _is_plain(name)):
-        id_reason = "Its name has unusual characters, and not all names of the account were read"
     return Confirmation(str(instance["id"]) if id_reason else name.strip(), id_reason)
 
 
@@ -119,15 +111,6 @@ def _find_id_reason(name: str, own_id: str, names: Names, *, is_only_one: bool) 
     if alike.is_id:
         return "Its name looks like the id of another instance"
     return f"Its name looks like the name of id {alike.instance_id}"
-
-
-def _is_plain(name: str) -> bool:
-    """Returns True if the name, typed exactly, can't be taken for a name that looks alike.
-
-    It is printable ASCII without white space that hides, and no number, which could be an id.
-    """
-    is_ascii = name.isascii() and name.isprintable() and name == " ".join(name.split())
-    return is_ascii and any(letter.isalpha() and letter not in "IlO" for letter in name)
 
 
 def _is_typable(name: str) -> bool:

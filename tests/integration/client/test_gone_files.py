@@ -18,7 +18,7 @@ from support.cases import STATE
 from support.worker import Worker
 
 CODE = "ansible_collections.clawhosters.cloud.plugins.module_utils"
-EXPLAINS, SEARCHES, TELLS = "_http.connection_errors", "_service.list_search", "_service.restore.messages"
+EXPLAINS, LISTS, TELLS = "_http.connection_errors", "_service.instance_lists", "_service.restore.messages"
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_a_request_without_a_connection_was_not_sent(monkeypatch: pytest.MonkeyP
 def test_a_deletion_is_reported_although_no_list_can_be_read(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remove(monkeypatch, SEARCHES)
+    remove(monkeypatch, LISTS)
     simulator.switch(delete_lingers="detail")
     result = Worker(simulator).run(claw_instance, id=111, state="absent", wait_timeout=300)
     assert (result["failed"], result["changed"]) == (True, True)

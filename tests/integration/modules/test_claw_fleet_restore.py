@@ -201,21 +201,6 @@ def test_the_polls_of_a_small_batch_read_it_alone(simulator: Simulator, local_wo
     assert set(calls[-3:]) == {"GET /instances"}
 
 
-@pytest.mark.parametrize("filters", ["honoured", "ignored", "substring", "empty"])
-def test_with_server_filters_few_of_many_are_read_one_by_one(
-    simulator: Simulator, local_worker: Worker, filters: str
-) -> None:
-    simulator.reset(state=world(60), switches={"filters": filters})
-    for name, entries in (("by name", bots(3, 5)), ("by id", [{"id": 3}, {"id": 5}])):
-        simulator.clear_log()
-        result = local_worker.run(claw_fleet_restore, incident=name, instances=entries, server_filters=True)
-        assert [entry["backup_id"] for entry in result["instances"]] == [302, 502]
-        if filters == "honoured":
-            # The first page of a list, one request for each entry, and for each batch its status.
-            reads = [call for call in simulator.calls("GET *") if "?" in call or call in ("GET /backups",)]
-            assert len(simulator.calls("GET /backups*")) == 3, reads
-
-
 def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, local_worker: Worker) -> None:
     simulator.reset(state=world(20), switches={"transition_reads": 10_000, "per_page_default": 2})
     local_worker.run(claw_fleet_restore, instances=bots(*range(1, 21)), serial=["100%"], wait_timeout=240)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller
+from support.worker import Worker
 
 RUNNING, STOPPED = 1, 2
 LIST_OF_60 = ["GET /instances", "GET /instances", "GET /instances"]
@@ -116,6 +118,23 @@ def test_a_restore_looks_at_the_instance_once_more(simulator: Simulator, control
     options = {"incident": "INC-2", "backup_id": run.result["backup"]["id"], "wait": False}
     controller.task(options, module="claw_backup_restore")
     assert simulator.calls() == [restore.replace("POST", "GET").removesuffix("/restore"), look, restore]
+
+
+@pytest.mark.slice
+def test_instances_and_backups_are_listed_side_by_side(simulator: Simulator) -> None:
+    worker = Worker(simulator, {"instance_name": "runs", "wait": False})
+    simulator.fault("slow", path="/instances", seconds=1)
+    assert worker.run(claw_backup_restore, incident="INC-1")["changed"] is True
+    # The other pages of instances come after the slow one.
+    assert simulator.calls("GET *")[-3:] == ["GET /instances", "GET /instances", "GET /instances/1"]
+    # The incident is recorded: what to restore is known, so that no backups are listed.
+    simulator.clear_log()
+    assert worker.run(claw_backup_restore, incident="INC-1")["changed"] is False
+    assert "GET /backups" not in simulator.calls()
+    # A list that is not read to its end is not waited for.
+    simulator.fault("status", status=403, path="/instances")
+    simulator.fault("rate_limited", path="/backups", times=None, seconds=60)
+    assert worker.run(claw_backup_restore, incident="INC-2")["error"]["status"] == 403
 
 
 def test_larger_pages_mean_fewer_requests(simulator: Simulator, controller: Controller) -> None:

@@ -128,13 +128,8 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
 
 @pytest.mark.rest
 @pytest.mark.slow
-@pytest.mark.parametrize("switches", [{}, {"filters": "honoured"}], ids=["without filters", "with filters"])
-def test_a_name_that_two_instances_bear_confirms_neither(
-    simulator: Simulator, controller: Controller, switches: dict[str, t.Any]
-) -> None:
+def test_a_name_that_two_instances_bear_confirms_neither(simulator: Simulator, controller: Controller) -> None:
     simulator.set_instance(2, name="web-bot")
-    simulator.switch(**switches)
-    controller.environment["CLAWHOSTERS_SERVER_FILTERS"] = str(bool(switches))
     for given in ({"restore_backup": "1"}, {}):
         run = restore(controller, 1, restore_confirm="web-bot", **given)
         assert run.rc != 0

@@ -47,64 +47,17 @@ def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
 
 
 def before_post(simulator: Simulator) -> list[str]:
-    """Returns the requests before the first POST; all of them if none was sent. Queries without the page."""
-    requests = []
+    """Returns the paths of the requests before the first POST; of all if none was sent."""
+    paths = []
     for entry in simulator.log():
         if entry["method"] == "POST":
             break
-        query = "&".join(f"{name}={value}" for name, value in entry["query"].items() if name != "page")
-        requests.append(entry["path"] + (f"?{query}" if query else ""))
-    return requests
+        paths.append(entry["path"])
+    return paths
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_with_honoured_filters_a_restore_costs_five_requests_at_any_size(
-    simulator: Simulator, runbook: Runbook, size: int
-) -> None:
-    fill(simulator, size, filters="honoured")
-    runbook.worker.defaults["server_filters"] = True
-    by_id = runbook.run(restore_instance_ids=[7], restore_confirm="7")
-    assert by_id["failed"] is False, by_id
-    assert sorted(before_post(simulator)) == [
-        "/account",
-        "/backups?instance_id=7",
-        "/health",
-        "/instances/7",
-        "/instances/7",
-    ]
-    assert simulator.calls("POST *") == ["POST /backups/14/restore"]
-
-    simulator.clear_log()
-    by_name = runbook.run(restore_instances="bot-8", restore_confirm="bot-8")
-    assert by_name["failed"] is False, by_name
-    assert before_post(simulator) == [
-        "/health",
-        "/account",
-        "/instances?name=bot-8",
-        "/backups?instance_id=8",
-        "/instances/8",
-    ]
-    assert simulator.calls("POST *") == ["POST /backups/16/restore"]
-
-    simulator.clear_log()
-    given = runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="9")
-    assert given["failed"] is False, given
-    assert sorted(before_post(simulator)) == ["/account", "/backups/17", "/health", "/instances/9", "/instances/9"]
-    assert simulator.calls("POST *") == ["POST /backups/17/restore"]
-
-    # A name in advance is checked against all names of the account.
-    simulator.clear_log()
-    by_name_of_id = runbook.run(restore_instance_ids=[10], restore_confirm="bot-10")
-    assert by_name_of_id["failed"] is False, by_name_of_id
-    assert sorted(before_post(simulator)) == sorted(
-        ["/account", "/backups?instance_id=10", "/health", *["/instances/10"] * 2, *["/instances"] * (size // 25)]
-    )
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
-    simulator: Simulator, runbook: Runbook, size: int
-) -> None:
+def test_no_list_is_read_twice_and_none_that_is_not_needed(simulator: Simulator, runbook: Runbook, size: int) -> None:
     fill(simulator, size)
     pages, backup_pages = size // 25, BACKUPS_EACH * size // 25
     assert runbook.run(restore_instance_ids=[7], restore_confirm="7")["failed"] is False
@@ -125,6 +78,13 @@ def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
     assert runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="9")["failed"] is False
     assert sorted(before_post(simulator)) == ["/account", "/backups/17", "/health", "/instances/9", "/instances/9"]
 
+    # A name in advance is checked against all names of the account.
+    simulator.clear_log()
+    assert runbook.run(restore_instance_ids=[10], restore_confirm="bot-10")["failed"] is False
+    requests = before_post(simulator)
+    assert (requests.count("/instances"), requests.count("/instances/10")) == (pages, 2)
+    assert len(requests) == 2 + 2 + backup_pages + pages
+
     # What the journal holds is waited for, or was done. It needs no backups.
     simulator.clear_log()
     assert runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failed"] is False
@@ -132,96 +92,39 @@ def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
 
 
 @pytest.mark.parametrize(
-    ("size", "ids", "instances", "backups"),
+    ("size", "ids", "instances"),
     [
         # One page of instances is fewer than three requests.
-        (25, [1, 2, 3], ["/instances"], ["/backups"] * 2),
+        (25, [1, 2, 3], ["/instances"]),
         # The first page has two of them, and says that 39 follow.
-        (
-            1000,
-            [1, 2, 900],
-            ["/instances", "/instances/900"],
-            ["/backups"] + [f"/backups?instance_id={n}" for n in (1, 2, 900)],
-        ),
+        (1000, [1, 2, 900], ["/instances", "/instances/900"]),
     ],
 )
 def test_several_are_read_by_list_or_one_by_one_whichever_is_less(
-    simulator: Simulator, runbook: Runbook, size: int, ids: list[int], instances: list[str], backups: list[str]
+    simulator: Simulator, runbook: Runbook, size: int, ids: list[int], instances: list[str]
 ) -> None:
-    fill(simulator, size, filters="honoured")
-    runbook.worker.defaults["server_filters"] = True
+    fill(simulator, size)
+    others = ["/account", "/health", *["/backups"] * (BACKUPS_EACH * size // 25)]
     assert runbook.run(restore_instance_ids=ids, check=True)["failed"] is False
-    assert sorted(before_post(simulator)) == sorted(["/account", "/health", *instances, *backups])
+    assert sorted(before_post(simulator)) == sorted([*others, *instances])
 
     simulator.clear_log()
-    names = [f"bot-{number}" for number in ids]
-    assert runbook.run(restore_instances=names, check=True)["failed"] is False
-    by_name = instances if size == 25 else ["/instances", *(f"/instances?name={name}" for name in names)]
-    assert sorted(before_post(simulator)) == sorted(["/account", "/health", *by_name, *backups])
-
-
-@pytest.mark.parametrize(
-    "switches",
-    [
-        {},
-        {"filters_refused": 422},
-        *(
-            {"filters": filters}
-            for filters in ("prefix", "substring", "case_insensitive", "empty", "inverted", "unrelated")
-        ),
-    ],
-    ids=lambda switches: str(*switches.values()) or "ignored",
-)
-def test_the_plan_is_the_same_whatever_the_service_does_with_filters(
-    simulator: Simulator, runbook: Runbook, switches: dict[str, t.Any]
-) -> None:
-    fill(simulator, 60, **switches)
-    simulator.add_instance(id=61, name="BOT-8")
-    simulator.add_instance(id=62, name="bot-9")
-    for targets in (
-        {"restore_instances": "bot-8"},
-        {"restore_instances": "bot-1,bot-8,nobody,bot-9"},
-        {"restore_instance_ids": [8]},
-        {"restore_instance_ids": [8, 61, 99, 30]},
-    ):
-        simulator.clear_log()
-        runbook.worker.defaults["server_filters"] = False
-        runbook.run(check=True, **targets)
-        usual, cost = runbook.plan["run"]["plans"] if "run" in runbook.plan else runbook.plan, len(simulator.log())
-        simulator.clear_log()
-        runbook.worker.defaults["server_filters"] = True
-        runbook.run(check=True, **targets)
-        filtered = runbook.plan["run"]["plans"] if "run" in runbook.plan else runbook.plan
-        assert drop_ages(filtered) == drop_ages(usual)
-        if not switches and not any(plan["obstacle"] for plan in filtered):
-            # The first page of each list may be read again with a filter.
-            assert len(simulator.log()) <= cost + 2
-
-
-def drop_ages(plans: t.Any) -> t.Any:
-    return [{**plan, "planned_at": None} for plan in plans]
+    assert runbook.run(restore_instances=[f"bot-{number}" for number in ids], check=True)["failed"] is False
+    assert sorted(before_post(simulator)) == sorted([*others, *["/instances"] * (size // 25)])
 
 
 def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runbook: Runbook) -> None:
-    fill(simulator, 30, filters="honoured")
-    simulator.set_instance(7, name="bot-\u0445")
+    fill(simulator, 30)
     simulator.set_instance(8, name="shop-bot ")
     simulator.set_instance(9, name="shop-bot")
-    runbook.worker.defaults["server_filters"] = True
     runbook.run(restore_instance_ids=[7], check=True)
     lines = "\n".join(runbook.plan["lines"])
     assert says(lines, "Not all names of the account were read. Confirm with its id instead: 7.")
-    runbook.run(restore_instances=["bot-\u0445"], check=True)
-    reason = "Its name has unusual characters, and not all names of the account were read."
-    assert says("\n".join(runbook.plan["lines"]), f"{reason} Confirm with its id instead: 7.")
     assert "Not confirmed" in str(runbook.run(restore_instance_ids=[8], restore_confirm="shop-bot")["failures"])
     # Playbooks without a prompt give the answer in advance.
     runbook.run(restore_instance_ids=[7], restore_confirm=7, check=True)
     assert "Confirm with" not in "\n".join(runbook.plan["lines"])
-    runbook.run(restore_instances="shop-bot", check=True)
-    assert "Confirm with its id" not in "\n".join(runbook.plan["lines"])
-    # Without filters, the list of backups shows the names of the other instances.
-    runbook.worker.defaults["server_filters"] = False
+    # The list of backups shows the names of the other instances.
     runbook.run(restore_instance_ids=[9], check=True)
     assert says(
         "\n".join(runbook.plan["lines"]), "Its name looks like the name of id 8. Confirm with its id instead: 9."
@@ -265,9 +168,8 @@ def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook
 
 
 def test_a_backup_that_shows_its_instance_by_name_only_needs_all_names(simulator: Simulator, runbook: Runbook) -> None:
-    fill(simulator, 60, filters="honoured", drop_fields=["backup.instance_id"])
+    fill(simulator, 60, drop_fields=["backup.instance_id"])
     simulator.add_instance(id=61, name="bot-8")
-    runbook.worker.defaults["server_filters"] = True
     twin = runbook.run(restore_instance_ids=[8], check=True)
     assert "The service does not show whether" in str(twin["failures"])
     assert runbook.run(restore_instance_ids=[7], check=True)["failed"] is False

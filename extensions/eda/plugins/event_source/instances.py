@@ -86,12 +86,6 @@ options:
         counts as not set.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
     type: str
-  server_filters:
-    description:
-      - Accepted as in every module, but has no effect. A poll reads the whole list.
-      - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
-    type: bool
-    default: false
   priority:
     description:
       - The priority of the requests when several processes wait for the rate limit of the key. V(high) is sent first,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads some of the resources of a list: from the list, or one by one, whichever takes fewer requests."""
+"""Reads the resources of a list, with its number of pages, or some of them in as few requests as possible."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ class Reading(t.NamedTuple):
     items: list[Resource]
     is_whole_list: bool
     pages: int | None
+
+
+def read_list_counted(client: Client, path: str) -> Reading:
+    """Returns the whole list."""
+    pages: list[int] = []
+
+    def keep(_items: list[Resource], count: int) -> bool:
+        pages.append(count)
+        return True
+
+    items = fetch_all(client, path, on_first_page=keep)
+    return Reading(items, True, pages[-1] if pages else None)
 
 
 def read_by_ids(

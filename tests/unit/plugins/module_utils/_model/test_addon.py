@@ -54,19 +54,6 @@ def test_an_owner_by_id_alone_lacks_its_name_and_the_reverse(shown, by_id, by_na
     assert not query("llm").lacks_owner(addon)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "params"),
-    [
-        (query(), {}),
-        (query("LLM "), {"addon_type": "llm"}),
-        (query("llm", 7, "web-bot"), {"addon_type": "llm", "instance_id": "7"}),
-        (query(None, None, "web-bot"), {"instance_name": "web-bot"}),
-    ],
-)
-def test_the_service_is_asked_for_type_and_instance(wanted, params):
-    assert wanted.params == params
-
-
 def test_several_queries_need_what_one_of_them_needs():
     merged = AddonQuery.merge([query("llm"), query(None, 7), query(None, None, "web-bot")])
     assert [merged.lacks_fields(addon) for addon in ({}, {"addon_type": "llm"}, {"instance_id": 7})] == [True] * 3

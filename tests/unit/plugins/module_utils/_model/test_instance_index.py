@@ -22,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_filter import (
     build_filter_warnings,
-    choose_params,
     collect_values,
     matches_filter,
 )
@@ -126,25 +125,6 @@ def test_a_misspelt_name_among_many_is_compared_with_few(monkeypatch, typo):
 )
 def test_a_filter_needs_one_value_of_each_field(wanted, matches):
     assert matches_filter({"id": 1, "status": "Running", "tier": "balanced"}, wanted) is matches
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted", "params"),
-    [
-        (None, {}, {}),
-        ("web", {}, {"name": "web"}),
-        ("web", {"status": ["running"]}, {"name": "web"}),
-        (None, {"status": ["Running", "running"]}, {"status": "running"}),
-        (None, {"status": None, "tier": ["eco"]}, {}),
-        # The service filters by one status.
-        (None, {"status": ["running", "stopped"]}, {}),
-        # Whether to warn of a value depends on all instances.
-        ("web", {"status": ["runing"]}, {}),
-        (None, {"status": ["running"], "tier": ["huge"]}, {}),
-    ],
-)
-def test_what_the_service_can_filter_by(name, wanted, params):
-    assert choose_params(name, wanted) == params
 
 
 def test_a_value_that_is_neither_documented_nor_seen_is_warned_of():

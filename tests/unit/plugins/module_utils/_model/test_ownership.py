@@ -17,7 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership
     filter_by_instance,
     has_owner,
     may_belong,
-    owner_params,
     parse_owner,
     require_owners,
 )
@@ -110,12 +109,6 @@ def test_the_name_of_an_id_is_completed_and_nothing_that_is_shown_replaced():
         items[2],
         items[3],
     ]
-
-
-def test_a_query_by_id_leaves_the_name_out():
-    assert owner_params(7, "web") == {"instance_id": "7"}
-    assert owner_params(None, "web") == {"instance_name": "web"}
-    assert owner_params(None, None) == {}
 
 
 INSTANCES = [{"id": 7, "name": "web"}, {"id": 8, "name": "spare"}, {"id": 9, "name": "two"}, {"id": 10, "name": "two"}]

@@ -46,9 +46,6 @@ from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 WEB = {"id": 1, "name": "web-bot", "status": "running"}
 NEW = {"id": 12, "instance_id": 1, "created_at": (NOW - timedelta(hours=2)).isoformat()}
 
-
-CLEAR = ("id", "id+name")
-"""Backups that show the id of their instance, as a filter of the service reads it."""
 MOSTLY_CLEAR = ("id", "both", "both", "name")
 """Most backups show their instance, so that most accounts have one to send."""
 
@@ -63,9 +60,9 @@ def past(world: World) -> tuple[RestoreHistory, Rules, t.Any]:
     return world.history, world.rules, NOW
 
 
-def read(world: World, *wanted: Target, server_filters: bool = False) -> list[RestorePlan]:
+def read(world: World, *wanted: Target) -> list[RestorePlan]:
     """Returns the plans from what is read for these targets."""
-    client = AccountClient(world, server_filters=server_filters)
+    client = AccountClient(world)
     account = AccountReader(t.cast("t.Any", client), world.rules).read(wanted, world.history)
     assert max(client.requests.values(), default=0) <= 2, client.requests
     return plan_restores(wanted, account, *past(world))
@@ -95,21 +92,6 @@ def test_both_modules_and_the_role_choose_the_same(fleet: tuple[World, list[Targ
         assert decision(read(world, module)[0]) == decision(read(world, role)[0]) == whole
         # In a list, it may also be one that was listed before.
         assert among == whole or among[0] in (ObstacleKind.DUPLICATE, ObstacleKind.BACKUP_TWICE)
-
-
-# Of a backup that shows its instance in another way, the service knows more than its filter.
-@given(cases(CLEAR))
-def test_filters_of_the_service_change_no_choice(case: tuple[World, Target]) -> None:
-    world, target = case
-    assert decision(read(world, target, server_filters=True)[0]) == decision(choose(world, target))
-
-
-def test_an_answer_with_a_backup_of_the_future_alone_is_not_enough() -> None:
-    future = {"id": 13, "instance_id": 1, "created_at": (NOW + timedelta(hours=1)).isoformat()}
-    usable = {"id": 11, "instance_name": "web-bot", "created_at": NEW["created_at"]}
-    world = World([WEB], [future, usable], RestoreHistory(SERVICE, "INC-1"), Rules())
-    (plan,) = read(world, Target(1, None), server_filters=True)
-    assert decision(plan) == (None, RestoreAction.SEND, 11)
 
 
 @given(cases(), st.randoms(use_true_random=False))
