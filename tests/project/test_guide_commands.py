@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.release import __version__
 
 from project import guides
 from simulator.handle import Simulator
@@ -30,7 +29,6 @@ PLAYS = [
 INVENTORIES = [path for path in guides.EXAMPLES if path.name in ("fleet.clawhosters.yml", "large.clawhosters.yml")]
 INVENTORY_OF = {"accounts": "accounts"}
 """The inventory of an example that needs another than fleet.clawhosters.yml."""
-ansible_version = tuple(map(int, __version__.split(".")[:2]))
 VARIABLES = {
     "restore": ("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
 }
@@ -54,19 +52,11 @@ def here(controller: Controller, simulator: Simulator) -> Controller:
     ],
 )
 @pytest.mark.slow
-def test_a_guide_can_be_followed_and_shows_what_is_printed(
-    controller: Controller, simulator: Simulator, guide: Path
-) -> None:
+def test_a_guide_can_be_followed(controller: Controller, simulator: Simulator, guide: Path) -> None:
     guides.set_up(controller, simulator, guide.stem)
-    code, outputs = guides.follow(guide, controller, simulator)
-    assert code == 0, outputs[-1]
-    page = guide.read_text(encoding="utf-8")
-    unwanted = "Traceback|no hosts matched" if "<!-- fails -->" in page else "Traceback|no hosts matched|ERROR"
-    assert not re.search(unwanted, "".join(outputs)), "\n".join(outputs)
-    if ansible_version < (2, 19):
-        return  # It prints failures and long lines in another way.
-    drift = guides.describe(guides.find_drift(page, outputs))
-    assert not drift, f"{guide.name} shows something else than its commands print; run `make guides`:\n{drift}"
+    run = guides.follow(guide, controller, simulator)
+    assert run.rc == 0, run.screen
+    assert not re.search("Traceback|no hosts matched", run.screen), run.screen
 
 
 @pytest.mark.rest
@@ -136,20 +126,3 @@ def test_an_example_of_an_inventory_has_hosts(here: Controller, path: Path) -> N
     run = here.run("ansible-inventory", "-i", f"examples/{path.name}", "--list", "--yaml")
     assert run.rc == 0, run.screen
     assert len(yaml.safe_load(run.stdout)["all"]["children"]["clawhosters"]["hosts"]) == 44
-
-
-def test_every_example_is_run() -> None:
-    elsewhere = {*READS, "fleet_vars.yml", "execution-environment.yml", "credential_type_input.yml"}
-    elsewhere |= {"credential_type_injector.yml", "restore_survey.json", "state_database.yml"}
-    # See test_controller_tools.py, and the commands of docs/accounts.md.
-    elsewhere |= {"staging_credential_type_input.yml", "staging_credential_type_injector.yml", "two_accounts.yml"}
-    elsewhere |= {"production.clawhosters.yml", "staging.clawhosters.yml", "customers.clawhosters.yml"}
-    elsewhere |= {"accounts_simulator.yml", "admin.yml"}
-    elsewhere |= {"decision-environment.yml", "clawhosters.yml", "requirements.yml"}
-    # tests/integration: test_fleet_report.py, test_fleet_playbook.py, test_chat_example.py and test_ssh.py.
-    elsewhere |= {"clawhosters.rules.yml", "fleet.yml", "post_change.yml", "chat.yml", "inventory.yml"}
-    elsewhere |= {"post_message.yml", "ssh.clawhosters.yml"}
-    # test_controller_tools.py runs the project.
-    elsewhere |= {path.name for path in guides.EXAMPLES if path.parent.name == "project"}
-    covered = {path.name for path in (*PLAYS, *INVENTORIES)} | elsewhere
-    assert {path.name for path in guides.EXAMPLES} - covered == set(), "no test runs these"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from project import guides
 from project.archive import build
 from simulator.handle import Simulator
 from support import KEY, warm
-from support.controller import BIN, REPOSITORY, Controller, extra_variables
+from support.controller import BIN, REPOSITORY, Controller
 
 pytestmark = [pytest.mark.rest, pytest.mark.xdist_group("playbooks_installed")]
 
@@ -28,18 +27,11 @@ pytestmark = [pytest.mark.rest, pytest.mark.xdist_group("playbooks_installed")]
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collections path into which the archive was installed, as it would be built from what git would commit."""
     folder = tmp_path_factory.mktemp("installed")
-    install(build(folder), folder / "collections", "--force")
-    return folder / "collections"
-
-
-def install(archive: Path, collections: Path, *flags: str) -> str:
-    """Installs an archive, and returns the output."""
-    command = [str(BIN / "ansible-galaxy"), "collection", "install", "--no-deps", str(archive), "-p", str(collections)]
-    environment = {**os.environ, "HOME": str(archive.parent), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    done = subprocess.run(
-        [*command, *flags], check=True, env=environment, cwd=archive.parent, stdout=subprocess.PIPE, text=True
-    )
-    return done.stdout
+    archive, collections = str(build(folder)), folder / "collections"
+    command = [str(BIN / "ansible-galaxy"), "collection", "install", "--no-deps", archive, "-p", str(collections)]
+    environment = {**os.environ, "HOME": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+    subprocess.run(command, check=True, env=environment, cwd=folder, stdout=subprocess.PIPE)
+    return collections
 
 
 @pytest.mark.slow
@@ -104,75 +96,8 @@ def test_the_readme_leads_from_the_archive_to_a_first_inventory(installed: Path,
 def test_every_file_in_a_command_of_the_guides_is_in_the_archive(installed: Path) -> None:
     """So the guides work without a checkout."""
     here = installed / "ansible_collections/clawhosters/cloud"
-    commands = "\n".join(
-        text for guide in guides.GUIDES for kind in ("shell", "bash") for text in guides.blocks(guide, kind)
-    )
+    commands = "\n".join(text for guide in guides.GUIDES for text in guides.blocks(guide, "shell", "bash"))
     files = set(re.findall(r"\b(examples/[\w./-]+)", commands))
     files |= set(re.findall(r"ansible_collections/clawhosters/cloud/([\w./-]+)", commands))
     assert {"examples/fleet.clawhosters.yml", "examples", "tests"} <= files
     assert [name for name in files if not (here / name).exists()] == []
-
-
-SHIPPED = ("meta", "playbooks", "plugins", "roles")
-"""The folders that remain where a collection is stripped of what only developers need, as for an appliance."""
-RESTORE = extra_variables(restore_instances="web-bot", restore_incident="INC-1", restore_confirm="web-bot")
-CHECKED = {
-    "balance_guard": ("-e", "balance_guard_min_days=0"),
-    "fleet": ("-e", '{"fleet_instances": [{"name": "web-bot", "state": "stopped"}]}'),
-    "restore": RESTORE,
-    "restore_drill": ("-e", '{"restore_drill_instances": ["web-bot"]}'),
-    "restore_unhealthy": extra_variables(restore_unhealthy_id=1, restore_unhealthy_ids=[1], restore_incident="INC-1"),
-}
-
-
-@pytest.fixture(scope="module")
-def stripped(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A collections path with the folders of the archive that a run needs, and nothing else."""
-    collections = tmp_path_factory.mktemp("stripped")
-    for name in SHIPPED:
-        place = Path("ansible_collections/clawhosters/cloud", name)
-        shutil.copytree(installed / place, collections / place)
-    return collections
-
-
-@pytest.mark.slow
-def test_a_collection_without_documents_and_tests_still_runs(
-    simulator: Simulator, stripped: Path, tmp_path: Path
-) -> None:
-    """All playbooks but the one that needs the simulator, and all roles."""
-    controller = Controller(tmp_path, stripped, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})
-    here = stripped / "ansible_collections/clawhosters/cloud"
-    for playbook in sorted({path.stem for path in here.glob("playbooks/*.yml")} - {"rehearsal"}):
-        run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "--check", *CHECKED.get(playbook, ()))
-        assert run.rc == 0, run.screen
-    for role in sorted(path.name for path in here.glob("roles/*")):
-        play = {"hosts": "localhost", "gather_facts": False, "roles": [f"clawhosters.cloud.{role}"]}
-        run = controller.playbook([play], "--check", *CHECKED.get(role, ()))
-        assert run.rc == 0, run.screen
-    assert simulator.effects() == {}
-
-
-def test_a_rehearsal_without_the_simulator_is_refused_before_it_reads(
-    simulator: Simulator, stripped: Path, tmp_path: Path
-) -> None:
-    controller = Controller(tmp_path, stripped, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})
-    for flags in ([], ["--check"]):
-        run = controller.run("ansible-playbook", "clawhosters.cloud.rehearsal", *flags)
-        assert run.rc == 2
-        assert run.says("Install the collection from Galaxy, or copy tests/simulator of its repository"), run.screen
-    assert simulator.calls() == []
-    assert not (tmp_path / "clawhosters-rehearsal").exists()
-
-
-@pytest.mark.slow
-def test_a_rebuilt_archive_of_the_same_version_needs_force(installed: Path) -> None:
-    (archive,) = installed.parent.glob("*.tar.gz")
-    file = installed / "ansible_collections/clawhosters/cloud/README.md"
-    built = file.read_text(encoding="utf-8")
-    file.write_text("of the build before", encoding="utf-8")
-    message = "Nothing to do. All requested collections are already installed."
-    assert message in install(archive, installed)
-    assert file.read_text(encoding="utf-8") == "of the build before"
-    assert message not in install(archive, installed, "--force")
-    assert file.read_text(encoding="utf-8") == built
-    assert message in (REPOSITORY / "docs/upgrading.md").read_text(encoding="utf-8")

@@ -21,11 +21,11 @@ import pytest
 
 from project import guides
 from simulator.handle import Simulator
-from support.controller import Controller
+from support.controller import REPOSITORY, Controller
 from support.debian import require_package
 from support.postgres import free_port
 
-GUIDE = guides.ROOT / "docs/ssh.md"
+GUIDE = REPOSITORY / "docs/ssh.md"
 INVENTORY = ("-i", "examples/ssh.clawhosters.yml")
 CONNECT = ("ansible", *INVENTORY, "web-bot", "-m", "ansible.builtin.raw", "-a", "true")
 
@@ -81,17 +81,14 @@ def sshd() -> str:
 
 @pytest.mark.rest
 def test_the_guide_to_ssh_can_be_followed(here: Controller, simulator: Simulator, sshd: str, tmp_path: Path) -> None:
-    page = GUIDE.read_text(encoding="utf-8")
     [block] = guides.blocks(GUIDE, "yaml")
-    assert block in (guides.ROOT / "examples/ssh.clawhosters.yml").read_text(encoding="utf-8")
+    assert block in (REPOSITORY / "examples/ssh.clawhosters.yml").read_text(encoding="utf-8")
     make_key(tmp_path / "host_key")
     with server(sshd, tmp_path, int(here.environment["PORT"])):
-        code, outputs = guides.follow(GUIDE, here, simulator)
-    assert code == 0, outputs[-1]
-    drift = guides.describe(guides.find_drift(page, outputs))
-    assert not drift, drift
-    assert "mail-bot | SUCCESS" in outputs[2]
-    assert "shop-bot" not in outputs[2]
+        run = guides.follow(GUIDE, here, simulator)
+    assert run.rc == 0, run.screen
+    assert "mail-bot | SUCCESS" in run.stdout
+    assert "shop-bot | " not in run.stdout
 
 
 def test_an_instance_without_an_address_is_not_contacted_by_its_name(here: Controller, simulator: Simulator) -> None:
