@@ -66,7 +66,9 @@ options:
   page_size:
     description:
       - The number of entries to request per page of a list. By default, the service decides, and sends 25.
-      - Larger pages mean fewer requests, if the service supports them, which is not documented.
+      - Larger pages mean fewer requests, if the service supports them, which is not documented. If it rejects the size
+        with 400 or 422, or returns exactly that many entries without C(pagination), a task that reads a list fails and
+        says to unset this option.
       - If not set, the environment variable E(CLAWHOSTERS_PAGE_SIZE) is used.
     type: int
   state_dir:

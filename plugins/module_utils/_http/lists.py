@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 
 REFUSED_PAGE_SIZE = (400, 422)
 """Statuses that may mean that the service does not accept ``per_page``."""
+UNSET_PAGE_SIZE = "unset page_size (the option, or CLAWHOSTERS_PAGE_SIZE)"
 MAX_ATTEMPTS = 3
 """Attempts to read a list that changes while it is read."""
 
@@ -43,7 +44,7 @@ def fetch_all(
     """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`Client.fetch`.
 
     ``on_items``, ``on_first_page``: see :func:`read_list`. Raises ListAbandonedError if ``on_first_page`` returns
-    False, IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
+    False, and ResponseError instead of returning a part of the list: IncompleteListError if it changes.
     """
     requests = _ListRequests(client, path, parse_resource_list, client.end_of_wait(time_left))
     items = read_list(f"GET {path}", requests.fetch, on_items=on_items, on_first_page=on_first_page)
@@ -67,27 +68,28 @@ class _ListRequests:
     """The query parameters of each request."""
 
     def fetch(self, number: int) -> Page:
-        """Returns a page, without ``per_page`` if the service does not accept it."""
-        client, page_size = self.client, self.client.settings.page_size
+        """Returns a page. Raises ResponseError for a first page that may be a part of a list without counts."""
+        page_size = self.client.settings.page_size
+        query = {} if number == 1 else {"page": str(number)}
+        if page_size is not None:
+            query["per_page"] = str(page_size)
         try:
-            page = self._fetch(number, {} if page_size is None else {"per_page": str(page_size)})
-            # Without counts, so many entries may be a part of the list.
-            if number > 1 or page.pagination is not None or len(page.items) != page_size:
-                return page
+            page = self._send(query)
         except ApiError as error:
-            if page_size is None or error.status not in REFUSED_PAGE_SIZE:
-                raise
-        # Use the service's default for this list and all later ones.
-        client.settings = replace(client.settings, page_size=None)
-        if number > 1:
-            raise ListChangedError(f"page {number} was rejected with per_page")
-        return self.fetch(number)
+            if number == 1 and page_size is not None and error.status in REFUSED_PAGE_SIZE:
+                error.hint = f"Perhaps the service does not accept per_page={page_size}: {UNSET_PAGE_SIZE}."
+            raise
+        if number == 1 and page.pagination is None and len(page.items) == page_size:
+            raise ResponseError(
+                f"GET {self.path}: the response has exactly {page_size} entries, as many as page_size asks for, and no "
+                f"`pagination`. It may be a part of the list, so it is not used: {UNSET_PAGE_SIZE}."
+            )
+        return page
 
-    def _fetch(self, number: int, size: t.Mapping[str, str]) -> Page:
+    def _send(self, query: dict[str, str]) -> Page:
         def parse_page(request: str, response: Response) -> Page:
             return Page(*self.parse(request, response), len(response.text))
 
-        query = {"page": str(number), **size} if number > 1 else size
         sent = frozenset(query.items())
         if sent in self._sent:
             self.client.count_next_as_repeat(self.path, query)

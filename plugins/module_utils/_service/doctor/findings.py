@@ -331,7 +331,7 @@ def _check_page_size(seen: Observations) -> CheckResult:
     plain, large = seen.reply("instances"), seen.reply("instances_per_page")
     if large.status in (400, 422):
         return tolerated(
-            f"refused with {large.problem}", "Leave page_size unset: a task that sets it sends one request more."
+            f"refused with {large.problem}", "Leave page_size unset: a task that sets it and reads a list fails."
         )
     if large.problem:
         return unknown(NOT_SEEN, large.needed)
