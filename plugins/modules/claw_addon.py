@@ -67,7 +67,6 @@ notes:
   - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all returned values.
   - After an unclear response the add-on is read to check whether it was changed. The request is not sent again.
 seealso:
-  - module: clawhosters.cloud.claw_fleet_addon
   - module: clawhosters.cloud.claw_addon_info
 """
 
@@ -140,7 +139,7 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import redact_addon_options
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_update import redact_addon_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module

@@ -41,7 +41,6 @@ notes:
     If these do not show it either, the task fails; it never guesses.
 seealso:
   - module: clawhosters.cloud.claw_addon
-  - module: clawhosters.cloud.claw_fleet_addon
   - module: clawhosters.cloud.claw_billing_info
 """
 

@@ -92,7 +92,7 @@ options:
         if it still holds. It must be of this service and account, and the instances that would change now must be
         those of the plan, with the same id, name, action and found status. If not, nothing is sent, and
         the task names each difference.
-      - A plan that was edited, cut, or returned by another module is refused.
+      - A plan that was edited or cut is refused.
     type: dict
   plan_max_age:
     description:
@@ -317,7 +317,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import PlannedChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
@@ -341,9 +340,7 @@ SPEC = ArgumentSpec(
     },
     require_valid=FLEET.require_valid,
 ).merge(
-    entry_arguments(
-        FLEET, {"id": {"type": "int"}, "name": {"type": "str"}, "state": {"type": "str", "choices": list(STATES)}}
-    ),
+    entry_arguments(state={"type": "str", "choices": list(STATES)}),
     PROTECTED,
     API,
     wait_arguments(300),
@@ -365,7 +362,7 @@ def run(context: ModuleContext) -> Result:
         context.warn,
         parse_protection(context),
         parse_batches(params),
-        PlanMaker.parse(context.account, params, PlannedChange),
+        PlanMaker.parse(context.account, params),
     )
     return fleet.ensure(entries, ChangeLimits(params["max_changes"], params["max_deletions"]))
 

@@ -284,7 +284,7 @@ SPEC = ArgumentSpec(
     },
     require_valid=RESTORES.require_valid,
 ).merge(
-    entry_arguments(RESTORES, {"id": {"type": "int"}, "name": {"type": "str"}, "backup_id": {"type": "int"}}),
+    entry_arguments(backup_id={"type": "int"}),
     API.with_default("priority", "high"),
 )
 

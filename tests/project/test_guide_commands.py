@@ -107,7 +107,7 @@ def test_an_example_begins_no_further_batch_after_a_failure(
         ("restart_tier", "POST"),
         *(
             pytest.param(example, method, marks=pytest.mark.rest)
-            for example, method in (("stop_tier", "POST"), ("fleet_restore", "POST"), ("addons", "PATCH"))
+            for example, method in (("stop_tier", "POST"), ("fleet_restore", "POST"))
         ),
     ],
 )

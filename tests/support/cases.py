@@ -143,22 +143,6 @@ CASES = [
         {"patches": 1},
         lambda _before, after, _result: after.usage_limit(3) == 7,
     ),
-    Case(
-        "fleet_addon",
-        "claw_fleet_addon",
-        {
-            "addons": [
-                {"addon_type": "llm", "instance_name": "web-bot"},
-                {"addon_type": "llm", "instance_id": 115},
-            ],
-            "ids": [1],
-            "config": {"usage_limit": 7},
-            "serial": [2],
-            "max_failures": 3,
-        },
-        {"patches": 3},
-        lambda _before, after, _result: [after.usage_limit(number) for number in (1, 3, 5)] == [7, 7, 7],
-    ),
     Case("addon_info", "claw_addon_info", {"instance_name": "web-bot"}),
     Case("backup_info", "claw_backup_info", {"instance_name": "web-bot", "newest": True}),
     Case(
@@ -222,23 +206,6 @@ CASES = [
         plan=tuple(
             {"id": number, "name": name, "action": "stop", "found": "running"}
             for number, name in ((113, "web-bot"), (111, "alpha"))
-        ),
-    ),
-    Case(
-        "fleet_addon by a plan",
-        "claw_fleet_addon",
-        {"ids": [1, 3], "config": {"usage_limit": 7}},
-        {"patches": 2},
-        lambda _before, after, _result: [after.usage_limit(number) for number in (1, 3)] == [7, 7],
-        plan=tuple(
-            {
-                "id": number,
-                "name": name,
-                "action": "update",
-                "found": {"usage_limit": 100},
-                "wanted": {"usage_limit": 7},
-            }
-            for number, name in ((1, "alpha"), (3, "web-bot"))
         ),
     ),
     Case(

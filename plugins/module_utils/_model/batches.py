@@ -16,6 +16,7 @@ from .._text import format_list, one_line
 
 if t.TYPE_CHECKING:
     from .._progress import Progress
+    from .instance_job import Job
 
 Item = t.TypeVar("Item")
 
@@ -68,24 +69,6 @@ def begin_batches(
             return
 
 
-class BatchedJob(t.Protocol):
-    """Work for one entry of a task that may have batches."""
-
-    batch: int | None
-    """The number of its batch, from 1; None if the task has no batches."""
-    is_begun: bool
-
-    @property
-    def name(self) -> str:
-        """Names its instance or add-on in a progress line."""
-
-    def has_failed(self) -> bool:
-        """Returns True if it counts as failed."""
-
-
-BatchJob = t.TypeVar("BatchJob", bound=BatchedJob)
-
-
 @dataclass(frozen=True)
 class Batches:
     """The options ``serial`` and ``max_failures``. Without sizes, all entries are one batch."""
@@ -93,7 +76,7 @@ class Batches:
     sizes: t.Sequence[BatchSize] = ()
     max_failures: int = 0
 
-    def split(self, jobs: t.Sequence[BatchJob]) -> list[list[BatchJob]]:
+    def split(self, jobs: t.Sequence[Job]) -> list[list[Job]]:
         """Returns the jobs in batches, and sets the numbers of these."""
         if not self.sizes:
             return [list(jobs)]
@@ -103,7 +86,7 @@ class Batches:
                 job.batch = number
         return batches
 
-    def begin(self, batches: t.Sequence[list[BatchJob]], progress: Progress) -> t.Iterator[tuple[list[BatchJob], str]]:
+    def begin(self, batches: t.Sequence[list[Job]], progress: Progress) -> t.Iterator[tuple[list[Job], str]]:
         """Yields and announces each batch that begins, with the prefix for the lines of its wait."""
         for job in itertools.chain.from_iterable(batches):
             job.is_begun = False
@@ -122,7 +105,7 @@ def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
         if options["max_failures"] is not None:
             raise SettingsError("max_failures needs serial: without batches, all entries begin.", is_unsent=True)
         return AT_ONCE
-    if not options.get("wait", True):
+    if not options["wait"]:
         raise SettingsError("serial needs wait: a batch begins when the one before has ended.", is_unsent=True)
     return Batches(parse_serial("serial", options["serial"]), require_max_failures(options["max_failures"] or 0))
 

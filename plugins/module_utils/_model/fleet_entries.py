@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import abc
 import typing as t
 from dataclasses import asdict, dataclass
 
@@ -16,33 +15,17 @@ from .instance import NAME_LIMIT, STATES, has_name, label
 from .resource import Options, Resource, Result
 from .similar_names import find_similar
 
-_NUMBERS = ("id", "backup_id", "instance_id")
-"""Keys whose values are numbers."""
-_NAMES = ("name", "addon_type", "instance_name")
-"""Keys whose values must not be empty."""
-
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
 BEYOND_FAILURES = "Not begun: too many entries of earlier batches failed."
 NAMED, _LISTED = 10, 3
-"""Most resources that a message names, and most failures that it explains; the result has all."""
+"""Most instances that a message names, and most failures that it explains; the result has all."""
 
 
 @dataclass(frozen=True)
-class NumberedEntry(abc.ABC):
-    """One entry of a list; ``number`` is its position, from 1."""
+class InstanceEntry:
+    """One entry of the option ``instances``; ``number`` is its position, from 1."""
 
     number: int
-
-    @property
-    @abc.abstractmethod
-    def label(self) -> str:
-        """``entry 3, support-bot``, for messages."""
-
-
-@dataclass(frozen=True)
-class InstanceEntry(NumberedEntry):
-    """One entry of the option ``instances``."""
-
     instance_id: int | None
     name: str | None
 
@@ -73,27 +56,26 @@ class RestoreEntry(InstanceEntry):
 class FaultyListError(PartialError):
     """The list of entries is wrong, so nothing was changed. The ``report`` of the result has a line for each fault."""
 
-    def __init__(self, faults: list[str], noun: str = "instances") -> None:
+    def __init__(self, faults: list[str]) -> None:
         number = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__(
-            f"The list of {noun} has {number}, and nothing was changed: {'; '.join(faults)}",
+            f"The list of instances has {number}, and nothing was changed: {'; '.join(faults)}",
             {"report": [one_line(fault, MESSAGE_LIMIT) for fault in faults]},
         )
 
 
 @dataclass(frozen=True)
 class EntryKind:
-    """The entries of a module: dictionaries with these keys, of which one of the first two is required."""
+    """The entries of a module: dictionaries with an id or a name, and with a key of their own."""
 
-    option: str
-    noun: str
-    keys: tuple[str, ...]
-    lists: dict[str, str]
-    """By the name of each option with further entries, the one key that these have."""
-    name_key: str = "name"
-    """The key that names an entry in messages."""
+    own_key: str
     finds_duplicates: bool = False
     """True if an id or a name that is given twice is a fault, before it is known what it means."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that an entry may have."""
+        return "id", "name", self.own_key
 
     def gather(self, options: Options) -> list[dict[str, t.Any]]:
         """Returns the entries of the task in the order of its options. The argument spec rejects what is no entry."""
@@ -102,81 +84,47 @@ class EntryKind:
             given = options.get(name)
             return given if isinstance(given, list) else []
 
-        entries = [entry for entry in get(self.option) if isinstance(entry, dict)]
+        entries = [entry for entry in get("instances") if isinstance(entry, dict)]
         unset = dict.fromkeys(self.keys)
-        return entries + [unset | {key: value} for name, key in self.lists.items() for value in get(name)]
+        entries += [unset | {"id": value} for value in get("ids")]
+        return entries + [unset | {"name": value} for value in get("names")]
 
-    def require_valid(
-        self, options: Options, find_more: t.Callable[[dict[str, t.Any]], t.Iterable[str]] = lambda entry: ()
-    ) -> None:
+    def require_valid(self, options: Options) -> None:
         """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
 
-        ``options`` may be unvalidated. ``find_more`` returns further faults of an entry.
+        ``options`` may be unvalidated.
         """
         faults = []
         first: dict[tuple[str, str], int] = {}
         for number, entry in enumerate(self.gather(options), 1):
-            found = [*self._find_faults(entry), *find_more(entry)]
+            found = [*self._find_faults(entry)]
             if self.finds_duplicates:
                 found += _find_duplicate(entry, number, first)
-            place = format_entry(number, entry.get("id"), entry.get(self.name_key))
+            place = format_entry(number, entry.get("id"), entry.get("name"))
             faults += [f"{place}: {fault}" for fault in found]
         if faults:
-            raise FaultyListError(faults, self.noun)
-
-    def raise_faults(self, entries: t.Sequence[NumberedEntry], faults: t.Iterable[tuple[int, object]]) -> None:
-        """Raises FaultyListError if there are faults, each given with the index of its entry."""
-        if lines := [f"{entries[index].label}: {fault}" for index, fault in sorted(faults, key=lambda one: one[0])]:
-            raise FaultyListError(lines, self.noun)
+            raise FaultyListError(faults)
 
     def _find_faults(self, entry: dict[str, t.Any]) -> t.Iterator[str]:
         """Yields each fault that an entry has by itself."""
-        keys = self.keys
         for key in entry:
-            if key not in keys:
-                yield f"unknown key {_quote(key)}{_suggest(key, keys)}"
+            if key not in self.keys:
+                yield f"unknown key {_quote(key)}{_suggest(key, self.keys)}"
         state = entry.get("state")
-        if "state" in keys and state is not None and state not in STATES:
+        if self.own_key == "state" and state is not None and state not in STATES:
             yield f"unknown state {_quote(state)}{_suggest(state, STATES)}"
-        for key in _NUMBERS:
-            value = entry.get(key) if key in keys else None
+        for key in ("id", "backup_id"):
+            value = entry.get(key) if key in self.keys else None
             if value is not None and not str(value).strip().lstrip("-").isdecimal():
                 yield f"{key} must be a number, not {_quote(value)}"
-        for key in _NAMES:
-            value = entry.get(key) if key in keys else None
-            if value is not None and not str(value).strip():
-                yield f"{key} is empty"
-        if all(entry.get(key) is None for key in keys[:2]):
-            yield f"it has neither {keys[0]} nor {keys[1]}"
+        if entry.get("name") is not None and not str(entry["name"]).strip():
+            yield "name is empty"
+        if entry.get("id") is None and entry.get("name") is None:
+            yield "it has neither id nor name"
 
 
-_IDS_AND_NAMES = {"ids": "id", "names": "name"}
-FLEET = EntryKind("instances", "instances", ("id", "name", "state"), _IDS_AND_NAMES, finds_duplicates=True)
-RESTORES = EntryKind("instances", "instances", ("id", "name", "backup_id"), _IDS_AND_NAMES)
-ADDONS = EntryKind(
-    "addons",
-    "add-ons",
-    ("id", "addon_type", "instance_id", "instance_name", "config"),
-    {"ids": "id"},
-    name_key="instance_name",
-)
-
-
-def find_duplicates(
-    entries: t.Sequence[NumberedEntry],
-    found: t.Iterable[Resource | None],
-    describe: t.Callable[[Resource], str] = label,
-) -> t.Iterator[tuple[int, str]]:
-    """Yields the index of each entry that means the same resource as one before it, and a message.
-
-    ``found`` has the instance or add-on of each entry, None if there is none.
-    """
-    first: dict[str, NumberedEntry] = {}
-    for index, (entry, resource) in enumerate(zip(entries, found, strict=True)):
-        if resource is not None:
-            earlier = first.setdefault(str(resource["id"]), entry)
-            if earlier is not entry:
-                yield index, f"{describe(resource)} is listed already, in entry {earlier.number}"
+FLEET = EntryKind("state", finds_duplicates=True)
+RESTORES = EntryKind("backup_id")
 
 
 def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str, str], int]) -> t.Iterator[str]:
@@ -210,7 +158,7 @@ class Outcome:
     entry: str
     """The label of the entry."""
     name: str
-    """The label of its instance or add-on."""
+    """The label of its instance."""
     facts: dict[str, t.Any]
     """The keys of its item in the result besides those that all have."""
     before: t.Any = None
@@ -242,15 +190,13 @@ class Outcome:
         }
 
 
-def build_result(
-    option: str, outcomes: t.Sequence[Outcome], diff: dict[str, t.Any], *, has_batches: bool = False
-) -> Result:
-    """Returns the result of the task, with the items under the name of the option that has the entries."""
+def build_result(outcomes: t.Sequence[Outcome], diff: dict[str, t.Any], *, has_batches: bool) -> Result:
+    """Returns the result of the task."""
     kinds = [outcome.kind for outcome in outcomes]
     counted = ("ok", "changed", "failed", "not_begun") if has_batches else ("ok", "changed", "failed")
     return {
         "changed": any(outcome.changed for outcome in outcomes),
-        option: [outcome.as_item() for outcome in outcomes],
+        "instances": [outcome.as_item() for outcome in outcomes],
         "summary": {kind: kinds.count(kind) for kind in counted},
         "diff": diff,
     }
@@ -284,13 +230,11 @@ class Excess:
     count: int
     details: str
 
-    def explain(self, noun: str) -> str:
-        """Returns the sentences that say so; ``noun`` names what is counted."""
-        count = format_count(self.count, noun)
+    def explain(self) -> str:
+        """Returns the sentences that say so."""
+        count = format_count(self.count, "instance")
         if self.option == "max_deletions":
             return f"{count} would be deleted, more than max_deletions ({self.limit}) allows: {self.details}"
-        if not self.details:
-            return f"{count} would change, more than max_changes ({self.limit}) allows."
         return f"{count} would change, more than max_changes ({self.limit}) allows: {self.details}"
 
 
@@ -307,19 +251,10 @@ class ChangeLimits:
             if limit is not None and limit < 0:
                 raise SettingsError(f"max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
 
-    def find_excess(self, changes: tuple[int, str], deletions: tuple[int, str] = (0, "")) -> list[Excess]:
-        """Returns the limits that a plan exceeds. Both arguments are a number, and a text about what it counts."""
-        plan = (("max_deletions", self.deletions, *deletions), ("max_changes", self.changes, *changes))
-        return [
-            Excess(option, limit, count, details)
-            for option, limit, count, details in plan
-            if limit is not None and count > limit
-        ]
 
-
-def raise_excess(excess: t.Iterable[Excess], noun: str, result: Result) -> t.NoReturn:
+def raise_excess(excess: t.Iterable[Excess], result: Result) -> t.NoReturn:
     """Raises PartialError with the result and the limits that its plan exceeds."""
-    explained = " ".join(one.explain(noun) for one in excess)
+    explained = " ".join(one.explain() for one in excess)
     raise PartialError(f"{explained} Nothing was sent.", {**result, "exceeded": [asdict(one) for one in excess]})
 
 

@@ -10,14 +10,14 @@ import typing as t
 
 from .._errors import RefusedError, SettingsError
 from .._text import format_list, one_line
-from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, FLEET, NAMED, Outcome, find_duplicates
+from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Excess, FaultyListError, Outcome
 from .instance import NAME_LIMIT, Action, describe_condition, describe_status, label
 from .instance_index import InstanceIndex
 from .instance_job import UNPROTECTED, Consent, Job, Phase
 from .saved_plan import PlannedChange
 
 if t.TYPE_CHECKING:
-    from .fleet_entries import ChangeLimits, Excess, FleetEntry
+    from .fleet_entries import ChangeLimits, FleetEntry
     from .instance_job import Protection
     from .resource import Resource
 
@@ -38,11 +38,17 @@ def plan(entries: list[FleetEntry], listing: list[Resource], protection: Protect
     index = InstanceIndex(listing)
     listed = {entry.name or index.by_id.get(str(entry.instance_id), {}).get("name") for entry in entries}
     jobs = [_plan_entry(entry, index, protection, listed) for entry in entries]
-    faults = list(find_duplicates(entries, (job.found for job in jobs)))
-    for position, job in enumerate(jobs):
-        if job.found is not None and (fault := protection.find_fault(job.found, job.wanted)):
-            faults.append((position, fault))
-    FLEET.raise_faults(entries, faults)
+    faults = []
+    first: dict[str, int] = {}
+    for entry, job in zip(entries, jobs, strict=True):
+        if job.found is not None:
+            earlier = first.setdefault(str(job.found["id"]), entry.number)
+            if earlier != entry.number:
+                faults.append(f"{entry.label}: {label(job.found)} is listed already, in entry {earlier}")
+            if fault := protection.find_fault(job.found, job.wanted):
+                faults.append(f"{entry.label}: {fault}")
+    if faults:
+        raise FaultyListError(faults)
     return jobs
 
 
@@ -66,11 +72,16 @@ def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[Excess]:
     """Returns the limits that the plan exceeds."""
     changing = [job for job in jobs if job.change() in _WORDS]
     deleted = [label(job.instance) for job in changing if job.change() is Action.DELETE]
-    whose = "Its" if len(deleted) == 1 else "Their"
-    return limits.find_excess(
-        (len(changing), f"{', '.join(_count_changes(jobs, done=False))}."),
-        (len(deleted), f"{format_list(deleted, NAMED)}. {whose} backups may be deleted too."),
+    lost = f"{'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
+    counted = (
+        ("max_deletions", limits.deletions, len(deleted), f"{format_list(deleted, NAMED)}. {lost}"),
+        ("max_changes", limits.changes, len(changing), f"{', '.join(_count_changes(jobs, done=False))}."),
     )
+    return [
+        Excess(option, limit, count, details)
+        for option, limit, count, details in counted
+        if limit is not None and count > limit
+    ]
 
 
 def list_changes(jobs: list[Job], *, with_held: bool = False) -> list[PlannedChange]:

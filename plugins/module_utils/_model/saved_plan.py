@@ -11,27 +11,24 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from .._errors import SettingsError
-from .._secret_fields import find_texts
-from .._text import MASK, format_list, one_line
+from .._text import one_line
 from .._times import format_duration, format_iso, parse_time
 from .instance import Action, is_busy
 from .resource import Resource
 
 _MAX_AHEAD = timedelta(minutes=5)
-_NAMED = 10
-"""Most attributes that a message names."""
 _NOT_RETURNED = "plan is not what this module has returned as plan"
 
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """A change of one instance or add-on. ``found`` is its status, or its attributes."""
+    """A change of one instance. ``found`` is its status; None if it is unknown."""
 
     id: int | str = field(compare=False)
     """Ids are compared as text, by the keys of a plan."""
     name: str | None
     action: str
-    found: t.Any
+    found: str | None
 
     @classmethod
     def of(cls, instance: Resource, action: Action) -> PlannedChange:
@@ -41,27 +38,11 @@ class PlannedChange:
 
     def describe(self) -> str:
         """Returns what is to be changed, for messages."""
-        name = f"{one_line(self.name)} " if self.name else ""
-        return f"{name}(id {self.id})" if name else f"id {self.id}"
+        return f"{one_line(self.name)} (id {self.id})" if self.name else f"id {self.id}"
 
     def explain(self) -> str:
         """Returns what is to be done."""
-        return f"{self.action}, found {_show(self.found)}"
-
-
-@dataclass(frozen=True)
-class PlannedUpdate(PlannedChange):
-    """A change of an add-on; ``name`` is that of its instance."""
-
-    wanted: t.Any
-
-    def describe(self) -> str:
-        """Returns what is to be changed, for messages."""
-        return f"add-on {self.id}{f' of {one_line(self.name)}' if self.name else ''}"
-
-    def explain(self) -> str:
-        """Returns what is to be done."""
-        return f"{super().explain()}, to become {_show(self.wanted)}"
+        return f"{self.action}, found {one_line('an unknown status' if self.found is None else self.found)}"
 
 
 @dataclass(frozen=True)
@@ -128,12 +109,6 @@ def find_difference(planned: PlannedChange | None, now: PlannedChange | None) ->
     return f"{planned.describe()}{renamed}: the plan has: {planned.explain()}; now: {now.explain()}"
 
 
-def _show(found: object) -> str:
-    if isinstance(found, dict):
-        return format_list((f"{one_line(name)}={one_line(value)}" for name, value in found.items()), _NAMED) or "none"
-    return one_line("an unknown status" if found is None else found)
-
-
 @dataclass(frozen=True)
 class Approval:
     """The change of an instance that a plan allows: one, or none."""
@@ -154,7 +129,7 @@ class Approval:
 # Reading
 
 
-def parse_plan(given: t.Mapping[str, t.Any], kind: type[PlannedChange]) -> SavedPlan:
+def parse_plan(given: t.Mapping[str, t.Any]) -> SavedPlan:
     """Returns the plan in a user's option. Raises SettingsError for one that no task has returned as it is."""
     fault = _find_fault(given, {"service": str, "account": (str, int, type(None)), "made_at": str, "entries": list})
     made_at = None if fault else parse_time(given["made_at"])
@@ -162,31 +137,19 @@ def parse_plan(given: t.Mapping[str, t.Any], kind: type[PlannedChange]) -> Saved
         raise SettingsError(f"{_NOT_RETURNED}: {fault or 'made_at is no time'}. Nothing was sent.")
     changes: dict[str, PlannedChange] = {}
     for number, entry in enumerate(given["entries"], 1):
-        if fault := _find_entry_fault(entry, kind, changes):
+        if fault := _find_entry_fault(entry, changes):
             raise SettingsError(f"{_NOT_RETURNED}: entry {number}: {fault}. Nothing was sent.")
-        changes[str(entry["id"])] = kind(**entry)
-    masked = [change.describe() for change in changes.values() if MASK in _find_all_texts(change)]
-    if masked:
-        raise SettingsError(
-            f"plan has masked attributes, of {format_list(masked, _NAMED)}. Secrets are in no plan, so they can't be "
-            "compared: set them in a task without plan. Nothing was sent."
-        )
+        changes[str(entry["id"])] = PlannedChange(**entry)
     account = None if given["account"] is None else str(given["account"])
     return SavedPlan(PlanScope(given["service"], account, made_at), changes)
 
 
-def _find_all_texts(change: PlannedChange) -> set[str]:
-    return set(find_texts([change.found, getattr(change, "wanted", None)]))
-
-
-def _find_entry_fault(entry: object, kind: type[PlannedChange], earlier: t.Collection[str]) -> str:
-    is_update = kind is PlannedUpdate
-    found: t.Any = dict if is_update else (str, type(None))
-    types: dict[str, t.Any] = {"id": (int, str), "name": (str, type(None)), "action": str, "found": found}
-    fault = _find_fault(entry, types | ({"wanted": dict} if is_update else {}))
+def _find_entry_fault(entry: object, earlier: t.Collection[str]) -> str:
+    text = (str, type(None))
+    fault = _find_fault(entry, {"id": (int, str), "name": text, "action": str, "found": text})
     if fault or not isinstance(entry, dict):
         return fault
-    if entry["action"] not in (["update"] if is_update else ["start", "stop", "restart", "delete"]):
+    if entry["action"] not in ("start", "stop", "restart", "delete"):
         return f"unknown action {one_line(entry['action'])}"
     return f"id {entry['id']} is in it twice" if str(entry["id"]) in earlier else ""
 

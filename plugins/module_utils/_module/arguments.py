@@ -17,9 +17,6 @@ from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
 from .._model.resource import Options, Redacted
 from .._text import find_keys, one_line
 
-if t.TYPE_CHECKING:
-    from .._model.fleet_entries import EntryKind
-
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 PROTECTED_VARIABLE = "CLAWHOSTERS_PROTECTED"
 """Names instances which are never deleted."""
@@ -109,11 +106,17 @@ API_WITHOUT_KEY = replace(API, needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""
 
 
-def entry_arguments(kind: EntryKind, keys: t.Mapping[str, t.Any]) -> ArgumentSpec:
-    """Returns the options that hold the entries of a module; ``keys`` are the options of an entry."""
-    entries = {"type": "list", "elements": "dict", "options": dict(keys), "required_one_of": [kind.keys[:2]]}
-    lists = {name: {"type": "list", "elements": keys[key]["type"]} for name, key in kind.lists.items()}
-    return ArgumentSpec({kind.option: entries, **lists}, required_one_of=((kind.option, *lists),))
+def entry_arguments(**own_key: dict[str, t.Any]) -> ArgumentSpec:
+    """Returns the options that hold the entries of a module; ``own_key`` is the option that only its entries have."""
+    keys = {"id": {"type": "int"}, "name": {"type": "str"}, **own_key}
+    return ArgumentSpec(
+        {
+            "instances": {"type": "list", "elements": "dict", "options": keys, "required_one_of": [("id", "name")]},
+            "ids": {"type": "list", "elements": "int"},
+            "names": {"type": "list", "elements": "str"},
+        },
+        required_one_of=(("instances", "ids", "names"),),
+    )
 
 
 def warn_of_misspelt_variables(environment: t.Mapping[str, str], warn: t.Callable[[str], None]) -> None:

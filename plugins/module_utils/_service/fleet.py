@@ -141,7 +141,7 @@ class Fleet:
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
             result = self._build_result(entries, jobs, done=False, refused=not check_mode)
-            raise_excess(excess, "instance", {**result, **made})
+            raise_excess(excess, {**result, **made})
         self._carry_out(changes, batches, reader, waiter)
         if check_mode and not (self.plan_maker and self.plan_maker.saved):
             made = self._make_plan(jobs)  # busy instances have settled
@@ -191,7 +191,7 @@ class Fleet:
 
     def _build_result(self, entries: list[FleetEntry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
         outcomes = build_outcomes(entries, jobs, refused=refused)
-        result = build_result("instances", outcomes, build_diff(jobs), has_batches=bool(self.batches.sizes))
+        result = build_result(outcomes, build_diff(jobs), has_batches=bool(self.batches.sizes))
         return {**result, "report": format_report(entries, jobs, done=done)}
 
     def _warn_of_deletions(self, jobs: list[Job]) -> None:

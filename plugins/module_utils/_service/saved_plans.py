@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError
-from .._model.saved_plan import PlannedChange, PlanScope, SavedPlan, parse_plan
+from .._model.saved_plan import PlanScope, SavedPlan, parse_plan
 from .._service_url import normalize_url
 from .._text import MESSAGE_LIMIT, one_line
 from .._time_options import parse_duration
@@ -18,6 +18,7 @@ from .._time_options import parse_duration
 if t.TYPE_CHECKING:
     from datetime import timedelta
 
+    from .._model.saved_plan import PlannedChange
     from .account_check import AccountCheck
 
 
@@ -30,10 +31,10 @@ class PlanMaker:
     max_age: timedelta | None = None
 
     @classmethod
-    def parse(cls, account: AccountCheck, options: t.Mapping[str, t.Any], kind: type[PlannedChange]) -> PlanMaker:
+    def parse(cls, account: AccountCheck, options: t.Mapping[str, t.Any]) -> PlanMaker:
         """Returns the plans of a task with the options ``plan`` and ``plan_max_age``. Raises SettingsError."""
         max_age = parse_duration("plan_max_age", options["plan_max_age"])
-        return cls(account, None if options["plan"] is None else parse_plan(options["plan"], kind), max_age)
+        return cls(account, None if options["plan"] is None else parse_plan(options["plan"]), max_age)
 
     def make(self, changes: t.Iterable[PlannedChange]) -> SavedPlan:
         """Returns the plan with these changes. The account is asked for only in a plan that can be applied.

@@ -307,7 +307,6 @@ EVERYTHING: list[dict[str, t.Any]] = [
     {"clawhosters.cloud.claw_billing_info": {"include": ["summary", "usage", "transactions", "packages"]}},
     {"clawhosters.cloud.claw_addon_info": {}},
     {"clawhosters.cloud.claw_addon": {"id": 1, "config": {"usage_limit": 7}}},
-    {"clawhosters.cloud.claw_fleet_addon": {"addons": [{"id": 1}, {"id": 2}], "config": {"usage_limit": 8}}},
     {"clawhosters.cloud.claw_backup_info": {}},
     {"clawhosters.cloud.claw_instance": {"id": 1, "state": "restarted"}},
     {"clawhosters.cloud.claw_fleet": {"instances": [{"id": 1, "state": "stopped"}, {"id": 999}]}},

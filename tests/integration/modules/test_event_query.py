@@ -49,7 +49,6 @@ TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {
         [("shop-bot", 8)],
     ),
     "claw_addon": ({"id": 11, "config": {"usage_limit": 200}}, [("web-bot", 7)]),
-    "claw_fleet_addon": ({"addons": [{"id": 11}], "config": {"usage_limit": 300}}, [("web-bot", 7)]),
     "claw_addon_info": ({}, [("web-bot", 7)]),
     "claw_backup_info": ({}, [("shop-bot", 8)]),
 }

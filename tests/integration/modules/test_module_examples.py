@@ -25,7 +25,6 @@ MODULES = [
     "claw_backup_info",
     "claw_billing_info",
     "claw_doctor_info",
-    "claw_fleet_addon",
     "claw_health_info",
     "claw_instance_info",
     "claw_journal_info",

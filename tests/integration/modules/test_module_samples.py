@@ -21,7 +21,6 @@ pytestmark = pytest.mark.rest
 
 RESTORE = {"incident": "INC-1", "names": ["web-bot"]}
 STOP = {"ids": [113], "state": "stopped"}
-LOWER = {"ids": [1], "config": {"tier": "eco"}}
 ORDER = {"order": "one", "package_id": 1, "balance_below": 1000}
 TASKS: dict[str, list[dict[str, t.Any]]] = {
     "claw_account_info": [{}],
@@ -32,7 +31,6 @@ TASKS: dict[str, list[dict[str, t.Any]]] = {
     "claw_billing_info": [{"include": ["summary", "usage", "transactions", "packages"]}],
     "claw_doctor_info": [{}],
     "claw_fleet": [{**STOP, "max_changes": 0}, STOP],
-    "claw_fleet_addon": [{**LOWER, "max_changes": 0}, {"addons": [{"id": 1, "confg": {}}]}, LOWER],
     "claw_fleet_restore": [{"incident": "INC-1", "instances": [{"id": 111, "backup": 11}]}, RESTORE],
     "claw_health_info": [{}],
     "claw_instance": [{"id": 113}],
@@ -44,8 +42,6 @@ TASKS: dict[str, list[dict[str, t.Any]]] = {
 OF_THE_ACCOUNT = {
     ("diff", "before"),
     ("diff", "after"),
-    ("found",),
-    ("wanted",),
     ("details",),
     ("shapes",),
     ("purchase",),

@@ -14,7 +14,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_addon,
     claw_fleet,
-    claw_fleet_addon,
     claw_instance,
 )
 from simulator.handle import Simulator
@@ -212,34 +211,7 @@ def test_an_addon_is_not_changed_once_it_shows_another_instance(
     assert result["msg"].endswith(" any more; nothing was done.")
 
 
-@MOVED
-def test_no_addon_of_a_list_is_changed_once_one_shows_another_instance(
-    addon: Simulator, target: dict[str, t.Any], listed: dict[str, t.Any]
-) -> None:
-    hidden = {name: value for name, value in listed.items() if name != "tier"}
-    show_once(addon, "/addons", [hidden])
-    entries = [{"addon_type": "llm", **target, "config": {"tier": "eco"}}]
-    result = Worker(addon).run(claw_fleet_addon, addons=entries)
-    assert (result["failed"], changes(addon)) == (True, [])
-    assert "The llm add-on 1 of prod (id 5) is not the llm add-on of the instance" in result["msg"]
-
-
 def test_an_addon_found_by_the_id_of_its_instance_may_show_a_new_name(addon: Simulator) -> None:
     show_once(addon, "/addons", [ADDON])
     result = Worker(addon).run(claw_addon, addon_type="llm", instance_id=5, config={"tier": "eco"})
     assert (result["failed"], result["changed"]) == (False, True), result
-
-
-def test_an_addon_of_a_later_batch_is_not_changed_once_it_shows_a_new_name(addon: Simulator) -> None:
-    addon.reset(
-        state={
-            "instances": [{"id": 5, "name": "prod"}, {"id": 6, "name": "web-bot"}],
-            "addons": [{**ADDON, "instance_name": "prod"}, {"id": 2, "instance_id": 6, "addon_type": "llm"}],
-        }
-    )
-    show_once(addon, "/addons", [ADDON, {**ADDON, "id": 2, "instance_id": 6, "instance_name": "web-bot"}])
-    entries = [{"addon_type": "llm", "instance_name": name} for name in ("web-bot", "temp")]
-    result = Worker(addon).run(claw_fleet_addon, addons=entries, config={"tier": "eco"}, serial=[1])
-    assert changes(addon) == ["PATCH /addons/2"]
-    assert [one["failed"] for one in result["addons"]] == [False, True]
-    assert "is not the llm add-on of the instance named temp any more" in result["msg"]

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_fleet_addon
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
 from simulator.handle import Simulator
 from support.worker import Worker
 
@@ -29,22 +29,10 @@ def fleet(*statuses: str) -> dict[str, t.Any]:
             {"id": number, "name": f"bot-{number}", "status": status, "billing_mode": "daily"}
             for number, status in enumerate(statuses, 1)
         ],
-        "addons": [
-            {
-                "id": number,
-                "instance_id": number,
-                "addon_type": "llm",
-                "tier": "eco",
-                "usage_limit": 10,
-                "token": "sk-1",
-            }
-            for number in range(1, len(statuses) + 1)
-        ],
     }
 
 
 DECLARED: dict[str, t.Any] = {"ids": [1, 2, 3], "names": ["bot-4"], "state": "stopped"}
-UPDATES: dict[str, t.Any] = {"ids": [1, 2, 3], "config": {"tier": "premium"}}
 
 
 @pytest.fixture
@@ -57,9 +45,9 @@ def writes(simulator: Simulator) -> list[str]:
     return sorted(call for call in simulator.calls() if not call.startswith("GET"))
 
 
-def made(worker: Worker, module: t.Any = claw_fleet, **options: t.Any) -> Plan:
+def made(worker: Worker, **options: t.Any) -> Plan:
     """The plan of a task in check mode."""
-    plan: Plan = worker.run(module, check=True, **options)["plan"]
+    plan: Plan = worker.run(claw_fleet, check=True, **options)["plan"]
     return plan
 
 
@@ -166,22 +154,12 @@ def test_each_difference_is_named_and_nothing_is_sent(
     assert writes(simulator) == []
 
 
-@pytest.mark.parametrize(
-    ("module", "options"),
-    [(claw_fleet, {"state": "stopped"}), (claw_fleet_addon, {"config": {"tier": "premium"}})],
-    ids=["instances", "add-ons"],
-)
-def test_each_of_many_differences_is_named_in_the_message(
-    simulator: Simulator, worker: Worker, module: t.Any, options: dict[str, t.Any]
-) -> None:
-    state = fleet(*["running"] * 5)
-    simulator.reset(state=state)
-    options = {**options, "ids": [1, 2, 3, 4, 5]}
-    plan = made(worker, module, **options)
-    for instance, addon in zip(state["instances"], state["addons"], strict=True):
-        instance["status"], addon["tier"] = "stopped", "premium"
-    simulator.reset(state=state)
-    result = worker.run(module, plan=plan, **options)
+def test_each_of_many_differences_is_named_in_the_message(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet(*["running"] * 5))
+    options = {"ids": [1, 2, 3, 4, 5], "state": "stopped"}
+    plan = made(worker, **options)
+    simulator.reset(state=fleet(*["stopped"] * 5))
+    result = worker.run(claw_fleet, plan=plan, **options)
     assert (result["failed"], len(result["report"]), writes(simulator)) == (True, 5, [])
     assert result["msg"].endswith(f"nothing was sent: {' '.join(f'{line}.' for line in result['report'])}")
 
@@ -191,10 +169,6 @@ def test_ids_of_a_plan_are_compared_as_text(simulator: Simulator, worker: Worker
     for entry in plan["entries"]:
         entry["id"] = str(entry["id"])
     assert worker.run(claw_fleet, plan=plan, **DECLARED)["summary"] == {"ok": 1, "changed": 3, "failed": 0}
-    plan = made(worker, claw_fleet_addon, **UPDATES)
-    for entry in plan["entries"]:
-        entry["id"] = str(entry["id"])
-    assert worker.run(claw_fleet_addon, plan=plan, **UPDATES)["summary"] == {"ok": 0, "changed": 3, "failed": 0}
 
 
 @pytest.mark.parametrize(
@@ -297,82 +271,6 @@ def test_a_busy_instance_that_settles_otherwise_is_left(
     result = worker.run(claw_fleet, plan={**settled, "entries": [entry]}, ids=[9], state="restarted")
     assert writes(simulator) == sent
     assert result["failed"] is (not sent)
-
-
-# Add-ons
-
-
-def test_a_plan_of_add_ons_holds_what_was_found_and_what_is_wanted(simulator: Simulator, worker: Worker) -> None:
-    plan = made(worker, claw_fleet_addon, **UPDATES)
-    assert plan["entries"][0] == {
-        "id": 1,
-        "name": "bot-1",
-        "action": "update",
-        "found": {"tier": "eco"},
-        "wanted": {"tier": "premium"},
-    }
-    simulator.set_addon(2, token="sk-9")  # not in the plan
-    result = worker.run(claw_fleet_addon, plan=plan, **UPDATES)
-    assert result["summary"] == {"ok": 0, "changed": 3, "failed": 0}
-    assert writes(simulator) == [f"PATCH /addons/{number}" for number in (1, 2, 3)]
-
-
-@pytest.mark.parametrize(
-    ("found", "config", "difference"),
-    [
-        ("turbo", "premium", "add-on 2 of bot-2: the plan has: update, found tier=eco, to become tier=premium; now: "),
-        ("premium", "premium", "add-on 2 of bot-2 would not change, and the plan has: "),
-        ("eco", "turbo", "add-on 1 of bot-1: the plan has: "),
-    ],
-)
-def test_an_add_on_that_is_not_as_planned_is_named(
-    simulator: Simulator, worker: Worker, found: str, config: str, difference: str
-) -> None:
-    plan = made(worker, claw_fleet_addon, **UPDATES)
-    simulator.set_addon(2, tier=found)
-    result = worker.run(claw_fleet_addon, plan=plan, **{**UPDATES, "config": {"tier": config}})
-    assert result["report"][0].startswith(difference)
-    assert writes(simulator) == []
-
-
-def test_a_plan_with_masked_attributes_is_refused(simulator: Simulator, worker: Worker) -> None:
-    for options in (
-        {"ids": [1], "config": {"token": "sk-2"}},
-        {"ids": [1], "config": {"provider": "sk-3"}, "write_only": ["provider"]},
-    ):
-        plan = made(worker, claw_fleet_addon, **options)
-        assert "sk-" not in str(plan)
-        simulator.clear_log()
-        result = worker.run(claw_fleet_addon, plan=plan, **options)
-        assert result["msg"].startswith("plan has masked attributes, of add-on 1 of bot-1. Secrets are in no plan")
-        assert simulator.calls() == []
-
-
-def test_a_batch_of_add_ons_is_compared_with_the_plan(simulator: Simulator, worker: Worker) -> None:
-    options = {**UPDATES, "serial": 1, "max_failures": 9}
-    plan = made(worker, claw_fleet_addon, **options)
-    simulator.fault(
-        "wrong_type",
-        path="/addons",
-        method="GET",
-        skip=1,
-        body={
-            "success": True,
-            "data": [
-                {**one, "tier": "turbo" if one["id"] == 2 else one["tier"]} for one in simulator.state()["addons"]
-            ],
-        },
-    )
-    result = worker.run(claw_fleet_addon, plan=plan, **options)
-    assert "PATCH /addons/2" not in writes(simulator)
-    assert "found tier=turbo" in result["addons"][1]["msg"]
-
-
-def test_the_plan_of_another_module_is_refused(simulator: Simulator, worker: Worker) -> None:
-    plans = {claw_fleet: made(worker, **DECLARED), claw_fleet_addon: made(worker, claw_fleet_addon, **UPDATES)}
-    for module, other, options in ((claw_fleet, claw_fleet_addon, DECLARED), (claw_fleet_addon, claw_fleet, UPDATES)):
-        assert worker.run(module, plan=plans[other], **options)["msg"].startswith("plan is not what this module")
-    assert writes(simulator) == []
 
 
 # A plan that is applied after random changes

@@ -64,7 +64,7 @@ def restore_many(
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
             restore.fail(incident.build_error(restore.plan), restore.outcome)
     outcomes = build_outcomes(entries, restores)
-    result = build_result("instances", outcomes, build_diff(restores), has_batches=True)
+    result = build_result(outcomes, build_diff(restores), has_batches=True)
     if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
         raise_failures(failures, result, (restore.error for restore in restores))
     return result

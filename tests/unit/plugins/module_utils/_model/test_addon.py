@@ -23,14 +23,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon imp
     require_one,
     require_shown,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import (
-    AddonEntry,
-    AddonJob,
-    match_entries,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_update import (
+    AddonUpdate,
     redact_addon_options,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError
-from support.work import count_calls
 
 
 def query(addon_type=None, instance_id=None, instance_name=None, *, addon_id=None):
@@ -135,21 +131,6 @@ def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, 
     assert message in str(refusal.value)
 
 
-def test_entries_without_a_match_cost_no_more_each_in_a_large_account():
-    def count(size):
-        addons = [{"id": one, "addon_type": "llm", "instance_name": f"bot-{one}"} for one in range(size * 10)]
-        entries = [AddonEntry(one, query("llm", None, f"gone-{one}"), {}) for one in range(size)]
-        found = [[] for _entry in entries]
-
-        def match():
-            with pytest.raises(FaultyListError):
-                match_entries(entries, found, addons)
-
-        return count_calls(match)
-
-    assert count(400) <= 4.2 * count(100)
-
-
 def test_one_match_is_returned():
     assert require_one(ACCOUNT[:1], AddonIndex(ACCOUNT), query("llm", addon_id=1)) is ACCOUNT[0]
 
@@ -184,16 +165,19 @@ def test_each_attribute_that_is_not_shown_is_named():
 
 def test_that_a_secret_changes_shows_although_it_does_not():
     addon = {"id": 3, "tier": "eco", "api_key": "one", "plan": "a"}
-    job = AddonJob(addon, {"tier": "pro", "api_key": "two", "mode": 1, "plan": "b"}, ["mode"], addon)
-    job.is_accepted = True
+    update = AddonUpdate(addon, {"tier": "pro", "api_key": "two", "mode": 1, "plan": "b"}, ["mode"])
     # The service has ignored the plan, which is no secret.
-    job.see({**addon, "tier": "pro", "api_key": "two"})
-    assert job.attributes() == (
-        {"tier": "eco", "api_key": "********", "plan": "a"},
-        {"tier": "pro", "api_key": "******** (sent)", "plan": "a", "mode": "******** (sent)"},
-    )
-    unchanged = AddonJob(addon, {"tier": "eco", "api_key": "one"}, [], addon)
-    assert unchanged.attributes() == ({"tier": "eco", "api_key": "********"},) * 2
+    change = update.compare({**addon, "tier": "pro", "api_key": "two"}, changed=True)
+    assert change.before == {"id": 3, "tier": "eco", "api_key": "********", "plan": "a"}
+    assert change.after == {
+        "id": 3,
+        "tier": "pro",
+        "api_key": "******** (sent)",
+        "plan": "a",
+        "mode": "******** (sent)",
+    }
+    unchanged = AddonUpdate(addon, {"tier": "eco", "api_key": "one"}, []).compare(addon, changed=False)
+    assert unchanged.before == unchanged.after == {"id": 3, "tier": "eco", "api_key": "********"}
 
 
 def test_options_are_redacted_whatever_was_given():
@@ -201,13 +185,8 @@ def test_options_are_redacted_whatever_was_given():
     redacted = redact_addon_options(params)
     assert redacted.params == {**params, "config": {"tier": "********", "api_key": "********"}}
     assert redacted.secrets == {"sk-1234"}
-    many = redact_addon_options({"addons": [params, {"id": 2, "confg": {"token": "tk-5678"}}, "text"]})
-    assert many.params["addons"] == [
-        redacted.params | {"config": {"tier": "eco", "api_key": "********"}},
-        {"id": 2, "confg": {"token": "********"}},
-        "text",
-    ]
-    assert many.secrets == {"sk-1234", "tk-5678"}
+    misspelt = redact_addon_options({"id": 2, "confg": {"token": "tk-5678"}})
+    assert misspelt == ({"id": 2, "confg": {"token": "********"}}, {"tk-5678"})
     for odd in ({}, {"config": None}, {"config": "text"}, {"config": {"tier": 1}, "write_only": None}):
         assert redact_addon_options(odd).params == odd
 
@@ -227,27 +206,3 @@ def test_options_are_redacted_whatever_was_given():
 )
 def test_a_body_is_wrapped_only_where_the_refusal_asks_for_it(status, details, wants):
     assert needs_wrapping(ApiError("PATCH /addons/1", status, details=details), {"tier": "eco"}) is wants
-
-
-# Tests of what is shown of options that hold secrets inside
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"id": 3, "provider_key": "sk-123456"},
-        {"id": 3, "confg": "provider_key=sk-123456"},
-        {"id": 3, "config": {"provider_key": "sk-123456"}},
-        {"id": 3, "config": {"model": "sk-123456"}},
-    ],
-    ids=["beside config", "misspelt", "in config", "write_only"],
-)
-def test_no_secret_of_an_entry_shows_wherever_it_stands(entry: dict[str, object]) -> None:
-    redacted = redact_addon_options({"addons": [entry, "no object"], "write_only": ["model"]})
-    assert "sk-123456" not in str(redacted.params)
-    assert redacted.secrets == ({"sk-123456"} if isinstance(entry.get("config"), dict) else set())
-
-
-def test_what_names_the_add_on_is_shown() -> None:
-    entry = {"addon_type": "llm", "instance_name": "web-bot", "config": {"enabled": True}}
-    assert redact_addon_options({"addons": [entry]}).params["addons"] == [entry]

@@ -17,8 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     ChangeLimits,
     FaultyListError,
     FleetEntry,
-    RestoreEntry,
-    find_duplicates,
     format_failures,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
@@ -89,12 +87,6 @@ def test_entries_of_restores_have_own_keys_and_may_repeat_until_found():
         "entry 2, id 1: backup_id must be a number, not new",
     ]
     RESTORES.require_valid({"instances": [{"id": 1}, {"id": 1, "backup_id": 7}]})
-
-
-def test_the_second_entry_of_an_instance_is_found():
-    entries = [RestoreEntry(1, 7, None), RestoreEntry(2, None, "nobody"), RestoreEntry(3, None, "a")]
-    found = [{"id": 7, "name": "a"}, None, {"id": 7, "name": "a"}]
-    assert list(find_duplicates(entries, found)) == [(2, "a (id 7) is listed already, in entry 1")]
 
 
 # Which instances a list of names and ids protects
@@ -212,7 +204,7 @@ def test_what_was_done_is_named_beside_what_failed():
 )
 def test_limits_count_what_would_change(limits, excess):
     found = find_excess(plan(ENTRIES, LISTING), limits)
-    assert " ".join(one.explain("instance") for one in found) == excess
+    assert " ".join(one.explain() for one in found) == excess
 
 
 def test_a_negative_limit_is_refused():

@@ -63,7 +63,7 @@ def message(restores: list[Restore], max_failures: int = 0, *, is_refused: bool 
     ],
 )
 def test_each_entry_counts_where_it_belongs(given_item: Restore, kind: str) -> None:
-    summary = build_result("instances", outcomes([given_item]), {}, has_batches=True)["summary"]
+    summary = build_result(outcomes([given_item]), {}, has_batches=True)["summary"]
     assert summary == {name: int(name == kind) for name in ("ok", "changed", "failed", "not_begun")}
 
 
@@ -82,7 +82,7 @@ def test_each_entry_counts_where_it_belongs(given_item: Restore, kind: str) -> N
     )
 )
 def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: list[Restore]) -> None:
-    result = build_result("instances", outcomes(items), {}, has_batches=True)
+    result = build_result(outcomes(items), {}, has_batches=True)
     assert sum(result["summary"].values()) == len(items) == len(result["instances"])
     assert result["changed"] is any(entry["changed"] for entry in result["instances"])
     assert result["summary"]["failed"] == sum(entry["failed"] for entry in result["instances"])
