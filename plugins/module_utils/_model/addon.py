@@ -108,23 +108,16 @@ class AddonQuery:
     def has_instance(self) -> bool:
         return self.instance_id is not None or self.instance_name is not None
 
-    @staticmethod
-    def merge(queries: t.Sequence[AddonQuery]) -> AddonQuery:
-        """Returns a query that needs each field that one of the queries needs. It matches nothing in particular."""
-        fields = ("addon_type", "instance_id", "instance_name")
-        needed = ((value for value in (getattr(q, name) for q in queries) if value is not None) for name in fields)
-        return AddonQuery(None, *(next(values, None) for values in needed))
-
-    def lacks_owner(self, addon: Resource) -> bool:
-        """Returns True if the add-on shows of its instance either id or name, and the query needs the other."""
-        owner = parse_owner(addon)
-        lacks_id = self.instance_id is not None and owner.id is None
-        return any(owner) and (lacks_id or (self.instance_name is not None and owner.name is None))
-
     def lacks_fields(self, addon: Resource) -> bool:
         """Returns True if the add-on does not show its type or its instance, and the query needs it."""
         lacks_type = self.addon_type is not None and not addon.get("addon_type")
         return lacks_type or (self.has_instance and not has_owner(addon))
+
+    def may_match(self, addon: Resource) -> bool:
+        """Returns False if the add-on shows another id or another instance. It may not show what is asked for."""
+        owner = parse_owner(addon)
+        pairs = ((self.id, addon["id"]), (self.instance_id, owner.id), (self.instance_name, owner.name))
+        return all(wanted is None or shown is None or str(wanted) == str(shown) for wanted, shown in pairs)
 
     def matches_type(self, addon: Resource) -> bool:
         """Raises ResponseError if the type of the add-on is needed and unknown."""
@@ -136,47 +129,6 @@ class AddonQuery:
                 "not guess. See the dashboard, and give the id of the add-on."
             )
         return normalize(addon["addon_type"]) == normalize(self.addon_type)
-
-
-class AddonIndex:
-    """Add-ons by id, type, and id or name of their instance."""
-
-    def __init__(self, addons: list[Resource]) -> None:
-        self._all = addons
-        self._by: dict[tuple[str, object], list[Resource]] = {}
-        for addon in addons:
-            owner = parse_owner(addon)
-            for key in (
-                ("id", str(addon["id"])),
-                ("addon_type", normalize(addon.get("addon_type"))),
-                ("instance_id", owner.id),
-                ("instance_name", owner.name),
-            ):
-                self._by.setdefault(key, []).append(addon)
-
-    def find_candidates(self, query: AddonQuery) -> list[Resource]:
-        """Returns the add-ons that may match the query. They include those that don't show what it asks for."""
-        if query.id is not None:
-            return self._by.get(("id", str(query.id)), [])
-        key: tuple[str, object] = ("addon_type", normalize(query.addon_type))
-        unknown: tuple[str, object] = ("addon_type", "")
-        if query.has_instance:
-            field = "instance_name" if query.instance_id is None else "instance_id"
-            key = (field, query.instance_name if query.instance_id is None else str(query.instance_id))
-            unknown = (field, None)
-        elif query.addon_type is None:
-            return self._all
-        return self._by.get(key, []) + self._by.get(unknown, [])
-
-    def find_nearest(self, query: AddonQuery) -> list[Resource]:
-        """Returns the add-ons of the same instance, else those of the same type, else all."""
-        keys: list[tuple[str, object]] = []
-        if query.instance_id is not None:
-            keys.append(("instance_id", str(query.instance_id)))
-        if query.instance_name is not None:
-            keys.append(("instance_name", query.instance_name))
-        keys.append(("addon_type", normalize(query.addon_type)))
-        return next(filter(None, (self._by.get(key) for key in keys)), self._all)
 
 
 def label(addon: Resource) -> str:
@@ -201,17 +153,18 @@ def merge_usage(addons: list[Resource], usage: object) -> list[Resource]:
     return merged
 
 
-def require_one(found: list[Resource], index: AddonIndex, query: AddonQuery) -> Resource:
-    """Returns the only match. Raises RefusedError for none and for several, with similar ones of the ``index``."""
+def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery) -> Resource:
+    """Returns the only match. Raises RefusedError for none and for several, with similar ones of all ``addons``."""
     if len(found) > 1:
         each = format_list((f"{addon['id']} of {parse_owner(addon)}" for addon in found), _LISTED)
         raise RefusedError(f"{len(found)} add-ons match {query} (ids {each}): choose one with id.")
     if not found and query.id is not None:
-        for addon in index.find_candidates(query):
-            raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
+        for addon in addons:
+            if str(addon["id"]) == str(query.id):
+                raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
     if not found:
         raise RefusedError(
-            f"No add-on matches {query}. {_format_nearest(index.find_nearest(query))} Order add-ons in the dashboard."
+            f"No add-on matches {query}. {_format_nearest(addons, query)} Order add-ons in the dashboard."
         )
     return found[0]
 
@@ -228,7 +181,17 @@ def require_same_owner(addon: Resource, found: Resource, query: AddonQuery) -> N
         raise RefusedError(f"The {label(addon)} is not the {query} any more; nothing was done.")
 
 
-def _format_nearest(nearest: list[Resource]) -> str:
+def _format_nearest(addons: list[Resource], query: AddonQuery) -> str:
+    """Returns a sentence that lists the add-ons of the same instance, else those of the same type, else all."""
+    wanted_id = None if query.instance_id is None else str(query.instance_id)
+    of_instance, of_type = [], []
+    for addon in addons:
+        owner = parse_owner(addon)
+        if (wanted_id and owner.id == wanted_id) or (query.instance_name and owner.name == query.instance_name):
+            of_instance.append(addon)
+        if normalize(addon.get("addon_type")) == normalize(query.addon_type):
+            of_type.append(addon)
+    nearest = of_instance or of_type or addons
     listed = format_list(map(label, nearest[:_LISTED]), _LISTED, len(nearest))
     return f"Found: {listed}." if nearest else "The account has no add-ons."
 

@@ -98,35 +98,17 @@ def filter_by_instance(
     return [item for item, owner in zip(items, owners, strict=True) if _matches(wanted, owner)]
 
 
-def complete_owners(items: list[Resource], instances: list[Resource]) -> list[Resource]:
-    """Returns the items with id and name of their instances, as far as the instances show them.
-
-    The id of a name that several instances have stays unknown.
-    """
-    known = _KnownNames(instances)
-    completed = []
-    for item in items:
-        owner = parse_owner(item)
-        extra: Resource = {}
-        if owner.id is not None and owner.name is None:
-            extra = {"instance_name": known.names.get(owner.id)}
-        elif owner.name is not None and owner.id is None and len(ids := known.ids.get(owner.name, [])) == 1:
-            extra = {"instance_id": ids[0]}
-        completed.append({**item, **extra})
-    return completed
-
-
 class _KnownNames:
-    """The ``names`` of instances by id, and the ``ids`` by name, as the service shows them. An id as a key is text."""
+    """The ``names`` of instances by id, and the ``ids`` by name, as the service shows them. Ids are text."""
 
     def __init__(self, instances: t.Iterable[Resource]) -> None:
         self.names: dict[str, str | None] = {}
-        self.ids: dict[str, list[object]] = {}
+        self.ids: dict[str, list[str]] = {}
         for instance in instances:
             name = None if instance.get("name") is None else str(instance["name"])
             self.names[str(instance["id"])] = name
             if name is not None:
-                self.ids.setdefault(name, []).append(instance["id"])
+                self.ids.setdefault(name, []).append(str(instance["id"]))
 
 
 def _lacks(wanted: Owner, owner: Owner) -> bool:
@@ -141,7 +123,7 @@ def _complete(owner: Owner, known: _KnownNames, wanted_id: str | None, kind: str
     """Returns ``owner`` with the id and the name of the one instance that it can mean."""
     if owner.id is not None:
         return Owner(owner.id, known.names.get(owner.id))
-    ids = [str(one) for one in known.ids.get(str(owner.name), [])]
+    ids = known.ids.get(str(owner.name), [])
     if len(ids) > 1 and wanted_id in ids:
         raise RefusedError(
             f"{describe_namesakes(owner.name, ids)}, and the service shows the instance of each {kind} by name only, "

@@ -15,7 +15,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     SettingsError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
-    AddonIndex,
     AddonQuery,
     label,
     merge_usage,
@@ -34,41 +33,30 @@ def query(addon_type=None, instance_id=None, instance_name=None, *, addon_id=Non
 
 
 @pytest.mark.parametrize(
-    ("shown", "by_id", "by_name"),
+    ("wanted", "lacks"),
     [
-        ({"instance_id": 7}, False, True),
-        ({"instance_name": "web-bot"}, True, False),
-        ({"instance_id": 7, "instance_name": "web-bot"}, False, False),
-        # Without any owner, no other list can tell it.
-        ({}, False, False),
+        (query(addon_id=3), [False, False, False]),
+        (query("llm"), [True, False, True]),
+        (query(None, 7), [True, True, False]),
+        (query(None, None, "web-bot"), [True, True, False]),
     ],
 )
-def test_an_owner_by_id_alone_lacks_its_name_and_the_reverse(shown, by_id, by_name):
-    addon = {"id": 1, "addon_type": "llm", **shown}
-    assert query("llm", 7).lacks_owner(addon) is by_id
-    assert query("llm", None, "web-bot").lacks_owner(addon) is by_name
-    assert not query("llm").lacks_owner(addon)
-
-
-def test_several_queries_need_what_one_of_them_needs():
-    merged = AddonQuery.merge([query("llm"), query(None, 7), query(None, None, "web-bot")])
-    assert [merged.lacks_fields(addon) for addon in ({}, {"addon_type": "llm"}, {"instance_id": 7})] == [True] * 3
-    assert not merged.lacks_fields({"addon_type": "llm", "instance_id": 7})
-    assert not AddonQuery.merge([query(addon_id=3)]).lacks_fields({})
+def test_what_a_query_needs_and_an_add_on_lacks(wanted, lacks):
+    addons = ({"id": 1}, {"id": 2, "addon_type": "llm"}, {"id": 3, "instance_id": 7})
+    assert [wanted.lacks_fields(addon) for addon in addons] == lacks
 
 
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
-        (query(), [1, 2, 3, 4]),
+        (query("llm"), [1, 2, 3, 4]),
         (query(addon_id=2), [2]),
         (query(addon_id=9), []),
-        # Those that show no type, or no instance, may match.
-        (query("llm"), [1, 4]),
-        (query("browser"), [2, 3, 4]),
+        # Those that show no instance, or only its id or its name, may match.
         (query(None, 7), [1, 3]),
-        (query(None, None, "web-bot"), [2, 1, 3]),
-        (query("llm", 8), [4, 3]),
+        (query(None, None, "web-bot"), [1, 2, 3]),
+        (query("llm", 8), [3, 4]),
+        (query("llm", 8, "web-bot"), [3]),
     ],
 )
 def test_which_add_ons_may_match(wanted, ids):
@@ -78,7 +66,7 @@ def test_which_add_ons_may_match(wanted, ids):
         {"id": 3, "addon_type": "browser"},
         {"id": 4, "instance": {"id": 8, "name": "spare-bot"}},
     ]
-    assert [addon["id"] for addon in AddonIndex(addons).find_candidates(wanted)] == ids
+    assert [addon["id"] for addon in addons if wanted.may_match(addon)] == ids
 
 
 @pytest.mark.parametrize("names", [{"addon_type": ""}, {"instance_name": ""}, {"instance_name": "a\x1b"}])
@@ -127,17 +115,17 @@ ACCOUNT = [
 )
 def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, message):
     with pytest.raises(RefusedError) as refusal:
-        require_one(found, AddonIndex(ACCOUNT), wanted)
+        require_one(found, ACCOUNT, wanted)
     assert message in str(refusal.value)
 
 
 def test_one_match_is_returned():
-    assert require_one(ACCOUNT[:1], AddonIndex(ACCOUNT), query("llm", addon_id=1)) is ACCOUNT[0]
+    assert require_one(ACCOUNT[:1], ACCOUNT, query("llm", addon_id=1)) is ACCOUNT[0]
 
 
 def test_an_account_without_add_ons_is_told():
     with pytest.raises(RefusedError, match="The account has no add-ons"):
-        require_one([], AddonIndex([]), query("llm"))
+        require_one([], [], query("llm"))
 
 
 @pytest.mark.parametrize(

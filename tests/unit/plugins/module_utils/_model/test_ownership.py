@@ -13,7 +13,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     SettingsError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
-    complete_owners,
     filter_by_instance,
     has_owner,
     may_belong,
@@ -84,33 +83,6 @@ def test_a_name_with_a_control_character_can_not_be_searched(name):
     require_names(instance_name="a\tb\r\n\ufffd")
 
 
-def test_an_instance_with_an_object_as_its_name_completes_no_owner():
-    instances = [{"id": 1, "name": {"x": ["y"]}}, {"id": 2, "name": "web-bot"}]
-    completed = complete_owners([{"id": 5, "instance_name": "web-bot"}], instances)
-    assert completed == [{"id": 5, "instance_name": "web-bot", "instance_id": 2}]
-
-
-def test_a_name_that_several_instances_have_completes_no_id():
-    instances = [{"id": 1, "name": "web"}, {"id": 2, "name": "web"}]
-    assert complete_owners([{"id": 5, "instance_name": "web"}], instances) == [{"id": 5, "instance_name": "web"}]
-
-
-def test_the_name_of_an_id_is_completed_and_nothing_that_is_shown_replaced():
-    instances = [{"id": 1, "name": "web"}, {"id": 2, "name": "spare"}]
-    items = [
-        {"id": 5, "instance_id": 2},
-        {"id": 6, "instance_id": 3},
-        {"id": 7, "instance_id": 2, "instance_name": "old"},
-        {"id": 8},
-    ]
-    assert complete_owners(items, instances) == [
-        items[0] | {"instance_name": "spare"},
-        items[1] | {"instance_name": None},
-        items[2],
-        items[3],
-    ]
-
-
 INSTANCES = [{"id": 7, "name": "web"}, {"id": 8, "name": "spare"}, {"id": 9, "name": "two"}, {"id": 10, "name": "two"}]
 BY_ID = [{"id": 1, "instance_id": 7}, {"id": 2, "instance_id": "8"}, {"id": 3, "instance_id": 11}]
 BY_NAME = [{"id": 4, "instance_name": "web"}, {"id": 5, "instance_name": "spare"}]
@@ -154,6 +126,8 @@ def test_items_that_show_a_name_alone_cost_no_more_each_in_a_large_account():
     assert count(400) <= 4.2 * count(100)
 
 
-def test_an_instance_without_a_name_is_not_the_one_that_is_named_none():
-    items, instances = [{"id": 1, "instance_name": "None"}], [{"id": 5, "name": None}, {"id": 6, "name": "None"}]
-    assert complete_owners(items, instances) == [{"id": 1, "instance_name": "None", "instance_id": 6}]
+def test_an_instance_without_a_text_as_its_name_owns_nothing_by_name():
+    instances = [{"id": 5, "name": None}, {"id": 6, "name": {"x": ["y"]}}, {"id": 7, "name": "web"}]
+    items = [{"id": 1, "instance_name": "None"}, {"id": 2, "instance_name": "web"}]
+    assert filter_by_instance(items, 5, None, "backup", lambda: instances) == []
+    assert filter_by_instance(items, 7, None, "backup", lambda: instances) == items[1:]
