@@ -21,7 +21,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    RestoreAction,
     RestorePlan,
     Rules,
     Target,
@@ -38,13 +37,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     Journal,
     OperationEvent,
     OperationKey,
-    OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller
-from support.sleeper import KilledError, Sleeper
+from support.sleeper import Sleeper
 from support.stores import StorePlace
 from support.worker import Worker
 
@@ -245,13 +242,9 @@ def test_a_wrong_entry_is_found_before_anything_is_sent(
     ("options", "words"),
     [
         ({"serial": [0]}, "serial has the batch size '0'"),
-        ({"serial": ["all"]}, "serial has the batch size 'all'"),
-        ({"serial": []}, "serial is empty"),
         ({"max_failures": -1}, "max_failures is -1"),
         ({"wait_timeout": -1}, "wait_timeout is -1"),
         ({"incident": " "}, "incident is empty"),
-        ({"max_age": "soon"}, "max_age is 'soon'"),
-        ({"before": "yesterday"}, "before is 'yesterday'"),
     ],
 )
 def test_wrong_options_send_no_request(
@@ -403,26 +396,6 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     assert sorted(posts(simulator)) == [102, 202]
 
 
-def test_a_dead_service_while_waiting_is_reported_for_each(simulator: Simulator, local_worker: Worker) -> None:
-    simulator.switch(transition_reads=1000)
-
-    def die() -> None:
-        if simulator.effects() and not simulator.faults():
-            simulator.fault("reset_before", times=None)
-
-    local_worker.sleeper.before_sleep = die
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=40)
-    for entry, name in zip(result["instances"], ("bot-1", "bot-2"), strict=True):
-        assert entry["outcome"] == "in_flight"
-        assert re.fullmatch(
-            rf"The restore of {name} was accepted at .+ UTC\. It was last seen deploying at .+ UTC\. The service has "
-            r"not answered since \(the connection broke\), and the wait ended after 40 s \(wait_timeout\)\.",
-            entry["msg"],
-        )
-    told = r"2 to go: no answer for \d+ s \(the connection broke\), "
-    assert any(re.match(told, line) for line in local_worker.lines)
-
-
 def test_what_is_gone_since_the_plan_stops_nothing_of_its_own_batch(simulator: Simulator, local_worker: Worker) -> None:
     def meanwhile() -> None:
         if posts(simulator):
@@ -530,25 +503,6 @@ def test_what_is_done_is_unlocked_while_the_batch_waits_for_another_run(
     assert posts(simulator) == [202, 102]
 
 
-def test_an_entry_read_late_says_that_nothing_was_sent_for_it(
-    simulator: Simulator, worker: Worker, place: StorePlace
-) -> None:
-    with contextlib.ExitStack() as other:
-        assert other.enter_context(place.journal().lock(OperationKey("restore", simulator.url, "INC-1", "1")))
-
-        def meanwhile() -> None:
-            if posts(simulator):
-                worker.sleeper.before_sleep = lambda: None
-                simulator.fault("forbidden", path="/instances/1", times=None)
-                other.close()
-
-        worker.sleeper.before_sleep = meanwhile
-        result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])
-    assert outcomes(result) == ["refused", "completed"]
-    assert result["instances"][0]["msg"].endswith("This run sent nothing for it.")
-    assert posts(simulator) == [202]
-
-
 @pytest.mark.parametrize("others", [[], [{"id": 4, "backup_id": 402}]])
 def test_an_instance_with_the_name_of_a_restored_one_gets_its_own_backup(
     simulator: Simulator, local_worker: Worker, others: list[dict[str, int]]
@@ -559,52 +513,6 @@ def test_an_instance_with_the_name_of_a_restored_one_gets_its_own_backup(
     result = local_worker.run(claw_fleet_restore, instances=[*bots(1), *others])
     assert result["failed"] is False, result
     assert (result["instances"][0]["id"], result["instances"][0]["backup_id"]) == (3, 302)
-
-
-def test_killed_between_two_batches_the_next_run_goes_on(simulator: Simulator, worker: Worker) -> None:
-    def kill() -> None:
-        worker.sleeper.kills = len(posts(simulator)) >= 3
-
-    options: dict[str, t.Any] = {"instances": bots(*range(1, 7)), "serial": [1, 2, 3]}
-    worker.sleeper.before_sleep = kill
-    with pytest.raises(KilledError):
-        worker.run(claw_fleet_restore, **options)
-    assert len(posts(simulator)) == 3
-    worker.sleeper.before_sleep = lambda: None
-    worker.sleeper.kills = False
-    result = worker.run(claw_fleet_restore, **options)
-    assert result["failed"] is False
-    assert sorted(posts(simulator)) == [102, 202, 302, 402, 502, 602]
-    assert simulator.effects() == {"restores": 6}
-
-
-# In a play
-
-
-@pytest.mark.slow
-def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(state=world(4), switches={"transition_reads": 1})
-    options = {"incident": "INC-1", "instances": bots(1, 2), "state_dir": str(controller.folder / "state")}
-    module = "clawhosters.cloud.claw_fleet_restore"
-    tasks = [
-        {module: options, "check_mode": True, "register": "plan"},
-        {module: options},
-        {module: {**options, "serial": "1, 50%"}},
-        {module: {**options, "instances": bots(1, 3, 4)}},
-        {module: {**options, "instances": [{"nam": "bot-1"}]}, "ignore_errors": True},
-        {module: {**options, "serial": ["0%"]}, "ignore_errors": True},
-    ]
-    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], "--diff")
-    assert run.rc == 0, run.screen
-    plan, real, again, more, misspelt, no_size = run.all
-    assert [result["changed"] for result in run.all[:4]] == [True, True, False, True]
-    assert plan["diff"] == real["diff"]
-    assert real["summary"] == {"ok": 0, "changed": 2, "failed": 0, "not_begun": 0}
-    assert (again["summary"]["ok"], more["summary"]) == (2, {"ok": 1, "changed": 2, "failed": 0, "not_begun": 0})
-    assert "unknown key nam; did you mean name?" in misspelt["msg"]
-    assert "serial has the batch size '0%'" in no_size["msg"]
-    assert '"backup_id": 102' in run.screen
-    assert sorted(posts(simulator)) == [102, 202, 302, 402]
 
 
 # The engine behind it
@@ -719,36 +627,6 @@ def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) 
     assert (wanted[0].outcome, wanted[0].changed, wanted[0].stage) == ("completed", True, Stage.FAILED)
     assert (wanted[1].outcome, wanted[1].error) == ("not_begun", None)
     assert engine.observer.stages[-1] == ("failed", "bot-1")
-
-
-def test_only_what_was_planned_is_sent(simulator: Simulator, engine: Engine) -> None:
-    """The run that was to restore bot-1 has not; bot-2 was renamed."""
-    at = "2026-02-01T10:00:00+00:00"
-    waits = planned(1, action=RestoreAction.WAIT, earlier=OperationState(OperationEvent.ACCEPTED, at, at, {}))
-    engine.batches.run(waits)
-    assert "was not executed, and this run only waited for it" in str(waits[0].error)
-    assert waits[0].outcome == "refused"
-    renamed = planned(2)
-    renamed[0].instance["name"] = "other"
-    engine.batches.run(renamed)
-    assert str(renamed[0].error) == "other (id 2) is now named bot-2. Nothing was sent."
-    assert posts(simulator) == []
-
-
-def test_a_request_of_another_run_since_the_plan_is_not_sent_again(simulator: Simulator, engine: Engine) -> None:
-    """With force too: what was confirmed is the restore after the one that the plan knew."""
-    first = planned(1)
-    engine.batches.run(first)
-    engine.batches.incident.rules = Rules(force=True)
-    (late,) = planned(1)
-    engine.batches.run([late])
-    assert (late.outcome, late.is_sent, late.error) == ("completed", False, None)
-    state = first[0].state
-    assert state
-    (again,) = planned(1, earlier=state, known_position=state.position)
-    engine.batches.run([again])
-    assert (again.outcome, again.is_sent) == ("completed", True)
-    assert posts(simulator) == [102, 102]
 
 
 def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, engine: Engine) -> None:
