@@ -12,7 +12,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_account_info, claw_backup_info, claw_billing_info
 from simulator.handle import Simulator
-from support.controller import Controller
 from support.worker import result_of
 
 
@@ -56,20 +55,3 @@ def test_a_404_of_what_each_account_has_is_one_of_the_address(simulator: Simulat
 def test_an_account_that_is_no_object_is_told(simulator: Simulator) -> None:
     simulator.fault("wrong_type", body={"data": [1]})
     assert "expected an object in `data`, got a list" in result_of(claw_account_info, simulator)["msg"]
-
-
-@pytest.mark.rest
-@pytest.mark.slice
-def test_the_commands(simulator: Simulator, controller: Controller) -> None:
-    def run(module: str, **options: t.Any) -> dict[str, t.Any]:
-        return controller.task(options, module=module).result
-
-    assert run("claw_account_info")["account"]["email"]
-    assert run("claw_billing_info", include="summary,packages")["billing"]["packages"]
-    controller.environment.pop("CLAWHOSTERS_API_KEY")
-    assert run("claw_health_info")["available"] is True
-    assert run("claw_account_info")["failed"] is True
-    simulator.switch(health_answer="down")
-    down = run("claw_health_info")
-    assert (down["failed"], down["available"]) == (False, False)
-    assert "503" in down["error"]

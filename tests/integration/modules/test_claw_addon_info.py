@@ -51,11 +51,3 @@ def test_the_add_ons_of_an_instance_in_every_shape_of_the_object(simulator: Simu
     for options in ({"instance_id": 7}, {"instance_name": "web-bot"}):
         result = result_of(claw_addon_info, simulator, **options)
         assert [str(addon["id"]) for addon in result["addons"]] == ["1", "2"], result
-
-
-def test_a_list_of_many_pages_is_read_whole(simulator: Simulator) -> None:
-    simulator.reset(instances=60)
-    count = len(simulator.state()["addons"])
-    simulator.clear_log()
-    assert len(result_of(claw_addon_info, simulator)["addons"]) == count
-    assert len(simulator.calls()) == -(-count // 25)

@@ -61,13 +61,9 @@ def test_the_history_goes_as_far_as_it_is_asked_for(
 @pytest.mark.parametrize(
     "switches",
     [
-        {"id_as_string": True},
         {"pagination": "none"},
-        {"pagination": "page_only"},
         {"transactions_order": "oldest_first"},
-        {"transaction_sign": "unsigned"},
         {"rename_fields": {"transaction.amount": "claws"}},
-        {"timestamps": "fraction"},
     ],
 )
 def test_the_whole_history_in_every_shape(simulator: Simulator, switches: dict[str, t.Any]) -> None:

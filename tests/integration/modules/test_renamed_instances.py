@@ -159,19 +159,6 @@ def test_the_detail_that_allows_a_change_must_bear_the_name_too(simulator: Simul
     assert OTHER_NAME in result["msg"]
 
 
-def test_a_renamed_entry_fails_alone(simulator: Simulator) -> None:
-    simulator.reset(state={"instances": [was("deploying"), {"id": 6, "name": "web-bot"}, {"id": 7, "name": "mail"}]})
-    worker = Worker(simulator)
-    worker.sleeper.before_sleep = lambda: (
-        simulator.set_instance(5, name="prod", status="running"),
-        simulator.set_instance(7, name="post"),
-    )
-    entries = [{"id": 5, "name": "temp"}, {"name": "web-bot"}, {"id": 7}]
-    result = worker.run(claw_fleet, instances=entries, state="restarted")
-    assert [one["failed"] for one in result["instances"]] == [True, False, False]
-    assert "POST /instances/5/restart" not in changes(simulator)
-
-
 # Add-ons
 
 

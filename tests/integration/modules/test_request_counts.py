@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_instance_info
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.worker import Worker
@@ -24,57 +24,60 @@ def two_known_instances(simulator: Simulator) -> None:
     simulator.set_instance(STOPPED, name="rests", status="stopped")
 
 
-def test_by_id_and_unchanged_is_one_request(simulator: Simulator, controller: Controller) -> None:
-    run = controller.task({"id": RUNNING, "state": "started"})
-    assert run.result["changed"] is False
+@pytest.fixture
+def worker(simulator: Simulator) -> Worker:
+    return Worker(simulator)
+
+
+def test_by_id_and_unchanged_is_one_request(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_instance, id=RUNNING, state="started")
+    assert result["changed"] is False
     assert simulator.calls() == ["GET /instances/1"]
-    assert run.result["api"]["requests"] == 1
+    assert result["api"]["requests"] == 1
 
 
-def test_by_id_and_started_without_waiting_is_two(simulator: Simulator, controller: Controller) -> None:
-    run = controller.task({"id": STOPPED, "state": "started", "wait": False})
-    assert run.result["changed"] is True
+def test_by_id_and_started_without_waiting_is_two(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_instance, id=STOPPED, state="started", wait=False)
+    assert result["changed"] is True
     assert simulator.calls() == ["GET /instances/2", "POST /instances/2/start"]
-    assert run.result["api"]["requests"] == 2
+    assert result["api"]["requests"] == 2
 
 
-def test_waiting_adds_only_its_polls(simulator: Simulator, controller: Controller) -> None:
+def test_waiting_adds_only_its_polls(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(transition_reads=1)
-    run = controller.task({"id": STOPPED, "state": "started"})
-    assert run.result["instance"]["status"] == "running"
+    result = worker.run(claw_instance, id=STOPPED, state="started")
+    assert result["instance"]["status"] == "running"
     first, start, *polls = simulator.calls()
     assert [first, start] == ["GET /instances/2", "POST /instances/2/start"]
     assert set(polls) == {"GET /instances/2"}
 
 
-def test_by_name_over_sixty_instances_is_three_pages_and_one(simulator: Simulator, controller: Controller) -> None:
-    run = controller.task({"name": "runs"})
+def test_by_name_over_sixty_instances_is_three_pages_and_one(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_instance, name="runs")
     assert simulator.calls() == [*LIST_OF_60, "GET /instances/1"]
-    assert run.result["instance"]["can_stop"] is True
+    assert result["instance"]["can_stop"] is True
 
 
-def test_absent_for_a_name_that_nothing_has_is_the_pages_alone(simulator: Simulator, controller: Controller) -> None:
-    run = controller.task({"name": "nobody", "state": "absent"})
-    assert run.result["changed"] is False
-    assert run.result["instance"] is None
+def test_absent_for_a_name_that_nothing_has_is_the_pages_alone(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_instance, name="nobody", state="absent")
+    assert result["changed"] is False
+    assert result["instance"] is None
     assert simulator.calls() == LIST_OF_60
 
 
-def test_one_by_id_with_all_its_fields_is_one_request(simulator: Simulator, controller: Controller) -> None:
-    run = controller.task({"id": RUNNING}, module="claw_instance_info")
-    assert [instance["name"] for instance in run.result["instances"]] == ["runs"]
-    assert "can_stop" in run.result["instances"][0]
+def test_one_by_id_with_all_its_fields_is_one_request(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_instance_info, id=RUNNING)
+    assert [instance["name"] for instance in result["instances"]] == ["runs"]
+    assert "can_stop" in result["instances"][0]
     assert simulator.calls() == ["GET /instances/1"]
 
 
-def test_all_instances_are_the_pages_and_details_are_one_request_each(
-    simulator: Simulator, controller: Controller
-) -> None:
-    run = controller.task({}, module="claw_instance_info")
-    assert [instance["id"] for instance in run.result["instances"]] == list(range(1, 61))
+def test_all_instances_are_the_pages_and_details_are_one_request_each(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_instance_info)
+    assert [instance["id"] for instance in result["instances"]] == list(range(1, 61))
     assert simulator.calls() == LIST_OF_60
     simulator.clear_log()
-    run = controller.task({"name": "runs", "details": True}, module="claw_instance_info")
+    result = worker.run(claw_instance_info, name="runs", details=True)
     assert simulator.calls() == [*LIST_OF_60, "GET /instances/1"]
 
 
@@ -105,18 +108,18 @@ def test_a_cache_hit_is_no_request(simulator: Simulator, controller: Controller)
     assert simulator.calls() == LIST_OF_60
 
 
-def test_a_restore_looks_at_the_instance_once_more(simulator: Simulator, controller: Controller) -> None:
+def test_a_restore_looks_at_the_instance_once_more(simulator: Simulator, worker: Worker) -> None:
     options = {"incident": "INC-1", "instance_id": RUNNING, "wait": False}
-    run = controller.task(options, module="claw_backup_restore")
-    assert run.result["restore"]["outcome"] == "in_flight"
+    result = worker.run(claw_backup_restore, **options)
+    assert result["restore"]["outcome"] == "in_flight"
     *plan, look, restore = simulator.calls()
-    assert (look, restore) == ("GET /instances/1", f"POST /backups/{run.result['backup']['id']}/restore")
+    assert (look, restore) == ("GET /instances/1", f"POST /backups/{result['backup']['id']}/restore")
     assert sorted(set(plan)) == ["GET /backups", "GET /instances/1"]
     assert plan.count("GET /instances/1") == 1
     simulator.clear_log()
     simulator.set_instance(RUNNING, status="running")
-    options = {"incident": "INC-2", "backup_id": run.result["backup"]["id"], "wait": False}
-    controller.task(options, module="claw_backup_restore")
+    options = {"incident": "INC-2", "backup_id": result["backup"]["id"], "wait": False}
+    worker.run(claw_backup_restore, **options)
     assert simulator.calls() == [restore.replace("POST", "GET").removesuffix("/restore"), look, restore]
 
 
@@ -137,7 +140,7 @@ def test_instances_and_backups_are_listed_side_by_side(simulator: Simulator) -> 
     assert worker.run(claw_backup_restore, incident="INC-2")["error"]["status"] == 403
 
 
-def test_larger_pages_mean_fewer_requests(simulator: Simulator, controller: Controller) -> None:
-    run = controller.task({"page_size": 100}, module="claw_instance_info")
-    assert len(run.result["instances"]) == 60
+def test_larger_pages_mean_fewer_requests(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_instance_info, page_size=100)
+    assert len(result["instances"]) == 60
     assert simulator.calls() == ["GET /instances"]

@@ -29,7 +29,7 @@ from support.worker import Worker
 
 HOUR = 3600
 NEWEST, OLDER = 12, 11
-CLOCKS = ((3 * HOUR, "3 h 0 min behind"), (-50 * HOUR, "2 d 2 h ahead"), (0, ""), (-50, ""))
+CLOCKS = ((3 * HOUR, "3 h 0 min behind"), (-50 * HOUR, "2 d 2 h ahead"), (0, ""))
 """Seconds by which the service is ahead of this machine, and what is said of it."""
 
 
@@ -86,24 +86,8 @@ def test_age_and_future_of_a_backup_are_those_of_the_service_clock(
     assert shown == ([f"Ages are by the service's clock: this machine's is {said}."] if said else [])
 
 
-def test_the_plan_begins_with_the_difference_of_the_clocks(
-    simulator: Simulator, worker: Worker, tmp_path: Path
-) -> None:
-    set_clock(simulator, 3 * HOUR)
-    runbook = Runbook(worker, tmp_path)
-    runbook.run(check=True, restore_instance_ids="1")
-    scope, clock, plan, *_more = runbook.plan["lines"]
-    assert scope.startswith("Service ")
-    assert clock == "Ages are by the service's clock: this machine's is 3 h 0 min behind."
-    assert plan.endswith("restore backup 12, 10 min old.")
-    assert all(len(line) <= 80 for line in runbook.plan["lines"])
-
-
-@pytest.mark.parametrize("skew", [skew for skew, _said in CLOCKS])
-def test_the_report_judges_backups_by_the_service_clock(
-    simulator: Simulator, worker: Worker, tmp_path: Path, skew: float
-) -> None:
-    set_clock(simulator, skew)
+def test_the_report_judges_backups_by_the_service_clock(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+    set_clock(simulator, -50 * HOUR)
     path = tmp_path / "fleet.json"
     worker.run(
         fleet_report, path=str(tmp_path / "fleet.html"), data_path=str(path), backup_max_age="36h", title="Fleet"
@@ -118,14 +102,6 @@ BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 WINTER = (
     "2026-01-29T03:31 has no UTC offset. In this controller's time zone it is 2026-01-29T03:31:00+01:00, in UTC "
     "2026-01-29T03:31:00Z."
-)
-TWICE = (
-    "2025-10-26 02:31:00 has no UTC offset. In this controller's time zone it comes twice, 2025-10-26T02:31:00+02:00 "
-    "and 2025-10-26T02:31:00+01:00; in UTC it is 2025-10-26T02:31:00Z."
-)
-NEVER = (
-    "2026-03-29T02:31:07 has no UTC offset. In this controller's time zone it does not exist; in UTC it is "
-    "2026-03-29T02:31:07Z."
 )
 
 
@@ -179,24 +155,6 @@ def test_the_journal_lists_nothing_since_a_time_that_lies_ahead(worker: Worker, 
     assert ("since is " in said and "a limit in the future excludes nothing." in said) is is_refused
 
 
-@pytest.mark.parametrize("message", [WINTER, TWICE, NEVER])
-def test_a_time_without_an_offset_is_refused_with_each_reading(controller: Controller, message: str) -> None:
-    given = message.split(" has ")[0]
-    tasks = [
-        {"clawhosters.cloud.claw_backup_info": {"before": given}, "ignore_errors": True},
-        {"clawhosters.cloud.claw_journal_info": {"since": given}, "ignore_errors": True},
-        {
-            "clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 1, "before": given},
-            "ignore_errors": True,
-        },
-    ]
-    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], TZ=BERLIN)
-    read, listed, restored = (result["msg"] for result in run.all)
-    assert read == f"before: {message}"
-    assert listed == f"since: {message}"
-    assert restored == f"before: {message} Nothing was sent."
-
-
 def test_the_time_zone_is_that_of_the_environment_of_the_task(controller: Controller) -> None:
     given = WINTER.partition(" has ")[0]
     task = {"clawhosters.cloud.claw_backup_info": {"before": given}, "ignore_errors": True}
@@ -205,16 +163,6 @@ def test_the_time_zone_is_that_of_the_environment_of_the_task(controller: Contro
         [{"hosts": "localhost", "gather_facts": False, "tasks": [zoned, task]}], TZ="GMT0BST,M3.5.0/1,M10.5.0"
     )
     assert [result.get("msg", "read as UTC") for result in run.all] == [f"before: {WINTER}", "read as UTC"]
-
-
-def test_the_runbook_refuses_a_time_without_an_offset(controller: Controller, simulator: Simulator) -> None:
-    given = WINTER.partition(" has ")[0]
-    variables = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_before": given}
-    options = [part for name, value in variables.items() for part in ("-e", f"{name}={value}")]
-    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *options, TZ=BERLIN)
-    assert run.rc == 2
-    assert run.says(f"restore_before: {WINTER} Nothing was sent.")
-    assert simulator.calls("*") == []
 
 
 # Times for people
@@ -244,17 +192,10 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> t.Iterat
     [
         ("2025-10-26 02:31 CEST", 11),
         ("2025-10-26 02:31 CET", 12),
-        ("2025-10-26T02:31 cet", 12),
-        ("2025-10-26 01:31 UTC", 12),
         ("2025-10-26 03:30 Europe/Helsinki", "comes twice, 2025-10-26T03:30:00+03:00 and 2025-10-26T03:30:00+02:00"),
-        ("2025-10-26 09:00 Asia/Tokyo", 0),
         ("2025-10-26 09:31 Asia/Tokyo", 11),
-        ("2025-10-26 02:31 +0200", 11),
         ("2025-10-26 02:31", "comes twice"),
         ("2025-10-26 02:31 EST", "is not EST by this controller's clocks. In this controller's time zone it comes"),
-        ("2025-11-26 02:31 CEST", "2025-11-26 02:31 is not CEST by this controller's clocks. In this controller's"),
-        ("2025-10-26 02:31 Europe/Berlinn", "this machine does not know the time zone Europe/Berlinn. Nothing was"),
-        ("2025-10-26 02:31 Europe/../../../etc/passwd", "must be a time in ISO 8601"),
     ],
 )
 @pytest.mark.usefixtures("in_berlin")
@@ -300,17 +241,3 @@ def test_the_fleet_page_shows_local_time_beside_utc(worker: Worker, tmp_path: Pa
     page = path.read_text(encoding="utf-8")
     assert 'title="2025-10-26 02:30 CET (01:30 UTC)"' in page
     assert re.search(r"as of <time datetime=[^>]+>[0-9-]+ \d\d:\d\d CES?T \((\d{4}-\d\d-\d\d )?\d\d:\d\d UTC\)", page)
-
-
-@pytest.mark.rest
-def test_a_screen_of_a_run_in_another_zone_keeps_its_width(controller: Controller, in_berlin: None) -> None:
-    variables = {
-        "restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot",
-        "restore_before": "2025-10-26 02:31 CEST",
-    }  # fmt: skip
-    options = [part for one in variables.items() for part in ("-e", json.dumps(dict([one])))]
-    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *options, TZ=BERLIN)
-    assert run.rc == 0, run.screen
-    assert run.says(SUMMER_READING)
-    shown = run.stdout.partition("Show the restore plan")[2].partition("TASK [")[0]
-    assert all(len(line) <= 80 for line in shown.splitlines()[1:])
