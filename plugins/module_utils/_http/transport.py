@@ -67,6 +67,8 @@ _ESCAPED_CONTROL = re.compile(
 """The same characters as ``replace_controls`` replaces, as JSON escapes them. A backslash is matched to skip it."""
 MAX_OBJECTS = 200_000
 """Objects and lists in a body. In memory, an empty one takes thirty times its two characters."""
+_JSON_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""A string, also one without an end. It never backtracks, so the time grows with the length only."""
 
 
 @dataclass(frozen=True)
@@ -364,9 +366,18 @@ def decode_body(response: requests.Response, timeout: float) -> str:
         response.close()
         raise
     text = content.decode("utf-8-sig", errors="replace")
-    if text.count("{") + text.count("[") > MAX_OBJECTS:
+    if _count_brackets(text) > MAX_OBJECTS and _count_objects(text) > MAX_OBJECTS:
         raise requests.exceptions.ContentDecodingError(f"more than {MAX_OBJECTS} objects")
     return text
+
+
+def _count_objects(text: str) -> int:
+    """Returns the objects and lists in a body of JSON. A bracket in a string begins none."""
+    return _count_brackets(text) - sum(_count_brackets(string[0]) for string in _JSON_STRING.finditer(text))
+
+
+def _count_brackets(text: str) -> int:
+    return text.count("{") + text.count("[")
 
 
 def _require_small(content: bytearray) -> None:

@@ -85,6 +85,11 @@ GROWN_BODIES: dict[str, tuple[dict[str, str], t.Callable[[], bytes], str]] = {
         lambda: gzip.compress(b'{"data": [' + b"[]," * (2 << 20) + b"[]]}"),
         f"more than {MAX_OBJECTS} objects",
     ),
+    "objects beside strings": (
+        {},
+        lambda: b'{"data": [' + b'{"\\"{":[]},' * (MAX_BODY_BYTES // 12) + b"{}]}",
+        f"more than {MAX_OBJECTS} objects",
+    ),
 }
 
 
@@ -109,6 +114,13 @@ def test_the_largest_answer_that_is_taken_fits_too() -> None:
         said, grown = measured(options)
     assert said == entries.count(b"id")
     assert grown < 24 * MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("name", ["[" * (MAX_OBJECTS + 1), '"[\\' * (MAX_OBJECTS + 1)], ids=["brackets", "escaped"])
+def test_brackets_in_a_name_are_not_counted_as_objects(name: str) -> None:
+    answer = (200, {}, json.dumps({"data": [{"id": 1, "name": name}]}).encode())
+    with raw_service(lambda _method, _path: answer) as options:
+        assert fetch_all(client_of(options), "/instances") == [{"id": 1, "name": name}]
 
 
 @pytest.mark.parametrize(("instances", "page_size"), [(500, 100), (500, 500), (2000, 2000)])
