@@ -56,8 +56,6 @@ class Worker:
     name: str
     limiter: RateLimiter
     priority: Priority = Priority.NORMAL
-    dies_after: int | None = None
-    """After how many responses it dies, with a request in flight; None for never."""
     pause: float = 0.0
     """Seconds between a response and the next request."""
 
@@ -78,7 +76,7 @@ class Simulation:
 
     def worker(self, name: str, limiter: RateLimiter, requests: int, *, start: float = 0.0, **options: t.Any) -> None:
         """Adds a worker that sends ``requests``, beginning ``start`` seconds from now."""
-        self._ask_at(self.now + start, Worker(name, limiter, **options), requests, 0)
+        self._ask_at(self.now + start, Worker(name, limiter, **options), requests)
 
     def run(self) -> float:
         """Runs all workers and returns the seconds that they took."""
@@ -91,10 +89,10 @@ class Simulation:
         self._numbers += 1
         heapq.heappush(self._events, (moment, self._numbers, event))
 
-    def _ask_at(self, moment: float, worker: Worker, left: int, answered: int) -> None:
-        self._at(moment, lambda: self._ask(worker, left, answered))
+    def _ask_at(self, moment: float, worker: Worker, left: int) -> None:
+        self._at(moment, lambda: self._ask(worker, left))
 
-    def _ask(self, worker: Worker, left: int, answered: int) -> None:
+    def _ask(self, worker: Worker, left: int) -> None:
         if not left:
             return
         self._register(worker)
@@ -102,28 +100,25 @@ class Simulation:
         delay = worker.limiter.acquire(f"{worker.name}-{left}", self.now, self.now + 30, worker.priority)
         assert 0 <= delay <= MAX_SLEEP
         if delay:
-            self._ask_at(self.now + delay, worker, left, answered)
+            self._ask_at(self.now + delay, worker, left)
         else:
             self.on_send(worker, self._asked_at.pop(worker.name), self.now)
-            self._at(self.now + self.latency / 2, lambda: self._reach_service(worker, left, answered))
+            self._at(self.now + self.latency / 2, lambda: self._reach_service(worker, left))
 
-    def _reach_service(self, worker: Worker, left: int, answered: int) -> None:
+    def _reach_service(self, worker: Worker, left: int) -> None:
         passes, window = self.service.answer(self.now)
-        if worker.dies_after != answered:
-            self._at(
-                self.now + self.latency / 2, lambda: self._receive_response(worker, left, answered, passes, window)
-            )
+        self._at(self.now + self.latency / 2, lambda: self._receive_response(worker, left, passes, window))
 
-    def _receive_response(self, worker: Worker, left: int, answered: int, passes: bool, window: Window | None) -> None:
+    def _receive_response(self, worker: Worker, left: int, passes: bool, window: Window | None) -> None:
         self._register(worker)
         if passes:
             worker.limiter.on_response(f"{worker.name}-{left}", self.now, window, is_success=True)
             self.done += 1
-            self._ask_at(self.now + worker.pause, worker, left - 1, answered + 1)
+            self._ask_at(self.now + worker.pause, worker, left - 1)
         else:
             delay = None if window is None else max(1.0, window.resets_at - self.now)
             worker.limiter.on_429(f"{worker.name}-{left}", self.now, delay)
-            self._ask_at(self.now + 1, worker, left, answered)
+            self._ask_at(self.now + 1, worker, left)
 
     def _register(self, worker: Worker) -> None:
         if worker.priority == Priority.HIGH:
