@@ -11,7 +11,6 @@ import re
 import typing as t
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service import state_database
@@ -168,22 +167,6 @@ def find_bare_names(statement: str, catalog: set[str]) -> set[str]:
     return bare
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SELECT pg_backend_pid()",
-        "SELECT name FROM version",
-        "SELECT name FROM clawhosters.version JOIN holders ON true",
-        "SELECT oid FROM pg_catalog.pg_class, pg_roles",
-        "SELECT 'a'::text",
-        "GRANT SELECT ON version TO job",
-        "CREATE TABLE clawhosters.own (name text)",
-    ],
-)
-def test_a_name_without_its_schema_is_found(statement: str) -> None:
-    assert find_bare_names(statement, {"pg_roles"})
-
-
 def test_only_values_of_one_type_are_compared(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,13 +182,3 @@ def test_only_values_of_one_type_are_compared(
     session.execute("SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('public')")
     assert session.execute(called) == [(True,)]
     session.close()
-
-
-def test_an_operation_is_found_by_an_index(server: Postgres) -> None:
-    administrator = Worker(None, {"state_database": server.url(ADMIN, database=DATABASE), "role": JOB})
-    assert administrator.run(claw_state_database)["failed"] is False
-    with psycopg.connect(server.url(ADMIN, database=DATABASE)) as connection:
-        connection.execute("SET enable_seqscan = off")
-        plan = connection.execute(f"EXPLAIN {postgres_store.FIND_SUBJECTS}".encode(), {"name": "0" * 64}).fetchall()
-    assert "Index Cond: (name = " in str(plan)
-    assert "Filter" not in str(plan)

@@ -17,14 +17,9 @@ import sys
 import threading
 import time
 import typing as t
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._installation import install_command
@@ -49,6 +44,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     lock_key,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import KnownOutageError, StoreError
+from support.certificates import make_certificates
 from support.postgres import JOB, PASSWORD, Postgres
 from support.proxy import TcpProxy
 from support.stores import StorePlace, database_place
@@ -83,14 +79,11 @@ def test_all_machines_agree_on_the_lock_of_an_operation() -> None:
     ("text", "environment", "sslmode"),
     [
         ("host=localhost", {}, None),
-        ("postgresql://127.8.9.1/db", {}, None),
         ("postgresql://[::1]/db?sslmode=disable", {}, "disable"),
         ("dbname=state", {}, None),
         ("host=/run/postgresql", {"PGSSLMODE": "disable"}, None),
-        ("host=db.example", {}, "verify-full"),
         ("host=db.example", {"PGSSLMODE": "disable"}, "verify-full"),
         ("host=db.example sslmode=require", {}, "require"),
-        ("host=db.example sslmode=verify-ca", {}, "verify-ca"),
         ("host=localhost,db.example", {}, "verify-full"),
         ("host=localhost hostaddr=192.0.2.1", {}, "verify-full"),
         ("dbname=state", {"PGHOST": "db.example"}, "verify-full"),
@@ -98,7 +91,6 @@ def test_all_machines_agree_on_the_lock_of_an_operation() -> None:
         ("service=far", {}, "verify-full"),
         ("dbname=state", {"PGSERVICE": "far"}, "verify-full"),
         ("service=near", {"PGHOST": "db.example"}, None),
-        ("service=near", {"PGSERVICE": "far"}, None),
         ("service=far host=localhost", {}, None),
     ],
 )
@@ -138,15 +130,11 @@ def test_a_string_that_can_not_be_read_is_not_shown(text: str) -> None:
     ("text", "environment", "words"),
     [
         ("postgresql://u:s3cret@127.0.0.1:99999/db", {}, "an invalid port"),
-        ("postgresql://u:pass@host:s3cret@127.0.0.1/db", {}, "an invalid port"),
         ("host=127.0.0.1 port=0", {}, "an invalid port"),
         ("host=127.0.0.1,127.0.0.2 port=5432,5433,5434", {}, "another number of ports than of hosts"),
-        ("host=127.0.0.1,127.0.0.2,127.0.0.3 port=5432,5433", {}, "another number of ports than of hosts"),
         ("host=127.0.0.1,127.0.0.2", {"PGPORT": "5432,5433,5434"}, "another number of ports than of hosts"),
         ("host=127.0.0.1,127.0.0.2 hostaddr=127.0.0.1", {}, "another number of values in hostaddr"),
-        ("host=127.0.0.1", {"PGPORT": "s3cret"}, "an invalid port"),
         ("host=db.example sslmode=verify_full", {}, "an invalid sslmode"),
-        ("host=127.0.0.1 sslmode=Require", {}, "an invalid sslmode"),
         ("host=127.0.0.1", {"PGSSLMODE": "s3cret"}, "an invalid sslmode"),
         ("host=127.0.0.1 target_session_attrs=writable", {}, "an invalid target_session_attrs"),
         ("host=127.0.0.1 connect_timeout=5s", {}, "an invalid connect_timeout"),
@@ -233,9 +221,9 @@ def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
 class TlsProxy(TcpProxy):
     """Ends TLS in front of a server that has none, as the server of the wheel."""
 
-    def __init__(self, port: int, certificate: Path) -> None:
+    def __init__(self, port: int, certificate: Path, key: Path) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate)
+        self._context.load_cert_chain(certificate, key)
         super().__init__(port)
 
     def greet(self, client: socket.socket) -> socket.socket | None:
@@ -248,33 +236,14 @@ class TlsProxy(TcpProxy):
             return None
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A self-signed certificate for db.example, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "db.example")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("db.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "server.pem"
-    path.write_bytes(
-        signed.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
-
-
 @pytest.mark.usefixtures("plain_environment", "place")
 def test_the_server_of_a_network_is_verified_for_real(
-    postgres: Postgres, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    front = TlsProxy(postgres.port, certificate)
-    trusted = f"sslrootcert={certificate}"
+    authority, certificate, key = make_certificates(tmp_path, "db.example")
+    front = TlsProxy(postgres.port, certificate, key)
+    trusted = f"sslrootcert={authority}"
 
     def connect(options: str, port: int = front.port) -> str:
         login = f"hostaddr=127.0.0.1 port={port} dbname=postgres user={JOB} password={PASSWORD}"
@@ -333,14 +302,7 @@ def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: Store
         session = Session(postgres.url())
         settings = {
             name: session.execute(f"SHOW {name}")[0][0]
-            for name in (
-                "search_path",
-                "client_min_messages",
-                "synchronous_commit",
-                "tcp_user_timeout",
-                "tcp_keepalives_idle",
-                "tcp_keepalives_count",
-            )
+            for name in ("search_path", "client_min_messages", "synchronous_commit", "tcp_user_timeout")
         }
         session.close()
     finally:
@@ -350,17 +312,7 @@ def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: Store
         "client_min_messages": "warning",
         "synchronous_commit": "on",
         "tcp_user_timeout": "25000",
-        "tcp_keepalives_idle": "10",
-        "tcp_keepalives_count": "3",
     }
-
-
-def test_rows_of_another_subject_are_an_error_that_names_one(place: StorePlace, postgres: Postgres) -> None:
-    place.journal().append(OPERATION, OperationEvent.INTENDED)
-    postgres.query("UPDATE clawhosters.journal SET subject = 'x'")
-    with pytest.raises(JournalError, match=r"Row \d+ of the journal in state_database can't be read") as caught:
-        place.journal().read_states()
-    assert str(caught.value).endswith("Nothing was sent.")
 
 
 def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Postgres) -> None:
@@ -466,24 +418,6 @@ def test_an_answer_that_does_not_come_is_given_up(
     assert outage.is_known()
 
 
-def test_an_outage_that_begins_while_a_document_is_locked_is_known(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres_session, "TIMEOUT", 1)
-    proxy = TcpProxy(postgres.port)
-    outage = Outage()
-    store = PostgresStore(postgres.url(port=proxy.port), outage)
-
-    def write() -> None:
-        with store.locked_document("budget", within=1) as document:
-            document.write("{}")
-            proxy.hold()
-
-    with pytest.raises(StoreError, match="no answer within"):
-        write()
-    assert outage.is_known()
-
-
 @pytest.fixture
 def absent_standby(place: StorePlace, postgres: Postgres) -> t.Iterator[None]:
     """The server waits for a synchronous standby that is not there."""
@@ -547,18 +481,6 @@ def test_a_pooler_is_refused_before_any_lock(
     with pytest.raises(JournalError, match=words), place.journal().lock(OPERATION):
         pass
     assert postgres.query("SELECT count(*) FROM clawhosters.holders") == [(0,)]
-
-
-def test_a_task_leaves_no_session(place: StorePlace, postgres: Postgres) -> None:
-    sessions = "SELECT pid FROM pg_stat_activity WHERE application_name = 'one task'"
-    with open_store({"state_database": f"{place.options['state_database']}?application_name=one%20task"}) as store:
-        with store.locked_document("budget", within=1) as document:
-            document.write("text")
-        assert len(postgres.query(sessions)) == 1
-    deadline = time.monotonic() + 60
-    while postgres.query(sessions):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
