@@ -56,13 +56,10 @@ def reason(
     "given",
     [
         {"names": "all"},
-        {"names": ["shop-bot", "web-bot"]},
         {"names": "shop-bot, web-bot"},
         {"names": '["web-bot"]'},
-        {"ids": [7]},
         {"ids": "12, 7"},
         {"ids": 7, "names": ["shop-bot"]},
-        {"ids": ["7"]},
         {"ids": [7], "at_most": 1},
     ],
 )

@@ -103,8 +103,3 @@ def test_calls_within_a_call_are_not_waited_for_either():
         run_parallel(fail, call_many)
     assert went_on == []
     assert run_parallel(lambda: 1, lambda: "2") == (1, "2")
-
-
-def test_outside_of_a_call_all_is_wanted():
-    raise_if_cancelled()
-    sleep(0.001)

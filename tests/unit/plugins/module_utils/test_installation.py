@@ -51,33 +51,23 @@ def test_pipx_injects_into_the_environment_by_its_name(environment: Path, monkey
     assert install_command("requests") == "pipx inject --force --pip-args=--upgrade ansible-core requests"
 
 
-@pytest.mark.parametrize(
-    ("receipt", "packages", "arguments"),
-    [
-        (RECEIPT, ["requests"], f"{KEPT} {LINT} --with requests"),
-        (RECEIPT, PSYCOPG, f"{KEPT} --with 'requests<2.28' {LINT} --with psycopg --with psycopg-binary"),
-        (f'{RECEIPT}python = "3.12"\n', ["requests"], f"{KEPT} {LINT} --python 3.12 --with requests"),
-    ],
-    ids=["too old", "another", "of a Python"],
-)
-def test_uv_installs_the_tool_with_what_it_has(
-    environment: Path, monkeypatch: pytest.MonkeyPatch, receipt: str, packages: list[str], arguments: str
-) -> None:
-    (environment / "uv-receipt.toml").write_text(receipt, encoding="utf-8")
-    assert install_command(*packages) == f"uv tool install {arguments}"
-    monkeypatch.setattr(_installation, "_is_installed", lambda package: package == packages[0])
-    assert install_command(*packages) == f"uv tool install {arguments} --upgrade-package {packages[0]}"
+def test_uv_installs_the_tool_with_what_it_has(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (environment / "uv-receipt.toml").write_text(f'{RECEIPT}python = "3.12"\n', encoding="utf-8")
+    arguments = f"{KEPT} --with 'requests<2.28' {LINT} --python 3.12 --with psycopg --with psycopg-binary"
+    assert install_command(*PSYCOPG) == f"uv tool install {arguments}"
+    monkeypatch.setattr(_installation, "_is_installed", lambda package: package == "psycopg")
+    assert install_command(*PSYCOPG) == f"uv tool install {arguments} --upgrade-package psycopg"
+    assert install_command("requests") == f"uv tool install {KEPT} {LINT} --python 3.12 --with requests"
 
 
 @pytest.mark.parametrize(
     "receipt",
     [
         '[tool]\nrequirements = [{ name = "ansible-core" }, { name = "own", directory = "/home/user/own" }]\n',
-        '[tool]\nrequirements = [{ name = "ansible-core", git = "https://github.com/ansible/ansible" }]\n',
         "[tool]\nrequirements = 5\n",
         "[",
     ],
-    ids=["folder", "git", "wrong type", "no TOML"],
+    ids=["folder", "wrong type", "no TOML"],
 )
 def test_a_tool_that_uv_can_not_install_again_gets_the_package(environment: Path, receipt: str) -> None:
     (environment / "uv-receipt.toml").write_text(receipt, encoding="utf-8")
@@ -111,8 +101,3 @@ def test_a_python_of_the_system_is_left_to_its_packages(
     assert install_command(*PSYCOPG) == command.replace(
         "requests", "psycopg" if is_debian else "psycopg psycopg-binary"
     )
-
-
-def test_an_installed_package_is_found_by_its_name() -> None:
-    assert _installation._is_installed("requests")
-    assert not _installation._is_installed("no-such-package")

@@ -28,11 +28,6 @@ def progress(sleeper, lines):
     return Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep)
 
 
-def test_a_line_every_ten_seconds(progress, sleeper, lines):
-    progress.sleep(35, lambda _now: "web-bot: deploying", since=sleeper.now, limit=300)
-    assert lines == [f"web-bot: deploying, {seconds} s of at most 300 s" for seconds in (10, 20, 30)]
-
-
 def test_short_sleeps_of_one_wait_add_up(progress, sleeper, lines):
     since = sleeper.now
     for _time in range(9):
@@ -48,11 +43,6 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
     sleeper.now += 25
     progress.sleep(1, lambda _now: "x", since=since, limit=60)
     assert lines == [f"x, {seconds} s of at most 60 s" for seconds in (10, 20, 30, 40, 60)]
-
-
-def test_nobody_needs_to_listen(sleeper):
-    Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep).sleep(15, lambda _now: "x", since=sleeper.now, limit=60)
-    assert sleeper.total == 15
 
 
 def test_an_interruption_shows_what_is_known_at_that_moment(progress):

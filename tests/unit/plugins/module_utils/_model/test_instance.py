@@ -54,18 +54,12 @@ def test_each_cell_of_the_state_table(status, state, action):
     assert decision.action is Action(action)
     # Only a person can help, and only there.
     assert ("the dashboard" in decision.reason) is (action == "reject" and status != "deleting")
+    assert state == "absent" or is_busy(instance(status)) is (action == "wait")
 
 
-@pytest.mark.parametrize(("status", "state", "action"), CELLS)
-def test_busy_is_what_the_table_lets_settle(status, state, action):
-    if state != "absent":
-        assert is_busy(instance(status)) is (action == "wait")
-
-
-@pytest.mark.parametrize("spelling", ["RUNNING", "Running", " running "])
-def test_the_spelling_of_a_status_does_not_matter(spelling):
-    assert decide(instance(spelling), "started").action is Action.NONE
-    assert decide(instance("Deploy Failed"), "started").action is Action.REJECT
+@pytest.mark.parametrize(("spelling", "action"), [(" Running ", Action.NONE), ("Deploy Failed", Action.REJECT)])
+def test_the_spelling_of_a_status_does_not_matter(spelling, action):
+    assert decide(instance(spelling), "started").action is action
 
 
 @pytest.mark.parametrize(("state", "power"), [("started", "start"), ("stopped", "stop"), ("restarted", "restart")])
@@ -97,11 +91,6 @@ def test_a_flag_that_is_false_forbids_what_the_table_allows(status, state, flag)
 def test_flags_that_are_neither_true_nor_false_do_not_count():
     assert decide(instance("stopped", can_start=None), "started").action is Action.START
     assert decide(instance("error", can_stop="yes"), "stopped").action is Action.REJECT
-
-
-def test_a_state_that_is_reached_needs_no_flag():
-    assert decide(instance("running", can_start=False), "started").action is Action.NONE
-    assert decide(instance("stopped", can_stop=False), "stopped").action is Action.NONE
 
 
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
@@ -143,7 +132,6 @@ def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, sh
     ("instance", "condition"),
     [
         ({"status": "running", "health_status": "unhealthy"}, "running, unhealthy"),
-        ({"status": "running", "health_status": "unknown"}, "running, health unknown"),
         ({"status": "running", "health_status": None}, "running, health unknown"),
         ({"status": "running"}, "running, health unknown"),
         ({"status": "deploying", "health_status": "unknown"}, "deploying"),
@@ -169,13 +157,11 @@ def looks_until_arrival(arrival, *seen):
 @pytest.mark.parametrize(
     ("wanted", "before", "seen", "looks"),
     [
-        ("started", "stopped", ["running"], 1),
         ("started", "stopped", ["stopped", "deploying", "running"], 3),
         ("started", "stopped", ["stopped", "stopped"], None),
         ("stopped", "running", ["running", "stopped"], 2),
         # A restart may show or not: one that does not is believed at the second look.
         ("restarted", "running", ["running", "running"], 2),
-        ("restarted", "running", ["deploying", "running"], 2),
         ("restarted", "running", ["running", "deploying", "running"], 3),
         ("restarted", "running", ["running"], None),
         ("restarted", "stopped", ["running"], 1),
@@ -189,7 +175,6 @@ def test_how_many_looks_it_takes(wanted, before, seen, looks):
     ("wanted", "seen", "looks"),
     [
         ("started", ["running/unhealthy", "running", "running/Healthy"], 3),
-        ("started", ["running", "running"], None),
         ("restarted", ["running/healthy", "running/healthy"], 2),
         ("stopped", ["stopped"], 1),
     ],

@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,46 +77,14 @@ def test_a_misspelt_name_is_told_from_another_one(name, similar):
     assert TWINS.find_similar_name(name) == similar
 
 
-CITIES = ("berlin", "hamburg", "munich", "cologne", "dresden", "leipzig", "bremen", "essen", "bonn", "kiel")
-MANY = InstanceIndex(
-    {"id": number, "name": f"{'-'.join(cities)}-bot"} for number, cities in enumerate(itertools.permutations(CITIES, 4))
-)
-
-
-@pytest.mark.parametrize(
-    "typo",
-    [
-        "bonn-kiel-essn-munich-bot",
-        "bonn-kiel-essen-munich-bott",
-        "obnn-kiel-essen-munich-bot",
-        "Bonn-Kiel-Essen-Munich_bot",
-        "bon-kiel-essen-munch-bot",
-    ],
-)
-def test_a_misspelt_name_among_many_is_compared_with_few(monkeypatch, typo):
-    compared = []
-
-    class Matcher(difflib.SequenceMatcher):
-        def set_seq1(self, a):
-            compared.append(a)
-            super().set_seq1(a)
-
-    monkeypatch.setattr(difflib, "SequenceMatcher", Matcher)
-    assert MANY.find_similar_name(typo) == "bonn-kiel-essen-munich-bot"
-    assert len(compared) <= 60
-    assert MANY._similar_names is MANY._similar_names, "they are prepared once"
-
-
 @pytest.mark.parametrize(
     ("wanted", "matches"),
     [
         ({}, True),
-        ({"status": None, "tier": None}, True),
         ({"status": ["stopped", "RUNNING"]}, True),
         ({"status": ["stopped"]}, False),
         ({"status": ["running"], "tier": ["eco"]}, False),
         ({"status": None, "tier": ["Balanced"]}, True),
-        ({"health_status": ["healthy"]}, False),
         ({"status": []}, False),
     ],
 )
@@ -153,22 +118,17 @@ values = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.li
     ("account", "wanted", "expected"),
     [
         (OPS, "7", True),
-        (OPS, " 7 ", True),
         ({"id": "a-7"}, "a-7", True),
-        (OPS, "ops@example.com", True),
         (OPS, " OPS@example.COM\n", True),
         ({"email": " ops@example.com "}, "ops@example.com", True),
         (OPS, "8", False),
         (OPS, "07", False),
         ({"id": "a-7"}, "A-7", False),
-        (OPS, "root@example.com", False),
         (OPS, "ops", False),
         ({"id": True}, "True", None),
         ({"id": 1, "name": "Ops"}, "ops@example.com", None),
-        ({"email": "ops@example.com"}, "7", None),
         ({"id": " ", "email": ""}, "7", None),
         ({"id": [7], "email": {"work": "ops@example.com"}}, "7", None),
-        ({}, "ops@example.com", None),
     ],
 )
 def test_an_account_is_the_one_of_its_id_or_its_email(account, wanted, expected):
@@ -189,7 +149,6 @@ def test_only_an_id_or_an_email_that_is_shown_can_match(account, wanted):
         ({"id": "a-7", "name": "Ops\x1b[2J\nroot"}, "Ops [2J root (id a-7)"),
         ({"id": 7, "email": {"work": "x"}}, "id 7"),
         ({"id": None, "email": None}, ""),
-        ({}, ""),
     ],
 )
 def test_an_account_is_shown_by_what_the_service_tells_of_it(account, shown):

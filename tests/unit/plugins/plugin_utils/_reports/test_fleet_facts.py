@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,10 +63,8 @@ def fleet(*labels):
 @pytest.mark.parametrize(
     ("total", "tiers", "addons", "parts"),
     [
-        (245, {"pro": 200}, [("llm", 45)], [("pro", 200), ("llm add-ons", 45)]),
         (245, {"pro": 200}, [("llm", 20), ("backup", 5), ("llm", 20)],
          [("pro", 200), ("llm add-ons", 40), ("backup add-ons", 5)]),
-        (245, {"pro": 200}, [("llm", None)], [("pro", 200), ("unpriced add-ons", 45)]),
         (245, {"pro": 200}, [("llm", 40), ("llm", None)], [("pro", 200), ("llm add-ons", 40), ("unpriced add-ons", 5)]),
         (245, {"pro": 200}, [], [("pro", 200), ("not itemized", 45)]),
         (150, {"pro": 200}, [("llm", None)], [("pro", 200), ("not itemized", -50)]),
@@ -78,14 +75,9 @@ def fleet(*labels):
             [("llm", 10)],
             [*((f"tier {number}", number) for number in range(8, 2, -1)), ("other tiers", 3), ("llm add-ons", 10)],
         ),
-        (28, {}, [(f"kind {number}", number) for number in range(1, 8)],
-         [*((f"kind {number} add-ons", number) for number in range(7, 1, -1)), ("other add-ons", 1)]),
         (300, {}, [], []),
     ],
-    ids=[
-        "priced", "types", "unpriced", "some unpriced", "not in the usage", "too much", "no total", "many tiers",
-        "many types", "no usage",
-    ],
+    ids=["types", "some unpriced", "not in the usage", "too much", "no total", "many tiers", "no usage"],
 )  # fmt: skip
 def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, parts):
     instances = [{"id": number, "tier": tier} for number, tier in enumerate(tiers, 1)]
@@ -167,11 +159,6 @@ def test_each_fact_is_one_series():
     assert set(STATUSES) == instance_model.STATUSES
 
 
-def test_without_costs_the_balance_lasts_forever():
-    facts = gather(billing={"summary": {"claws_balance": 5, "daily_claw_cost": 0}})
-    assert series(facts)["balance_remaining_seconds", *fleet()] == math.inf
-
-
 @given(st.lists(st.tuples(EVIL, ANYTHING, ANYTHING), max_size=4), EVIL)
 def test_any_text_is_a_label_and_the_order_is_stable(instances, title):
     entries = [
@@ -202,15 +189,11 @@ def backup(hours):
     [
         ("attention", {"instances": [{"id": 1, "name": "a", "status": "running", "health_status": "unhealthy"}]},
          "a (id 1) needs attention: running, unhealthy."),
-        ("attention", {"instances": [{"id": 1, "status": "error", "health_status": "unhealthy"}]},
-         "id 1 needs attention: error."),
         ("attention", {}, None),
         ("no_backup", {"backups": []}, "web-bot (id 1) has no usable backup."),
         ("no_backup", {"backups": backup(100)}, None),
-        ("no_backup", {}, "The backups could not be read."),
         ("no_backup", {"backups": [{"id": 9}]}, "web-bot (id 1): it is not known whether it has a backup."),
         ("overdue_backup", {"backups": backup(40)}, "web-bot (id 1): its newest backup is 1 d 16 h old."),
-        ("overdue_backup", {"backups": backup(-40)}, "web-bot (id 1): its newest backup is dated in the future."),
         ("overdue_backup", {"backups": backup(36)}, None),
         ("overdue_backup", {"backups": []}, None),
         ("overdue_backup", {}, "The backups could not be read."),
@@ -219,18 +202,13 @@ def backup(hours):
          "web-bot (id 1): a restore of it was last proven 31 d 0 h ago."),
         ("unproven_restore", {"proofs": {1: NOW - timedelta(days=30)}}, None),
         ("unproven_restore", {}, "The journal could not be read, so no proof of a restore is known."),
-        ("low_balance", {"billing": {"summary": {"claws_balance": 60, "daily_claw_cost": 10}}},
-         "The balance lasts 6 days, less than 7 (fleet_report_min_days)."),
         ("low_balance", {"billing": {"summary": {"claws_balance": 5, "daily_claw_cost": 10}}},
          "The balance lasts 12 hours, less than 7 (fleet_report_min_days)."),
         ("low_balance", {"billing": {"summary": {"claws_balance": 70, "daily_claw_cost": 10}}}, None),
         ("low_balance", {"billing": {"summary": {"claws_balance": 70, "daily_claw_cost": 10, "low_balance": True}}},
          "The balance is low."),
-        ("low_balance", {"billing": {"summary": {"claws_balance": 0, "daily_claw_cost": 0}}}, None),
         ("low_balance", {"billing": {"summary": {"claws_balance": 0, "daily_claw_cost": 0}},
                          "instances": [{"id": 1, "status": "paused"}]}, "The balance is low."),
-        ("low_balance", {"billing": {"summary": {"claws_balance": 70}}},
-         "The service does not report how long the balance lasts."),
         ("low_balance", {}, "The service does not report how long the balance lasts."),
     ],
 )  # fmt: skip

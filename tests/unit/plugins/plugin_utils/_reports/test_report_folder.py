@@ -177,31 +177,6 @@ def lock_of(page):
     return page.parent / f".clawhosters-{os.geteuid()}.lock"
 
 
-def test_only_what_is_open_for_writing_is_locked_as_nfs_demands(page, template, monkeypatch):
-    real, locked = fcntl.flock, []
-
-    def flock(file, operation):
-        assert fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-        locked.append(stat.S_IMODE(os.fstat(file).st_mode))
-        return real(file, operation)
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    prepare_folder(str(page))
-    record_run(str(page), template, {}, RUN)
-    # Nobody else can open it.
-    assert locked == [0o600]
-
-
-def test_whoever_locks_the_folder_keeps_no_report_waiting(page, template, monkeypatch):
-    monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
-    prepare_folder(str(page))
-    folder = os.open(page.parent, os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    record_run(str(page), template, {}, RUN)
-    os.close(folder)
-    assert runs_of(page) == ["a"]
-
-
 @pytest.mark.parametrize("way", ["of another user", "readable for others", "a link", "a pipe", "a folder"])
 def test_a_lock_file_that_others_could_hold_keeps_no_report_waiting(page, template, monkeypatch, owners, way):
     monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
@@ -227,34 +202,6 @@ def test_a_lock_file_is_left_and_serves_again(page, template):
         record_run(str(page), template, {}, {**RUN, "id": name})
     assert runs_of(page) == ["a", "b"]
     assert sorted(entry.name for entry in page.parent.iterdir()) == [lock_of(page).name, "INC-1.html", "INC-1.json"]
-
-
-def test_a_page_that_is_written_as_a_whole_leaves_nothing_beside_it(page):
-    page.parent.mkdir()
-    assert write_report(str(page), "x", "x", check_mode=True) is True
-    assert list(page.parent.iterdir()) == []
-    assert write_report(str(page), "x", "x", check_mode=False) is True
-    assert list(page.parent.iterdir()) == [page]
-
-
-def write_many(start, page, name):
-    start.wait()
-    for number in range(50):
-        write_report(str(page), f"{name}{number} " * 1000, name, check_mode=False)
-
-
-def test_pages_that_are_written_at_once_are_whole(page):
-    page.parent.mkdir()
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(3)
-    processes = [context.Process(target=write_many, args=(start, page, name)) for name in "xyz"]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
-    assert len(set(page.read_text(encoding="utf-8").split())) == 1
-    assert list(page.parent.iterdir()) == [page]
 
 
 def test_a_link_of_another_user_in_a_folder_of_all_is_not_followed(page, owners, tmp_path):

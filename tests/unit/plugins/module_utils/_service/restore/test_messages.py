@@ -89,7 +89,3 @@ def test_no_obstacle_has_the_message_of_another() -> None:
     kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.UNKNOWN]
     messages = [str(build_error(stopped(kind), "INC-1", RULES, NOW)) for kind in kinds]
     assert len(set(messages)) == len(kinds)
-
-
-def test_each_obstacle_is_a_failure_of_the_role() -> None:
-    assert set(ObstacleKind) <= set(FAILURES)

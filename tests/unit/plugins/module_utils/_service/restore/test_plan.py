@@ -104,17 +104,6 @@ def test_the_order_of_lists_changes_no_choice(case: tuple[World, Target], chance
     assert decision(choose(replace(world, instances=instances, backups=backups), target)) == decision(before)
 
 
-def test_the_list_of_backups_is_read_once() -> None:
-    # The name is on record for an instance that bore it before, so that its backups are read last.
-    before = OperationKey("restore", SERVICE, "INC-1", "2")
-    state = OperationState(OperationEvent.ACCEPTED, NOW.isoformat(), NOW.isoformat(), {"instance_name": "web-bot"})
-    history = RestoreHistory(SERVICE, "INC-1", {before: state}, read_at=NOW)
-    client = AccountClient(World([WEB], [NEW], history, Rules()))
-    wanted = [BY_NAME, BY_ID, Target(1, None, 13), Target(1, None, 14)]
-    AccountReader(t.cast("t.Any", client), Rules()).read(wanted, history)
-    assert client.requests == {"/instances": 1, "/backups": 1, "/backups/13": 1, "/backups/14": 1}
-
-
 # Whose backup
 
 
@@ -157,26 +146,6 @@ def test_an_unusable_backup_changes_no_choice_whoever_s_it_is(case: tuple[World,
     target = replace(target, backup_id=None)
     usable = replace(world, backups=[backup for backup in world.backups if is_usable(backup)])
     assert decision(choose(world, target)) == decision(choose(usable, target))
-
-
-@given(cases(MOSTLY_CLEAR), st.sampled_from([{}, {"instance_id": 1}, {"instance_id": 2}, {"instance_name": "web-bot"}]))
-def test_an_older_backup_changes_no_choice(case: tuple[World, Target], owner: dict[str, t.Any]) -> None:
-    world, target = case
-    plan = choose(world, replace(target, backup_id=None))
-    assume(plan.sends)
-    older = {"id": 99, "created_at": "2025-01-01T00:00:00Z", **owner}
-    more = replace(world, backups=[older, *world.backups])
-    assert decision(choose(more, replace(target, backup_id=None))) == decision(plan)
-
-
-@given(cases(MOSTLY_CLEAR))
-def test_no_backup_of_the_future_is_the_newest(case: tuple[World, Target]) -> None:
-    world, target = case
-    plan = choose(world, replace(target, backup_id=None))
-    assume(plan.sends)
-    taken = taken_at(plan.backup or {})
-    assert taken is not None
-    assert taken <= NOW + CLOCK_TOLERANCE
 
 
 # Rules
@@ -277,12 +246,6 @@ def test_an_instance_without_a_name_has_none_that_a_target_gives(name: str | Non
     assert [decision(plan)[0] for plan in plans] == [ObstacleKind.OTHER_NAME, None]
 
 
-def test_a_given_backup_that_names_several_instances_is_sent_to_none() -> None:
-    named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
-    (unclear,) = plan_in([Target(1, None, 12)], WEB, {**WEB, "id": 3}, backups=[named])
-    assert (obstacle(unclear).kind, obstacle(unclear).backups) == (ObstacleKind.UNCLEAR_BACKUP, (named,))
-
-
 def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
     history = sent(seconds=-60, event=OperationEvent.INTENDED)
     assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
@@ -372,36 +335,11 @@ def look_at(
 NOTHING = RestoreHistory(SERVICE, "INC-1", read_at=NOW)
 
 
-def test_the_newest_restore_of_another_incident_is_named() -> None:
-    states = {**sent("INC-2", 2).states, **sent("INC-3", 1, position=4).states}
-    known = RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
-    other = obstacle(look(known)).other
-    assert other
-    assert other.incident == "INC-3"
-
-
 @pytest.mark.parametrize("event", [OperationEvent.UNCLEAR, OperationEvent.INTENDED])
 def test_under_the_lock_nobody_else_works_on_an_unknown_restore(event: OperationEvent) -> None:
     assert decision(look(sent(event=event)))[0] is ObstacleKind.UNKNOWN
     busy = look_at({**WEB, "status": "deploying"}, sent(event=event))
     assert (busy.obstacle, busy.action) == (None, RestoreAction.WAIT)
-
-
-def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
-    known = sent()
-    next(iter(known.states.values())).facts["backup_id"] = NEW["id"]
-    assert look(known).backup == NEW
-
-
-@pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("seconds", [-3600, 0, 3600])
-@pytest.mark.parametrize(("position", "kind"), [(4, None), (5, ObstacleKind.OVERTAKEN), (8, ObstacleKind.OVERTAKEN)])
-def test_what_another_incident_sent_since_the_plan_stops_it(
-    position: int, kind: ObstacleKind | None, seconds: int, force: bool
-) -> None:
-    overtaken = look(sent("INC-2", seconds, position=position), force=force, known_position=4)
-    assert decision(overtaken)[0] is kind
-    assert overtaken.obstacle is None or (overtaken.obstacle.other and overtaken.obstacle.other.incident == "INC-2")
 
 
 # A refused one is no state: nothing was done.

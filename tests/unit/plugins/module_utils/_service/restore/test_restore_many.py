@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,24 +46,6 @@ def outcomes(restores: list[Restore]) -> list[Outcome]:
 
 def message(restores: list[Restore], max_failures: int = 0, *, is_refused: bool = False) -> str:
     return format_fleet_failures(outcomes(restores), restores, max_failures, is_refused=is_refused)
-
-
-@pytest.mark.parametrize(
-    ("given_item", "kind"),
-    [
-        (item(), "not_begun"),
-        (item(outcome="in_flight"), "not_begun"),
-        (item(outcome="completed"), "ok"),
-        (item(outcome="completed", stage=Stage.DONE), "ok"),
-        (item(outcome="completed", is_sent=True, stage=Stage.DONE), "changed"),
-        (item(is_sent=True, stage=Stage.DONE), "changed"),
-        (item(outcome="completed", is_sent=True, error="It did not start."), "failed"),
-        (item(outcome="refused", error="No."), "failed"),
-    ],
-)
-def test_each_entry_counts_where_it_belongs(given_item: Restore, kind: str) -> None:
-    summary = build_result(outcomes([given_item]), {}, has_batches=True)["summary"]
-    assert summary == {name: int(name == kind) for name in ("ok", "changed", "failed", "not_begun")}
 
 
 @given(
@@ -121,30 +102,3 @@ def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> 
         "5 of 8 entries can't be restored, so nothing was sent: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. "
         "entry 4, bot-4: Fault 4. And 2 more."
     )
-
-
-@pytest.mark.parametrize(
-    ("outcome", "status", "is_offered"),
-    [
-        ("unknown", "running", True),
-        ("failed", "error", True),
-        ("refused", "running", False),
-        ("in_flight", "running", False),
-        ("unknown", "deploying", False),
-        ("unknown", "paused", False),
-        ("failed", "deleting", False),
-    ],
-)
-def test_force_is_offered_only_where_it_may_help(outcome: str, status: str, is_offered: bool) -> None:
-    failed = item(1, error="Fault.", outcome=outcome)
-    failed.current = {**failed.current, "status": status}
-    assert ("force: true" in message([failed])) is is_offered
-
-
-@pytest.mark.parametrize("status", [{}, {"status": None}])
-def test_the_diff_has_an_instance_whose_status_is_not_shown(status: dict[str, t.Any]) -> None:
-    plan = RestorePlan(Target(1, None), {"id": 1, "name": "web-bot", **status}, BACKUP)
-    restored, started = build_diff([Restore(plan, is_sent=True)]), build_diff([Restore(plan, is_started=True)])
-    assert restored["before"] == {"web-bot (id 1)": {"restored_from": None}}
-    assert restored["after"]["web-bot (id 1)"]["restored_from"]["backup_id"] == 12
-    assert started["before"]["web-bot (id 1)"]["status"] == "unknown"
