@@ -105,7 +105,7 @@ operations:
       description: Its name at that time, or null.
       type: str
     by:
-      description: Who sent it, with C(user) and C(host), or null if an earlier version recorded it.
+      description: Who sent it, with C(user) and C(host).
       type: dict
     outcome:
       description:

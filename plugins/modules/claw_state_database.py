@@ -8,11 +8,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_state_database
-short_description: Create or upgrade the schema of the state database
+short_description: Create the schema of the state database
 version_added: 1.0.0
 description:
-  - Creates or upgrades the schema C(clawhosters) in the database of O(state_database). The other modules then use it
-    for rate budget, journal and cursors.
+  - Creates the schema C(clawhosters) in the database of O(state_database). The other modules then use it for rate
+    budget, journal and cursors.
   - Grants a role exactly what jobs need. They can read the journal and add to it, but never change or remove a line.
   - Can import the journal of a folder, so that the database knows the restores and purchases sent so far.
   - Refuses a schema C(clawhosters) or tables that belong to neither the user of the connection nor a superuser. Also
@@ -71,14 +71,14 @@ schema:
     - The version of the schema, the role that has what jobs need, and the number of lines imported from the folder.
   returned: success
   type: dict
-  sample: {version: 2, granted: clawhosters_job, imported: 0}
+  sample: {version: 1, granted: clawhosters_job, imported: 0}
 diff:
   description: The same before and after. The version is 0 without a schema, the role null if it lacks a right.
   returned: success
   type: dict
   sample:
     before: {version: 0, granted: null, imported: 0}
-    after: {version: 2, granted: clawhosters_job, imported: 0}
+    after: {version: 1, granted: clawhosters_job, imported: 0}
 api:
   description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes and upgrades the schema of ``state_database``, grants what jobs need, and imports the journal of a folder."""
+"""Makes the schema of ``state_database``, grants what jobs need, and imports the journal of a folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .._state.journal import (
     parse_subjects,
 )
 from .._state.journal_store import JournalLine
-from .._state.postgres_schema import GRANTS, UPGRADES, VERSION, find_tables
+from .._state.postgres_schema import CREATE_TABLES, GRANTS, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
 from .._state.postgres_store import READ_SUBJECTS, PostgresStore, parse_rows
 from .._state.store import StoreError
@@ -105,9 +105,8 @@ class StateDatabase:
             if not tables:
                 # Fails if another user has made it since: then it isn't ours.
                 self.session.execute("CREATE SCHEMA clawhosters AUTHORIZATION SESSION_USER")
-            for number in UPGRADES:
-                if number > version:
-                    self.session.execute(f"{UPGRADES[number]}; UPDATE clawhosters.version SET version = {number}")
+            if not version:
+                self.session.execute(CREATE_TABLES)
             for statement in grants:
                 self.session.execute(statement)
             self._insert(lines)

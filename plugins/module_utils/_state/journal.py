@@ -415,6 +415,8 @@ def parse_entry(text: str | bytes) -> JournalEntry:
         raise ValueError("no UTC offset")
     if not all(isinstance(entry[name], (str, type(None))) for name in _KEY_FIELDS):
         raise TypeError("not an operation key")
+    if not (isinstance(entry[POSITION], int) and isinstance(entry["checksum"], str)):
+        raise TypeError("no position or checksum")
     return entry
 
 
@@ -479,9 +481,7 @@ def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> 
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state
-            states[operation] = OperationState(
-                event, at, at, facts, entry.get("checksum", ""), position=entry.get(POSITION, 0)
-            )
+            states[operation] = OperationState(event, at, at, facts, entry["checksum"], position=entry[POSITION])
         elif event is OperationEvent.REFUSED:
             # Undoes the attempt; an earlier one still counts.
             states.pop(operation, None)

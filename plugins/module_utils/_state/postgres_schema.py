@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The schema of the database: the changes that make or upgrade it, which jobs never run, and whom it must belong to."""
+"""The schema of the database: the statements that make it, which jobs never run, and whom it must belong to."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from .._text import one_line
 from .postgres_session import Session
 from .store import StoreError
 
-VERSION = OLDEST_VERSION = 2
+VERSION = 1
 
-UPGRADES = {
-    2: """
+CREATE_TABLES = f"""
 CREATE TABLE clawhosters.version (version integer NOT NULL);
-INSERT INTO clawhosters.version VALUES (0);
+INSERT INTO clawhosters.version VALUES ({VERSION});
 
 CREATE TABLE clawhosters.journal (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -58,9 +57,7 @@ CREATE TABLE clawhosters.runs (
     written_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     PRIMARY KEY (incident, run)
 )
-""",
-}
-"""The statements that lead to each version from the published one before."""
+"""
 
 GRANTS = {
     "version": ("SELECT",),

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from .._errors import ClawHostersError
 from .._times import format_iso
 from .journal_store import ConflictError, Holder, JournalLine, SubjectLines, describe_process
-from .postgres_schema import OLDEST_VERSION, VERSION, find_tables
+from .postgres_schema import VERSION, find_tables
 from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError, load_psycopg
 from .store import KnownOutageError, StoreError
 
@@ -111,7 +111,6 @@ ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content WHERE own.c
 
 FAILURE_TTL = 10.0
 """Seconds for which a failed connection counts as the answer to the next attempts of this task."""
-UPGRADE_ADVICE = "Use a newer version of the collection"
 
 
 class Outage:
@@ -326,10 +325,11 @@ class PostgresStore:
                 raise StoreError(NO_SCHEMA, SCHEMA_ADVICE)
             ((version, now),) = self._session.execute(READ_VERSION)
             self.clock_offset = now - time.time()
-            if not OLDEST_VERSION <= version <= VERSION:
-                age = "newer" if version > VERSION else "older"
-                reason = f"the schema in state_database is {age} than this collection"
-                raise StoreError(reason, UPGRADE_ADVICE if version > VERSION else SCHEMA_ADVICE)
+            if version > VERSION:
+                raise StoreError(
+                    "the schema in state_database is newer than this collection",
+                    "Use a newer version of the collection",
+                )
         except StoreError as error:
             self._session.close()
             self._failure = time.monotonic(), error

@@ -88,7 +88,7 @@ Kind: t.TypeAlias = "FailureKind | ObstacleKind"
 
 
 def parse_kind(name: str) -> Kind:
-    """Returns the kind of this name in a step of this version. Raises KeyError for any other name."""
+    """Returns the kind of this name in a step. Raises KeyError for any other name."""
     return _KINDS[name]
 
 

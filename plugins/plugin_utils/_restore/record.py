@@ -279,7 +279,7 @@ class Recorder:
             return {}
         head = json.dumps({"incident": self.run.incident})[:-1]
         return {
-            str(run.get("id")): (run, text)
+            run["id"]: (run, text)
             for text in texts
             for run in parse_record(f'{head}, "runs": [{text}]}}'.encode(), self.run.incident) or ()
         }
@@ -289,8 +289,8 @@ class Recorder:
         store = t.cast("RunStore", self.context.store)
         with contextlib.suppress(StoreError):
             for run in runs:
-                known, text = shared.get(str(run.get("id")), (None, None))
-                if "id" in run and (known is None or knows_more(run, known)):
+                known, text = shared.get(run["id"], (None, None))
+                if known is None or knows_more(run, known):
                     store.replace_run(self.run.incident, run["id"], json.dumps(run), text)
 
 
@@ -317,8 +317,8 @@ def record_run(
             runs = put_run(runs, one)
         found = {"interrupted": True, "found_ended": {"at": run.get("ended_at"), "by": run.get("by")}}
         runs = [
-            {**one, **found} if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
-            for one in sorted(runs, key=lambda one: str(one.get("began_at")))
+            {**one, **found} if one["id"] != run["id"] and _is_open(one) and has_ended(one) else one
+            for one in sorted(runs, key=lambda one: one["began_at"])
         ]
         folder.write(record_name, format_record(run["incident"], runs))
         page = {

@@ -36,7 +36,8 @@ def parse_record(content: bytes, incident: str) -> list[Data] | None:
 def _is_run(run: t.Any) -> bool:
     return (
         isinstance(run, dict)
-        and all(isinstance(run.get(field), str) for field in ("began_at", "outcome"))
+        and all(isinstance(run.get(field), str) for field in ("id", "began_at", "outcome", "service"))
+        and isinstance(run.get("revision"), int)
         and isinstance(run.get("steps"), list)
         and all(isinstance(one, dict) for one in run["steps"])
     )
@@ -44,7 +45,7 @@ def _is_run(run: t.Any) -> bool:
 
 def put_run(runs: list[Data], run: Data) -> list[Data]:
     """Returns the runs with ``run`` added, or in place of a version of itself that knows less."""
-    known = next((one for one in runs if one.get("id") == run["id"]), None)
+    known = next((one for one in runs if one["id"] == run["id"]), None)
     if known is None:
         return [*runs, run]
     return [run if one is known and knows_more(run, known) else one for one in runs]
@@ -52,13 +53,7 @@ def put_run(runs: list[Data], run: Data) -> list[Data]:
 
 def knows_more(run: Data, other: Data) -> bool:
     """Returns True if of two versions of a run's record the first one is the later. Clocks don't matter."""
-    return _count_known(run) > _count_known(other)
-
-
-def _count_known(run: Data) -> tuple[int, int]:
-    """Returns the revision, 0 in a record of an earlier version of the collection, and the number of steps."""
-    revision = run.get("revision")
-    return revision if isinstance(revision, int) else 0, len(run["steps"])
+    return bool(run["revision"] > other["revision"])
 
 
 def format_record(incident: str, runs: list[Data]) -> str:
@@ -82,8 +77,8 @@ def read_recorded(path: str, incident: str, service: str, journal: str) -> Resto
         except ReportError:
             runs = None
     unreadable = record if runs is None else record.with_name(aside[0]) if aside else ""
-    # Earlier versions did not record the service.
-    own = [run for run in runs or () if run.get("service") in (None, "", service)]
+    # A run that failed before its first request has recorded no service.
+    own = [run for run in runs or () if run["service"] in ("", service)]
     sent = [one for run in own for one in as_objects(run.get("instances")) if isinstance(one.get("sent_at"), str)]
     return RestoreRecord(str(record), journal, {str(one.get("id")): one["sent_at"] for one in sent}, str(unreadable))
 

@@ -384,10 +384,7 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
 
 
 def _is_healthy(kind: str) -> bool:
-    """Returns True if the instance of a result is restored and healthy. A success has no kind.
-
-    A newer version may have recorded a kind that is unknown here: then it is not.
-    """
+    """Returns True if the instance of a result is restored and healthy. A success has no kind."""
     return not kind or kind in HEALTHY
 
 

@@ -48,7 +48,7 @@ Transition = dict[str, t.Any]
 WATCHED_FIELDS = ("status", "health_status")
 
 # The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 1
 SYNC_INTERVAL = 1.0
 """Seconds after which the next delivery is synced to the disk, like the last one: to sync each would stop the polls."""
 MOVE_AWAY_HINT = "to start from the current fleet. Changes since the last run are not reported then."
@@ -391,8 +391,8 @@ Cursor: t.TypeAlias = "StateFile | DatabaseCursor"
 
 
 def _find_owner(settings: Settings) -> str:
-    """Returns what the state knows of service and API key. States of version 1.0.0 hold 16 digits of it."""
-    return key_digest(settings.api_url, str(settings.api_key))[:16]
+    """Returns what the state knows of service and API key."""
+    return key_digest(settings.api_url, str(settings.api_key))
 
 
 def format_state(state: WatchState, owner: str, revision: int | None = None) -> str:

@@ -52,9 +52,10 @@ class Place(t.NamedTuple):
     def write_record(self, **run: t.Any) -> None:
         """Writes a record whose one run has sent a restore of instance 1."""
         known = {"id": 1, "sent_at": at(HOUR)}
-        runs = [{"id": "run-1", "began_at": at(HOUR), "outcome": "restored", "steps": [], "instances": [known], **run}]
+        whole = {"id": "run-1", "revision": 1, "began_at": at(HOUR), "service": "", "outcome": "restored", "steps": []}
+        record = {"incident": "INC-1", "runs": [{**whole, "instances": [known], **run}]}
         self.record.parent.mkdir(mode=0o700, exist_ok=True)
-        self.record.write_text(json.dumps({"incident": "INC-1", "runs": runs}), encoding="utf-8")
+        self.record.write_text(json.dumps(record), encoding="utf-8")
 
     def write(self, incident: str, *events: OperationEvent) -> None:
         """Writes events of a restore of instance 1 to the journal."""

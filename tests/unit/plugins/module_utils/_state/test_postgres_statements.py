@@ -136,7 +136,6 @@ def log_statements(server: Postgres, use: t.Callable[[], None]) -> list[str]:
 def known_statements() -> dict[str, str]:
     """Returns patterns of the statements in the constants of the modules, by their names."""
     texts = {f"{module.__name__}.{name}": text for module in MODULES for name, text in vars(module).items()}
-    texts |= {f"upgrade {number}": text for number, text in postgres_schema.UPGRADES.items()}
     return {
         name: re.sub(r"%\\\(\w+\\\)s", ".*?", re.escape(text.strip()))
         for name, text in texts.items()

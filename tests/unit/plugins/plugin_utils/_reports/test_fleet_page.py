@@ -96,6 +96,7 @@ def test_instances_of_any_shape(fields):
 
 def test_restores_are_read_as_the_modules_read_them():
     line = {"kind": "restore", "service": "https://X.example/api/", "name": "INC-1", "instance_id": "7"}
+    line |= {"step": 1, "checksum": ""}
     other = {**line, "name": "INC-2", "service": "https://x.example/api"}
     lines = [
         {**line, "event": "intended", "at": "2026-02-01T10:00:00Z", "backup_id": 12, "instance_name": "web-bot"},

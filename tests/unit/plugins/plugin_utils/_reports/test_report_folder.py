@@ -24,7 +24,15 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import record_run
 
-RUN = {"id": "a", "incident": "INC-1", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": []}
+RUN = {
+    "id": "a",
+    "revision": 1,
+    "incident": "INC-1",
+    "began_at": "2026-02-03T10:00:00+00:00",
+    "service": "",
+    "outcome": "restored",
+    "steps": [],
+}
 
 
 @pytest.fixture

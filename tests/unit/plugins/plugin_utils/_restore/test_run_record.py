@@ -211,7 +211,14 @@ def test_marks_of_one_time_keep_the_order_of_their_steps():
     assert [one["title"] for one in head["timeline"]] == titles
 
 
-RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": [{"step": "plan"}]}
+RUN = {
+    "id": "a",
+    "revision": 1,
+    "began_at": "2026-02-03T10:00:00+00:00",
+    "service": "",
+    "outcome": "restored",
+    "steps": [{"step": "plan"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -225,6 +232,8 @@ RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored"
         '{"incident": "INC-1", "runs": [7]}',
         '{"incident": "INC-1", "runs": [{"began_at": "x"}]}',
         format_record("INC-1", [{**RUN, "steps": 7}]),
+        format_record("INC-1", [{**RUN, "id": None}]),
+        format_record("INC-1", [{**RUN, "revision": "many"}]),
         format_record("INC-2", [RUN]),
     ],
 )
@@ -233,11 +242,11 @@ def test_an_invalid_record_is_none(text):
 
 
 def test_a_run_replaces_only_its_own_earlier_version():
-    # Two runs may begin at the same time. Records of earlier versions have no ids.
-    before = [{**RUN, "id": "b"}, RUN, {key: value for key, value in RUN.items() if key != "id"}]
-    later = {**RUN, "revision": 1, "outcome": "failed"}
+    # Two runs may begin at the same time.
+    before = [{**RUN, "id": "b"}, RUN]
+    later = {**RUN, "revision": 2, "outcome": "failed"}
     runs = put_run(before, later)
-    assert runs == [before[0], later, before[2]]
+    assert runs == [before[0], later]
     assert parse_record(format_record("I", put_run(runs, {**RUN, "id": "c"})).encode(), "I") == [
         *runs,
         {**RUN, "id": "c"},
@@ -248,9 +257,6 @@ def test_a_run_replaces_only_its_own_earlier_version():
     ("first", "second"),
     [
         ({"revision": 9}, {"revision": 10}),
-        ({}, {"revision": 1, "steps": []}),
-        ({}, {"steps": [{"step": "plan"}, {"step": "send"}]}),
-        ({"revision": "many"}, {"revision": 1}),
         ({"revision": 1, "steps": [{}, {}]}, {"revision": 2, "ended_at": "2001-02-03T10:00:00+00:00"}),
     ],
 )

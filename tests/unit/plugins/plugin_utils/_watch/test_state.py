@@ -97,10 +97,11 @@ def test_a_truncated_file_is_refused(tmp_path_factory, data):
         "null",
         "7",
         "[" * 100_000,
-        '{"format": 2}',
-        '{"format": 2, "owner": "", "instances": [{"item": {}, "waiting": null}], "untold": []}',
-        '{"format": 2, "owner": "", "instances": [{"item": [], "waiting": null}], "untold": []}',
-        '{"format": 2, "owner": "", "instances": [], "untold": [7]}',
+        '{"format": 1}',
+        '{"format": 2, "owner": "", "instances": [], "untold": []}',
+        '{"format": 1, "owner": "", "instances": [{"item": {}, "waiting": null}], "untold": []}',
+        '{"format": 1, "owner": "", "instances": [{"item": [], "waiting": null}], "untold": []}',
+        '{"format": 1, "owner": "", "instances": [], "untold": [7]}',
         "\ud800".encode("utf-8", "surrogatepass"),
     ],
 )
@@ -176,13 +177,6 @@ def test_the_first_delivery_of_a_second_and_the_last_one_are_synced(file, monkey
         clock[0] += 0.4
         file.record_delivery(count)
     assert synced == [3, 6, 9, 12]
-
-
-def test_a_state_of_version_1_0_0_is_continued(file, path):
-    written = '{"format": 2, "owner": "585fe3d179028e09", "instances": [], "untold": []}'
-    file.write(STATE)
-    path.write_text(written, encoding="utf-8")
-    assert file.read() == WatchState({}, [])
 
 
 @pytest.mark.parametrize("other", [Settings(SETTINGS.api_url, "oc_live_other"), Settings("https://a.example", KEY)])
