@@ -94,7 +94,7 @@ class _PlanTask(Runbook):
         reader = AccountReader(self.client, incident.rules)
         try:
             planned = plan_incident(incident, targets, reader.read(targets, history), history)
-            plans = [build_plan(plan, history, incident.rules, incident.now) for plan in planned]
+            plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
             self._set_answers(plans, reader)
             answer = variables["restore_confirm"]
             is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)

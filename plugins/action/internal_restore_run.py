@@ -106,7 +106,7 @@ def _parse_variables(given: Data, problems: Problems) -> Data:
     for name in ("restore_max_age", "restore_min_interval"):
         problems.collect(parse_duration, name, variables[name] or None)
     if before := problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None):
-        # The record and printed commands may be read where a local time is of another zone.
+        # The record may be read where a local time is of another zone.
         variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
     return variables
 

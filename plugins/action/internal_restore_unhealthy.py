@@ -23,7 +23,6 @@ from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._extra_variables import parse_list
-from ..plugin_utils._restore.commands import Command, format_without_file
 from ..plugin_utils._variable_problems import Problems
 
 SPEC = ArgumentSpec(
@@ -77,8 +76,8 @@ def run(context: ModuleContext) -> Result:
     is_by_name = instance is not None and permission.names != "all" and not permission.lists_id(instance)
     report = [scope, reason]
     if instance and is_unhealthy(instance):
-        by_hand = Command({"restore_instance_ids": [params["id"]], "restore_incident": incident})
-        report += ["To restore it by hand:", format_without_file(by_hand)]
+        variables = f"restore_instance_ids={params['id']} and restore_incident={one_line(incident)}"
+        report.append(f"To restore it by hand, run the playbook clawhosters.cloud.restore with {variables}.")
     return {"reason": reason, "report": report, "name": instance.get("name") if instance and is_by_name else None}
 
 

@@ -27,8 +27,6 @@ class InterruptNote:
     """The text that Ctrl-C shows: what was done until then, and what to do. Empty for nothing."""
 
     text: str
-    command: str = ""
-    """Shown below all texts, on a line of its own."""
 
 
 class InterruptShield:
@@ -95,8 +93,7 @@ class Progress:
     @property
     def interrupt_notes(self) -> list[str]:
         """Texts to show if the task is interrupted now."""
-        notes = self._interrupt_notes
-        return [line for line in (*(note.text for note in notes), *(note.command for note in notes)) if line]
+        return [note.text for note in self._interrupt_notes if note.text]
 
     @contextlib.contextmanager
     def if_interrupted(self, text: str) -> t.Iterator[InterruptNote]:

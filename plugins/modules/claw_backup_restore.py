@@ -263,7 +263,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_one import restore_one
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import MODULE, RestoreOptions
 
 SPEC = ArgumentSpec(
     {
@@ -286,7 +286,9 @@ def run(context: ModuleContext) -> Result:
     """Chooses the backup, and restores it unless the journal holds the incident."""
     params = context.params
     name = parse_operation_name("incident", params["incident"])
-    incident = Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn)
+    journal, rules = open_journal(context, warns=True), parse_rules(params)
+    surface = MODULE.for_task(force=rules.force)
+    incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
     options = RestoreOptions(parse_wait_timeout(context.params))
     return restore_one(incident, target, options, waits=params["wait"], wait_healthy=params["wait_healthy"])

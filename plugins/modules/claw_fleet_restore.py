@@ -298,8 +298,10 @@ def run(context: ModuleContext) -> Result:
         for number, item in enumerate(RESTORES.gather(dict(params)), 1)
     ]
     name = parse_operation_name("incident", params["incident"])
-    incident = Incident(context.client, open_journal(context, warns=True), name, parse_rules(params), context.warn)
-    options = RestoreOptions(parse_wait_timeout(context.params), surface=FLEET)
+    journal, rules = open_journal(context, warns=True), parse_rules(params)
+    surface = FLEET.for_task(force=rules.force)
+    incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
+    options = RestoreOptions(parse_wait_timeout(context.params))
     batches = Batches(parse_serial("serial", params["serial"]), require_max_failures(params["max_failures"]))
     return restore_many(incident, entries, options, batches, wait_healthy=params["wait_healthy"])
 

@@ -10,6 +10,8 @@ import typing as t
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import yaml
+
 from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
@@ -25,10 +27,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import Names, build_confirmation
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import ROLE
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, build_target
 
+from .controller import REPOSITORY
+
+DEFAULTS = yaml.safe_load((REPOSITORY / "roles/restore/defaults/main.yml").read_text(encoding="utf-8"))
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}
 INSTANCES = [WEB, {"id": 2, "name": "other"}]
@@ -86,7 +91,7 @@ def role_plans(
     past = past or history()
     account = AccountView(InstanceIndex(instances), backups)
     planned = plan_restores([build_target(target, given) for target in targets], account, past, rules, NOW)
-    plans = [build_plan(one, past, rules, NOW) for one in planned]
+    plans = [build_plan(one, past, rules, NOW, ROLE) for one in planned]
     known = Names(instances)
     for one in plans:
         one.answer = one.name

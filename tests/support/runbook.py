@@ -15,9 +15,9 @@ from types import SimpleNamespace
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore as restore_task
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_plan as plan_task
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_run as begin_and_end
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import NoTerminalError
 
+from .restores import DEFAULTS
 from .worker import Worker
 
 
@@ -55,7 +55,7 @@ class Runbook:
             # Results travel between tasks as JSON.
             return json.loads(json.dumps(result))
 
-        defaults = {**DEFAULTS, "restore_confirm": "", "restore_report_dir": str(self.folder)}
+        defaults = {**DEFAULTS, "restore_report_dir": str(self.folder)}
         given = {**defaults, "restore_incident": "INC-1", **self.variables, **variables}
         result = begun = run_task(begin_and_end, task="begin", variables=given)
         if begun["failed"]:

@@ -218,7 +218,7 @@ def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str
     """Returns how the plans were confirmed: by ``given``, the variable, or at the terminal.
 
     ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``shown`` are the lines of the
-    plan. Raises NotConfirmedError, and NoTerminalError with the answer that is needed.
+    plan. Raises NotConfirmedError.
     """
     if given:
         if not is_confirmed(given, plans, in_advance=True):
@@ -227,7 +227,7 @@ def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str
     prompt = "\n".join([*shown, *format_question(plans)])
     problem = ""
     for _attempt in range(TRIES):
-        answer = _ask(ask, prompt, plans)
+        answer = _ask(ask, prompt)
         if not answer:
             raise NotConfirmedError("Nothing was typed.")
         if is_confirmed(answer, plans):
@@ -237,13 +237,10 @@ def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str
     raise NotConfirmedError(problem)
 
 
-def _ask(ask: t.Callable[[str], str], prompt: str, plans: list[RolePlan]) -> str:
+def _ask(ask: t.Callable[[str], str], prompt: str) -> str:
     try:
         return ask(prompt).strip()
     except NoTerminalError:
-        raise NoTerminalError(
-            "restore_confirm is empty, and no name was typed. There is no terminal to ask at: "
-            f"set restore_confirm to {expected_answer(plans)}."
-        ) from None
+        raise NoTerminalError("restore_confirm is empty, and there is no terminal to ask at.") from None
     except PromptInterruptedError:
         raise NotConfirmedError("Interrupted at the prompt.") from None

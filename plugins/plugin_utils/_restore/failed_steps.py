@@ -20,13 +20,14 @@ from ...module_utils._service.restore.restore import COMPLETED, FAILED, IN_FLIGH
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .confirmation import PictureChangedError
-from .failures import ROLE, AddressError, FailureKind
+from .failures import AddressError, FailureKind
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.plan import RestorePlan, Rules
+    from ...module_utils._service.restore.surfaces import Surface
     from .failures import Kind
     from .run import Data
 
@@ -48,10 +49,11 @@ def describe_error(error: Exception) -> Data:
     }
 
 
-def describe_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> Data:
+def describe_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Data:
     """Returns the fields of a step, or a plan of the role, that has the obstacle of a plan."""
-    explained = explain(plan, incident, rules, now, ROLE)
-    return {"message": one_line(explained.fact, MESSAGE_LIMIT), "names_status": explained.names_status}
+    explained = explain(plan, incident, rules, now, surface)
+    told = {"message": one_line(explained.fact, MESSAGE_LIMIT), "advice": one_line(explained.advice, MESSAGE_LIMIT)}
+    return {**told, "names_status": explained.names_status}
 
 
 def describe_failure(error: Exception, step: str, outcome: str | None, instance: Resource, *, sends: bool) -> Data:

@@ -8,46 +8,35 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from ...module_utils._errors import NOTHING_SENT, ClawHostersError
 from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.surfaces import Surface, format_moment
 
+if t.TYPE_CHECKING:
+    from .run import Run
+
 ROLE = Surface(
-    wait_timeout="restore_wait_timeout",
+    prefix="restore_",
+    between="=",
+    backup="restore_backup",
     healthy_timeout="restore_healthy_timeout",
-    max_age="restore_max_age",
-    min_interval="restore_min_interval",
-    advice="To wait for what is under way, and to go on with the rest, run this:",
+    in_names=" in restore_instances",
+    in_ids=" in restore_instance_ids",
+    again="run the same command again",
+    then="it waits for what is under way, and goes on with the rest",
     retry_hint="",
     names_instance=False,
     format_time=format_moment,
 )
-"""The words of the role in messages of restores. It advises after each failure by itself."""
-
-_AGAIN = "run the same command again"
-_TRY_AGAIN = f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}"
-_WAIT_AGAIN = "Run the same command again. It continues to wait and sends nothing"
-_NEVER_TWICE = "Run the same command again. It restores nothing twice"
-_NEW_KEY = f"Export a valid key as CLAWHOSTERS_API_KEY, then {_AGAIN}"
-_CHECK_WHO = "Check in the dashboard who deleted it. To see what is left"
-_CHECK_PLAN = "Run the same command again to see the current plan and confirm it"
-_END_UNSEEN = "The restore was accepted, but its end was not seen"
-_RESTORED_BUT = "The backup was restored, but"
-_HEALTHY_BUT = "The backup was restored and the instance is healthy, but its address"
-_CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first"
-_NEWEST, _FORCE = {"restore_backup": "latest"}, {"restore_force": True}
-_DASHBOARD = "Check the instance in the dashboard"
-_SAME_BACKUP = f"{_DASHBOARD}, and rebuild it there if it has failed. Then restore the same backup again"
+"""The words of the role in messages of restores, for one instance. It advises after each failure by itself."""
 
 
-class Advice(t.NamedTuple):
-    """``variables`` are those that the next command sets; with ``check`` it is run in check mode."""
-
-    text: str
-    variables: t.Mapping[str, t.Any]
-    check: bool = False
+def choose_surface(run: Run) -> Surface:
+    """Returns the words of the role for a run."""
+    surface = ROLE if len(run.targets) == 1 else replace(ROLE, alone=" alone")
+    return surface.for_task(force=bool(run.variables["restore_force"]))
 
 
 class AddressError(ClawHostersError):
@@ -94,144 +83,92 @@ def parse_kind(name: str) -> Kind:
 
 @dataclass(frozen=True)
 class Failure:
-    """One kind of failure. ``text`` says what happened, ``advice`` introduces the next command, after a colon."""
+    """One kind of failure. ``text`` says what happened, ``advice`` what to do.
+
+    The advice may have ``{again}`` for running the same command again. It is empty if it depends on more than the kind:
+    see ``advice.py``. That of an obstacle comes with its message.
+    """
 
     text: str
-    advice: str
-    checks: bool = False
-    """True if the next command runs in check mode."""
+    advice: str = ""
     is_of_run: bool = False
-    """True if it stops the whole run, so that one command serves all instances."""
+    """True if it stopped the whole run before anything was sent."""
     is_status_known: bool = True
     """False if the status of the instance can't be known then."""
     is_healthy: bool = False
     """True if the instance is restored and healthy all the same."""
     is_unsent: bool = False
     """True if nothing was sent then, so that what an earlier run restored still holds."""
-    varies: bool = False
-    """True if the advice may be another one for some instances and backups: see ``advice.py``."""
-    variables: t.Mapping[str, t.Any] = field(default_factory=dict)
-    """What the next command sets."""
-
-    def advise(self, text: str = "", variables: t.Mapping[str, t.Any] | None = None) -> Advice:
-        """Returns the usual advice, with another text or other variables if they are given."""
-        return Advice(text or self.advice, self.variables if variables is None else variables, self.checks)
 
 
-def _unsent(advice: str, text: str = NOTHING_SENT, **facts: t.Any) -> Failure:
-    return Failure(text, advice, is_unsent=True, **facts)
+def _stopped(text: str, advice: str, *, is_status_known: bool = True) -> Failure:
+    return Failure(text, advice, is_of_run=True, is_status_known=is_status_known, is_unsent=True)
 
 
-FAILURES: dict[Kind, Failure] = {
-    # The whole run, before anything is sent
-    FailureKind.SERVICE_DOWN: _unsent(f"When the service is up again, {_AGAIN}", "The service is down", is_of_run=True),
-    FailureKind.WRONG_ADDRESS: _unsent(
-        f"Check api_url (CLAWHOSTERS_API_URL), then {_AGAIN}", "The API is not at this address", is_of_run=True
+_NEVER_TWICE = "{again}: it restores nothing twice."
+_WAIT_AGAIN = "{again}: it continues to wait, and sends nothing twice."
+_NEW_KEY = "Set CLAWHOSTERS_API_KEY to a valid key, then {again}."
+_FIX = "Fix the cause, then {again}."
+_CHECK_WHO = "Check in the dashboard who deleted it."
+_END_UNSEEN = "The restore was accepted, but its end was not seen"
+_RESTORED_BUT = "The backup was restored, but"
+_HEALTHY_BUT = "The backup was restored and the instance is healthy, but its address"
+
+_OF_RUNS: dict[Kind, Failure] = {
+    FailureKind.SERVICE_DOWN: _stopped("The service is down", "When the service is up again, {again}."),
+    FailureKind.WRONG_ADDRESS: _stopped(
+        "The API is not at this address", "Correct api_url (CLAWHOSTERS_API_URL), then {again}."
     ),
-    FailureKind.BAD_KEY: _unsent(_NEW_KEY, "The API key is not accepted", is_of_run=True),
-    FailureKind.WRONG_ACCOUNT: _unsent(f"With the right key and account, {_AGAIN}", "Not planned", is_of_run=True),
-    FailureKind.NOT_CONFIRMED: _unsent(
-        "To continue, type the answer at the prompt, or set restore_confirm to it",
+    FailureKind.BAD_KEY: _stopped("The API key is not accepted", _NEW_KEY),
+    FailureKind.WRONG_ACCOUNT: _stopped("Not planned", "With the right key and account, {again}."),
+    FailureKind.NOT_CONFIRMED: _stopped(
         "Not confirmed",
-        is_of_run=True,
+        "{again}, and type the answer at the prompt or set restore_confirm to it.",
         is_status_known=False,
     ),
-    FailureKind.NO_TERMINAL: _unsent(
-        "To continue, run this command again, and add the answer as restore_confirm to it",
-        "Not confirmed",
-        is_of_run=True,
-        is_status_known=False,
+    FailureKind.NO_TERMINAL: _stopped("Not confirmed", is_status_known=False, advice=""),
+    FailureKind.PICTURE_CHANGED: _stopped(
+        "What was confirmed has changed", "{again} to confirm the current plan.", is_status_known=False
     ),
-    FailureKind.PICTURE_CHANGED: _unsent(
-        _CHECK_PLAN, "What was confirmed has changed", is_of_run=True, is_status_known=False
+    FailureKind.NOT_PLANNED: _stopped("Planning failed", _FIX),
+    FailureKind.INTERRUPTED: Failure("The runbook was interrupted.", _NEVER_TWICE),
+    FailureKind.UNFINISHED: Failure("The run was interrupted or is still in progress", _NEVER_TWICE),
+}
+"""Failures of whole runs."""
+_OBSTACLES: dict[Kind, Failure] = {
+    **dict.fromkeys(ObstacleKind, Failure(NOTHING_SENT, is_unsent=True)),
+    ObstacleKind.DELETED: Failure(NOTHING_SENT, is_unsent=True, is_status_known=False),
+    ObstacleKind.CHANGED: Failure(NOTHING_SENT, is_unsent=True, is_status_known=False),
+    ObstacleKind.NOT_SENT: Failure(
+        "This run only waited for a restore sent by another run; it sent none itself.", is_unsent=True
     ),
-    FailureKind.NOT_PLANNED: _unsent(f"Fix the cause, then {_AGAIN}", "Planning failed", is_of_run=True),
-    FailureKind.INTERRUPTED: Failure("The runbook was interrupted.", _NEVER_TWICE, is_of_run=True),
-    # Obstacles
-    ObstacleKind.NO_INSTANCE: _unsent(_CHECK_NAME, checks=True, varies=True),
-    ObstacleKind.AMBIGUOUS: _unsent("Select one by its id", checks=True, varies=True),
-    ObstacleKind.OTHER_NAME: _unsent(_CHECK_NAME, checks=True),
-    ObstacleKind.DUPLICATE: _unsent("Name each instance once, and check the plan first", checks=True),
-    ObstacleKind.FAILED: Failure(
-        "The service accepted the restore, but the instance ended in a failure status.",
-        _SAME_BACKUP,
-        varies=True,
-        variables=_FORCE,
-    ),
-    ObstacleKind.UNKNOWN: Failure(
-        "It is unknown whether the restore was carried out.",
-        "Check the instance. If it was not restored, send the restore again",
-        varies=True,
-        variables=_FORCE,
-    ),
-    ObstacleKind.NO_BACKUP: _unsent(
-        "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again",
-        checks=True,
-        varies=True,
-    ),
-    ObstacleKind.UNCLEAR_BACKUP: _unsent(
-        "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again",
-        checks=True,
-    ),
-    ObstacleKind.OTHER_BACKUP: _unsent(
-        "If the instance of this backup was meant, give that one. Otherwise, check the plan with the newest backup of "
-        "the given one",
-        checks=True,
-        variables=_NEWEST,
-    ),
-    ObstacleKind.BACKUP_TWICE: _unsent("Check the plan with the newest backup", checks=True, variables=_NEWEST),
-    ObstacleKind.WRONG_STATUS: _unsent("To restore the instance in this status anyway", varies=True, variables=_FORCE),
-    ObstacleKind.TOO_OLD: _unsent("To accept a backup of this age", varies=True),
-    ObstacleKind.TOO_SOON: _unsent(
-        f"{_DASHBOARD}. If it must be restored all the same, omit the interval",
-        variables={"restore_min_interval": ""},
-    ),
-    ObstacleKind.OTHER_MEMORY: _unsent(f"When the folder is imported, {_AGAIN}"),
-    ObstacleKind.ONLY_IN_RECORD: _unsent(
-        "Set state_dir or state_database to the journal with which it was sent, or send it once more with "
-        f"restore_force=true. Then {_AGAIN}"
-    ),
-    # What has changed since the plan
-    ObstacleKind.DELETED: _unsent(_CHECK_WHO, checks=True, is_status_known=False),
-    ObstacleKind.RENAMED: _unsent("Check the plan with its id", checks=True, varies=True),
-    ObstacleKind.CHANGED: _unsent(_CHECK_PLAN, is_status_known=False),
-    ObstacleKind.NOT_SENT: _unsent(
-        _CHECK_PLAN, "This run only waited for a restore sent by another run; it sent none itself."
-    ),
-    ObstacleKind.OVERTAKEN: _unsent(_CHECK_PLAN, "Nothing was sent, so that the other restore is not overwritten."),
-    ObstacleKind.HELD: _unsent(_CHECK_PLAN),
-    # The request and its outcome
-    FailureKind.NOT_BEGUN: _unsent(
-        "When the failures are dealt with, go on with the rest", "Not begun", is_status_known=False
-    ),
-    FailureKind.REFUSED: Failure("The restore was rejected or not sent; nothing was changed.", _TRY_AGAIN),
-    FailureKind.BACKUP_REFUSED: Failure(
-        "The service rejected the restore; nothing was changed.", _TRY_AGAIN, varies=True
-    ),
+    ObstacleKind.OVERTAKEN: Failure("Nothing was sent, so that the other restore is not overwritten.", is_unsent=True),
+    # These two may be outcomes of the run itself, too.
+    ObstacleKind.FAILED: Failure("The service accepted the restore, but the instance ended in a failure status."),
+    ObstacleKind.UNKNOWN: Failure("It is unknown whether the restore was carried out."),
+}
+_OF_REQUESTS: dict[Kind, Failure] = {
+    FailureKind.NOT_BEGUN: Failure("Not begun", is_status_known=False, is_unsent=True),
+    FailureKind.REFUSED: Failure("The restore was rejected or not sent; nothing was changed.", _FIX),
+    FailureKind.BACKUP_REFUSED: Failure("The service rejected the restore; nothing was changed."),
     FailureKind.INSTANCE_REFUSED: Failure(
-        "The service rejected the restore because of the status of the instance; nothing was changed.",
-        _SAME_BACKUP,
-        varies=True,
+        "The service rejected the restore because of the status of the instance; nothing was changed."
     ),
-    FailureKind.UNFINISHED: Failure("The run was interrupted or is still in progress", _NEVER_TWICE, is_of_run=True),
     FailureKind.NOT_OVER: Failure("The restore was sent but did not complete within the timeout.", _WAIT_AGAIN),
     FailureKind.OUT_OF_SIGHT: Failure(
         f"{_END_UNSEEN}: the instance can't be read.", _WAIT_AGAIN, is_status_known=False
     ),
-    FailureKind.KEY_LOST: Failure(f"{_END_UNSEEN}.", f"{_NEW_KEY}. It sends nothing", is_status_known=False),
+    FailureKind.KEY_LOST: Failure(f"{_END_UNSEEN}.", _NEW_KEY, is_status_known=False),
     FailureKind.GONE: Failure(
         "The restore was accepted, but the instance was deleted before its end was seen.",
         _CHECK_WHO,
-        checks=True,
         is_status_known=False,
     ),
-    # After the restore
+}
+"""Failures of a request, and of the wait for its outcome."""
+_AFTERWARDS: dict[Kind, Failure] = {
     FailureKind.UNRECORDED: Failure(f"{_RESTORED_BUT} this is not in the journal.", _NEVER_TWICE),
-    FailureKind.NOT_HEALTHY: Failure(
-        f"{_RESTORED_BUT} the instance is not running and healthy.",
-        f"{_DASHBOARD}, then {_AGAIN}. It restores nothing twice",
-        varies=True,
-    ),
+    FailureKind.NOT_HEALTHY: Failure(f"{_RESTORED_BUT} the instance is not running and healthy."),
     FailureKind.HEALTH_UNSEEN: Failure(
         f"{_RESTORED_BUT} the instance can't be read, so the health is not known.", _NEVER_TWICE, is_status_known=False
     ),
@@ -239,17 +176,16 @@ FAILURES: dict[Kind, Failure] = {
         f"{_RESTORED_BUT} the health is not known.", _NEW_KEY, is_status_known=False
     ),
     FailureKind.GONE_RESTORED: Failure(
-        f"{_RESTORED_BUT} the instance was deleted afterwards.", _CHECK_WHO, checks=True, is_status_known=False
+        f"{_RESTORED_BUT} the instance was deleted afterwards.", _CHECK_WHO, is_status_known=False
     ),
     FailureKind.UNCHECKED: Failure(f"{_HEALTHY_BUT} was not checked.", _NEVER_TWICE, is_healthy=True),
     FailureKind.NO_ANSWER: Failure(
-        f"{_HEALTHY_BUT} does not respond as expected.",
-        f"Check this address, then {_AGAIN}. It restores nothing twice",
-        is_healthy=True,
+        f"{_HEALTHY_BUT} does not respond as expected.", f"Check this address, then {_NEVER_TWICE}", is_healthy=True
     ),
 }
-"""Each kind of failure. A new one needs its line here, and a place that chooses it. The obstacles FAILED and UNKNOWN
-may be outcomes of the run itself, too."""
+"""Failures after a restore."""
+FAILURES: dict[Kind, Failure] = {**_OF_RUNS, **_OBSTACLES, **_OF_REQUESTS, **_AFTERWARDS}
+"""Each kind of failure. A new one needs its line here, and a place that chooses it."""
 _KINDS = {kind.value: kind for kind in FAILURES}
 HEALTHY = frozenset(kind.value for kind, failure in FAILURES.items() if failure.is_healthy)
 """Names of the kinds with which an instance is restored and healthy all the same."""

@@ -21,7 +21,7 @@ from ...module_utils._service.restore.notes import describe_clock
 from ...module_utils._text import format_count
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration
-from .._formatting import fit, format_clock, format_extra_variable, format_value, text_width, wrap
+from .._formatting import fit, format_clock, format_value, text_width, wrap
 from .confirmation import detail_lines, format_condition, format_range, plan_lines
 
 if t.TYPE_CHECKING:
@@ -165,8 +165,7 @@ def schedule_lines(plans: list[RolePlan], variables: Data, list_pages: int | Non
     failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
     faster = estimate_batches(find_batches(plans, {**variables, "restore_serial": list(FAST_SERIAL)}), list_pages)
     if estimate > _MUCH_FASTER * faster:
-        option = format_extra_variable("restore_serial", list(FAST_SERIAL))
-        lines.append(f"    With {option}: about {format_estimate(faster)}.")
+        lines.append(f"    With restore_serial={','.join(map(str, FAST_SERIAL))}: about {format_estimate(faster)}.")
     return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
 import threading
@@ -22,9 +21,8 @@ from ...module_utils._state.journal import JournalError
 from ...module_utils._state.journal_store import RunStore
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
-from .._formatting import format_path, format_recorded
+from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, open_folder_of, render
-from .commands import Command, format_without_file
 from .failures import FAILURES, UNCONFIRMED
 from .recorded_runs import format_record, knows_more, name_record, parse_record, put_run, read_runs
 from .run_record import (
@@ -51,9 +49,6 @@ STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 RECORD_INTERVAL = 10.0
 """Seconds between two records of a run that goes on: each has all of the incident. The journal has what happens
 meanwhile."""
-
-_SHORT = 160
-"""Characters up to which a command has its variables in its line, if that can be."""
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -108,46 +103,6 @@ def _find_key(results: dict[str, Data], result: Data) -> str:
 
 
 @dataclass
-class CommandFiles:
-    """Formats the commands of a run. ``folder`` is that of its report, None if nothing may be written."""
-
-    folder: Path | None
-    _written: set[Path] = field(default_factory=set)
-
-    def format(self, command: Command, *, writes: bool = True) -> str:
-        """Returns the command as a line that can be pasted, or else a sentence.
-
-        Writes the file that it needs; without ``writes`` it has one if that was written before.
-        """
-        inline = command.format_inline()
-        if inline and len(inline) <= _SHORT:
-            return inline
-        path = self._write(command.format_file(), writes=writes)
-        return command.format_with_file(path) if path else format_without_file(command)
-
-    def _write(self, content: str, *, writes: bool) -> str | None:
-        """Writes a file, and returns its path as the command names it; None if that can't be.
-
-        The name is that of the content: what is written later changes no command that was printed. All names are of
-        one length, so that none is a part of another.
-        """
-        if self.folder is None:
-            return None
-        path = self.folder / f"next-{hashlib.sha256(content.encode(errors='replace')).hexdigest()[:12]}.yml"
-        shown = format_path(path, Path.cwd())
-        if shown is None or not (writes or path in self._written):
-            return None
-        if path not in self._written:
-            try:
-                with open_folder_of(str(path), creates=True) as (folder, name):
-                    folder.write(name, content)
-            except ReportError:
-                return None
-            self._written.add(path)
-        return shown
-
-
-@dataclass
 class Recorder:
     """Records the run of ``steps``. ``instances``: those of the account, as far as they were read."""
 
@@ -159,9 +114,7 @@ class Recorder:
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
     def __post_init__(self) -> None:
-        """In check mode nothing is written."""
         self.context, self.run, self._redact = self.steps.context, self.steps.run, self.steps.redact
-        self.commands = CommandFiles(None if self.run.check else Path(self.run.report_path).parent)
 
     def read_history(self) -> RestoreHistory | None:
         """Returns what the journal holds of the incident's instances; None if it can't be read."""
@@ -218,8 +171,6 @@ class Recorder:
         """Writes the record and the page. Returns what it has of this run, and why it could not be written."""
         now = self.steps.now()
         self.run.revision += 1
-        # What a run advises while it goes on changes with each failure: it writes no files for that.
-        writes = is_finished or self.run.interrupted_at is not None
         recorded: Data = self._redact(
             build_run_record(
                 # Other threads may add steps meanwhile.
@@ -228,7 +179,6 @@ class Recorder:
                 now,
                 is_finished=is_finished,
                 instances=self.instances,
-                format_command=lambda command: self.commands.format(command, writes=writes),
             )
         )
         if self.run.check:

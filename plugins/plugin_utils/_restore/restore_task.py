@@ -41,10 +41,9 @@ from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, format_value
 from . import advice
 from .address import check_address, parse_address
-from .commands import build_command, select_plans
 from .confirmation import PictureChangedError, format_sent_and_completed, require_confirmation, summarize_plan
 from .failed_steps import describe_failure, describe_obstacle
-from .failures import FAILURES, ROLE, FailureKind, parse_kind
+from .failures import FAILURES, FailureKind, parse_kind
 from .record import Recorder
 from .run import RolePlan
 from .runbook import Runbook
@@ -174,13 +173,11 @@ class _RoleRestorer(RestoreObserver):
         plans = [plan for plan in self._run.plans if plan.ready]
         restores = [Restore.begin(replace(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
-        options = RestoreOptions(variables["restore_wait_timeout"], variables["restore_healthy_timeout"], surface=ROLE)
+        options = RestoreOptions(variables["restore_wait_timeout"], variables["restore_healthy_timeout"])
         progress = self._client.progress
         progress.unwinds = True
-        command = build_command(select_plans(plans), variables)
         try:
-            with progress.if_interrupted("") as note, self._recorder.recording():
-                note.command = self._recorder.commands.format(command)
+            with self._recorder.recording():
                 RestoreBatches(
                     self._incident,
                     self._run.list_pages,
@@ -251,7 +248,7 @@ class _RoleRestorer(RestoreObserver):
         name, incident = self._find_failed_step(restore), self._incident
         failure = describe_failure(error, name, restore.outcome, restore.current, sends=self._plan(restore).sends)
         if obstacle := restore.plan.obstacle:
-            told = describe_obstacle(restore.plan, incident.name, incident.rules, at)
+            told = describe_obstacle(restore.plan, incident.name, incident.rules, at, incident.surface)
             failure |= {"kind": obstacle.kind.value, "is_unsent": False, **told}
         self._add(name, restore, ok=False, changed=restore.changed, **failure)
 

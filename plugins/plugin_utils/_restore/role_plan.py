@@ -16,7 +16,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
 from ...module_utils._service.restore.notes import Note, describe_choice, describe_record, note_other
 from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
-from ...module_utils._service.restore.surfaces import format_moment
+from ...module_utils._service.restore.surfaces import Surface, format_moment
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
 from .confirmation import format_sent_and_completed
@@ -37,13 +37,13 @@ _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
 
-def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> RolePlan:
+def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime, surface: Surface) -> RolePlan:
     """Returns a plan as the role shows and records it, without its confirmation."""
     notes, told = _build_notes(plan, history, rules, now), {}
     if plan.obstacle:
         from .failed_steps import describe_obstacle
 
-        told = describe_obstacle(plan, history.incident, rules, now)
+        told = describe_obstacle(plan, history.incident, rules, now, surface)
     return RolePlan(**vars(plan), planned_at=now, notes=notes, **told)
 
 

@@ -37,6 +37,8 @@ class RolePlan(RestorePlan):
     planned_at: datetime = field(kw_only=True)
     message: str = ""
     """The obstacle in the words of the role; empty without one."""
+    advice: str = ""
+    """What to do about it."""
     names_status: bool = False
     """True if the message has the status of the instance."""
     notes: list[Note] = field(default_factory=list)
@@ -150,7 +152,7 @@ class RolePlan(RestorePlan):
         return self.earlier.completed_at if self.earlier else None
 
 
-_CARRIED = ("known_position", "message", "names_status", "answer", "id_reason", "batch")
+_CARRIED = ("known_position", "message", "advice", "names_status", "answer", "id_reason", "batch")
 _SHOWN = ("id", "name", "status", "health_status")
 
 
@@ -203,6 +205,8 @@ class Step:
     """Who sent the restore; empty if that is not known."""
     names_status: bool = False
     """True if the message has the status of the instance."""
+    advice: str = ""
+    """What to do, if the message has it."""
 
 
 @dataclass

@@ -20,13 +20,12 @@ from ...module_utils._service.restore.surfaces import format_moment
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, format_iso, format_time_of_day, parse_time
 from .._formatting import format_clock, format_recorded, format_value
-from .commands import Command, build_advice, build_command, format_named, format_without_file, select_plans
 from .confirmation import format_sent_and_completed, headlines
 from .failures import FAILURES, HEALTHY, FailureKind, parse_kind
 from .run import RolePlan
 
 if t.TYPE_CHECKING:
-    from .failures import Advice, Kind
+    from .failures import Kind
     from .run import Data, Run, Step
 
 _EVENTS = {
@@ -57,7 +56,7 @@ _ADDRESS_FAULTS = {
     FailureKind.UNCHECKED: "not checked at its address",
 }
 """What a headline says of instances that are restored and healthy all the same."""
-_OF_THE_RUN = ("kind", "names_status", "sent_by")
+_OF_THE_RUN = ("kind", "names_status", "sent_by", "advice")
 """Fields of a step that the record leaves out."""
 
 
@@ -65,7 +64,7 @@ _OF_THE_RUN = ("kind", "names_status", "sent_by")
 class Verdict:
     """The result of a run for the instance of ``plan``.
 
-    ``step`` and ``kind`` name the failure; ``advice`` and ``command`` say what to do next. They are empty on success.
+    ``step`` and ``kind`` name the failure; ``advice`` says what to do next. They are empty on success.
     """
 
     plan: RolePlan
@@ -76,7 +75,6 @@ class Verdict:
     tag: str
     state: str
     advice: str = ""
-    command: str = ""
     sent_at: str | None = None
     """When the restore was sent, by this run or an earlier one, as the journal has it."""
     restored_at: str | None = None
@@ -103,11 +101,12 @@ class _Failed(t.NamedTuple):
     message: str = ""
     is_unsent: bool = False
     names_status: bool = False
+    advice: str = ""
 
     @classmethod
     def of(cls, step: Step) -> _Failed:
         """Returns the failure of a step."""
-        return cls(parse_kind(step.kind), step.step, step.message, step.is_unsent, step.names_status)
+        return cls(parse_kind(step.kind), step.step, step.message, step.is_unsent, step.names_status, step.advice)
 
 
 def build_run_record(
@@ -117,12 +116,11 @@ def build_run_record(
     *,
     is_finished: bool = True,
     instances: t.Iterable[Resource] = (),
-    format_command: t.Callable[[Command], str] = format_without_file,
 ) -> Data:
-    """Returns the run as the record holds it: the steps, and for each instance its result and the next command.
+    """Returns the run as the record holds it: the steps, and for each instance its result and what to do next.
 
     ``read_history`` returns what the journal holds, if it can be read. ``instances``: those of the account that were
-    read. ``format_command`` returns a command as the user pastes it.
+    read.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
     steps: dict[str | None, list[Step]] = {}
@@ -133,7 +131,6 @@ def build_run_record(
         index, history = InstanceIndex(instances), read_history()
         plans = [_describe_unplanned(target, index, history, now) for target in run.targets]
     verdicts = [_build_verdict(plan, run, steps.get(plan.label, []), failure, now) for plan in plans]
-    _set_commands(verdicts, run, format_command)
     is_failed = any(verdict.outcome != "ok" for verdict in verdicts)
     ended = "failed" if is_failed else "planned" if run.check else "restored"
     return {
@@ -191,13 +188,13 @@ def format_restored(kinds: list[str]) -> str:
 
 
 def format_failures(failed: list[Data]) -> list[str]:
-    """Returns the state, the advice and the command of each failure. Equal states and commands are shown once."""
+    """Returns the state and the advice of each failure. Equal ones are shown once."""
     lines: list[str] = []
     groups: dict[str, list[Data]] = {}
     for one in failed:
-        groups.setdefault(one["command"], []).append(one)
-    for command, same in groups.items():
-        lines += [*_list_states((one["label"], one["state"]) for one in same), same[0]["advice"], command, ""]
+        groups.setdefault(one["advice"], []).append(one)
+    for advice, same in groups.items():
+        lines += [*_list_states((one["label"], one["state"]) for one in same), advice, ""]
     return lines[:-1]
 
 
@@ -252,7 +249,15 @@ def _build_verdict(plan: RolePlan, run: Run, own: list[Step], run_failure: Step 
     verdict.outcome = "unfinished" if kind == _UNFINISHED else "failed"
     verdict.tag = _PLANNED if kind in _UNCONFIRMED else "not begun" if kind == _NOT_BEGUN else "not finished"
     verdict.state = _format_failure(found, plan, run, now)
+    verdict.advice = found.advice or _find_advice(found, plan, run)
     return verdict
+
+
+def _find_advice(found: _Failed, plan: RolePlan, run: Run) -> str:
+    """Returns what to do about a failure whose message has no advice. Imports what is needed for that alone."""
+    from .advice import find_advice
+
+    return find_advice(t.cast("Kind", found.kind), plan, run)
 
 
 def _see_last(plan: RolePlan, own: list[Step]) -> RolePlan:
@@ -299,29 +304,10 @@ def find_rank(event: Data) -> int:
     return _RANKS.get(str(event.get("title")), len(_RANKS))
 
 
-def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[[Command], str]) -> None:
-    """Sets the advice and the command of each failure. Those with the same advice share one command.
-
-    After a failure of the whole run, that names all instances but those with a command of their own.
-    """
-    groups: dict[str, tuple[Advice, list[Verdict]]] = {}
-    for verdict in verdicts:
-        if verdict.outcome != "ok":
-            advice = build_advice(parse_kind(verdict.kind), verdict.plan, run.variables)
-            groups.setdefault("" if _is_of_run(verdict) else repr(advice), (advice, []))[1].append(verdict)
-    for key, (advice, members) in groups.items():
-        named = members if key else list(filter(_is_of_run, verdicts))
-        target = select_plans([verdict.plan for verdict in named])
-        command = build_command(target, run.variables, advice, is_check=run.check)
-        text = format_command(command)
-        for verdict in members:
-            verdict.advice, verdict.command = f"{advice.text}{format_named(command, run.variables)}:", text
-
-
 def _find_failure(plan: RolePlan, own: list[Step], run_failure: Step | None, run: Run) -> _Failed:
     """Returns the failure of an instance, whose ``own`` steps these are."""
     if plan.kind:
-        return _Failed(parse_kind(plan.kind), "plan", plan.message, names_status=plan.names_status)
+        return _Failed(parse_kind(plan.kind), "plan", plan.message, names_status=plan.names_status, advice=plan.advice)
     if failure := next((step for step in own if not step.ok and step.step != "plan"), None):
         return _Failed.of(failure)
     last_step = "http" if run.variables.get("restore_http_check") else "healthy"
@@ -388,11 +374,6 @@ def _is_healthy(kind: str) -> bool:
     return not kind or kind in HEALTHY
 
 
-def _is_of_run(verdict: Verdict) -> bool:
-    """Returns True if the command that continues the whole run is about the instance, too."""
-    return not verdict.kind or FAILURES[parse_kind(verdict.kind)].is_of_run
-
-
 def _format_failure(found: _Failed, plan: RolePlan, run: Run, now: datetime) -> str:
     """Returns the failure, its message, and the last known status of the instance.
 
@@ -403,7 +384,7 @@ def _format_failure(found: _Failed, plan: RolePlan, run: Run, now: datetime) -> 
         failed, allowed = format_count(run.failures, "restore"), run.variables["restore_max_failures"]
         return f"{failure.text}: {failed} failed, and restore_max_failures is {allowed}. {unsent or NOTHING_SENT}"
     text = failure.text
-    if failure.is_of_run and failure.is_unsent:
+    if failure.is_of_run:
         text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
     is_unsent, is_said = failure.is_unsent or found.is_unsent, failure.is_unsent and plan.is_history_known
     sentences = [text, found.message, NOTHING_SENT if is_unsent and not is_said else ""]

@@ -15,7 +15,7 @@ from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenErr
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from .confirmation import NotConfirmedError
-from .failures import FailureKind
+from .failures import FailureKind, choose_surface
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource, Result
@@ -80,6 +80,6 @@ class Runbook:
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
-        incident.option_prefix = "restore_"
+        incident.surface = choose_surface(self.run)
         incident.read_record = lambda: self.steps.read_recorded(journal.place)
         return incident

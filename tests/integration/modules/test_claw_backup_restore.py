@@ -142,8 +142,8 @@ def test_after_an_unknown_outcome_nothing_advises_to_try_again(simulator: Simula
     result = local_worker.run(claw_backup_restore, instance_id=1)
     assert re.search(
         r"was answered with 503 [^.]*\. This is an error of the service\. It is unknown whether the restore .* was "
-        r"executed: its status is running now\. Check it; nothing is sent again for this incident without force: "
-        r"true\.$",
+        r"executed: its status is running now\. Check whether it was restored \(it was not, if it has data from after "
+        r"[^)]* UTC\); if not, restore it with force: true, which sends it again\.$",
         result["msg"],
     ), result["msg"]
 
@@ -483,7 +483,7 @@ def test_what_another_run_sent_before_it_died_is_gone_on_with(
 def test_a_backup_of_an_instance_that_is_gone_is_named_with_it(simulator: Simulator, local_worker: Worker) -> None:
     simulator.switch(drop_fields=["backup.instance_name"])
     simulator.fault("not_found", path="/instances/1", times=None)
-    said = "Backup 12 is of an instance that is gone. There is no instance with id 1. Nothing was sent."
+    said = "Backup 12 is of an instance that is gone (id 1). Nothing was sent."
     assert local_worker.run(claw_backup_restore, backup_id=12)["msg"] == said
 
 

@@ -262,7 +262,10 @@ def test_plain_lists_restore_the_newest_backups_after_the_entries(simulator: Sim
     assert (result["summary"]["changed"], result["instances"][0]["backup_id"]) == (3, 301)
     assert len(simulator.calls("POST *")) == 3
     twice = local_worker.run(claw_fleet_restore, incident="INC-2", ids=[2], names=["bot-2"])
-    assert twice["instances"][1]["msg"] == "bot-2 (id 2) is listed already, in entry 1. Nothing was sent."
+    assert (
+        twice["instances"][1]["msg"]
+        == "bot-2 (id 2) is listed already, in entry 1. Nothing was sent. List each instance once."
+    )
     assert len(simulator.calls("POST *")) == 3
 
 
@@ -561,9 +564,10 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
     journal = Journal(FolderStore(str(tmp_path / "state")))
-    incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None)
+    surface = Surface(again="run it again", then="it goes on")
+    incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None, surface=surface)
     observer = Recorder(simulator, sleeper)
-    options = RestoreOptions(60, 30, surface=Surface(advice="Run it again."))
+    options = RestoreOptions(60, 30)
     serial = parse_serial("serial", [1, 2])
     batches = RestoreBatches(incident, None, options, serial, observer=observer)
     return Engine(batches, observer, sleeper, progress)
@@ -652,11 +656,11 @@ def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, en
     engine.batches.run(planned(1, 2, 3))
     assert {
         f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
-        "accepted goes on. Run it again."
+        "accepted goes on. Run it again: it goes on."
         for sent, completed in ((1, 0), (3, 1))
     } <= set(notes)
     fresh: list[str] = []
     simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
     engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_notes)
     engine.batches.run(planned(4))
-    assert fresh[0] == "This run has sent nothing for incident INC-1. Run it again."
+    assert fresh[0] == "This run has sent nothing for incident INC-1. Run it again: it goes on."

@@ -219,8 +219,6 @@ def test_a_limit_in_local_time_needs_its_zone_and_chooses_by_it(
 @pytest.mark.usefixtures("in_berlin")
 def test_plan_prompt_and_page_show_local_time_beside_utc(worker: Worker, simulator: Simulator, tmp_path: Path) -> None:
     runbook = Runbook(worker, tmp_path, {"restore_instances": "web-bot", "restore_before": "2025-10-26 02:31 CEST"})
-    unconfirmed = runbook.run(restore_confirm="another")
-    assert "restore_before=2025-10-26T00:31:00Z" in " ".join(unconfirmed["failures"])
     result = runbook.run(answers=["web-bot"])
     assert simulator.calls("POST *") == ["POST /backups/11/restore"], result
     plan, prompt = " ".join(" ".join(runbook.plan["lines"]).split()), " ".join(" ".join(runbook.prompts).split())

@@ -31,7 +31,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
-from support.commands import find_commands, parse_variables
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -263,7 +262,7 @@ SITUATIONS = [
 
 
 class Answer(t.NamedTuple):
-    """A message and the next step, as a caller sees them. The message is empty without a failure."""
+    """A message and the advice of the role, which is a line of its own. The message is empty without a failure."""
 
     message: str
     advice: str
@@ -344,16 +343,8 @@ class Ways:
         (instance,) = runbook.record()["instances"]
         if not result.get("failed"):
             return Answer("", "", instance["kind"])
-        (said, *step) = result["failures"]
-        return Answer(said.split(": ", 1)[1], " ".join(map(_show_variables, step)), instance["kind"])
-
-
-def _show_variables(line: str) -> str:
-    """Returns a command with the variables of its file, or the line as it is."""
-    if not find_commands([line]):
-        return line
-    variables = {name: value for name, value in parse_variables(line).items() if name != "restore_report_dir"}
-    return f"{line.split(' -e ')[0]} {json.dumps(variables)}"
+        (said, advice) = result["failures"]
+        return Answer(said.split(": ", 1)[1], advice, instance["kind"])
 
 
 def forget(_journal: Journal, _key: OperationKey) -> None:
@@ -380,11 +371,11 @@ HEAD = """# What each way to restore says of an obstacle
 
 Written by `make unit ARGS='tests/integration/modules/test_ways_to_restore.py --write-obstacles'`.
 
-| kind | situation | way | message | next step of the role |
+| kind | situation | way | message | advice of the role |
 |---|---|---|---|---|
 """
 Cells = dict[tuple[str, str], tuple[str, str]]
-"""Message and next step, by situation and caller."""
+"""Message and advice, by situation and caller."""
 
 
 def read_table() -> Cells:

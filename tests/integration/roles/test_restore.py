@@ -24,14 +24,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable
 from simulator.handle import Simulator
 from support import KEY
-from support.commands import find_commands, parse_variables
-from support.controller import REPOSITORY, Controller, Run, extra_variables
+from support.controller import Controller, Run, extra_variables
 from support.killed import kill_tree
 from support.proxy import recording_proxy
-from support.restores import TRICKY_NAMES
 from support.runbook import Runbook
 from support.stores import read_journal
 from support.worker import Worker
@@ -64,22 +61,6 @@ def fleet(simulator: Simulator) -> None:
     )
 
 
-def restore(controller: Controller, *names: str, **variables: t.Any) -> Run:
-    """Runs the playbook for these instances; the name is typed unless the test says otherwise."""
-    given = {
-        "restore_instances": ",".join(names),
-        "restore_incident": "INC-1",
-        "restore_confirm": ",".join(names),
-        "restore_healthy_timeout": 0,
-        **variables,
-    }
-    flags = ["--check"] if given.pop("check", False) else []
-    run = controller.run("ansible-playbook", PLAYBOOK, *extra_variables(**given), *flags)
-    assert "Traceback" not in run.screen
-    assert KEY not in run.screen
-    return run
-
-
 @pytest.fixture
 def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
     worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
@@ -92,13 +73,6 @@ def run_tasks(runbook: Runbook, *names: str, **variables: t.Any) -> tuple[dict[s
     result = runbook.run(**{"restore_instances": typed, "restore_confirm": typed, **variables})
     assert KEY not in str(result)
     return result, "\n".join(result.get("failures", []))
-
-
-def advised(words: str) -> list[dict[str, t.Any]]:
-    """The variables of the commands, without those of each test."""
-    given = {"restore_incident", "restore_healthy_timeout", "restore_report_dir"}
-    found = [parse_variables(command) for command in find_commands(words.splitlines())]
-    return [{name: value for name, value in one.items() if name not in given} for one in found]
 
 
 def evidence(folder: Path, incident: str = "INC-1") -> tuple[dict[str, t.Any], str]:
@@ -117,17 +91,21 @@ def steps(journal: dict[str, t.Any], about: str | None = None) -> list[tuple[str
 
 
 def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, controller: Controller) -> None:
-    run = restore(controller, "web-bot", "bare-bot", check=True, restore_confirm=None)
+    def plan(names: str) -> Run:
+        given = extra_variables(restore_instances=names, restore_incident="INC-1")
+        return controller.run("ansible-playbook", PLAYBOOK, *given, "--check")
+
+    run = plan("web-bot,bare-bot")
     assert "web-bot (id 1), running, healthy: restore backup 11, 1 d 2 h old." in run.stdout
     assert "DATA LOSS: all changes since 20" in run.stdout
     assert '"bare-bot (id 5): CAN\'T BE RESTORED.",' in run.stdout
     assert '"    It has no usable backup."' in run.stdout
     assert all(call.startswith("GET ") for call in simulator.calls())
     assert not (controller.folder / "clawhosters-restore").exists()
-    assert restore(controller, "web-bot", check=True, restore_confirm=None).rc == 0
+    assert plan("web-bot").rc == 0
 
 
-def test_each_failure_of_several_has_its_next_command_and_can_go_on(
+def test_each_failure_of_several_has_its_advice_and_can_go_on(
     simulator: Simulator, runbook: Runbook, tmp_path: Path
 ) -> None:
     simulator.fault("reset_before", method="POST", path="/backups/31/restore")
@@ -136,20 +114,18 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     )
     names = ("lost-bot", "shy-bot", "nobody", "bare-bot", "sick-bot", "web-bot")
     _result, words = run_tasks(runbook, *names, restore_max_failures=9)
-    assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
-    assert "shy-bot (id 4): The service rejected the restore; nothing was changed." in words
-    assert "nobody: Nothing was sent. There is no instance nobody." in words
-    assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
-    assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words
-    assert "web-bot" not in words
-    assert advised(words) == [
-        {"restore_instances": ["lost-bot"], "restore_force": True},
-        {"restore_instances": ["shy-bot"], "restore_backup": 42},
-        {"restore_instances": ["nobody"]},
-        {"restore_instances": ["bare-bot"]},
-        {"restore_instances": ["sick-bot"]},
+    told = [
+        ("lost-bot (id 3): It is unknown whether", "restore it alone with restore_force=true, which sends it again."),
+        ("shy-bot (id 4): The service rejected", "restore it alone with restore_backup=42, taken "),
+        ("nobody: Nothing was sent. There is no instance nobody.", "Correct the name in restore_instances, "),
+        ("bare-bot (id 5): Nothing was sent. It has no usable backup.", "only a rebuild in the dashboard remains."),
+        ("sick-bot (id 2): The backup was restored, but the instance is not running and healthy.", "Check it in the "),
     ]
-    assert [" --check " in line for line in find_commands(words.splitlines())] == [False, False, True, True, False]
+    lines = words.splitlines()
+    for (message, advice), line, following in zip(told, lines[::3], lines[1::3], strict=True):
+        assert message in line
+        assert advice in following
+    assert "web-bot" not in words
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(tmp_path)
     assert steps(journal, "web-bot (id 1)")[-2:] == [("restore", True), ("healthy", True)]
@@ -172,48 +148,42 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     assert "Run 2" in page
 
 
-def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
+def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
     simulator: Simulator, runbook: Runbook, tmp_path: Path
 ) -> None:
-    both = [{"restore_instances": ["web-bot", "sick-bot"]}]
-    simulator.switch(health_answer="down")
-    _down, words = run_tasks(runbook, "web-bot", "sick-bot")
-    assert "The service is down; nothing was sent." in words
-    assert advised(words) == both
-    assert steps(evidence(tmp_path)[0]) == [("service", False)]
+    def fail(message: str, advice: str, **variables: t.Any) -> str:
+        """Requires one message and one advice for both instances. Returns the headline."""
+        result, words = run_tasks(runbook, "web-bot", "sick-bot", **variables)
+        assert message in words
+        assert words.splitlines()[-1] == advice
+        assert words.count(advice) == 1
+        return result["msg"]
 
+    again = "run the same command again."
+    simulator.switch(health_answer="down")
+    fail("The service is down; nothing was sent.", f"When the service is up again, {again}")
+    assert steps(evidence(tmp_path)[0]) == [("service", False)]
     simulator.switch(health_answer="wrapped")
     simulator.fault("status", path="/health", status=404, code="not_found")
-    _wrong_address, words = run_tasks(runbook, "web-bot", "sick-bot")
-    assert "The API is not at this address; nothing was sent." in words
-    assert "Check api_url" in words
-    assert "another account" not in words
-    assert advised(words) == both
-
+    fail("The API is not at this address; nothing was sent.", f"Correct api_url (CLAWHOSTERS_API_URL), then {again}")
     simulator.set_state(keys={KEY: "revoked"})
-    _wrong_key, words = run_tasks(runbook, "web-bot", "sick-bot")
-    assert "The API key is not accepted; nothing was sent." in words
-    assert "Export a valid key" in words
-    assert advised(words) == both
+    fail("The API key is not accepted; nothing was sent.", f"Set CLAWHOSTERS_API_KEY to a valid key, then {again}")
     assert steps(evidence(tmp_path)[0]) == [("service", True), ("key", False)]
-
     simulator.set_state(keys={KEY: "valid"})
-    unconfirmed, words = run_tasks(runbook, "web-bot", "sick-bot", restore_confirm="web-bot")
-    assert "Not confirmed; nothing was sent." in words
-    assert "Only planned: the restore was not confirmed, so nothing was sent" in str(unconfirmed)
-    assert "restore_confirm is: web-bot. It must be: web-bot,sick-bot." in words
-    assert "type the answer at the prompt, or set restore_confirm to it:" in words
-    assert "0 of " not in str(unconfirmed)
+    headline = fail(
+        "Not confirmed; nothing was sent. restore_confirm is: web-bot. It must be: web-bot,sick-bot.",
+        "Run the same command again, and type the answer at the prompt or set restore_confirm to it.",
+        restore_confirm="web-bot",
+    )
+    assert headline == "Only planned: the restore was not confirmed, so nothing was sent."
     page = evidence(tmp_path)[1]
     assert "only planned" in page
     assert "not finished" not in page
-    assert advised(words) == both
-    _nobody_there, words = run_tasks(runbook, "web-bot", "sick-bot", restore_confirm="")
-    assert "no name was typed. There is no terminal" in words
-    assert "set restore_confirm to web-bot,sick-bot." in words
-    assert "prompt" not in words
-    assert "run this command again, and add the answer as restore_confirm to it:" in words
-    assert advised(words) == both
+    fail(
+        "restore_confirm is empty, and there is no terminal to ask at.",
+        "Run the same command again with restore_confirm=web-bot,sick-bot.",
+        restore_confirm="",
+    )
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(tmp_path)
     assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 5
@@ -222,16 +192,14 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
 def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulator: Simulator, runbook: Runbook) -> None:
     _old, words = run_tasks(runbook, "web-bot", restore_max_age="24h")
     assert "1 d 2 h ago, which is more than restore_max_age (1 d 0 h)" in words
-    assert "To accept a backup of this age (the command sets restore_max_age=28h):" in words
-    assert advised(words)[0]["restore_max_age"] == "28h"
+    assert "Set restore_max_age=28h to accept it." in words
     assert simulator.calls(POSTS) == []
 
     simulator.switch(transition_reads=7)
     _late, words = run_tasks(runbook, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
     assert "The restore was sent but did not complete within the timeout." in words
     assert "It is deploying, and not restored within" in words
-    assert "(the command sets restore_max_age=28h):" in words
-    assert advised(words)[0]["restore_wait_timeout"] == 1
+    assert words.endswith("Run the same command again: it continues to wait, and sends nothing twice.")
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
     done, _none = run_tasks(runbook, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)
     assert done["failed"] is False, done
@@ -243,12 +211,12 @@ def test_one_that_ends_in_error_is_followed_by_the_same_backup(simulator: Simula
     _ended, words = run_tasks(runbook, "web-bot", restore_max_age="30h")
     assert "The service accepted the restore, but the instance ended in a failure status." in words
     assert "Its status is error." in words
-    same = {"restore_instances": ["web-bot"], "restore_backup": 11, "restore_force": True, "restore_max_age": "30h"}
-    assert advised(words) == [same]
+    same = "restore it with restore_backup=11 and restore_force=true, which sends it again"
+    assert f"{same}; the one before it is 12, taken " in words
     # The service restores nothing in this status, whichever backup.
     _refused, words = run_tasks(runbook, "web-bot", restore_max_age="30h", restore_force=True, restore_backup=11)
     assert "The service rejected the restore because of the status of the instance" in words
-    assert advised(words) == [same]
+    assert same in words
 
 
 def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
@@ -283,7 +251,6 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     said = "its address does not respond as expected. http://odd-bot.example/nowhere: status 404, not 200 or 401, after"
     assert said in words
     assert "<h1>1 instance restored and healthy, but not responding as expected</h1>" in page
-    assert advised(words)[0]["restore_instance_ids"] == [6]
 
 
 def test_only_a_plain_host_elsewhere_is_asked(
@@ -305,7 +272,6 @@ def test_only_a_plain_host_elsewhere_is_asked(
     assert asked == ["http://good.example/"]
     assert "The address is not a plain host name, so no request was sent." in words
     assert "The host name leads to 127.0.0.1, a loopback, link-local or unspecified address" in words
-    assert advised(words)[0]["restore_instance_ids"] == [1, 3]
 
 
 def test_white_space_around_a_name_does_not_matter(simulator: Simulator, runbook: Runbook) -> None:
@@ -323,7 +289,7 @@ def test_a_fault_while_it_plans_says_that_nothing_was_sent(simulator: Simulator,
     assert "Planning failed; nothing was sent." in words
     assert ("web-bot (id 1)" in words) == (path == "/backups")
     assert ("Its status is running." in words) == (path == "/backups")
-    assert len(find_commands(words.splitlines())) == 1
+    assert words.count("then run the same command again.") == 1
     assert simulator.calls(POSTS) == []
 
 
@@ -371,18 +337,15 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
         r"Its status was running at the time of the plan\.",
         open_one["state"],
     )
-    assert open_one["advice"] == "Run the same command again. It restores nothing twice:"
-    assert open_one["command"] == (
-        f"ansible-playbook {PLAYBOOK} -e 'restore_incident=INC-1 restore_instances=web-bot,sick-bot'"
-    )
-    assert all(text in html.unescape(page) for text in (run["headline"], open_one["state"], open_one["command"]))
+    assert open_one["advice"] == "Run the same command again: it restores nothing twice."
+    assert all(text in html.unescape(page) for text in (run["headline"], open_one["state"], open_one["advice"]))
 
     # Where the run was killed before it looked, two looks end the restore: nothing comes after what is set here.
     for _look in range(2):
         requests.get(f"{simulator.url}/instances/2", headers={"Authorization": f"Bearer {simulator.key}"}, timeout=30)
     assert simulator.instance(2)["health_status"] == "unhealthy"
     simulator.set_instance(2, health_status="healthy")
-    again = controller.run("bash", "-c", open_one["command"] + " -e restore_confirm=web-bot,sick-bot")
+    again = controller.run(*command)
     assert again.rc == 0, again.screen
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller.folder)
@@ -391,24 +354,3 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     killed = journal["runs"][0]
     assert killed["interrupted"] is True
     assert "in progress" not in page
-
-
-@pytest.mark.rest
-@pytest.mark.parametrize("name", TRICKY_NAMES[::4])
-def test_the_next_command_can_be_pasted_whatever_the_name(
-    simulator: Simulator, controller: Controller, name: str
-) -> None:
-    simulator.set_instance(6, name=name)
-    planned = restore(controller, restore_instances=None, restore_instance_ids=[6], restore_confirm=None)
-    (failed,) = [entry["result"] for entry in planned.results if entry["outcome"] == "failed"]
-    words = "\n".join(failed["failures"])
-    assert "Not confirmed; nothing was sent." in words
-    (command,) = find_commands(words.splitlines())
-    # That it is asked for shows that it is confirmed; the rest would only take time.
-    simulator.fault("status", method="POST", status=422)
-    assert "restore_confirm" not in command
-    answer = next(one for one in (name, "6") if f"set restore_confirm to {one}." in words)
-    controller.run("bash", "-c", f"{command} {format_extra_variable('restore_confirm', answer)}")
-    assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
-    # The lookup would run in the folder of the playbook.
-    assert not [path for path in (*controller.left(), *REPOSITORY.glob("playbooks/*")) if path.name == "pwned"]

@@ -22,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import record
 from simulator.handle import Simulator
 from support import worker
-from support.commands import find_commands, parse_variables
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -64,11 +63,6 @@ def restore(runbook: Runbook, names: t.Sequence[str] = NAMES, **variables: t.Any
 def restored(simulator: Simulator) -> list[int]:
     """Returns the instances whose restore was sent, in order."""
     return [int(call.split("/")[2]) - 100 for call in simulator.calls(POSTS)]
-
-
-def commands(result: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    """Returns the variables of the commands that a failure prints."""
-    return [parse_variables(line) for line in find_commands(result["failures"])]
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -116,7 +110,7 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     assert simulator.calls("POST *") == []
 
 
-def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Simulator, runbook: Runbook) -> None:
+def test_a_canary_that_fails_stops_the_rest_until_it_is_healthy(simulator: Simulator, runbook: Runbook) -> None:
     simulator.set_instance(1, health_after="unhealthy")
     failed = restore(runbook)
     assert restored(simulator) == [1]
@@ -127,20 +121,18 @@ def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Si
     assert "and 6 more: Not begun: 1 restore failed, and restore_max_failures is 0. Nothing was sent." in words
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] + ["not_begun"] * 11
     assert [one["tag"] for one in runbook.record()["instances"]] == ["not finished"] + ["not begun"] * 11
-    retry, rest = commands(failed)
-    assert retry["restore_instances"] == ["bot-1"]
-    assert rest["restore_instances"] == list(NAMES[1:])
-    assert rest["restore_serial"] == [1, 3, "100%"]
-
+    rest = "When the failures are dealt with, run the same command again; restore_max_failures=1 goes on despite them."
+    assert failed["failures"][-1] == rest
+    # As advised, either way.
+    assert restore(runbook, NAMES[:2], restore_max_failures=1)["msg"] == "1 of 2 instances restored and healthy."
     simulator.set_instance(1, health_status="healthy")
-    for command in (retry, rest):
-        again = runbook.run(**command, restore_confirm=",".join(command["restore_instances"]))
-        assert again["failed"] is False, again
+    again = restore(runbook)
+    assert again["failed"] is False, again
     assert sorted(restored(simulator)) == list(range(1, 13))
     assert "<h1>12 instances restored and healthy</h1>" in runbook.page()
 
 
-def test_failures_within_the_limit_go_on_and_one_command_retries_them(simulator: Simulator, runbook: Runbook) -> None:
+def test_failures_within_the_limit_stop_nothing_and_are_retried(simulator: Simulator, runbook: Runbook) -> None:
     for number in (102, 104):
         simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=403, message="Not now")
     failed = restore(runbook, restore_max_failures="2")
@@ -148,10 +140,8 @@ def test_failures_within_the_limit_go_on_and_one_command_retries_them(simulator:
     assert failed["msg"] == "10 of 12 instances restored and healthy."
     (done,) = failed["restored"]
     assert done.startswith("bot-1 (id 1), bot-3 (id 3), bot-5 (id 5), bot-6 (id 6), bot-7 (id 7) and 5 more: Restored.")
-    (retry,) = commands(failed)
-    assert retry["restore_instances"] == ["bot-2", "bot-4"]
-    assert retry["restore_max_failures"] == 2
-    assert runbook.run(**retry, restore_confirm="bot-2,bot-4")["failed"] is False
+    assert failed["failures"][-1] == "Fix the cause, then run the same command again."
+    assert restore(runbook, restore_max_failures="2")["failed"] is False
     assert sorted(restored(simulator)) == sorted([*range(1, 13), 2, 4])
 
 
@@ -257,7 +247,7 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
         "Batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
         "    No further batch begins when more than 2 restores have failed.",
         "Estimated time: about 24 minutes, if a restore takes 120 s.",
-        "    With -e restore_serial=1,5,100%: about 6 minutes.",
+        "    With restore_serial=1,5,100%: about 6 minutes.",
     ]
     runbook.run(restore_instances="bot-1", check=True)
     assert runbook.plan["lines"][4:] == ["Estimated time: about 2 minutes, if a restore takes 120 s."]

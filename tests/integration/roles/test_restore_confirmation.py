@@ -120,7 +120,7 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
     run = restore(controller, 1, restore_confirm=value)
     assert run.rc != 0
     # ansible-core 2.18 takes null for no value of a text at all.
-    refusals = ("restore_confirm is empty, and no name was typed.", "argument 'restore_confirm' is of type")
+    refusals = ("restore_confirm is empty, and there is no terminal", "argument 'restore_confirm' is of type")
     refusals += ("restore_confirm is false, which is no text:", "restore_confirm is [], but must be text.")
     assert any(map(run.says, refusals)), run.screen
     assert simulator.calls(POSTS) == []
@@ -222,7 +222,7 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
                 "This run waits for it.",
                 "This run only waited for a restore sent by another run; it sent none itself.",
                 "was not executed, and this run only waited for it.",
-                "Run the same command again to see the current plan and confirm it:",
+                "Run the same command again to send it.",
             ],
         ),
     ],

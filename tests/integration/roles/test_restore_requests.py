@@ -179,5 +179,5 @@ def test_without_owners_no_backup_is_chosen_and_nothing_is_rebuilt(simulator: Si
     fill(simulator, 5, drop_fields=["backup.instance_id", "backup.instance_name"])
     result = runbook.run(restore_instance_ids=[3], check=True)
     assert "The service does not show whether" in str(result["failures"])
-    assert "set restore_backup" in str(result)
+    assert "with its id as restore_backup" in str(result)
     assert "rebuild" not in str(result)

@@ -22,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from simulator.handle import Simulator
 from support import KEY
-from support.commands import find_commands, parse_variables
 from support.controller import BIN, REPOSITORY, TIMEOUT, Controller, Run
 from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
@@ -252,8 +251,7 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(
         interrupt=lambda: written in read_journal(state_dir),
     )
     said = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
-    assert f"{said} To wait for what is under way, and to go on with the rest, run this:\n" in screen.text
-    assert f"\nansible-playbook {PLAYBOOK} -e 'restore_incident=INC-1 restore_instances=web-bot'\n" in screen.text
+    assert f"{said} Run the same command again: it waits for what is under way, and goes on with" in screen.text
     assert simulator.effects() == {"restores": 1}
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
     (run,) = record["runs"]
@@ -307,7 +305,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert re.search(r"Incident INC-T sent a restore of it at \d\d:", text)
     assert re.search(r"news-bot \(id 4\), running, healthy: a restore of backup 41 is under way since \d\d:", text)
     assert text.count("This run waits for it.") == 1
-    assert "Something works on it: look at it in the dashboard first." in failures(run)
+    assert "Something works on it: look at it in the dashboard first, then run the same command" in failures(run)
     assert "force" not in run.stdout
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["planned", "not_begun", "in_flight"]
 
@@ -324,7 +322,7 @@ def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Sim
     assert f"web-bot (id 1): {lost}" in words
     assert re.search(r"It was last seen deploying at \d\d:\d\d:\d\d UTC\.", words)
     assert "The instance is running" not in words
-    assert "Export a valid key as CLAWHOSTERS_API_KEY" in words
+    assert "Set CLAWHOSTERS_API_KEY to a valid key, then run the same command again." in words
     assert revoked.stdout.count(lost) == 1
     assert custom_stats(revoked)["instances"][0]["outcome"] == "in_flight"
 
@@ -343,7 +341,7 @@ def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Sim
     assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
 
 
-def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
+def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     simulator: Simulator, controller: Controller
 ) -> None:
     simulator.fault("status", method="POST", path="/backups/11/restore", status=422, message="Backup is corrupt")
@@ -352,15 +350,11 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
     assert run.screen.count("Backup is corrupt") == run.screen.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
-    assert re.search(r"try the one before it: backup 12 of 20\d\d-\d\d-\d\d \d\d:\d\d UTC \(the command ", words)
-    commands = find_commands(words.splitlines())
-    older, *others = (parse_variables(command, controller.folder) for command in commands)
-    assert (older["restore_instances"], older["restore_backup"]) == (["web-bot"], 12)
-    assert [one["restore_instances"] for one in others] == [["news-bot"], ["bare-bot"]]
+    assert re.search(r"To try the one before it, restore it alone with restore_backup=12, taken 20\S+ \S+ UTC\.", words)
     assert "restore_confirm" not in words
     assert len(tasks(run)) <= 16
-    # The next command is the right one.
-    again = controller.run("bash", "-c", f"{commands[0]} -e restore_confirm=web-bot -e restore_healthy_timeout=60")
+    # As advised.
+    again = restore(controller, "web-bot", restore_backup=12)
     assert again.rc == 0, again.screen
     assert simulator.calls(POSTS)[-1] == "POST /backups/12/restore"
 

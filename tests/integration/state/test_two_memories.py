@@ -110,10 +110,10 @@ def test_what_folder_and_record_know_is_imported_for_the_role(
     assert Runbook(alone, tmp_path / "reports", variables).run()["failed"] is False
     sent = posts(simulator)
     for check in (True, False):
-        (failure, advice, _command) = Runbook(together, tmp_path / "reports", variables).run(check=check)["failures"]
+        (failure, advice) = Runbook(together, tmp_path / "reports", variables).run(check=check)["failures"]
         assert f"The journal in {state} contains this" in failure
         assert f"import_dir: {state}" in failure
-        assert advice == "When the folder is imported, run the same command again:"
+        assert advice == "When the folder is imported, run the same command again."
     assert posts(simulator) == sent
 
 
@@ -151,7 +151,7 @@ def test_what_the_folder_learns_after_the_plan_is_not_sent(simulator: Simulator,
     together.sleeper.before_sleep = lambda: know(simulator, state)
     result = together.run(claw_backup_restore, **SPENDERS[claw_backup_restore])
     assert f"import_dir: {state}" in result["msg"]
-    assert result["msg"].endswith("Nothing was sent.")
+    assert result["msg"].endswith("Nothing was sent. When the folder is imported, run the same task again.")
     assert "restores" not in simulator.effects()
 
 

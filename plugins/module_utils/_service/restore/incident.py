@@ -15,6 +15,7 @@ from ..._time_options import parse_duration, parse_timestamp
 from .history import RestoreHistory
 from .plan import Rules
 from .restore import Stage
+from .surfaces import MODULE
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +26,7 @@ if t.TYPE_CHECKING:
     from .history import RestoreRecord
     from .plan import RestorePlan, Target
     from .restore import Restore
+    from .surfaces import Surface
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
@@ -52,8 +54,8 @@ class Incident:
     warn: t.Callable[[str], None]
     read_record: t.Callable[[], RestoreRecord] | None = None
     """Reads the record that the role keeps beside the journal."""
-    option_prefix: str = ""
-    """Before the names of options, in messages about them."""
+    surface: Surface = MODULE
+    """The words of messages."""
     began: float | None = None
     """When the journal was first read, by the monotonic clock."""
     sizes: dict[str, int] | None = None
@@ -117,7 +119,7 @@ class Incident:
         """Returns the error of a plan with an obstacle. Imports the messages of what is not restored."""
         from .messages import build_error
 
-        return build_error(plan, self.name, self.rules, self.now)
+        return build_error(plan, self.name, self.rules, self.now, self.surface)
 
     def predict(self, restore: Restore) -> None:
         """Sets the results that a restore would have, for check mode."""

@@ -40,7 +40,7 @@ def plan_incident(
     know, and the folder of this machine beside the database does, has an obstacle. Raises JournalError, and
     RefusedError for a limit in the future.
     """
-    require_past(f"{incident.option_prefix}before", incident.rules.before, incident.now, is_unsent=True)
+    require_past(incident.surface.option("before"), incident.rules.before, incident.now, is_unsent=True)
     named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
     ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
     for subject in incident.read_more(history, set(), ids - {None}):

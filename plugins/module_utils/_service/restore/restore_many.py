@@ -16,14 +16,13 @@ from .account_reader import AccountReader
 from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
 from .plan import Target
 from .restore import COMPLETED, FAILED, REFUSED, UNKNOWN, Restore, Stage
-from .surfaces import RUN_ALL_AGAIN
 
 if t.TYPE_CHECKING:
     from ..._model.batches import Batches
     from ..._model.fleet_entries import RestoreEntry
     from ..._model.resource import Result
     from .incident import Incident
-    from .surfaces import RestoreOptions
+    from .surfaces import RestoreOptions, Surface
 
 
 def restore_many(
@@ -65,7 +64,8 @@ def restore_many(
             restore.fail(incident.build_error(restore.plan), restore.outcome)
     outcomes = build_outcomes(entries, restores)
     result = build_result(outcomes, build_diff(restores), has_batches=True)
-    if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
+    surface, allowed = incident.surface, batches.max_failures
+    if failures := format_fleet_failures(outcomes, restores, allowed, surface, is_refused=is_refused):
         raise_failures(failures, result, (restore.error for restore in restores))
     return result
 
@@ -131,7 +131,12 @@ def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
 
 
 def format_fleet_failures(
-    outcomes: t.Sequence[Outcome], restores: t.Sequence[Restore], max_failures: int, *, is_refused: bool = False
+    outcomes: t.Sequence[Outcome],
+    restores: t.Sequence[Restore],
+    max_failures: int,
+    surface: Surface,
+    *,
+    is_refused: bool = False,
 ) -> str:
     """Returns the message of a task with failed entries; empty if there are none. ``is_refused``: nothing was sent."""
     if is_refused:
@@ -141,6 +146,6 @@ def format_fleet_failures(
     from .messages import advise_on_status
 
     unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
-    is_force_offered = not all(advise_on_status(one.current) for one in unsure)
+    is_force_offered = not all(advise_on_status(one.current, surface.again) for one in unsure)
     force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
-    return f"{failures} {RUN_ALL_AGAIN} Nothing is sent twice{force}."
+    return f"{failures} {surface.advice} Nothing is sent twice{force}."

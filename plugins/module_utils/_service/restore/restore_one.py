@@ -44,12 +44,13 @@ def restore_one(
         except (RefusedError, SettingsError):
             raise
         except ClawHostersError as error:
-            raise _with_earlier_run(error, incident, target, options, history) from None
+            raise _with_earlier_run(error, incident, target, history) from None
     if plan.obstacle and plan.obstacle.is_final:
         refusal = incident.build_error(plan)
         if is_named or plan.obstacle.kind is not ObstacleKind.NO_INSTANCE:
             raise refusal
-        raise RefusedError(f"Backup {target.backup_id} is of an instance that is gone. {refusal}", refusal.cause)
+        gone = f"Backup {target.backup_id} is of an instance that is gone (id {target.instance_id})."
+        raise RefusedError(gone, refusal.cause, is_unsent=True)
     if client.check_mode and not waits and plan.instance and history.find_holder(plan.instance["id"]):
         check_held(plan, history, incident.rules)
     restore = Restore.begin(plan)
@@ -94,7 +95,7 @@ def _finish(restore: Restore, incident: Incident) -> Result:
 
 
 def _with_earlier_run(
-    error: ClawHostersError, incident: Incident, target: Target, options: RestoreOptions, history: RestoreHistory
+    error: ClawHostersError, incident: Incident, target: Target, history: RestoreHistory
 ) -> ClawHostersError:
     """Returns ``error``, which kept this run from reading the service, with what the journal knows."""
     instance_id = target.instance_id or history.find_id(target.name) or history.find_by_backup(target.backup_id)
@@ -107,7 +108,7 @@ def _with_earlier_run(
     try:
         from .messages import explain_unread
 
-        told = explain_unread(error, restore, options.surface)
+        told = explain_unread(error, restore, incident.surface)
     except (OSError, ImportError):
         # It can't be opened, or is gone. The result still has what the journal knows.
         told = str(error)

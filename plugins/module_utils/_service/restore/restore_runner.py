@@ -91,7 +91,7 @@ class RunContext:
 
     def _update_note(self) -> None:
         if self.recoveries.starts:
-            self.note.text = f"{self._format_progress()} {self.options.surface.advice}"
+            self.note.text = f"{self._format_progress()} {self.incident.surface.advice}"
 
     def _format_progress(self) -> str:
         if not self._sent:
@@ -256,7 +256,7 @@ class RestoreRunner:
                     "POST", f"{backup_path(backup['id'])}/restore", hooks=hooks
                 ),
                 facts,
-                self._context.options.surface.retry_hint,
+                self._incident.surface.retry_hint,
             )
         except OutcomeUnknownError as unclear:
             self._read_outcome(unclear.cause)
@@ -272,7 +272,7 @@ class RestoreRunner:
             now = None
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
-            raise build_lost_error(error, self.restore.current)
+            raise build_lost_error(error, self.restore, self._incident.surface)
         self.restore.lost = error
         self._incident.warn(f"{error} {label(now)} is {describe_condition(now)} now, so the restore has begun.")
 
@@ -323,7 +323,7 @@ class RestoreRunner:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
             self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
-            self.fail(build_status_error(self.restore), FAILED)
+            self.fail(build_status_error(self.restore, self._incident.rules, self._incident.surface), FAILED)
             return
         if is_restored:
             self._record_completed()
@@ -404,8 +404,9 @@ class RestoreRunner:
         if self.stage is Stage.LOCKED:
             with contextlib.suppress(JournalError):
                 outcome, holder = self._look_at_holder()
-        is_one, options = not self._context.recoveries.starts, self._context.options
-        self.fail(build_wait_error(restore, error, options, recovery, holder, is_one=is_one), outcome)
+        surface, options = self._incident.surface, self._context.options
+        is_one = not self._context.recoveries.starts
+        self.fail(build_wait_error(restore, error, options, surface, recovery, holder, is_one=is_one), outcome)
 
     def _look_at_holder(self) -> tuple[str, Holder | None]:
         """Returns the outcome of a restore whose instance another run works on, and that run. Raises JournalError."""

@@ -10,9 +10,9 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import begin_run
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
+from support.restores import DEFAULTS
 
-GIVEN = {**DEFAULTS, "restore_confirm": "", "restore_incident": " INC-1 ", "restore_instances": "web-bot"}
+GIVEN = {**DEFAULTS, "restore_incident": " INC-1 ", "restore_instances": "web-bot"}
 
 
 def test_variables_of_the_command_line_get_their_types(tmp_path):

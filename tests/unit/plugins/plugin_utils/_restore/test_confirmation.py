@@ -18,7 +18,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     TRIES,
     NotConfirmedError,
-    NoTerminalError,
     expected_answer,
     explain_wrong_answer,
     format_question,
@@ -312,11 +311,3 @@ def test_no_answer_and_wrong_ones_confirm_nothing(answers):
 def test_a_wrong_variable_is_not_asked_about():
     with pytest.raises(NotConfirmedError, match="restore_confirm is: x"):
         ask_for("web-bot", variable="x")
-
-
-def test_without_a_terminal_the_answer_to_set_is_named():
-    def ask(_prompt):
-        raise NoTerminalError("")
-
-    with pytest.raises(NoTerminalError, match="set restore_confirm to web-bot"):
-        require_confirmation(build_named_plans("web-bot"), "", ask, [])

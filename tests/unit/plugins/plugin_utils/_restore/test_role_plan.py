@@ -14,16 +14,13 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import list_outcomes, parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import parse_kind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restore_task import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
-from support.restores import BACKUPS, NOW, VARIABLES, WEB, history, plan, role_plans, run
+from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
@@ -75,10 +72,20 @@ def test_a_plan_shows_the_data_loss():
 )
 def test_a_plan_is_the_same_for_the_next_task(planned):
     read = RolePlan.from_dict(json.loads(json.dumps(planned.to_dict())))
-    for name in ("name", "label", "kind", "message", "outcome", "sends", "sent_at", "completed_at", "age", "backup_id"):
+    for name in (
+        "name",
+        "label",
+        "kind",
+        "message",
+        "advice",
+        "outcome",
+        "sends",
+        "sent_at",
+        "completed_at",
+        "age",
+        "backup_id",
+    ):
         assert getattr(read, name) == getattr(planned, name)
-    for kind in map(parse_kind, filter(None, (planned.kind, "failed", "backup_refused"))):
-        assert build_advice(kind, read, VARIABLES) == build_advice(kind, planned, VARIABLES)
     assert read.to_dict() == planned.to_dict()
 
 
@@ -147,21 +154,6 @@ def test_only_unusable_backups_of_the_instance_itself_are_shown():
     none = plan(backups=broken)
     assert none.kind == "no_backup"
     assert none.message == "It has no usable backup. 1 backup left out: id 13 (its status is failed)."
-
-
-@pytest.mark.parametrize("kind", [ObstacleKind.UNKNOWN, ObstacleKind.FAILED, ObstacleKind.WRONG_STATUS])
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        ("deploying", "Something works on it: look at it in the dashboard first."),
-        ("paused", "Buy Claws and resume it in the dashboard first."),
-        ("deleting", "It is being deleted, so nothing can be done."),
-    ],
-)
-def test_no_advice_is_to_force_a_restore_that_can_not_help(kind, status, words):
-    advice = build_advice(kind, plan(instance={**WEB, "status": status}), VARIABLES)
-    assert advice.text.startswith(words)
-    assert advice.variables == {}
 
 
 @pytest.mark.parametrize("events", [(INTENDED,), (INTENDED, UNCLEAR)])

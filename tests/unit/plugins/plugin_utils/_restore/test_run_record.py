@@ -56,22 +56,6 @@ def test_check_mode_counts_the_restores_that_would_be_sent():
     assert waits == "1 of 2 instances would be restored, 1 restore under way would be waited for"
 
 
-@pytest.mark.parametrize(("kind", "is_check"), [("service_down", True), ("bad_key", True), ("service_down", False)])
-def test_the_same_command_again_has_the_mode_of_the_run(kind, is_check):
-    stopped = run(check=is_check)
-    stopped.add_step("service", "", NOW, ok=False, message="A fault.", kind=kind)
-    recorded = build_run_record(stopped, history, NOW)
-    (verdict,) = recorded["instances"]
-    assert verdict["advice"].endswith("run the same command again:")
-    assert (" --check " in verdict["command"]) is is_check
-    assert recorded["headline"] == f"0 of 1 instance {'would be restored' if is_check else 'restored and healthy'}"
-
-
-def test_a_command_that_sets_a_variable_is_not_the_same_again():
-    (verdict,) = build_run_record(run(plan(restore_max_age="1h"), check=True), history, NOW)["instances"]
-    assert (verdict["kind"], " --check " in verdict["command"]) == ("too_old", False)
-
-
 def test_a_kind_of_a_newer_version_is_not_taken_for_healthy():
     kinds = ["", "not_responding", "of_the_future", ""]
     assert format_restored(kinds) == "2 of 4 instances restored and healthy"
@@ -137,14 +121,14 @@ def test_a_run_that_can_not_read_the_journal_claims_nothing_of_earlier_ones():
     assert report["instances"][0]["state"] == f"Planning failed. {unread} A fault. Nothing was sent."
 
 
-def test_each_failure_has_a_command_that_covers_no_other():
-    wanted = [plan(), named(plan(backups=[]), "bare-bot", 2)]
-    stopped = run(*wanted)
-    stopped.targets = [{"name": "web-bot", "id": None}, {"name": "bare-bot", "id": None}]
+def test_each_failure_has_its_own_advice():
+    stopped = run(plan(), named(plan(backups=[]), "bare-bot", 2), plan(restore_max_age="1h"))
     stopped.add_step("confirm", "", NOW, ok=False, message="", kind="not_confirmed")
-    commands = [one["command"] for one in build_run_record(stopped, history, NOW)["instances"]]
-    assert "restore_instances=web-bot'" in commands[0]
-    assert " --check " in commands[1]
+    assert [one["advice"] for one in build_run_record(stopped, history, NOW)["instances"]] == [
+        "Run the same command again, and type the answer at the prompt or set restore_confirm to it.",
+        "Without a backup, only a rebuild in the dashboard remains.",
+        "Set restore_max_age=25h to accept it.",
+    ]
 
 
 def build_result(number, outcome="ok", kind=""):
@@ -308,4 +292,4 @@ def test_an_unfinished_run_claims_only_what_it_observed(past, known):
         told = build_head([{**ended, **facts}], {**ended, **facts})
         assert told["instances"][0]["state"].startswith(f"{end}. {known} ")
         assert told["headline"] == f"0 of 1 instance restored and healthy so far: {end[:1].lower()}{end[1:]}"
-    assert verdict["command"].endswith(" -e 'restore_incident=INC-1 restore_instances=web-bot'")
+    assert verdict["advice"] == "Run the same command again: it restores nothing twice."

@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Rules,
     Target,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import FLEET, MODULE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, ROLE
 from support.accounts import NOW
@@ -62,8 +63,9 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
     kind: ObstacleKind, target: Target, status: str
 ) -> None:
     plan = stopped(kind, status, target)
-    module, role = str(build_error(plan, "INC-1", RULES, NOW)), explain(plan, "INC-1", RULES, NOW, ROLE).fact
-    for message in (module, role):
+    module, role = str(build_error(plan, "INC-1", RULES, NOW, MODULE)), explain(plan, "INC-1", RULES, NOW, ROLE).fact
+    several = explain(plan, "INC-1", RULES, NOW, FLEET).advice
+    for message in (module, role, several):
         assert "None" not in message
         assert "The instance is" not in message
         assert ".." not in message
@@ -73,8 +75,12 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
         assert count_nothing(module) == 1
         # The role says it itself.
         assert count_nothing(f"{FAILURES[kind].text} {role}") <= 1
-    if status in ("deploying", "paused", "deleting") and kind.value in ("failed", "unknown", "wrong_status"):
-        assert "force: true" not in module
+    if "force: true" in module:
+        assert "sends it again" in module
+        assert "restore it alone with " in several
+        assert status not in ("deploying", "paused", "deleting") or kind is ObstacleKind.ONLY_IN_RECORD
+    assert several.endswith(".")
+    assert ". " not in several
 
 
 def test_a_condition_that_is_not_shown_is_unknown() -> None:
@@ -87,5 +93,5 @@ def test_a_condition_that_is_not_shown_is_unknown() -> None:
 def test_no_obstacle_has_the_message_of_another() -> None:
     # What the journal knows, not the kind, tells a failure from an unknown outcome.
     kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.UNKNOWN]
-    messages = [str(build_error(stopped(kind), "INC-1", RULES, NOW)) for kind in kinds]
+    messages = [str(build_error(stopped(kind), "INC-1", RULES, NOW, MODULE)) for kind in kinds]
     assert len(set(messages)) == len(kinds)

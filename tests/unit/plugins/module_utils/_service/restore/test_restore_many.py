@@ -24,7 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     build_outcomes,
     format_fleet_failures,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import RUN_ALL_AGAIN
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import FLEET
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
 BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}
@@ -45,7 +45,7 @@ def outcomes(restores: list[Restore]) -> list[Outcome]:
 
 
 def message(restores: list[Restore], max_failures: int = 0, *, is_refused: bool = False) -> str:
-    return format_fleet_failures(outcomes(restores), restores, max_failures, is_refused=is_refused)
+    return format_fleet_failures(outcomes(restores), restores, max_failures, FLEET, is_refused=is_refused)
 
 
 @given(
@@ -96,7 +96,7 @@ def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> 
     assert message(items, 2) == (
         "5 of 8 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
         f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). "
-        f"Started: bot-8 (id 8). {RUN_ALL_AGAIN} Nothing is sent twice."
+        f"Started: bot-8 (id 8). {FLEET.advice} Nothing is sent twice."
     )
     assert message(items, is_refused=True) == (
         "5 of 8 entries can't be restored, so nothing was sent: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. "

@@ -1,0 +1,125 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of what the role restore advises after a failure. modules/obstacles.md has its advice about obstacles."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.advice import find_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
+from support.controller import REPOSITORY
+from support.restores import BACKUPS, DEFAULTS, WEB, history, plan, run
+
+INTENDED, COMPLETED = OperationEvent.INTENDED, OperationEvent.COMPLETED
+KINDS = [*FailureKind, ObstacleKind.FAILED, ObstacleKind.UNKNOWN]
+"""The kinds that a message of an obstacle does not explain."""
+OLDER = "restore_backup=11, taken 2026-02-01 10:00 UTC"
+"""The backup before the one that is restored."""
+
+
+def advise(kind, *plans, **variables):
+    """Returns the advice about the first plan."""
+    plans = plans or (plan(),)
+    return find_advice(kind, plans[0], run(*plans, **variables))
+
+
+def test_the_defaults_match_the_specification_of_the_role():
+    specs = yaml.safe_load((REPOSITORY / "roles/restore/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    options = specs["argument_specs"]["main"]["options"]
+    assert {name: option["default"] for name, option in options.items() if "default" in option} == DEFAULTS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", ["running", "error", "deploying", "paused"])
+def test_each_advice_is_one_sentence_that_sends_nothing_again_unsaid(kind, status):
+    one = plan(instance={**WEB, "status": status})
+    for variables in ({}, {"restore_force": True}, {"restore_backup": "12"}):
+        advice = advise(kind, one, **variables)
+        assert advice[0].isupper()
+        assert advice.endswith(".")
+        assert ". " not in advice
+        assert "{" not in advice
+        if "restore_force=true" in advice or "restore_incident" in advice:
+            assert "sends it again" in advice
+        if status in ("deploying", "paused"):
+            assert "restore_force=true" not in advice
+    # The other instances keep their backups.
+    several = advise(kind, one, plan())
+    for variable in ("restore_force=", "restore_backup=", "restore_before="):
+        assert variable not in several or " it alone with " in several
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "{again}" in FAILURES[kind].advice])
+def test_a_run_with_force_is_not_repeated_with_it_once_something_may_be_sent(kind):
+    is_safe = "the same command again without restore_force" in advise(kind, restore_force=True)
+    assert is_safe is not FAILURES[kind].is_of_run
+    assert "without" not in advise(kind)
+
+
+def test_after_a_refused_backup_the_one_before_it_is_named():
+    kind = FailureKind.BACKUP_REFUSED
+    assert advise(kind) == f"To try the one before it, restore it with {OLDER}."
+    # Limits that only the newer backup meets would refuse the older one.
+    limited = advise(kind, restore_max_age="36h", restore_before="2026-02-03")
+    assert "restore_backup=11 instead of restore_before and restore_max_age, taken" in limited
+    only = advise(kind, plan(backups=BACKUPS[:1]))
+    assert only == "It was the oldest usable backup: fix the cause, then run the same command again."
+    # Of a backup that was given, only that one has been read.
+    given = advise(kind, plan(backups=BACKUPS[:1], restore_backup="12"), restore_backup="12")
+    assert "restore it with restore_before=2026-02-02T10:00:00Z instead of restore_backup." in given
+
+
+@pytest.mark.parametrize("kind", [ObstacleKind.FAILED, FailureKind.INSTANCE_REFUSED])
+def test_after_the_instance_has_failed_the_same_backup_is_named(kind):
+    assert advise(kind, plan(instance={**WEB, "status": "error"})) == (
+        "Check it in the dashboard, and rebuild it there if it has failed; then restore it with restore_backup=12 and "
+        "restore_force=true, which sends it again; the one before it is 11, taken 2026-02-01 10:00 UTC."
+    )
+    assert "the one before it" not in advise(kind, plan(backups=BACKUPS[:1]))
+
+
+def test_a_restore_that_did_not_help_leads_to_an_older_backup():
+    for given in (plan(), plan(history(INTENDED, COMPLETED))):
+        assert advise(FailureKind.NOT_HEALTHY, given) == (
+            "Check it in the dashboard, then run the same command again, which restores nothing twice; a run with "
+            f"another restore_incident sends it again from an older one: {OLDER}."
+        )
+    only = advise(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]))
+    assert only.endswith("which restores nothing twice; it was the oldest usable backup.")
+
+
+def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
+    advice = advise(ObstacleKind.UNKNOWN, plan(history(INTENDED)))
+    assert "(it was not, if it has data from after 2026-02-02 10:00 UTC)" in advice
+
+
+def test_what_confirms_and_what_goes_on_is_named_with_its_value():
+    confirm = advise(FailureKind.NO_TERMINAL, plan(), plan())
+    assert confirm == "Run the same command again with restore_confirm=web-bot,web-bot."
+    stopped = run(plan())
+    stopped.failures = 3
+    goes_on = find_advice(FailureKind.NOT_BEGUN, plan(), stopped)
+    assert "restore_max_failures=3 goes on despite them" in goes_on
+
+
+@pytest.mark.parametrize("name", ["web\x1b[2Jbot", "a\nb", "$(x)", "'", "\N{LOBSTER} bot"])
+def test_no_advice_has_a_character_that_a_terminal_obeys(name):
+    for kind in KINDS:
+        one = plan(instance={**WEB, "name": "web-bot"}, backups=[{**BACKUPS[0], "id": name}, *BACKUPS[1:]])
+        assert advise(kind, one).isprintable()
+
+
+def test_the_advice_is_the_same_for_the_next_task():
+    for planned in (plan(), plan(restore_max_age="1h"), plan(history(INTENDED))):
+        read = RolePlan.from_dict(json.loads(json.dumps(planned.to_dict())))
+        assert read.advice == planned.advice
+        assert [advise(kind, read) for kind in KINDS] == [advise(kind, planned) for kind in KINDS]
