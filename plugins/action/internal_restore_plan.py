@@ -118,8 +118,8 @@ class _PlanTask(Runbook):
             reader.list_all_instances()
         except ClawHostersError as error:
             error.add(
-                "The list of all instances shows whether a name is unique. Without it, set restore_confirm to "
-                f"{expected_answer(plans)}."
+                "The list of all instances shows whether a name is unique. Without it, set "
+                f"restore_confirm={expected_answer(plans)}."
             )
             raise
 

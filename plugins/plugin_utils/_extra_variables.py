@@ -18,10 +18,8 @@ from ..module_utils._errors import RefusedError
 from ..module_utils._model.similar_names import is_misspelling
 from ..module_utils._secret_fields import redact
 from ..module_utils._text import is_number, one_line
-from ..module_utils._times import parse_time
-from ._formatting import NAME_LIMIT, format_extra_variable
+from ._formatting import NAME_LIMIT
 
-_SPACED_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}\S*)")
 MAY_BE_SECRET = re.compile(
     r"oc_live_|://|=|pass|pwd?\b|_pw|auth|secret|token|key|bearer|database|credential", re.IGNORECASE
 )
@@ -76,7 +74,7 @@ def find_lost(options: t.Iterable[str]) -> list[LostText]:
     return found
 
 
-def format_lost(cut: LostText, *, is_list: bool, is_known: bool = True) -> str:
+def format_lost(cut: LostText, *, is_known: bool = True) -> str:
     """Returns a message that says what was lost, and how to write it.
 
     Of a variable that is not ``is_known``, a value is shown only if neither it nor the name looks like a secret.
@@ -89,14 +87,9 @@ def format_lost(cut: LostText, *, is_list: bool, is_known: bool = True) -> str:
     is_secret = redact({cut.name: cut.value})[cut.name] != cut.value
     if is_secret or (not is_known and MAY_BE_SECRET.search(f"{cut.name} {cut.value}")):
         return f"-e cut {cut.name} at a space, and the rest was lost. Quote it twice, or put it into a file: -e @FILE."
-    written = _encode_variable(cut.name, cut.value, is_list=is_list)
-    quoted = f"quote it twice: -e '{cut.name}=\"{cut.value}\"'"
-    if _NEEDS_MORE_QUOTES.search(cut.value):
-        hint = f"Write {written}"
-    else:
-        # A backslash is doubled where Ansible prints the message as JSON.
-        hint = f"Q{quoted[1:]}" if "\\" in written else f"Write {written}, or {quoted}"
-    return f"-e cut {cut.name} at a space, and '{one_line(cut.lost)}' was lost. {hint}."
+    quoted = f"Quote it twice: -e '{cut.name}=\"{cut.value}\"'."
+    hint = "Put it into a file: -e @FILE." if _NEEDS_MORE_QUOTES.search(cut.value) else quoted
+    return f"-e cut {cut.name} at a space, and '{one_line(cut.lost)}' was lost. {hint}"
 
 
 def parse_list(value: t.Any) -> list[t.Any]:
@@ -125,13 +118,9 @@ def find_list_problem(name: str, value: object) -> str:
     is_cut = text.endswith(",")
     if not is_cut and (not text.startswith(("[", "{")) or isinstance(_parse_json(text), list)):
         return ""
-    # A name may have brackets, but not in text that is no JSON.
-    plain = re.sub(r"[\[\]\"']", "", text) if text.startswith("[") and "]" not in text.rstrip(",")[:-1] else text
-    is_nested = "{" in text or text.startswith("[[")
-    hint = "a list into a file, and give -e @FILE" if is_nested else _encode_variable(name, plain, is_list=True)
-    if is_cut:
-        return f"{name} ends in a comma: '{one_line(text)}'. Write {hint}."
-    return f"{name} looks like JSON but is not a list: '{one_line(text)}'. Write {hint}."
+    fault = "ends in a comma" if is_cut else "looks like JSON but is not a list"
+    hint = "Separate the entries by commas, or give the list in a file: -e @FILE."
+    return f"{name} {fault}: '{one_line(text)}'. {hint}"
 
 
 def _parse_json(text: str) -> t.Any:
@@ -140,18 +129,6 @@ def _parse_json(text: str) -> t.Any:
         return json.loads(text) if text.lstrip().startswith(("[", "{")) else None
     except (ValueError, RecursionError):
         return None
-
-
-def _encode_variable(name: str, text: str, *, is_list: bool) -> str:
-    """Returns the option that sets a variable to the value that ``text`` means."""
-    value = _parse_json(text)
-    if isinstance(value, dict) or any(isinstance(entry, (list, dict)) for entry in value or ()):
-        return "-e '" + json.dumps({name: value}).replace("'", "'\\''") + "'"
-    if value is None:
-        value = parse_list(text) if is_list else text
-    if not is_list and (spaced := _SPACED_TIME.fullmatch(text)) and parse_time(text):
-        value = "T".join(spaced.groups())
-    return format_extra_variable(name, value)
 
 
 def find_misspelt(given: t.Iterable[object], known_names: t.Collection[str]) -> dict[str, str]:
@@ -186,10 +163,7 @@ def format_problems(
     counts with ``is_strict`` only.
     """
     cuts = [cut for cut in find_lost(options) if is_strict or cut.name in known]
-    sentences = [
-        format_lost(cut, is_list=known.get(cut.name or "", KnownVariable("")).is_list, is_known=cut.name in known)
-        for cut in cuts
-    ]
+    sentences = [format_lost(cut, is_known=cut.name in known) for cut in cuts]
     cut_names = {cut.name for cut in cuts}
     sentences += [find_list_problem(name, value) for name, value in (lists or {}).items() if name not in cut_names]
     sentences += [

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import typing as t
 import unicodedata
 from datetime import datetime
 from pathlib import Path
-
-import yaml
 
 from ..module_utils._text import one_line
 from ..module_utils._times import format_time, parse_time
@@ -34,10 +31,8 @@ _SLUG_LIMIT = 60
 _SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HASH_SUFFIX = re.compile(r"-[0-9a-f]{16}\Z")
 """The end of every generated slug. Text that ends so is replaced, too, so that no two texts have the same slug."""
-_PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,-]+")
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 """Paths that a shell, YAML and JSON leave as they are, also behind other text."""
-_PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./~@%+-]*( [A-Za-z0-9_./~@%+-]+)*")
 
 
 def format_value(value: object, limit: int = NAME_LIMIT) -> str:
@@ -124,60 +119,3 @@ def format_recorded(text: object, day: object = None) -> str:
     """Returns a time of a record, to the second; the text itself if it is none. Without the date if ``day`` has it."""
     moment = parse_time(text)
     return format_time(moment, parse_time(day), seconds=True) if moment else format_value(text)
-
-
-def _is_plain_in_yaml(text: str) -> bool:
-    """Returns True if YAML reads ``text`` without quotes as the same string, unlike ``no`` and ``123``."""
-    tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, text, (True, False))
-    return bool(_PLAIN_IN_YAML.fullmatch(text)) and tag == yaml.resolver.Resolver.DEFAULT_SCALAR_TAG
-
-
-def _quote(text: str) -> str:
-    """Returns ``text`` as YAML in single quotes, or in double quotes if it holds control characters.
-
-    Text that could be a template is tagged ``!unsafe``: Ansible renders extra variables.
-    """
-    mark = "!unsafe " if "{" in text or text.startswith("#jinja2:") else ""
-    if text.isprintable():
-        return mark + "'" + text.replace("'", "''") + "'"
-    return mark + '"' + "".join(map(_escape, text)) + '"'
-
-
-def _escape(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    if "\ud800" <= character <= "\udfff":
-        # YAML has no escape for a lone surrogate.
-        character = "\N{REPLACEMENT CHARACTER}"
-    return character if character.isprintable() else f"\\U{ord(character):08x}"
-
-
-def format_plain_variable(name: str, value: t.Any) -> str | None:
-    """Returns ``NAME=VALUE``; None if a shell, YAML or JSON would change a character of it, or split it."""
-    is_list = isinstance(value, (list, tuple))
-    texts = [_format_scalar(one) for one in value] if is_list else [_format_scalar(value)]
-    if not texts or not all(_PLAIN_IN_SHELL.fullmatch(text) and not (is_list and "," in text) for text in texts):
-        return None
-    return f"{name}={','.join(texts)}"
-
-
-def encode_yaml(value: t.Any) -> str:
-    """Returns a value, or a list of values, in YAML that Ansible reads as the same value."""
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(encode_yaml, value))}]"
-    text = _format_scalar(value)
-    return text if isinstance(value, int) or _is_plain_in_yaml(text) else _quote(text)
-
-
-def _format_scalar(value: t.Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
-def format_extra_variable(name: str, value: t.Any) -> str:
-    """Returns ``-e NAME=VALUE``, quoted for YAML and for a shell.
-
-    Avoids double quotes and backslashes if possible: Ansible prints messages as JSON, which escapes them.
-    """
-    if plain := format_plain_variable(name, value):
-        return f"-e {plain}"
-    return "-e '" + f"{{{name}: {encode_yaml(value)}}}".replace("'", "'\\''") + "'"

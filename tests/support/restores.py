@@ -43,24 +43,6 @@ BACKUPS = [
     {"id": 21, "instance_id": 2, "created_at": "2026-02-03T09:00:00Z"},
 ]
 VARIABLES = {**DEFAULTS, "restore_incident": "INC-1"}
-TRICKY_NAMES = [
-    "{{ lookup('pipe','touch pwned') }}",
-    "{% raw %}x{% endraw %}{{ }}",
-    "}}{{",
-    "{#",
-    "#jinja2: x",
-    "- x",
-    "~root",
-    "a: b",
-    "$(touch pwned)",
-    "'",
-    '"',
-    " no ",
-    "two\nlines",
-]
-"""Names with a special meaning in YAML, a shell or a template. Every fourth is of another kind."""
-
-
 SERVICE = "https://clawhosters.com/api/v1"
 
 

@@ -162,7 +162,7 @@ def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook
     fill(simulator, 30)
     simulator.fault("status", path="/instances", status=500, times=None)
     failures = str(runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failures"])
-    assert "shows whether a name is unique. Without it, set restore_confirm to 7." in failures
+    assert "shows whether a name is unique. Without it, set restore_confirm=7." in failures
     assert simulator.calls("POST *") == []
     assert runbook.run(restore_instance_ids=[7], restore_confirm="7")["failed"] is False
 
