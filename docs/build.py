@@ -62,6 +62,8 @@ def tidy_reference(folder: Path) -> None:
         # The theme shows its own table of contents beside each page.
         text = re.sub(r"^\.\. contents::\n(?: +:.*\n)*", "", text, flags=re.MULTILINE)
         text = re.sub(r"^clawhosters\.cloud\.(\w+ \w+ -- .*\n\++)$", r"\1", text, flags=re.MULTILINE)
+        # antsibull-docs takes the links in plugins/action for aliases of claw_instance.
+        text = re.sub(r"^Aliases: .*\n", "", text, flags=re.MULTILINE)
         page.write_text(text, encoding="utf-8")
 
 

@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of claw_instance: runs the module on the controller."""
+"""Runs the module with the name of this action on the controller. The actions of other modules are links to it."""
 
 from __future__ import annotations
 
-from ..modules import claw_instance
+import importlib
+
 from ..plugin_utils._controller.action import ControllerAction
 
+_MODULE = importlib.import_module(f"..modules.{__name__.rpartition('.')[2]}", __package__)
 
-class ActionModule(ControllerAction, module=claw_instance):
-    """Runs claw_instance."""
+
+class ActionModule(ControllerAction, module=_MODULE):
+    """Runs the module."""

@@ -1,14 +1,1 @@
-# Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Action plugin of claw_state_database: runs the module on the controller."""
-
-from __future__ import annotations
-
-from ..modules import claw_state_database
-from ..plugin_utils._controller.action import ControllerAction
-
-
-class ActionModule(ControllerAction, module=claw_state_database):
-    """Runs claw_state_database."""
+claw_instance.py

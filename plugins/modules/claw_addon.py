@@ -11,7 +11,7 @@ module: claw_addon
 short_description: Set attributes of a ClawHosters add-on
 version_added: 1.0.0
 description:
-  - Compares the attributes of one add-on with O(config), sends those that differ, and reads the add-on again to check
+  - Compares the attributes of one add-on with C(config), sends those that differ, and reads the add-on again to check
     them.
   - A change may change the price of the add-on.
   - You order and cancel add-ons in the dashboard; the API can't do this.
@@ -33,7 +33,7 @@ options:
     type: int
   instance_name:
     description:
-      - The exact name of the instance that the add-on belongs to. With O(instance_id) too, both must match.
+      - The exact name of the instance that the add-on belongs to. With C(instance_id) too, both must match.
       - Nothing is sent if the add-on, as it was read last, shows another instance.
     type: str
   config:
@@ -41,14 +41,14 @@ options:
       - The attributes to set. M(clawhosters.cloud.claw_addon_info) shows the attributes of an add-on; which of them can
         be changed is not documented.
       - The task fails for an attribute that the service does not show, and suggests the most similar one, unless
-        O(write_only) names it.
+        C(write_only) names it.
       - Dictionaries are compared by the given keys only; lists are compared as a whole. Control characters in texts are
         sent, but compared as U+FFFD, as in results. So a change from one control character to another is not noticed.
     type: dict
     required: true
   write_only:
     description:
-      - Names of attributes in O(config) that the service accepts but never shows, such as an API key of a provider.
+      - Names of attributes in C(config) that the service accepts but never shows, such as an API key of a provider.
       - They can't be compared, so they are sent each time, and the task is always changed.
       - Their values are never shown.
     type: list
@@ -62,7 +62,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Attributes in O(write_only) are sent each time.
+      - Attributes in C(write_only) are sent each time.
 notes:
   - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all returned values.
   - After an unclear response the add-on is read to check whether it was changed. The request is not sent again.
@@ -114,7 +114,7 @@ addon:
     daily_claws: 40
     created_at: "2026-02-01T10:00:00Z"
 diff:
-  description: The attributes in O(config) before and after, with their secrets hidden.
+  description: The attributes in C(config) before and after, with their secrets hidden.
   returned: success
   type: dict
   sample:

@@ -29,7 +29,7 @@ options:
     type: int
   instance_name:
     description:
-      - Return only add-ons of the instance with exactly this name. With O(instance_id) too, both must match.
+      - Return only add-ons of the instance with exactly this name. With C(instance_id) too, both must match.
     type: str
 extends_documentation_fragment:
   - clawhosters.cloud.api

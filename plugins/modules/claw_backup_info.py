@@ -26,7 +26,7 @@ options:
     type: int
   instance_name:
     description:
-      - Return only backups of instances with exactly this name; several may have it. With O(instance_id) too, both must
+      - Return only backups of instances with exactly this name; several may have it. With C(instance_id) too, both must
         match.
     type: str
   before:

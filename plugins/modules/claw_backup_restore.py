@@ -13,10 +13,10 @@ version_added: 1.0.0
 description:
   - Restores an instance from a backup. Data newer than the backup is lost; as far as is known, no copy is saved first.
   - Sends at most one restore of an instance per incident, however often the task runs, even after a crash or
-    concurrently. The journal in O(state_dir) records it for one machine, that in O(state_database) for many.
+    concurrently. The journal in C(state_dir) records it for one machine, that in C(state_database) for many.
   - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way; with
-    O(wait_healthy), it also waits until the instance is healthy. If the outcome is unknown, the task reads the
+    C(wait_healthy), it also waits until the instance is healthy. If the outcome is unknown, the task reads the
     instance. It then fails, unless the instance is busy and the request was sent within the last 15 minutes.
   - After a response with 400, 401, 402, 403, 404, 405, 410, 415, 422 or 429, the restore can be sent again for the same
     incident. After a redirect or any other error, it may have been executed.
@@ -36,7 +36,7 @@ options:
   backup_id:
     description:
       - The id of the backup. Its status is not checked; the service decides whether it can be restored.
-      - With O(instance_id) or O(instance_name), the task fails if it is a backup of another instance.
+      - With C(instance_id) or C(instance_name), the task fails if it is a backup of another instance.
     type: int
   instance_id:
     description:
@@ -48,7 +48,7 @@ options:
     type: str
   backup:
     description:
-      - The backup to use without O(backup_id). V(latest) is the newest usable one. A backup dated more than five
+      - The backup to use without C(backup_id). V(latest) is the newest usable one. A backup dated more than five
         minutes in the future by the service's clock is skipped, with a warning.
     type: str
     choices: [latest]
@@ -58,7 +58,7 @@ options:
       - Use only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
       - It has an offset, or a time zone such as V(UTC), V(Europe/Berlin) or the one that the controller's clocks show
         then, as in V(2026-02-01 11:00 CET). Without both it is UTC where these clocks show UTC, and refused elsewhere.
-      - Mutually exclusive with O(backup_id).
+      - Mutually exclusive with C(backup_id).
     type: str
   max_age:
     description:
@@ -71,8 +71,8 @@ options:
         within this time.
       - The time is that of the journal's clock or of the service's, whichever makes it more recent. A restore that is
         dated ahead of both, since a clock was wrong, does not count, and a warning names it.
-      - A restore that the service refused doesn't count. O(force) does not override this option. Units as for
-        O(max_age).
+      - A restore that the service refused doesn't count. C(force) does not override this option. Units as for
+        C(max_age).
     type: str
   wait:
     description:
@@ -107,7 +107,7 @@ attributes:
   idempotent:
     support: full
     details:
-      - For the same incident and instance, unless O(force=true).
+      - For the same incident and instance, unless C(force=true).
 seealso:
   - module: clawhosters.cloud.claw_backup_info
   - module: clawhosters.cloud.claw_instance
@@ -192,7 +192,7 @@ restore:
       type: str
     sent_at:
       description:
-        - Time when it was sent; null if it was not. With V(planned), the time of the attempt that O(force) would
+        - Time when it was sent; null if it was not. With V(planned), the time of the attempt that C(force) would
           repeat.
       type: str
     completed_at:
@@ -209,7 +209,7 @@ restore:
       type: dict
     failure:
       description:
-        - Why the outcome could not be read, else null. V(timeout) if it took longer than O(wait_timeout),
+        - Why the outcome could not be read, else null. V(timeout) if it took longer than C(wait_timeout),
           V(unreachable) if the service did not answer, V(unauthorized) or V(forbidden) if it no longer accepts the key,
           or V(other).
       type: str

@@ -81,7 +81,7 @@ EXAMPLES = r"""
 RETURN = r"""
 billing:
   description:
-    - The parts in O(include), each as the service returns it. Any value may be null.
+    - The parts in C(include), each as the service returns it. Any value may be null.
   returned: success
   type: dict
   contains:

@@ -25,9 +25,9 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes.reads
 notes:
   - The findings and shapes contain no key, no name, no address and no other value of your account, so you can attach
-    them to a bug report. Do not attach warnings, RV(api_url) and RV(scope), since they may name a path, a host or the
+    them to a bug report. Do not attach warnings, C(api_url) and C(scope), since they may name a path, a host or the
     account.
-  - O(page_size) has no effect.
+  - C(page_size) has no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
   - module: clawhosters.cloud.claw_health_info
@@ -71,7 +71,7 @@ healthy:
   type: bool
   sample: true
 unmet:
-  description: The names of the checks for which RV(healthy) is false.
+  description: The names of the checks for which C(healthy) is false.
   returned: success
   type: list
   elements: str

@@ -19,7 +19,7 @@ description:
     to count them.
   - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key or state, an
     entry with neither name nor id, two entries for the same instance, and the deletion of a protected one.
-  - Instances that are not in O(instances), O(ids) or O(names) are not changed.
+  - Instances that are not in C(instances), C(ids) or C(names) are not changed.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -31,7 +31,7 @@ options:
     suboptions:
       id:
         description:
-          - The id of the instance. With O(instances[].name) too, the entry fails unless the instance with this id has
+          - The id of the instance. With C(instances[].name) too, the entry fails unless the instance with this id has
             this name.
         type: int
       name:
@@ -42,19 +42,19 @@ options:
         type: str
       state:
         description:
-          - The state of this instance. Defaults to O(state).
+          - The state of this instance. Defaults to C(state).
         type: str
         choices: [started, stopped, restarted, absent]
   ids:
     description:
-      - Ids of instances to bring to O(state).
-      - At least one of O(instances), O(ids) and O(names) is required. The entries count in this order; together, they
+      - Ids of instances to bring to C(state).
+      - At least one of C(instances), C(ids) and C(names) is required. The entries count in this order; together, they
         name each instance once.
     type: list
     elements: int
   names:
     description:
-      - Exact names of instances to bring to O(state).
+      - Exact names of instances to bring to C(state).
     type: list
     elements: str
   state:
@@ -77,18 +77,18 @@ options:
       - Changes the instances in batches of these sizes. Each size is a number of at least 1, or a percentage of all
         entries, rounded down but at least one entry; the last one is repeated. V([1, 5, "100%"]) changes one first,
         then five, then all others. By default all are changed at once.
-      - A batch begins when the one before has reached its state, and is healthy with O(wait_healthy). It then looks at
-        the instances anew, and O(wait_timeout) is the time of each batch. Needs O(wait).
+      - A batch begins when the one before has reached its state, and is healthy with C(wait_healthy). It then looks at
+        the instances anew, and C(wait_timeout) is the time of each batch. Needs C(wait).
     type: list
     elements: raw
   max_failures:
     description:
-      - If more entries than this have failed, no further batch begins. Needs O(serial), with which it is V(0) by
-        default. Entries that would change and were not begun are counted in C(not_begun) of RV(summary).
+      - If more entries than this have failed, no further batch begins. Needs C(serial), with which it is V(0) by
+        default. Entries that would change and were not begun are counted in C(not_begun) of C(summary).
     type: int
   plan:
     description:
-      - The RV(plan) that this module has returned, in check mode as a rule. Then only what it holds is sent, and only
+      - The C(plan) that this module has returned, in check mode as a rule. Then only what it holds is sent, and only
         if it still holds. It must be of this service and account, and the instances that would change now must be
         those of the plan, with the same id, name, action and found status. If not, nothing is sent, and
         the task names each difference.
@@ -96,7 +96,7 @@ options:
     type: dict
   plan_max_age:
     description:
-      - An older O(plan) is refused. Units are V(s), V(m), V(h), V(d) and V(w).
+      - An older C(plan) is refused. Units are V(s), V(m), V(h), V(d) and V(w).
       - A plan that is dated more than five minutes ahead is refused too.
     type: str
     default: 24h
@@ -219,28 +219,28 @@ instances:
       type: str
     batch:
       description: The number of its batch, from 1.
-      returned: with O(serial)
+      returned: with C(serial)
       type: int
   sample:
     - {id: 7, name: web-bot, state: started, before: stopped, after: running, changed: true, failed: false, msg: ""}
 report:
   description:
     - A line for each entry that changed or failed, and the totals; or a line for each fault of the list, or for each
-      difference from O(plan).
+      difference from C(plan).
   returned: if the list of instances was read, and for a list with faults
   type: list
   elements: str
   sample: ["web-bot (id 7): started (was stopped)", "1 started; 58 as declared."]
 summary:
   description:
-    - The number of entries that needed no change, were changed, and failed; with O(serial), also C(not_begun). Each
+    - The number of entries that needed no change, were changed, and failed; with C(serial), also C(not_begun). Each
       entry counts once.
   returned: if the list of instances was read
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
 plan:
   description:
-    - What the task had to change before it changed anything. To apply exactly this, give it to O(plan).
+    - What the task had to change before it changed anything. To apply exactly this, give it to C(plan).
     - Its entries have C(id), C(name), C(action) and C(found), the status that was found.
   returned: if the list of instances was read, and has no faults
   type: dict
@@ -251,7 +251,7 @@ plan:
     account:
       description:
         - The id of the account, or else its e-mail address. It is asked for only in check mode, if something would
-          change, and with O(plan); else it is null.
+          change, and with C(plan); else it is null.
       type: str
     made_at:
       description: When it was made.
@@ -267,12 +267,12 @@ plan:
     entries:
       - {id: 7, name: web-bot, action: start, found: stopped}
 differences:
-  description: The number of differences from O(plan), each of which has a line in RV(report). Then nothing was sent.
-  returned: if O(plan) does not hold
+  description: The number of differences from C(plan), each of which has a line in C(report). Then nothing was sent.
+  returned: if C(plan) does not hold
   type: int
 exceeded:
   description: The limits that the plan exceeds. Then nothing was sent.
-  returned: if O(max_changes) or O(max_deletions) allows less than the plan
+  returned: if C(max_changes) or C(max_deletions) allows less than the plan
   type: list
   elements: dict
   contains:

@@ -24,7 +24,7 @@ description:
     backup that is missing, too old or of another instance, and an instance that is neither running nor stopped.
   - If run again, the task continues with what is not done. An entry counts as failed if its earlier restore failed or
     has an unknown outcome, or if its restore could not be recorded in the journal. A failed entry does not stop its
-    batch, but counts towards O(max_failures).
+    batch, but counts towards C(max_failures).
   - With C(--check), it shows which backups would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -45,7 +45,7 @@ options:
     suboptions:
       id:
         description:
-          - The id of the instance. With O(instances[].name) too, the entry is refused unless the instance with this id
+          - The id of the instance. With C(instances[].name) too, the entry is refused unless the instance with this id
             has this name.
         type: int
       name:
@@ -60,7 +60,7 @@ options:
   ids:
     description:
       - Ids of instances to restore, each from its newest usable backup.
-      - At least one of O(instances), O(ids) and O(names) is required. The entries count in this order; together, they
+      - At least one of C(instances), C(ids) and C(names) is required. The entries count in this order; together, they
         name each instance once.
     type: list
     elements: int
@@ -74,7 +74,7 @@ options:
       - Use only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
       - It has an offset, or a time zone such as V(UTC), V(Europe/Berlin) or the one that the controller's clocks show
         then, as in V(2026-02-01 11:00 CET). Without both it is UTC where these clocks show UTC, and refused elsewhere.
-      - Has no effect on entries with O(instances[].backup_id).
+      - Has no effect on entries with C(instances[].backup_id).
     type: str
   max_age:
     description:
@@ -87,8 +87,8 @@ options:
         time.
       - The time is that of the journal's clock or of the service's, whichever makes it more recent. A restore that is
         dated ahead of both, since a clock was wrong, does not count, and a warning names it.
-      - A restore that the service refused doesn't count. O(force) does not override this option. Units as for
-        O(max_age).
+      - A restore that the service refused doesn't count. C(force) does not override this option. Units as for
+        C(max_age).
     type: str
   serial:
     description:
@@ -129,7 +129,7 @@ attributes:
   idempotent:
     support: full
     details:
-      - For the same incident and instances, unless O(force=true).
+      - For the same incident and instances, unless C(force=true).
 seealso:
   - module: clawhosters.cloud.claw_backup_restore
   - module: clawhosters.cloud.claw_journal_info

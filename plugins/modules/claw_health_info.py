@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes.reads
 notes:
   - No API key is needed. A given key is neither read nor sent.
-  - O(retry_timeout), O(page_size), O(priority) and O(state_dir) have no effect.
+  - C(retry_timeout), C(page_size), C(priority) and C(state_dir) have no effect.
 seealso:
   - module: clawhosters.cloud.claw_account_info
 """
@@ -79,7 +79,7 @@ clock_skew:
 error:
   description:
     - The reason why the API is not available, in one line; null if it is.
-    - If the task itself fails, for an invalid option, RV(ignore:msg) has the reason.
+    - If the task itself fails, for an invalid option, C(ignore:msg) has the reason.
   returned: success
   type: str
   sample: "GET /health was answered with 503. This is an error of the service; try again later."

@@ -20,8 +20,8 @@ options:
   id:
     description:
       - The id of the instance, which the inventory plugin provides as C(claw_id). It needs the fewest requests.
-      - With O(name) too, the task fails unless the instance with this id has this name. Use both as a safeguard for
-        O(state=absent).
+      - With C(name) too, the task fails unless the instance with this id has this name. Use both as a safeguard for
+        C(state=absent).
     type: int
   name:
     description:
@@ -44,7 +44,7 @@ options:
     default: started
   protected:
     description:
-      - Names or ids of instances that are never deleted. With O(state=absent) for one of them the task fails before
+      - Names or ids of instances that are never deleted. With C(state=absent) for one of them the task fails before
         the first change, in check mode too.
       - This adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. If
         a name contains a comma, use the id there.
@@ -118,7 +118,7 @@ RETURN = r"""
 instance:
   description:
     - The instance as the service returns it, with all its fields.
-    - For O(state=absent) the instance as last seen, or null.
+    - For C(state=absent) the instance as last seen, or null.
   returned: success, and failure after an accepted change
   type: dict
   sample:

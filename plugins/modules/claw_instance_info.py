@@ -12,7 +12,7 @@ short_description: Read ClawHosters instances
 version_added: 1.0.0
 description:
   - Returns all instances of an account, or the matching ones. The list may be empty.
-  - A warning lists values of O(statuses), O(tiers) and O(health_statuses) that are neither documented nor found.
+  - A warning lists values of C(statuses), C(tiers) and C(health_statuses) that are neither documented nor found.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:

@@ -11,7 +11,7 @@ module: claw_journal_info
 short_description: List the restores and purchases that were sent
 version_added: 1.0.0
 description:
-  - Reads the journal in O(state_dir) or O(state_database), and shows who works on an operation now.
+  - Reads the journal in C(state_dir) or C(state_database), and shows who works on an operation now.
   - Sends nothing to the service.
   - A journal that can't be read or is damaged is a failure, never an empty list.
 author:
@@ -24,11 +24,11 @@ options:
     type: str
   order:
     description:
-      - List only the purchase of this order. With O(incident), both are listed.
+      - List only the purchase of this order. With C(incident), both are listed.
     type: str
   instance_id:
     description:
-      - List only the restores of this instance of the service in O(api_url). What is recorded of other instances is
+      - List only the restores of this instance of the service in C(api_url). What is recorded of other instances is
         not read.
     type: int
   since:

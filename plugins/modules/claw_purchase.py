@@ -12,9 +12,9 @@ short_description: Buy Claws if the balance is low, at most once per order
 version_added: 1.0.0
 description:
   - Buys a package of Claws if the balance is below a limit. This spends real money.
-  - Sends at most one purchase per order, however often the task runs. A journal in O(state_dir) or O(state_database)
+  - Sends at most one purchase per order, however often the task runs. A journal in C(state_dir) or C(state_database)
     records the order.
-  - If the order was already sent with another O(package_id) or for another account, the task fails, and sends nothing.
+  - If the order was already sent with another C(package_id) or for another account, the task fails, and sends nothing.
     Use another order for another purchase or another account.
   - A new key of the same account makes no difference if C(GET /account) returned the C(id) both times. Otherwise, the
     task fails for an order that was sent with another key. That order may have bought already, so check the
@@ -25,7 +25,7 @@ description:
     be recorded.
   - It is not documented whether the service charges at once or returns a payment link. The result may contain such a
     link, so it is not shown on the screen at any verbosity.
-  - In messages about a rejection, all links, the values of O(request), and fields with names such as C(checkout_token)
+  - In messages about a rejection, all links, the values of C(request), and fields with names such as C(checkout_token)
     are replaced by C(********).
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -49,7 +49,7 @@ options:
     required: true
   request:
     description:
-      - More fields for the body of the request, which is not documented. O(package_id) is sent as C(package_id).
+      - More fields for the body of the request, which is not documented. C(package_id) is sent as C(package_id).
       - Their values are never shown.
     type: dict
     default: {}

@@ -11,7 +11,7 @@ module: claw_state_database
 short_description: Create the schema of the state database
 version_added: 1.0.0
 description:
-  - Creates the schema C(clawhosters) in the database of O(state_database). The other modules then use it for rate
+  - Creates the schema C(clawhosters) in the database of C(state_database). The other modules then use it for rate
     budget, journal and cursors.
   - Grants a role exactly what jobs need. They can read the journal and add to it, but never change or remove a line.
   - Can import the journal of a folder, so that the database knows the restores and purchases sent so far.
@@ -35,7 +35,7 @@ options:
     type: str
   import_dir:
     description:
-      - A O(state_dir) whose journal is copied into the database. What was copied before is not copied again.
+      - A C(state_dir) whose journal is copied into the database. What was copied before is not copied again.
     type: path
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -45,7 +45,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(state_database) is required, with the connection of a superuser or of the owner of the database. Jobs refuse a
+  - C(state_database) is required, with the connection of a superuser or of the owner of the database. Jobs refuse a
     schema that anyone else created, except their own user.
   - No API key is needed. A given key is neither read nor sent.
 seealso:

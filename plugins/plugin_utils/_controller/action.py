@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import sys
@@ -52,12 +53,18 @@ class ControllerAction(ActionBase):
         cls.MODULE = module or sys.modules[cls.__module__]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Returns the result that the module would return."""
+        """Returns the result that the module would return. Shows the diff of a failed task, which Ansible does not."""
         result = super().run(tmp, task_vars)
         environment: dict[str, t.Any] = {}
         self._compute_environment_string(environment)
         with _environment(environment):
-            return {**result, **self._run_with_environment()}
+            result.update(self._run_with_environment())
+        # With failed_when, the task may count as ok. Then Ansible shows the diff.
+        is_shown = self._task.diff and not self._task.failed_when and not self._task.no_log
+        if is_shown and result.get("failed") and result.get("changed") and result.get("diff"):
+            # On standard error, since standard output may be the JSON of a callback.
+            self._display.display(_format_diff(**result["diff"]), stderr=True)
+        return result
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task."""
@@ -147,6 +154,12 @@ class ControllerAction(ActionBase):
         has_secret_args = any(self._task.args.get(name) for name in ("api_key", "state_database"))
         if has_secret_params or has_secret_args or any(secret in source for secret in secrets):
             self._task._ds = None
+
+
+def _format_diff(before: dict[str, t.Any], after: dict[str, t.Any]) -> str:
+    """Returns the diff as Ansible shows it."""
+    old, new = (json.dumps(state, indent=4, ensure_ascii=False).splitlines() for state in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, "before", "after", lineterm=""))
 
 
 def _redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
