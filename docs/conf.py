@@ -30,7 +30,6 @@ GUIDES = (
     "restore",
     "restore-runbook",
     "restore-modules",
-    "rehearsal",
     "monitoring",
     "rate-limits",
     "state",

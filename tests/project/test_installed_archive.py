@@ -44,7 +44,6 @@ def test_all_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) 
         "balance_guard": ("-e", "balance_guard_min_days=0"),
         "fleet_report": (),
         "doctor": (),
-        "rehearsal": (),
         "restore": (
             *("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
             *("-e", "restore_healthy_timeout=0", "-e", "restore_wait_timeout=0"),

@@ -45,29 +45,19 @@ class Simulator:
         self,
         *,
         instances: int | None = None,
-        state: Mapping[str, Any] | Path | str | None = None,
+        state: Mapping[str, Any] | None = None,
         rate_limit: int | None = None,
-        rate_window: float | None = None,
         transition_seconds: float | None = None,
         switches: Mapping[str, Any] | None = None,
-        keys: Sequence[str] = (),
-        port: int = 0,
-        host: str = "127.0.0.1",
-        verbose: bool = False,
     ) -> None:
         options = {
             "--instances": instances,
             "--rate-limit": rate_limit,
-            "--rate-window": rate_window,
             "--transition-seconds": transition_seconds,
-            "--port": port,
-            "--host": host,
+            "--port": 0,
         }
         arguments = [f"{option}={value}" for option, value in options.items() if value is not None]
         arguments += [f"--switch={name}={json.dumps(value)}" for name, value in (switches or {}).items()]
-        arguments += [f"--key={key}" for key in keys]
-        if verbose:
-            arguments.append("--verbose")
         with _state_file(state) as file:
             if file is not None:
                 arguments.append(f"--state={file}")
@@ -240,10 +230,10 @@ def _start(arguments: Sequence[str]) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def _state_file(state: Mapping[str, Any] | Path | str | None) -> Iterator[str | None]:
+def _state_file(state: Mapping[str, Any] | None) -> Iterator[str | None]:
     """Yields the path of a temporary file with the state; JSON is valid YAML."""
-    if state is None or isinstance(state, str | Path):
-        yield None if state is None else str(state)
+    if state is None:
+        yield None
         return
     with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as file:
         json.dump(state, file)

@@ -182,5 +182,5 @@ def _require_own(folder: Path) -> None:
             raise ReportError(
                 folder,
                 "the folder belongs to another user. "
-                "Set restore_report_dir (or fleet_report_path, rehearsal_dir) to a folder of your own",
+                "Set restore_report_dir (or fleet_report_path) to a folder of your own",
             )

@@ -38,7 +38,6 @@ PLAYBOOKS: dict[str, dict[str, t.Any]] = {
     "doctor": {},
     "fleet": {"fleet_instances": [{"name": "news-bot", "state": "stopped"}]},
     "fleet_report": {},
-    "rehearsal": {},
     "restore": {"restore_instances": "news-bot", "restore_incident": "INC-1", "restore_confirm": "news-bot"},
     "restore_drill": {"restore_drill_instances": "news-bot"},
     "restore_unhealthy": {

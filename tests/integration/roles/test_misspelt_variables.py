@@ -278,7 +278,6 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
             ["restore_drill_instances: [off]"],
             [f"restore_drill_instances has false, which is no text: {QUOTE_IT}"],
         ),
-        ("rehearsal", ["rehearsal_port: http"], ["rehearsal_port is 'http', but must be a whole number."]),
     ],
 )
 def test_a_wrong_value_is_a_sentence_and_no_argument_spec(
