@@ -78,17 +78,6 @@ def test_a_number_is_told_if_yaml_reads_another_one(number: int, form: str) -> N
     assert is_told == (isinstance(read, int) and str(read) != written)
 
 
-@pytest.mark.parametrize("kind", ["int", "str"])
-def test_a_number_too_long_to_print_is_of_its_type(kind: str) -> None:
-    assert find_value_problem("any", 10**5000, {"type": kind}) == ""
-
-
-@pytest.mark.parametrize("written", [f"0{'7' * 6000}", f"1_{'9' * 5000}"], ids=["octal", "decimal"])
-def test_a_number_too_long_to_print_is_told_by_its_type(written: str) -> None:
-    sentence = find_misread_numbers(f"ids: {written}", ["ids"])["ids"]
-    assert sentence.endswith("… without quotes, which YAML reads as a value of type int. Quote it.")
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -60,14 +60,3 @@ def test_batches_hold_each_item_once_in_order(items: list[int], sizes: list[Batc
     batches = split_batches(items, sizes)
     assert [item for batch in batches for item in batch] == items
     assert all(batches)
-
-
-@given(ITEMS, SIZES)
-def test_each_batch_but_the_last_has_its_size_and_the_last_size_is_repeated(
-    items: list[int], sizes: list[BatchSize]
-) -> None:
-    batches = split_batches(items, sizes)
-    wanted = [*sizes, *[sizes[-1]] * len(batches)][: len(batches)]
-    for batch, size in zip(batches[:-1], wanted, strict=False):
-        assert len(batch) == size.count(len(items))
-    assert not batches or len(batches[-1]) <= wanted[-1].count(len(items))

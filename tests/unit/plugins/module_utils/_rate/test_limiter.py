@@ -77,21 +77,6 @@ def test_two_who_know_nothing_of_each_other_share_a_key(limit: int, kind: str) -
     assert seconds <= 1.25 * (windows - 1) * service.length
 
 
-def test_those_who_wait_are_served_in_order_and_do_not_wake_at_once() -> None:
-    limiter = RateLimiter()
-    assert limiter.acquire("first", 0.0, 30.0) == 0
-    limiter.on_response("first", 0.1, Window(0, 3.0, 1), is_success=True)
-    pauses = [limiter.acquire(f"waiter-{number}", 0.2 + number / 100, 30.0) for number in range(5)]
-    wakes = [0.2 + number / 100 + pause for number, pause in enumerate(pauses)]
-    assert wakes == sorted(set(wakes))
-    assert wakes[0] >= 3.0
-    assert limiter.acquire("late", 3.0, 33.0) > 0
-    assert limiter.acquire("waiter-0", 3.0, 33.0) == 0
-    limiter.on_response("waiter-0", 3.1, Window(2, 6.0, 3), is_success=True)
-    assert limiter.acquire("late", 3.1, 33.0) > 0
-    assert limiter.acquire("waiter-1", 3.1, 33.0) == 0
-
-
 def test_those_refused_together_are_refused_once() -> None:
     limiter = RateLimiter(unmetered_until=10.0)
     for number in range(20):

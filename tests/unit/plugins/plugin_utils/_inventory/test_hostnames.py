@@ -122,11 +122,6 @@ def test_a_host_of_another_source_for_the_same_instance_keeps_its_name():
         make_unique(wanted, claims=claims, may_rename=False, warn=pytest.fail)
 
 
-def test_an_id_is_appended_again_if_the_new_name_is_claimed():
-    claims = {"web": Claim("1", "web", "a"), "web-7": Claim("3", "web-7", "a")}
-    assert make_unique([("7", "web")], claims=claims, may_rename=True, warn=lambda warning: None) == {"7": "web-7-7"}
-
-
 NAMES = st.sampled_from(["a", "a-1", "a-2", "a-1-2", "b", "b-3", "all"])
 
 

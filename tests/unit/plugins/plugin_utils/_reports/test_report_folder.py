@@ -205,13 +205,6 @@ def test_a_lock_file_that_others_could_hold_keeps_no_report_waiting(page, templa
     assert runs_of(page) == ["a"]
 
 
-def test_a_lock_file_is_left_and_serves_again(page, template):
-    for name in "ab":
-        record_run(str(page), template, {}, {**RUN, "id": name})
-    assert runs_of(page) == ["a", "b"]
-    assert sorted(entry.name for entry in page.parent.iterdir()) == [lock_of(page).name, "INC-1.html", "INC-1.json"]
-
-
 def test_a_link_of_another_user_in_a_folder_of_all_is_not_followed(page, owners, tmp_path):
     prepare_folder(str(page))
     link = tmp_path / "link"

@@ -15,12 +15,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.
     Check,
     Observations,
     Reply,
-    ResponseHeaders,
     different,
     failed,
     find_unmet,
     ok,
-    reset_format,
     run_checks,
     tolerated,
     unknown,
@@ -59,21 +57,6 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
     assert [finding.check.name for finding in findings] == ["4", "3", "2", "1", "0"]
 
     assert find_unmet(findings) == ["4", "3"]
-
-
-@pytest.mark.parametrize(
-    ("text", "number", "form"),
-    [
-        (None, None, "missing"),
-        ("soon", None, "invalid"),
-        ("30", 30.0, "delta"),
-        ("1770000000", 1770000000.0, "unix"),
-        ("1769999000", 1769999000.0, "past"),
-        ("1770000030000", 1770000030000.0, "milliseconds"),
-    ],
-)
-def test_the_forms_of_reset(text: str | None, number: float | None, form: str) -> None:
-    assert reset_format(ResponseHeaders(reset_text=text, reset=number, server_now=1770000000.5)) == form
 
 
 # Shapes: names and types of fields, and nothing that an account chose

@@ -24,7 +24,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats impo
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.notes import describe_clock
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Rules, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.planner import (
     AccountView,
@@ -120,21 +119,6 @@ def test_each_response_makes_the_time_of_the_service_more_exact(
     fastest = min(duration for _pause, duration in requests)
     assert shown
     assert abs((shown - NOW - skew).total_seconds() - passed) <= (1 + fastest) / 2 + 0.001
-
-
-@given(SKEWS)
-def test_the_difference_of_the_clocks_is_told_beyond_a_minute(skew: timedelta) -> None:
-    with (
-        mock.patch.object(stats_module, "datetime", build_clock(skew)),
-        mock.patch.object(time, "monotonic", return_value=1000.0),
-    ):
-        lead, unknown = answered().find_clock_lead(), answered(date=False)
-        assert unknown.find_clock_lead() == timedelta(0)
-        assert unknown.now() == NOW + skew
-    assert abs(lead - skew) <= timedelta(seconds=2)
-    if abs(abs(skew) - timedelta(minutes=1)) > timedelta(seconds=2):
-        assert bool(describe_clock(lead)) is (abs(skew) > timedelta(minutes=1))
-    assert len(describe_clock(lead)) <= 80
 
 
 # Times of users
