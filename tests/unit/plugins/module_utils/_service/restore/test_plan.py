@@ -246,6 +246,17 @@ def test_an_instance_without_a_name_has_none_that_a_target_gives(name: str | Non
     assert [decision(plan)[0] for plan in plans] == [ObstacleKind.OTHER_NAME, None]
 
 
+def test_a_given_backup_that_names_several_instances_is_sent_to_none() -> None:
+    named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
+    (unclear,) = plan_in([Target(1, None, 12)], WEB, {**WEB, "id": 3}, backups=[named])
+    assert (obstacle(unclear).kind, obstacle(unclear).backups) == (ObstacleKind.UNCLEAR_BACKUP, (named,))
+
+
+def test_a_given_backup_of_the_future_is_of_no_age_that_is_allowed() -> None:
+    (plan,) = plan_in([Target(1, None, 31)], backups=[backup(31, -2)], max_age=timedelta(hours=1))
+    assert decision(plan)[0] is ObstacleKind.TOO_OLD
+
+
 def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
     history = sent(seconds=-60, event=OperationEvent.INTENDED)
     assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
