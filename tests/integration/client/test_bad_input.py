@@ -15,37 +15,13 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance, claw_instance_info
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller, Run
+from support.controller import Controller
 from support.hosts import read_hosts
 from support.sleeper import Sleeper
 from support.worker import Worker
 
-TASKS = [
-    {"clawhosters.cloud.claw_instance_info": {"id": 1}, "ignore_errors": True},
-    {"clawhosters.cloud.claw_instance": {"id": 1}},
-]
-HOW = {"modules": len(TASKS), "inventory": 1}
+HOW = {"modules": 2, "inventory": 1}
 """The ways to read, with how many requests each sends."""
-
-
-def run_with(controller: Controller, how: str, **environment: str | None) -> Run:
-    """Reads instance 1 or the inventory with these variables set, and without retries."""
-    environment.setdefault("CLAWHOSTERS_RETRY_TIMEOUT", "0")
-    if how == "inventory":
-        return controller.inventory(None, **environment)
-    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": TASKS}], **environment)
-    assert len(run.results) == len(TASKS)
-    return run
-
-
-def assert_one_clear_line(run: Run, *words: str) -> None:
-    """The run failed, each of its tasks too, and said why in one line that holds these words."""
-    assert run.rc != 0
-    assert "Traceback" not in run.screen
-    for said in [str(entry["result"]["msg"]) for entry in run.results] or [" ".join(run.screen.split())]:
-        assert said.isprintable()
-        for word in words:
-            assert word in said
 
 
 Read = t.Callable[..., list[str]]
@@ -53,7 +29,7 @@ Read = t.Callable[..., list[str]]
 
 @pytest.fixture
 def read(simulator: Simulator, tmp_path: Path) -> Read:
-    """Reads as ``run_with`` does, in this process, and returns the message of each failure."""
+    """Reads instance 1 or the inventory, without retries, and returns the message of each failure."""
 
     def failures(how: str, **given: t.Any) -> list[str]:
         options = {"retry_timeout": 0, **given}
@@ -78,46 +54,36 @@ def assert_one_line_each(messages: list[str], *words: str) -> None:
 
 @pytest.mark.parametrize("how", HOW)
 def test_no_key_names_the_three_ways(simulator: Simulator, controller: Controller, how: str) -> None:
-    run = run_with(controller, how, CLAWHOSTERS_API_KEY=None)
-    assert_one_clear_line(run, "api_key,", "api_key_file", "CLAWHOSTERS_API_KEY")
+    tasks = [{"clawhosters.cloud.claw_instance_info": {"id": 1}}]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    given = {"CLAWHOSTERS_API_KEY": None}
+    run = controller.inventory(**given) if how == "inventory" else controller.playbook([play], **given)
+    assert run.rc != 0
+    assert "Traceback" not in run.screen
+    assert all(run.says(word) for word in ("api_key,", "api_key_file", "CLAWHOSTERS_API_KEY"))
     assert simulator.calls() == []
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_an_empty_key_is_no_key(simulator: Simulator, controller: Controller, how: str) -> None:
-    assert_one_clear_line(run_with(controller, how, CLAWHOSTERS_API_KEY=" "), "No API key was given")
-    assert simulator.calls() == []
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_a_key_with_a_line_break_is_refused_without_showing_it(
-    simulator: Simulator, controller: Controller, how: str
+@pytest.mark.parametrize(
+    ("key", "words"), [(" ", "No API key was given"), ("oc_live_first\nX-Injected: second", "line break")]
+)
+def test_a_key_that_is_none_is_refused_without_showing_it(
+    simulator: Simulator, read: Read, how: str, key: str, words: str
 ) -> None:
-    run = run_with(controller, how, CLAWHOSTERS_API_KEY="oc_live_first\nX-Injected: second")
-    assert_one_clear_line(run, "line break")
-    assert "oc_live_first" not in run.screen
-    assert "X-Injected" not in run.screen
+    messages = read(how, api_key=key)
+    assert_one_line_each(messages, words)
+    assert not [message for message in messages if "oc_live_first" in message or "X-Injected" in message]
     assert simulator.calls() == []
 
 
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("state", ["revoked", "expired"])
-def test_a_wrong_key_is_told_in_the_services_own_words(
-    simulator: Simulator, controller: Controller, how: str, state: str
-) -> None:
+def test_a_wrong_key_is_told_in_the_services_own_words(simulator: Simulator, read: Read, how: str, state: str) -> None:
     simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "keys": {"oc_live_once_good": state}})
-    run = run_with(controller, how, CLAWHOSTERS_API_KEY="oc_live_once_good")
-    assert_one_clear_line(run, "401 unauthorized:", "Check the API key")
-    for result in run.all:
-        assert result["error"]["status"] == 401
-        assert result["error"]["message"] in result["msg"]
-
-
-def test_an_instance_of_another_account_does_not_exist(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "keys": {"oc_live_of_another": "foreign"}})
-    controller.environment["CLAWHOSTERS_API_KEY"] = "oc_live_of_another"
-    run = controller.task({"id": 1})
-    assert_one_clear_line(run, "There is no instance with id 1,", "dashboard")
+    assert_one_line_each(
+        read(how, api_key="oc_live_once_good"), f"401 unauthorized: The key is {state}", "Check the API key"
+    )
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -200,18 +166,3 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_sent(
         assert result["msg"].isprintable(), options
         assert words in result["msg"], options
     assert simulator.calls() == []
-
-
-def test_a_name_that_fits_two_lists_their_ids(simulator: Simulator, controller: Controller) -> None:
-    simulator.set_instance(1, name="twin")
-    simulator.set_instance(2, name="twin")
-    run = controller.task({"name": "twin", "state": "absent"})
-    assert_one_clear_line(run, "2 instances are named twin (ids 1, 2)")
-    assert "DELETE" not in " ".join(simulator.calls())
-
-
-def test_a_name_that_does_not_fit_the_id_stops_a_deletion(simulator: Simulator, controller: Controller) -> None:
-    simulator.set_instance(1, name="web-bot")
-    run = controller.task({"id": 1, "name": "test-bot", "state": "absent"})
-    assert_one_clear_line(run, "is named web-bot, not test-bot")
-    assert simulator.calls() == ["GET /instances/1"]

@@ -104,18 +104,6 @@ def test_no_answer_takes_more_memory_than_a_few_times_what_is_allowed(body: str)
     assert grown < 8 * MAX_BODY_BYTES
 
 
-@pytest.mark.rest
-def test_the_largest_answer_that_is_taken_fits_too() -> None:
-    """The worst: as many objects as may be, full of short texts, each of which takes ten times its length."""
-    entry = b'{"id":%d,"":[' + b",".join(b'"ab"' for _number in range(25)) + b"]},"
-    entries = b"".join(entry % number for number in range(MAX_OBJECTS // 3))[: MAX_BODY_BYTES - 20].rpartition(b",{")[0]
-    answer = (200, {}, b'{"data":[' + entries + b"]}")
-    with raw_service(lambda _method, _path: answer) as options:
-        said, grown = measured(options)
-    assert said == entries.count(b"id")
-    assert grown < 24 * MAX_BODY_BYTES
-
-
 @pytest.mark.parametrize("name", ["[" * (MAX_OBJECTS + 1), '"[\\' * (MAX_OBJECTS + 1)], ids=["brackets", "escaped"])
 def test_brackets_in_a_name_are_not_counted_as_objects(name: str) -> None:
     answer = (200, {}, json.dumps({"data": [{"id": 1, "name": name}]}).encode())
@@ -123,7 +111,7 @@ def test_brackets_in_a_name_are_not_counted_as_objects(name: str) -> None:
         assert fetch_all(client_of(options), "/instances") == [{"id": 1, "name": name}]
 
 
-@pytest.mark.parametrize(("instances", "page_size"), [(500, 100), (500, 500), (2000, 2000)])
+@pytest.mark.parametrize(("instances", "page_size"), [(500, 100), (2000, 2000)])
 def test_large_pages_and_undivided_lists_are_well_within_it(
     simulator: Simulator, instances: int, page_size: int
 ) -> None:
@@ -168,17 +156,11 @@ def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pyte
 # Numbers
 
 NUMBERS = [
-    "9" * 400,
-    "9" * 5000,
     "-" + "9" * 5000,
     "1e999",
-    "-1e999",
     "NaN",
-    "Infinity",
     "9" * 300,
     "1.5",
-    "1e300",
-    "-0.0",
 ]
 
 

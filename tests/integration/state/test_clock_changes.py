@@ -65,7 +65,7 @@ def record(place: StorePlace, url: str, *events: OperationEvent, **facts: t.Any)
 
 
 @pytest.mark.parametrize("is_set_first", [True, False], ids=["sent after the change", "sent before the change"])
-@pytest.mark.parametrize(("before", "after"), [(0, -1), (0, 1), (-1, 0), (1, 0)])
+@pytest.mark.parametrize(("before", "after"), [(0, -1), (1, 0)])
 @pytest.mark.parametrize("target", [{"instance_name": "web-bot"}, {"instance_id": 1}, {"backup_id": 11}], ids=str)
 def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
     simulator: Simulator,
@@ -93,7 +93,7 @@ def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
     assert simulator.calls("POST *") == []
 
 
-@pytest.mark.parametrize("wrong_by", [-HOUR, HOUR, -YEAR, YEAR], ids=str)
+@pytest.mark.parametrize("wrong_by", [-YEAR, YEAR], ids=str)
 def test_a_clock_that_is_set_twice_meanwhile_hides_nothing_in_a_folder(
     simulator: Simulator, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, wrong_by: timedelta
 ) -> None:
@@ -118,7 +118,7 @@ def test_a_clock_that_is_set_twice_meanwhile_hides_nothing_in_a_folder(
     assert worker.run(claw_backup_restore, incident="INC-4", instance_name="web-bot", wait=False)["changed"] is True
 
 
-@pytest.mark.parametrize("wrong_by", [-YEAR, -HOUR, timedelta(0), HOUR, YEAR], ids=str)
+@pytest.mark.parametrize("wrong_by", [-YEAR, timedelta(0), YEAR], ids=str)
 @pytest.mark.parametrize("target", [{"instance_name": "web-bot"}, {"instance_id": 1}], ids=str)
 def test_what_was_sent_before_is_no_obstacle_whatever_its_time(
     simulator: Simulator,

@@ -6,24 +6,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import typing as t
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
+    claw_health_info,
     claw_instance_info,
     claw_journal_info,
     claw_purchase,
 )
 from simulator.handle import Simulator
+from support import KEY
 from support.controller import Controller
+from support.hosts import read_hosts
 from support.postgres import JOB, PASSWORD, Postgres
 from support.stores import StorePlace
 from support.worker import Worker
@@ -127,7 +127,6 @@ def test_a_play_uses_the_database_and_shows_nothing_of_it(
     assert not postgres.query(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{JOB}' AND state <> 'idle'")
 
 
-@pytest.mark.rest
 @pytest.mark.parametrize(
     ("database", "words"),
     [
@@ -137,71 +136,20 @@ def test_a_play_uses_the_database_and_shows_nothing_of_it(
     ],
 )
 def test_a_string_that_is_refused_fails_every_task(
-    controller: Controller, simulator: Simulator, database: str, words: str
+    simulator: Simulator, tmp_path: Path, database: str, words: str
 ) -> None:
-    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = database
-    tasks = [
-        {f"clawhosters.cloud.{module}": options, "ignore_errors": True}
-        for module, options in (("claw_instance_info", {}), ("claw_health_info", {}), ("claw_backup_restore", RESTORE))
+    worker = Worker(simulator, {"state_database": database})
+    messages = [
+        worker.run(module, **options)["msg"]
+        for module, options in ((claw_instance_info, {}), (claw_health_info, {}), (claw_backup_restore, RESTORE))
     ]
-    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], "-vvvv")
-    assert [words in result["msg"] for result in run.all] == [True] * 3
-    listed = controller.inventory({"state_database": database})
-    assert listed.rc != 0
-    assert listed.says(words)
-    assert not [text for text in ("s3cret", quote("s3cret-Word")) if text in run.screen + listed.screen]
+    settings = {"api_key": KEY, "api_url": simulator.url, "state_database": database}
+    messages.append(read_hosts(tmp_path, settings, worker.sleeper)["msg"])
+    assert all(words in message and "s3cret" not in message for message in messages), messages
     assert simulator.calls() == []
 
 
 # Out of reach
-
-
-class Silent:
-    """Accepts connections, and never answers."""
-
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.setblocking(False)
-        self._accepted: list[socket.socket] = []
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://user:s3cret-Word@127.0.0.1:{self.listener.getsockname()[1]}/db"
-
-    def count(self) -> int:
-        """Returns how many connections there were."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._accepted.append(self.listener.accept()[0])
-        return len(self._accepted)
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_a_play_waits_for_a_silent_database_once(controller: Controller, simulator: Simulator) -> None:
-    simulator.set_state(balance=500)
-    silent = Silent()
-    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = silent.url
-    inventory = controller.write("silent.clawhosters.yml", {"plugin": "clawhosters.cloud.instances"})
-    tasks: list[dict[str, t.Any]] = [
-        {"clawhosters.cloud.claw_instance": {"id": number, "state": "restarted", "wait": False}} for number in (1, 2, 3)
-    ]
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
-    run = controller.playbook([play], "-i", str(inventory))
-    assert run.rc == 0, run.screen
-    assert silent.count() == 1
-    assert run.screen.count("so the rate limit is not shared") == 1
-    assert len(simulator.calls("POST *")) == 3
-    spending = [
-        {f"clawhosters.cloud.{name}": options, "ignore_errors": True}
-        for name, options in (("claw_backup_restore", RESTORE), ("claw_purchase", ORDER))
-    ]
-    run = controller.playbook([{**play, "tasks": spending}])
-    for result in run.all:
-        assert "state_database can't be reached (no connection within" in result["msg"]
-        assert result["msg"].endswith("Nothing was sent.")
-    assert len(simulator.calls("POST *")) == 3
-    assert "s3cret" not in run.screen
 
 
 def test_without_a_schema_reads_go_on_with_a_warning(simulator: Simulator, postgres: Postgres, fresh: str) -> None:
@@ -215,18 +163,6 @@ def test_without_a_schema_reads_go_on_with_a_warning(simulator: Simulator, postg
         assert "has no schema of this collection" in result["msg"]
         assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
-
-
-@pytest.mark.rest
-def test_the_fleet_report_reads_the_database(job: Controller, simulator: Simulator, database: StorePlace) -> None:
-    journal = database.journal()
-    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
-        journal.append(OperationKey("restore", simulator.url, "INC-DB", "1"), event, backup_id=31)
-    page = job.folder / "page.html"
-    run = job.run("ansible-playbook", "clawhosters.cloud.fleet_report", "-e", f"fleet_report_path={page}", "-vvvv")
-    assert run.rc == 0, run.screen
-    assert "INC-DB" in page.read_text(encoding="utf-8")
-    assert PASSWORD not in run.screen + page.read_text(encoding="utf-8")
 
 
 @pytest.mark.rest

@@ -19,7 +19,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import SubjectLines
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_purchase
 from simulator.handle import Simulator
 from support.users import Owners, as_ordinary_user
@@ -87,33 +86,6 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
             assert result["msg"].endswith("Nothing was sent.")
     assert posts(simulator) == sent
     assert {path: path.read_bytes() for path in left} == left
-
-
-@pytest.mark.parametrize(
-    "options", [{"instance_id": 1}, {"instance_name": "web-bot"}, {"backup_id": 12}], ids=["id", "name", "backup"]
-)
-def test_a_restore_reads_its_own_instance_alone_and_three_times_at_most(
-    simulator: Simulator, worker: Worker, state: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, t.Any]
-) -> None:
-    """Twice for its plan, at most, and once under the lock of the instance."""
-    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
-    keys = [OperationKey("restore", simulator.url, f"INC-{number}", str(number)) for number in (1, 2, 3)]
-    for key in keys:
-        Journal(FolderStore(str(state))).append(key, OperationEvent.REFUSED)
-    (state / f"journal/{keys[1].subject}.jsonl").write_bytes(b"")
-    read: list[set[str]] = []
-    read_subjects = FolderStore.read_subjects
-
-    def counted(store: FolderStore, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
-        assert subjects is not None
-        read.append(set(subjects))
-        return read_subjects(store, subjects)
-
-    monkeypatch.setattr(FolderStore, "read_subjects", counted)
-    result = worker.run(claw_backup_restore, incident="INC-1", wait=False, **options)
-    assert result["changed"] is True, result
-    assert set.union(*read) == {keys[0].subject}
-    assert len(read) <= 3
 
 
 def test_a_backup_finds_what_its_incident_sent_before_another_one(simulator: Simulator, worker: Worker) -> None:

@@ -27,7 +27,6 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 )
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller
 from support.postgres import ADMIN, PASSWORD, Postgres
 from support.runbook import Runbook
 from support.stores import StorePlace
@@ -243,14 +242,3 @@ def test_other_tasks_services_and_keys_do_not_warn(simulator: Simulator, alone: 
         **SPENDERS[claw_backup_restore],
     )
     assert [warning for warning in alone.warnings if "database" in warning] == []
-
-
-@pytest.mark.rest
-def test_the_runbook_warns_before_it_asks(simulator: Simulator, controller: Controller, database: StorePlace) -> None:
-    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
-    command = ["ansible-playbook", "clawhosters.cloud.restore", "-e", "restore_instances=web-bot"]
-    command += ["-e", "restore_confirm=web-bot", "-e", "restore_incident=INC-1"]
-    run = controller.run(*command, CLAWHOSTERS_STATE_DATABASE=database.options["state_database"])
-    assert run.rc == 0, run.screen
-    run = controller.run(*command, "--check")
-    assert run.says("recorded in a database, and state_database is not set."), run.screen
