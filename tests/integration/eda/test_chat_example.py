@@ -111,7 +111,7 @@ def test_a_refusal_of_the_chat_fails_and_keeps_its_address(controller: Controlle
 
 
 @pytest.mark.rest
-@pytest.mark.parametrize("form", ["slack", "mattermost", "matrix"])
+@pytest.mark.parametrize("form", ["mattermost", "matrix"])
 def test_the_nightly_check_posts_what_it_found_and_fails(
     simulator: Simulator, controller: Controller, receiver: Receiver, form: str
 ) -> None:

@@ -18,10 +18,8 @@ import yaml
 
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
-from support.job_templates import TOKEN, JobTemplate, controller_api
 from support.key_ways import PASSWORD, assert_keys_arrived, key_of, vaulted_value
-from support.postgres import Postgres
-from support.rulebooks import looks, rulebook
+from support.rulebooks import rulebook
 
 NASTY = "{{ lookup('pipe', 'touch was-run') }}"
 CONFIGURATION = REPOSITORY / "examples/controller/configuration/clawhosters.yml"
@@ -77,59 +75,6 @@ def test_the_rehearsal_of_the_guide_restores_as_printed(
     assert [entry["status"] for entry in simulator.log() if entry["status"] != 200 and entry["method"] == "GET"] == []
 
 
-@pytest.mark.rest
-@pytest.mark.slow
-def test_in_a_controller_the_rulebook_starts_the_job_template_that_restores(
-    simulator: Simulator, controller: Controller, java_home: str | None, postgres: Postgres
-) -> None:
-    """The job template of the examples, with its playbook; its API is a stand-in, ansible-rulebook is real.
-
-    The state is in a database, so that an activation that is started anew continues, also on another machine.
-    """
-    from support.stores import prepare
-
-    prepare(postgres)
-    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url()
-    given: list[dict[str, t.Any]] = []
-
-    def run_job(variables: dict[str, t.Any]) -> bool:
-        given.append(variables)
-        playbook = str(REPOSITORY / "examples/controller/project/restore_unhealthy.yml")
-        return controller.run("ansible-playbook", playbook, "-e", json.dumps(variables)).rc == 0
-
-    configuration = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
-    (definition,) = [one for one in configuration["controller_templates"] if one["name"].endswith("unhealthy")]
-    definition["extra_vars"].update(restore_unhealthy_names=["web-bot"], restore_report_dir=str(controller.folder))
-    template = JobTemplate(definition, run_job)
-    variables = controller.write("vars.yml", {"restore_unhealthy_interval": 0.5, "restore_unhealthy_after": 1})
-    with controller_api(template) as url:
-        connection = ("--controller-url", url, "--controller-token", TOKEN)
-        with rulebook(
-            controller, java_home, simulator, "restore_unhealthy_job", "--vars", str(variables), *connection
-        ) as running:
-            simulator.set_instance(7, health_status="unhealthy")
-            # One that is not in the job template's list, whose name is no part of any call.
-            running.until(lambda: len(template.jobs) == 1)
-            simulator.set_instance(9, health_status="unhealthy")
-            running.until(lambda: len(template.jobs) == 2)
-        simulator.set_instance(8, health_status="unhealthy")
-        with rulebook(
-            controller, java_home, simulator, "restore_unhealthy_job", "--vars", str(variables), *connection
-        ) as running:
-            running.until(lambda: len(template.jobs) == 3)
-            looks(running, simulator)
-
-    assert template.jobs == ["successful"] * 3
-    assert postgres.query("SELECT name FROM clawhosters.cursors") == [("restore_unhealthy",)]
-    assert restored(simulator) == {7: 70}
-    assert simulator.effects() == {"restores": 1}
-    assert [one["restore_unhealthy_id"] for one in given] == [7, 9, 8]
-    assert re.fullmatch(r"eda-7-20\d\d-\d\d-\d\dT\d{6}\.\d{3}Z", given[0]["restore_incident"])
-    assert set(given[0]) == {*definition["extra_vars"], "restore_unhealthy_id", "restore_incident"}
-    assert NASTY not in str(template.launches)
-    assert "web-bot" not in str(template.launches)
-
-
 def test_the_two_forms_of_the_rulebook_differ_only_in_their_action() -> None:
     rulebooks = REPOSITORY / "extensions/eda/rulebooks"
     here, there = (
@@ -141,6 +86,10 @@ def test_the_two_forms_of_the_rulebook_differ_only_in_their_action() -> None:
     action_here, action_there = rule_here["action"]["run_playbook"], rule_there["action"]["run_job_template"]
     assert action_here["extra_vars"] == action_there["job_args"]["extra_vars"]
     assert action_there["include_events"] is False
+    # What it sets, the survey of the job template takes.
+    templates = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["controller_templates"]
+    (template,) = [one for one in templates if f"'{one['name']}'" in action_there["name"]]
+    assert {one["variable"] for one in template["survey_spec"]["spec"]} == set(action_there["job_args"]["extra_vars"])
     for rulebook_form in (here, there):
         # A container keeps no file.
         for option in ("state_file", "name"):
@@ -167,6 +116,7 @@ def test_the_watching_rulebook_prints_what_changes(
     assert simulator.calls("POST *") == []
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_a_source_gets_its_key_from_a_variable_of_the_rulebook(
     simulator: Simulator, controller: Controller, java_home: str | None

@@ -79,10 +79,9 @@ def test_running_instances_are_hosts_with_every_field_as_a_variable(small: Simul
     assert "ansible_host" not in variables(run, "delta")
 
 
-@pytest.mark.parametrize("order", ["reversed", "shuffled"])
-def test_the_order_of_the_service_does_not_show(small: Simulator, controller: Controller, order: str) -> None:
+def test_the_order_of_the_service_does_not_show(small: Simulator, controller: Controller) -> None:
     expected = controller.inventory().stdout
-    small.switch(list_order=order)
+    small.switch(list_order="shuffled")
     assert controller.inventory().stdout == expected
 
 
@@ -95,7 +94,7 @@ def test_all_filters_must_hold(small: Simulator, controller: Controller) -> None
     assert hosts(controller.inventory({"filters": ["claw_tier == 'pro'", "claw_ip_address"]})) == ["delta"]
 
 
-@pytest.mark.parametrize("condition", ["claw_can_start", "claw_tier ==", "1/0"])
+@pytest.mark.parametrize("condition", ["claw_can_start", "claw_tier =="])
 def test_a_filter_that_cannot_be_evaluated_is_an_error(
     small: Simulator, controller: Controller, condition: str
 ) -> None:
@@ -125,16 +124,11 @@ def test_a_documented_field_that_is_left_out_is_null(
     assert (found[f"claw_{field}"], found["claw_provisioned_at"], found["since"]) == (None, None, "never")
 
 
-@pytest.mark.parametrize("is_null", [False, True])
-@pytest.mark.parametrize("source", ["name", "claw_name", "{{ claw_name }}"])
+@pytest.mark.parametrize("source", ["name", "{{ claw_name }}"])
 def test_an_instance_whose_name_is_left_out_is_a_host_by_its_id(
-    small: Simulator, controller: Controller, source: str, is_null: bool
+    small: Simulator, controller: Controller, source: str
 ) -> None:
-    if is_null:
-        for number in (1, 2, 4):
-            small.set_instance(number, name=None)
-    else:
-        small.switch(drop_fields=["name"])
+    small.switch(drop_fields=["name"])
     run = controller.inventory({"hostnames": [source]})
     assert hosts(run) == ["1", "2", "4"]
     assert run.says("Instances whose names are blank become hosts by their ids: 1, 2, 4."), run.screen
@@ -165,11 +159,8 @@ def test_no_host_name_at_all_is_an_error(small: Simulator, controller: Controlle
     assert run.says("instance with id 1"), run.screen
 
 
-@pytest.mark.parametrize("blank", ["\u200b", " \t", "", "\u2800"])
-def test_an_instance_with_a_blank_name_is_a_host_by_its_id(
-    small: Simulator, controller: Controller, blank: str
-) -> None:
-    small.set_instance(2, name=blank)
+def test_an_instance_with_a_blank_name_is_a_host_by_its_id(small: Simulator, controller: Controller) -> None:
+    small.set_instance(2, name="\u200b")
     run = controller.inventory()
     assert hosts(run) == ["alpha", "2", "delta"]
     assert run.says("Instances whose names are blank become hosts by their ids: 2."), run.screen
@@ -292,7 +283,7 @@ def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Contr
 
 
 @pytest.mark.slice
-@pytest.mark.parametrize("count", [0, 1, 25, 26, 60, 1000])
+@pytest.mark.parametrize("count", [0, 25, 26])
 def test_accounts_of_every_size_are_read_whole(simulator: Simulator, controller: Controller, count: int) -> None:
     simulator.reset(instances=count)
     run = controller.inventory({"statuses": ["all"], "hostnames": ["id"]})
@@ -384,9 +375,7 @@ def test_what_looks_like_ansible_s_own_marks_is_data_from_the_cache_too(
     assert not (controller.folder / "pwned").exists()
 
 
-@pytest.mark.parametrize(
-    "content", ['"no list"', '"[1]"', '[{"id": 1}]', '"{"', f'"{"[" * 50_000}"'], ids=lambda _text: ""
-)
+@pytest.mark.parametrize("content", ['"no list"', f'"{"[" * 50_000}"'], ids=["a text", "nested"])
 def test_a_cache_that_holds_no_list_is_read_anew(small: Simulator, controller: Controller, content: str) -> None:
     config = {**CACHE, "cache_connection": str(controller.folder / "cache")}
     controller.inventory(config)
@@ -414,10 +403,6 @@ def test_a_name_that_ansible_gives_another_meaning_hides_nobody(simulator: Simul
     ("option", "entry", "shown"),
     [
         ("filters", {"claw_tier": "pro"}, "{'claw_tier': 'pro'}"),
-        ("filters", "", ""),
-        ("filters", None, "None"),
-        ("hostnames", {"name": "id"}, "{'name': 'id'}"),
-        ("hostnames", 5, "5"),
         ("hostnames", None, "None"),
     ],
 )
@@ -458,26 +443,15 @@ def test_what_was_cached_without_details_does_not_serve_hosts_with_them(
     assert "claw_subdomain_url" not in variables(controller.inventory(cache), "alpha")
 
 
-def test_the_key_may_be_a_template_in_the_inventory_file(small: Simulator, controller: Controller) -> None:
-    run = controller.inventory(
-        {"api_key": "{{ lookup('ansible.builtin.env', 'MY_KEY') }}"},
-        CLAWHOSTERS_API_KEY=None,
-        MY_KEY="oc_live_from_elsewhere",
-    )
-    assert hosts(run) == ["alpha", "bravo", "delta"]
-
-
 @pytest.mark.parametrize("enabled", ["auto", "clawhosters.cloud.instances, yaml"])
 @pytest.mark.parametrize(
     "text",
     [
-        "plugin: clawhosters.cloud.instances\n",
         "---\n# Mine\n{'plugin': 'clawhosters.cloud.instances'}\n",
-        "cache: true\nplugin: clawhosters.cloud.instances\n",
         '{\n\t"cache": true,\n\t"plugin": "clawhosters.cloud.instances"\n}\n',
         "api_key: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\nplugin:\n  clawhosters.cloud.instances\n",
     ],
-    ids=["first key", "flow", "second key", "JSON", "after a vaulted key"],
+    ids=["flow", "JSON", "after a vaulted key"],
 )
 def test_a_file_of_another_name_is_not_read_but_told_once(
     small: Simulator, controller: Controller, text: str, enabled: str
@@ -495,7 +469,6 @@ def test_a_file_of_another_name_is_not_read_but_told_once(
     [
         ("hosts.yml", "all:\n  vars:\n    plugin: clawhosters.cloud.instances\n  hosts: {web: {}}\n"),
         ("hosts.yml", "# plugin: clawhosters.cloud.instances\nall: {hosts: {web: {}}}\n"),
-        ("hosts.yml", "all: {hosts: {web: {note: '\\nplugin: clawhosters.cloud.instances\\n'}}}\n"),
         ("hosts", "[all]\nweb plugin='clawhosters.cloud.instances'\n"),
     ],
 )
@@ -514,26 +487,6 @@ def test_a_pipe_is_never_opened_to_look_for_the_plugin(tmp_path: Path) -> None:
     plugin = InventoryModule()
     os.mkfifo(tmp_path / "pipe.yml")
     assert plugin.verify_file(str(tmp_path / "pipe.yml")) is False
-
-
-def test_a_strict_failure_leaves_no_part_of_the_list_to_the_other_sources(
-    small: Simulator, controller: Controller
-) -> None:
-    config = {"strict": True, "compose": {"x": "1 / (claw_id - 4)"}}
-    path = controller.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **config})
-    others = controller.write("others.yml", {"all": {"hosts": {"other": {}}}})
-    run = controller.run(
-        "ansible-inventory",
-        "-i",
-        str(path),
-        "-i",
-        str(others),
-        "--list",
-        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false",
-    )
-    assert list(listed(run)["_meta"]["hostvars"]) in ([], ["other"])
-    assert "alpha" not in run.stdout
-    assert "other" in run.stdout
 
 
 HOSTILE_NAMES = [
@@ -667,7 +620,6 @@ def test_all_options_that_ansible_knows_of_an_inventory_are_taken(small: Simulat
     ("parent", "parents"),
     [
         ("{{ claw_status }}_{{ customer }}", {"running_acme": ["tier_budget", "tier_pro"]}),
-        ("{{ claw_id }}", {"_": ["tier_budget", "tier_pro"]}),
         ("{{ claw_name if claw_tier == 'budget' else none }}", {"bravo": ["tier_budget"]}),
     ],
 )

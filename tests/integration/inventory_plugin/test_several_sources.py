@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 import typing as t
-from pathlib import Path
 
 import pytest
 
@@ -249,17 +247,6 @@ def test_a_failure_says_which_account_it_is_about(accounts: Simulator, controlle
     assert not [key for key in (PRODUCTION, STAGING) if key in run.screen + task.screen]
 
 
-def test_names_are_kept_apart_where_each_source_is_read_alone(accounts: Simulator, controller: Controller) -> None:
-    """As a controller does it."""
-    names = set()
-    for account in ("production", "staging"):
-        hostnames = ["{{ claw_name }}.{{ account }}"]
-        arguments = source(controller, account, hostnames=hostnames)
-        _run, hosts = listing(controller, *arguments, "-e", f"account={account}")
-        names |= set(hosts)
-    assert names == {"web-bot.production", "shop-bot.production", "web-bot.staging", "test-bot.staging"}
-
-
 # Templates in options
 
 
@@ -338,38 +325,22 @@ def test_the_caches_of_accounts_do_not_mix(accounts: Simulator, controller: Cont
     assert set(hosts) == {"web-bot", "test-bot"}
 
 
-def read_after_a_change(accounts: Simulator, controller: Controller, refresh: str) -> Run:
-    """Reads the inventory again after an instance was renamed, in a way that refreshes the cache."""
-    cache = controller.folder / "cache"
+@pytest.mark.parametrize("refresh", ["meta: refresh_inventory", "cache_timeout"])
+def test_a_refresh_reads_the_service_and_fills_the_cache(
+    accounts: Simulator, controller: Controller, refresh: str
+) -> None:
     arguments = source(controller, "production", **CACHE)
     listing(controller, *arguments)
     accounts.set_instance(2, name="renamed")
     _run, hosts = listing(controller, *arguments)
     assert set(hosts) == {"web-bot", "shop-bot"}, "from the cache"
-    match refresh:
-        case "--flush-cache":
-            return controller.playbook([{"hosts": "localhost", "gather_facts": False}], *arguments, "--flush-cache")
-        case "meta: refresh_inventory":
-            tasks = [{"ansible.builtin.meta": "refresh_inventory"}]
-            return controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], *arguments)
-        case "cache_timeout":
-            _make_older(cache, 60)
-            return listing(controller, *source(controller, "production", **CACHE, cache_timeout=30))[0]
-        case _:
-            shutil.rmtree(cache)
-            return listing(controller, *arguments)[0]
-
-
-def _make_older(folder: Path, seconds: float) -> None:
-    for path in folder.iterdir():
-        os.utime(path, (time.time() - seconds,) * 2)
-
-
-@pytest.mark.parametrize("refresh", ["--flush-cache", "meta: refresh_inventory", "cache_timeout", "an empty folder"])
-def test_a_refresh_reads_the_service_and_fills_the_cache(
-    accounts: Simulator, controller: Controller, refresh: str
-) -> None:
-    run = read_after_a_change(accounts, controller, refresh)
+    if refresh == "cache_timeout":
+        for path in (controller.folder / "cache").iterdir():
+            os.utime(path, (time.time() - 60,) * 2)
+        run, _hosts = listing(controller, *source(controller, "production", **CACHE, cache_timeout=30))
+    else:
+        tasks = [{"ansible.builtin.meta": "refresh_inventory"}]
+        run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], *arguments)
     assert run.rc == 0, run.screen
     assert accounts.calls() == ["GET /instances"] * 2
     _run, hosts = listing(controller, *source(controller, "production", **CACHE))

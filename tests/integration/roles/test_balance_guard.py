@@ -11,11 +11,8 @@ import typing as t
 
 import pytest
 
-from simulator.exchange import fingerprint
 from simulator.handle import Simulator
-from support import KEY
 from support.controller import Controller, Run, extra_variables
-from support.stores import StorePlace
 
 
 @pytest.fixture(autouse=True)
@@ -126,18 +123,6 @@ def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: 
     assert simulator.effects() == {"stops": 1}
 
 
-def test_a_balance_of_less_than_a_day_is_told_in_hours(simulator: Simulator, controller: Controller) -> None:
-    tell_summaries(simulator, 250, balance=25)
-    run = guard(controller, "demo-bot", "--check")
-    assert "25 Claws at 250 a day last 2 hours." in run.stdout
-    assert "0 days" not in run.screen
-
-
-def test_bad_variables_are_refused_before_any_request(simulator: Simulator, controller: Controller) -> None:
-    assert guard(controller, balance_guard_min_days="soon").rc != 0
-    assert simulator.calls() == []
-
-
 @pytest.mark.rest
 def test_a_package_is_bought_first_and_what_it_credits_stops_nothing(
     simulator: Simulator, controller: Controller
@@ -190,36 +175,6 @@ def test_a_purchase_that_is_refused_does_not_keep_it_from_stopping(
     assert simulator.effects() == {"stops": 2}
 
 
-@pytest.mark.rest
-def test_an_order_of_another_account_buys_nothing_and_the_report_says_why(
-    simulator: Simulator, controller: Controller, place: StorePlace
-) -> None:
-    """Both accounts share one state. The second one stops its instances, since it could not buy."""
-    staging = "oc_live_staging_0000"
-    poor = {"balance": 100, "instances": [{"id": 901, "name": "demo-bot", "daily_claw_cost": 100}]}
-    simulator.reset(
-        state={**poor, "keys": {staging: "foreign"}, "foreign": poor}, switches={"purchase_answer": "credit"}
-    )
-    controller.environment |= {f"CLAWHOSTERS_{name.upper()}": value for name, value in place.options.items()}
-    buy = {"balance_guard_package_id": "2", "balance_guard_min_days": 2, "balance_guard_order": "topup"}
-    assert guard(controller, "demo-bot", **buy).rc == 0
-    controller.environment["CLAWHOSTERS_API_KEY"] = staging
-    run = guard(controller, "demo-bot", **buy)
-    assert run.rc != 0
-    assert re.search(
-        r"Buying failed\. Order topup was sent at \S+ UTC for package 2 by another account\. For another purchase or "
-        r"another account, use another order\. Nothing was sent\.",
-        run.stdout,
-    ), run.screen
-    assert "Stopped: demo-bot (id 901)." in run.stdout
-    assert "A purchase or a stop failed." in run.screen
-    changes = [
-        (entry["path"], entry["headers"]["authorization"]) for entry in simulator.log() if entry["method"] != "GET"
-    ]
-    assert changes == [("/billing/buy_claws", fingerprint(KEY)), ("/instances/901/stop", fingerprint(staging))]
-    assert staging not in run.screen
-
-
 def test_numbers_that_the_service_does_not_tell_stop_nothing(simulator: Simulator, controller: Controller) -> None:
     nothing = {"data": {"daily_total": None, "instances": None, "addons": "none"}}
     simulator.fault("wrong_type", path="/billing/usage", body=nothing, times=None)
@@ -251,18 +206,6 @@ def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
     tell_summaries(simulator, 675, 450, 225, balance=2400)
 
 
-@pytest.mark.rest
-@pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
-def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, controller: Controller) -> None:
-    run = guard(controller, "a-bot,b-bot,c-bot")
-    assert run.rc == 0, run.screen
-    assert "Stop a-bot (id 1): saves 375 Claws a day; the balance lasts 8 days." in run.stdout
-    assert "2400 Claws at 450 a day last 5 days." in run.stdout
-    assert "Stopped: a-bot (id 1), b-bot (id 2)." in run.stdout
-    assert "The forecast now: 2400 Claws at 225 a day last 10 days." in run.stdout
-    assert simulator.calls("POST *") == ["POST /instances/1/stop", "POST /instances/2/stop"]
-
-
 @pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
 def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot")
@@ -270,15 +213,6 @@ def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller
     assert "The forecast now: 2400 Claws at 450 a day last 5 days." in run.stdout
     assert "Not enough: save 108 Claws a day, or add 750 Claws." in run.screen
     assert simulator.effects() == {"stops": 1}
-
-
-@pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
-def test_a_plan_is_made_once(simulator: Simulator, controller: Controller) -> None:
-    plan = guard(controller, "a-bot,b-bot,c-bot", "--check")
-    assert plan.rc == 0, plan.screen
-    assert "Would be stopped: a-bot (id 1)." in plan.stdout
-    assert len(simulator.calls("GET /billing/summary")) == 1
-    assert simulator.calls("GET *") == simulator.calls()
 
 
 UNCOUNTED = "The service does not count the stops yet, so nothing more is stopped."

@@ -78,26 +78,6 @@ def test_one_entry_that_fails_hides_nothing_of_the_others(simulator: Simulator, 
     assert simulator.effects() == {"starts": 1, "stops": 1}
 
 
-def test_faults_of_the_file_change_nothing_and_are_told_at_once(simulator: Simulator, controller: Controller) -> None:
-    declared = [
-        {"name": "web-bot", "state": "stoped"},
-        {"name": "support-bot", "sate": "stopped"},
-        {"state": "stopped"},
-        {"name": "sales-bot"},
-        {"name": "sales-bot", "state": "stopped"},
-    ]
-    run = apply(controller, declared)
-    faults = [
-        "entry 1, web-bot: unknown state stoped; did you mean stopped?",
-        "entry 2, support-bot: unknown key sate; did you mean state?",
-        "entry 3: it has neither id nor name",
-        "entry 5, sales-bot: it is listed already, in entry 4",
-    ]
-    assert failure(run) == f"The list of instances has 4 faults, and nothing was changed: {'; '.join(faults)}"
-    assert shown(run) == faults
-    assert simulator.calls() == ["GET /account"]
-
-
 def test_the_list_can_be_text_of_the_command_line(simulator: Simulator, controller: Controller) -> None:
     declared = 'fleet_instances=[{"id":1,"state":"stopped"},{"name":"sales-bot"}]'
     run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared)
@@ -201,34 +181,11 @@ def test_a_plan_is_written_with_check_and_only_it_is_applied(simulator: Simulato
     assert simulator.effects() == {"stops": 3}
 
 
-@pytest.mark.parametrize("result_format", ["json", "yaml"])
-def test_a_written_plan_prints_the_command_that_applies_it(
-    simulator: Simulator, controller: Controller, result_format: str
-) -> None:
-    controller.write("fleet_vars.yml", {"fleet_instances": STOP_ALL, "fleet_max_deletions": 1})
-    options = ("-e", "@fleet_vars.yml", "-e", "fleet_plan_path=fleet-plan.json")
-    run = controller.run(
-        "ansible-playbook", "clawhosters.cloud.fleet", *options, "--check", ANSIBLE_CALLBACK_RESULT_FORMAT=result_format
-    )
-    assert run.rc == 0, run.screen
-    (line,) = [line for line in run.stdout.splitlines() if "fleet_apply_plan=" in line]
-    command = line.strip().removeprefix("- ").strip('"')
-    assert command == "ansible-playbook clawhosters.cloud.fleet -e fleet_apply_plan=fleet-plan.json -e@fleet_vars.yml"
-    assert run.says(f"Plan: {controller.folder / 'fleet-plan.json'}")
-    for cut in range(command.index("=") + 1, len(command)):
-        assert "-e@fleet_vars.yml" not in command[:cut]
-    assert failure(controller.run(*command[: command.index(" -e@")].split())).startswith("Declare the fleet in")
-    applied = controller.run(*command.split())
-    assert applied.rc == 0, applied.screen
-    assert simulator.effects() == {"stops": 3}
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (None, "it can't be read: No such file or directory"),
         ('{"service": "https://clawh', "it is no whole JSON"),
-        ("[]", "it is no dictionary"),
         ("{}", "plan is not what this module has returned as plan: service is missing."),
     ],
 )

@@ -6,12 +6,7 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
-import threading
 import typing as t
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -35,37 +30,6 @@ def refusals(run: Run) -> list[str]:
     assert run.rc == 2, run.screen
     assert VALUE not in run.screen
     return [str(entry["result"]["msg"]) for entry in run.results if entry["outcome"] == "failed"]
-
-
-@pytest.mark.rest
-def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
-    simulator: Simulator, controller: Controller
-) -> None:
-    def role(name: str, **variables: t.Any) -> dict[str, t.Any]:
-        include = {"ansible.builtin.include_role": {"name": f"clawhosters.cloud.{name}"}, "vars": variables}
-        return {"block": [include], "rescue": [{"ansible.builtin.meta": "noop"}]}
-
-    restore = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot"}
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "vars": {"balance_guard_min_day": VALUE, "restore_note": VALUE},
-        "pre_tasks": [
-            role("restore", **restore, restore_max_ag=VALUE),
-            role("restore", **restore, restore_maxage="{{ not_defined }}", restore_force_=VALUE),
-            role("balance_guard"),
-        ],
-        "roles": [{"role": "clawhosters.cloud.fleet_report", "vars": {"fleet_report_owner": VALUE}}],
-    }
-    run = controller.playbook([play], "-e", '{"Fleet_report-title": "value-on-no-screen", "7": 1, 7: 1}')
-    assert refusals(run) == [
-        message("restore_max_ag, role restore, restore_max_age"),
-        message("restore_force_, role restore, restore_force", "restore_maxage, role restore, restore_max_age"),
-        message("balance_guard_min_day, role balance_guard, balance_guard_min_days"),
-        message("Fleet_report-title, role fleet_report, fleet_report_title"),
-    ]
-    assert simulator.calls() == []
-    assert not (controller.folder / "clawhosters-restore").exists()
 
 
 @pytest.mark.slice
@@ -133,47 +97,6 @@ def test_a_playbook_warns_of_a_name_of_its_own_that_it_lacks(simulator: Simulato
     assert VALUE not in run.screen
 
 
-@pytest.mark.rest
-def test_the_quoting_that_is_printed_works_as_typed(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(
-        state={
-            "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "support bot"}],
-            "backups": [
-                {"id": 100 * number + days, "instance_id": number, "created_at": f"{days}d ago"}
-                for number in (7, 8)
-                for days in (1, 3)
-            ],
-        }
-    )
-    before = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d %H:%M}"
-    given = {"restore_instances": "web-bot, support bot", "restore_before": before, "restore_serial": "[1, 2]"}
-    command = ["ansible-playbook", "clawhosters.cloud.restore", "--check", "-e", "restore_incident=INC-1"]
-    cut = controller.run(*command, *(part for name, value in given.items() for part in ("-e", f"{name}={value}")))
-    (said,) = refusals(cut)
-    assert "'support bot' was lost" in said
-    options = re.findall(r"Quote it twice: (-e .+?)\. ", said)
-    assert len(options) == len(given)
-    run = controller.run(*command, *shlex.split(" ".join(options)))
-    assert run.rc == 0, run.screen
-    for backup in (703, 803):
-        assert f"restore backup {backup}" in run.stdout
-    assert simulator.calls("POST *") == []
-
-
-def test_a_list_in_text_is_read_or_refused(simulator: Simulator, controller: Controller) -> None:
-    options = ["restore_instance_ids=7,", "restore_http_statuses=[200,", "restore_serial=[1,5%]", "restore_incident=I"]
-    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *(f"-e{option}" for option in options))
-    (said,) = refusals(run)
-    hint = "Separate the entries by commas, or give the list in a file: -e @FILE."
-    assert said == (
-        f"restore_instance_ids ends in a comma: '7,'. {hint} "
-        f"restore_serial looks like JSON but is not a list: '[1,5%]'. {hint} "
-        f"restore_http_statuses ends in a comma: '[200,'. {hint} Nothing was sent."
-    )
-    assert simulator.calls() == []
-
-
-DURATION = "must be a number and a unit: s, m, h, d or w, such as 36h or 7d."
 QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Quote it."
 
 
@@ -194,15 +117,6 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
                 "restore_max_failures is a value that is not shown, but must be a whole number.",
                 "restore_wait_timeout is true, but must be a whole number of seconds.",
                 "restore_healthy_timeout is '10m', but must be a whole number of seconds.",
-            ],
-        ),
-        (
-            "restore",
-            ["restore_instances: [007, no]", "restore_incident: 010", "restore_report_dir: [a]"],
-            [
-                "restore_instances has 007 without quotes, which YAML reads as 7. Quote it.",
-                "restore_incident has 010 without quotes, which YAML reads as 8. Quote it.",
-                'restore_report_dir is ["a"], but must be text.',
             ],
         ),
         (
@@ -227,34 +141,8 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
         ),
         (
             "fleet_report",
-            ["fleet_report_min_days: -1", "fleet_report_priority: urgent"],
-            [
-                "fleet_report_min_days is -1, but must be 0 or more.",
-                "fleet_report_priority is 'urgent', but must be one of low, normal, high.",
-            ],
-        ),
-        (
-            "fleet_report",
-            ["fleet_report_backup_max_age: often", "fleet_report_proof_max_age: 30"],
-            [
-                f"fleet_report_backup_max_age is 'often', but {DURATION}",
-                f"fleet_report_proof_max_age is '30', but {DURATION}",
-            ],
-        ),
-        (
-            "fleet_report",
-            ["fleet_report_proof_max_age: 999999w"],
-            ["fleet_report_proof_max_age is 999999w, but must be at most 100 years."],
-        ),
-        (
-            "fleet_report",
             ["fleet_report_fail_on: attention,bogus"],
             [f"fleet_report_fail_on has 'bogus', which is none of {', '.join(CHECKS)}."],
-        ),
-        (
-            "fleet_report",
-            ["fleet_report_fail_on: ['{{ own }}']", "own: false"],
-            [f"fleet_report_fail_on has false, which is no text: {QUOTE_IT}"],
         ),
         (
             "fleet",
@@ -273,11 +161,6 @@ QUOTE_IT = "YAML reads an unquoted no as false, 010 as 8, and 1.0 as a number. Q
                 "restore_force is 'maybe', but must be true or false.",
             ],
         ),
-        (
-            "restore_drill",
-            ["restore_drill_instances: [off]"],
-            [f"restore_drill_instances has false, which is no text: {QUOTE_IT}"],
-        ),
     ],
 )
 def test_a_wrong_value_is_a_sentence_and_no_argument_spec(
@@ -289,15 +172,6 @@ def test_a_wrong_value_is_a_sentence_and_no_argument_spec(
     assert (simulator.calls(), len(run.screen.splitlines()) < 25) == ([], True), run.screen
     for secret in ("hidden", "0123456789abcdef", "argument_spec"):
         assert secret not in run.screen
-
-
-def test_a_file_of_variables_may_be_a_pipe(simulator: Simulator, controller: Controller) -> None:
-    pipe = controller.folder / "pipe"
-    os.mkfifo(pipe)
-    threading.Thread(target=pipe.write_text, args=("restore_max_failures: all",), daemon=True).start()
-    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", f"@{pipe}")
-    assert refusals(run) == ["restore_max_failures is 'all', but must be a whole number. Nothing was sent."]
-    assert simulator.calls() == []
 
 
 def test_a_number_is_no_other_one_on_the_command_line(simulator: Simulator, controller: Controller) -> None:
@@ -312,12 +186,11 @@ def test_a_number_is_no_other_one_on_the_command_line(simulator: Simulator, cont
     assert simulator.calls() == []
 
 
-@pytest.mark.parametrize("playbook", ["restore", "restore_unhealthy", "doctor"])
-def test_tags_that_select_nothing_are_told(simulator: Simulator, controller: Controller, playbook: str) -> None:
-    run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "--tags", "restore")
+def test_tags_that_select_nothing_are_told(simulator: Simulator, controller: Controller) -> None:
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore_unhealthy", "--tags", "restore")
     (message,) = refusals(run)
     assert message == (
-        f"The playbook {playbook} runs as a whole, and --tags selects none of it. Leave it out. Nothing was sent."
+        "The playbook restore_unhealthy runs as a whole, and --tags selects none of it. Leave it out. Nothing was sent."
     )
     assert simulator.calls() == []
 
