@@ -233,7 +233,7 @@ KILLS := 50
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/state/test_crash.py tests/integration/state/test_two_incidents.py \
-		--kills $(KILLS) $(SEED:%=--kill-seed=%) $(ARGS)
+		tests/integration/state/test_random_stops.py --kills $(KILLS) $(SEED:%=--kill-seed=%) $(ARGS)
 
 # Ten random cases of each kind: make mesh SEEDS=10. One of them again: make mesh ARGS=--seed=4711
 SEEDS := 2

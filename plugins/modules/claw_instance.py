@@ -37,7 +37,7 @@ options:
       - V(absent) - the instance is deleted, and possibly its backups too.
       - If an instance is being provisioned or deployed, the task first waits until that ends.
       - While a restore of the instance is in flight in the journal, V(started) waits for its end, and the others are
-        refused.
+        refused. The journal is read right before each request, too.
       - The service's flags C(can_start), C(can_stop) and C(can_restart) decide what is possible.
     type: str
     choices: [started, stopped, restarted, absent]

@@ -36,8 +36,12 @@ NEVER = RetryPolicy(())
 """For purchases: they spend money, so they are not sent again even after a 429."""
 
 
-class RequestHooks(t.Protocol):
-    """Hooks called when a change is sent, after any wait for the rate limit."""
+class RequestHooks:
+    """Hooks called when a change is sent, after any wait for the rate limit. By default they do nothing."""
+
+    needs_new_connection = False
+    """True for a request of which it must be known whether it was executed: the service may close a pooled (keep-alive)
+    connection at any moment."""
 
     def before_send(self) -> None:
         """Called just before the request is sent. An exception cancels it."""

@@ -156,9 +156,8 @@ def _send_once(
     watchdog = RequestWatchdog(timeout, lambda seconds: report(progress.format(seconds)))
     slot.outcome = RequestOutcome(sent=True)
     try:
-        # The server may close a pooled (keep-alive) connection at any moment, and it would not be known if the request
-        # was executed.
-        with watchdog, _session(is_new=request.hooks is not None) as session:
+        is_new = request.hooks is not None and request.hooks.needs_new_connection
+        with watchdog, _session(is_new=is_new) as session:
             response = _send(session, settings, request, url)
             text = decode_body(response, timeout)
         if watchdog.has_timed_out:

@@ -191,11 +191,16 @@ class Job:
         elif fault := self.consent.find_fault(instance, self.wanted, self.action):
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
-            self.restore = self.consent.protection.find_restore(instance)
-            if self.restore and self.wanted != "started":
-                self.fail(self.restore.explain(self.wanted, self.requests))
-            else:
-                self.phase = Phase.SETTLING if self.restore or decision.action is Action.WAIT else Phase.READY
+            self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
+            self.heed_restore()
+
+    def heed_restore(self) -> None:
+        """Looks for a restore in flight, which the change must not disturb: a start waits for it, any other fails."""
+        self.restore = self.consent.protection.find_restore(self.instance)
+        if self.restore and self.wanted != "started":
+            self.fail(self.restore.explain(self.wanted, self.requests))
+        elif self.restore:
+            self.phase = Phase.SETTLING
 
     def change(self) -> Action:
         """Returns the change that was made, or is expected. A busy instance is expected to become running."""

@@ -68,8 +68,9 @@ class ModuleRunner:
     warnings: list[str] = field(default_factory=list, init=False)
 
     def warn(self, text: str) -> None:
-        """Adds a warning, on one line since it may quote the service."""
-        self.warnings.append(one_line(text, MESSAGE_LIMIT))
+        """Adds a warning, once, on one line since it may quote the service."""
+        if (line := one_line(text, MESSAGE_LIMIT)) not in self.warnings:
+            self.warnings.append(line)
 
     def run(self, run: RunFunction) -> Result:
         """Returns the result of ``run``, or of its failure, with the keys that every result has.

@@ -47,7 +47,7 @@ class UnrecordedError(PartialError):
 
 
 @dataclass
-class OperationGuard:
+class OperationGuard(RequestHooks):
     """Sends the request of one operation, ``key``, at most once.
 
     It serves as hooks of its own request: a request that still waits for the rate limit is not recorded as sent.
@@ -59,6 +59,7 @@ class OperationGuard:
     warn: t.Callable[[str], None]
     what: str
     interrupt_note: InterruptNote
+    needs_new_connection = True
     unrecorded: str | None = None
     """Why the last outcome is not in the journal; None if it is."""
     _attempt: str | None = None

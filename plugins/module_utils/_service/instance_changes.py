@@ -25,6 +25,7 @@ from .._errors import (
     WaitTimeoutError,
 )
 from .._http.client import Client
+from .._http.request import RequestHooks
 from .._model.instance import (
     Action,
     FailureStatusError,
@@ -70,18 +71,38 @@ class ChangeResponse(t.NamedTuple):
     is_outcome_unknown: bool = False
 
 
-def request_change(
-    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool
-) -> ChangeResponse:
-    """Sends one request for ``action``, to bring ``current`` to the state ``wanted``.
+class HeldBackError(Exception):
+    """A restore of the instance is in flight: its job waits for it, or has failed."""
+
+
+@dataclass
+class LastLook(RequestHooks):
+    """Looks at the journal right before the request of a job: a restore may have begun since the job was decided."""
+
+    job: Job
+    is_counted: bool = False
+
+    def before_send(self) -> None:
+        """Counts the request, once if a 429 has it repeated. Raises HeldBackError."""
+        self.job.heed_restore()
+        if self.job.phase is not Phase.READY:
+            raise HeldBackError
+        if not self.is_counted:
+            self.job.requests += 1
+            self.is_counted = True
+
+
+def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse:
+    """Sends one request for the action of the job.
 
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
-    instance in the message.
+    instance in the message, and HeldBackError.
     """
+    current, wanted, action = job.instance, job.wanted, job.action
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = client.request(*request)
+        answer = client.request(*request, hooks=LastLook(job))
     except NotFoundError as rejection:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404.
@@ -237,14 +258,7 @@ class InstanceChanges:
         before = job.instance
         try:
             while True:
-                job.requests += 1
-                change = request_change(
-                    self.client,
-                    job.instance,
-                    job.wanted,
-                    job.action,
-                    may_repeat=job.requests < 2,
-                )
+                change = request_change(self.client, job, may_repeat=job.requests == 0)
                 if change.instance is not None:
                     job.see(change.instance)
                 job.rejection = change.rejection
@@ -256,6 +270,8 @@ class InstanceChanges:
                 job.decide(job.instance)
                 if job.phase is not Phase.READY:
                     return
+        except HeldBackError:
+            return
         except ClawHostersError as error:
             job.fail(error, error)
             return

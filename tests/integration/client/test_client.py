@@ -33,7 +33,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http import cli
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER, RequestHooks
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
@@ -43,12 +43,13 @@ from support.raw_service import options_for, raw_connection
 from support.sleeper import Sleeper
 
 
-class RecordingHooks:
+class RecordingHooks(RequestHooks):
     """Request hooks that record their calls, and may cancel the request."""
 
-    def __init__(self, cancels: bool = False) -> None:
+    def __init__(self, cancels: bool = False, needs_new_connection: bool = False) -> None:
         self.calls: list[str] = []
         self.cancels = cancels
+        self.needs_new_connection = needs_new_connection
 
     def before_send(self) -> None:
         self.calls.append("before_send")
@@ -407,8 +408,8 @@ def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: p
 
 def test_a_change_sent_only_once_uses_no_stale_connection(simulator: Simulator, client: Client) -> None:
     client.fetch("/instances/1")
-    client.request("POST", "/instances/1/restart", hooks=RecordingHooks())
-    client.request("POST", "/instances/2/restart")
+    client.request("POST", "/instances/1/restart", hooks=RecordingHooks(needs_new_connection=True))
+    client.request("POST", "/instances/2/restart", hooks=RecordingHooks())
     connections = [entry["client"] for entry in simulator.log()]
     assert connections[1] not in (connections[0], connections[2])
     assert connections[0] == connections[2]

@@ -136,6 +136,31 @@ def test_a_change_is_refused_while_a_restore_is_in_flight(
     assert simulator.effects() == others | own
 
 
+@pytest.mark.parametrize("waits", ["for its turn", "after a 429"])
+@pytest.mark.parametrize("state", DONE)
+@pytest.mark.parametrize("module", [claw_instance, claw_fleet], ids=["one", "fleet"])
+def test_a_restore_that_begins_while_a_change_waits_prevents_it(
+    simulator: Simulator, place: StorePlace, worker: Worker, module: t.Any, state: str, waits: str
+) -> None:
+    if waits == "after a 429":
+        simulator.fault("rate_limited", path="/instances/1*", method="DELETE" if state == "absent" else "POST")
+    else:
+        simulator.switch(rate_limit=1, rate_window_seconds=60)
+    with contextlib.ExitStack() as restores:
+
+        def begin() -> None:
+            worker.sleeper.before_sleep = lambda: None
+            restores.enter_context(restore_in_flight(simulator, place, STANDINGS[2]))
+
+        worker.sleeper.before_sleep = begin
+        target = {"id": 1} if module is claw_instance else {"ids": [1]}
+        result = worker.run(module, state=state, wait=False, **target)
+    assert (result["failed"], result["changed"]) == (True, False)
+    told = FOLLOWED.replace("Nothing was", "Nothing more was") if waits == "after a 429" else FOLLOWED
+    assert re.search(rf"It is not {DONE[state]}: {told}$", result["msg"]), result["msg"]
+    assert simulator.effects() == {}
+
+
 STOPPED = Standing("of a stopped one", (INTENDED, ACCEPTED), is_held=True, status="stopped")
 
 
@@ -161,6 +186,24 @@ def test_a_start_waits_until_the_restore_has_ended(
     assert any(f"web: stopped, being restored by {WHO}, 10 s of at most 300 s" in line for line in worker.lines), (
         worker.lines
     )
+
+
+def test_a_start_waits_for_a_restore_that_began_while_it_waited(
+    simulator: Simulator, place: StorePlace, worker: Worker
+) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.fault("rate_limited", method="POST")
+    with contextlib.ExitStack() as restores:
+
+        def begin() -> None:
+            end = restores.enter_context(restore_in_flight(simulator, place, STOPPED))
+            worker.sleeper.before_sleep = lambda: end() if len(worker.sleeper.slept) == 20 else None
+
+        worker.sleeper.before_sleep = begin
+        result = worker.run(claw_instance, id=1, state="started")
+    assert (result["failed"], result["changed"]) == (False, True)
+    assert len(worker.sleeper.slept) > 20
+    assert simulator.effects() == {"starts": 1}
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
