@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import typing as t
-from types import ModuleType
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +17,17 @@ from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_re
 from simulator.handle import Simulator
 from support import worker as workers
 from support.cases import STATE
+from support.runbook import Runbook
 
-LATE = ("restore_batch", "restore_batches", "restore_runner", "starter", "messages", "connection_errors")
+LATE = (
+    "restore_task",
+    "restore_batch",
+    "restore_batches",
+    "restore_runner",
+    "starter",
+    "messages",
+    "connection_errors",
+)
 """Loaded only if something is sent."""
 
 
@@ -40,9 +49,24 @@ class Notes:
         return self.progress
 
 
-@pytest.mark.parametrize("module", [claw_backup_restore, claw_fleet_restore], ids=["one", "many"])
+def restore_one(worker: workers.Worker, _folder: Path) -> dict[str, t.Any]:
+    return worker.run(claw_backup_restore, incident="INC-1", instance_id=113)
+
+
+def restore_many(worker: workers.Worker, _folder: Path) -> dict[str, t.Any]:
+    return worker.run(claw_fleet_restore, incident="INC-1", ids=[113])
+
+
+def restore_by_role(worker: workers.Worker, folder: Path) -> dict[str, t.Any]:
+    return Runbook(worker, folder).run(restore_instance_ids=[113], restore_confirm="113")
+
+
+@pytest.mark.parametrize("restore", [restore_one, restore_many, restore_by_role])
 def test_ctrl_c_while_what_sends_is_loaded_says_that_nothing_was_sent(
-    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    restore: t.Callable[[workers.Worker, Path], dict[str, t.Any]],
 ) -> None:
     simulator.reset(state=STATE)
     for name in [name for name in sys.modules if name.rpartition(".")[2] in LATE and name.startswith("ansible_c")]:
@@ -50,8 +74,7 @@ def test_ctrl_c_while_what_sends_is_loaded_says_that_nothing_was_sent(
     notes = Notes()
     monkeypatch.setattr(sys, "meta_path", [notes, *sys.meta_path])
     monkeypatch.setattr(workers, "Progress", notes.begin)
-    target = {"instance_id": 113} if module is claw_backup_restore else {"ids": [113]}
-    assert workers.Worker(simulator).run(module, incident="INC-1", **target)["changed"]
+    assert restore(workers.Worker(simulator, {"state_dir": str(tmp_path / "state")}), tmp_path / "report")["changed"]
     loaded = [name for name in LATE if name in notes.shown]
     assert {"restore_batch", "restore_runner", "messages"} <= set(loaded)
     assert {name: notes.shown[name] for name in loaded if "sent" not in "".join(notes.shown[name])} == {}

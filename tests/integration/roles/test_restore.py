@@ -18,12 +18,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
-    OperationEvent,
-    OperationKey,
-)
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run, extra_variables
@@ -251,34 +245,6 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     said = "its address does not respond as expected. http://odd-bot.example/nowhere: status 404, not 200 or 401, after"
     assert said in words
     assert "<h1>1 instance restored and healthy, but not responding as expected</h1>" in page
-
-
-def test_only_a_plain_host_elsewhere_is_asked(
-    simulator: Simulator, runbook: Runbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The spellings of both kinds: test_restore_http_check.py. The journal says that all are restored already."""
-    addresses = {1: "https://evil.example:8443", 3: "http://2130706433", 4: "http://good.example/"}
-    journal = Journal(FolderStore(str(tmp_path / "state")))
-    for number, address in addresses.items():
-        simulator.set_instance(number, subdomain_url=address)
-        key = OperationKey("restore", simulator.url, "INC-1", str(number))
-        journal.append(key, OperationEvent.INTENDED, backup_id=number)
-        journal.append(key, OperationEvent.COMPLETED)
-    given = {"restore_instances": None, "restore_instance_ids": list(addresses), "restore_confirm": ""}
-    with recording_proxy() as (environment, asked):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        _result, words = run_tasks(runbook, **given, restore_http_check=True, restore_serial="100%")
-    assert asked == ["http://good.example/"]
-    assert "The address is not a plain host name, so no request was sent." in words
-    assert "The host name leads to 127.0.0.1, a loopback, link-local or unspecified address" in words
-
-
-def test_white_space_around_a_name_does_not_matter(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.set_instance(6, name=" web bot ")
-    result, _none = run_tasks(runbook, restore_instances=[" web bot "], restore_confirm="web bot")
-    assert result["failed"] is False, result
-    assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
 
 
 @pytest.mark.parametrize("path", ["/instances", "/backups"])

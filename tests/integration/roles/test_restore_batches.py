@@ -16,12 +16,10 @@ from types import ModuleType
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import record
 from simulator.handle import Simulator
-from support import worker
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -143,13 +141,6 @@ def test_failures_within_the_limit_stop_nothing_and_are_retried(simulator: Simul
     assert failed["failures"][-1] == "Fix the cause, then run the same command again."
     assert restore(runbook, restore_max_failures="2")["failed"] is False
     assert sorted(restored(simulator)) == sorted([*range(1, 13), 2, 4])
-
-
-def test_one_more_than_the_limit_stops_it(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.fault("status", method="POST", status=403, message="Not now", times=3)
-    failed = restore(runbook, restore_max_failures=2)
-    assert len(restored(simulator)) == 4
-    assert "Not begun: 3 restores failed, and restore_max_failures is 2." in "\n".join(failed["failures"])
 
 
 def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
@@ -343,42 +334,3 @@ def test_a_restore_of_a_module_imports_nothing_once_it_was_sent(
     assert len(simulator.calls(POSTS)) == 1
     (result_of_one,) = result["instances"] if "instances" in result else [result["restore"]]
     assert result_of_one["outcome"] == ENDS[prepare][1]
-
-
-# Ctrl-C while the code is loaded
-
-
-class NotesOfImports:
-    """Keeps what Ctrl-C would show whenever a module that sends restores is imported."""
-
-    def __init__(self) -> None:
-        self.shown: list[list[str]] = []
-        self._tasks: list[Progress] = []
-
-    def begin(self, *arguments: t.Any, **options: t.Any) -> Progress:
-        """Returns the progress of a task that begins."""
-        self._tasks.append(Progress(*arguments, **options))
-        return self._tasks[-1]
-
-    def find_spec(self, name: str, *_where: object) -> None:
-        """Finds no module: another finder does."""
-        if name.startswith("ansible_collections.") and name.rpartition(".")[2] in SENDING:
-            self.shown.append(self._tasks[-1].interrupt_notes)
-
-
-@pytest.mark.parametrize("way", ["module", "fleet", "role"])
-@pytest.mark.usefixtures("no_further_imports")
-def test_ctrl_c_says_that_nothing_was_sent_while_what_sends_is_loaded(
-    runbook: Runbook, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    notes = NotesOfImports()
-    monkeypatch.setattr(worker, "Progress", notes.begin)
-    monkeypatch.setattr(sys, "meta_path", [notes, *sys.meta_path])
-    if way == "module":
-        runbook.worker.run(claw_backup_restore, incident="INC-1", instance_id=1)
-    elif way == "fleet":
-        runbook.worker.run(claw_fleet_restore, incident="INC-1", ids=[1])
-    else:
-        restore(runbook, NAMES[:1])
-    assert len(notes.shown) > 3
-    assert all(shown == ["Nothing was sent for incident INC-1."] for shown in notes.shown)

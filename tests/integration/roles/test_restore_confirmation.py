@@ -96,22 +96,6 @@ def record(controller: Controller) -> list[dict[str, t.Any]]:
 # What confirms
 
 
-@pytest.mark.rest
-@pytest.mark.slice
-@pytest.mark.slow
-def test_a_blank_name_is_confirmed_by_nothing_but_the_id(simulator: Simulator, controller: Controller) -> None:
-    run = restore(controller, 7)
-    assert run.rc != 0
-    assert "Not confirmed; nothing was sent." in run.stdout
-    assert "Its name can't be typed." in run.stdout
-    assert "Confirm with its id instead: 7." in run.stdout
-    blank = restore(controller, 7, restore_confirm=NAMES[7])
-    assert blank.rc != 0
-    assert simulator.calls(POSTS) == []
-    assert restore(controller, 7, restore_confirm=7).rc == 0
-    assert simulator.calls(POSTS) == ["POST /backups/7/restore"]
-
-
 @pytest.mark.parametrize("value", [None, False, []])
 def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
     simulator: Simulator, controller: Controller, value: object
@@ -141,19 +125,6 @@ def test_a_name_that_two_instances_bear_confirms_neither(simulator: Simulator, c
     assert restore(controller, 8, restore_confirm="news-bot").rc == 0
     assert restore(controller, 1, restore_confirm=1).rc == 0
     assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/1/restore"]
-
-
-@pytest.mark.rest
-def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
-    simulator: Simulator, controller: Controller
-) -> None:
-    screen = run_at_terminal(controller, command(1), "type exactly: ", ["web-bot", "1"])
-    assert screen.rc == 0, screen.text
-    assert "Not all names of the account were read." in screen.text
-    assert "Confirm with its id instead: 1." in screen.text
-    assert "type exactly: 1 (the id where a name is not enough; see the plan)" in screen.text
-    assert "You typed: web-bot. It must be: 1." in screen.text
-    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
 
 
 def wait_for_end(processes: t.Sequence[int]) -> None:
@@ -299,25 +270,6 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
     assert "(wait_timeout). Run the same task again: it continues waiting" in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
-
-
-def test_a_forced_plan_names_the_last_attempt_and_leaves_a_renamed_instance(
-    simulator: Simulator, controller: Controller, journal: Journal
-) -> None:
-    journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
-    journal.append(key(simulator), OperationEvent.UNCLEAR)
-    # The plan reads it once. Then it is renamed.
-    simulator.fault(
-        "wrong_type",
-        path="/instances/1",
-        body={"data": {"id": 1, "name": "other-bot", "status": "running"}},
-        skip=1,
-        times=None,
-    )
-    run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
-    assert "This incident already has a restore, sent at 20" in run.stdout
-    assert "web-bot (id 1): Nothing was sent. It is now named other-bot." in run.stdout
-    assert simulator.calls(POSTS) == []
 
 
 # The evidence

@@ -123,45 +123,30 @@ def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simu
     assert choose(simulator, place, ["test-bot"], ids=())["problem"] == "", "any proof ends it"
 
 
-def test_a_drill_that_failed_today_is_due_tomorrow(simulator: Simulator, place: StorePlace) -> None:
-    incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
-    record(place, simulator.url, 3, 0, healthy=False, incident=incident, event=OperationEvent.FAILED)
-    result = choose(simulator, place, ["test-bot"], ids=())
-    told = f"test-bot (id 3): never proven; {incident} did not end healthy"
-    assert result["lines"][1:] == [f"{told}, failed today, due tomorrow.", "Nothing is due."]
-    assert (result["instance_id"], result["problem"]) == (
-        None,
-        f"test-bot (id 3): {incident} did not end healthy, and nothing has proven a backup since.",
-    )
-
-
-@pytest.mark.parametrize("days_ago", [0, 1 / 48])
-def test_a_drill_of_today_with_an_unknown_outcome_is_due_tomorrow(
-    simulator: Simulator, place: StorePlace, days_ago: float
+@pytest.mark.parametrize(
+    ("days_ago", "event", "told", "due"),
+    [
+        (0, OperationEvent.FAILED, "{} did not end healthy", "failed today, due tomorrow"),
+        (0, OperationEvent.UNCLEAR, "the outcome of {} is unknown", "due tomorrow"),
+        (1, OperationEvent.REFUSED, "{} was refused", "due"),
+    ],
+)
+def test_a_drill_that_proved_nothing_is_told_and_lets_others_go_first(
+    simulator: Simulator, place: StorePlace, days_ago: float, event: OperationEvent, told: str, due: str
 ) -> None:
+    incident = f"drill-3-{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d}"
+    record(place, simulator.url, 3, days_ago, healthy=False, incident=incident, event=event)
+    result, told = choose(simulator, place, NAMES, ids=()), told.format(incident)
+    assert (result["instance_id"], result["lines"][1]) == (4, f"test-bot (id 3): never proven; {told}, {due}.")
+    assert result["problem"] == f"test-bot (id 3): {told}, and nothing has proven a backup since."
+    assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == (3 if due == "due" else None)
+
+
+def test_a_recent_drill_of_a_busy_instance_seems_to_have_begun(simulator: Simulator, place: StorePlace) -> None:
     incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
-    record(place, simulator.url, 3, days_ago, healthy=False, incident=incident, event=OperationEvent.UNCLEAR)
-    result = choose(simulator, place, ["test-bot"], ids=())
-    told = f"the outcome of {incident} is unknown"
-    assert result["lines"][1:] == [f"test-bot (id 3): never proven; {told}, due tomorrow.", "Nothing is due."]
-    assert (result["instance_id"], result["problem"]) == (
-        None,
-        f"test-bot (id 3): {told}, and nothing has proven a backup since.",
-    )
+    record(place, simulator.url, 3, 0, healthy=False, incident=incident, event=OperationEvent.UNCLEAR)
     simulator.set_instance(3, status="provisioning")
-    (line,) = choose(simulator, place, ["test-bot"], ids=())["lines"][1:-1]
-    assert ("is unknown" in line) == (days_ago > 0), "a recent one seems to have begun"
-
-
-def test_a_refused_drill_counts_as_failed_and_lets_others_go_first(simulator: Simulator, place: StorePlace) -> None:
-    record(place, simulator.url, 3, 1, healthy=False, incident="drill-3-yesterday", event=OperationEvent.REFUSED)
-    result = choose(simulator, place, NAMES, ids=())
-    told = "test-bot (id 3): never proven; drill-3-yesterday was refused, due."
-    assert (result["instance_id"], result["lines"][1]) == (4, told)
-    assert result["problem"] == (
-        "test-bot (id 3): drill-3-yesterday was refused, and nothing has proven a backup since."
-    )
-    assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == 3
+    assert "is unknown" not in choose(simulator, place, ["test-bot"], ids=())["lines"][1]
 
 
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
@@ -195,12 +180,6 @@ def test_a_damaged_journal_stops_the_drill_of_its_instance_alone(simulator: Simu
     assert choose(simulator, place, ["test-bot", "demo-bot"], ids=())["instance_id"] is None
 
 
-def test_ids_as_text_of_the_service_have_their_proofs(simulator: Simulator, place: StorePlace) -> None:
-    simulator.switch(id_as_string=True)
-    record(place, simulator.url, 3, 1, healthy=True)
-    assert choose(simulator, place, ["test-bot"], [])["instance_id"] is None
-
-
 def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: StorePlace) -> None:
     result = choose(simulator, place, ["tset-bot", "twin", "nothing-like-it", "demo-bot"], ["4", 99])
     assert result["instance_id"] == 4
@@ -214,6 +193,8 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
     nothing = choose(simulator, place, [" "], " ")["msg"]
     assert nothing.startswith("restore_drill_instances and restore_drill_ids are empty.")
     assert nothing.endswith("Nothing was sent.")
+    simulator.set_instance(6, name="9")
+    assert choose(simulator, place, [], 9)["problem"] == "restore_drill_ids: there is no instance with id 9."
     assert choose(simulator, place, [], ["test-bot"])["msg"] == (
         "restore_drill_ids must be numbers: test-bot. Nothing was sent."
     )
@@ -250,13 +231,6 @@ def test_digits_among_the_names_are_refused_with_the_variable_that_is_meant(
         "ids. Nothing was sent."
     )
     assert simulator.calls() == []
-
-
-def test_an_id_is_never_taken_for_a_name(simulator: Simulator, place: StorePlace) -> None:
-    simulator.set_instance(6, name="9")
-    result = choose(simulator, place, [], 9)
-    assert result["instance_id"] is None
-    assert result["problem"] == "restore_drill_ids: there is no instance with id 9."
 
 
 def test_a_list_may_be_json_and_there_is_one_drill_a_day(simulator: Simulator, place: StorePlace) -> None:

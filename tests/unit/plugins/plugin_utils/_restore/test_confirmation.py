@@ -46,7 +46,7 @@ def build_named_plans(*names, unsent=()):
 
 @pytest.mark.parametrize("name", ["web-bot", "web bot", "<b>{{ x }}</b>", "B\xfcro", "a,b", "true", "1"])
 def test_a_unique_name_confirms(name):
-    assert answer(name, "shop-bot", None, "") == name
+    assert answer(name, "shop-bot", "Web-bot", "web_bot", None, "") == name
     assert answer(f"  {name} ", "shop-bot") == name
 
 
@@ -125,11 +125,6 @@ def test_a_name_that_looks_like_the_id_of_another_does_not_confirm(name):
     assert answer(name, "shop-bot", ids=[7]) == "1"
     assert answer("lO", "shop-bot", ids=[10]) == "1"
     assert answer("1", "shop-bot", ids=[7]) == "1"
-
-
-@pytest.mark.parametrize("other", ["web-bot2", "Web-bot", "web_bot", "", None, "B\xfcro"])
-def test_names_that_look_different_confirm(other):
-    assert answer("web-bot", other) == "web-bot"
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
@@ -255,15 +250,6 @@ def test_a_wrong_answer_is_shown_against_the_right_one_on_one_line():
     assert "white space" not in explain_wrong_answer("You typed", f"{long}x", build_named_plans(f"{long}y"))
 
 
-def test_of_many_answers_the_first_that_confirms_nothing_is_shown():
-    names = [*(f"bot-number-{number}" for number in range(10)), "web  bot", "b\u00fccher", "shop-bot"]
-    answer = ",".join([*names[:-2], "bu\u0308cher", "shop-bto"])
-    text = explain_wrong_answer("You typed", answer, build_named_plans(*names))
-    assert text.endswith(": number 13 is shop-bto, and must be shop-bot.")
-    text = explain_wrong_answer("You typed", ",".join(names).replace("web  bot", "web bot"), build_named_plans(*names))
-    assert text.endswith(": number 11 is web bot, and must be web  bot. They differ in white space.")
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -300,14 +286,11 @@ def test_the_right_answer_confirms_at_once_or_after_a_wrong_one():
     assert ask_for(" web-bot ") == ("The answer was typed at the terminal.", 1)
     assert ask_for("web-bto", "web-bot") == ("The answer was typed at the terminal.", 2)
     assert ask_for(variable="web-bot") == ("The answer was given as restore_confirm.", 0)
+    with pytest.raises(NotConfirmedError, match="restore_confirm is: x"):
+        ask_for("web-bot", variable="x")
 
 
 @pytest.mark.parametrize("answers", [[""], [" "], ["web-bto", ""], ["web-bto"] * TRIES])
 def test_no_answer_and_wrong_ones_confirm_nothing(answers):
     with pytest.raises(NotConfirmedError):
         ask_for(*answers)
-
-
-def test_a_wrong_variable_is_not_asked_about():
-    with pytest.raises(NotConfirmedError, match="restore_confirm is: x"):
-        ask_for("web-bot", variable="x")

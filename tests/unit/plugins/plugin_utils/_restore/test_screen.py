@@ -99,15 +99,19 @@ def test_of_forty_instances_only_those_that_differ_have_lines(changes, said):
     assert said in text
 
 
-def test_a_group_shows_a_note_that_is_not_the_same_for_all_as_an_example():
-    plans = [replace(one, notes=[Note(f"Restored {number} h ago.", ("other",))]) for number, one in enumerate(many(40))]
-    text = " ".join(" ".join(show(*plans)).split())
-    assert "For example bot-1 (id 1): Restored 0 h ago." in text
+def test_notes_of_forty_instances_are_told_once_or_by_an_example():
+    def shown(note):
+        return show(
+            *(replace(one, notes=[note(number)]) for number, one in enumerate(many(40))), restore_serial=["100%"]
+        )
 
-
-def test_forty_instances_that_all_differ_are_few_lines():
-    plans = [replace(one, notes=[Note("A note.", (number,))]) for number, one in enumerate(many(40))]
-    assert len(show(*plans, restore_serial=["100%"])) <= 8
+    for note, told in (
+        (lambda number: Note(f"Restored {number} h ago.", ("other",)), "For example bot-1 (id 1): Restored 0 h ago."),
+        (lambda _number: Note("It is running.", ("running",), "They are running."), "They are running."),
+        (lambda number: Note("A note.", (number,)), "A note."),
+    ):
+        assert told in " ".join(" ".join(shown(note)).split())
+        assert len(shown(note)) <= 9
 
 
 def test_the_question_repeats_what_is_lost():
@@ -147,12 +151,6 @@ def test_those_that_differ_among_many_keep_their_lines():
     text = " ".join(line.strip() for line in show(*plans, restore_serial=["100%"]))
     for note in notes.values():
         assert note in text
-
-
-def test_a_note_that_many_share_is_about_all_of_them():
-    plans = [replace(one, notes=[Note("It is running.", ("running",), "They are running.")]) for one in many(40)]
-    text = " ".join(" ".join(show(*plans, restore_serial=["100%"])).split())
-    assert "They are running." in text
 
 
 # Tests of the batches that the plan of the role restore shows. roles/test_restore_batches.py has more
