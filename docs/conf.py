@@ -18,28 +18,6 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 HERE = Path(__file__).parent
-GUIDES = (
-    "getting-started",
-    "first-contact",
-    "inventory",
-    "ssh",
-    "accounts",
-    "fleet",
-    "addons",
-    "fleet-in-git",
-    "restore",
-    "restore-runbook",
-    "restore-modules",
-    "monitoring",
-    "rate-limits",
-    "state",
-    "event-driven",
-    "controller",
-    "upgrading",
-    "troubleshooting",
-    "support",
-)
-"""Order of the guides in the side bar. Guides not listed here follow."""
 REFERENCE = ("endpoints", "contract", "interface", "tests/simulator/README")
 
 galaxy = yaml.safe_load((HERE / "galaxy.yml").read_text(encoding="utf-8"))
@@ -73,9 +51,9 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def guides() -> list[str]:
-    """Returns all guides in the order of the side bar."""
-    found = {path.stem for path in HERE.glob("*.md")} - {"index", *REFERENCE}
-    return [name for name in GUIDES if name in found] + sorted(found - set(GUIDES))
+    """Returns the guides in the order of the front page."""
+    linked = re.findall(r"^- .*\]\(([\w-]+)\.md\)", (HERE / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    return [name for name in linked if name not in REFERENCE]
 
 
 def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Renders the pictures of the README: python docs/pictures.py
+"""Draws the pictures of the README: .venv/bin/python docs/pictures.py
 
-Runs four commands at a terminal of 80 columns, with the settings of examples/ansible.cfg, and draws a screen of each as
-a frame of one SVG. Takes a screenshot of the fleet report in Chromium.
+Runs commands at a terminal of 80 columns, with the settings of examples/ansible.cfg, and draws a screen of each as a
+frame of one SVG. Takes a screenshot of the fleet report in Chromium.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-import look
 from rich.console import Console
-from rich.terminal_theme import TerminalTheme
+from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -35,7 +34,8 @@ from simulator.handle import Simulator  # noqa: E402
 COLUMNS, ROWS = 80, 24
 SECONDS = 6
 """How long a frame is shown."""
-SCREEN = (1280, 1200)
+REPORT = "1280,1090"
+"""Width and height of the picture of the fleet report."""
 TYPIST = REPOSITORY / "tests/support/typist.py"
 
 
@@ -60,18 +60,6 @@ FRAMES = (
 )
 """The last frame continues with what the command before it printed."""
 
-NORMAL = [(72, 79, 88), (255, 123, 114), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255)]
-NORMAL += [(57, 197, 207), (177, 186, 196)]
-BRIGHT = [(110, 118, 129), (255, 161, 152), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255)]
-BRIGHT += [(86, 212, 221), (240, 246, 252)]
-
-THEME = TerminalTheme(
-    (22, 27, 34),
-    (201, 209, 217),
-    NORMAL,
-    BRIGHT,
-)
-
 # Where nothing animates, the last frame stands: the others have no opacity of their own. So that it does not stand over
 # the first ones, all animations have begun in the past.
 # Uses the reader's own fonts instead of a web font. textLength keeps the width of each text. Without a width, a page
@@ -85,7 +73,7 @@ text {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospac
 @media (prefers-reduced-motion: reduce) {{ .frame {{ animation: none; }} }}
 {styles}
 </style>
-<rect fill="#161b22" width="{width}" height="{height}" rx="8"/>
+<rect fill="#292929" width="{width}" height="{height}" rx="8"/>
 {frames}
 </svg>
 """
@@ -106,6 +94,8 @@ def run(command: str, folder: Path, url: str) -> list[str]:
     """Returns the lines that a command prints at a terminal, with colour codes."""
     environment = {
         **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "build/live"),
         "TERM": "xterm-256color",
         "ANSIBLE_FORCE_COLOR": "1",
         "ANSIBLE_CONFIG": str(REPOSITORY / "examples/ansible.cfg"),
@@ -167,7 +157,7 @@ def draw_frame(number: int, texts: t.Iterable[Text]) -> str:
     assert rows <= ROWS, f"frame {number} has {rows} rows, more than a screen of {ROWS}"
     for _row in range(rows, ROWS):
         console.print("")
-    return console.export_svg(title="", theme=THEME, code_format=FRAME, unique_id=f"f{number}")
+    return console.export_svg(title="", theme=SVG_EXPORT_THEME, code_format=FRAME, unique_id=f"f{number}")
 
 
 def draw_terminal(outputs: t.Sequence[list[str]]) -> None:
@@ -187,27 +177,15 @@ def draw_terminal(outputs: t.Sequence[list[str]]) -> None:
 
 
 def take_screenshot(page: Path, picture: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    chromium = look.find_chromium()
+    chromium = shutil.which("chromium")
     if chromium is None:
         print("Left out: the picture of the fleet report. Chromium is not installed (Debian: chromium).")
         return
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=look.FLAGS)
-        opened = browser.new_page(viewport={"width": SCREEN[0], "height": SCREEN[1]}, color_scheme="light")
-        opened.goto(page.as_uri())
-        bottoms = opened.locator("main > section").evaluate_all(
-            "all => all.map(one => one.getBoundingClientRect().bottom)"
-        )
-        height = max(bottom for bottom in bottoms if bottom <= SCREEN[1])
-        opened.screenshot(path=picture, clip={"x": 0, "y": 0, "width": SCREEN[0], "height": height})
-        browser.close()
+    flags = ("--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={REPORT}", f"--screenshot={picture}")
+    subprocess.run([chromium, *flags, page.as_uri()], check=True, capture_output=True)
 
 
-def main() -> int:
-    """Returns the exit code."""
-    IMAGES.mkdir(exist_ok=True)
+def main() -> None:
     with tempfile.TemporaryDirectory() as place, Simulator(instances=60) as simulator:
         folder = Path(place)
         shutil.copytree(REPOSITORY / "examples", folder / "examples")
@@ -216,10 +194,7 @@ def main() -> int:
         draw_terminal([*outputs, outputs[-1]])
         run("ansible-playbook clawhosters.cloud.fleet_report -e fleet_report_path=fleet.html", folder, simulator.url)
         take_screenshot(folder / "fleet.html", IMAGES / "fleet-report.png")
-    for picture in sorted(IMAGES.iterdir()):
-        print(f"{picture.relative_to(REPOSITORY)}: {picture.stat().st_size // 1000} kB")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
