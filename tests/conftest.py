@@ -35,8 +35,6 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )
 hypothesis.settings.load_profile("any machine")
-# That of `make check`.
-hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("any machine"), max_examples=15)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,12 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 IN_PROCESS = ("claw_addon", "claw_addon_info", "claw_backup_info", "rate_budget", "client", "claw_instance_info")
 IN_PROCESS += ("claw_fleet", "claw_instance", "claw_purchase", "claw_backup_restore", "folder")
-IN_PROCESS += ("restore_batches", "restore_requests", "statuses_of_changes", "unknown_restores")
-QUICK = ("guides", "layers", "metadata")
-SLICE = {"integration": IN_PROCESS, "project": QUICK}
+IN_PROCESS += ("restore_batches", "restore_requests", "statuses_of_changes", "tls", "unknown_restores")
+VERSIONS = ("connection_errors", "postgres_store", "responses", "runner")
+SLICE = {"unit": VERSIONS, "integration": IN_PROCESS, "project": ("guides", "metadata")}
 """Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands.
 
-Of a test of many cases over HTTP, the first one.
+Of a test of many cases over HTTP, the first one. Those in ``VERSIONS`` are in that of `make lowest` only.
 """
 
 TESTS = Path(__file__).parent
@@ -74,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         functions.add(getattr(item, "function", item))
         if "controller" in getattr(item, "fixturenames", ()):
             item.add_marker("command")
-        elif item.path.stem.removeprefix("test_") in SLICE.get(folder, ()) and (is_first or folder == "project"):
+        elif item.path.stem.removeprefix("test_") in SLICE.get(folder, ()) and (is_first or folder != "integration"):
             item.add_marker("slice")
     items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "command")])
 

@@ -66,4 +66,4 @@ def test_the_weekly_run_tests_the_supported_versions() -> None:
     rows = re.findall(r"^\| (2\.\d+) \| ([\d., ]+) \|$", page, re.MULTILINE)
     supported = {(core, python) for core, pythons in rows for python in pythons.split(", ")}
     tested = read_yaml(".github/workflows/full.yml")["jobs"]["pair"]["strategy"]["matrix"]["include"]
-    assert {(pair["core"], pair["python"]) for pair in tested} == supported
+    assert {(pair["core"], pair["python"]) for pair in tested} - {("lowest", "3.11"), ("next", "3.13")} == supported

@@ -23,8 +23,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT = 300
 """Seconds after which a command is killed."""
 BIN = Path(sys.executable).parent
-MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-"""Variables that `make coverage` sets, so that processes started by tests are measured."""
 
 
 @dataclass
@@ -115,7 +113,6 @@ class Controller:
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
             "RESULTS_FILE": str(folder / "results"),
-            **MEASURED,
             **environment,
         }
         self.home.mkdir(exist_ok=True)

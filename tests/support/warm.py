@@ -39,7 +39,7 @@ import threading
 import typing as t
 from pathlib import Path
 
-READ_AT_START = ("ANSIBLE_", "_ANSIBLE_", "COVERAGE_", "EDITOR", "HOME", "LANG", "LC_", "LD_", "NO_COLOR", "PAGER")
+READ_AT_START = ("ANSIBLE_", "_ANSIBLE_", "EDITOR", "HOME", "LANG", "LC_", "LD_", "NO_COLOR", "PAGER")
 READ_AT_START += ("PATH", "PYTHON", "TERM", "TMPDIR", "TZ")
 """Prefixes of variables that are the same in all commands of a warm process, except for those of ``SETTINGS``."""
 SETTINGS = (
