@@ -12,17 +12,16 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC
 
-from ...module_utils._model.backup import taken_at
 from ...module_utils._service.restore.messages import (
     advise_failed,
     advise_on_status,
     advise_unknown,
+    format_taken,
     name_backup,
     restore_with,
 )
 from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import PLANNED
-from .._formatting import format_clock
 from .confirmation import expected_answer
 from .failures import FAILURES, ROLE, FailureKind, choose_surface
 
@@ -79,7 +78,7 @@ def _name_older(plan: RolePlan, variables: Data, surface: Surface) -> str:
     """
     if plan.older:
         excluded = [name for name in ("before", "max_age") if variables[f"restore_{name}"]]
-        return f"{name_backup(surface, plan.older['id'], excluded)}, taken {format_clock(taken_at(plan.older))}"
+        return f"{name_backup(surface, plan.older['id'], excluded)}, {format_taken(plan.older)}"
     is_given = variables["restore_backup"] != "latest"
     if plan.taken_at is None or (plan.outcome == PLANNED and not is_given):
         return ""

@@ -123,7 +123,7 @@ def advise_failed(plan: RestorePlan, instance: Resource, surface: Surface, *, ha
     if advice := advise_on_status(instance, surface.again):
         return advice
     backup = [name_backup(surface, plan.backup_id, ["before"] if has_before else [])] if plan.backup_id else []
-    older = f"; the one before it is {name_older(plan.older)}" if plan.older else ""
+    older = f"; the one before it is {one_line(plan.older['id'], 20)}, {format_taken(plan.older)}" if plan.older else ""
     return (
         "Check it in the dashboard, and rebuild it there if it has failed; then "
         f"{restore_with(surface, *backup, surface.force)}, which sends it again{older}."
@@ -145,16 +145,16 @@ def restore_with(surface: Surface, *options: str) -> str:
     return f"restore it{surface.alone} with {' and '.join(options)}"
 
 
-def name_backup(surface: Surface, backup_id: object, excluded: t.Iterable[str]) -> str:
+def name_backup(surface: Surface, backup_id: object, excluded: t.Sequence[str]) -> str:
     """Returns the option that names a backup. ``excluded``: the options of the task with which it can't be given."""
-    given = surface.give(surface.backup, one_line(backup_id, 20))
-    return " instead of ".join([given, *filter(None, [" and ".join(map(surface.option, excluded))])])
+    instead = f" instead of {' and '.join(map(surface.option, excluded))}" if excluded else ""
+    return f"{surface.give(surface.backup, one_line(backup_id, 20))}{instead}"
 
 
-def name_older(backup: Resource) -> str:
-    """Returns ``11, taken 2026-02-01 10:00 UTC``."""
+def format_taken(backup: Resource) -> str:
+    """Returns ``taken 2026-02-01 10:00 UTC``."""
     taken = taken_at(backup)
-    return f"{one_line(backup['id'], 20)}, taken {format_time(taken) if taken else 'at an unknown time'}"
+    return f"taken {format_time(taken)}" if taken else "taken at an unknown time"
 
 
 # Obstacles
