@@ -1,6 +1,6 @@
 #!/bin/sh
-# Pins the requirements, with hashes and without the address of an index: requirements/lock.sh, or with --upgrade for the
-# newest versions. `make setup` installs the uv that it runs.
+# Pins the requirements, with hashes and without the address of an index; with --upgrade, at the newest versions. Needs
+# the uv that `make setup` installs.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -166,16 +166,14 @@ class Application:
 
     async def _call_api(self, exchange: Exchange) -> Answer:
         switches = exchange.switches
-        path, method = exchange.path, exchange.method
+        path = exchange.path
         if path.endswith("/") and switches.trailing_slash != "not_found":
             path = path.rstrip("/")
             if switches.trailing_slash == "redirect":
                 return Answer(301, {"location": PREFIX + path})
-        if method == "HEAD" and switches.head_allowed:
-            method = "GET"
         scope = {
             **exchange.scope,
-            "method": method,
+            "method": exchange.method,
             "path": path,
             "raw_path": path.encode(),
             "root_path": "",

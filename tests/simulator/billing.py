@@ -11,6 +11,9 @@ from typing import Any
 from simulator.instances import Instance
 from simulator.world import World
 
+LOW_BALANCE_DAYS = 7
+"""Days below which `low_balance` is true."""
+
 
 def summary(world: World) -> dict[str, Any]:
     """Returns the eight fields of contract 5.1; `days_remaining` is rounded down."""
@@ -23,7 +26,7 @@ def summary(world: World) -> dict[str, Any]:
         "claws_balance": world.balance,
         "daily_claw_cost": cost,
         "days_remaining": days,
-        "low_balance": days is not None and days < switches.low_balance_days,
+        "low_balance": days is not None and days < LOW_BALANCE_DAYS,
         "subscription_status": subscription.get("status"),
         "subscription_tier": subscription.get("tier", "none"),
         "instances_count": len(instances),

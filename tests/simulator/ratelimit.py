@@ -76,9 +76,6 @@ class RateLimiter:
         if counts:
             window.times.append(now)
         answer = await inner(exchange)
-        if counts and answer.status == 401 and not switches.rate_counts_unauthorized and window.times:
-            window.times.pop()
-            counts = False
         if switches.rate_headers == "all" or counts:
             answer.headers |= self._headers(window, now, switches)
         return answer

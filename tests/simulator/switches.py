@@ -68,10 +68,9 @@ class Switches(BaseModel):
         "end",
         "U3: the status in the response to start, stop and restart (final in the samples of contract 4.3)",
     )
-    health_lag_seconds: NonNegativeFloat = switch(0.0, "Contract 4.3: seconds from the status `running` to `healthy`")
     health_lag_reads: NonNegativeInt | None = switch(
         None,
-        "Contract 4.3: instead of seconds, the number of GETs that still show health `unknown`",
+        "Contract 4.3: the number of GETs that still show health `unknown` after the status `running`",
     )
 
     # --- Instances --------------------------------------------------------------------------------------------------
@@ -96,7 +95,6 @@ class Switches(BaseModel):
     delete_lingers: Literal["nowhere", "detail", "everywhere"] = switch(
         "nowhere", "U7: where a deleted record is still shown as `deleting`, permanently"
     )
-    deleting_in_list: bool = switch(True, "Contract 4.4: the list includes instances being deleted")
 
     # --- Lists ------------------------------------------------------------------------------------------------------
     pagination: Literal["honoured", "page_only", "ignored", "none"] = switch(
@@ -130,7 +128,6 @@ class Switches(BaseModel):
         "none", "U10: format of Retry-After in a 429"
     )
     rate_counts_health: bool = switch(True, "U10: GET /health counts")
-    rate_counts_unauthorized: bool = switch(True, "U10: requests that get 401 count")
     accept_any_key: bool = switch(True, "U30: an unlisted key is valid if it matches `key_format`")
     key_format: Annotated[str, AfterValidator(_regular_expression)] = switch(
         "oc_live_.{8,}", "U30: regular expression for unlisted keys"
@@ -155,7 +152,6 @@ class Switches(BaseModel):
     trailing_slash: Literal["not_found", "redirect", "accepted"] = switch(
         "not_found", "U27: the response to a path that ends in a slash"
     )
-    head_allowed: bool = switch(False, "U27: HEAD responds as GET without the body, else 405")
     compression: Literal["none", "gzip"] = switch("none", "U27: responses are compressed if the client accepts it")
     request_id: bool = switch(True, "U28: responses have X-Request-Id")
     create_instance: Literal[404, 405] = switch(404, "U29: the response to POST /instances")
@@ -181,7 +177,6 @@ class Switches(BaseModel):
     )
 
     # --- Billing ----------------------------------------------------------------------------------------------------
-    low_balance_days: NonNegativeInt = switch(7, "Contract 5.1: days below which `low_balance` is true")
     days_remaining_at_no_cost: int | None = switch(None, "Contract 5.1: `days_remaining` at zero cost")
     usage_addon_daily_claws: bool = switch(True, "U18: the usage entry of an add-on has daily_claws")
     transactions_order: Literal["newest_first", "oldest_first"] = switch("newest_first", "U16: order")

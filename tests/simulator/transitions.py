@@ -85,7 +85,7 @@ def action_length(switches: Switches) -> Length:
 
 def _becoming_healthy(instance: Instance, switches: Switches) -> tuple[list[Phase], dict[str, Any]]:
     """Returns the phases from running to healthy; the health lags behind (contract 4.3)."""
-    lag = Length(switches.health_lag_seconds, switches.health_lag_reads)
+    lag = Length(0, switches.health_lag_reads)
     return [Phase({"status": "running", "health_status": "unknown"}, lag)], {"health_status": instance.health_after}
 
 

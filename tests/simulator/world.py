@@ -129,8 +129,6 @@ class World:
             self._orders[collection, how] = ids
         if how == "reshuffled":
             ids = self._shuffler.sample(ids, len(ids))
-        if collection == "instances" and not self.switches.deleting_in_list:
-            ids = [number for number in ids if self.instances[number].status != "deleting"]
         return ids
 
     # --- Actions on instances ---------------------------------------------------------------------------------------
