@@ -69,22 +69,3 @@ def test_an_unusable_variable_is_refused_before_anything_is_written(tmp_path, gi
     assert str(error.value).startswith(message)
     assert str(error.value).endswith("Nothing was sent.")
     assert not (tmp_path / "new").exists()
-
-
-def test_all_wrong_values_are_told_at_once() -> None:
-    wrong = {
-        "restore_incident": " ",
-        "restore_max_age": "1 week",
-        "restore_min_interval": "soon",
-        "restore_before": "yesterday",
-        "restore_priority": "urgent",
-        "restore_serial": "0",
-        "restore_http_statuses": "ok",
-        "restore_backup": "newest",
-    }
-    with pytest.raises(ClawHostersError) as raised:
-        begin_run({**GIVEN, **wrong, "restore_instance_ids": "x"}, "", check=False)
-    told = str(raised.value)
-    assert [name for name in (*wrong, "restore_instance_ids") if f"{name} " not in told] == []
-    assert told.endswith(". Nothing was sent.")
-    assert told.count("othing was sent") == 1

@@ -29,22 +29,6 @@ def test_results_come_in_the_order_of_what_was_given(given_numbers, max_workers)
     ]
 
 
-def test_no_more_calls_than_allowed_are_under_way():
-    gate = threading.Barrier(4, timeout=60)
-    under_way, most = [], []
-
-    def call(number: int) -> int:
-        under_way.append(number)
-        most.append(len(under_way))
-        gate.wait()  # four calls at a time meet, so that max_workers are running
-        under_way.remove(number)
-        gate.wait()
-        return number
-
-    assert list(map_ordered(call, range(8), max_workers=4)) == list(range(8))
-    assert max(most) == 4
-
-
 def test_what_a_call_raises_comes_in_its_turn_and_no_more_are_begun():
     begun = []
 

@@ -38,19 +38,6 @@ def test_a_text_becomes_one_printable_line(text):
     assert len(line) <= 200
 
 
-@pytest.mark.parametrize(
-    ("details", "expected"),
-    [
-        ({"tier": "is unknown", "name": "is too long"}, "tier: is unknown; name: is too long"),
-        ({"tier": ["is unknown", "is empty"]}, "tier: is unknown, is empty"),
-        ({"tier": {"deep": ["a", {"b": 1}]}}, "tier: deep: a, b: 1"),
-        (42, "42"),
-    ],
-)
-def test_details_of_any_shape_read_as_one_line(details, expected):
-    assert format_details(details) == expected
-
-
 @given(json_values)
 def test_details_of_any_kind_never_raise(details):
     assert format_details(details).isprintable()

@@ -60,20 +60,6 @@ def test_uv_installs_the_tool_with_what_it_has(environment: Path, monkeypatch: p
     assert install_command("requests") == f"uv tool install {KEPT} {LINT} --python 3.12 --with requests"
 
 
-@pytest.mark.parametrize(
-    "receipt",
-    [
-        '[tool]\nrequirements = [{ name = "ansible-core" }, { name = "own", directory = "/home/user/own" }]\n',
-        "[tool]\nrequirements = 5\n",
-        "[",
-    ],
-    ids=["folder", "wrong type", "no TOML"],
-)
-def test_a_tool_that_uv_can_not_install_again_gets_the_package(environment: Path, receipt: str) -> None:
-    (environment / "uv-receipt.toml").write_text(receipt, encoding="utf-8")
-    assert install_command("requests") == "uv pip install --python '/opt/my env/bin/python' --upgrade requests"
-
-
 def test_a_virtual_environment_uses_its_own_pip_or_uv(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert install_command("requests") == "'/opt/my env/bin/python' -m pip install --upgrade requests"
     monkeypatch.setattr(_installation, "_is_installed", lambda _package: False)

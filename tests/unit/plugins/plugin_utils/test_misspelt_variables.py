@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.similar_names import is_misspelling
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import (
-    KnownVariable,
     find_misspelt,
-    format_problems,
 )
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -96,16 +94,6 @@ def test_other_variables_are_not_reported() -> None:
 @given(st.sampled_from(sorted(OWNERS)), st.from_regex(r"_[a-z]{3,10}", fullmatch=True))
 def test_an_additional_word_makes_another_name(known: str, word: str) -> None:
     assert find_misspelt([known + word], OWNERS) == {}
-
-
-def test_the_message_is_one_line_with_all_misspelt_names() -> None:
-    known = {name: KnownVariable(owner) for name, owner in OWNERS.items()}
-    text = format_problems({"restore_max_ag": "1h", "fleet_max\nchange": 5, "restore_note": "", 7: ""}, known)
-    assert text == (
-        "fleet_max change is not a variable of the playbook fleet. Did you mean fleet_max_changes? "
-        "restore_max_ag is not a variable of the role restore. Did you mean restore_max_age? Nothing was sent."
-    )
-    assert format_problems(["restore_note"], known) == ""
 
 
 def test_loop_variables_are_not_reported() -> None:

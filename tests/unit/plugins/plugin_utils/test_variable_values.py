@@ -76,14 +76,3 @@ def test_a_number_is_told_if_yaml_reads_another_one(number: int, form: str) -> N
     read = yaml.safe_load(written)
     is_told = bool(find_misread_numbers(f"own: {written}\nids: [5, {written}]", ["ids"]))
     assert is_told == (isinstance(read, int) and str(read) != written)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "ids", "[", "- ids: 010", "$ANSIBLE_VAULT;1.1;AES256\n6162", "other: 010", "ids: \udcff"),
-        pytest.param(f"ids: {'[' * 5000}{']' * 5000}", id="nested"),
-    ],
-)
-def test_text_without_known_variables_has_no_number(text: str) -> None:
-    assert find_misread_numbers(text, ["ids"]) == {}

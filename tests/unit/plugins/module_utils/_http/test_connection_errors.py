@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 import requests
 
@@ -18,7 +14,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.connection
     Connection,
     build_transport_error,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._installation import install_command
 
 POOL = "HTTPSConnectionPool(host='clawhosters.example', port=443): Max retries exceeded with url: /api/v1/account "
 NOT_SENT = Connection("h", 30, may_have_sent=False)
@@ -109,43 +104,3 @@ def test_a_connection_that_was_lost_before_it_was_made_has_sent_nothing(error):
     assert not failure.may_have_been_sent
     assert "was not sent" in str(failure)
     assert build_transport_error("GET /x", Connection("h", 30), error).may_have_been_sent
-
-
-# Without ``requests`` everything can be imported, and whatever would send a request says what to install
-
-PLUGINS = "ansible_collections.clawhosters.cloud.plugins"
-SCRIPT = f"""
-import sys
-
-from ansible_collections.clawhosters.cloud.plugins.module_utils._installation import install_command
-sys.modules.update(dict.fromkeys(["requests", "urllib3"]))  # None: importing them raises ImportError
-from {PLUGINS}.module_utils._errors import ClawHostersError
-from {PLUGINS}.module_utils._http.request import Request
-from {PLUGINS}.module_utils._http.settings import Settings
-from {PLUGINS}.module_utils._http.transport import send_request
-from {PLUGINS}.module_utils._module.runner import ModuleRunner
-from {PLUGINS}.plugin_utils._watch.watch import parse_arguments
-
-URL = "http://127.0.0.1:9"
-for use in (
-    lambda: print(ModuleRunner({{}}, False).run(lambda context: {{}})["msg"]),
-    lambda: send_request(Settings(URL, "oc_live_0123456789"), Request("GET", "/health"), lambda: None),
-    lambda: parse_arguments({{}}, print),
-):
-    try:
-        use()
-    except ClawHostersError as error:
-        print(error)
-"""
-
-
-def test_everything_that_needs_the_library_says_so_in_one_line() -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-c", SCRIPT]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert len(lines) == 3
-    for line in lines:
-        assert line.startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed where")
-        assert line.endswith(f"Install or upgrade it: {install_command('requests')}")

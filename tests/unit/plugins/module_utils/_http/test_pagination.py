@@ -139,35 +139,6 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
     assert expected == asked
 
 
-@pytest.mark.parametrize(
-    ("page", "pagination", "pages"),
-    [
-        ([{"id": 1}], None, 1),
-        ([{"id": 1}], {"current_page": 1}, None),
-        ([{"id": 1}], {"total_pages": 3}, 3),
-        ([{"id": 1}], {"total_count": 7}, 7),
-        ([{"id": 1}, {"id": 2}], {"total_pages": 9, "total_count": 7}, 4),
-    ],
-)
-def test_the_first_page_tells_how_many_there_are_as_far_as_it_counts(page, pagination, pages):
-    collector = Paginator()
-    collector.add(page, pagination)
-    assert collector.count_pages() == pages
-
-
-@given(count=st.integers(1, 40), size=st.integers(1, 10), chance=st.randoms(use_true_random=False))
-def test_a_list_in_another_order_at_every_request_is_whole_or_an_error(count, size, chance):
-    ids = list(range(count))
-    collector = Paginator()
-    try:
-        while collector.next_page:
-            chance.shuffle(ids)
-            collector.add(*split(ids, size)[collector.next_page - 1])
-    except ListChangedError:
-        return
-    assert sorted(item["id"] for item in collector.items) == list(range(count))
-
-
 @given(
     count=st.integers(1, 30),
     size=st.integers(1, 10),

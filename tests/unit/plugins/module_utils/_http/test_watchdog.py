@@ -45,18 +45,6 @@ def test_only_the_request_that_takes_too_long_is_ended():
         assert not patient.has_timed_out
 
 
-def test_requests_under_way_share_a_thread_that_ends_with_them():
-    with request(30):
-        shared = threads()
-        assert len(shared) == 1
-        with request(30), request(0.01) as (_hasty, connection):
-            connection.recv(1)
-            assert threads() == shared
-        assert threads() == shared
-    shared[0].join(PATIENCE)
-    assert not threads()
-
-
 def test_a_slow_progress_callback_delays_no_timeout(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(watchdog, "PROGRESS_INTERVAL", 0.02)
     finished = threading.Event()

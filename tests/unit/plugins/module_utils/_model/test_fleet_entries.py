@@ -17,13 +17,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     ChangeLimits,
     FaultyListError,
     FleetEntry,
-    format_failures,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
-    build_diff,
-    build_outcomes,
     find_excess,
-    format_report,
     plan,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Protection
@@ -142,32 +138,6 @@ ENTRIES = [
     FleetEntry(5, 5, None, "started"),
     FleetEntry(6, None, "nobody", "started"),
 ]
-
-
-def test_a_plan_ends_with_failures_and_the_sum():
-    report = format_report(ENTRIES, plan(ENTRIES, LISTING), done=False)
-    assert report == [
-        "bot-1 (id 1): to delete (now running), perhaps with its backups",
-        "bot-2 (id 2): to start (now stopped)",
-        "bot-3 (id 3): to start (now stopped)",
-        "bot-4 (id 4): to stop (now deploying)",
-        "entry 6, nobody: no such instance: instances are created in the dashboard.",
-        "2 to start, 1 to stop, 1 to delete; 1 as declared; 1 failed.",
-    ]
-
-
-def test_what_was_done_is_named_beside_what_failed():
-    jobs = plan(ENTRIES[1:2] + ENTRIES[5:], LISTING)
-    jobs[0].changed = True
-    jobs[0].finish(jobs[0].predict())
-    entries = [ENTRIES[1], ENTRIES[5]]
-    report = format_report(entries, jobs, done=True)
-    assert (report[0], report[-1]) == ("bot-2 (id 2): started (was stopped)", "1 started; 1 failed.")
-    assert build_diff(jobs) == {"before": {"bot-2 (id 2)": "stopped"}, "after": {"bot-2 (id 2)": "running"}}
-    assert format_failures(build_outcomes(entries, jobs)) == (
-        "1 of 2 entries failed: entry 6, nobody: no such instance: instances are created in the dashboard. "
-        "Changed: bot-2 (id 2)."
-    )
 
 
 @pytest.mark.parametrize(

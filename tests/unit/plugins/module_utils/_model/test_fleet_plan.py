@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError, FleetEntry
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import build_diff, plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     RESPONSE_LOST,
     STATES,
@@ -80,12 +80,6 @@ def test_a_second_plan_after_the_first_is_empty_but_for_restarts(listing, declar
             assert second.change() is Action.NONE or (second.action is Action.RESTART and second.wanted == "restarted")
 
 
-def test_an_instance_that_is_declared_by_id_and_by_name_is_a_fault():
-    listing = [{"id": 1, "name": "a", "status": "running"}]
-    with pytest.raises(FaultyListError, match=r"entry 2, a: a \(id 1\) is listed already, in entry 1"):
-        plan([FleetEntry(1, 1, None, "started"), FleetEntry(2, None, "a", "started")], listing)
-
-
 @pytest.mark.parametrize(
     ("entry", "found", "error"),
     [
@@ -126,17 +120,6 @@ def test_each_deletion_of_a_protected_instance_is_a_fault_of_its_entry():
 STOPPED = {"id": 1, "name": "a", "status": "stopped"}
 
 
-def test_before_is_the_instance_as_it_was_until_the_first_request():
-    job = Job("started", STOPPED)
-    job.decide({**STOPPED, "status": "deploying"})
-    assert job.phase is Phase.SETTLING
-    job.decide(STOPPED)
-    assert (job.phase, job.before) == (Phase.READY, STOPPED)
-    job.requests = 1
-    job.decide({**STOPPED, "status": "paused"})
-    assert job.before == STOPPED
-
-
 def test_the_failure_of_a_job_tells_an_earlier_rejection_and_a_lost_response():
     rejection = ApiError("POST /start", 409)
     job = Job("started", STOPPED, rejection=rejection, is_outcome_unknown=True)
@@ -163,15 +146,3 @@ def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(found, wanted,
     if is_done:
         job.finish(job.instance)
     assert job.status_after() == expected
-
-
-@pytest.mark.parametrize("shown", [{"status": None}, {}])
-def test_the_diff_deletes_no_instance_whose_status_is_not_shown(shown):
-    (job,) = plan([FleetEntry(1, 1, None, "started")], [{"id": 1, "name": "web-bot", **shown}])
-    unknown = {"web-bot (id 1)": "unknown"}
-    assert build_diff([job]) == {"before": unknown, "after": unknown}
-
-
-def test_a_status_that_allows_no_change_is_named_in_the_failure():
-    (job,) = plan([FleetEntry(1, 1, None, "started")], [{**STOPPED, "status": "error"}])
-    assert job.error.startswith("It has the status error and can't be started: ")

@@ -17,7 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
     StateReached,
     build_paused_warning,
     decide,
-    describe_instance,
     is_busy,
     predict,
     state_reached,
@@ -88,11 +87,6 @@ def test_a_flag_that_is_false_forbids_what_the_table_allows(status, state, flag)
     assert flag in decision.reason
 
 
-def test_flags_that_are_neither_true_nor_false_do_not_count():
-    assert decide(instance("stopped", can_start=None), "started").action is Action.START
-    assert decide(instance("error", can_stop="yes"), "stopped").action is Action.REJECT
-
-
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
     found = instance("running")
     assert predict(found, "restarted", Action.RESTART) == {**summarize(found), "restarted": True}
@@ -126,20 +120,6 @@ def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, sh
     # The flags that were seen before say nothing of the state after.
     again = decide(instance(after["status"]), state).action
     assert again is (Action.RESTART if state == "restarted" else Action.NONE)
-
-
-@pytest.mark.parametrize(
-    ("instance", "condition"),
-    [
-        ({"status": "running", "health_status": "unhealthy"}, "running, unhealthy"),
-        ({"status": "running", "health_status": None}, "running, health unknown"),
-        ({"status": "running"}, "running, health unknown"),
-        ({"status": "deploying", "health_status": "unknown"}, "deploying"),
-    ],
-)
-def test_health_is_shown_where_it_is_waited_for(instance, condition):
-    assert describe_instance({"name": "web-bot", **instance}, with_health=True) == ("web-bot", condition)
-    assert describe_instance({"name": "web-bot", **instance}) == ("web-bot", instance["status"])
 
 
 # When an instance counts as started, stopped or restarted, from what is seen of it

@@ -123,10 +123,8 @@ values = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.li
         ({"email": " ops@example.com "}, "ops@example.com", True),
         (OPS, "8", False),
         (OPS, "07", False),
-        ({"id": "a-7"}, "A-7", False),
         (OPS, "ops", False),
         ({"id": True}, "True", None),
-        ({"id": 1, "name": "Ops"}, "ops@example.com", None),
         ({"id": " ", "email": ""}, "7", None),
         ({"id": [7], "email": {"work": "ops@example.com"}}, "7", None),
     ],
@@ -146,7 +144,6 @@ def test_only_an_id_or_an_email_that_is_shown_can_match(account, wanted):
     ("account", "shown"),
     [
         ({"id": 7, "email": "ops@example.com", "name": "Ops"}, "ops@example.com (id 7)"),
-        ({"id": "a-7", "name": "Ops\x1b[2J\nroot"}, "Ops [2J root (id a-7)"),
         ({"id": 7, "email": {"work": "x"}}, "id 7"),
         ({"id": None, "email": None}, ""),
     ],

@@ -46,18 +46,6 @@ def test_what_shows_nothing_is_never_guessed(item):
 
 
 @pytest.mark.parametrize(
-    ("item", "text"),
-    [
-        ({"instance_id": 7, "instance_name": "x"}, "x (id 7)"),
-        ({"instance_id": 7}, "instance 7"),
-        ({}, "an unknown instance"),
-    ],
-)
-def test_how_an_instance_is_named(item, text):
-    assert str(parse_owner(item)) == text
-
-
-@pytest.mark.parametrize(
     ("item", "expected"),
     [
         ({"instance_id": "7", "instance_name": "other"}, True),

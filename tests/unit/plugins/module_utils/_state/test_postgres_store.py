@@ -535,15 +535,6 @@ def test_after_a_failure_no_session_is_kept(place: StorePlace, use_kept_store: t
     assert use_kept_store() != first
 
 
-def test_a_fork_does_not_use_the_kept_session_of_its_parent(use_kept_store: t.Callable[[], int]) -> None:
-    first = use_kept_store()
-    if child := os.fork():
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    else:
-        os._exit(0 if use_kept_store() != first else 1)
-    assert use_kept_store() == first
-
-
 def test_a_lock_that_could_not_be_released_ends_with_the_item(
     place: StorePlace, postgres: Postgres, use_kept_store: t.Callable[[], int]
 ) -> None:

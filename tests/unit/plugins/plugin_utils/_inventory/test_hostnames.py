@@ -82,28 +82,6 @@ def test_a_safe_name_is_neither_a_path_nor_an_option(text):
     assert len(name.encode()) <= 200
 
 
-def test_ten_thousand_changes_are_one_short_warning_per_kind():
-    numbers = range(1, 10_001)
-    warnings = []
-    make_unique(
-        [(str(number), f"bot/{number}") for number in numbers]
-        + [(f"r{number}", "all") for number in numbers]
-        + [(f"s{number}", "web") for number in numbers],
-        reserved={"all"},
-        may_rename=True,
-        warn=warnings.append,
-    )
-    assert len(warnings) == 3
-    assert all(len(warning) < 500 and "and 9990 more" in warning for warning in warnings)
-    with pytest.raises(DuplicateNamesError, match="and 9990 more"):
-        make_unique([(str(number), "web") for number in numbers], may_rename=False, warn=pytest.fail)
-
-
-def test_appended_ids_are_safe():
-    names = make_unique([("../x", "web"), ("$HOME", "web")], may_rename=True, warn=lambda warning: None)
-    assert names == {"../x": "web-_._x", "$HOME": "web-_HOME"}
-
-
 def test_a_host_of_another_source_for_the_same_instance_keeps_its_name():
     claims = {
         "web": Claim("1", "web", "a"),

@@ -217,31 +217,6 @@ def test_a_check_finds_what_is_wrong_or_can_not_be_judged(name, read, finding):
     assert check(*CHECKS, **read).count(finding) == (finding is not None)
 
 
-def test_the_worst_findings_come_first():
-    instances = [
-        {"id": 1, "name": "a", "status": "running"},
-        {"id": 2, "name": "b", "status": "paused"},
-        {"id": 3, "name": "c", "status": "running", "health_status": "unhealthy"},
-        {"id": 4, "name": "d", "status": "error"},
-        {"id": 5, "name": "e", "status": "running"},
-    ]
-    hours = {1: 40, 2: 50, 3: 60, 5: 90}
-    read = {
-        "backups": [{**backup(age)[0], "id": number, "instance_id": number} for number, age in hours.items()],
-        "proofs": {number: NOW - timedelta(days=days) for number, days in ((1, 31), (2, 60), (5, 40))},
-        "billing": {"summary": {"claws_balance": 0, "daily_claw_cost": 10}},
-    }
-    found = {name: "".join(finding[0] for finding in check(name, instances=instances, **read)) for name in CHECKS}
-    assert found == {
-        "attention": "dcb",
-        "no_backup": "d",
-        "overdue_backup": "cbea",
-        "unproven_restore": "dcbea",
-        "low_balance": "T",
-    }
-    assert check(*CHECKS, instances=instances, **read)[0].startswith("The balance lasts 0 days")
-
-
 @given(
     st.lists(st.tuples(EVIL, ANYTHING, ANYTHING), max_size=4),
     st.dictionaries(st.sampled_from(["claws_balance", "daily_claw_cost", "days_remaining", "low_balance"]), ANYTHING),

@@ -133,16 +133,6 @@ def test_links_and_pipes_are_replaced_and_never_written_to(page, template, tmp_p
     assert runs_of(pipe) == ["a"]
 
 
-def test_a_file_of_another_user_is_neither_read_nor_written(page, template, owners):
-    record_run(str(page), template, {}, {**RUN, "id": "theirs"})
-    their_page, their_record = page.stat().st_ino, page.with_suffix(".json").stat().st_ino
-    owners.give(page, page.with_suffix(".json"))
-    record_run(str(page), template, {}, RUN)
-    assert runs_of(page) == ["a"]
-    aside = {path.stat().st_ino for path in page.parent.glob("*.unreadable-*")}
-    assert aside == {their_page, their_record}
-
-
 def test_a_folder_of_another_user_is_rejected(page, template, owners, tmp_path):
     page.parent.mkdir()
     own = tmp_path / "own"

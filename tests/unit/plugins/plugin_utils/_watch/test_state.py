@@ -23,7 +23,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state imp
     WatchedInstance,
     WatchState,
     find_transitions,
-    format_timestamp,
     take_snapshot,
 )
 
@@ -182,18 +181,6 @@ def test_symbolic_links_are_refused_and_their_targets_unchanged(path, tmp_path):
     assert target.read_text(encoding="utf-8") == "precious"
 
 
-def test_a_pipe_or_a_folder_is_refused(path, file):
-    os.mkfifo(path)
-    with pytest.raises(StateError, match="is not a regular file"):
-        file.read()
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(StateError):
-        file.read()
-    with pytest.raises(StateError, match="can't be used"):
-        file.write(STATE)
-
-
 def test_two_sources_can_not_share_a_file(path, file):
     with pytest.raises(StateError, match="in use by another event source"), StateFile(str(path), SETTINGS).locked():
         pass
@@ -317,20 +304,6 @@ def test_case_and_missing_fields_are_no_change():
         events, snapshot = find_transitions(snapshot, [poll], 0.0)
         assert events == []
     assert kinds_and_ids(find_transitions(snapshot, [instance(1, "unhealthy")], 0.0)[0]) == [("health_changed", 1)]
-
-
-def test_a_lasting_health_is_reported_with_the_time_it_began():
-    snapshot = take_snapshot([instance()])
-    for now in (100.0, 130.0, 159.0):
-        events, snapshot = find_transitions(snapshot, [instance(health="unhealthy")], now, health_stays_for=60)
-        assert events == []
-    events, snapshot = find_transitions(
-        snapshot, [instance(health="unhealthy", name="new")], 160.0, health_stays_for=60
-    )
-    assert kinds_and_ids(events) == [("health_changed", 1)]
-    event = events[0]["clawhosters"]
-    assert (event["at"], event["previous"]) == (format_timestamp(100.0), instance())
-    assert find_transitions(snapshot, [instance(health="unhealthy")], 999.0, health_stays_for=60)[0] == []
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50)), min_size=1, max_size=20), st.integers(0, 100))

@@ -240,12 +240,6 @@ def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: Obst
         assert other.incident == "INC-3"
 
 
-@pytest.mark.parametrize("name", [None, ""])
-def test_an_instance_without_a_name_has_none_that_a_target_gives(name: str | None) -> None:
-    plans = [*plan_in([Target(1, "None"), Target(1, None)], {**WEB, "name": name})]
-    assert [decision(plan)[0] for plan in plans] == [ObstacleKind.OTHER_NAME, None]
-
-
 def test_a_given_backup_that_names_several_instances_is_sent_to_none() -> None:
     named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
     (unclear,) = plan_in([Target(1, None, 12)], WEB, {**WEB, "id": 3}, backups=[named])
@@ -346,11 +340,10 @@ def look_at(
 NOTHING = RestoreHistory(SERVICE, "INC-1", read_at=NOW)
 
 
-@pytest.mark.parametrize("event", [OperationEvent.UNCLEAR, OperationEvent.INTENDED])
-def test_under_the_lock_nobody_else_works_on_an_unknown_restore(event: OperationEvent) -> None:
-    assert decision(look(sent(event=event)))[0] is ObstacleKind.UNKNOWN
-    busy = look_at({**WEB, "status": "deploying"}, sent(event=event))
-    assert (busy.obstacle, busy.action) == (None, RestoreAction.WAIT)
+def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
+    known = sent()
+    next(iter(known.states.values())).facts["backup_id"] = NEW["id"]
+    assert look(known).backup == NEW
 
 
 # A refused one is no state: nothing was done.
