@@ -60,7 +60,6 @@ def reason(
         {"names": '["web-bot"]'},
         {"ids": "12, 7"},
         {"ids": 7, "names": ["shop-bot"]},
-        {"ids": [7], "at_most": 1},
     ],
 )
 def test_a_listed_instance_that_is_unhealthy_is_restored(given: dict[str, t.Any]) -> None:
@@ -73,7 +72,6 @@ def test_a_listed_instance_that_is_unhealthy_is_restored(given: dict[str, t.Any]
         ({}, NOT_LISTED),
         ({"names": "my-web-bot,shop-bot"}, NOT_LISTED),
         ({"names": ["all"]}, NOT_LISTED),
-        ({"ids": [70, 8]}, NOT_LISTED),
         ({"names": "all", "instance_id": 8}, "shop-bot (id 8) is not running and unhealthy: its status is running"),
         ({"names": "all", "instance_id": 70}, "There is no instance with id 70. There is nothing to do."),
         (

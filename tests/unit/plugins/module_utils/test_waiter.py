@@ -174,14 +174,6 @@ SEEN = "It was last seen deploying at 2026-03-01 08:00:00 UTC."
     [
         (WaitTimeoutError("-"), "It is deploying, and not started within 30 s (wait_timeout).", "Run this again."),
         (
-            WaitTimeoutError("-", ServerError("-", 503)),
-            (
-                f"{SEEN} Since then, the service has answered with errors only (503), and the wait ended after 30 s "
-                "(wait_timeout)."
-            ),
-            "Run this again.",
-        ),
-        (
             UnauthorizedError("-", 401),
             f"The API key is no longer accepted: {UnauthorizedError('-', 401)} {SEEN}",
             "With a valid key, run this again.",

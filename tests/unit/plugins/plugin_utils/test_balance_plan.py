@@ -119,7 +119,6 @@ def test_no_instance_is_tried_twice():
     ("balance", "cost", "days", "lasts"),
     [
         (1000, 250, 4, "4 days"),
-        (25, 250, 0, "2 hours"),
         (11, 250, 0, "1 hour"),
         (5, 250, 0, "less than an hour"),
         (-5, 250, 0, "0 days"),

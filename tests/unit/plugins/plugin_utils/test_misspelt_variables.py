@@ -9,7 +9,6 @@ from __future__ import annotations
 import string
 from pathlib import Path
 
-import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -62,23 +61,6 @@ def test_every_single_typo_is_found_with_the_known_name(typo: tuple[str, str]) -
     else:
         # One letter too many in one known name can be a wrong letter in another.
         assert found[name] == known or is_misspelling(found[name], known)
-
-
-@pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("restore_max_ag", "restore_max_age"),
-        ("restoreMaxAge", "restore_max_age"),
-        ("restor_max_age", "restore_max_age"),
-        ("restore_max_\N{CYRILLIC SMALL LETTER A}ge", "restore_max_age"),
-        ("restore_instance", "restore_instances"),
-        ("restore_instanceid", "restore_instance_ids"),
-        ("balance_guard_min_day", "balance_guard_min_days"),
-        ("RestoreUnhealthyId", "restore_unhealthy_id"),
-    ],
-)
-def test_common_typos(name: str, meant: str) -> None:
-    assert find_misspelt([name], OWNERS) == {name: meant}
 
 
 def test_other_variables_are_not_reported() -> None:

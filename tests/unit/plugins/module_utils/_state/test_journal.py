@@ -33,19 +33,6 @@ OPERATION = OperationKey("restore", URL, "INC-1", "7")
 STARTED = datetime(2026, 2, 1, 10, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        "https://clawhosters.com:8443/api/v1",
-        "https://clawhosters.com/API/v1",
-        "https://clawhosters.com/api/v2",
-    ],
-)
-def test_different_urls_are_different_services(place: StorePlace, other):
-    place.journal().append(OPERATION, OperationEvent.INTENDED)
-    assert place.journal().read_state(OperationKey("restore", other, "INC-1", "7")) is None
-
-
 def test_all_machines_agree_on_the_digests() -> None:
     assert OPERATION.subject == "7af7c621b5abb92ae10129277cb58201f5f2868fcb1c13ffffadb86b92d4b194"
     assert OPERATION.name_digest == "39eca5d28c4bc504257cf40f802ecd54477e153a9440fd4baebdeb1611e9d8b7"

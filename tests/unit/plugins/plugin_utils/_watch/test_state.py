@@ -164,23 +164,6 @@ def test_a_file_of_another_service_or_key_is_refused(file, path, other):
         StateFile(str(path), other).read()
 
 
-def test_symbolic_links_are_refused_and_their_targets_unchanged(path, tmp_path):
-    target = tmp_path / "target"
-    target.write_text("precious", encoding="utf-8")
-    path.parent.mkdir()
-    file = StateFile(str(path), SETTINGS)
-    path.symlink_to(target)
-    with pytest.raises(StateError, match="can't be used"):
-        file.read()
-    path.unlink()
-    for name in ("watch.json.lock", ".watch.json.draft"):
-        (path.parent / name).symlink_to(target)
-    with pytest.raises(StateError, match="can't be used"), file.locked():
-        pass
-    file.write(STATE)
-    assert target.read_text(encoding="utf-8") == "precious"
-
-
 def test_two_sources_can_not_share_a_file(path, file):
     with pytest.raises(StateError, match="in use by another event source"), StateFile(str(path), SETTINGS).locked():
         pass
