@@ -65,6 +65,14 @@ def test_polls_back_off_from_two_to_fifteen_seconds():
     assert times[-1] == pytest.approx(1120)
 
 
+def test_few_requests_left_make_polls_rare():
+    clock = Clock()
+    times = []
+    with pytest.raises(WaitTimeoutError):
+        clock.wait(40, lambda left: times.append(clock.now) or "busy", requests_left=lambda: 3)
+    assert [time - 1000 for time in times] == pytest.approx([0, 15, 30, 40])
+
+
 def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
     clock = Clock()
     refused = TransportError("GET was not sent: …", sent=False, reason="connection refused")

@@ -24,12 +24,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
     OperationGuard,
     OutcomeUnknownError,
-    explain_recorded,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
-    OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
 
@@ -211,16 +209,3 @@ def test_an_interruption_shows_whether_a_request_is_on_its_way(guard):
     assert guard.interrupt_note.text.startswith("The restore of web-bot may have been sent.")
     guard.on_rejected()
     assert guard.interrupt_note.text == "Nothing was sent for the restore of web-bot."
-
-
-@pytest.mark.parametrize(
-    ("event", "known"),
-    [
-        (OperationEvent.ACCEPTED, "order 7, sent at 2026-02-01 16:26:03 UTC, is still open"),
-        (OperationEvent.FAILED, "order 7, sent at 2026-02-01 16:26:03 UTC, has failed"),
-        (OperationEvent.UNCLEAR, "order 7 may have been sent at 2026-02-01 16:26:03 UTC, and its outcome is unknown"),
-    ],
-)
-def test_what_the_journal_holds_is_told_without_the_service(event, known):
-    state = OperationState(event, "2026-02-01T17:26:03.123+01:00", "2026-02-01T16:30:00+00:00", {})
-    assert explain_recorded("order 7", state) == f"This run sent nothing; {known}."
