@@ -15,7 +15,7 @@ from ..module_utils._http.lists import fetch_all
 from ..module_utils._model.instance import describe_status, get_status, is_busy, label
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.ownership import may_belong
-from ..module_utils._model.resource import Resource, Result, parse_id
+from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
@@ -161,15 +161,15 @@ def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[lis
     proofs, failed = find_proofs(states, url, now), find_failed_drills(states, url, now, held)
     candidates, damaged = [], []
     for instance in found:
-        number, incident = parse_id(str(instance["id"])), f"{DRILL_PREFIX}{instance['id']}-{now.astimezone(UTC):%F}"
+        incident = f"{DRILL_PREFIX}{instance['id']}-{now.astimezone(UTC):%F}"
         history = RestoreHistory(url, incident, find_sent(states), read_at=read_at, service_time=service_time)
-        today, last_failed = history.find_own(instance["id"]), failed.get(number)
+        today, last_failed = history.find_own(instance["id"]), failed.get(instance["id"])
         if today and today.outcome == "unknown" and not is_under_way(today, read_at, was_busy=is_busy(instance)):
             last_failed = EarlierRestore(incident, today)
         if history.key(instance["id"]).subject in damage:
             damaged.append(instance)
         else:
-            candidates.append(_DrillCandidate(instance, history, now, proofs.get(number), last_failed))
+            candidates.append(_DrillCandidate(instance, history, now, proofs.get(instance["id"]), last_failed))
     return candidates, damaged
 
 

@@ -19,7 +19,7 @@ from ..module_utils._errors import RefusedError
 from ..module_utils._model.instance import describe_condition, describe_namesakes, get_status
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.ownership import find_owner
-from ..module_utils._model.resource import Resource, as_object, as_objects
+from ..module_utils._model.resource import Resource, as_object, as_objects, parse_id
 from ..module_utils._text import format_count, one_line
 from ._extra_variables import parse_list
 from ._formatting import format_label
@@ -196,9 +196,8 @@ def _find_allowed(names: list[str], instances: list[Resource]) -> tuple[list[Res
 def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:
     """Returns the Claws a day of each instance with its add-ons, by id; None if the service does not report them."""
     savings: dict[str, int | None] = {
-        str(entry["id"]): parse_number(entry.get("daily_claws"))
+        str(parse_id(entry.get("id"))): parse_number(entry.get("daily_claws"))
         for entry in as_objects(usage.get("instances"))
-        if "id" in entry
     }
     index = InstanceIndex(instances)
     for addon in as_objects(usage.get("addons")):

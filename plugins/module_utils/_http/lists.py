@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
-from .._model.resource import Resource, id_sort_key, is_valid_id
+from .._model.resource import Resource, id_sort_key, parse_keys
 from .pagination import ListChangedError, ListTooLongError, Page, Paginator, parse_pagination
 from .responses import NOT_THE_API, describe_id, describe_type, parse_envelope
 
@@ -100,11 +100,12 @@ class _ListRequests:
 def parse_resource_list(request: str, response: Response) -> PageContent:
     """Returns the objects in ``{"data": [...]}`` and the pagination object, or None."""
     data, pagination = parse_object_list(request, response)
-    if faulty := [item for item in data if not is_valid_id(item.get("id"))]:
+    items = list(map(parse_keys, data))
+    if faulty := [shown for item, shown in zip(items, data, strict=True) if item.get("id") is None]:
         raise ResponseError(
             f"{request}: expected a list of objects with ids in `data`, got {describe_id(faulty[0])}. {NOT_THE_API}"
         )
-    return data, pagination
+    return items, pagination
 
 
 def parse_object_list(request: str, response: Response) -> PageContent:

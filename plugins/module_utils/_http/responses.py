@@ -22,7 +22,7 @@ from .._errors import (
     WrongAddressError,
     error_class,
 )
-from .._model.resource import Resource, is_valid_id
+from .._model.resource import Resource, parse_keys
 from .._rate import headers as rate_headers
 from .._text import one_line
 from .transport import Response
@@ -60,7 +60,7 @@ def parse_data_object(request: str, response: Response) -> Resource | None:
     """Returns the object in ``data``, or None if there is none: a success may have no usable body."""
     body = parse_body(request, response)
     data = body.get("data") if isinstance(body, dict) else None
-    return data if isinstance(data, dict) else None
+    return parse_keys(data) if isinstance(data, dict) else None
 
 
 def parse_envelope(request: str, response: Response, absent: type[ApiError] = WrongAddressError) -> dict[str, t.Any]:
@@ -88,10 +88,11 @@ def parse_object(request: str, response: Response) -> Resource:
 def parse_resource(request: str, response: Response) -> Resource:
     """Returns the object in ``{"data": {...}}``, which has an id."""
     data = parse_envelope(request, response, NotFoundError)["data"]
-    if not isinstance(data, dict) or not is_valid_id(data.get("id")):
+    item = parse_keys(data) if isinstance(data, dict) else {}
+    if item.get("id") is None:
         found = describe_id(data) if isinstance(data, dict) else describe_type(data)
         raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
-    return data
+    return item
 
 
 def resource_path(collection: str, resource_id: object) -> str:

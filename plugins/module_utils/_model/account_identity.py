@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._text import one_line
-from .resource import Resource
+from .resource import Resource, parse_id
 
 _SHOWN = 80
 """Characters shown of an e-mail address or a name."""
@@ -15,9 +15,8 @@ _SHOWN = 80
 
 def find_id(account: Resource) -> str | None:
     """Returns the id as text; None if the account shows none."""
-    value = account.get("id")
-    text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
-    return text or None
+    identity = parse_id(account.get("id"))
+    return None if identity is None else str(identity)
 
 
 def find_email(account: Resource) -> str | None:

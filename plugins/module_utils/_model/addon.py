@@ -19,7 +19,7 @@ from .._names import require_names
 from .._secret_fields import redact
 from .._text import format_list, one_line, replace_controls
 from .ownership import has_owner, parse_owner
-from .resource import Resource, normalize
+from .resource import Resource, as_objects, normalize, parse_id
 from .similar_names import with_suggestion
 
 Config = dict[str, t.Any]
@@ -139,9 +139,7 @@ def label(addon: Resource) -> str:
 
 def merge_usage(addons: list[Resource], usage: object) -> list[Resource]:
     """Returns the add-ons with the type and the instance that the usage shows."""
-    known = (
-        {str(entry.get("id")): entry for entry in usage if isinstance(entry, dict)} if isinstance(usage, list) else {}
-    )
+    known = {str(parse_id(entry.get("id"))): entry for entry in as_objects(usage)}
     merged = []
     for addon in addons:
         entry = known.get(str(addon["id"]), {})

@@ -14,6 +14,7 @@ import typing as t
 from .._errors import RefusedError, ResponseError
 from .._text import format_list
 from .instance import describe_namesakes
+from .resource import parse_id
 
 if t.TYPE_CHECKING:
     from .instance_index import InstanceIndex
@@ -39,7 +40,7 @@ def parse_owner(item: Resource) -> Owner:
     nested = item.get("instance")
     inner: t.Mapping[str, t.Any] = nested if isinstance(nested, dict) else {}
     return Owner(
-        _first_text(item.get("instance_id"), inner.get("id")),
+        _first_text(parse_id(item.get("instance_id")), parse_id(inner.get("id"))),
         _first_text(item.get("instance_name"), inner.get("name")),
     )
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -17,6 +18,11 @@ Result = dict[str, t.Any]
 """The dictionary that a task returns."""
 Options = dict[str, t.Any]
 
+_NUMBER = re.compile(r"\d{1,308}", re.ASCII)
+_TEXT_ID = re.compile(r"(?=.*[A-Za-z])[\w.:~-]{1,100}", re.ASCII)
+_MAX_EXACT = 2**53
+"""From here on, several whole numbers are one float."""
+
 
 def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
     """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown."""
@@ -24,16 +30,22 @@ def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
     return (0, int(text), text) if is_number(text) else (1, 0, text)
 
 
-def is_valid_id(value: object) -> bool:
-    """Returns True for a number, and for a text that can be a part of a path: neither blank nor dots alone."""
+def parse_id(value: object) -> int | str | None:
+    """Returns an id in its one spelling: 1 for 1.0, "1" and "01". None for what is no id.
+
+    A text that is no number is an id only if it has a letter, so that no further spelling of a number is one.
+    """
     if isinstance(value, str):
-        return bool(value.strip(" ."))
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+        text = value.strip()
+        return int(text) if _NUMBER.fullmatch(text) else text if _TEXT_ID.fullmatch(text) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < _MAX_EXACT else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def parse_id(text: str | None) -> int | str | None:
-    """Returns an id that was stored as text: a number where it is one."""
-    return int(text) if is_number(text) else text
+def parse_keys(item: Resource) -> Resource:
+    """Returns an object of the service whose id, if any, has its one spelling."""
+    return item | {"id": parse_id(item["id"])} if "id" in item else item
 
 
 def as_object(value: object) -> Resource:

@@ -84,7 +84,8 @@ def build_facts(source: ReportSource, max_age: timedelta, title: str, now: datet
     """Returns the facts. A newest backup that is older than ``max_age`` is overdue."""
     usage = as_object(source.billing.get("usage"))
     costs = {
-        str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_objects(usage.get("instances"))
+        str(parse_id(entry.get("id"))): parse_number(entry.get("daily_claws"))
+        for entry in as_objects(usage.get("instances"))
     }
     newest, unclear = _find_newest_backups(source, now), _find_unclear_owners(source)
     instances = []
@@ -96,8 +97,8 @@ def build_facts(source: ReportSource, max_age: timedelta, title: str, now: datet
         facts = {
             "daily_claws": costs.get(key),
             "backup": backup,
-            "proven_at": (source.proofs or {}).get(parse_id(key)),
-            "drill_failed": None if source.proofs is None else parse_id(key) in source.failed_drills,
+            "proven_at": (source.proofs or {}).get(instance["id"]),
+            "drill_failed": None if source.proofs is None else instance["id"] in source.failed_drills,
         }
         instances.append({**_describe(instance), **facts})
     return {
@@ -125,7 +126,7 @@ def _clean(value: object, limit: int = NAME_LIMIT) -> str | None:
 def _describe(instance: Resource) -> Data:
     status, health = normalize(instance.get("status")), normalize(instance.get("health_status"))
     return {
-        "id": parse_id(_clean(instance["id"])),
+        "id": instance["id"],
         **{name: _clean(instance.get(name)) for name in ("name", "status", "health_status", "tier", "billing_mode")},
         "created_at": parse_time(instance.get("created_at")),
         "needs_attention": status in FAILURE_STATUSES or (status == "running" and health == "unhealthy"),
@@ -311,9 +312,9 @@ def _sum_up(kind: str, costs: t.Iterable[tuple[str, int | None]], other: str) ->
 def _describe_addon(addon: Data, index: InstanceIndex) -> Data:
     owner, shown = find_owner(addon, index), parse_owner(addon)
     return {
-        "id": parse_id(_clean(addon.get("id"))),
+        "id": parse_id(addon.get("id")),
         "addon_type": _clean(addon.get("addon_type")),
-        "instance_id": parse_id(_clean(owner["id"] if owner else shown.id)),
+        "instance_id": owner["id"] if owner else parse_id(shown.id),
         "instance_name": _clean(owner.get("name") if owner else shown.name),
         "daily_claws": parse_number(addon.get("daily_claws")),
     }

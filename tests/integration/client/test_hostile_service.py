@@ -8,6 +8,7 @@ file is written but where it should be.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 from html.parser import HTMLParser
@@ -20,7 +21,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import A
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import parse_data_or_body
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore, claw_instance
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_backup_restore,
+    claw_fleet_restore,
+    claw_instance,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import CHECKS
 from simulator.handle import Simulator
 from support.controller import Controller, Run
@@ -405,7 +410,9 @@ WAYS_TO_RESTORE: list[tuple[ModuleType, dict[str, t.Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("identity", [[], {"x": 1}, "..", ".", "", " ", True], ids=repr)
+@pytest.mark.parametrize(
+    "identity", [[], {"x": 1}, "..", ".", "", " ", True, 1.5, 2.0**60, "1.0", "+1", "\uff11"], ids=repr
+)
 @pytest.mark.parametrize(("module", "options"), WAYS_TO_RESTORE, ids=["by name", "by backup", "fleet"])
 def test_an_id_that_is_no_id_ends_the_task_before_a_change(
     module: ModuleType, options: dict[str, t.Any], identity: object
@@ -423,3 +430,41 @@ def test_an_id_that_is_no_id_ends_the_task_before_a_change(
     assert result["failed"] is True
     assert "with ids in `data`, got one whose id is" in result["msg"] or "with an id in `data`" in result["msg"]
     assert {request.split()[0] for request in requests} == {"GET"}
+
+
+def an_account(**instance: t.Any) -> dict[str, dict[str, t.Any]]:
+    """An instance and its backup, by the path of the list."""
+    shared = {"status": "running", "health_status": "healthy", "created_at": "2026-01-01"}
+    return {
+        "/instances": {**shared, "id": 1, "name": "web-bot", **instance},
+        "/backups": {**shared, "id": 7, "instance_id": 1, "status": "completed"},
+    }
+
+
+@contextlib.contextmanager
+def served(account: dict[str, dict[str, t.Any]]) -> t.Iterator[tuple[Worker, list[str]]]:
+    """Serves the objects as they are at each request. Yields a worker, and the list of the requests."""
+    requests: list[str] = []
+
+    def answer(method: str, path: str) -> Raw:
+        requests.append(f"{method} {path}")
+        item = account[f"/{path.split('/')[1]}"]
+        return 200, {}, json.dumps({"data": [item] if path in account else item}).encode()
+
+    with raw_service(answer) as service:
+        yield Worker(None, {**service, "wait_timeout": 60}), requests
+
+
+@pytest.mark.parametrize("spelling", [1.0, "1", "01", " 1 "], ids=repr)
+@pytest.mark.parametrize(("module", "options"), WAYS_TO_RESTORE, ids=["by name", "by backup", "fleet"])
+def test_an_instance_is_restored_once_however_its_id_is_spelled(
+    module: ModuleType, options: dict[str, t.Any], spelling: object
+) -> None:
+    account = an_account()
+    with served(account) as (worker, requests):
+        for shown in (1, spelling):
+            account["/instances"]["id"] = account["/backups"]["instance_id"] = shown
+            result = worker.run(module, incident="INC-1", **options)
+            assert result["failed"] is False, result["msg"]
+    assert result["changed"] is False
+    assert requests.count("POST /backups/7/restore") == 1

@@ -37,7 +37,7 @@ from ..._http.responses import (
 from ..._http.transport import Response, find_proxy
 from ..._model.account_identity import format_account, format_scope
 from ..._model.instance import get_status
-from ..._model.resource import Resource, Result, as_object, is_valid_id
+from ..._model.resource import Resource, Result, as_object, parse_id
 from ..._rate import headers as rate_headers
 from ..._state.files import StateFolder, UntrustedError
 from ..._state.journal import Journal, JournalError
@@ -159,7 +159,7 @@ class Examination:
 
     def _get_one(self, name: str, listed: Reply, item: Resource | None) -> None:
         """Reads an object of the list, if there is one."""
-        if item is None or not is_valid_id(item.get("id")):
+        if item is None or parse_id(item.get("id")) is None:
             self._skip(name, listed, f"an {name}" if name[0] in "ai" else f"a {name}")
         else:
             self._get(name, resource_path(f"{name}s", item["id"]))
