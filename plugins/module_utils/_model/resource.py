@@ -43,9 +43,17 @@ def parse_id(value: object) -> int | str | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _parse_name(value: object) -> object:
+    """Returns a name by which things can be looked up: None for a list or an object, as if the service showed none."""
+    return None if isinstance(value, (dict, list)) else value
+
+
+_KEYS: dict[str, t.Callable[[object], object]] = {"id": parse_id, "name": _parse_name}
+
+
 def parse_keys(item: Resource) -> Resource:
-    """Returns an object of the service whose id, if any, has its one spelling."""
-    return item | {"id": parse_id(item["id"])} if "id" in item else item
+    """Returns an object of the service whose id has its one spelling, and whose name is a text or number, if any."""
+    return item | {field: parse(item[field]) for field, parse in _KEYS.items() if field in item}
 
 
 def as_object(value: object) -> Resource:

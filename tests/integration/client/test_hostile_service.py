@@ -23,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import parse_data_or_body
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
+    claw_fleet,
     claw_fleet_restore,
     claw_instance,
 )
@@ -468,3 +469,20 @@ def test_an_instance_is_restored_once_however_its_id_is_spelled(
             assert result["failed"] is False, result["msg"]
     assert result["changed"] is False
     assert requests.count("POST /backups/7/restore") == 1
+
+
+@pytest.mark.parametrize("name", [["web-bot"], {"name": "web-bot"}], ids=repr)
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (claw_backup_restore, {"instance_id": 1, "incident": "INC-1"}),
+        (claw_fleet_restore, {"ids": [1], "incident": "INC-1"}),
+        (claw_fleet, {"ids": [1], "state": "stopped", "wait": False}),
+        (claw_instance, {"id": 1, "state": "stopped", "wait": False}),
+    ],
+)
+def test_a_name_that_is_no_text_counts_as_none(module: ModuleType, options: dict[str, t.Any], name: object) -> None:
+    with served(an_account(name=name)) as (worker, _requests):
+        result = worker.run(module, **options)
+    assert result["failed"] is False, result["msg"]
+    assert result.get("instances", [result.get("instance")])[0]["name"] is None
