@@ -82,6 +82,7 @@ options:
         and a group can write to, such as one mounted into a container, the files are in the user's own folder,
         C(clawhosters-UID).
       - It is created if it is missing, but not in check mode.
+      - A path that is not absolute once C(~) is expanded is not used, since each current folder would have its own.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters

@@ -58,6 +58,14 @@ def is_number(value: object) -> t.TypeGuard[str]:
     return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
 
 
+def lacks_home(path: str) -> bool:
+    """Returns True for an expanded path with the ``~`` of a home folder that can't be found.
+
+    In options of the inventory, Ansible puts it below the folder of the file.
+    """
+    return path.startswith("~") or "~" in path.split("/")
+
+
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
     """Returns ``text`` on one line, without control characters, truncated to ``limit`` characters."""
     start = str(text)[: limit * 4]

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from .._errors import ClawHostersError, SettingsError
 from .._rate.limiter import Priority
 from .._service_url import find_url_problem, is_loopback, normalize_url
-from .._text import KEY_PREFIX, one_line
+from .._text import KEY_PREFIX, lacks_home, one_line
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 MAX_KEY_FILE_BYTES = 4096
@@ -156,9 +156,19 @@ def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
 
 
+def expand_home(option: str, path: str) -> str:
+    """Returns the path with the home folder for ``~``. Raises SettingsError if none can be found."""
+    expanded = os.path.expanduser(path)
+    if lacks_home(expanded):
+        raise SettingsError(
+            f"{option} is {one_line(path)}, and no home folder can be found for ~. Set {option} to an absolute path."
+        )
+    return expanded
+
+
 def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
     try:
-        with open(os.path.expanduser(path), "rb") as file:
+        with open(expand_home("api_key_file", path), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(MAX_KEY_FILE_BYTES + 1)
     except OSError as error:
@@ -177,7 +187,7 @@ def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
 def _validate_ca_path(path: str | None) -> str | None:
     if not path:
         return None
-    path = os.path.expanduser(str(path))
+    path = expand_home("ca_path", str(path))
     if not os.path.exists(path):
         raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM format, or omit the option.")
     if fault := find_bundle_fault(path):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 from dataclasses import dataclass
 
@@ -175,7 +176,7 @@ class StateDatabase:
 
 def _read_folder(path: str) -> Entries:
     """Returns the journal of a folder. Raises RefusedError if there is none, DamageError if it is damaged."""
-    store = FolderStore(path)
+    store = FolderStore(os.path.abspath(path))
     try:
         subjects = store.read_subjects()
     except StoreError as error:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE
-from .._text import MESSAGE_LIMIT, one_line
+from .._text import MESSAGE_LIMIT, lacks_home, one_line
 from .store import StoreError
 
 LOCK_POLL_INTERVAL = 0.002
@@ -42,6 +42,10 @@ UID_MAP = Path("/proc/self/uid_map")
 
 class UntrustedError(OSError):
     """Another user could change or replace the file or folder. ``str(error)`` is a clause without a full stop."""
+
+
+class NoFolderError(UntrustedError):
+    """The path does not say which folder is meant: each current folder would have one of its own."""
 
 
 class LockHeldError(TimeoutError):
@@ -213,9 +217,12 @@ class StateFolder:
     """
 
     def __init__(self, state_dir: str) -> None:
-        if not state_dir or "\0" in state_dir:
-            raise UntrustedError("state_dir is empty or not a path")
-        self._unresolved = Path(os.path.abspath(os.path.expanduser(state_dir)))
+        expanded = os.path.expanduser(state_dir)
+        if lacks_home(expanded):
+            raise NoFolderError(f"state_dir is {one_line(state_dir)}, and no home folder can be found for ~")
+        if "\0" in expanded or not os.path.isabs(expanded):
+            raise NoFolderError(f"state_dir '{one_line(state_dir)}' is not an absolute path")
+        self._unresolved = Path(os.path.abspath(expanded))
         path = Path(os.path.realpath(self._unresolved))
         if os.geteuid() != ROOT_UID and _find_volume_group(path) is not None:
             path /= f"clawhosters-{os.geteuid()}"
@@ -340,6 +347,8 @@ def _advise(error: OSError) -> str:
         return OUT_OF_FILES_ADVICE
     if isinstance(error, LockHeldError):
         return "Run this again"
+    if isinstance(error, NoFolderError):
+        return "Set state_dir, or CLAWHOSTERS_STATE_DIR, to the absolute path of one folder"
     if isinstance(error, UntrustedError) or error.errno in _NOT_OURS:
         return "Correct owner and mode, or set state_dir to a folder of your own, which forgets what was sent"
     return "Check that folder and its disk"

@@ -24,10 +24,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ...module_utils._errors import ClawHostersError, SettingsError
-from ...module_utils._http.settings import without_unused_key
+from ...module_utils._http.settings import expand_home, without_unused_key
 from ...module_utils._http.stats import RequestStats
 from ...module_utils._model.resource import Result
-from ...module_utils._module.arguments import ArgumentSpec
+from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
@@ -123,6 +123,10 @@ class ControllerAction(ActionBase):
                     "claw_fleet task waits for many instances at once. Remove async from the task, or -B from an "
                     "ad-hoc command. Nothing was sent."
                 )
+            for name, option in spec.options.items():
+                path = validation.validated_parameters.get(name)
+                if path and option.get("type") == "path" and name not in API.options:
+                    expand_home(name, str(path))
             if spec.require_valid:
                 spec.require_valid(_to_plain_json(args))
         except ClawHostersError as error:

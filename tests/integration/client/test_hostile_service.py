@@ -176,7 +176,7 @@ READ_ALL: list[dict[str, t.Any]] = [
         "register": "applied",
     },
     {
-        "clawhosters.cloud.claw_backup_restore": {"instance_id": 3, "incident": "INC-1", "state_dir": "state"},
+        "clawhosters.cloud.claw_backup_restore": {"instance_id": 3, "incident": "INC-1"},
         "register": "restore",
     },
     {

@@ -45,6 +45,12 @@ def write(controller: Controller, *flags: str, **variables: t.Any) -> Run:
     return run
 
 
+def test_a_page_below_a_home_that_cannot_be_found_is_not_written(controller: Controller) -> None:
+    run = write(controller, fleet_report_path="~nobody-here/page.html")
+    assert "path is ~nobody-here/page.html, and no home folder can be found for ~." in run.stdout
+    assert not (controller.folder / "~nobody-here").exists()
+
+
 @pytest.mark.slice
 def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> None:
     path = controller.folder / "clawhosters-fleet-report.html"

@@ -339,11 +339,12 @@ def test_the_page_tells_a_rehearsal_from_the_real_service(simulator: Simulator, 
 def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulator, controller: Controller) -> None:
     for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_URL"):
         controller.environment.pop(name)
+    state_dir = controller.folder / "journal"
     play = {
         "hosts": "localhost",
         "gather_facts": False,
         "environment": {"CLAWHOSTERS_API_URL": simulator.url},
-        "module_defaults": {"group/clawhosters.cloud.all": {"api_key": KEY, "state_dir": "journal"}},
+        "module_defaults": {"group/clawhosters.cloud.all": {"api_key": KEY, "state_dir": str(state_dir)}},
         "roles": ["clawhosters.cloud.restore"],
     }
     path = controller.write("play.yml", [play])
@@ -351,7 +352,7 @@ def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulat
         *("ansible-playbook", str(path), "-e", "restore_instances=web-bot restore_incident=I restore_confirm=web-bot")
     )
     assert run.rc == 0, run.screen
-    assert read_journal(controller.folder / "journal")
+    assert read_journal(state_dir)
     assert KEY not in run.screen
 
 

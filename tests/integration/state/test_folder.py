@@ -136,6 +136,35 @@ def test_where_no_folder_can_be_created_nothing_is_sent(simulator: Simulator, wo
     assert NOT_SHARED in worker.warnings[-1]
 
 
+@pytest.mark.parametrize(
+    ("state_dir", "reason"),
+    [
+        ("state", "state_dir 'state' is not an absolute path"),
+        ("", "state_dir '' is not an absolute path"),
+        ("~/state", "state_dir is ~/state, and no home folder can be found for ~"),
+        ("~nobody-here/state", "state_dir is ~nobody-here/state, and no home folder can be found for ~"),
+        ("{}/~/state", "/~/state, and no home folder can be found for ~"),
+    ],
+)
+def test_a_folder_that_differs_with_the_current_one_is_no_memory(
+    simulator: Simulator, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_dir: str, reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "~")  # as os.path.expanduser leaves it for a user without HOME and entry in passwd
+    worker.defaults["state_dir"] = state_dir.format(tmp_path)
+    for module, options in SPENDERS.items():
+        for check in (True, False):
+            result = worker.run(module, check=check, **options)
+            assert reason in result["msg"]
+            assert "Set state_dir, or CLAWHOSTERS_STATE_DIR, to the absolute path of one folder" in result["msg"]
+            assert result["msg"].endswith("Nothing was sent.")
+    assert posts(simulator) == []
+    worker.warnings.clear()
+    assert worker.run(claw_instance, id=1, state="restarted", wait=False)["changed"] is True
+    assert [reason in warning for warning in worker.warnings] == [True]
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("module", SPENDERS)
 def test_check_mode_makes_nothing(simulator: Simulator, worker: Worker, state: Path, module: t.Any) -> None:
     assert worker.run(module, check=True, **SPENDERS[module])["changed"] is True

@@ -131,3 +131,16 @@ def test_numbers_that_make_no_sense_are_refused_by_name(name, value):
 
 def test_no_retries_at_all_are_allowed():
     assert settings(api_key=KEY, retry_timeout=0).retry_timeout == 0
+
+
+@pytest.mark.parametrize("option", ["api_key_file", "ca_path"])
+def test_a_path_without_a_home_folder_is_no_file_in_a_folder_of_that_name(tmp_path, monkeypatch, option):
+    for name in ("~", "~nobody-here"):
+        path = tmp_path / name / "file"
+        path.parent.mkdir()
+        path.write_text(KEY, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "~")
+    for path in ("~/file", "~nobody-here/file", f"{tmp_path}/~/file"):
+        with pytest.raises(SettingsError, match=f"{option} is {path}, and no home folder can be found for ~"):
+            settings(**{"api_key": None if option == "api_key_file" else KEY, option: path})
