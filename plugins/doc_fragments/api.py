@@ -30,6 +30,7 @@ options:
   api_key_file:
     description:
       - A file that holds only the API key. A file that others can read gives a warning.
+      - An Ansible command reads it once, so a key that is replaced meanwhile is used by the next command.
       - O(api_key) takes precedence, but not a key from E(CLAWHOSTERS_API_KEY).
       - If not set, the environment variable E(CLAWHOSTERS_API_KEY_FILE) is used.
     type: path

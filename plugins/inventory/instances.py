@@ -202,6 +202,7 @@ from ..module_utils._names import normalize_name
 from ..module_utils._state.open_store import open_store
 from ..module_utils._text import format_count, format_list, mask_keys, one_clause, one_line
 from ..plugin_utils._controller.display import display_progress, outage_path
+from ..plugin_utils._controller.run_keys import read_key_once
 from ..plugin_utils._controller.unsafe import protect_name, protect_value, trust_template
 from ..plugin_utils._inventory.hosts import (
     DETAIL_FIELDS,
@@ -300,7 +301,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             require_library()
             warn_of_misspelt_variables(os.environ, self.display.warning)
             values = {name: self.get_option(name) for name in SETTINGS}
-            settings = parse_settings(without_unused_key(values, config), self._warn)
+            settings = parse_settings(without_unused_key(values, config), self._warn, read_key=read_key_once)
             self._require_valid_prefix()
             self._require_texts("filters", str, bool, expected="a condition as text, such as claw_tier == 'pro'")
             self._require_texts("hostnames", str, expected="a field, such as name, or a template")

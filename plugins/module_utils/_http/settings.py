@@ -30,6 +30,9 @@ NO_KEY_MESSAGE = (
     "or the environment variable CLAWHOSTERS_API_KEY (or CLAWHOSTERS_API_KEY_FILE)."
 )
 
+Warn = t.Callable[[str], None]
+KeyReader = t.Callable[[str, Warn], str]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -63,16 +66,18 @@ class Settings:
             error.add(f"The key is from {self.key_file}.")
 
 
-def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:
+def parse_settings(
+    params: t.Mapping[str, t.Any], warn: Warn, *, needs_key: bool = True, read_key: KeyReader | None = None
+) -> Settings:
     """Returns the settings in ``params``, the options that all plugins share. Ignores the key unless ``needs_key``.
 
-    Raises SettingsError for an invalid value. No message contains a key.
+    ``read_key`` replaces :func:`read_key_file`. Raises SettingsError for an invalid value. No message contains a key.
     """
     _require_text(params, "state_database", "Set it to the database, or omit the option to use state_dir.")
     _require_text(params, "account", "Set it to the id or the e-mail address of the account, or omit the option.")
     return Settings(
         api_url=validate_url(DEFAULT_API_URL if params.get("api_url") is None else params["api_url"]),
-        api_key=find_key(params, warn) if needs_key else None,
+        api_key=find_key(params, warn, read_key or read_key_file) if needs_key else None,
         key_file=_find_key_file(params) if needs_key else None,
         ca_path=_validate_ca_path(params.get("ca_path")),
         timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
@@ -116,17 +121,17 @@ def validate_url(url: str) -> str:
     return url
 
 
-def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:
+def find_key(params: t.Mapping[str, t.Any], warn: Warn, read_key: KeyReader) -> str:
     """Returns the API key from ``api_key`` or ``api_key_file``.
 
     Raises SettingsError if there is none, or if it is not valid in a header. Warns of a missing prefix, since
-    other prefixes may exist, and of a file that other users can read.
+    other prefixes may exist.
     """
     key = str(params.get("api_key") or "").strip()
     source = "api_key"
     if path := _find_key_file(params):
         source = f"the key in {path}"
-        key = _read_key_file(path, warn)
+        key = read_key(path, warn)
     if not key:
         raise SettingsError(NO_KEY_MESSAGE)
     if not key.isascii() or not key.isprintable():
@@ -166,7 +171,8 @@ def expand_home(option: str, path: str) -> str:
     return expanded
 
 
-def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
+def read_key_file(path: str, warn: Warn) -> str:
+    """Returns the key in a file. Raises SettingsError. Warns of a file that other users can read."""
     try:
         with open(expand_home("api_key_file", path), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode

@@ -19,7 +19,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE, ClawHostersError, PartialError
 from .._http.client import Client
-from .._http.settings import parse_settings
+from .._http.settings import KeyReader, parse_settings
 from .._http.stats import RequestStats
 from .._http.transport import require_library
 from .._progress import Progress
@@ -65,6 +65,7 @@ class ModuleRunner:
     needs_key: bool = True
     secrets: set[str] = field(default_factory=set)
     open_store: t.Callable[..., t.ContextManager[Store]] = open_store
+    read_key: KeyReader | None = None
     warnings: list[str] = field(default_factory=list, init=False)
 
     def warn(self, text: str) -> None:
@@ -84,7 +85,7 @@ class ModuleRunner:
         try:
             require_library()
             warn_of_misspelt_variables(os.environ, self.warn)
-            settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
+            settings = parse_settings(self.params, self.warn, needs_key=self.needs_key, read_key=self.read_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
             with self.open_store(self.params, may_create=not self.check_mode) as store:

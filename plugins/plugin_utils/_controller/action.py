@@ -33,6 +33,7 @@ from ...module_utils._state.open_store import find_database_secrets, open_store,
 from ...module_utils._text import find_keys
 from .display import display_progress, outage_path
 from .interruption import interrupt_notes_shown
+from .run_keys import read_key_once
 
 preload_database()
 
@@ -98,6 +99,7 @@ class ControllerAction(ActionBase):
                 needs_key=spec.needs_key,
                 secrets=secrets,
                 open_store=partial(open_store, outage_path=outage_path(), keeps_session=bool(self._task.loop)),
+                read_key=read_key_once,
             )
             with interrupt_notes_shown(progress):
                 # The runner adds the key to the secrets.

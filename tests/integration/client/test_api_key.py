@@ -185,6 +185,24 @@ def test_a_key_of_its_own_overrides_a_file_even_if_the_same_key_is_exported(
     assert "GET /instances" in simulator.calls()
 
 
+def test_a_key_file_is_read_once_by_each_command(prepared: Controller, simulator: Simulator) -> None:
+    """By the inventory, or the first task: each task runs in a process of its own."""
+    options = options_of(prepared, "file")
+    prepared.write("plain.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **options})
+    account = {"clawhosters.cloud.claw_account_info": options}
+    replace = {"ansible.builtin.command": f"cp {prepared.folder}/lookup_file {prepared.folder}/file"}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [account, replace, account]}
+    for sources in ([], ["-i", "plain.clawhosters.yml"]):
+        prepared.write("file", key_of("file"))
+        simulator.clear_log()
+        run = prepared.playbook([play], *sources)
+        assert run.rc == 0, run.screen
+        assert simulator.calls().count("GET /account") == 2
+        assert {call["headers"]["authorization"] for call in simulator.log()} == {fingerprint(key_of("file"))}
+    prepared.task(options, module="claw_account_info")
+    assert simulator.log()[-1]["headers"]["authorization"] == fingerprint(key_of("lookup file"))
+
+
 def test_the_table_of_the_guide_is_complete() -> None:
     """A row is the way, and for each target how the key is given or `no`."""
     guide = (REPOSITORY / "docs/accounts.md").read_text(encoding="utf-8")
