@@ -68,12 +68,6 @@ def test_empty_variables_stop_neither_task_nor_inventory_nor_source(
     assert (arguments.settings.timeout, arguments.store_options["state_database"]) == (30.0, None)
 
 
-def test_a_misspelt_variable_beside_an_empty_one_is_told(controller: Controller) -> None:
-    controller.environment.update(CLAWHOSTERS_PAGE_SIZE="", CLAWHOSTERS_PAGESIZE="100")
-    run = controller.task({"id": 1}, module="claw_instance_info")
-    assert run.says("CLAWHOSTERS_PAGESIZE is not used. Did you mean CLAWHOSTERS_PAGE_SIZE?")
-
-
 @pytest.mark.parametrize(
     ("variable", "option"),
     [(" ", None), (" \t\n", None), (None, " "), (None, ""), (None, "{{ lookup('env', 'NOT_SET') }}")],

@@ -148,16 +148,6 @@ def test_the_nightly_check_posts_that_the_service_can_not_be_read(
     assert posted["text"].endswith(f" {ACCOUNT}")
 
 
-@pytest.mark.rest
-def test_the_nightly_check_posts_nothing_about_a_sound_fleet(
-    simulator: Simulator, controller: Controller, receiver: Receiver
-) -> None:
-    simulator.reset(state={"instances": []})
-    run = check_at_night(controller, receiver)
-    assert run.rc == 0, run.screen
-    assert receiver.posted == []
-
-
 def check_at_night(controller: Controller, receiver: Receiver, **variables: t.Any) -> Run:
     example = str(REPOSITORY / "examples/nightly.yml")
     run = controller.run("ansible-playbook", example, *extra_variables(**variables), CHAT_WEBHOOK_URL=receiver.url)

@@ -158,22 +158,6 @@ def test_what_is_left_out_is_said(simulator: Simulator) -> None:
     assert result_of(claw_backup_info, simulator, **OF_WEB, usable=True)["warnings"] == [
         "1 backup left out: id 5 (its status is failed)."
     ]
-    simulator.switch(drop_fields=["backup.created_at"])
-    times = ["2026-02-01T03:00:00Z", "in the morning", "2026-02-02T03:00:00Z", 1770004800, 1770087600000]
-    for number, time in enumerate(times, start=1):
-        simulator.set_backup(number, timestamp=time)
-    result = result_of(claw_backup_info, simulator, usable=True)
-    assert result["warnings"] == [
-        (
-            "2 backups left out: id 5 of web-bot (id 7) (its status is failed), "
-            "id 2 of shop-bot (id 8) (it has no valid time)."
-        )
-    ]
-    result = result_of(claw_backup_info, simulator, before="2026-02-03")
-    assert result["warnings"] == ["1 backup left out: id 2 of shop-bot (id 8) (it has no valid time)."]
-    result = result_of(claw_backup_info, simulator)
-    assert result["warnings"] == []
-    assert [backup["id"] for backup in result["backups"]] == [5, 4, 3, 1, 2]
 
 
 def test_of_the_newest_only_what_might_have_been_newer_is_said(simulator: Simulator) -> None:

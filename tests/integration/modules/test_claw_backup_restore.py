@@ -223,18 +223,6 @@ def test_a_restore_that_ends_badly_is_told_now_and_when_run_again(
     assert restores(simulator) == 1
 
 
-def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: Simulator, worker: Worker) -> None:
-    simulator.switch(transition_reads=8)
-    result = worker.run(claw_backup_restore, instance_id=1, wait_timeout=20)
-    assert result["failed"] is True
-    assert "Run the same task again: it continues waiting" in result["msg"]
-    assert result["restore"]["outcome"] == "in_flight"
-    again = worker.run(claw_backup_restore, instance_id=1)
-    assert again["changed"] is False
-    assert again["restore"]["outcome"] == "completed"
-    assert restores(simulator) == 1
-
-
 OPEN = (
     "This run sent nothing; the restore of web-bot, sent at {sent_at}, is still open. {advice}run the same task "
     "again: it continues waiting, and sends nothing."
@@ -326,16 +314,6 @@ def test_a_running_instance_does_not_read_as_done_before_its_restore_does(
     simulator.switch(restore_shows=None)
     assert local_worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
     assert local_worker.lines == ["web-bot: running (restore not yet verified), 10 s of at most 900 s"]
-
-
-def test_without_waiting_it_is_under_way_and_the_next_run_sees_the_end(simulator: Simulator, worker: Worker) -> None:
-    first = worker.run(claw_backup_restore, instance_id=1, wait=False)
-    assert first["changed"] is True
-    assert first["restore"]["outcome"] == "in_flight"
-    again = worker.run(claw_backup_restore, instance_id=1)
-    assert again["changed"] is False
-    assert again["restore"]["outcome"] == "completed"
-    assert restores(simulator) == 1
 
 
 OWN, OTHER = "INC-1", "INC-2"

@@ -329,12 +329,14 @@ def test_healthy_is_waited_for_on_all(simulator: Simulator, worker: Worker) -> N
     assert "It is running, unhealthy, and not healthy within" in result["instances"][0]["msg"]
 
 
-def test_one_that_gets_into_trouble_meanwhile_fails_alone(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("running", "stopped"), switches={"transition_reads": 6})
-    simulator.set_instance(1, health_status="unhealthy", settles_to="error", settles_after_reads=3)
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_healthy=True)
-    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-    assert result["instances"][0]["msg"] == "It should be started, but its status is error now. See the dashboard."
+def test_health_is_not_waited_for_unless_asked(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", "stopped", health_status="unhealthy"))
+    simulator.set_instance(2, status="stopped")
+    assert worker.run(claw_fleet, instances=[{"id": 1}])["summary"]["ok"] == 1
+    result = worker.run(claw_fleet, instances=[{"id": 2, "state": "stopped"}], wait_healthy=True)
+    assert result["summary"]["ok"] == 1
+    assert simulator.calls() == ["GET /instances"] * 2
+    assert worker.sleeper.total == 0
 
 
 @pytest.mark.parametrize("then", ["running", "error"])

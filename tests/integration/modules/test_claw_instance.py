@@ -114,17 +114,6 @@ def test_a_second_fault_is_reported_with_the_state_that_was_found(
     assert len(posts(simulator)) == 2
 
 
-def test_a_start_that_takes_effect_after_its_error_counts_as_a_change(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="stopped")
-    simulator.switch(transition_reads=1, transition_shows="old")
-    simulator.fault("reset_after", method="POST")
-    change = ensure("started")
-    assert change.changed
-    assert change.before["status"] == "stopped"
-    assert change.after["status"] == "running"
-    assert simulator.effects() == {"starts": 1}
-
-
 @pytest.mark.parametrize("fault", ["reset_before", "reset_after"])
 def test_a_restart_is_never_repeated_and_its_outcome_is_called_unknown(
     simulator: Simulator, ensure: Ensure, fault: str

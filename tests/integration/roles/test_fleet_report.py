@@ -23,9 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
     OperationEvent,
     OperationKey,
 )
@@ -71,46 +69,6 @@ def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> No
     simulator.set_instance(1, status="error")
     assert write(controller).changed_tasks
     assert all(call.startswith("GET ") for call in simulator.calls())
-
-
-def test_overdue_backups_restores_and_unreadable_parts_are_shown(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(
-        state={
-            "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "old-bot"}, {"id": 3, "name": "bare-bot"}],
-            "backups": [
-                {"id": 11, "instance_id": 1, "created_at": "3h ago"},
-                {"id": 21, "instance_id": 2, "created_at": "40h ago"},
-            ],
-        }
-    )
-    state = controller.folder / "state"
-    events = [
-        ("INC-<7>", "INTENDED", "2026-02-01T10:00:00+00:00"),
-        ("INC-<7>", "ACCEPTED", "2026-02-01T10:00:01+00:00"),
-        ("INC-<7>", "COMPLETED", "2026-02-01T10:02:30+00:00"),
-        ("INC-8", "INTENDED", "2026-02-02T10:00:00+00:00"),
-        ("INC-9", "INTENDED", "2026-02-02T10:00:00+00:00"),
-        ("INC-9", "REFUSED", "2026-02-02T10:00:00+00:00"),
-    ]
-    for name, event, at in events:
-        journal = Journal(FolderStore(str(state)), functools.partial(datetime.fromisoformat, at))
-        key = OperationKey("restore", "https://s", name, "1")
-        journal.append(key, OperationEvent[event], instance_name="web-bot", backup_id=11)
-    (file,) = state.glob("journal/*.jsonl")
-    file.write_bytes(file.read_bytes() + b'{"torn": \n')
-    simulator.switch(forbidden=["GET /billing/*"])
-    run = write(controller, fleet_report_state_dir=str(state), fleet_report_path="page.html")
-    assert run.rc == 0, run.screen
-    page = (controller.folder / "page.html").read_text(encoding="utf-8")
-    assert page.count('<span class="tag warn">overdue</span>') == 1
-    assert page.count('<span class="tag warn">missing</span>') == 1
-    assert "INC-&lt;7&gt;" in page
-    assert "2 min" in page
-    assert "INC-8" in page
-    assert "INC-9" not in page
-    assert "1 lines of the journal" in page
-    assert "Billing could not be read." in page
-    assert "No forecast" in page
 
 
 # The numbers
@@ -222,6 +180,9 @@ def test_a_balance_that_is_not_shown_is_not_low_nor_enough(simulator: Simulator,
     simulator.switch(forbidden=["GET /billing/*"])
     claws = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["claws"]
     assert claws == dict.fromkeys(("balance", "daily_cost", "days_left", "is_low", "costs"))
+    page = Path(worker.defaults["path"]).read_text(encoding="utf-8")
+    assert "Billing could not be read." in page
+    assert "No forecast" in page
 
 
 def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:

@@ -32,6 +32,24 @@ def refusals(run: Run) -> list[str]:
     return [str(entry["result"]["msg"]) for entry in run.results if entry["outcome"] == "failed"]
 
 
+@pytest.mark.rest
+def test_a_role_refuses_variables_of_the_play_and_the_include(simulator: Simulator, controller: Controller) -> None:
+    given = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_max_ag": VALUE}
+    include = {"ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"}, "vars": given}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"fleet_report_titl": VALUE},
+        "pre_tasks": [{"block": [include], "rescue": [{"ansible.builtin.meta": "noop"}]}],
+        "roles": ["clawhosters.cloud.fleet_report"],
+    }
+    assert refusals(controller.playbook([play])) == [
+        message("restore_max_ag, role restore, restore_max_age"),
+        message("fleet_report_titl, role fleet_report, fleet_report_title"),
+    ]
+    assert simulator.calls() == []
+
+
 @pytest.mark.slice
 @pytest.mark.parametrize(
     ("playbook", "given", "misspelt"),

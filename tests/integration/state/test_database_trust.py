@@ -24,7 +24,6 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_state_database,
 )
 from simulator.handle import Simulator
-from support.controller import Controller, Run
 from support.postgres import ADMIN, JOB, PASSWORD, Postgres
 from support.stores import database_place
 from support.worker import Worker
@@ -114,50 +113,43 @@ def require_nothing_was_run(server: Postgres) -> None:
         assert server.query("SELECT is_called FROM evil.ran", database=DATABASE) == [(False,)]
 
 
-def administer(controller: Controller, server: Postgres, *flags: str, **options: object) -> Run:
-    """Runs the module by ``ansible-playbook`` as the superuser."""
-    given = {"state_database": superuser(server), "role": JOB, **options}
-    return controller.task(given, *flags, module="claw_state_database")
+def administer(server: Postgres, *, check: bool = False) -> dict[str, t.Any]:
+    """Runs the module as the superuser."""
+    return Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB, check=check)
 
 
 # The administrator's session
 
 
-def test_an_operator_of_a_job_is_not_run_by_the_administrator(controller: Controller, server: Postgres) -> None:
+def test_an_operator_of_a_job_is_not_run_by_the_administrator(server: Postgres) -> None:
     """It fits the types of a comparison better than one of the server's."""
     run_as(server, JOB, CODE, OPERATOR)
     for changed in (True, False):
-        run = administer(controller, server)
-        assert run.rc == 0, run.screen
-        assert run.result["changed"] is changed
+        assert administer(server)["changed"] is changed
         require_nothing_was_run(server)
 
 
 @pytest.mark.parametrize("found", [VIEW, TABLE], ids=["a view", "a table"])
-def test_a_schema_of_a_job_is_refused_by_the_administrator(
-    controller: Controller, server: Postgres, found: str
-) -> None:
+def test_a_schema_of_a_job_is_refused_by_the_administrator(server: Postgres, found: str) -> None:
     run_as(server, JOB, CODE, found)
-    for flags in ([], ["--check"]):
-        run = administer(controller, server, *flags)
+    for check in (False, True):
+        message = administer(server, check=check)["msg"]
         require_nothing_was_run(server)
-        assert run.result["msg"] == (
+        assert message == (
             f"the schema clawhosters in state_database belongs to {JOB}, who is neither this connection's user nor a "
             "superuser. Connect as that role if it can be trusted, or else drop the schema clawhosters, which forgets "
             "what was sent, and run this again."
         )
     server.query("DROP SCHEMA clawhosters CASCADE", database=DATABASE)
-    assert administer(controller, server).result["changed"] is True
+    assert administer(server)["changed"] is True
     require_nothing_was_run(server)
 
 
-def test_functions_in_the_path_of_a_database_are_not_run(controller: Controller, server: Postgres) -> None:
+def test_functions_in_the_path_of_a_database_are_not_run(server: Postgres) -> None:
     """The owner of a database decides about the search path of its sessions."""
     server.query(f"ALTER DATABASE {DATABASE} OWNER TO {JOB}")
     run_as(server, JOB, CODE, PATH)
-    run = administer(controller, server)
-    assert run.rc == 0, run.screen
-    assert run.result["changed"] is True
+    assert administer(server)["changed"] is True
     require_nothing_was_run(server)
 
 
@@ -165,12 +157,11 @@ def test_a_role_that_a_database_sets_makes_no_schema(server: Postgres) -> None:
     """It would own the schema that the administrator makes."""
     server.query(f"ALTER DATABASE {DATABASE} OWNER TO {JOB}")
     run_as(server, JOB, f"ALTER DATABASE {DATABASE} SET role = {JOB}")
-    administrator = Worker(None, {"state_database": superuser(server)})
-    result = administrator.run(claw_state_database, role=JOB)
+    result = administer(server)
     assert "does not grant what is needed" in result["msg"]
     assert result["msg"].endswith("Nothing was changed.")
     run_as(server, JOB, CODE, VIEW)
-    result = administrator.run(claw_state_database, role=JOB)
+    result = administer(server)
     assert f"belongs to {JOB}, who is neither" in result["msg"]
     require_nothing_was_run(server)
 
@@ -181,7 +172,7 @@ def test_a_trigger_of_another_role_is_refused(server: Postgres, code: str) -> No
     make_schema(server)
     server.query(f"GRANT ALL ON ALL TABLES IN SCHEMA clawhosters TO {JOB}", database=DATABASE)
     run_as(server, JOB, CODE, code)
-    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB)
+    result = administer(server)
     assert "in state_database is no ordinary table, or has a trigger of another role. " in result["msg"]
     require_nothing_was_run(server)
     server.query("DROP SCHEMA evil CASCADE", database=DATABASE)
@@ -222,7 +213,7 @@ def test_a_schema_that_another_role_makes_meanwhile_is_not_taken(
         return execute(session, statements, params)
 
     monkeypatch.setattr(Session, "execute", execute_later)
-    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB)
+    result = administer(server)
     assert result["msg"].endswith("Nothing was changed.")
     assert server.query("SELECT to_regclass('clawhosters.version')::text", database=DATABASE) == [(None,)]
 
