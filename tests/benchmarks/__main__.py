@@ -19,13 +19,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import (
-    rows_before,
-    rows_inventory,
-    rows_requests,
-    rows_state,
-    rows_tasks,
-)
+from benchmarks import rows_before, rows_inventory, rows_requests, rows_tasks
 from benchmarks.contestants import ALL, OURS
 from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
@@ -34,7 +28,6 @@ SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "requests": rows_requests.measure,
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
-    "state": rows_state.measure,
 }
 RUNS = 5
 USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}] [before=COMMIT]'"
@@ -76,7 +69,7 @@ def _versions(seconds: float) -> list[str]:
     collections = ", ".join(
         f"{contestant.collection} {_collection_version(contestant.collection)}" for contestant in ALL
     )
-    packages = ", ".join(f"{name} {version(name)}" for name in ("ansible-core", "requests", "urllib3", "psycopg"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("ansible-core", "requests", "urllib3"))
     return [
         collections,
         f"Python {platform.python_version()}, {packages}",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -73,45 +73,36 @@ class Sample:
         return self.stdout + self.stderr
 
 
-class Running:
-    """A running command; `finish` waits for it."""
-
-    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
-        with ExitStack() as stack:
-            # Files instead of pipes, since the output is read only at the end.
-            self._output, self._errors = (
-                stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _stream in range(2)
-            )
-            self._report = stack.enter_context(tempfile.NamedTemporaryFile("r", encoding="utf-8"))
-            self._files = stack.pop_all()
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", LAUNCHER, self._report.name, *command],
+def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Sample:
+    """Runs a command and returns its measurements. Raises BenchError after a timeout."""
+    with ExitStack() as stack:
+        # Files instead of pipes, since the output is read only at the end.
+        output, errors = (stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _stream in range(2))
+        report = stack.enter_context(tempfile.NamedTemporaryFile("r", encoding="utf-8"))
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", LAUNCHER, report.name, *command],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.PIPE,
-            stdout=self._output,
-            stderr=self._errors,
+            stdout=output,
+            stderr=errors,
             start_new_session=True,
         )
-        self._watchdog = threading.Timer(TIMEOUT, lambda: os.killpg(self._process.pid, signal.SIGKILL))
-        self._watchdog.daemon = True
-        self._watchdog.start()
-
-    def finish(self) -> Sample:
-        """Returns the measurements. Raises BenchError after a timeout."""
-        self._process.wait()
-        self._watchdog.cancel()
-        if self._process.stdin:
-            self._process.stdin.close()
-        with self._files:
-            self._output.seek(0)
-            self._errors.seek(0)
-            stdout, stderr, report = self._output.read(), self._errors.read(), self._report.read()
-        if not report:
-            raise BenchError(f"A command timed out after {TIMEOUT:g} s, or could not be started:\n{stderr[-3000:]}")
-        rc, wall, cpu, peak = json.loads(report)
-        # Kilobytes, but bytes on macOS.
-        return Sample(rc, stdout, stderr, wall, cpu, peak / (1e6 if sys.platform == "darwin" else 1e3))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(TIMEOUT)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if process.stdin:
+            process.stdin.close()
+        output.seek(0)
+        errors.seek(0)
+        stdout, stderr, measured = output.read(), errors.read(), report.read()
+    if not measured:
+        raise BenchError(f"A command timed out after {TIMEOUT:g} s, or could not be started:\n{stderr[-3000:]}")
+    rc, wall, cpu, peak = json.loads(measured)
+    # Kilobytes, but bytes on macOS.
+    return Sample(rc, stdout, stderr, wall, cpu, peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 class Workplace:
@@ -139,13 +130,9 @@ class Workplace:
         (self.folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return name
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> Running:
-        """Starts a command with additional environment variables."""
-        return Running(command, self.folder, {**self._environment, **environment})
-
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Sample:
-        """Runs a command. Raises BenchError if it fails."""
-        sample = self.start(command, environment).finish()
+        """Runs a command with additional environment variables. Raises BenchError if it fails."""
+        sample = run(command, self.folder, {**self._environment, **environment})
         if sample.rc:
             raise BenchError(f"{' '.join(command)} failed with {sample.rc}:\n{sample.screen[-3000:]}")
         return sample

@@ -2,15 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ansible-inventory --list: wall time, CPU time, peak memory, and their growth."""
+"""ansible-inventory --list: wall time, CPU time and peak memory."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line
@@ -20,7 +18,7 @@ from benchmarks.table import Row, Section
 
 SMALL, LARGE = 1_000, 10_000
 CASES = ((0, 0.0), (SMALL, 0.0), (SMALL, 0.05), (LARGE, 0.0), (LARGE, 0.05))
-"""Instances and latency in seconds. The empty account is subtracted to compute the growth."""
+"""Instances and latency in seconds."""
 
 VALUES: dict[str, tuple[str, Callable[[float], str]]] = {
     "wall": ("wall", lambda seconds: f"{seconds:.2f} s"),
@@ -32,10 +30,6 @@ GOALS = {
     **{(LARGE, latency, value): 1.0 for latency in (0.0, 0.05) for value in ("cpu", "peak")},
 }
 CPU_TO_FLOOR = 1.2
-GROWTH_TO_FLOOR = 1.05
-
-PAGED = replace(OURS, inventory={**OURS.inventory, "page_size": 100})
-"""Ours with a quarter of the requests, which services that honour it answer."""
 FLOOR_PLUGINS = Path(__file__).parent / "inventory_plugins"
 
 Key = tuple[int, float, str]
@@ -46,7 +40,6 @@ def measure(workplace: Workplace, runs: int) -> Section:
     samples: dict[Key, list[Sample]] = {}
     costs: dict[str, list[float]] = {}
     floor: dict[int, list[Sample]] = {}
-    paged: list[Sample] = []
     with ExitStack() as stack:
         accounts = {
             size: stack.enter_context(services(instances=size)) for size in sorted({size for size, _latency in CASES})
@@ -63,13 +56,11 @@ def measure(workplace: Workplace, runs: int) -> Section:
                     if contestant is OURS and latency == 0.0:
                         # Right after ours: on a busy machine, CPU times at other moments can't be compared.
                         floor.setdefault(size, []).append(_run_floor(workplace, sample))
-                        if size == LARGE:
-                            paged.append(_run_listing(workplace, PAGED, accounts[size], size, latency)[0])
                     log_progress(
                         f"inventory, run {run + 1} of {runs}: {size:,} at {latency * 1000:.0f} ms, "
                         f"{contestant.name}: {sample.wall:.2f} s"
                     )
-    return _section(samples, floor, paged, costs, runs)
+    return _section(samples, floor, costs, runs)
 
 
 def _run_floor(workplace: Workplace, ours: Sample) -> Sample:
@@ -99,7 +90,6 @@ def _run_listing(
 def _section(
     samples: dict[Key, list[Sample]],
     floor: dict[int, list[Sample]],
-    paged: list[Sample],
     costs: dict[str, list[float]],
     runs: int,
 ) -> Section:
@@ -123,29 +113,6 @@ def _section(
                 )
             )
 
-    def growth(name: str, latency: float, value: str) -> float:
-        empty = median(0, 0.0, name, value)
-        small, large = (median(size, latency, name, value) - empty for size in (SMALL, LARGE))
-        return large / small if small > 0 else math.inf
-
-    def floor_growth(value: str) -> float:
-        empty, small, large = (
-            median_by(floor[size], lambda sample: getattr(sample, value)) for size in (0, SMALL, LARGE)
-        )
-        return (large - empty) / (small - empty)
-
-    for latency in (0.0, 0.05):
-        for value in ("wall", "cpu"):
-            ratio = growth(OURS.name, latency, value) / floor_growth(value)
-            section.rows.append(
-                Row(
-                    f"growth at {latency * 1000:.0f} ms: {VALUES[value][0]}",
-                    [f"{growth(contestant.name, latency, value):.1f}x" for contestant in ALL],
-                    ratio=f"{ratio:.2f}x fl.",
-                    target=f"<= {GROWTH_TO_FLOOR}x",
-                    met=ratio <= GROWTH_TO_FLOOR,
-                )
-            )
     for size in (SMALL, LARGE):
         ours, least = (
             median_by(runs_of, lambda sample: sample.cpu) for runs_of in (samples[size, 0.0, OURS.name], floor[size])
@@ -159,30 +126,18 @@ def _section(
                 met=ours / least <= CPU_TO_FLOOR if size == LARGE else None,
             )
         )
-    ours = median_by(paged, lambda sample: sample.cpu)
-    section.rows.append(
-        Row(
-            f"{LARGE:,} at 0 ms with page_size: 100: CPU",
-            [VALUES["cpu"][1](ours), "", ""],
-            ratio=f"{ours / least:.2f}x",
-            target=f"<= {CPU_TO_FLOOR}x",
-            met=ours / least <= CPU_TO_FLOOR,
-        )
-    )
     section.notes = [
         f"{contestant.name}: ansible-inventory -i {contestant.inventory_file} --list, with "
         f"{format_one_line(contestant.inventory)} with the URL and key of its service"
         for contestant in ALL
     ]
     section.notes.append(
-        f"Ratio: to the better peer. CPU: user and system. Growth: from {SMALL:,} to {LARGE:,} instances, less "
-        "an empty account. Default page sizes: 25 (ours), 50 (hcloud), 100 (vultr). The latency applies to every "
-        "response."
+        "Ratio: to the better peer. CPU: user and system. Default page sizes: 25 (ours), 50 (hcloud), 100 (vultr). The "
+        "latency applies to every response."
     )
     section.notes.append(
         f"The floor, {FLOOR_PLUGINS.name}/floor.py, adds the hosts and variables of ours from a local JSON file, which "
-        "is ansible-core's own cost. Its rows, and the one with page_size, show the ratio of ours to it; fl.: ratio to "
-        "the growth of the floor."
+        "is ansible-core's own cost. Its rows show the ratio of ours to it."
     )
     empty = ", ".join(
         f"{contestant.name} {median(0, 0.0, contestant.name, 'wall'):.2f} s wall, "
