@@ -48,11 +48,6 @@ class Run:
         assert len(self.results) == 1, self.screen
         return self.results[0]["result"]
 
-    def of_host(self, host: str) -> dict[str, t.Any]:
-        """Returns the result of the only task on ``host``."""
-        (one,) = [entry["result"] for entry in self.results if entry["host"] == host]
-        return one
-
     @property
     def changed_tasks(self) -> int:
         """Returns the number in the recap of the only host."""

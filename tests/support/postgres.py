@@ -33,7 +33,6 @@ SETTINGS = {
     "fsync": "off",
     "max_connections": "100",
     "shared_buffers": "16MB",
-    # Begun at any moment, it would write as much as a source does for two hundred events.
     "autovacuum": "off",
     # In a file of its folder: what a killed server has in /dev/shm, nobody removes.
     "dynamic_shared_memory_type": "mmap",

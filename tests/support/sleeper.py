@@ -9,23 +9,16 @@ from __future__ import annotations
 import typing as t
 
 
-class KilledError(BaseException):
-    """Ends a task like a signal. The collection must not catch it."""
-
-
 class Sleeper:
     """A clock that advances only when somebody sleeps, and records the delays."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.slept: list[float] = []
-        self.kills = False
         self.before_sleep: t.Callable[[], None] = lambda: None
 
     def sleep(self, seconds: float) -> None:
         """Advances the clock."""
-        if self.kills:
-            raise KilledError
         self.before_sleep()
         assert seconds > 0
         assert len(self.slept) < 1_000_000, "endless sleeping"

@@ -58,24 +58,3 @@ def test_ctrl_c_before_a_restore_is_sent(simulator: Simulator, controller: Contr
     screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: bool(simulator.calls("GET /backups*")))
     assert "\nNothing was sent for incident INC-1.\n" in screen
     assert simulator.effects() == {}
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_ctrl_c_while_a_start_is_waited_for(simulator: Simulator, controller: Controller) -> None:
-    screen = interrupt(controller, "claw_instance", {"id": 2}, lambda: len(simulator.calls("GET /instances/2")) > 1)
-    assert "\nThe start of shop-bot (id 2) was accepted and goes on. Run this again to wait for it.\n" in screen, screen
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_ctrl_c_while_many_restores_are_waited_for(simulator: Simulator, controller: Controller) -> None:
-    simulator.add_backup(id=22, instance_id=2, created_at="2h ago")
-    options = {"incident": "INC-1", "instances": [{"id": 1}, {"id": 2}]}
-    screen = interrupt(controller, "claw_fleet_restore", options, lambda: len(simulator.calls("GET /instances/1")) > 2)
-    assert re.search(
-        r"\nIncident INC-1: this run has sent 1 of 2 restores, and 0 completed; what the service has accepted goes on\."
-        r" Run the same task again: it waits for what is under way, and goes on with the rest\.\n",
-        screen,
-    ), screen
-    assert simulator.effects() == {"restores": 1}

@@ -24,7 +24,8 @@ from simulator.handle import Simulator
 from support.cases import CASES, STATE, Case, module_of
 from support.worker import Worker
 
-CHANGES = [case for case in CASES if case.asked and case.module != "inventory"]
+CHANGES = [*{case.module: case for case in CASES if case.asked}.values()]
+"""One case of each module."""
 ADVICE = "Raise the limit of open files"
 EXPLAINS = "._http.connection_errors"
 _USING_UP = threading.Lock()

@@ -204,14 +204,14 @@ def test_a_batch_begins_when_the_one_before_has_its_state(simulator: Simulator, 
 
 
 def test_batches_cost_one_listing_in_all_and_their_polls(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet(*["running"] * 200), switches={"transition_reads": 1})
-    result = worker.run(claw_fleet, ids=list(range(1, 201)), state="restarted", serial=5)
-    assert result["summary"] == {"ok": 0, "changed": 200, "failed": 0, "not_begun": 0}
+    simulator.reset(state=fleet(*["running"] * 60), switches={"transition_reads": 1})
+    result = worker.run(claw_fleet, ids=list(range(1, 61)), state="restarted", serial=5)
+    assert result["summary"] == {"ok": 0, "changed": 60, "failed": 0, "not_begun": 0}
     listings = simulator.calls().count("GET /instances")
-    assert len(simulator.calls()) == 200 + listings
-    # 8 pages; a poll may see that none has begun to restart yet.
-    assert 41 * 8 <= listings <= 81 * 8
-    assert any("3 of 40, 5 to go" in line for line in worker.lines) or worker.lines == []
+    assert len(simulator.calls()) == 60 + listings
+    # 3 pages; a poll may see that none has begun to restart yet.
+    assert 13 * 3 <= listings <= 25 * 3
+    assert any("3 of 12, 5 to go" in line for line in worker.lines) or worker.lines == []
 
 
 @pytest.mark.parametrize(("max_failures", "begun"), [(None, 3), (0, 3), (1, 6)])

@@ -452,3 +452,15 @@ def test_a_look_at_the_list_does_not_outlast_the_deadline(simulator: Simulator) 
     assert result["failed"] is True
     assert result["changed"] is True
     assert worker.sleeper.total <= 5
+
+
+def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator) -> None:
+    simulator.set_instance(1, status="stopped", name="web-bot")
+    simulator.switch(transition_reads=1000)
+    sleeper, notes = Sleeper(), set[str]()
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    sleeper.before_sleep = lambda: notes.update(progress.interrupt_notes)
+    client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
+    with pytest.raises(PartialError):
+        InstanceManager(client, 10, False, pytest.fail).ensure_state(fetch_instance(client, 1), "started")
+    assert notes == {"The start of web-bot (id 1) was accepted and goes on. Run this again to wait for it."}
