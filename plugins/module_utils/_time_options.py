@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ._errors import RefusedError, SettingsError
@@ -23,15 +23,17 @@ _ISO_8601 = re.compile(
 _LONGEST = timedelta(days=36_525)
 _MAX_AHEAD = timedelta(minutes=1)
 """How far ahead a limit may lie that is meant to be now: the clocks of the service and of this machine differ."""
+_ABBREVIATIONS = {"GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
+"""Hours ahead of UTC of zones in Europe. Others are known where the clocks of this machine show them."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_timestamp(option: str, text: str | None) -> datetime | None:
     """Returns the time in a user's option, in UTC, or None without one.
 
-    It has an offset, or a time zone: one of the IANA, or what the clocks of this machine show then, such as CEST. With
-    neither it is UTC where these clocks show UTC; elsewhere it could mean two moments, or three. Raises SettingsError
-    for these, and for an invalid time.
+    It has an offset, Z or UTC. Without one it is UTC where the clocks of this machine show UTC; elsewhere it could mean
+    two moments, or three. The name of a zone is never read, only shown with its offset. Raises SettingsError for these,
+    and for an invalid time.
     """
     if text is None:
         return None
@@ -45,15 +47,10 @@ def parse_timestamp(option: str, text: str | None) -> datetime | None:
     zone = match["zone"] or ""
     if match["offset"] or zone.upper() == "UTC":
         return moment
-    readings = _find_readings(moment.replace(tzinfo=None), _find_zone(option, zone))
-    fitting, fault = [*readings], f"{one_line(text)} has no UTC offset."
-    if zone and "/" not in zone:
-        fitting = [utc for utc, shown in readings.items() if (shown.tzname() or "").upper() == zone.upper()]
-        fault = f"{match['shown']} is not {zone} by this controller's clocks."
-    if len(fitting) == 1 and (zone or fitting == [moment]):
-        return fitting[0]
-    where = zone if "/" in zone else "this controller's time zone"
-    raise SettingsError(f"{option}: {fault} {_format_readings(moment, [*readings.values()], where)}")
+    readings = _find_readings(option, moment.replace(tzinfo=None), zone)
+    if readings == [moment] and not zone:
+        return moment
+    raise SettingsError(f"{option}: {one_line(text)} has no UTC offset. {_format_readings(moment, readings, zone)}")
 
 
 def require_past(option: str, limit: datetime | None, now: datetime, *, is_unsent: bool = False) -> None:
@@ -66,43 +63,47 @@ def require_past(option: str, limit: datetime | None, now: datetime, *, is_unsen
         )
 
 
-def _find_zone(option: str, name: str) -> ZoneInfo | None:
-    """Returns the time zone of a name of the IANA; None for that of this machine."""
-    if "/" not in name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingsError(f"{option}: this machine does not know the time zone {one_line(name)}.") from None
-
-
-def _find_readings(shown: datetime, zone: ZoneInfo | None) -> dict[datetime, datetime]:
-    """Returns the moments at which the clocks of a zone, or of this machine, show a time: in UTC, and by these clocks.
+def _find_readings(option: str, shown: datetime, zone: str) -> list[datetime]:
+    """Returns the moments at which the clocks of a zone, or of this machine without one, show a time.
 
     These are two where an hour comes twice, and none where it is left out.
     """
+    local = _read_clocks(shown, None)
+    if named := [moment for moment in local if not zone or (moment.tzname() or "").upper() == zone.upper()]:
+        return named
+    if not zone:
+        return []
+    if (hours := _ABBREVIATIONS.get(zone.upper())) is not None:
+        return [shown.replace(tzinfo=timezone(timedelta(hours=hours)))]
+    try:
+        return _read_clocks(shown, ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(f"{option}: this machine does not know the time zone {one_line(zone)}.") from None
+
+
+def _read_clocks(shown: datetime, zone: ZoneInfo | None) -> list[datetime]:
     time.tzset()
-    found: dict[datetime, datetime] = {}
+    found: list[datetime] = []
     for fold in (0, 1):
         try:
-            moment = shown.replace(fold=fold, tzinfo=zone).astimezone(UTC)
-            local = moment.astimezone(zone)
+            local = shown.replace(fold=fold, tzinfo=zone).astimezone(UTC).astimezone(zone)
         except (ValueError, OverflowError, OSError):
             continue
-        if local.replace(tzinfo=None) == shown:
-            found[moment] = local
+        if local.replace(tzinfo=None) == shown and local.astimezone(UTC) not in found:
+            found.append(local)
     return found
 
 
-def _format_readings(utc: datetime, local: list[datetime], where: str) -> str:
+def _format_readings(utc: datetime, local: list[datetime], zone: str) -> str:
     """Returns what a time may mean, each reading as an option takes it."""
-    in_utc = f"{utc.replace(tzinfo=None).isoformat()}Z"
-    match [one.isoformat() for one in local]:
+    where = zone or "this controller's time zone"
+    in_utc = "" if zone else f"; in UTC it is {utc.replace(tzinfo=None).isoformat()}Z"
+    match [moment.isoformat() for moment in local]:
         case [one]:
-            return f"In {where} it is {one}, in UTC {in_utc}."
+            return f"In {where} it is {one}{in_utc}."
         case [first, second]:
-            return f"In {where} it comes twice, {first} and {second}; in UTC it is {in_utc}."
-    return f"In {where} it does not exist; in UTC it is {in_utc}."
+            return f"In {where} it comes twice, {first} and {second}{in_utc}."
+    return f"In {where} it does not exist{in_utc}."
 
 
 def parse_duration(option: str, text: str | None) -> timedelta | None:

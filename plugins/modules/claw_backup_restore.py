@@ -56,8 +56,8 @@ options:
   before:
     description:
       - Use only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
-      - It has an offset, or a time zone such as V(UTC), V(Europe/Berlin) or the one that the controller's clocks show
-        then, as in V(2026-02-01 11:00 CET). Without both it is UTC where these clocks show UTC, and refused elsewhere.
+      - It has an offset, as in V(2026-02-01 11:00 +01:00), or V(Z). Without one it is UTC where the controller's clocks
+        show UTC, and refused elsewhere. The name of a zone, such as V(CET), is refused with the offset that it has.
       - Mutually exclusive with C(backup_id).
     type: str
   max_age:

@@ -34,8 +34,8 @@ options:
   since:
     description:
       - List only what was sent since this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
-      - It has an offset, or a time zone such as V(UTC), V(Europe/Berlin) or the one that the controller's clocks show
-        then, as in V(2026-02-01 11:00 CET). Without both it is UTC where these clocks show UTC, and refused elsewhere.
+      - It has an offset, as in V(2026-02-01 11:00 +01:00), or V(Z). Without one it is UTC where the controller's clocks
+        show UTC, and refused elsewhere. The name of a zone, such as V(CET), is refused with the offset that it has.
       - An age, such as V(24h) or V(7d), counts back from now.
     type: str
   kinds:

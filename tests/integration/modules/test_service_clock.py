@@ -99,8 +99,8 @@ def test_the_report_judges_backups_by_the_service_clock(simulator: Simulator, wo
 
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 WINTER = (
-    "2026-01-29T03:31 has no UTC offset. In this controller's time zone it is 2026-01-29T03:31:00+01:00, in UTC "
-    "2026-01-29T03:31:00Z."
+    "2026-01-29T03:31 has no UTC offset. In this controller's time zone it is 2026-01-29T03:31:00+01:00; in UTC "
+    "it is 2026-01-29T03:31:00Z."
 )
 
 
@@ -189,17 +189,19 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> t.Iterat
 @pytest.mark.parametrize(
     ("before", "backup"),
     [
-        ("2025-10-26 02:31 CEST", 11),
-        ("2025-10-26 02:31 CET", 12),
+        ("2025-10-26 02:31 +02:00", 11),
+        ("2025-10-26 02:31 +01:00", 12),
+        ("2025-10-26 02:31 CEST", "In CEST it is 2025-10-26T02:31:00+02:00."),
+        ("2025-10-26 02:31 CET", "In CET it is 2025-10-26T02:31:00+01:00."),
         ("2025-10-26 03:30 Europe/Helsinki", "comes twice, 2025-10-26T03:30:00+03:00 and 2025-10-26T03:30:00+02:00"),
-        ("2025-10-26 09:31 Asia/Tokyo", 11),
+        ("2025-10-26 09:31 Asia/Tokyo", "In Asia/Tokyo it is 2025-10-26T09:31:00+09:00."),
         ("2025-10-26 02:31", "comes twice"),
-        ("2025-10-26 02:31 EST", "is not EST by this controller's clocks. In this controller's time zone it comes"),
+        ("2025-10-26 02:31 XYZ", "this machine does not know the time zone XYZ."),
     ],
 )
 @pytest.mark.usefixtures("in_berlin")
 @pytest.mark.parametrize("restore", [limit_module, limit_role])
-def test_a_limit_in_local_time_needs_its_zone_and_chooses_by_it(
+def test_a_limit_in_local_time_needs_its_offset_and_chooses_by_it(
     worker: Worker,
     simulator: Simulator,
     tmp_path: Path,
@@ -217,7 +219,7 @@ def test_a_limit_in_local_time_needs_its_zone_and_chooses_by_it(
 
 @pytest.mark.usefixtures("in_berlin")
 def test_plan_prompt_and_page_show_local_time_beside_utc(worker: Worker, simulator: Simulator, tmp_path: Path) -> None:
-    runbook = Runbook(worker, tmp_path, {"restore_instances": "web-bot", "restore_before": "2025-10-26 02:31 CEST"})
+    runbook = Runbook(worker, tmp_path, {"restore_instances": "web-bot", "restore_before": "2025-10-26 02:31 +02:00"})
     result = runbook.run(answers=["web-bot"])
     assert simulator.calls("POST *") == ["POST /backups/11/restore"], result
     plan, prompt = " ".join(" ".join(runbook.plan["lines"]).split()), " ".join(" ".join(runbook.prompts).split())

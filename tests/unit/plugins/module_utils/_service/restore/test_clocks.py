@@ -141,13 +141,17 @@ def test_a_time_without_an_offset_is_read_in_one_way_or_refused(zone: str, near:
 
 
 @given(st.sampled_from(sorted(ZONES)), st.sampled_from([NIGHT, SPRING, NOW]), MINUTES)
-def test_a_time_can_be_pasted_as_it_is_shown(zone: str, near: datetime, minutes: timedelta) -> None:
+def test_a_time_as_it_is_shown_is_refused_with_its_offset(zone: str, near: datetime, minutes: timedelta) -> None:
     moment = near + minutes
     with mock.patch.dict(os.environ, TZ=zone):
-        shown = format_time(moment, seconds=True)
-        local, _in, utc = shown.rstrip(")").partition(" (")
-        assert parse_timestamp("before", local) == moment.replace(microsecond=0)
-        assert parse_timestamp("before", utc if len(utc) > len("00:00:00 UTC") else None) in (None, moment)
+        local, _in, _utc = format_time(moment, seconds=True).partition(" (")
+        if local.endswith(" UTC"):
+            assert parse_timestamp("before", local) == moment
+            return
+        with pytest.raises(SettingsError, match="has no UTC offset") as raised:
+            parse_timestamp("before", local)
+        reading = str(raised.value).split()[-1].rstrip(".")
+        assert parse_timestamp("before", reading) == moment
 
 
 @example("CET-1CEST,M3.5.0,M10.5.0/3", timedelta(hours=1), timedelta(minutes=-30), "wall", [timedelta(hours=-1)])
