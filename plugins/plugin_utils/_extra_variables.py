@@ -93,7 +93,8 @@ def format_lost(cut: LostText, *, is_known: bool = True) -> str:
 
 
 def parse_list(value: t.Any) -> list[t.Any]:
-    """Returns the entries of a list unchanged, or of text: JSON, or separated by commas, without white space around."""
+    """Returns the entries of a list unchanged, or of text without white space around: JSON, or separated by commas or
+    line breaks, as surveys hand over one name a line."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if value is None or not isinstance(value, str):
@@ -101,7 +102,7 @@ def parse_list(value: t.Any) -> list[t.Any]:
     parsed = _parse_json(value)
     if isinstance(parsed, list):
         return parsed
-    return [text for part in value.split(",") if (text := part.strip())]
+    return [text for part in re.split("[,\n]", value) if (text := part.strip())]
 
 
 def parse_ids(variable: str, ids: t.Any) -> list[int]:

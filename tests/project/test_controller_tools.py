@@ -205,7 +205,7 @@ def test_navigator_runs_a_playbook_by_name(node: Controller, simulator: Simulato
 
 # The survey
 
-TYPES = {"text": ("str", "list", "path"), "integer": ("int",), "multiplechoice": ("bool",)}
+TYPES = {"text": ("str", "path"), "textarea": ("list",), "integer": ("int",), "multiplechoice": ("bool",)}
 
 
 def test_the_survey_asks_for_variables_of_the_role_and_for_all_that_must_be_given() -> None:

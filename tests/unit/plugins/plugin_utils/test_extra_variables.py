@@ -80,6 +80,7 @@ def test_a_file_without_its_sign_is_told() -> None:
         (7, [7]),
         ([" a ", 1], [" a ", 1]),
         (" a , b c,", ["a", "b c"]),
+        ("web-bot\r\ndocs bot\n\n demo-bot", ["web-bot", "docs bot", "demo-bot"]),
         ("[1,5]", [1, 5]),
         ('["a", "b, c"]', ["a", "b, c"]),
         ('{"a": 1}', ['{"a": 1}']),
