@@ -139,6 +139,13 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
     assert expected == asked
 
 
+@pytest.mark.parametrize("pagination", [None, {}, {"total_count": 9}])
+def test_pages_without_a_total_are_requested_one_at_a_time(pagination):
+    collector = Paginator()
+    collector.add([{"id": 1}], pagination)
+    assert list(collector.remaining_pages()) == []
+
+
 @given(
     count=st.integers(1, 30),
     size=st.integers(1, 10),

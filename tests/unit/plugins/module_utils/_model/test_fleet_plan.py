@@ -120,6 +120,17 @@ def test_each_deletion_of_a_protected_instance_is_a_fault_of_its_entry():
 STOPPED = {"id": 1, "name": "a", "status": "stopped"}
 
 
+def test_before_is_the_instance_as_it_was_until_the_first_request():
+    job = Job("started", STOPPED)
+    job.decide({**STOPPED, "status": "deploying"})
+    assert job.phase is Phase.SETTLING
+    job.decide(STOPPED)
+    assert (job.phase, job.before) == (Phase.READY, STOPPED)
+    job.requests = 1
+    job.decide({**STOPPED, "status": "paused"})
+    assert job.before == STOPPED
+
+
 def test_the_failure_of_a_job_tells_an_earlier_rejection_and_a_lost_response():
     rejection = ApiError("POST /start", 409)
     job = Job("started", STOPPED, rejection=rejection, is_outcome_unknown=True)

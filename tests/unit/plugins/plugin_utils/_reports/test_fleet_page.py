@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,20 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
     unknown = build(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
     assert unknown["counts"]["missing"] == 0
+
+
+@pytest.mark.parametrize(
+    ("balance", "taken", "headline"),
+    [
+        (1000, "2026-02-03T08:00:00Z", "No instance needs attention."),
+        (-5, "", "No instance needs attention, but the balance is low and 1 of 1 has no fresh backup."),
+    ],
+)
+def test_the_headline_names_a_low_balance_and_missing_backups(balance, taken, headline):
+    instances = [{"id": 1, "name": "a", "status": "running", "health_status": "healthy"}]
+    billing = {"summary": {"claws_balance": balance, "daily_claw_cost": 100}}
+    backups = [{"id": 1, "instance_id": 1, "created_at": taken}]
+    assert build(instances, billing, backups)["headline"] == headline
 
 
 def test_the_fingerprint_ignores_ages_and_depends_on_the_content():
