@@ -81,6 +81,17 @@ def test_restores_for_other_incidents_are_found_newest_first():
     assert history.find_recent(1, timedelta(hours=2)) == others[1:2]
 
 
+def test_a_time_that_lies_ahead_of_all_clocks_counts_for_no_period():
+    year = 24 * 365
+    history = build(restored("INC-2", "1", -year, ended=1, position=2), restored("INC-3", "1", -year))
+    assert (history.find_recent(1, timedelta(days=400)), history.find_recent(1, timedelta(0))) == ([], [])
+    assert history.find_ahead(1).incident == "INC-2"
+    # A line of it that was written when the clock was right again.
+    ended = build(restored("INC-2", "1", -year, ended=-year - 1))
+    assert ended.find_ahead(1) is None
+    assert [bool(ended.find_recent(1, timedelta(hours=hours))) for hours in (0.9, 1)] == [False, True]
+
+
 @pytest.mark.parametrize("hours", [24 * 365, -24 * 365])
 def test_the_clock_by_which_a_restore_is_more_recent_counts(hours):
     """The clock of the journal is wrong now, or it was wrong then and still is."""
