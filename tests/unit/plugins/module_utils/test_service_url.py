@@ -82,12 +82,10 @@ def test_a_refusal_is_one_line_and_shows_nothing_of_the_url(url):
     [
         ("https://clawhosters.com/api/../api/v1", "its path has an empty segment, . or .."),
         ("https://clawhosters.com/api/v1/..", "its path has an empty segment, . or .."),
-        ("https://clawhosters.com//api/v1", "its path has an empty segment, . or .."),
         ("https://clawhosters.com/api/%761", "it contains a percent sign"),
         ("https://[fe80::1%25eth0]/api/v1", "it contains a percent sign"),
         ("https://clawhosters.com./api/v1", "its host ends in a dot"),
         ("https://clawhosters.com:/api/v1", "its port is empty or 0"),
-        ("https://clawhosters.com:0/api/v1", "its port is empty or 0"),
         ("https://clawhosters.com:+443/api/v1", "its host or its port is not valid"),
         ("https://127.1/api/v1", "its host is neither a name nor a plain IP address"),
         ("https://0x7f.0.0.1/api/v1", "its host is neither a name nor a plain IP address"),

@@ -77,7 +77,6 @@ def test_a_file_without_its_sign_is_told() -> None:
 @pytest.mark.parametrize(
     ("value", "entries"),
     [
-        (7, [7]),
         ([" a ", 1], [" a ", 1]),
         (" a , b c,", ["a", "b c"]),
         ("web-bot\r\ndocs bot\n\n demo-bot", ["web-bot", "docs bot", "demo-bot"]),

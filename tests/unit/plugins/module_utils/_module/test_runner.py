@@ -169,18 +169,6 @@ def warnings(*names: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("CLAWHOSTERS_APIKEY", "CLAWHOSTERS_API_KEY"),
-        ("CLAWHOSTERS_API_KYE", "CLAWHOSTERS_API_KEY"),
-        ("clawhosters_api_url", "CLAWHOSTERS_API_URL"),
-    ],
-)
-def test_a_misspelt_variable_is_named_with_the_right_one_not_its_value(name: str, meant: str) -> None:
-    assert warnings(name, "HOME") == [f"The environment variable {name} is not used. Did you mean {meant}?"]
-
-
-@pytest.mark.parametrize(
     "names",
     [
         ("CLAWHOSTERS_STAGING_API_KEY", "CLAWHOSTERS_API_KEY_2", "API_KEY", "PATH"),

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-import pytest
-
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.examination import ALL_CHECKS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.findings import (
     Check,
@@ -27,7 +25,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.
     UNNAMED,
     describe_fields,
     plain_words,
-    type_name,
 )
 
 INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
@@ -60,24 +57,6 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
 
 
 # Shapes: names and types of fields, and nothing that an account chose
-
-
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [
-        (None, "null"),
-        (True, "boolean"),
-        (7, "integer"),
-        ("42", "text of digits"),
-        ("2026-02-01T10:00:00Z", "time"),
-        ("2026-02-31T10:00:00Z", "text"),
-        ([], "empty list"),
-        (["42", None, {}], "list of null or object or text"),
-        ({"a": 1}, "object"),
-    ],
-)
-def test_types(value: object, kind: str) -> None:
-    assert type_name(value) == kind
 
 
 def test_the_fields_of_several_objects() -> None:
