@@ -18,7 +18,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.watchdog import RequestWatchdog
 
-THREAD = "clawhosters-watchdog"
 PATIENCE = 60.0
 """Seconds after which something that should happen has not."""
 
@@ -32,10 +31,6 @@ def request(seconds: float, report=lambda _seconds: None) -> Iterator[tuple[Requ
     with ours, theirs, guard:
         guard.watch(ours)
         yield guard, ours
-
-
-def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == THREAD]
 
 
 def test_only_the_request_that_takes_too_long_is_ended():

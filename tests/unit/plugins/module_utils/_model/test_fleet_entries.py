@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists of entries: their faults, what is protected, and limits and reports of a fleet."""
+"""Lists of entries: their faults, what is protected, and the limits of a fleet."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_refusal_names_its_source_and_the_option_first():
     assert "in CLAWHOSTERS_PROTECTED" in parse(["8"], "7").find_fault(CAFE, "absent")
 
 
-# Limits and reports of a fleet
+# Limits of a fleet
 
 LISTING = [
     {"id": number, "name": f"bot-{number}", "status": status}

@@ -138,6 +138,18 @@ def test_the_inventory_knows_the_documented_fields() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "value", "address"),
+    [
+        ("ip_address", "2001:0db8:0::0004", "2001:db8::4"),
+        ("subdomain", "https://web.example.com/path", "web.example.com"),
+        ("none", None, None),
+    ],
+)
+def test_addresses(source: str, value: str | None, address: str | None) -> None:
+    assert find_address({"ip_address": value, "subdomain_url": value}, source) == address
+
+
+@pytest.mark.parametrize(
     ("source", "value"),
     [
         ("ip_address", "-oProxyCommand=touch pwned"),

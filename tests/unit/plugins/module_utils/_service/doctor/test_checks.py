@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks on what no switch of the simulator shows, and the rules for all checks."""
+"""The rules for all checks, and the shapes that a report shows."""
 
 from __future__ import annotations
 
-import typing as t
+import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.examination import ALL_CHECKS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.findings import (
     Check,
     Observations,
-    Reply,
     different,
     failed,
     find_unmet,
@@ -25,20 +24,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.
     UNNAMED,
     describe_fields,
     plain_words,
+    type_name,
 )
-
-INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
-
-
-def run_check(name: str, seen: Observations) -> tuple[str, str]:
-    """Returns status and text of one finding."""
-    (check,) = [check for check in ALL_CHECKS if check.name == name]
-    finding = check.run(seen).as_dict()
-    return finding["status"], finding["found"]
-
-
-def listing(name: str, *items: dict[str, t.Any], **pagination: int) -> Observations:
-    return Observations({name: Reply(f"GET /{name}", list(items), pagination or None)})
 
 
 def test_nothing_seen_is_unknown_for_each_check_of_the_service() -> None:
@@ -57,6 +44,21 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
 
 
 # Shapes: names and types of fields, and nothing that an account chose
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (True, "boolean"),
+        ("42", "text of digits"),
+        ("2026-02-01T10:00:00Z", "time"),
+        ("2026-02-31T10:00:00Z", "text"),
+        ([], "empty list"),
+        (["42", None, {}], "list of null or object or text"),
+    ],
+)
+def test_types(value: object, kind: str) -> None:
+    assert type_name(value) == kind
 
 
 def test_the_fields_of_several_objects() -> None:
