@@ -81,6 +81,15 @@ def test_a_balance_that_is_used_up_does_not_last(balance, days):
     assert stopped(build_plan(billing(balance, 110, days, (0, 0, 60, 50)), fleet, ORDER, 7)) == ["3"]
 
 
+def test_a_later_plan_leaves_out_what_has_gone():
+    fleet = [bot for bot in FLEET if bot["id"] != 3]
+    assert build_plan(billing(), fleet, ORDER, 5).name_problems
+    last = {"cost": 250, "stops": [{"id": "3"}], "stopped": []}
+    later = build_plan(billing(), fleet, ORDER, 5, [last], is_first=False)
+    assert stopped(later) != []
+    assert later.name_problems == []
+
+
 @pytest.mark.parametrize("order", [[" bot-1"], ["bot-1 ", " bot-1"], " bot-1 , ,bot-3"])
 def test_white_space_is_ignored_only_in_comma_separated_text(order):
     fleet = [*FLEET, {"id": 5, "name": " bot-1", "status": "running"}]
