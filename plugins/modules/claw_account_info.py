@@ -47,6 +47,20 @@ account:
     id: 1
     email: user@example.com
     created_at: "2026-01-05T09:00:00Z"
+scope:
+  description:
+    - Host of the service and account of the key, on one line. If the service does not show the account, the task fails,
+      and the line says so.
+  returned: always, but for a key that is rejected and a service that can't be reached
+  type: str
+  sample: Service clawhosters.com, account user@example.com (id 1).
+refusal:
+  description:
+    - Why a task that changes something fails with this key. It is for another account than the option C(account) names,
+      or the service does not show its account. Else null.
+  returned: as C(scope)
+  type: str
+  sample: null
 api:
   description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
@@ -68,7 +82,7 @@ SPEC = API
 
 def run(context: ModuleContext) -> Result:
     """Reads the account."""
-    return {"account": context.client.fetch_object("/account")}
+    return context.account.summarize()
 
 
 def main() -> None:

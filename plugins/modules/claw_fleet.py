@@ -316,7 +316,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     FleetEntry,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Options, Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import require_object
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
@@ -328,6 +329,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import PlanMaker
 
+
+def require_valid(options: Options) -> None:
+    """Raises ClawHostersError for faulty entries, and for a plan that is none. ``options`` may be unvalidated."""
+    FLEET.require_valid(options)
+    require_object(options.get("plan"))
+
+
 SPEC = ArgumentSpec(
     {
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
@@ -338,7 +346,7 @@ SPEC = ArgumentSpec(
         "plan": {"type": "dict"},
         "plan_max_age": {"type": "str", "default": "24h"},
     },
-    require_valid=FLEET.require_valid,
+    require_valid=require_valid,
 ).merge(
     entry_arguments(state={"type": "str", "choices": list(STATES)}),
     PROTECTED,
@@ -350,7 +358,7 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Brings every entry to its state. Fails at the end if an entry failed."""
     params = context.params
-    FLEET.require_valid(dict(params))
+    require_valid(dict(params))
     entries = [
         FleetEntry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(FLEET.gather(dict(params)), 1)

@@ -10,7 +10,6 @@ import hashlib
 import re
 import unicodedata
 from datetime import datetime
-from pathlib import Path
 
 from ..module_utils._text import one_line
 from ..module_utils._times import format_time, parse_time
@@ -21,9 +20,6 @@ EMPTY = "\N{EN DASH}"
 SCREEN_WIDTH = 80
 """Columns of a screen."""
 
-UNFOLDED = 78
-"""Columns of a line up to which ``result_format: yaml`` folds at no space. Each supported ansible-core has them."""
-
 NAME_LIMIT = 80
 """Characters shown of a name; the service does not limit its length."""
 
@@ -31,8 +27,6 @@ _SLUG_LIMIT = 60
 _SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HASH_SUFFIX = re.compile(r"-[0-9a-f]{16}\Z")
 """The end of every generated slug. Text that ends so is replaced, too, so that no two texts have the same slug."""
-_SAFE_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
-"""Paths that a shell, YAML and JSON leave as they are, also behind other text."""
 
 
 def format_value(value: object, limit: int = NAME_LIMIT) -> str:
@@ -102,12 +96,6 @@ def slugify(text: str) -> str:
         return text
     kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text[: _SLUG_LIMIT * 4]).strip("-")[:_SLUG_LIMIT] or "unnamed"
     return f"{kept}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
-
-
-def format_path(path: Path, base: Path) -> str | None:
-    """Returns the path for a command that is run in ``base``; None if a shell, YAML or JSON would change it."""
-    shown = str(path.relative_to(base) if path.is_relative_to(base) else path)
-    return shown if _SAFE_PATH.fullmatch(shown) else None
 
 
 def format_clock(moment: datetime | None) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -127,6 +128,16 @@ class Approval:
 
 
 # Reading
+
+
+def require_object(given: object) -> None:
+    """Raises SettingsError for an option that is no plan at all, such as the text of a file that was cut."""
+    try:
+        found = json.loads(given) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        found = given
+    if found is not None and not isinstance(found, dict):
+        raise SettingsError(f"{_NOT_RETURNED}: it is no JSON object. Nothing was sent.")
 
 
 def parse_plan(given: t.Mapping[str, t.Any]) -> SavedPlan:

@@ -11,14 +11,22 @@ import threading
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import AccountError, ApiError, ClawHostersError, RateLimitedError, ResponseError, UnauthorizedError
+from .._errors import (
+    AccountError,
+    ApiError,
+    ClawHostersError,
+    PartialError,
+    RateLimitedError,
+    ResponseError,
+    UnauthorizedError,
+)
 from .._http.responses import parse_object
 from .._model.account_identity import find_email, find_id, format_account, format_scope, is_account
 from .._text import one_line
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
-    from .._model.resource import Resource
+    from .._model.resource import Resource, Result
 
 
 @dataclass
@@ -86,6 +94,9 @@ class AccountCheck:
         service that can't be reached or rejects the key.
         """
         self.require()
+        return self._find_label()
+
+    def _find_label(self) -> str:
         try:
             return format_account(self.fetch()) or "unknown"
         except (UnauthorizedError, RateLimitedError):
@@ -103,3 +114,18 @@ class AccountCheck:
     def describe(self) -> str:
         """Returns service and account, the first line of each playbook. Raises what :meth:`label` raises."""
         return format_scope(self.client.settings.host, self.label())
+
+    def summarize(self) -> Result:
+        """Returns the result of ``claw_account_info``. It may be another account than the one that is meant.
+
+        Raises PartialError if the service does not show the account; the rest of the result is in it.
+        """
+        found: Result = {"scope": format_scope(self.client.settings.host, self._find_label()), "refusal": None}
+        try:
+            self.require()
+        except AccountError as error:
+            found["refusal"] = str(error)
+        try:
+            return {"account": self.fetch(), **found}
+        except ClawHostersError as error:
+            raise PartialError(str(error), found, error) from None

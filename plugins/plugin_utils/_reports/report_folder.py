@@ -32,7 +32,7 @@ LOCK_TIMEOUT = 10.0
 
 
 class ReportError(ClawHostersError):
-    """A report, a plan, or another file for the user can't be written."""
+    """A report or another file for the user can't be written."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{one_line(path)} can't be written: {why}.")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -34,6 +35,20 @@ def test_the_account_comes_as_it_is(simulator: Simulator, switches: dict[str, t.
         assert result["changed"] is False
     assert simulator.calls() == ["GET /account"] * 2
     assert ("id" in result["account"]) is (switches.get("drop_fields") is None)
+
+
+def test_it_names_service_and_account_and_why_changes_are_refused(simulator: Simulator) -> None:
+    service = f"Service {urlsplit(simulator.url).netloc}"
+    for account, refused in ((None, None), ("1", None), ("2", "account is set to 2, but this key is for")):
+        result = result_of(claw_account_info, simulator, account=account)
+        assert result["scope"] == f"{service}, account user@example.com (id 1)."
+        assert (result["refusal"] or "").startswith(refused or "")
+        assert (result["failed"], result["refusal"] is None) == (False, refused is None)
+    simulator.fault("forbidden", path="/account", times=None)
+    result = result_of(claw_account_info, simulator, account="1")
+    assert result["scope"] == f"{service}, account unknown (403 forbidden)."
+    assert (result["failed"], result["error"]["status"]) == (True, 403)
+    assert "does not show the account of this key" in result["refusal"]
 
 
 def test_a_wrong_key_fails_with_the_services_own_words(simulator: Simulator) -> None:

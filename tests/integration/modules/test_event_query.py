@@ -20,9 +20,7 @@ QUERIES: dict[str, dict[str, str]] = yaml.safe_load(
 )
 WITHOUT_INSTANCES = {"claw_account_info", "claw_billing_info", "claw_doctor_info", "claw_health_info", "claw_purchase"}
 WITHOUT_INSTANCES |= {"claw_journal_info", "claw_state_database"}
-WITHOUT_INSTANCES |= {"internal_account", "internal_doctor_report", "internal_fleet_report"}
-WITHOUT_INSTANCES |= {"internal_fleet_plan"}
-WITHOUT_INSTANCES |= {"internal_restore", "internal_restore_plan"}
+WITHOUT_INSTANCES |= {"internal_fleet_report", "internal_restore", "internal_restore_plan"}
 WITHOUT_INSTANCES |= {"internal_restore_drill", "internal_restore_unhealthy"}
 """Modules whose results are about no instance, or don't name any."""
 ROLES: dict[str, dict[str, t.Any]] = {

@@ -181,11 +181,35 @@ def test_a_plan_is_written_with_check_and_only_it_is_applied(simulator: Simulato
     assert simulator.effects() == {"stops": 3}
 
 
+def test_a_plan_says_how_to_apply_it(controller: Controller) -> None:
+    run = apply(controller, STOP_ALL, "--check", fleet_plan_path="fleet-plan.json")
+    assert shown(run)[-1] == (
+        "To apply exactly this, run the same command without --check, and with fleet_apply_plan=fleet-plan.json "
+        "instead of fleet_plan_path."
+    )
+    assert apply(controller, STOP_ALL, fleet_apply_plan="fleet-plan.json").rc == 0
+
+
+def test_a_plan_holds_any_name_as_it_is(simulator: Simulator, controller: Controller) -> None:
+    names = ["{{ 7 * 7 }} 'x\"", "#jinja2: x"]
+    for number, name in enumerate(names, 1):
+        simulator.set_instance(number, name=name)
+    declared = [{"id": 1, "state": "stopped"}, {"id": 2, "state": "stopped"}]
+    assert apply(controller, declared, "--check", fleet_plan_path="plan.json").rc == 0
+    plan = json.loads((controller.folder / "plan.json").read_text(encoding="utf-8"))
+    assert [entry["name"] for entry in plan["entries"]] == names
+    assert apply(controller, declared, fleet_apply_plan="plan.json").rc == 0
+    assert simulator.effects() == {"stops": 2}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "it can't be read: No such file or directory"),
-        ('{"service": "https://clawh', "it is no whole JSON"),
+        (None, "plan.json, but it can't be read, or is empty."),
+        ("", "plan.json, but it can't be read, or is empty."),
+        ('{"service": "https://clawh', "plan is not what this module has returned as plan: it is no JSON object."),
+        ("[]", "plan is not what this module has returned as plan: it is no JSON object."),
+        ("stop=all", "plan is not what this module has returned as plan: it is no JSON object."),
         ("{}", "plan is not what this module has returned as plan: service is missing."),
     ],
 )
