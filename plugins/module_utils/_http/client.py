@@ -202,10 +202,13 @@ class Client:
         """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
         raise_if_cancelled()
         is_retry = request.key in self._repeatable
-        with self._budget_slot(request, deadline) as slot, self._counted(request, slot, is_retry=is_retry):
-            if request.hooks:
-                request.hooks.before_send()
-            yield slot
+        with self._budget_slot(request, deadline) as slot:
+            if request.method != "GET":
+                self.progress.require_controller()
+            with self._counted(request, slot, is_retry=is_retry):
+                if request.hooks:
+                    request.hooks.before_send()
+                yield slot
         if request.hooks and slot.outcome.status == 429:
             request.hooks.on_rejected()
 

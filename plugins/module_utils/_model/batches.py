@@ -91,6 +91,7 @@ class Batches:
         for job in itertools.chain.from_iterable(batches):
             job.is_begun = False
         for number, batch in begin_batches(batches, self.max_failures, lambda job: job.has_failed()):
+            progress.require_controller()
             for job in batch:
                 job.is_begun = True
             yield batch, announce_batch(progress, number, len(batches), (job.name for job in batch))

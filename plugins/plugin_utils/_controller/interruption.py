@@ -4,23 +4,30 @@
 
 """Shows on Ctrl-C what an interrupted task has done, and how to continue.
 
-A closed terminal interrupts no task.
+A task whose controller process has ended is interrupted before it sends a further change: its terminal was closed, or
+it was killed. While that process is stopped, as by Ctrl-Z, no further change is sent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import threading
 import typing as t
+from pathlib import Path
 from types import FrameType
 
+from ...module_utils import _concurrency as concurrency
 from ...module_utils._progress import Progress
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 
 STDERR = 2
 WAITING = "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded."
+ENDED = "The process of the Ansible command has ended: no more is sent."
+STOPPED_INTERVAL = 0.2
+"""Seconds after which it is seen that the controller process was continued."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what ansible-core sends to its workers after it."""
 
@@ -43,15 +50,15 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
     They wait for requests whose outcome must be recorded: ansible-core ends its workers at once. If ``progress``
     unwinds, they raise KeyboardInterrupt first, and do what they did before at the end of the block.
 
-    A closed terminal does not end the block, as up to ansible-core 2.18 it would: with its parent alone, the process
-    ends at the end of the block, since nobody takes its result.
+    A closed terminal does not end the block, as up to ansible-core 2.18 it would: what is under way is followed. With
+    its parent alone, the process ends at the end of the block, since nobody takes its result.
     """
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may set signal handlers.
         yield
         return
-    parent = os.getppid()
     interruption = _Interruption(progress)
+    progress.require_controller = interruption.require_controller
     previous: dict[int, t.Any] = dict(interruption.previous)
     try:
         for number in SIGNALS:
@@ -63,7 +70,7 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
             signal.signal(handled, handler)
         if interruption.unwound_by is not None:
             os.kill(os.getpid(), interruption.unwound_by)
-        if os.getppid() != parent:
+        if interruption.has_no_controller:
             os._exit(0)
 
 
@@ -74,7 +81,31 @@ class _Interruption:
         self._progress = progress
         self._is_deferred = self._is_shown = False
         self.unwound_by: int | None = None
+        # Asked of multiprocessing, since it may have ended before this process came here.
+        parent = multiprocessing.parent_process()
+        self._controller = parent.pid if parent else os.getppid()
         self.previous: dict[int, t.Any] = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
+
+    @property
+    def has_no_controller(self) -> bool:
+        """True if the process that has forked this one has ended."""
+        return os.getppid() != self._controller
+
+    def require_controller(self) -> None:
+        """See :class:`Progress`. Raises Cancelled or KeyboardInterrupt, unless the signal ends the process."""
+        while not self.has_no_controller and self._is_stopped():
+            concurrency.sleep(STOPPED_INTERVAL)
+        if self.has_no_controller:
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise concurrency.Cancelled
+
+    def _is_stopped(self) -> bool:
+        """Returns True if the controller process is stopped. Only Linux tells."""
+        with contextlib.suppress(OSError):
+            # The name of the program before it may hold anything.
+            status = Path(f"/proc/{self._controller}/stat").read_text(encoding="utf-8", errors="replace")
+            return status.rpartition(")")[2].split()[0] == "T"
+        return False
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         if self.unwound_by is not None:
@@ -87,7 +118,7 @@ class _Interruption:
         if not self._is_shown:
             # SIGTERM follows Ctrl-C at once, and must not end the process before the notes are written.
             signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-            _write(self._progress.interrupt_notes)
+            _write([*([ENDED] if self.has_no_controller else []), *self._progress.interrupt_notes])
             self._is_shown = True
             self.unwound_by = number if self._progress.unwinds else None
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import Cancelled
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
     CheckModeError,
@@ -536,6 +537,27 @@ def test_hooks_that_raise_cancel_the_request_and_it_holds_no_place(
     assert client.stats.requests == 0
     assert client.fetch("/instances/1")["id"] == 1
     assert sleeper.total == 0
+
+
+def test_the_controller_process_is_looked_at_before_each_attempt_of_a_change(
+    simulator: Simulator, client: Client
+) -> None:
+    seen: list[str] = []
+
+    def require_controller() -> None:
+        seen.append("controller")
+        if len(seen) == 4:
+            raise Cancelled
+
+    client.progress.require_controller = require_controller
+    hooks = RecordingHooks()
+    hooks.calls = seen
+    simulator.fault("rate_limited", times=2, method="POST")
+    with pytest.raises(Cancelled):
+        client.request("POST", "/instances/1/restart", hooks=hooks)
+    client.fetch("/instances/1")
+    assert seen == ["controller", "before_send", "on_rejected", "controller"]
+    assert simulator.calls() == ["POST /instances/1/restart", "GET /instances/1"]
 
 
 @pytest.mark.parametrize("fault", ["json_500", "truncated"])

@@ -9,14 +9,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import signal
+import subprocess
+import time
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
+from support.controller import BIN, Controller
 from support.killed import Ending, run_killed
 from support.stage import choose_moments
 from support.worker import Worker
@@ -102,3 +109,102 @@ def test_no_change_follows_a_restore_that_begins_during_the_run(
         assert not fault, f"at line {at}: {fault}"
         outcomes.add(was_prevented)
     assert kills < 50 or outcomes == {True, False}
+
+
+# The controller process
+
+GRACE = 1.5
+"""Seconds after the signal in which a change may arrive that was being sent."""
+BATCHES = 4
+
+
+def command_of(controller: Controller, way: str, incident: str) -> list[str]:
+    """Returns the command that changes the instances in batches of one."""
+    ids = list(range(1, BATCHES + 1))
+    if way == "role":
+        confirmed = ",".join(f"bot-{number}" for number in ids)
+        variables = {"instance_ids": ids, "incident": incident, "confirm": confirmed}
+        given = [part for name, value in variables.items() for part in ("-e", json.dumps({f"restore_{name}": value}))]
+        return ["clawhosters.cloud.restore", *given]
+    tasks: dict[str, dict[str, t.Any]] = {
+        "fleet": {"clawhosters.cloud.claw_fleet": {"ids": ids, "state": "restarted", "serial": 1}},
+        "restores": {"clawhosters.cloud.claw_fleet_restore": {"ids": ids, "incident": incident}},
+    }
+    return [str(controller.write("play.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": [tasks[way]]}]))]
+
+
+@dataclass
+class Disturbed:
+    """A command in batches of one. ``signals``: when its first process got each signal."""
+
+    simulator: Simulator
+    process: subprocess.Popen[str]
+    signals: list[tuple[signal.Signals, float]]
+
+    def wait_for(self, count: int) -> None:
+        """Waits until so many changes were requested."""
+        deadline = time.monotonic() + 120
+        while len(self._changed_at()) < count:
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def _changed_at(self) -> list[float]:
+        return [entry["at"] for entry in self.simulator.log() if entry["method"] != "GET"]
+
+    def send(self, number: signal.Signals, *, to_group: bool = False) -> None:
+        """Sends a signal to the process, or to all of its group."""
+        (os.killpg if to_group else os.kill)(self.process.pid, number)
+        self.signals.append((number, time.time()))
+
+    def judge(self) -> tuple[int, str]:
+        """Waits until the workers have ended, too. Returns the number of changes, and what is wrong."""
+        screen, _errors = self.process.communicate(timeout=120)
+        changed_at = self._changed_at()
+        ends = [*(at for _number, at in self.signals[1:]), time.time()]
+        for (number, at), end in zip(self.signals, ends, strict=True):
+            late = [moment - at for moment in changed_at if at + GRACE < moment < end]
+            if late and number is not signal.SIGCONT:
+                return len(changed_at), f"{len(late)} changes after {number.name}, the last {late[-1]:.1f} s: {screen}"
+        is_whole = self.signals[-1][0] is signal.SIGCONT
+        if is_whole and (self.process.returncode, len(changed_at)) != (0, BATCHES):
+            return len(changed_at), f"it did not go on: {screen}"
+        return len(changed_at), ""
+
+
+def start(simulator: Simulator, controller: Controller, command: list[str]) -> Disturbed:
+    """Starts a command in a session of its own."""
+    process = subprocess.Popen(
+        [str(BIN / "ansible-playbook"), *command],
+        cwd=controller.folder,
+        env=controller.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    return Disturbed(simulator, process, [])
+
+
+@pytest.mark.parametrize("way", ["fleet", "restores", "role"])
+def test_nothing_is_sent_without_a_controller_process(
+    simulator: Simulator, controller: Controller, request: pytest.FixtureRequest, way: str, kills: int
+) -> None:
+    chance = choose_moments(request, f"signals during {way}", kills)
+    counts = set()
+    for number in range(kills):
+        controller.environment["CLAWHOSTERS_STATE_DIR"] = str(controller.folder / f"state-{number}")
+        simulator.reset(state=fleet(BATCHES), switches={"transition_seconds": 0.5})
+        run = start(simulator, controller, command_of(controller, way, f"INC-{number}"))
+        run.wait_for(chance.randint(1, BATCHES - 1))
+        time.sleep(chance.uniform(0, 2))
+        first = chance.choice((signal.SIGKILL, signal.SIGHUP, signal.SIGSTOP))
+        run.send(first, to_group=chance.random() < 0.3)
+        if first is signal.SIGSTOP:
+            time.sleep(chance.uniform(GRACE, 4))
+            run.send(chance.choice((signal.SIGCONT, signal.SIGKILL)), to_group=True)
+        count, fault = run.judge()
+        assert not fault, f"{run.signals}: {fault}"
+        counts.add(count)
+    assert kills < 50 or counts == set(range(1, BATCHES + 1))

@@ -72,6 +72,7 @@ class RestoreBatches:
             starts = Starts(self.incident, wait_healthy=self.wait_healthy)
             context = RunContext(self.incident, self.options, starts, self.observer, restores, note)
             for number, batch in begin_batches(batches, self.max_failures, Restore.has_failed):
+                progress.require_controller()
                 names = (short_name(restore.instance) for restore in batch)
                 prefix = announce_batch(progress, number, len(batches), names)
                 self.observer.on_batch(number, len(batches), batch)

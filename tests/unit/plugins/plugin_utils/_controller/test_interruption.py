@@ -20,6 +20,8 @@ COLLECTION = "ansible_collections.clawhosters.cloud.plugins"
 IMPORTS = f"""
 import os
 import signal
+import threading
+import time
 
 from {COLLECTION}.module_utils._progress import Progress
 from {COLLECTION}.plugin_utils._controller.interruption import interrupt_notes_shown
@@ -53,11 +55,49 @@ with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes 
 print("It went on.")
 """
 
+ORPHAN = """
+progress = Progress()
+ours, theirs = os.pipe()
+parent = os.getpid()
+if os.fork():
+    os.close(theirs)
+    os.read(ours, 1)
+    os._exit(0)
+with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes on."):
+    progress.require_controller()
+    print("It goes on.", flush=True)
+    os.write(theirs, b".")
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    progress.require_controller()
+    print("It went on.", flush=True)
+"""
+STOPPED = """
+progress = Progress()
+parent = os.getpid()
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+    os._exit(0)
+
+
+def resume():
+    print("It is continued.", flush=True)
+    os.kill(parent, signal.SIGCONT)
+
+
+with interrupt_notes_shown(progress):
+    threading.Timer(0.5, resume).start()
+    os.kill(parent, signal.SIGSTOP)
+    progress.require_controller()
+    print("It goes on.", flush=True)
+"""
+
 
 def run(code):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", IMPORTS + code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_worker_killed_while_it_handles_ctrl_c_still_shows_its_notes():
@@ -70,6 +110,17 @@ def test_what_is_put_on_record_after_ctrl_c_is_not_cut_short():
     assert ended.stdout == "It is on record.\n"
     assert ended.stderr.startswith("The restore goes on.\n")
     assert ended.returncode == -signal.SIGINT
+
+
+def test_a_worker_whose_controller_process_has_ended_is_interrupted():
+    ended = run(ORPHAN)
+    assert ended.stdout == "It goes on.\n"
+    assert ended.stderr == "The process of the Ansible command has ended: no more is sent.\nThe restore goes on.\n"
+
+
+def test_a_worker_waits_while_its_controller_process_is_stopped():
+    ended = run(STOPPED)
+    assert (ended.stdout, ended.stderr) == ("It is continued.\nIt goes on.\n", "")
 
 
 # Tests of the lines that show what a task waits for
