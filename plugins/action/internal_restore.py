@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_restore: asks, and restores what a run of the role has planned.
+"""Action plugin of internal_restore, the one task of the role ``restore``: plans, shows, asks, restores and answers.
 
 It asks at a terminal that may not be where Ansible's output goes, and that may be closed.
 """
@@ -19,16 +19,18 @@ from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
+from ..module_utils._errors import SettingsError
 from ..module_utils._module.arguments import API, ArgumentSpec
+from ..plugin_utils._controller.action import ControllerAction
+from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._restore.confirmation import NoTerminalError, PromptInterruptedError
-from ..plugin_utils._restore.record import Recorder
-from ..plugin_utils._restore.role_action import RunbookAction
-from ..plugin_utils._restore.run import Run
-from ..plugin_utils._restore.run_steps import RunSteps
+from ..plugin_utils._restore.runbook import Runbook, begin_run
+from ..plugin_utils._restore.variables import parse_variables
 
 if t.TYPE_CHECKING:
-    from ..module_utils._model.resource import Result
+    from ..module_utils._model.resource import Options, Result
     from ..module_utils._module.runner import ModuleContext
+    from ..plugin_utils._restore.runbook import Screen
 
 _STDIN, _STDOUT = 0, 1
 _PARENT_INTERVAL = 1.0
@@ -75,31 +77,43 @@ def ended_with_terminal() -> t.Iterator[None]:
         has_answer.set()
 
 
-SPEC = ArgumentSpec({"run": {"type": "dict", "required": True}}).merge(API.with_default("priority", "high"))
+def require_valid(args: Options) -> None:
+    """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
+    if misspelt := args.get("misspelt"):
+        raise SettingsError(misspelt)
+    parse_variables(args["variables"])
 
 
-def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:
-    """Restores what was planned, and returns the result of the task. In check mode, predicts it.
-
-    ``redact`` removes secrets from what is recorded or shown. ``ask`` asks at the terminal, and raises NoTerminalError
-    or PromptInterruptedError.
-    """
-    steps = RunSteps(context, Run.from_dict(context.params["run"]), redact)
-    if steps.run.check or not any(one.ready for one in steps.run.plans):
-        return Recorder(steps).finish()
-    with context.client.progress.if_interrupted(f"Nothing was sent for incident {steps.run.incident}."):
-        from ..plugin_utils._restore.restore_task import RestoreTask
-    return RestoreTask(steps, ask).restore()
+SPEC = ArgumentSpec(
+    {"variables": {"type": "dict", "required": True}, "misspelt": {"type": "str", "default": ""}},
+    require_valid=require_valid,
+).merge(API.with_default("priority", "high"))
 
 
-class ActionModule(RunbookAction):
-    """Asks at the terminal, and restores what was planned."""
+def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:
+    """Carries out a run, and returns the result of the task. ``redact`` removes secrets from what is shown."""
+    return Runbook(
+        context, begin_run(context.params["variables"], check=context.client.check_mode), screen, redact
+    ).execute()
+
+
+class ActionModule(ControllerAction):
+    """Carries out the restore runbook. It is the screen, too."""
+
+    IS_SHOWN_ALONE = True
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""
-        return run(context, lambda value: remove_values(value, secrets), self._ask)
+        return run(context, lambda value: remove_values(value, secrets), self)
 
-    def _ask(self, prompt: str) -> str:
+    # Screen
+
+    def show(self, lines: t.Sequence[str]) -> None:
+        """Shows lines at once."""
+        show_lines(self._display, lines)
+
+    def ask(self, prompt: str) -> str:
+        """Returns what is typed at the terminal."""
         show_question(prompt)
         try:
             with ended_with_terminal():

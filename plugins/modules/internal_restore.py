@@ -8,20 +8,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: internal_restore
-short_description: Carry out a run of the restore runbook (internal to the roles of the collection)
+short_description: Carry out the restore runbook (internal to the roles of the collection)
 version_added: 1.0.0
 description:
   - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
-  - Asks for the confirmation, and restores the instances that were planned. Records the run before each restore and
-    after a failure.
+  - Plans the restores, shows the plan, asks for the confirmation, restores, and says what came of it. The journal has
+    who confirmed what, and how that ended.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
-  run:
+  variables:
     description:
-      - The RV(clawhosters.cloud.internal_restore_plan#module:run) that was planned.
+      - The variables of the role.
     type: dict
     required: true
+  misspelt:
+    description:
+      - Why the names of the variables are wrong. With it, the task fails.
+    type: str
+    default: ""
   priority:
     default: high
 extends_documentation_fragment:
@@ -35,25 +40,39 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Confirm and restore
+- name: Plan, confirm and restore
   clawhosters.cloud.internal_restore:
-    run: "{{ restore__planned.run }}"
+    variables: "{{ restore__variables }}"
+  register: restore__result
 """
 
 RETURN = r"""
-failures:
-  description: For each instance that was not restored its state, what to do, and the command for it.
-  returned: failure
+plan:
+  description: The plan, as it was shown before the question.
+  returned: success
   type: list
   elements: str
+msg:
+  description: What came of the run.
+  returned: success
+  type: str
 restored:
   description: The instances that were restored.
-  returned: failure, if there are any
+  returned: success
+  type: list
+  elements: str
+failures:
+  description: The instances that were not, each with what to do.
+  returned: success
   type: list
   elements: str
 report:
-  description: Where the page and the record are, or why they could not be written.
-  returned: failure
+  description: Where page and JSON are, or why they could not be written.
+  returned: success
   type: list
   elements: str
+is_complete:
+  description: If not, the role fails after this task, which would hand on no outcome if it failed itself.
+  returned: success
+  type: bool
 """

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 import yaml
 
-from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
@@ -30,6 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import ROLE
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, build_target
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 
 from .controller import REPOSITORY
 
@@ -108,6 +108,5 @@ def run(*plans: RolePlan, check: bool = False, **variables: t.Any) -> Run:
         {**VARIABLES, **variables},
         targets * (len(plans) or 1),
         check,
-        [],
         [*plans],
     )

@@ -11,6 +11,9 @@ before it, so that a line that was changed, or is missing between others, is not
 
 A run also holds the subject that it works on. The lock is released when its process ends, so an unfinished operation
 whose subject nobody holds has an unknown outcome.
+
+Notes are lines that decide nothing. A run of the runbook has a subject of its own, which it holds while it lives: its
+notes say who confirmed what, and how it ended. A run without an end that nobody holds was interrupted.
 """
 
 from __future__ import annotations
@@ -50,6 +53,16 @@ class JournalError(ClawHostersError):
 
 class JournalConflictError(JournalError):
     """Another run has written a line of the operation since this run read the journal."""
+
+
+class NoteKind(enum.Enum):
+    """A fact that decides nothing, for whoever reads what happened: the state of an operation skips it."""
+
+    CONFIRMED = "confirmed"  # of a run: what it was to do, and who has confirmed it
+    ENDED = "ended"  # of a run
+    INTERRUPTED = "interrupted"  # of a run that could still write; else nobody holds it, and it has no end
+    FAILED = "failed"  # of an instance: why a run has not brought its restore to the end
+    RESPONDED = "responded"  # of an instance: its address was checked
 
 
 class OperationEvent(enum.Enum):
@@ -114,7 +127,9 @@ class OperationKey:
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
 POSITION = "step"
 """The name that the position has in a stored line, and in the database."""
-_FIELDS = (*_KEY_FIELDS, "event", "at", POSITION, "checksum")
+NOTE = "note"
+"""The event of a line that is a note. Its kind is the fact of this name."""
+_FIELDS = (*_KEY_FIELDS, "event", NOTE, "at", POSITION, "checksum")
 """The fields of a line that are not facts."""
 
 
@@ -274,7 +289,7 @@ class Journal:
             return replay(itertools.chain.from_iterable(intact.values()), with_refused=with_refused), damaged
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
-        """Returns the subjects of an incident or order, and perhaps others. Raises JournalError."""
+        """Returns the subjects of an incident, of its runs, or of an order, and perhaps others. Raises JournalError."""
         with self._before_sending():
             return self._store.find_subjects(OperationKey(kind, service, name).name_digest)
 
@@ -283,22 +298,45 @@ class Journal:
         with _converted_errors():
             return "\n".join(line.text for one in self._store.read_subjects() for line in one.lines)
 
-    def append(self, operation: OperationKey, event: OperationEvent, **facts: t.Any) -> None:
+    def append(self, operation: OperationKey, event: OperationEvent, /, **facts: t.Any) -> None:
         """Records the next event of ``operation`` durably. On a JournalError the journal is unchanged.
 
         The line follows those that this journal has read. If another run has written one since then, it fails.
         """
         with self._lock:
-            entries = self._read_once(operation.subject)
+            self._read_once(operation.subject)
             if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
                 self._folder.require_unknown(operation)
-            entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **facts}
-            line = build_line(entry, entries)
-            with _converted_errors():
-                self._append(line, entries)
-            self._entries[operation.subject] = [*entries, line]
+            self._add(operation, {"event": event.value}, facts)
             if event is OperationEvent.INTENDED:
                 self._intended.add(operation)
+
+    def append_note(self, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
+        """Records a fact that decides nothing, behind what other runs have recorded meanwhile. Raises JournalError."""
+        with self._lock:
+            while True:
+                try:
+                    self._add(operation, {"event": NOTE, NOTE: kind.value}, facts)
+                    return
+                except JournalConflictError:
+                    if not self._reads_more(operation.subject):
+                        raise
+
+    def _add(self, operation: OperationKey, event: dict[str, str], facts: dict[str, t.Any]) -> None:
+        if reserved := facts.keys() & {*_FIELDS}:
+            # They would replace what identifies the operation.
+            raise ValueError(f"facts that are named like fields of a line: {', '.join(sorted(reserved))}")
+        entries = self._read_once(operation.subject)
+        entry = {"at": format_iso(self.now()), **operation.as_dict(), **event, **facts}
+        line = build_line(entry, entries)
+        with _converted_errors():
+            self._append(line, entries)
+        self._entries[operation.subject] = [*entries, line]
+
+    def _reads_more(self, subject: str) -> bool:
+        """Reads a subject again. Returns True if another run has written to it meanwhile."""
+        before = self._entries.get(subject, [])
+        return self.read_entries([subject]) != before
 
     def _read_once(self, subject: str) -> list[JournalEntry]:
         """Returns the entries of a subject as they were read last."""
@@ -327,8 +365,7 @@ class Journal:
                     self.append(operation, event, **facts)
                     return
                 except JournalConflictError:
-                    before = self._entries[operation.subject]
-                    if self.read_entries([operation.subject]) == before:
+                    if not self._reads_more(operation.subject):
                         raise
 
     def _append(self, entry: JournalEntry, earlier: list[JournalEntry]) -> None:
@@ -409,7 +446,10 @@ def parse_entry(text: str | bytes) -> JournalEntry:
         entry = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    OperationEvent(entry["event"])
+    if is_note(entry):
+        NoteKind(entry[NOTE])
+    else:
+        OperationEvent(entry["event"])
     normalize_url(str(entry["service"]))
     if datetime.fromisoformat(entry["at"]).tzinfo is None:
         raise ValueError("no UTC offset")
@@ -467,14 +507,19 @@ def _build_key(kind: str, service: str, name: str, instance_id: str | None) -> O
     return OperationKey(kind, service, name, instance_id)
 
 
+def is_note(entry: JournalEntry) -> bool:
+    """Returns True if the line decides nothing."""
+    return bool(entry["event"] == NOTE)
+
+
 def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> dict[OperationKey, OperationState]:
-    """Returns the state of each operation after ``entries``, oldest first.
+    """Returns the state of each operation after ``entries``, oldest first. Notes are skipped.
 
     ``with_refused``: also of those whose every attempt was refused, for display. No decision may see them.
     """
     states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
-    for entry in entries:
+    for entry in itertools.filterfalse(is_note, entries):
         operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
         facts = {name: value for name, value in entry.items() if name not in _FIELDS}

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -105,14 +104,3 @@ def describe_process(subject: str, name: str = "") -> Holder:
     """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
     since = format_iso(datetime.now(UTC))
     return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=shorten_name(name))
-
-
-@t.runtime_checkable
-class RunStore(t.Protocol):
-    """A store that keeps the runs of the restore runbook. On one machine the record is a file."""
-
-    def put_run(self, incident: str, run: str, content: str) -> list[str]:
-        """Adds a run, or replaces it, and returns all of its incident, oldest first."""
-
-    def replace_run(self, incident: str, run: str, content: str, known: str | None) -> None:
-        """Replaces a run if its content is ``known``, or adds it if that is None. Otherwise it stays as it is."""

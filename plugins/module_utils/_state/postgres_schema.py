@@ -47,15 +47,6 @@ CREATE TABLE clawhosters.cursors (
     name pg_catalog.text PRIMARY KEY,
     revision bigint NOT NULL,
     content pg_catalog.text NOT NULL
-);
-
--- The runs of the restore runbook, for its reports.
-CREATE TABLE clawhosters.runs (
-    incident pg_catalog.text NOT NULL,
-    run pg_catalog.text NOT NULL,
-    content pg_catalog.text NOT NULL,
-    written_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    PRIMARY KEY (incident, run)
 )
 """
 
@@ -65,7 +56,6 @@ GRANTS = {
     "budgets": ("DELETE", "INSERT", "SELECT", "UPDATE"),
     "holders": ("DELETE", "INSERT", "SELECT", "UPDATE"),
     "cursors": ("DELETE", "INSERT", "SELECT", "UPDATE"),
-    "runs": ("INSERT", "SELECT", "UPDATE"),
 }
 """The tables, and what a job needs of each."""
 

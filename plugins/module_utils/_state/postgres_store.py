@@ -98,17 +98,6 @@ WHERE name = %(name)s AND revision = %(revision)s::bigint RETURNING revision
 """Leaves the content, however large, where it is."""
 ADVANCE_CURSOR_SOON = f"BEGIN; SET LOCAL synchronous_commit = off; {ADVANCE_CURSOR}; COMMIT"
 
-PUT_RUN = """
-INSERT INTO clawhosters.runs (incident, run, content) VALUES (%(incident)s, %(run)s, %(content)s)
-ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content;
-SELECT content FROM clawhosters.runs WHERE incident = %(incident)s ORDER BY written_at, run
-"""
-
-REPLACE_RUN = """
-INSERT INTO clawhosters.runs AS own (incident, run, content) VALUES (%(incident)s, %(run)s, %(content)s)
-ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content WHERE own.content = %(known)s::pg_catalog.text
-"""
-
 FAILURE_TTL = 10.0
 """Seconds for which a failed connection counts as the answer to the next attempts of this task."""
 
@@ -257,15 +246,6 @@ class PostgresStore:
         row = {"name": name, "revision": revision, "new": new}
         if not self._execute(ADVANCE_CURSOR if is_durable else ADVANCE_CURSOR_SOON, row, is_durable=is_durable):
             raise ConflictError
-
-    def put_run(self, incident: str, run: str, content: str) -> list[str]:
-        """Adds a run of the restore runbook, or replaces it, and returns all of its incident, oldest first."""
-        rows = self._execute(PUT_RUN, {"incident": incident, "run": run, "content": content})
-        return [row[0] for row in rows]
-
-    def replace_run(self, incident: str, run: str, content: str, known: str | None) -> None:
-        """Replaces a run if its content is ``known``, or adds it if that is None. Otherwise it stays as it is."""
-        self._execute(REPLACE_RUN, {"incident": incident, "run": run, "content": content, "known": known})
 
     def now(self) -> float:
         """Returns Unix time by the database's clock, as of the last connection; by this machine's if there is none."""

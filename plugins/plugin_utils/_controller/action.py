@@ -43,6 +43,8 @@ class ControllerAction(ActionBase):
 
     MODULE: ModuleType
     """Holds SPEC and ``run()``."""
+    IS_SHOWN_ALONE = False
+    """True if its screen is the whole of a playbook's: without counts of requests, and the task's place in a role."""
 
     # With False, Ansible would refuse `async` in words of its own, and could show a key in the source of the task.
     _supports_async = True
@@ -108,6 +110,9 @@ class ControllerAction(ActionBase):
                 result["warnings"] = runner.warnings
         if result.get("failed"):
             self._hide_source(secrets, has_secret_params=redacted.params != params)
+        if self.IS_SHOWN_ALONE:
+            del result["api"]
+            self._task._ds = None
         if result.get("_ansible_no_log"):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True

@@ -72,6 +72,12 @@ def display_progress(display: Display) -> Progress:
     return Progress(lambda line: display.display(line, stderr=True))
 
 
+def show_lines(display: Display, lines: t.Sequence[str]) -> None:
+    """Shows lines at once, unless the standard output is the JSON of a callback, which has them in the result."""
+    if "json" not in str(C.DEFAULT_STDOUT_CALLBACK):
+        display.display("\n".join(lines))
+
+
 def outage_path() -> str:
     """Returns where they remember that the database of ``state_database`` can't be reached, until the command ends."""
     return f"{C.DEFAULT_LOCAL_TMP}/clawhosters-outage"

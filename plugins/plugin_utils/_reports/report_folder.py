@@ -22,13 +22,10 @@ import jinja2
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._state.file_content import atomic_replace
-from ...module_utils._state.files import ROOT_UID, LockHeldError, lock_file, open_owned
+from ...module_utils._state.files import ROOT_UID, open_owned
 from ...module_utils._text import one_line
 
 Data = dict[str, t.Any]
-
-LOCK_TIMEOUT = 10.0
-"""Seconds to wait for the lock of the folder. A run holds it for milliseconds."""
 
 
 class ReportError(ClawHostersError):
@@ -44,10 +41,9 @@ class ReportFolder:
     Unlike a state folder it may be writable for a group: nothing depends on the content of a report.
     """
 
-    def __init__(self, folder: int, path: Path, *, is_locked: bool) -> None:
+    def __init__(self, folder: int, path: Path) -> None:
         self._folder = folder
         self._path = path
-        self._is_locked = is_locked
 
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file, None if it is missing. Raises OSError for a file of another user."""
@@ -59,26 +55,15 @@ class ReportFolder:
 
     def write(self, name: str, text: str, mode: int = 0o600) -> None:
         """Replaces the file, atomically and synced to the disk."""
-        # Runs without the lock, and those of other users, may write at the same moment.
-        writer = os.geteuid() if self._is_locked else secrets.token_hex(4)
-        atomic_replace(self._folder, name, text.encode(errors="replace"), mode, draft=f".{name}.{writer}.draft")
+        # Other runs may write at the same moment.
+        draft = f".{name}.{secrets.token_hex(4)}.draft"
+        atomic_replace(self._folder, name, text.encode(errors="replace"), mode, draft=draft)
 
     def check_writable(self) -> None:
         """Creates a file and removes it."""
         name = f".{secrets.token_hex(8)}.draft"
         os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._folder))
         os.unlink(name, dir_fd=self._folder)
-
-    def set_aside(self, *names: str) -> None:
-        """Renames existing files to ``NAME.unreadable-HEX``."""
-        mark = secrets.token_hex(4)
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(name, f"{name}.unreadable-{mark}", src_dir_fd=self._folder, dst_dir_fd=self._folder)
-
-    def find_set_aside(self, name: str) -> list[str]:
-        """Returns the names that ``set_aside`` has given to files of this name."""
-        return sorted(one for one in os.listdir(self._folder) if one.startswith(f"{name}.unreadable-"))
 
 
 def render(template: str, variables: Data) -> str:
@@ -96,7 +81,7 @@ def _compile(source: str) -> jinja2.Template:
 def prepare_folder(path: str) -> None:
     """Creates the folder of the report at ``path`` and checks that it is writable. Raises ReportError."""
     try:
-        with open_folder_of(path, creates=True, locks=False) as (folder, _name):
+        with open_folder_of(path, creates=True) as (folder, _name):
             folder.check_writable()
     except ReportError as error:
         error.is_unsent = True
@@ -109,7 +94,7 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
     Unchanged content is written, too, since it shows when it was written. Raises ReportError.
     """
     earlier = b""
-    with open_folder_of(path, locks=False) as (folder, name):
+    with open_folder_of(path) as (folder, name):
         with contextlib.suppress(OSError):
             earlier = folder.read(name) or b""
         if not check_mode:
@@ -118,15 +103,13 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
 
 
 @contextlib.contextmanager
-def open_folder_of(path: str, *, creates: bool = False, locks: bool = True) -> t.Iterator[tuple[ReportFolder, str]]:
+def open_folder_of(path: str, *, creates: bool = False) -> t.Iterator[tuple[ReportFolder, str]]:
     """Yields the folder of a file, and the file's name. An OSError in the block is raised as a ReportError.
 
-    ``creates``: the folder may be missing, and must not be of another user. ``locks`` it against other runs of this
-    user, for what is read and written again.
+    ``creates``: the folder may be missing, and must not be of another user.
     """
     absolute_path = Path(path).absolute()
     parent = absolute_path.parent
-    lock_name = f".clawhosters-{os.geteuid()}.lock"
     try:
         with contextlib.ExitStack() as stack:
             if creates:
@@ -136,33 +119,9 @@ def open_folder_of(path: str, *, creates: bool = False, locks: bool = True) -> t
             # Not by the path that links lead to: the kernel of Linux follows no link of another user in /tmp.
             folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, folder)
-            is_locked = locks and _lock(folder, lock_name, parent, stack)
-            yield ReportFolder(folder, parent, is_locked=is_locked), absolute_path.name
-    except LockHeldError:
-        why = f"another run has held its lock for {LOCK_TIMEOUT:g} s ({lock_name} in the same folder)"
-        raise ReportError(absolute_path, why) from None
+            yield ReportFolder(folder, parent), absolute_path.name
     except OSError as error:
         raise ReportError(absolute_path, error.strerror or str(error)) from None
-
-
-def _lock(folder: int, name: str, path: Path, stack: contextlib.ExitStack) -> bool:
-    """Locks a file of this user in the folder until the stack is closed. Raises LockHeldError.
-
-    Not the folder itself: whoever may read it could hold its lock, and NFS locks only what is open for writing. The
-    file stays: to remove it could give two runs a lock each. Returns False where it can't be locked, or others could do
-    so: a report without a lock is better than no report.
-    """
-    try:
-        file = open_owned(folder, name, os.O_RDWR | os.O_CREAT, path)
-        stack.callback(os.close, file)
-        if os.fstat(file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            return False
-        lock_file(file, LOCK_TIMEOUT)
-    except LockHeldError:
-        raise
-    except OSError:
-        return False
-    return True
 
 
 def _require_trusted_links(folder: Path) -> None:

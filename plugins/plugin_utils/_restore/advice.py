@@ -23,7 +23,7 @@ from ...module_utils._service.restore.messages import (
 from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import PLANNED
 from .confirmation import expected_answer
-from .failures import FAILURES, ROLE, FailureKind, choose_surface
+from .failures import FAILURES, FailureKind, choose_surface
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.surfaces import Surface
@@ -41,6 +41,8 @@ def find_advice(kind: Kind, plan: RolePlan, run: Run) -> str:
             return advise_failed(plan, instance, surface, has_before=bool(run.variables["restore_before"]))
         case ObstacleKind.UNKNOWN:
             return advise_unknown(plan, instance, surface)
+        case FailureKind.NOT_BEGUN if not run.failures:
+            return f"{_capitalize(surface.again)}: it goes on with the rest."
         case FailureKind.NOT_BEGUN:
             despite = f"restore_max_failures={run.failures} goes on despite them"
             return f"When the failures are dealt with, {surface.again}; {despite}."
@@ -49,7 +51,7 @@ def find_advice(kind: Kind, plan: RolePlan, run: Run) -> str:
         case FailureKind.NOT_HEALTHY:
             return advise_on_status(instance, surface.again) or _wait_again(plan, run.variables, surface)
     failure = FAILURES[kind]
-    return _capitalize(failure.advice.format(again=ROLE.again if failure.is_of_run else surface.again))
+    return _capitalize(failure.advice.format(again=run.again if failure.is_of_run else surface.again))
 
 
 def _capitalize(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ...module_utils._errors import NOTHING_SENT, ClawHostersError
 from ...module_utils._service.restore.plan import ObstacleKind
@@ -35,7 +35,7 @@ ROLE = Surface(
 
 def choose_surface(run: Run) -> Surface:
     """Returns the words of the role for a run."""
-    surface = ROLE if len(run.targets) == 1 else replace(ROLE, alone=" alone")
+    surface = replace(ROLE, again=run.again, alone="" if len(run.targets) == 1 else " alone")
     return surface.for_task(force=bool(run.variables["restore_force"]))
 
 
@@ -76,9 +76,34 @@ class FailureKind(enum.Enum):
 Kind: t.TypeAlias = "FailureKind | ObstacleKind"
 
 
-def parse_kind(name: str) -> Kind:
-    """Returns the kind of this name in a step. Raises KeyError for any other name."""
-    return _KINDS[name]
+@dataclass(frozen=True)
+class Failed:
+    """What has stopped a run, or kept it from restoring an instance: a kind, and its facts."""
+
+    kind: Kind
+    message: str = ""
+    advice: str = ""
+    """What to do, if the message has it."""
+    is_unsent: bool = False
+    """True if the error says that nothing was sent."""
+    names_status: bool = False
+    """True if the message has the status of the instance."""
+    http_status: int | None = None
+    """Status of the response of the service, if that is the reason."""
+    request_id: str | None = None
+    found: str | None = None
+    """Status of the instance as it was seen last."""
+
+    def to_facts(self) -> dict[str, t.Any]:
+        """Returns the facts of the note in the journal."""
+        facts = {name: value for name, value in vars(self).items() if value and name != "kind"}
+        return {**facts, "failure": self.kind.value}
+
+    @classmethod
+    def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Failed:
+        """Returns the failure of a note."""
+        known = {one.name: facts[one.name] for one in fields(cls) if one.name != "kind" and one.name in facts}
+        return cls(_KINDS.get(str(facts.get("failure")), FailureKind.INTERRUPTED), **known)
 
 
 @dataclass(frozen=True)
@@ -187,9 +212,5 @@ _AFTERWARDS: dict[Kind, Failure] = {
 FAILURES: dict[Kind, Failure] = {**_OF_RUNS, **_OBSTACLES, **_OF_REQUESTS, **_AFTERWARDS}
 """Each kind of failure. A new one needs its line here, and a place that chooses it."""
 _KINDS = {kind.value: kind for kind in FAILURES}
-HEALTHY = frozenset(kind.value for kind, failure in FAILURES.items() if failure.is_healthy)
-"""Names of the kinds with which an instance is restored and healthy all the same."""
-UNCONFIRMED = frozenset(
-    kind.value for kind in (FailureKind.NOT_CONFIRMED, FailureKind.NO_TERMINAL, FailureKind.PICTURE_CHANGED)
-)
-"""Names of the kinds with which nothing was sent because the user has not confirmed it."""
+UNCONFIRMED = (FailureKind.NOT_CONFIRMED, FailureKind.NO_TERMINAL, FailureKind.PICTURE_CHANGED)
+"""The kinds with which nothing was sent because the user has not confirmed it."""

@@ -21,7 +21,7 @@ from ...module_utils._service.restore.notes import describe_clock
 from ...module_utils._text import format_count
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration
-from .._formatting import fit, format_clock, format_value, text_width, wrap
+from .._formatting import SCREEN_WIDTH, fit, format_clock, format_value, text_width, wrap
 from .confirmation import detail_lines, format_condition, format_range, plan_lines
 
 if t.TYPE_CHECKING:
@@ -38,8 +38,6 @@ _NAMED = 12
 _OLD = 2.0
 """A backup that is so many times as old as the median is not like the others."""
 
-LINE_WIDTH = 68
-"""Columns of a line of the plan, which Ansible indents and quotes."""
 FAST_SERIAL = (1, 5, "100%")
 """Suggested where batches of one take long: a canary, a few, the rest."""
 _MANY = 5
@@ -59,7 +57,7 @@ def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
         own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group)
         is_many = len(run.plans) > ALL_SHOWN
         lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
-    wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, LINE_WIDTH)]
+    wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
     return [*wrapped, *schedule_lines(run.plans, run.variables, run.list_pages)]
 
 
@@ -189,7 +187,7 @@ def _format_batch(numbers: str, plans: list[RolePlan], batches: list[list[RolePl
     """Returns the line of one batch, or of several of one size. A first batch of one is a canary."""
     is_canary = plans == batches[0] and len(plans) == 1 and len(batches[1]) > 1
     canary = " (canary)" if is_canary else ""
-    return f"{numbers}: {_format_names(plans, LINE_WIDTH - len(numbers) - len(canary) - 2)}{canary}"
+    return f"{numbers}: {_format_names(plans, SCREEN_WIDTH - len(numbers) - len(canary) - 2)}{canary}"
 
 
 def _format_names(plans: list[RolePlan], width: int) -> str:

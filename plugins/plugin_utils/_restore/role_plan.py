@@ -38,13 +38,13 @@ _PASSED_OVER = 40
 
 
 def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime, surface: Surface) -> RolePlan:
-    """Returns a plan as the role shows and records it, without its confirmation."""
-    notes, told = _build_notes(plan, history, rules, now), {}
+    """Returns a plan as the role shows it, without its confirmation."""
+    failed = None
     if plan.obstacle:
-        from .failed_steps import describe_obstacle
+        from .classify import classify_obstacle
 
-        told = describe_obstacle(plan, history.incident, rules, now, surface)
-    return RolePlan(**vars(plan), planned_at=now, notes=notes, **told)
+        failed = classify_obstacle(plan, history.incident, rules, now, surface)
+    return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failed=failed)
 
 
 def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:

@@ -2,90 +2,51 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Data of the role ``restore``. Dictionaries travel between its tasks, and into the record."""
+"""A run of the role ``restore``, and its plans."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import is_in_future, taken_at
-from ...module_utils._model.resource import Resource
-from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, RestoreAction, RestorePlan, Target
+from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
-from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._times import format_iso, parse_time
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.notes import Note
+    from ...module_utils._service.restore.restore import Restore
+    from .failures import Failed
 
 Data = dict[str, t.Any]
 
 
-VERSION = 1
-"""Of the plans that travel between the tasks. A plan of another version of the collection is not carried out."""
-
-
 @dataclass
 class RolePlan(RestorePlan):
-    """A plan as the role shows it, lets the user confirm it, and hands it to the next task."""
+    """A plan as the role shows it and lets the user confirm it, and what has come of it."""
 
     planned_at: datetime = field(kw_only=True)
-    message: str = ""
-    """The obstacle in the words of the role; empty without one."""
-    advice: str = ""
-    """What to do about it."""
-    names_status: bool = False
-    """True if the message has the status of the instance."""
     notes: list[Note] = field(default_factory=list)
-    """Facts to know before confirming, such as a restore for another incident. Not for the next task."""
+    """Facts to know before confirming, such as a restore for another incident."""
     answer: str = ""
     """The text that confirms this restore."""
     id_reason: str = ""
     """Why that is the id; empty if it is the name."""
     asks: bool = True
-    """False if it was confirmed in advance. Not for the next task."""
+    """False if it was confirmed in advance."""
     batch: int | None = None
     """Number of the batch, from 1, once it has begun; None if there is one batch."""
     is_history_known: bool = True
     """False if the journal could not be read."""
-
-    @classmethod
-    def from_dict(cls, data: Data) -> RolePlan:
-        """Returns the plan that ``to_dict`` made a dictionary of. Raises RefusedError for one of another version."""
-        facts = dict(data)
-        if facts.pop("version") != VERSION:
-            text = "The plan was made by another version of the collection. Run the same command again."
-            raise RefusedError(text, is_unsent=True)
-        facts |= {"target": Target(*facts["target"]), "action": RestoreAction(facts["action"])}
-        facts["planned_at"] = datetime.fromisoformat(facts["planned_at"])
-        if facts["obstacle"]:
-            kind, ids, similar = facts["obstacle"]
-            facts["obstacle"] = Obstacle(ObstacleKind(kind), tuple(ids), similar)
-        if facts["earlier"]:
-            event, sent_at, at, by = facts["earlier"]
-            facts["earlier"] = OperationState(OperationEvent(event), sent_at, at, {"by": by})
-        return cls(**facts)
-
-    def to_dict(self) -> Data:
-        """Returns the plan as data for the next task: what is needed to send it, and to say what came of it."""
-        obstacle, earlier = self.obstacle, self.earlier
-        return {
-            "version": VERSION,
-            **{name: getattr(self, name) for name in _CARRIED},
-            "target": list(vars(self.target).values()),
-            "instance": {name: self.instance.get(name) for name in _SHOWN} if self.instance else None,
-            "backup": _pick(self.backup),
-            "older": _pick(self.older),
-            "action": self.action.value,
-            "obstacle": [obstacle.kind.value, list(obstacle.ids), obstacle.similar] if obstacle else None,
-            "earlier": [earlier.event.value, earlier.sent_at, earlier.at, earlier.facts.get("by")] if earlier else None,
-            "planned_at": format_iso(self.planned_at),
-        }
+    restore: Restore | None = None
+    """The restore, once its batch may begin."""
+    failed: Failed | None = None
+    """The obstacle in the words of the role, or why this run has not brought the restore to its end."""
+    is_done: bool = False
+    """True once this run has seen the instance restored, running and healthy, with its address checked if asked for."""
 
     @property
     def name(self) -> str:
@@ -152,61 +113,10 @@ class RolePlan(RestorePlan):
         return self.earlier.completed_at if self.earlier else None
 
 
-_CARRIED = ("known_position", "message", "advice", "names_status", "answer", "id_reason", "batch")
-_SHOWN = ("id", "name", "status", "health_status")
-
-
-def _pick(backup: Resource | None) -> Data | None:
-    """Returns what the role needs of a backup."""
-    if backup is None:
-        return None
-    taken = taken_at(backup)
-    return {"id": backup["id"], "status": backup.get("status"), "created_at": taken.isoformat() if taken else None}
-
-
 def build_target(target: Data, variables: Data) -> Target:
     """Returns what the planner needs of a target of a run."""
     backup = variables["restore_backup"]
     return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a run, as the record holds it. ``instance`` is a label; None for a step of the whole run."""
-
-    step: str
-    title: str
-    instance: str | None
-    began_at: str
-    ended_at: str
-    seconds: float
-    ok: bool
-    message: str
-    is_unsent: bool = False
-    """True if it failed, and its error says that nothing was sent."""
-    requests: int = 0
-    request_id: str | None = None
-    status: int | None = None
-    """HTTP status of the response that failed the step."""
-    changed: bool = False
-    sent_at: str | None = None
-    accepted_at: str | None = None
-    """When the service confirmed it. As the times beside it, by the journal."""
-    restored_at: str | None = None
-    """When the restore ended, if the service shows that, by its clock."""
-    completed_at: str | None = None
-    """When a run saw that."""
-    outcome: str | None = None
-    found: str | None = None
-    """Status of the instance after the step."""
-    kind: str = ""
-    """Kind of the failure. Not part of the record, as the next ones."""
-    sent_by: str = ""
-    """Who sent the restore; empty if that is not known."""
-    names_status: bool = False
-    """True if the message has the status of the instance."""
-    advice: str = ""
-    """What to do, if the message has it."""
 
 
 @dataclass
@@ -221,7 +131,6 @@ class Run:
     variables: Data
     targets: list[Data]
     check: bool
-    steps: list[Step] = field(default_factory=list)
     plans: list[RolePlan] = field(default_factory=list)
     list_pages: int | None = None
     """Requests that the list of all instances takes, if known."""
@@ -231,31 +140,12 @@ class Run:
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
+    failed: Failed | None = None
+    """What has stopped the whole run; None while it goes on."""
+    again: str = "run the same command again"
+    """How to go on with it."""
     failures: int = 0
     """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
-    revision: int = 0
-    """How often it was recorded. Of two versions of its record, the one with the higher number knows more."""
-    interrupted_at: str | None = None
-    """When the run has ended by Ctrl-C: what it has not begun, nobody begins."""
-    clock_lead: float = 0.0
-    """Seconds by which this machine's clock is ahead of the service's, by which the times of a run are; 0 for clocks
-    that agree."""
-    journal_lead: float = 0.0
-    """The same for the clock of the journal."""
-
-    def __post_init__(self) -> None:
-        # No field: it follows from the steps.
-        self._last = {step.instance: number for number, step in enumerate(self.steps)}
-
-    @classmethod
-    def from_dict(cls, data: Data) -> Run:
-        """Returns the run that ``to_dict`` made a dictionary of."""
-        steps = [Step(**step) for step in data["steps"]]
-        return cls(**{**data, "steps": steps, "plans": [RolePlan.from_dict(plan) for plan in data["plans"]]})
-
-    def to_dict(self) -> Data:
-        """Returns the run as data for the next task."""
-        return {**asdict(replace(self, plans=[])), "plans": [plan.to_dict() for plan in self.plans]}
 
     @property
     def incident(self) -> str:
@@ -265,15 +155,3 @@ class Run:
     def report_path(self) -> str:
         """The absolute path of the page."""
         return str(Path(self.variables["restore_report_dir"]).absolute() / f"{slugify(self.incident)}.html")
-
-    def add_step(self, step: str, title: str, now: datetime, *, instance: str | None = None, **fields: t.Any) -> Step:
-        """Adds a step that ends now. It began when the previous one ended: of the instance, or of the whole run."""
-        last = len(self.steps) - 1
-        if instance is not None:
-            last = max(self._last.get(one, -1) for one in (None, instance))
-        began = self.steps[last].ended_at if last >= 0 else self.began_at
-        seconds = max((now - (parse_time(began) or now)).total_seconds(), 0.0)
-        added = Step(step, title, instance, began, format_iso(now), round(seconds, 1), **fields)
-        self._last[instance] = len(self.steps)
-        self.steps.append(added)
-        return added

@@ -2,25 +2,74 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The parts that the tasks of the role ``restore`` share. Each failure is recorded before its task ends."""
+"""The runbook of the role ``restore``: plans, shows the plan, asks, restores, and says what came of it."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import secrets
 import traceback
 import typing as t
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
+from ...module_utils._errors import (
+    AccountError,
+    ClawHostersError,
+    ForbiddenError,
+    SettingsError,
+    UnauthorizedError,
+    WrongAddressError,
+)
 from ...module_utils._module.open_journal import open_journal
+from ...module_utils._service.health import measure_health
+from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules
-from .confirmation import NotConfirmedError
+from ...module_utils._service.restore.incident_plan import plan_incident
+from ...module_utils._state.store import describe_sender
+from ...module_utils._text import one_line
+from ...module_utils._time_options import parse_timestamp, require_past
+from ...module_utils._times import format_iso
+from .._reports.report_folder import prepare_folder
+from .answers import Names, build_confirmation
+from .confirmation import NotConfirmedError, expected_answer, is_confirmed
 from .failures import FailureKind, choose_surface
+from .incident_report import read_witness
+from .plan_screen import show_plan
+from .role_plan import build_plan, require_unhealthy
+from .run import Run, build_target
+from .variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource, Result
-    from .record import Recorder
-    from .run_steps import RunSteps
+    from ...module_utils._module.runner import ModuleContext
+    from .run import Data, RolePlan
+
+
+class Screen(t.Protocol):
+    """Where the user looks, and types."""
+
+    def show(self, lines: t.Sequence[str]) -> None:
+        """Shows lines at once."""
+
+    def ask(self, prompt: str) -> str:
+        """Returns what the user has typed. Raises NoTerminalError or PromptInterruptedError."""
+
+
+def begin_run(variables: Data, *, check: bool) -> Run:
+    """Returns a new run with checked variables, whose folder of reports can be written. Raises ClawHostersError."""
+    parsed, targets = parse_variables(variables)
+    # Two runs of an incident may start at the same moment.
+    name = f"run-{secrets.token_hex(8)}"
+    run = Run(name, format_iso(datetime.now(UTC)), parsed, targets, check, by=describe_sender())
+    if not check:
+        prepare_folder(run.report_path)
+    return run
+
+
+def _find_service_failure(error: Exception) -> FailureKind:
+    return FailureKind.WRONG_ADDRESS if isinstance(error, WrongAddressError) else FailureKind.SERVICE_DOWN
 
 
 def _find_run_failure(error: Exception) -> FailureKind:
@@ -34,52 +83,130 @@ def _find_run_failure(error: Exception) -> FailureKind:
 
 @dataclass
 class Runbook:
-    """Runs the ``steps`` of a run."""
+    """Carries out a run."""
 
-    steps: RunSteps
+    context: ModuleContext
+    run: Run
+    screen: Screen
+    redact: t.Callable[[t.Any], t.Any]
+    """Removes secrets from what is shown or written."""
 
     def __post_init__(self) -> None:
-        self.context, self.run = self.steps.context, self.steps.run
         self.client, self.variables = self.context.client, self.run.variables
         self.instances: t.Sequence[Resource] = ()
         """Those of the account, as far as they were read."""
+        self.plan_lines: list[str] = []
+        self.written: list[str] = []
+        """Where page and JSON are, or why they could not be written."""
+        self.traceback = ""
+        """Of a bug."""
 
-    @functools.cached_property
-    def recorder(self) -> Recorder:
-        """Records the run. A plan that succeeds does not need it."""
-        from .record import Recorder
+    def execute(self) -> Result:
+        """Returns the result of the task. In check mode it predicts it."""
+        self.run.service = self.client.settings.host
+        if self.step(self._check_service, _find_service_failure):
+            # As any wrong value, it is no failure of a run; only the service knows the time.
+            before = parse_timestamp("restore_before", self.variables["restore_before"] or None)
+            require_past("restore_before", before, self.client.stats.now(), is_unsent=True)
+            if self.step(self._set_plans) and not self.run.check:
+                self._restore()
+        from .outcome import finish
 
-        return Recorder(self.steps, self.instances)
+        return finish(self)
 
-    def run_step(
-        self,
-        name: str,
-        function: t.Callable[[], str | None],
-        classify: t.Callable[[Exception], FailureKind] = _find_run_failure,
-    ) -> Result | None:
-        """Runs a step of the whole run, and adds it unless ``function`` returns None.
-
-        If it fails, the run ends: returns the result of the task.
-        """
+    def step(
+        self, function: t.Callable[[], None], classify: t.Callable[[Exception], FailureKind] = _find_run_failure
+    ) -> bool:
+        """Returns True if a step of the run has succeeded. Else the run has failed."""
         try:
-            message = function()
+            function()
         except Exception as error:
-            from .failed_steps import describe_error
+            from .classify import classify_error
 
-            is_bug = not isinstance(error, ClawHostersError)
-            kind = FailureKind.INTERRUPTED if is_bug else classify(error)
-            self.steps.add_step(name, ok=False, kind=kind.value, **describe_error(error))
-            return self.recorder.finish("".join(traceback.format_exception(error)) if is_bug else "")
-        if message is not None:
-            self.steps.add_step(name, ok=True, message=message)
-        return None
+            self.run.failed = classify_error(error, classify(error))
+            if not isinstance(error, ClawHostersError):
+                self.traceback = "".join(traceback.format_exception(error))
+            return False
+        return True
+
+    def _check_service(self) -> None:
+        if error := measure_health(self.client)["error"]:
+            raise error
+        self.run.began_at = format_iso(self.client.stats.now())
+
+    # The plan
 
     @functools.cached_property
     def incident(self) -> Incident:
+        """The incident, with the journal."""
         given = {name: self.variables[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
         incident.surface = choose_surface(self.run)
-        incident.read_record = lambda: self.steps.read_recorded(journal.place)
+        path, host = self.run.report_path, self.client.settings.host
+        incident.read_record = lambda: read_witness(path, self.run.incident, host, journal.place)
         return incident
+
+    def _set_plans(self) -> None:
+        """Chooses the backups, finds what prevents a restore, and shows that."""
+        self.run.account = self.context.account.label()
+        incident, variables = self.incident, self.variables
+        targets = [build_target(target, variables) for target in self.run.targets]
+        history = incident.read_history(targets, with_holders=True)
+        reader = AccountReader(self.client, incident.rules)
+        try:
+            planned = plan_incident(incident, targets, reader.read(targets, history), history)
+            plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
+            self._set_answers(plans, reader)
+            answer = variables["restore_confirm"]
+            is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
+            if answer and is_open and not reader.is_whole:
+                # A name in it confirms if it is unique in the whole account. Else what the prompt asks for is needed.
+                self._list_all_instances(reader, plans)
+                named = [replace(plan) for plan in plans]
+                self._set_answers(named, reader)
+                plans = named if is_confirmed(answer, named, in_advance=True) else plans
+        finally:
+            self.instances, self.run.list_pages = reader.instances, reader.list_pages
+        if variables.get("restore_only_unhealthy"):
+            require_unhealthy(plans)
+        is_confirmed_already = bool(answer) and is_confirmed(answer, plans, in_advance=True)
+        for plan in plans:
+            plan.asks = not is_confirmed_already
+        self.run.plans = plans
+        stats = self.client.stats
+        self.plan_lines = self.redact(show_plan(self.run, stats.now(), stats.find_clock_lead()))
+        self.screen.show(self.plan_lines)
+
+    def _list_all_instances(self, reader: AccountReader, plans: list[RolePlan]) -> None:
+        try:
+            reader.list_all_instances()
+        except ClawHostersError as error:
+            error.add(
+                "The list of all instances shows whether a name is unique. Without it, set "
+                f"restore_confirm={expected_answer(plans)}."
+            )
+            raise
+
+    def _set_answers(self, plans: list[RolePlan], reader: AccountReader) -> None:
+        """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing."""
+        names, is_only_one = Names(reader.known_instances), len(plans) == 1
+        for plan in plans:
+            plan.answer, plan.id_reason = one_line(plan.name), ""
+            if plan.instance:
+                plan.answer, plan.id_reason = build_confirmation(
+                    plan.instance, names, is_only_one=is_only_one, is_whole=reader.is_whole
+                )
+
+    # The restores
+
+    def _restore(self) -> None:
+        if not any(plan.ready for plan in self.run.plans):
+            return
+        with self.client.progress.if_interrupted(f"Nothing was sent for incident {self.run.incident}."):
+            from .restorer import Restorer
+        with contextlib.ExitStack() as held:
+            restorer = Restorer(self)
+            if self.step(lambda: restorer.confirm(held)):
+                self.step(restorer.restore, lambda _error: FailureKind.INTERRUPTED)

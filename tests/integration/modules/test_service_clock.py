@@ -65,7 +65,7 @@ def restore_by_fleet(worker: Worker, _folder: Path) -> tuple[object, list[str]]:
 def restore_by_role(worker: Worker, folder: Path) -> tuple[object, list[str]]:
     runbook = Runbook(worker, folder)
     result = runbook.run(restore_instance_ids="1", restore_confirm="1", restore_max_age="1h")
-    return result.get("failures"), runbook.plan["lines"]
+    return result.get("failures"), runbook.plan
 
 
 @pytest.mark.parametrize("restore", [restore_by_module, restore_by_fleet, restore_by_role])
@@ -222,12 +222,12 @@ def test_plan_prompt_and_page_show_local_time_beside_utc(worker: Worker, simulat
     runbook = Runbook(worker, tmp_path, {"restore_instances": "web-bot", "restore_before": "2025-10-26 02:31 +02:00"})
     result = runbook.run(answers=["web-bot"])
     assert simulator.calls("POST *") == ["POST /backups/11/restore"], result
-    plan, prompt = " ".join(" ".join(runbook.plan["lines"]).split()), " ".join(" ".join(runbook.prompts).split())
+    plan, prompt = " ".join(" ".join(runbook.plan).split()), " ".join(" ".join(runbook.prompts).split())
     assert f"DATA LOSS: all changes since {SUMMER_READING}." in plan
     assert f"DATA LOSS: all changes since {SUMMER_READING}." in prompt
     assert "Only backups from before 2025-10-26 02:31 CEST (00:31 UTC) (restore_before)." in plan
     assert "restore_before passes over 1 newer backup: id 12 of 2025-10-26 02:30 CET (01:30 UTC)." in plan
-    assert all(len(line) <= 68 for line in runbook.plan["lines"])
+    assert all(len(line) <= 68 for line in runbook.plan)
     page = runbook.page()
     assert "taken <time" in page
     assert "2025-10-26 02:30:00 CEST (00:30:00 UTC)</time>" in page

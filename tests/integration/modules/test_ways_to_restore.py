@@ -340,7 +340,7 @@ class Ways:
         if "backup_id" in target:
             options["restore_backup"] = str(target["backup_id"])
         result = runbook.run(**{key: name, "restore_confirm": name, **options})
-        (instance,) = runbook.record()["instances"]
+        (instance,) = runbook.report()["instances"]
         if not result.get("failed"):
             return Answer("", "", instance["kind"])
         (said, advice) = result["failures"]

@@ -133,7 +133,7 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
 
     simulator.set_instance(2, health_status="healthy")
     again, _none = run_tasks(runbook, "sick-bot", "web-bot", "shy-bot")
-    assert again["msg"][0] == "3 instances restored and healthy, 2 of them by an earlier run"
+    assert again["msg"] == "3 instances restored and healthy, 2 of them by an earlier run."
     assert any(line.startswith("web-bot (id 1): Already restored, sent at 20") for line in again["msg"]), again
     posts = ("POST /backups/31/restore", *(f"POST /backups/{number}/restore" for number in (41, 21, 11, 41)))
     assert sorted(simulator.calls(POSTS)) == sorted(posts)

@@ -86,7 +86,7 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     simulator.switch(restore_ends="stopped")
     result = restore(runbook)
     assert result["failed"] is False, result
-    assert result["msg"][0] == "12 instances restored and healthy"
+    assert result["msg"] == "12 instances restored and healthy."
     calls = [call for call in simulator.calls() if call.startswith("POST ")]
     order = [restored(simulator)[:1], sorted(restored(simulator)[1:4]), sorted(restored(simulator)[4:])]
     assert order == [[1], [2, 3, 4], list(range(5, 13))]
@@ -94,12 +94,12 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     starts = [calls.index(f"POST /instances/{number}/start") for number in range(1, 13)]
     assert starts[0] < min(calls.index(f"POST /backups/{number}/restore") for number in (102, 103, 104))
     assert max(starts[1:4]) < min(calls.index(f"POST /backups/{number}/restore") for number in range(105, 113))
-    record = runbook.record()
+    record = runbook.report()
     assert [one["batch"] for one in record["instances"]] == [1, 2, 2, 2] + [3] * 8
     for one in record["instances"]:
-        titles = [mark["title"] for mark in one["timeline"]]
+        titles = [mark["title"] for mark in one["events"]]
         assert titles == ["sent", "accepted", "seen restored", "stopped", "healthy"]
-        assert [mark["at"] for mark in one["timeline"]] == sorted(mark["at"] for mark in one["timeline"])
+        assert [mark["at"] for mark in one["events"]] == sorted(mark["at"] for mark in one["events"])
     assert runbook.page().count('<ol class="marks">') == 12
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] * 12
     # Again: nothing is left to do.
@@ -118,7 +118,7 @@ def test_a_canary_that_fails_stops_the_rest_until_it_is_healthy(simulator: Simul
     assert "within 60 s (restore_healthy_timeout)" in words
     assert "and 6 more: Not begun: 1 restore failed, and restore_max_failures is 0. Nothing was sent." in words
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] + ["not_begun"] * 11
-    assert [one["tag"] for one in runbook.record()["instances"]] == ["not finished"] + ["not begun"] * 11
+    assert [one["tag"] for one in runbook.report()["instances"]] == ["not finished"] + ["not begun"] * 11
     rest = "When the failures are dealt with, run the same command again; restore_max_failures=1 goes on despite them."
     assert failed["failures"][-1] == rest
     # As advised, either way.
@@ -168,12 +168,12 @@ def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbo
     thread.start()
     while simulator.faults()[0]["struck"] == 0:
         assert thread.is_alive()
-    assert runbook.record()["outcome"] == "unfinished"
+    assert runbook.report()["outcome"] == "unfinished"
     page = runbook.page()
     simulator.clear_faults()
     thread.join(60)
     assert "the run was interrupted or is still in progress" in page
-    assert runbook.record()["outcome"] == "restored"
+    assert runbook.report()["outcome"] == "restored"
 
 
 def test_what_happened_is_soon_on_record_while_the_run_waits(
@@ -200,7 +200,7 @@ def test_what_happened_is_soon_on_record_while_the_run_waits(
 
 def find_last_steps(runbook: Runbook) -> dict[str, str]:
     """Returns the last step on record of each instance."""
-    steps = [step for step in runbook.record()["steps"] if step["instance"]]
+    steps = [step for step in runbook.report()["steps"] if step["instance"]]
     return {step["instance"]: step["step"] for step in steps}
 
 
@@ -218,7 +218,7 @@ def test_failures_are_recorded_together_and_not_one_by_one(
     monkeypatch.setattr(ReportFolder, "write", counted)
     restore(runbook, restore_serial="100%")
     assert len(restored(simulator)) == COUNT
-    assert [one["kind"] for one in runbook.record()["instances"]] == ["backup_refused"] * COUNT
+    assert [one["kind"] for one in runbook.report()["instances"]] == ["backup_refused"] * COUNT
     # Before anything is sent, and at the end.
     assert [writes.count(name) for name in ("INC-1.json", "INC-1.html")] == [2, 2]
 
@@ -226,7 +226,7 @@ def test_failures_are_recorded_together_and_not_one_by_one(
 def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simulator, runbook: Runbook) -> None:
     names = ",".join(NAMES)
     runbook.run(restore_instances=names, check=True)
-    assert runbook.plan["lines"][-5:] == [
+    assert runbook.plan[-5:] == [
         "Batch 1 of 3: bot-1 (canary)",
         "Batch 2 of 3: bot-2, bot-3, bot-4",
         "Batch 3 of 3: 8 instances, bot-5 to bot-12",
@@ -234,14 +234,14 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
         "Estimated time: about 6 minutes, if a restore takes 120 s.",
     ]
     runbook.run(restore_instances=names, restore_serial="1", restore_max_failures=2, check=True)
-    assert runbook.plan["lines"][-4:] == [
+    assert runbook.plan[-4:] == [
         "Batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
         "    No further batch begins when more than 2 restores have failed.",
         "Estimated time: about 24 minutes, if a restore takes 120 s.",
         "    With restore_serial=1,5,100%: about 6 minutes.",
     ]
     runbook.run(restore_instances="bot-1", check=True)
-    assert runbook.plan["lines"][4:] == ["Estimated time: about 2 minutes, if a restore takes 120 s."]
+    assert runbook.plan[4:] == ["Estimated time: about 2 minutes, if a restore takes 120 s."]
     runbook.run(restore_instances=names, answers=[""])
     first, loss, question = runbook.prompts[0].splitlines()[:3]
     assert first.startswith("Service 127.0.0.1:")
@@ -317,7 +317,7 @@ def test_a_restore_imports_nothing_once_it_was_sent(
 ) -> None:
     restore(runbook, NAMES[:1], **prepare(simulator))
     assert len(simulator.calls(POSTS)) == 1
-    (instance,) = runbook.record()["instances"]
+    (instance,) = runbook.report()["instances"]
     assert instance["kind"] == ENDS[prepare][0]
 
 

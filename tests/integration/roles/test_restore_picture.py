@@ -182,7 +182,7 @@ def test_what_another_run_of_the_incident_has_sent_is_waited_for(
     assert "failures" not in result, result
     assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in (101, 102, 103)]
     assert {one["outcome"] for one in runbook.outcome["instances"]} == {"completed"}
-    states = {one["name"]: one["state"] for one in runbook.record()["instances"]}
+    states = {one["name"]: one["state"] for one in runbook.report()["instances"]}
     assert re.match(rf"Already restored, sent at [^,]* by {WHO}, seen restored at ", states["bot-2"])
 
 
@@ -205,14 +205,14 @@ def test_the_plan_names_who_restores_from_which_backup(simulator: Simulator, run
     simulator.switch(restore_shows=None, transition_reads=1000)
     send_elsewhere(simulator, tmp_path, "INC-9")
     runbook.run(restore_instances=["bot-2"], answers=[""])
-    plan = " ".join(line.strip() for line in runbook.plan["lines"])
+    plan = " ".join(line.strip() for line in runbook.plan)
     assert f"1 backup left out: id 102 ({WHO} restores it now for incident INC-9)." in plan
     simulator.set_backup(102, status="completed")
     runbook.run(restore_instances=["bot-2"], answers=[""])
-    plan = " ".join(line.strip() for line in runbook.plan["lines"])
+    plan = " ".join(line.strip() for line in runbook.plan)
     assert re.search(rf"Incident INC-9 sent a restore of it at .* by {WHO}; .* It is the same backup\.", plan), plan
     runbook.run(restore_instances=["bot-2"], restore_backup=202, answers=[""])
-    assert "the same backup" not in " ".join(runbook.plan["lines"])
+    assert "the same backup" not in " ".join(runbook.plan)
 
 
 def test_an_instance_that_is_deleted_meanwhile_is_told_as_such(
@@ -262,13 +262,13 @@ def test_a_backup_that_only_the_list_shows_has_not_changed(simulator: Simulator,
 
 def test_a_second_run_records_when_the_first_one_sent_and_completed(simulator: Simulator, runbook: Runbook) -> None:
     assert restore(runbook, "bot-1")["failed"] is False
-    (first,) = runbook.record()["instances"]
+    (first,) = runbook.report()["instances"]
     assert restore(runbook, "bot-1")["failed"] is False
-    (second,) = runbook.record()["instances"]
+    (second,) = runbook.report()["instances"]
     (known,) = runbook.outcome["instances"]
     for one in (first, second):
         assert (one["sent_at"], one["completed_at"]) == (known["sent_at"], known["completed_at"])
-        marks = {mark["title"]: mark["at"] for mark in one["timeline"]}
+        marks = {mark["title"]: mark["at"] for mark in one["events"]}
         assert (marks["sent"], marks["seen restored"]) == (known["sent_at"], known["completed_at"])
     assert runbook.page().count(f'seen restored <time datetime="{known["completed_at"]}">') == 1
     assert "was already restored for this incident, sent at 20" in runbook.page()
@@ -287,12 +287,12 @@ def test_a_restore_that_was_answered_is_not_called_lost(simulator: Simulator, ru
 def test_a_lost_response_is_on_record_as_such(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("reset_after", method="POST", path="/backups/*")
     assert restore(runbook, "bot-1")["failed"] is False
-    record = runbook.record()
+    record = runbook.report()
     (begun,) = [step for step in record["steps"] if step["title"] == "Send the restore"]
     assert re.search(
         "broke before the response .* Its status is deploying now, so the restore has begun", begun["message"]
     )
-    marks = [mark["title"] for mark in record["instances"][0]["timeline"]]
+    marks = [mark["title"] for mark in record["instances"][0]["events"]]
     assert marks == ["sent", "seen begun", "seen restored", "healthy"]
     assert "accepted" not in runbook.page()
     # A run that only waits for it knows no more.
@@ -308,7 +308,7 @@ def test_a_lost_response_is_on_record_as_such(simulator: Simulator, runbook: Run
 def test_an_unknown_outcome_is_not_called_a_failure_on_the_page(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("reset_before", method="POST", path="/backups/*")
     assert restore(runbook, "bot-1")["failed"] is True
-    marks = [mark["title"] for mark in runbook.record()["instances"][0]["timeline"]]
+    marks = [mark["title"] for mark in runbook.report()["instances"][0]["events"]]
     assert marks == ["sent", "outcome unknown"]
     assert "<p>Outcome unknown. " in runbook.page()
     assert "Failed." not in runbook.page()
@@ -332,8 +332,8 @@ def test_the_end_of_a_restore_is_the_one_that_the_service_shows(
     runbook.worker.sleeper.before_sleep = show
     assert restore(runbook, "bot-1")["failed"] is False
     (shown,) = times
-    result, page = runbook.record()["instances"][0], runbook.page()
-    marks = {mark["title"]: mark["at"] for mark in result["timeline"]}
+    result, page = runbook.report()["instances"][0], runbook.page()
+    marks = {mark["title"]: mark["at"] for mark in result["events"]}
     assert ("restored" in marks, "seen restored" in marks) == (title == "restored", title != "restored")
     if title == "restored":
         assert datetime.fromisoformat(marks[title]) == datetime.fromisoformat(shown)
@@ -342,7 +342,7 @@ def test_the_end_of_a_restore_is_the_one_that_the_service_shows(
         assert "is seen to be restored." in page
     # A later run shows the same.
     assert restore(runbook, "bot-1")["failed"] is False
-    assert runbook.record()["instances"][0]["restored_at"] == result["restored_at"]
+    assert runbook.report()["instances"][0]["restored_at"] == result["restored_at"]
 
 
 class RealSleeper(Sleeper):
@@ -398,7 +398,7 @@ def test_each_time_on_the_page_is_that_of_the_log_of_the_service(
         "Start the instance": started - 1,
         "Wait until the instance is healthy": len(log) - 1,
     }
-    page, record = runbook.page(), runbook.record()
+    page, record = runbook.page(), runbook.report()
     steps = {step["title"]: step["ended_at"] for step in record["steps"]}
     shown_steps = re.findall(r'<span class="at">([\d:]+)[^<]*</span>.*?<b>(.*?)</b>', page, re.DOTALL)
     assert shown_steps == [(steps[title][11:19], title) for title in expected]

@@ -118,17 +118,15 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     simulator.set_instance(8, name="shop-bot ")
     simulator.set_instance(9, name="shop-bot")
     runbook.run(restore_instance_ids=[7], check=True)
-    lines = "\n".join(runbook.plan["lines"])
+    lines = "\n".join(runbook.plan)
     assert says(lines, "Not all names of the account were read. Confirm with its id instead: 7.")
     assert "Not confirmed" in str(runbook.run(restore_instance_ids=[8], restore_confirm="shop-bot")["failures"])
     # Playbooks without a prompt give the answer in advance.
     runbook.run(restore_instance_ids=[7], restore_confirm=7, check=True)
-    assert "Confirm with" not in "\n".join(runbook.plan["lines"])
+    assert "Confirm with" not in "\n".join(runbook.plan)
     # The list of backups shows the names of the other instances.
     runbook.run(restore_instance_ids=[9], check=True)
-    assert says(
-        "\n".join(runbook.plan["lines"]), "Its name looks like the name of id 8. Confirm with its id instead: 9."
-    )
+    assert says("\n".join(runbook.plan), "Its name looks like the name of id 8. Confirm with its id instead: 9.")
 
 
 def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simulator, runbook: Runbook) -> None:

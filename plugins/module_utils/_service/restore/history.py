@@ -17,13 +17,13 @@ from datetime import UTC, datetime, timedelta
 from ..._model.instance import is_busy
 from ..._model.resource import Resource, parse_id
 from ..._service_url import normalize_url
-from ..._state.journal import JournalError, OperationEvent, OperationKey, OperationState
+from ..._state.journal import OperationEvent, OperationKey, OperationState
 from ..._state.journal_store import Holder, shorten_name
 from ..._text import one_line
 from ..._times import CLOCK_TOLERANCE
 
 if t.TYPE_CHECKING:
-    from ..._state.journal import Journal
+    pass
 
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""
@@ -193,18 +193,3 @@ class RestoreHistory:
         """Yields the restores of this service."""
         service = normalize_url(self.service)
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
-
-
-def read_restores(
-    journal: Journal, service: str, incident: str, *, with_refused: bool = False
-) -> RestoreHistory | None:
-    """Returns what the journal holds of the incident, to show it; None if it can't be read.
-
-    ``with_refused``: also of instances whose every attempt was refused.
-    """
-    try:
-        subjects = journal.find_subjects("restore", service, incident)
-        states = journal.read_states(subjects, with_refused=with_refused)
-        return RestoreHistory(service, incident, states, read_at=journal.now())
-    except JournalError:
-        return None

@@ -132,7 +132,7 @@ def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, ru
         _choose_newest(plan, own, possible, rules.before, now)
     else:
         _use_given(plan, account, own, possible)
-    plan.older = next((one for one in own if _is_older(one, plan.backup) and _is_fit(one, None, now)), None)
+    plan.older = next((one for one in own if _is_older(one, plan.backup) and is_fit(one, None, now)), None)
     if plan.sends and is_only_in_record(plan, instance, history, rules):
         plan.stop(ObstacleKind.ONLY_IN_RECORD, record=history.record)
     elif plan.sends:
@@ -150,19 +150,19 @@ def _choose_newest(
     A backup that can't be restored never matters, whoever's it is. One of ``possible`` that could be, and is not older
     than the chosen one, is an obstacle.
     """
-    plan.backup = next((backup for backup in own if _is_fit(backup, before, now)), None)
+    plan.backup = next((backup for backup in own if is_fit(backup, before, now)), None)
     newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
     may_count = [backup for backup in newer if taken_at(backup) is None or is_before(backup, before)]
     plan.left_out = [backup for backup in may_count if explain_left_out(backup, now)]
     plan.skipped = [backup for backup in newer if taken_at(backup) and not is_before(backup, before)]
-    unclear = [one for one in possible if _is_fit(one, before, now) and not _is_older(one, plan.backup)]
+    unclear = [one for one in possible if is_fit(one, before, now) and not _is_older(one, plan.backup)]
     if unclear:
         plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=tuple(unclear))
     elif plan.backup is None:
         plan.stop(ObstacleKind.NO_BACKUP)
 
 
-def _is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
+def is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
     """Returns True if the backup can be chosen as the newest one."""
     return not explain_left_out(backup, now) and is_before(backup, before)
 

@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     Journal,
     JournalConflictError,
     JournalError,
+    NoteKind,
     OperationEvent,
     OperationKey,
 )
@@ -227,3 +228,34 @@ def test_a_journal_that_has_read_all_does_not_read_again(place: StorePlace) -> N
     second.append(OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalConflictError):
         first.append(OPERATION, OperationEvent.INTENDED)
+
+
+def test_a_note_decides_nothing(place: StorePlace) -> None:
+    journal = place.journal()
+    journal.append_note(OPERATION, NoteKind.FAILED, failure="too_old")
+    assert journal.read_state(OPERATION) is None
+    journal.append(OPERATION, OperationEvent.INTENDED, backup_id=11)
+    before = journal.known_state(OPERATION)
+    journal.append_note(OPERATION, NoteKind.FAILED, failure="not_over")
+    assert place.journal().read_state(OPERATION) == before
+    assert [entry["event"] for entry in place.journal().read_entries()] == ["note", "intended", "note"]
+
+
+def test_a_note_stands_behind_the_lines_of_other_runs(place: StorePlace) -> None:
+    first, second = place.journal(), place.journal()
+    assert first.read_state(OPERATION) is None
+    second.append(OPERATION, OperationEvent.INTENDED)
+    first.append_note(OPERATION, NoteKind.FAILED)
+    assert [entry["event"] for entry in place.journal().read_entries()] == ["intended", "note"]
+
+
+@pytest.mark.parametrize(
+    "name", ["service", "kind", "name", "instance_id", "event", "note", "at", POSITION, "checksum"]
+)
+def test_a_fact_can_not_replace_what_identifies_a_line(place: StorePlace, name: str) -> None:
+    journal = place.journal()
+    with pytest.raises(ValueError, match=f"like fields of a line: {name}"):
+        journal.append_note(OPERATION, NoteKind.FAILED, **{name: "other"})
+    with pytest.raises(ValueError, match=f"like fields of a line: {name}"):
+        journal.append(OPERATION, OperationEvent.INTENDED, **{name: "other"})
+    assert place.journal().read_entries() == []

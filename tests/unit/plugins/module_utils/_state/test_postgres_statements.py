@@ -92,11 +92,6 @@ def use_everything(server: Postgres, folder: Path) -> None:
     store.advance_cursor("nightly", 2, 3, is_durable=True)
     store.advance_cursor("nightly", 3, 4, is_durable=False)
     assert store.read_cursor("nightly") == (4, "second")
-    assert store.put_run("INC-1", "run", "{}") == ["{}"]
-    for content, known, kept in (("[1]", None, "{}"), ("[2]", "[]", "{}"), ("[3]", "{}", "[3]")):
-        store.replace_run("INC-1", "run", content, known)
-        store.replace_run("INC-1", "other", content, None)
-        assert store.put_run("INC-1", "third", "") == [kept, "[1]", ""]
     store.close()
     other.close()
 

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import yaml
 
@@ -15,7 +13,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.advice import find_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
 from support.controller import REPOSITORY
 from support.restores import BACKUPS, DEFAULTS, WEB, history, plan, run
 
@@ -116,10 +113,3 @@ def test_no_advice_has_a_character_that_a_terminal_obeys(name):
     for kind in KINDS:
         one = plan(instance={**WEB, "name": "web-bot"}, backups=[{**BACKUPS[0], "id": name}, *BACKUPS[1:]])
         assert advise(kind, one).isprintable()
-
-
-def test_the_advice_is_the_same_for_the_next_task():
-    for planned in (plan(), plan(restore_max_age="1h"), plan(history(INTENDED))):
-        read = RolePlan.from_dict(json.loads(json.dumps(planned.to_dict())))
-        assert read.advice == planned.advice
-        assert [advise(kind, read) for kind in KINDS] == [advise(kind, planned) for kind in KINDS]

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.filter.restore_answer import restore_answer
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
@@ -25,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
     plan_lines,
     require_confirmation,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, NOW, WEB, role_plans
 from support.work import count_calls
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of what the role restore says of a failed step. roles/test_restore_screen.py has more."""
+"""Tests of the kinds of failures of the role restore. roles/test_restore_screen.py has more."""
 
 from __future__ import annotations
 
@@ -21,17 +21,24 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import InstanceGoneError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failed_steps import (
-    describe_error,
-    describe_failure,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    ObstacleKind,
+    RestorePlan,
+    Target,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
+    InstanceGoneError,
+    Restore,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import (
+    classify_error,
+    classify_failure,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
     FAILURES,
     AddressError,
+    Failed,
     FailureKind,
-    parse_kind,
 )
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)
@@ -48,9 +55,12 @@ def seen(error):
     return error
 
 
-def describe(error, step="restore", *, sends=True, status="running"):
-    outcome = error.result["restore"]["outcome"] if isinstance(error, PartialError) else None
-    return describe_failure(error, step, outcome, {"id": 1, "status": status}, sends=sends)
+def classify(error, step="restore", *, sends=True, status="running"):
+    """Returns the failure of a restore. ``step``: how far it came, ``restore``, ``healthy`` or ``http``."""
+    restore = Restore(RestorePlan(Target(1, None), {"id": 1, "status": status}))
+    outcome = "refused" if step == "restore" else "completed"
+    restore.outcome = error.result["restore"]["outcome"] if isinstance(error, PartialError) else outcome
+    return classify_failure(error, restore, sends=sends, was_healthy=step == "http")
 
 
 @pytest.mark.parametrize(
@@ -85,23 +95,24 @@ def describe(error, step="restore", *, sends=True, status="running"):
     ],
 )
 def test_each_failure_has_a_kind(error, step, kind):
-    assert describe(error, step)["kind"] == kind
+    assert classify(error, step).kind.value == kind
 
 
 @pytest.mark.parametrize("kind", [*FailureKind, *ObstacleKind])
-def test_each_kind_has_a_text(kind):
+def test_each_kind_has_a_text_and_is_read_from_its_note(kind):
     assert FAILURES[kind].text
-    assert parse_kind(kind.value) is kind
+    failed = Failed(kind, "A fault.", is_unsent=True, http_status=422)
+    assert Failed.from_facts(failed.to_facts()) == failed
 
 
 @pytest.mark.parametrize("status", ["error", "deploy_failed", "paused", "deploying", "new"])
 def test_a_422_of_an_instance_that_is_not_ready_is_not_about_its_backup(status):
-    assert describe(UnprocessableError("POST", 422), status=status)["kind"] == "instance_refused"
-    assert describe(UnprocessableError("POST", 422), status="stopped")["kind"] == "backup_refused"
+    assert classify(UnprocessableError("POST", 422), status=status).kind is FailureKind.INSTANCE_REFUSED
+    assert classify(UnprocessableError("POST", 422), status="stopped").kind is FailureKind.BACKUP_REFUSED
 
 
 def test_a_run_that_was_to_wait_has_sent_nothing():
-    assert describe(RefusedError("No."), sends=False)["kind"] == "not_sent"
+    assert classify(RefusedError("No."), sends=False).kind is ObstacleKind.NOT_SENT
 
 
 def test_that_nothing_was_sent_is_a_fact_and_no_part_of_the_message():
@@ -109,11 +120,11 @@ def test_that_nothing_was_sent_is_a_fact_and_no_part_of_the_message():
     error.is_unsent = True
     error.add("Make room.")
     assert str(error) == "The folder is full. Make room. Nothing was sent."
-    fields = describe_error(PartialError("It failed.", {}, error))
-    assert (fields["message"], fields["is_unsent"]) == ("The folder is full. Make room.", True)
+    failed = classify_error(PartialError("It failed.", {}, error), FailureKind.REFUSED)
+    assert (failed.message, failed.is_unsent) == ("The folder is full. Make room.", True)
 
 
 def test_a_lost_sight_has_the_response_of_the_service():
-    failure = describe(partial("in_flight", REVOKED))
-    assert failure["message"].startswith("GET /instances/1 was answered with 401")
-    assert (failure["status"], failure["request_id"]) == (401, "r-1")
+    failure = classify(partial("in_flight", REVOKED))
+    assert failure.message.startswith("GET /instances/1 was answered with 401")
+    assert (failure.http_status, failure.request_id) == (401, "r-1")

@@ -6,21 +6,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import list_outcomes, parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restore_task import explain_changed_backup
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan
-from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restorer import explain_changed_backup
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
+from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
@@ -58,40 +56,10 @@ def test_a_plan_shows_the_data_loss():
     assert plan().older["id"] == 11
 
 
-@pytest.mark.parametrize(
-    "planned",
-    [
-        plan(),
-        plan(backups=[]),
-        plan(history(INTENDED, ACCEPTED)),
-        plan(history(INTENDED, COMPLETED), restore_force=True),
-        *role_plans(
-            parse_targets("twin, web-bto", None), [WEB, {"id": 8, "name": "twin"}, {"id": 9, "name": "twin"}], []
-        ),
-    ],
-)
-def test_a_plan_is_the_same_for_the_next_task(planned):
-    read = RolePlan.from_dict(json.loads(json.dumps(planned.to_dict())))
-    for name in (
-        "name",
-        "label",
-        "kind",
-        "message",
-        "advice",
-        "outcome",
-        "sends",
-        "sent_at",
-        "completed_at",
-        "age",
-        "backup_id",
-    ):
-        assert getattr(read, name) == getattr(planned, name)
-    assert read.to_dict() == planned.to_dict()
-
-
-def test_a_plan_of_another_version_is_not_carried_out():
-    with pytest.raises(RefusedError, match=r"another version of the collection\..* Nothing was sent\."):
-        RolePlan.from_dict({**plan().to_dict(), "version": 0})
+def test_the_age_limit_applies_only_to_restores_that_would_be_sent():
+    assert plan(restore_max_age="23h").kind == "too_old"
+    assert plan(restore_max_age="25h").kind == ""
+    assert plan(history(INTENDED, ACCEPTED), restore_max_age="23h").ready is True
 
 
 def test_a_backup_of_the_future_has_no_known_age():
@@ -99,9 +67,25 @@ def test_a_backup_of_the_future_has_no_known_age():
     for created_at, kind in (("2026-02-03T10:04:00Z", ""), ("2026-02-03T10:06:00Z", "too_old")):
         backups = [{**BACKUPS[0], "id": 13, "created_at": created_at}]
         assert plan(backups=backups, restore_backup="13", restore_max_age="23h").kind == kind
-    future = plan_lines(plan(backups=backups, restore_backup="13"), NOW)
-    assert future[0] == "web-bot (id 1), running: restore backup 13, dated in the future."
-    assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in future[1]
+    future = plan(backups=backups, restore_backup="13")
+    assert plan_lines(future, NOW)[0] == "web-bot (id 1), running: restore backup 13, dated in the future."
+    assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines(future, NOW)[1]
+    limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
+    assert "is dated 2026-02-03 10:06 UTC, which is 6 min in the future" in limited.failed.message
+
+
+def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
+    future = {**BACKUPS[0], "id": 13, "created_at": "2026-02-03T10:06:00Z"}
+    passed = plan(backups=[future, *BACKUPS])
+    assert passed.backup_id == 12
+    left_out = "1 backup left out: id 13 (it is dated in the future, 2026-02-03 10:06 UTC)."
+    assert texts(passed) == [f"{left_out} Backup 12 is the newest usable one."]
+    # The age of the one that is restored is judged.
+    assert plan(backups=[future, *BACKUPS], restore_max_age="23h").failed.message == (
+        "Backup 12 of web-bot (id 1) was taken at 2026-02-02 10:00 UTC, 1 d 0 h ago, which is more than "
+        "restore_max_age (23 h 0 min)."
+    )
+    assert plan(backups=[future]).failed.message == f"It has no usable backup. {left_out}"
 
 
 def test_the_plan_names_each_newer_backup_that_it_passes_over():
@@ -122,15 +106,17 @@ def test_the_plan_names_each_newer_backup_that_it_passes_over():
         "restore_before passes over 3 newer backups: id 50 of 2026-02-03 13:00 UTC, id 21 of 2026-02-03 09:00 UTC, "
         "id 20 of 2026-02-03 09:00 UTC."
     )
-    none = plan(backups=broken[:1])
-    assert (none.kind, none.message) == (
-        "no_backup",
-        "It has no usable backup. 1 backup left out: id 20 (its status is failed).",
-    )
-    # The age of the one that is restored is judged.
-    assert plan(backups=[*BACKUPS, future], restore_max_age="23h").message.startswith(
-        "Backup 12 of web-bot (id 1) was "
-    )
+
+
+def test_only_unusable_backups_of_the_instance_itself_are_shown():
+    broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
+    foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
+    (note,) = texts(plan(backups=[*BACKUPS, *broken, *foreign]))
+    assert note == "1 backup left out: id 13 (its status is failed). Backup 12 is the newest usable one."
+    assert texts(plan(backups=[*BACKUPS, *foreign])) == []
+    none = plan(backups=broken)
+    assert none.kind == "no_backup"
+    assert none.failed.message == "It has no usable backup. 1 backup left out: id 13 (its status is failed)."
 
 
 @pytest.mark.parametrize("events", [(INTENDED,), (INTENDED, UNCLEAR)])
@@ -218,17 +204,3 @@ def test_a_time_has_its_date_if_that_is_not_today():
     assert format_moment("2026-02-03T16:26:10+00:00", NOW) == "16:26 UTC"
     assert format_moment("2026-02-03T00:26:10+02:00", NOW) == "2026-02-02 22:26 UTC"
     assert format_moment(None, NOW) == "an unknown time"
-
-
-# Tests of the outcome that the role restore hands to later jobs. roles/test_restore_screen.py has more
-
-INTENDED, REFUSED = OperationEvent.INTENDED, OperationEvent.REFUSED
-
-
-@pytest.mark.parametrize(("known_position", "outcome"), [(0, "refused"), (1, "not_begun"), (2, "not_begun")])
-def test_only_a_refusal_since_the_plan_is_an_outcome_of_the_run(known_position, outcome):
-    finished = run(plan())
-    finished.plans[0].known_position = known_position
-    (found,) = list_outcomes(finished, history(INTENDED, REFUSED, instance_name="web-bot"))
-    assert (found["outcome"], found["id"], found["backup_id"]) == (outcome, 1, 12)
-    assert (found["sent_at"] is None) is (outcome == "not_begun")

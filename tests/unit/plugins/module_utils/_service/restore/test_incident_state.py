@@ -1,0 +1,117 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the state of an incident: what the journal says of its instances and runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import (
+    IncidentState,
+    list_incidents,
+    run_key,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    OperationEvent,
+    OperationKey,
+)
+from support.stores import StorePlace
+from support.stories import URL, Story
+
+
+@pytest.fixture
+def story(place: StorePlace) -> Story:
+    return Story(place)
+
+
+def titles(state: IncidentState, instance_id: int = 7) -> list[str]:
+    return [event.title for event in state.instances[str(instance_id)].events]
+
+
+def test_a_restore_is_told_from_its_request_to_its_health(story: Story) -> None:
+    state = story.restore(7, "intended", "accepted", "completed", "healthy", "note responded").state()
+    instance = state.instances["7"]
+    assert (instance.id, instance.name, instance.restore.outcome) == (7, "bot-7", "completed")
+    assert titles(state) == ["sent", "accepted", "seen restored", "healthy", "address checked"]
+    assert instance.healthy_at == instance.events[3].at
+    assert instance.responded_at == instance.events[4].at
+    assert instance.failure is None
+
+
+def test_the_time_that_the_service_shows_replaces_that_of_the_look(story: Story) -> None:
+    story.restore(7, "intended", "accepted").restore(7, "completed", restored_at="2026-02-01T10:01:30+00:00")
+    assert titles(story.restore(7, "healthy").state()) == ["sent", "accepted", "restored", "healthy"]
+
+
+def test_a_failure_stands_until_the_instance_is_seen_healthy(story: Story) -> None:
+    story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", failure="not_healthy")
+    state = story.state()
+    assert state.instances["7"].failure["failure"] == "not_healthy"
+    assert titles(state)[-1] == "failed"
+    assert story.restore(7, "healthy").state().instances["7"].failure is None
+
+
+def test_another_attempt_begins_anew(story: Story) -> None:
+    story.restore(7, "intended", "accepted", "failed", "note failed", "intended")
+    instance = story.state().instances["7"]
+    assert (instance.restore.outcome, instance.failure) == ("unknown", None)
+    assert titles(story.state()) == ["sent"]
+
+
+def test_an_instance_whose_every_attempt_was_refused_has_no_restore(story: Story) -> None:
+    instance = story.restore(7, "intended").restore(7, "refused", reason="rate limit").state().instances["7"]
+    assert instance.restore is None
+    assert instance.refused.facts["reason"] == "rate limit"
+    assert [(event.title, event.ok) for event in instance.events] == [("sent", True), ("refused", False)]
+
+
+@pytest.mark.parametrize(
+    ("notes", "is_held", "expected"),
+    [
+        (["confirmed"], True, "in progress"),
+        (["confirmed"], False, "interrupted"),
+        (["confirmed", "interrupted"], True, "interrupted"),
+        (["confirmed", "interrupted"], False, "interrupted"),
+        (["confirmed", "ended"], True, "ended"),
+        (["confirmed", "ended"], False, "ended"),
+    ],
+)
+def test_the_end_of_a_run(story: Story, place: StorePlace, notes: list[str], *, is_held: bool, expected: str) -> None:
+    with place.journal().lock(run_key(URL, "INC-1", "one")):
+        state = story.run("one", *notes).state() if is_held else None
+    (run,) = (state or story.run("one", *notes).state()).runs
+    assert run.state == expected
+
+
+def test_a_run_names_what_it_was_to_do_and_who_confirmed_it(story: Story) -> None:
+    who, backups = {"user": "alice", "host": "node2"}, {"7": 70, "8": None}
+    story.run("one", "confirmed", by=who, account="1", how="typed", backups=backups)
+    state = story.restore(7, "intended").state()
+    (run,) = state.runs
+    assert (run.id, run.by, run.account, run.how, run.backups) == ("one", who, "1", "typed", backups)
+    # What it has not begun is known, too.
+    assert state.instances["8"].restore is None
+    assert [*state.instances] == ["7", "8"]
+
+
+def test_runs_and_restores_of_other_incidents_and_services_are_none_of_its_own(story: Story) -> None:
+    story.restore(7, "intended", incident="INC-2").run("two", "confirmed", incident="INC-2")
+    story.journal.append(OperationKey("restore", "https://other.example", "INC-1", "7"), OperationEvent.INTENDED)
+    state = story.state()
+    assert (state.instances, state.runs, state.latest_at) == ({}, [], "")
+
+
+def test_whoever_works_on_an_instance_is_named(story: Story, place: StorePlace) -> None:
+    story.restore(7, "intended", "accepted")
+    with place.journal().lock(OperationKey("restore", URL, "INC-1", "7")):
+        assert story.state().instances["7"].holder is not None
+    assert story.state().instances["7"].holder is None
+
+
+def test_incidents_are_listed_from_the_latest_on(story: Story) -> None:
+    story.restore(7, "intended").restore(8, "intended", incident="INC-2").run("one", "confirmed")
+    story.journal.append(OperationKey("purchase", URL, "order-1"), OperationEvent.INTENDED)
+    listed = list_incidents(story.journal.read_entries(), {}, URL)
+    assert [state.incident for state in listed] == ["INC-1", "INC-2"]
