@@ -17,7 +17,7 @@ import typing as t
 from pathlib import Path
 
 from ...module_utils._model.resource import as_objects
-from ...module_utils._service.restore.history import RestoreRecord
+from ...module_utils._service.restore.history import Witness
 from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, open_folder_of, render
 from .failures import FAILURES, UNCONFIRMED
@@ -87,7 +87,7 @@ def write_report(path: str, report: Data) -> None:
         folder.write(page_name, render(str(TEMPLATE), {**variables, **report}))
 
 
-def read_witness(path: str, incident: str, service: str, journal: str) -> RestoreRecord:
+def read_witness(path: str, incident: str, service: str, journal: str) -> Witness:
     """Returns what the JSON next to the page at ``path`` says was sent for the incident.
 
     ``service`` is its host and port; ``journal`` is the place of the journal.
@@ -95,12 +95,12 @@ def read_witness(path: str, incident: str, service: str, journal: str) -> Restor
     file = Path(name_json(path))
     try:
         if not file.parent.is_dir():
-            return RestoreRecord(str(file), journal)
+            return Witness(str(file), journal)
         with open_folder_of(path) as (folder, _page_name):
             content = folder.read(file.name)
-        return RestoreRecord(str(file), journal, _find_sent(_parse(content), incident, service))
+        return Witness(str(file), journal, _find_sent(_parse(content), incident, service))
     except (ReportError, ValueError):
-        return RestoreRecord(str(file), journal, unreadable=str(file))
+        return Witness(str(file), journal, unreadable=str(file))
 
 
 def _parse(content: bytes | None) -> t.Any:

@@ -21,7 +21,7 @@ from ...module_utils._times import format_iso
 from .._formatting import SCREEN_WIDTH, wrap
 from .._reports.report_folder import ReportError
 from .incident_report import build_report, name_json, write_report
-from .results import OK, build_results, describe_recorded, format_done, format_failures, format_headline
+from .results import OK, build_results, describe_reported, format_done, format_failures, format_headline
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -99,7 +99,7 @@ def _describe_unplanned(target: Data, runbook: Runbook, state: IncidentState | N
     matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
     matches = [instance for instance in matches if instance]
     known = _find_known(target, matches[0]["id"] if len(matches) == 1 else target["id"], state)
-    plan = describe_recorded(known, Target(target["id"], target["name"]), now)
+    plan = describe_reported(known, Target(target["id"], target["name"]), now)
     if len(matches) == 1:
         plan.instance = matches[0]
     plan.is_history_known = state is not None

@@ -96,7 +96,7 @@ def build_recorded(state: IncidentState, run: Run, now: datetime) -> list[Result
     return [_build_recorded(instance, state, run, now) for instance in state.instances.values()]
 
 
-def describe_recorded(instance: InstanceState, target: Target, now: datetime) -> RolePlan:
+def describe_reported(instance: InstanceState, target: Target, now: datetime) -> RolePlan:
     """Returns what the journal knows of a restore as a plan that does nothing."""
     facts = instance.restore.facts if instance.restore else {}
     backup = {"id": facts["backup_id"], "created_at": facts.get("taken_at")} if "backup_id" in facts else None
@@ -119,7 +119,7 @@ def _build_own(plan: RolePlan, run: Run, state: IncidentState | None, now: datet
 
 def _build_recorded(instance: InstanceState, state: IncidentState, run: Run, now: datetime) -> Result:
     number = instance.id if isinstance(instance.id, int) else None
-    plan = describe_recorded(instance, Target(number, None), now)
+    plan = describe_reported(instance, Target(number, None), now)
     plan.is_done = instance.healthy_at is not None
     failed = _find_recorded(instance, state)
     result = _describe(plan, instance, failed, run, now)

@@ -13,8 +13,8 @@ from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import get_status, is_healthy, is_unhealthy
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
-from ...module_utils._service.restore.notes import Note, describe_choice, describe_record, note_other
+from ...module_utils._service.restore.history import RestoreHistory, Witness
+from ...module_utils._service.restore.notes import Note, describe_choice, describe_report, note_other
 from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
 from ...module_utils._service.restore.surfaces import Surface, format_moment
 from ...module_utils._text import format_count, format_list, one_line
@@ -70,8 +70,8 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     if len(others) > _LISTED:
         more = f"And {len(others) - _LISTED} more restores for other incidents within 7 days."
         notes.append(Note(more, ("more",)))
-    if plan.sends and plan.earlier is None and (record := history.record):
-        notes += _describe_record(record, instance, history.incident, now)
+    if plan.sends and plan.earlier is None and (witness := history.witness):
+        notes += _describe_witness(witness, instance, history.incident, now)
     if plan.sends and plan.earlier:
         when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at, plan.earlier.by)
         is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
@@ -92,13 +92,13 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     return notes
 
 
-def _describe_record(record: RestoreRecord, instance: Resource, incident: str, now: datetime) -> list[Note]:
-    """Returns what the record says, or may say, of a restore that will be sent and that the journal does not know."""
-    if str(instance["id"]) in record.sent_at:
-        sent_at = format_moment(record.sent_at[str(instance["id"])], now)
-        said = describe_record(record, instance, incident, sent_at)
-        return [Note(f"{said} With restore_force, a restore is sent again.", ("recorded",))]
-    if record.unreadable:
-        unreadable = f"The record {one_line(record.unreadable)} can't be read: it may say that this was sent already."
+def _describe_witness(witness: Witness, instance: Resource, incident: str, now: datetime) -> list[Note]:
+    """Returns what the JSON says, or may say, of a restore that will be sent and that the journal does not know."""
+    if str(instance["id"]) in witness.sent_at:
+        sent_at = format_moment(witness.sent_at[str(instance["id"])], now)
+        said = describe_report(witness, instance, incident, sent_at)
+        return [Note(f"{said} With restore_force, a restore is sent again.", ("reported",))]
+    if witness.unreadable:
+        unreadable = f"The report {one_line(witness.unreadable)} can't be read: it may say that this was sent already."
         return [Note(unreadable, ("unreadable",))]
     return []

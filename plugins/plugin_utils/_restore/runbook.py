@@ -145,7 +145,7 @@ class Runbook:
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
         incident.surface = choose_surface(self.run)
         path, host = self.run.report_path, self.client.settings.host
-        incident.read_record = lambda: read_witness(path, self.run.incident, host, journal.place)
+        incident.read_report = lambda: read_witness(path, self.run.incident, host, journal.place)
         return incident
 
     def _set_plans(self) -> None:

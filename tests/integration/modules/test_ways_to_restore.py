@@ -234,8 +234,8 @@ SITUATIONS = [
         before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED),
     ),
     Situation("known to the folder alone", Kind.OTHER_MEMORY),
-    Situation("known to the record alone", Kind.ONLY_IN_RECORD, before=record(), callers=ROLE),
-    Situation("recorded meanwhile", Kind.ONLY_IN_RECORD, since=record(), callers=ROLE),
+    Situation("known to the record alone", Kind.ONLY_IN_REPORT, before=record(), callers=ROLE),
+    Situation("recorded meanwhile", Kind.ONLY_IN_REPORT, since=record(), callers=ROLE),
     # What has changed since the plan
     Situation("deleted meanwhile", Kind.DELETED, since=lambda place: place.simulator.remove_instance(1)),
     Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),

@@ -167,7 +167,7 @@ def test_without_a_schema_reads_go_on_with_a_warning(simulator: Simulator, postg
 
 @pytest.mark.rest
 @pytest.mark.slow
-def test_the_record_of_an_incident_has_the_runs_of_all_machines(job: Controller, simulator: Simulator) -> None:
+def test_the_page_of_an_incident_has_the_runs_of_all_machines(job: Controller, simulator: Simulator) -> None:
     """The second run is on another machine: nothing of the first is in its folder."""
     simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
     given = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot"}

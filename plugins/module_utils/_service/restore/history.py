@@ -67,8 +67,8 @@ class EarlierRestore(t.NamedTuple):
 
 
 @dataclass(frozen=True)
-class RestoreRecord:
-    """The record that the role keeps of the incident beside the journal, as far as it says what the journal does not.
+class Witness:
+    """The JSON that the role writes of the incident, as far as it says what the journal does not.
 
     ``path`` is its file, ``journal`` the place of the journal.
     """
@@ -78,7 +78,7 @@ class RestoreRecord:
     sent_at: dict[str, str] = field(default_factory=dict)
     """When a restore was sent, by the id of its instance."""
     unreadable: str = ""
-    """The record, or an earlier one beside it, that can't be read: ``sent_at`` lacks what it says. Else empty."""
+    """The file, if it can't be read: ``sent_at`` lacks what it says. Else empty."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class RestoreHistory:
     """The time by the clock of the service, if it has told it."""
     positions: dict[str, int] = field(default_factory=dict)
     """Of each subject that was read, by its digest: the last position that it had when the task began."""
-    record: RestoreRecord | None = None
-    """The record beside the journal; None for the modules, which have none."""
+    witness: Witness | None = None
+    """The JSON beside the page of the incident; None for the modules, which write none."""
 
     def key(self, instance_id: object) -> OperationKey:
         """Returns the key of the restore of an instance for this incident."""

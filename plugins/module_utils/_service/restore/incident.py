@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from ..._errors import RefusedError
     from ..._http.client import Client
     from ..._state.journal import Journal, JournalError, OperationKey
-    from .history import RestoreRecord
+    from .history import Witness
     from .plan import RestorePlan, Target
     from .restore import Restore
     from .surfaces import Surface
@@ -52,8 +52,8 @@ class Incident:
     name: str
     rules: Rules
     warn: t.Callable[[str], None]
-    read_record: t.Callable[[], RestoreRecord] | None = None
-    """Reads the record that the role keeps beside the journal."""
+    read_report: t.Callable[[], Witness] | None = None
+    """Reads the JSON that the role has written."""
     surface: Surface = MODULE
     """The words of messages."""
     began: float | None = None
@@ -86,9 +86,9 @@ class Incident:
             subjects = self.journal.find_subjects("restore", self.client.settings.api_url, self.name)
         # Before the states: what ends in between is then known.
         holders = self.journal.read_holders() if with_holders else {}
-        record = self.read_record() if self.read_record else None
+        witness = self.read_report() if self.read_report else None
         history = RestoreHistory(
-            self.client.settings.api_url, self.name, {}, holders, self.journal.now(), record=record
+            self.client.settings.api_url, self.name, {}, holders, self.journal.now(), witness=witness
         )
         for subject in self.read_more(history, subjects, ids - {None}):
             history.positions[subject] = len(self.journal.known_times(subject))
@@ -108,7 +108,7 @@ class Incident:
             states, self.damaged = self.journal.read_intact_states(found)
             history.states.update(states)
             subjects |= found - self.damaged.keys()
-        if sent_at := history.record and history.record.sent_at:
+        if sent_at := history.witness and history.witness.sent_at:
             for one in keys.keys() & sent_at.keys():
                 if sent_at[one] in self.journal.find_attempts(keys[one]):
                     # It was refused, perhaps after another run had recorded that it waits for it.

@@ -59,9 +59,9 @@ def plan_incident(
             error.is_unsent = True
             raise error
     for plan in plans:
-        # The folder says more than the record: how its journal becomes the database's.
+        # The folder says more than the JSON: how its journal becomes the database's.
         kind = plan.obstacle.kind if plan.obstacle else None
-        if (plan.sends or kind is ObstacleKind.ONLY_IN_RECORD) and plan.earlier is None and plan.instance:
+        if (plan.sends or kind is ObstacleKind.ONLY_IN_REPORT) and plan.earlier is None and plan.instance:
             try:
                 incident.journal.require_not_in_folder(history.key(plan.instance["id"]))
             except JournalError as error:

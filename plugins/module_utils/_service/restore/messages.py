@@ -35,7 +35,7 @@ from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import explain_recorded, format_at
 from ..at_most_once import explain_unknown as explain_state
-from .notes import describe_left_out, describe_record, format_other
+from .notes import describe_left_out, describe_report, format_other
 from .plan import ObstacleKind
 from .restore import Stage
 
@@ -46,7 +46,7 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
-    from .history import RestoreRecord
+    from .history import Witness
     from .plan import Obstacle, RestorePlan, Rules
     from .recovery import Recovery
     from .restore import Restore
@@ -197,8 +197,8 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         case ObstacleKind.OTHER_MEMORY:
             cause = case.obstacle.cause
             return Explanation(cause.text if cause else "", f"When the folder is imported, {case.again}.")
-        case ObstacleKind.ONLY_IN_RECORD:
-            return _explain_record(case)
+        case ObstacleKind.ONLY_IN_REPORT:
+            return _explain_report(case)
         case ObstacleKind.DELETED | ObstacleKind.RENAMED | ObstacleKind.CHANGED:
             return _explain_since(case)
         case ObstacleKind.NOT_SENT | ObstacleKind.HELD:
@@ -325,11 +325,11 @@ def _explain_other(case: _Case) -> Explanation:
     )
 
 
-def _explain_record(case: _Case) -> Explanation:
-    record, surface = t.cast("RestoreRecord", case.obstacle.record), case.surface
-    sent_at = surface.format_time(record.sent_at[str(case.instance["id"])], case.now)
+def _explain_report(case: _Case) -> Explanation:
+    witness, surface = t.cast("Witness", case.obstacle.witness), case.surface
+    sent_at = surface.format_time(witness.sent_at[str(case.instance["id"])], case.now)
     return Explanation(
-        describe_record(record, case.instance, case.incident, sent_at),
+        describe_report(witness, case.instance, case.incident, sent_at),
         f"Set state_dir or state_database to the journal with which it was sent, or "
         f"{restore_with(surface, surface.force)}, which sends it again.",
     )

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..._model.resource import Resource
-    from .history import EarlierRestore, RestoreRecord
+    from .history import EarlierRestore, Witness
     from .plan import RestorePlan, Rules
 
 _MAX_LEAD = timedelta(minutes=1)
@@ -104,9 +104,9 @@ def describe_left_out(plan: RestorePlan, now: datetime) -> str:
     return format_left_out(plan.left_out, lambda backup: explain_left_out(backup, now, plan.unfinished))
 
 
-def describe_record(record: RestoreRecord, instance: Resource, incident: str, sent_at: str) -> str:
-    """Returns what the role's record says of a restore that the journal does not know."""
+def describe_report(witness: Witness, instance: Resource, incident: str, sent_at: str) -> str:
+    """Returns what the JSON of the role says of a restore that the journal does not know."""
     return (
-        f"{one_line(record.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
-        f"{sent_at}, and the journal in {one_line(record.journal)} does not know it."
+        f"{one_line(witness.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
+        f"{sent_at}, and the journal in {one_line(witness.journal)} does not know it."
     )

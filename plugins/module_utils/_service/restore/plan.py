@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
-    from .history import EarlierRestore, RestoreHistory, RestoreRecord
+    from .history import EarlierRestore, RestoreHistory, Witness
 
 RESTORABLE = ("running", "stopped")
 """Statuses from which a restore is sent without ``force``."""
@@ -57,7 +57,7 @@ class ObstacleKind(enum.Enum):
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"  # another incident restored it within min_interval
     OTHER_MEMORY = "other_memory"  # the folder of this machine knows it, and the database does not
-    ONLY_IN_RECORD = "only_in_record"  # the role's record says that it was sent, and the journal does not know it
+    ONLY_IN_REPORT = "only_in_report"  # the JSON of the role says that it was sent, and the journal does not know it
     # Found under the lock, since the plan was made:
     DELETED = "deleted"
     RENAMED = "renamed"
@@ -82,8 +82,8 @@ class Obstacle:
     """UNCLEAR_BACKUP: those whose instance can't be told."""
     other: EarlierRestore | None = None
     """TOO_SOON, OVERTAKEN, WRONG_STATUS: the restore for another incident that is the reason."""
-    record: RestoreRecord | None = None
-    """ONLY_IN_RECORD: the record that knows more than the journal."""
+    witness: Witness | None = None
+    """ONLY_IN_REPORT: the JSON that knows more than the journal."""
     holder: Holder | None = None
     """HELD: the run that works on it, as far as that is known."""
     duplicate_of: int = 0
@@ -179,10 +179,10 @@ def continue_earlier(plan: RestorePlan, now: datetime, *, is_held: bool, was_bus
         plan.stop(ObstacleKind.UNKNOWN)
 
 
-def is_only_in_record(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> bool:
-    """Returns True if the record says that a restore was sent, the journal does not know it, and ``force`` is unset."""
-    record = history.record if plan.earlier is None and not rules.force else None
-    return record is not None and str(instance["id"]) in record.sent_at
+def is_only_in_report(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> bool:
+    """Returns True if the JSON says that a restore was sent, the journal does not know it, and ``force`` is unset."""
+    witness = history.witness if plan.earlier is None and not rules.force else None
+    return witness is not None and str(instance["id"]) in witness.sent_at
 
 
 def find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resource:
@@ -234,8 +234,8 @@ def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHi
     others = history.find_others(instance["id"], after=plan.known_position)
     if not is_sent:
         plan.stop(ObstacleKind.NOT_SENT)
-    elif is_only_in_record(plan, instance, history, rules):
-        plan.stop(ObstacleKind.ONLY_IN_RECORD, record=history.record)
+    elif is_only_in_report(plan, instance, history, rules):
+        plan.stop(ObstacleKind.ONLY_IN_REPORT, witness=history.witness)
     elif instance.get("name") != before.get("name"):
         plan.stop(ObstacleKind.RENAMED, seen=instance)
         return

@@ -23,7 +23,7 @@ from .plan import (
     continue_earlier,
     explain_left_out,
     find_recorded,
-    is_only_in_record,
+    is_only_in_report,
     is_restorable,
 )
 
@@ -133,8 +133,8 @@ def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, ru
     else:
         _use_given(plan, account, own, possible)
     plan.older = next((one for one in own if _is_older(one, plan.backup) and is_fit(one, None, now)), None)
-    if plan.sends and is_only_in_record(plan, instance, history, rules):
-        plan.stop(ObstacleKind.ONLY_IN_RECORD, record=history.record)
+    if plan.sends and is_only_in_report(plan, instance, history, rules):
+        plan.stop(ObstacleKind.ONLY_IN_REPORT, witness=history.witness)
     elif plan.sends:
         _check_rules(plan, instance, history, rules, now)
 

@@ -88,6 +88,6 @@ class RestoreOptions:
 
 
 def format_moment(text: object, now: datetime) -> str:
-    """Returns a time of a record or of the service as :func:`format_time` does."""
+    """Returns a time of the journal or of the service as :func:`format_time` does."""
     moment = parse_time(text)
     return format_time(moment, now) if moment else "an unknown time"

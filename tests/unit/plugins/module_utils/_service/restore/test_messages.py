@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     EarlierRestore,
-    RestoreRecord,
+    Witness,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error, explain
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
@@ -40,8 +40,8 @@ def stopped(kind: ObstacleKind, status: str = "running", target: Target | None =
     is_memory = kind is ObstacleKind.OTHER_MEMORY
     cause = ClawHostersError("The folder knows it.", is_unsent=True) if is_memory else None
     facts = {"ids": (1, 2), "backups": (BACKUP,), "seen": {"name": "other", "status": "stopped"}, "cause": cause}
-    record = RestoreRecord("/report/INC-1.json", "/state", {"1": NOW.isoformat()})
-    plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, record=record, **facts)
+    record = Witness("/report/INC-1.json", "/state", {"1": NOW.isoformat()})
+    plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, witness=record, **facts)
     return plan
 
 
@@ -78,7 +78,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
     if "force: true" in module:
         assert "sends it again" in module
         assert "restore it alone with " in several
-        assert status not in ("deploying", "paused", "deleting") or kind is ObstacleKind.ONLY_IN_RECORD
+        assert status not in ("deploying", "paused", "deleting") or kind is ObstacleKind.ONLY_IN_REPORT
     assert several.endswith(".")
     assert ". " not in several
 
