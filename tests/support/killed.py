@@ -30,7 +30,7 @@ from types import FrameType, SimpleNamespace
 from . import warm
 from .controller import REPOSITORY
 
-CODE = "/plugins/module_utils/"
+CODE = ("/plugins/module_utils/", "/plugins/plugin_utils/")
 TIMEOUT = 300
 """Seconds after which a process is killed."""
 LOCK_TIMEOUT = 2.0
@@ -56,6 +56,11 @@ SCOPES = {
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),
+    "the runbook": (
+        "_restore/runbook.py _restore/restorer.py _restore/outcome.py _restore/incident_report.py "
+        "_reports/report_folder.py _state/journal.py _state/folder_journal.py _state/folder_mark.py "
+        "_state/postgres_store.py _service/at_most_once.py"
+    ),
     "between the readings": "_service/restore/account_reader.py:read",
     "before the second reading": "_service/restore/incident_plan.py:_read_again",
     "before the request": "_service/at_most_once.py:before_send",
@@ -67,7 +72,13 @@ SCOPES = {
         "_http/client.py:_send _rate/shared_budget.py:slot _rate/shared_budget.py:acquire"
     ),
 }
-"""The files or functions of module_utils whose lines are counted."""
+"""The files or functions of module_utils and plugin_utils whose lines are counted."""
+
+
+@functools.cache
+def name_of(path: str) -> str:
+    """Returns the name of a file below module_utils or plugin_utils; empty for others."""
+    return next((path.partition(folder)[2] for folder in CODE if folder in path), "")
 
 
 def kill_tree(process: int) -> None:
@@ -157,7 +168,7 @@ class Countdown:
 
     def __call__(self, frame: FrameType, _event: str, _arg: object) -> t.Any:
         code = frame.f_code
-        _root, _code, name = code.co_filename.partition(CODE)
+        name = name_of(code.co_filename)
         if not name:
             return None
         if self.known_position is None and (name, code.co_name) == ("_service/restore/incident.py", "read_history"):
@@ -187,6 +198,7 @@ def main() -> None:
     from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_journal
 
     from .cases import CASES, Case, module_of
+    from .runbook import MODULE, Runbook
     from .worker import Worker
 
     for case in CASES:
@@ -198,12 +210,16 @@ def main() -> None:
     if wanted["waits"]:
         folder_journal.LOCK_TIMEOUT = LOCK_TIMEOUT
     options = wanted["options"]
-    module = module_of(Case("", wanted["module"]))
     worker = Worker(t.cast("t.Any", SimpleNamespace(url=options.pop("api_url"))))
+    if wanted["module"] == MODULE:
+        worker.defaults = {name: options.pop(name) for name in ("state_dir", "state_database") if name in options}
+        run: t.Callable[..., dict[str, t.Any]] = Runbook(worker, Path()).run
+    else:
+        run = functools.partial(worker.run, module_of(Case("", wanted["module"])))
     countdown = Countdown(wanted["at"], wanted["scope"], waits=wanted["waits"])
     threading.settrace(countdown)
     sys.settrace(countdown)
-    result = worker.run(module, **options)
+    result = run(**options)
     sys.settrace(None)
     print(
         json.dumps({"result": result, "lines": countdown.lines, "known_position": countdown.known_position or 0}),

@@ -18,6 +18,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
 from .restores import DEFAULTS
 from .worker import Worker
 
+MODULE = "internal_restore"
+
 
 @dataclass
 class Runbook:

@@ -14,15 +14,23 @@ import subprocess
 import time
 import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_status
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import read_incident
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
 from simulator.handle import Simulator
 from support.cases import STATE, SWITCHES, Case
 from support.controller import REPOSITORY, Controller
-from support.killed import SCOPES, kill_tree
+from support.killed import CODE, SCOPES, Ending, kill_tree
 from support.postgres import Postgres
+from support.runbook import MODULE
 from support.stage import JOURNAL, ONCE, SUBJECTS, Stage, choose_moments, restore_outcomes
+from support.worker import Worker
 
 pytestmark = pytest.mark.rest
 
@@ -87,6 +95,92 @@ def test_killed_between_any_two_lines_of_the_journal(
     assert kills < 50 or outcomes == {True, False}
 
 
+RUNBOOK = Case("the runbook", MODULE)
+GIVEN = {"restore_instances": "web-bot,alpha", "restore_confirm": "web-bot,alpha"}
+POSTS = ["POST /backups/11/restore", "POST /backups/32/restore"]
+
+
+class Incident:
+    """What can be known of the incident after a run of the role, from its store."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self.stage, self.folder = stage, folder
+        self.worker = Worker(stage.simulator, stage.store)
+
+    def run(self, at: int = 0) -> Ending:
+        """Runs the role, killed at that line."""
+        return self.stage.run(at, "the runbook", **GIVEN, restore_report_dir=str(self.folder / "reports"))
+
+    def run_states(self) -> list[str]:
+        """Returns the states of the runs, by whether they are in the journal. It must be intact."""
+        database = self.stage.store.get("state_database")
+        store = PostgresStore(database, Outage()) if database else FolderStore(self.stage.store["state_dir"])
+        runs = read_incident(Journal(store), self.stage.simulator.url, "INC-1").runs
+        if isinstance(store, PostgresStore):
+            store.close()
+        return [run.state for run in runs]
+
+    def status(self) -> dict[str, t.Any]:
+        """Returns the result of the playbook ``restore_status``."""
+        return self.worker.run(
+            SimpleNamespace(SPEC=internal_restore_status.SPEC, run=internal_restore_status.run),
+            incident="INC-1",
+            report_dir=str(self.folder / "status"),
+        )
+
+    def require_interrupted(self) -> None:
+        """Requires that the status tells of the run that was killed, if it had confirmed anything."""
+        states, status = self.run_states(), self.status()
+        if not states:
+            assert "The journal has no incident INC-1." in status["msg"]
+            return
+        assert states in (["interrupted"], ["ended"])
+        assert status["problem"] == ""
+        assert any(f", {states[0]}" in line for line in status["lines"]), status["lines"]
+
+    def require_continued(self, ending: Ending) -> None:
+        """Requires that the run after that has brought both to their end, or says of which that is unknown."""
+        calls = sorted(self.stage.simulator.calls("POST /backups/*"))
+        assert calls == sorted(set(calls))
+        result = ending.result
+        assert self.run_states()[-1] == "ended"
+        outcomes = [one["outcome"] for one in result["ansible_stats"]["data"]["clawhosters_restore"]["instances"]]
+        if result["failed"]:
+            assert set(outcomes) <= {"unknown", "completed", "not_begun"}, result
+            assert "restore_force=true" in "".join(result["failures"]), result
+        else:
+            assert (calls, outcomes) == (POSTS, ["completed"] * 2), result
+        lines, states = self.status()["lines"], self.run_states()
+        assert all(any(f", {state}" in line for line in lines) for state in states), lines
+
+
+@pytest.mark.parametrize("store", ["folder", "database"])
+def test_the_runbook_is_killed_at_a_line_and_continued(
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    store: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    database = request.getfixturevalue("postgres") if store == "database" else None
+    kills = setting(request, "kills")
+    chance = choose_moments(request, f"the runbook, {store}", kills)
+
+    def begin(number: int) -> Incident:
+        return Incident(Stage(simulator, tmp_path, collections, RUNBOOK, number, database), tmp_path / str(number))
+
+    lines = begin(0).run().lines
+    assert lines > 200
+    for at in chance.sample(range(1, lines + 1), min(kills, lines)):
+        incident = begin(at)
+        try:
+            if incident.run(at).was_killed:
+                incident.require_interrupted()
+            incident.require_continued(incident.run())
+        except AssertionError as error:
+            raise AssertionError(f"killed at {at} of {lines} lines") from error
+
+
 @pytest.mark.parametrize("case", ONCE, ids=str)
 @pytest.mark.slow
 def test_the_database_is_killed_around_a_request(
@@ -127,8 +221,8 @@ def test_every_scope_is_still_there() -> None:
     """A function that was renamed would leave its scope unseen."""
     for place in " ".join(SCOPES.values()).split():
         name, _colon, function = place.partition(":")
-        source = (REPOSITORY / "plugins/module_utils" / name).read_text(encoding="utf-8")
-        assert f"def {function}" in source, place
+        (path,) = (path for folder in CODE if (path := REPOSITORY / folder.strip("/") / name).exists())
+        assert f"def {function}" in path.read_text(encoding="utf-8"), place
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])

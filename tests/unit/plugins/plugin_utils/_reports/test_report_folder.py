@@ -2,45 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of report files: permissions, locking, and concurrent runs of an incident."""
+"""Tests of report files: permissions, links, owners, and concurrent runs of an incident."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import multiprocessing
 import os
 import stat
-from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import report_folder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import (
     ReportError,
     prepare_folder,
     write_report,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import record_run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import incident_report
 
-RUN = {
-    "id": "a",
-    "revision": 1,
-    "incident": "INC-1",
-    "began_at": "2026-02-03T10:00:00+00:00",
-    "service": "",
-    "outcome": "restored",
-    "steps": [],
-}
-
-
-@pytest.fixture
-def template(tmp_path):
-    """Returns the path of a template that lists the runs."""
-    path = tmp_path / "page.j2"
-    path.write_text("{{ latest.id }} of {% for run in runs %}{{ run.id }}{% endfor %}{{ text }}\n", encoding="utf-8")
-    return str(path)
+REPORT = {"incident": "INC-1", "service": "host", "headline": "restored", "instances": [], "runs": []}
 
 
 @pytest.fixture
@@ -48,38 +28,39 @@ def page(tmp_path):
     return tmp_path / "reports/INC-1.html"
 
 
-def runs_of(page):
-    return [run["id"] for run in json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["runs"]]
+def write_incident(page, **fields):
+    incident_report.write_report(str(page), {**REPORT, **fields})
 
 
-def record_many(start, page, template, names):
+def read_json(page):
+    return json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def write_many(start, page, name):
     start.wait()
-    for name in names:
-        for revision, outcome in enumerate(("unfinished", "restored")):
-            record_run(str(page), template, {}, {**RUN, "id": name, "revision": revision, "outcome": outcome})
+    for number in range(8):
+        write_incident(page, headline=f"{name}{number}")
 
 
-def test_concurrent_runs_are_all_recorded(page, template):
+def test_concurrent_runs_leave_a_whole_page_and_a_whole_json(page):
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(3)
-    groups = [[f"{group}{number}" for number in range(8)] for group in "xyz"]
-    processes = [context.Process(target=record_many, args=(start, page, template, group)) for group in groups]
+    processes = [context.Process(target=write_many, args=(start, page, name)) for name in "xyz"]
     for process in processes:
         process.start()
     for process in processes:
         process.join(60)
         assert process.exitcode == 0
-    assert sorted(runs_of(page)) == sorted(name for group in groups for name in group)
-    record = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
-    assert {run["outcome"] for run in record["runs"]} == {"restored"}
-    assert not list(page.parent.glob("*.draft"))
+    assert read_json(page)["headline"] in {"x7", "y7", "z7"}
+    assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert sorted(path.name for path in page.parent.iterdir()) == ["INC-1.html", "INC-1.json"]
 
 
-def test_a_page_is_escaped_and_readable_by_its_owner_only(page, template):
+def test_a_page_is_escaped_and_readable_by_its_owner_only(page):
     prepare_folder(str(page))
     assert list(page.parent.iterdir()) == []
-    record_run(str(page), template, {"text": "<b>\ud800"}, RUN)
-    assert page.read_text(encoding="utf-8") == "a of a&lt;b&gt;?\n"
+    write_incident(page, headline="<b>\ud800")
+    assert "&lt;b&gt;?" in page.read_text(encoding="utf-8")
     for path in (page, page.with_suffix(".json")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
@@ -99,29 +80,15 @@ def test_an_unchanged_page_is_written_and_not_reported_as_changed(page):
     assert write("y", "y") is True
 
 
-@pytest.mark.parametrize("content", ['{"runs":[{"began_at":"x"}]}', "[" * 100_000, '{"incident": "INC-2", "runs": []}'])
-def test_a_record_that_can_not_be_parsed_is_renamed(page, template, content):
-    page.parent.mkdir()
-    page.write_text("the page of then", encoding="utf-8")
-    page.with_suffix(".json").write_text(content, encoding="utf-8")
-    for _time in range(2):
-        record_run(str(page), template, {}, RUN)
-    assert runs_of(page) == ["a"]
-    (record,) = page.parent.glob("INC-1.json.unreadable-*")
-    assert record.read_text(encoding="utf-8") == content
-    (old_page,) = page.parent.glob("INC-1.html.unreadable-*")
-    assert old_page.read_text(encoding="utf-8") == "the page of then"
-
-
-def test_links_and_pipes_are_replaced_and_never_written_to(page, template, tmp_path):
+def test_links_and_pipes_are_replaced_and_never_written_to(page, tmp_path):
     page.parent.mkdir()
     victims = [tmp_path / "victim.json", tmp_path / "victim.html"]
     for victim, suffix in zip(victims, (".json", ".html"), strict=True):
-        victim.write_text('{"incident": "INC-1", "runs": []}', encoding="utf-8")
+        victim.write_text("{}", encoding="utf-8")
         page.with_suffix(suffix).symlink_to(victim)
-    record_run(str(page), template, {}, RUN)
-    assert {victim.read_text(encoding="utf-8") for victim in victims} == {'{"incident": "INC-1", "runs": []}'}
-    assert runs_of(page) == ["a"]
+    write_incident(page)
+    assert {victim.read_text(encoding="utf-8") for victim in victims} == {"{}"}
+    assert read_json(page)["headline"] == "restored"
     fleet = page.with_name("fleet.html")
     fleet.symlink_to(tmp_path)
     assert write_report(str(fleet), "x", "x", check_mode=False) is True
@@ -129,11 +96,23 @@ def test_links_and_pipes_are_replaced_and_never_written_to(page, template, tmp_p
     assert not fleet.is_symlink()
     pipe = page.with_name("INC-3.json")
     os.mkfifo(pipe)
-    record_run(str(pipe.with_suffix(".html")), template, {}, {**RUN, "incident": "INC-3"})
-    assert runs_of(pipe) == ["a"]
+    write_incident(pipe.with_suffix(".html"))
+    assert read_json(pipe)["headline"] == "restored"
 
 
-def test_a_folder_of_another_user_is_rejected(page, template, owners, tmp_path):
+def test_a_file_of_another_user_is_neither_read_nor_written(page, owners):
+    write_incident(page, instances=[{"id": 1, "sent_at": "2026-02-03T10:00:00+00:00", "events": []}])
+    files = (page, page.with_suffix(".json"))
+    theirs = {path.stat().st_ino for path in files}
+    owners.give(*files)
+    witness = incident_report.read_witness(str(page), "INC-1", "host", "the journal")
+    assert (witness.sent_at, bool(witness.unreadable)) == ({}, True)
+    write_incident(page)
+    assert "not_in_journal" not in read_json(page)
+    assert not theirs & {path.stat().st_ino for path in files}
+
+
+def test_a_folder_of_another_user_is_rejected(page, owners, tmp_path):
     page.parent.mkdir()
     own = tmp_path / "own"
     own.mkdir()
@@ -145,7 +124,7 @@ def test_a_folder_of_another_user_is_rejected(page, template, owners, tmp_path):
         lambda: prepare_folder(str(page)),
         lambda: prepare_folder(str(link / "INC-1.html")),
         lambda: prepare_folder(str(their_link / "INC-1.html")),
-        lambda: record_run(str(page), template, {}, RUN),
+        lambda: write_incident(page),
     ):
         with pytest.raises(ReportError, match="the folder belongs to another user"):
             write()
@@ -160,41 +139,6 @@ def test_an_unusable_folder_is_an_error_before_anything_is_sent(tmp_path):
     assert str(raised.value).endswith(". Nothing was sent.")
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
-def test_a_run_is_recorded_on_a_file_system_without_locks(page, template, monkeypatch, number):
-    def no_locks(*_args, **_named):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(report_folder, "lock_file", no_locks)
-    prepare_folder(str(page))
-    record_run(str(page), template, {}, RUN)
-    assert runs_of(page) == ["a"]
-
-
-def lock_of(page):
-    return page.parent / f".clawhosters-{os.geteuid()}.lock"
-
-
-@pytest.mark.parametrize("way", ["of another user", "readable for others", "a link", "a pipe", "a folder"])
-def test_a_lock_file_that_others_could_hold_keeps_no_report_waiting(page, template, monkeypatch, owners, way):
-    monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
-    prepare_folder(str(page))
-    lock, other = lock_of(page), page.parent / "other"
-    other.touch(0o600)
-    {"a link": lambda: lock.symlink_to(other), "a pipe": lambda: os.mkfifo(lock), "a folder": lock.mkdir}.get(
-        way, lock.touch
-    )()
-    if way == "of another user":
-        owners.give(lock)
-    elif way == "readable for others":
-        lock.chmod(0o644)
-    held = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    record_run(str(page), template, {}, RUN)
-    os.close(held)
-    assert runs_of(page) == ["a"]
-
-
 def test_a_link_of_another_user_in_a_folder_of_all_is_not_followed(page, owners, tmp_path):
     prepare_folder(str(page))
     link = tmp_path / "link"
@@ -204,14 +148,3 @@ def test_a_link_of_another_user_in_a_folder_of_all_is_not_followed(page, owners,
     with pytest.raises(ReportError, match="link is a symbolic link of another user"):
         write_report(str(link / "fleet.html"), "y", "y", check_mode=False)
     assert (page.parent / "fleet.html").read_text(encoding="utf-8") == "x"
-
-
-def test_waiting_for_the_lock_times_out(page, template, monkeypatch):
-    monkeypatch.setattr(report_folder, "LOCK_TIMEOUT", 0.01)
-    prepare_folder(str(page))
-    with (
-        report_folder.open_folder_of(str(page)),
-        pytest.raises(ReportError, match="another run has held its lock"),
-    ):
-        record_run(str(page), template, {}, RUN)
-    assert not Path(page).exists()
