@@ -24,6 +24,7 @@ from ..module_utils._module.arguments import API, ArgumentSpec
 from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._restore.confirmation import NoTerminalError, PromptInterruptedError
+from ..plugin_utils._restore.failures import FailureKind
 from ..plugin_utils._restore.runbook import Runbook, begin_run
 from ..plugin_utils._restore.variables import parse_variables
 
@@ -92,9 +93,22 @@ SPEC = ArgumentSpec(
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:
     """Carries out a run, and returns the result of the task. ``redact`` removes secrets from what is shown."""
-    return Runbook(
-        context, begin_run(context.params["variables"], check=context.client.check_mode), screen, redact
-    ).execute()
+    run_now = begin_run(context.params["variables"], check=context.client.check_mode)
+    runbook = Runbook(context, run_now, screen, redact)
+    if runbook.plan() and not run_now.check:
+        _restore(runbook)
+    from ..plugin_utils._restore.outcome import finish
+
+    return finish(runbook)
+
+
+def _restore(runbook: Runbook) -> None:
+    with runbook.client.progress.if_interrupted(f"Nothing was sent for incident {runbook.run.incident}."):
+        from ..plugin_utils._restore.restorer import Restorer
+    with contextlib.ExitStack() as held:
+        restorer = Restorer(runbook)
+        if runbook.step(lambda: restorer.confirm(held)):
+            runbook.step(restorer.restore, lambda _error: FailureKind.INTERRUPTED)
 
 
 class ActionModule(ControllerAction):

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import typing as t
 from dataclasses import replace
@@ -17,6 +16,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ..module_utils._concurrency import run_parallel
 from ..module_utils._errors import ClawHostersError, RefusedError
 from ..module_utils._http.lists import fetch_all
+from ..module_utils._model.similar_names import format_similar_incidents
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.backups import list_backups
@@ -66,11 +66,8 @@ def _list(states: list[IncidentState], now: datetime) -> list[str]:
 
 
 def _describe_unknown(incident: str, states: list[IncidentState]) -> str:
-    similar = difflib.get_close_matches(incident, [one.incident for one in states], cutoff=0.7)
-    near = (
-        f"Similar ones are {one_line(', '.join(similar))}." if similar else "Leave out restore_incident to list them."
-    )
-    return f"The journal has no incident {one_line(incident)}. {near}"
+    near = format_similar_incidents(incident, [one.incident for one in states])
+    return f"The journal has no incident {one_line(incident)}. {near or 'Leave out restore_incident to list them.'}"
 
 
 def _build_run(report_dir: str, state: IncidentState, now: datetime) -> Run:

@@ -21,6 +21,7 @@ options:
     description:
       - List only the restores of this incident.
       - Names are compared in Unicode normalization form NFC, without invisible characters.
+      - A warning tells of an incident without restores in the journal, with similar ones. The list is then empty.
     type: str
   order:
     description:
@@ -193,7 +194,7 @@ def run(context: ModuleContext) -> Result:
         params["instance_id"],
         parse_since(params["since"], journal.now()),
     )
-    return {"operations": list_operations(journal, filters)}
+    return {"operations": list_operations(journal, filters, context.warn)}
 
 
 def main() -> None:

@@ -11,11 +11,15 @@ import re
 import typing as t
 from collections import Counter, defaultdict
 
+from .._text import one_line
+
 _SIMILAR_NAME = 0.8
 """Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
 
 _SIMILAR_FIELD = 0.6
 """The same for fields and options, which are few and chosen to differ."""
+_SIMILAR_INCIDENT = 0.7
+"""The same for incidents, whose digits are typed, too: ``INC-2014`` is often meant to be ``INC-2041``."""
 _FEW = 50
 """Names that are all compared. Of more names, only those that share rare pieces with the misspelt one are."""
 _PIECE = 4
@@ -67,6 +71,13 @@ def with_suggestion(field: str, known: t.Iterable[str]) -> str:
     """Returns ``field``, with a similar one of the ``known`` fields if there is one: ``tire (did you mean tier?)``."""
     similar = find_similar(field, known, _SIMILAR_FIELD)
     return f"{field} (did you mean {similar}?)" if similar else field
+
+
+def format_similar_incidents(name: str, known: t.Iterable[str]) -> str:
+    """Returns a sentence with the incidents that ``name`` may be a misspelling of; empty if there is none."""
+    by_folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, cutoff=_SIMILAR_INCIDENT)
+    return f"Similar ones are {one_line(', '.join(by_folded[one] for one in near))}." if near else ""
 
 
 def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from .._errors import SettingsError
 from .._model.resource import parse_id
+from .._model.similar_names import format_similar_incidents
 from .._names import normalize_name
 from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
@@ -68,9 +69,14 @@ class Filters:
         return self.since is None or datetime.fromisoformat(sent_at) >= self.since
 
 
-def list_operations(journal: Journal, filters: Filters) -> list[dict[str, t.Any]]:
-    """Returns the operations, newest first. Raises JournalError."""
+def list_operations(journal: Journal, filters: Filters, warn: t.Callable[[str], None]) -> list[dict[str, t.Any]]:
+    """Returns the operations, newest first, and warns of an incident that has none. Raises JournalError."""
     states = journal.read_states(filters.subjects, with_refused=True)
+    if filters.incident is not None and "restore" in filters.kinds:
+        incidents = {key.name for key in states if key.kind == "restore"}
+        if (incident := normalize_name(filters.incident)) not in incidents:
+            near = format_similar_incidents(incident, incidents)
+            warn(f"The journal has no restore of incident {one_line(incident)}. {near}".rstrip())
     wanted = [(key, state) for key, state in states.items() if filters.accepts(key, state.sent_at)]
     holders = journal.read_holders() if wanted else {}
     newest_first = sorted(wanted, key=lambda one: one[1].sent_at, reverse=True)

@@ -23,7 +23,7 @@ from ...module_utils._service.restore.messages import (
 from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import PLANNED
 from .confirmation import expected_answer
-from .failures import FAILURES, FailureKind, choose_surface
+from .failures import FAILURES, FailureKind
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.surfaces import Surface
@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
 def find_advice(kind: Kind, plan: RolePlan, run: Run) -> str:
     """Returns what to do after a failure of a kind. The plan has the status in which the instance was seen last."""
-    surface, instance = choose_surface(run), plan.instance or {}
+    surface, instance = run.surface, plan.instance or {}
     match kind:
         case FailureKind.NO_TERMINAL:
             return f"Run the same command again with restore_confirm={expected_answer(run.plans)}."

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from ...module_utils._errors import NOTHING_SENT, ClawHostersError
 from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.surfaces import Surface, format_moment
-
-if t.TYPE_CHECKING:
-    from .run import Run
 
 ROLE = Surface(
     prefix="restore_",
@@ -31,12 +28,6 @@ ROLE = Surface(
     format_time=format_moment,
 )
 """The words of the role in messages of restores, for one instance. It advises after each failure by itself."""
-
-
-def choose_surface(run: Run) -> Surface:
-    """Returns the words of the role for a run."""
-    surface = replace(ROLE, again=run.again, alone="" if len(run.targets) == 1 else " alone")
-    return surface.for_task(force=bool(run.variables["restore_force"]))
 
 
 class AddressError(ClawHostersError):

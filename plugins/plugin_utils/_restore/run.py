@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from ...module_utils._model.backup import is_in_future, taken_at
 from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from .._formatting import format_label, slugify
+from .failures import ROLE
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.notes import Note
     from ...module_utils._service.restore.restore import Restore
+    from ...module_utils._service.restore.surfaces import Surface
     from .failures import Failed
 
 Data = dict[str, t.Any]
@@ -146,6 +148,12 @@ class Run:
     """How to go on with it."""
     failures: int = 0
     """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
+
+    @property
+    def surface(self) -> Surface:
+        """The words of the role for this run."""
+        surface = replace(ROLE, again=self.again, alone="" if len(self.targets) == 1 else " alone")
+        return surface.for_task(force=bool(self.variables["restore_force"]))
 
     @property
     def incident(self) -> str:

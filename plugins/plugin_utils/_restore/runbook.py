@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The runbook of the role ``restore``: plans, shows the plan, asks, restores, and says what came of it."""
+"""A run of the role ``restore``: its checks, its plan, and the plan on the screen."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import secrets
 import traceback
@@ -34,7 +33,7 @@ from ...module_utils._times import format_iso
 from .._reports.report_folder import prepare_folder
 from .answers import Names, build_confirmation
 from .confirmation import NotConfirmedError, expected_answer, is_confirmed
-from .failures import FailureKind, choose_surface
+from .failures import FailureKind
 from .incident_report import read_witness
 from .plan_screen import show_plan
 from .role_plan import build_plan, require_unhealthy
@@ -42,7 +41,7 @@ from .run import Run, build_target
 from .variables import parse_variables
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.resource import Resource, Result
+    from ...module_utils._model.resource import Resource
     from ...module_utils._module.runner import ModuleContext
     from .run import Data, RolePlan
 
@@ -83,7 +82,7 @@ def _find_run_failure(error: Exception) -> FailureKind:
 
 @dataclass
 class Runbook:
-    """Carries out a run."""
+    """Plans a run, and holds what confirming, restoring and telling of it need."""
 
     context: ModuleContext
     run: Run
@@ -101,18 +100,15 @@ class Runbook:
         self.traceback = ""
         """Of a bug."""
 
-    def execute(self) -> Result:
-        """Returns the result of the task. In check mode it predicts it."""
+    def plan(self) -> bool:
+        """Plans the restores and shows the plan. Returns True if one can be restored."""
         self.run.service = self.client.settings.host
-        if self.step(self._check_service, _find_service_failure):
-            # As any wrong value, it is no failure of a run; only the service knows the time.
-            before = parse_timestamp("restore_before", self.variables["restore_before"] or None)
-            require_past("restore_before", before, self.client.stats.now(), is_unsent=True)
-            if self.step(self._set_plans) and not self.run.check:
-                self._restore()
-        from .outcome import finish
-
-        return finish(self)
+        if not self.step(self._check_service, _find_service_failure):
+            return False
+        # As any wrong value, it is no failure of a run; only the service knows the time.
+        before = parse_timestamp("restore_before", self.variables["restore_before"] or None)
+        require_past("restore_before", before, self.client.stats.now(), is_unsent=True)
+        return self.step(self._set_plans) and any(plan.ready for plan in self.run.plans)
 
     def step(
         self, function: t.Callable[[], None], classify: t.Callable[[Exception], FailureKind] = _find_run_failure
@@ -143,7 +139,7 @@ class Runbook:
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
-        incident.surface = choose_surface(self.run)
+        incident.surface = self.run.surface
         path, host = self.run.report_path, self.client.settings.host
         incident.read_report = lambda: read_witness(path, self.run.incident, host, journal.place)
         return incident
@@ -198,15 +194,3 @@ class Runbook:
                 plan.answer, plan.id_reason = build_confirmation(
                     plan.instance, names, is_only_one=is_only_one, is_whole=reader.is_whole
                 )
-
-    # The restores
-
-    def _restore(self) -> None:
-        if not any(plan.ready for plan in self.run.plans):
-            return
-        with self.client.progress.if_interrupted(f"Nothing was sent for incident {self.run.incident}."):
-            from .restorer import Restorer
-        with contextlib.ExitStack() as held:
-            restorer = Restorer(self)
-            if self.step(lambda: restorer.confirm(held)):
-                self.step(restorer.restore, lambda _error: FailureKind.INTERRUPTED)

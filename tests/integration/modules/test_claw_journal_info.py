@@ -82,6 +82,20 @@ def test_a_restore_is_listed_with_its_backup_and_times(worker: Worker) -> None:
     assert listed(worker, order="INC-1") == []
 
 
+def test_an_incident_without_restores_is_told_with_similar_ones(worker: Worker) -> None:
+    for incident in ("INC-2041", "topup"):
+        worker.run(claw_backup_restore, incident=incident, instance_id=1)
+    worker.warnings.clear()
+    assert listed(worker, incident="inc-2014") == []
+    assert listed(worker, incident="drill", instance_id=1) == []
+    assert len(listed(worker, incident=" INC-2041", since="24h")) == 1
+    assert listed(worker, "purchase", incident="INC-2014") == []
+    assert worker.warnings == [
+        "The journal has no restore of incident inc-2014. Similar ones are INC-2041.",
+        "The journal has no restore of incident drill.",
+    ]
+
+
 def test_refused_operations_are_listed_unless_an_earlier_one_counts(worker: Worker) -> None:
     worker.simulator.fault("status", method="POST", status=402, message="Pay first")
     worker.run(claw_backup_restore, incident="INC-1", instance_id=1)

@@ -103,13 +103,17 @@ def test_links_and_pipes_are_replaced_and_never_written_to(page, tmp_path):
 def test_a_file_of_another_user_is_neither_read_nor_written(page, owners):
     write_incident(page, instances=[{"id": 1, "sent_at": "2026-02-03T10:00:00+00:00", "events": []}])
     files = (page, page.with_suffix(".json"))
-    theirs = {path.stat().st_ino for path in files}
+    contents = [path.read_bytes() for path in files]
+    theirs = [path.open("rb") for path in files]
     owners.give(*files)
     witness = incident_report.read_witness(str(page), "INC-1", "host", "the journal")
     assert (witness.sent_at, bool(witness.unreadable)) == ({}, True)
     write_incident(page)
     assert "not_in_journal" not in read_json(page)
-    assert not theirs & {path.stat().st_ino for path in files}
+    assert [path.read_bytes() for path in files] != contents
+    for file, content in zip(theirs, contents, strict=True):
+        with file:
+            assert file.read() == content
 
 
 def test_a_folder_of_another_user_is_rejected(page, owners, tmp_path):
