@@ -82,7 +82,7 @@ def require_valid(args: Options) -> None:
     """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
     if misspelt := args.get("misspelt"):
         raise SettingsError(misspelt)
-    parse_variables(args["variables"])
+    parse_variables(args["variables"], check=True)
 
 
 SPEC = ArgumentSpec(

@@ -44,6 +44,7 @@ class FailureKind(enum.Enum):
     NOT_CONFIRMED = "not_confirmed"
     NO_TERMINAL = "no_terminal"
     PICTURE_CHANGED = "picture_changed"
+    PLAN_OUTDATED = "plan_outdated"
     NOT_PLANNED = "not_planned"
     INTERRUPTED = "interrupted"
     NOT_BEGUN = "not_begun"
@@ -145,6 +146,11 @@ _OF_RUNS: dict[Kind, Failure] = {
     FailureKind.NO_TERMINAL: _stopped("Not confirmed", is_status_known=False, advice=""),
     FailureKind.PICTURE_CHANGED: _stopped(
         "What was confirmed has changed", "{again} to confirm the current plan.", is_status_known=False
+    ),
+    FailureKind.PLAN_OUTDATED: _stopped(
+        "The approved plan does not hold any more",
+        "Make a new plan with --check and restore_plan_path, and have it approved.",
+        is_status_known=False,
     ),
     FailureKind.NOT_PLANNED: _stopped("Planning failed", _FIX),
     FailureKind.INTERRUPTED: Failure("The runbook was interrupted.", _NEVER_TWICE),

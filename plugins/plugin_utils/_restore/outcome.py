@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import typing as t
 
-from ...module_utils._model.account_identity import find_id
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._service.restore.incident_state import IncidentState, InstanceState, read_incident
 from ...module_utils._service.restore.plan import Target
@@ -20,6 +19,8 @@ from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
 from .._formatting import SCREEN_WIDTH, wrap
 from .._reports.report_folder import ReportError
+from .._reports.report_folder import write_report as write_file
+from .approved_plan import build_plan, read_plan
 from .incident_report import build_report, name_json, write_report
 from .results import OK, build_results, describe_reported, format_done, format_failures, format_headline
 
@@ -41,16 +42,17 @@ def finish(runbook: Runbook) -> Result:
     results = build_results(run, state, now)
     failed = [one for one in results if one.outcome != OK]
     done = [] if run.check else [one for one in results if one.outcome == OK]
+    outcome: Data = {"incident": run.incident, "instances": list_outcomes(run, state)}
+    if run.check and not run.failed and not run.approved and any(plan.ready for plan in run.plans):
+        made_at = format_iso(runbook.incident.journal.now())
+        outcome["plan"] = build_plan(run, runbook.client.settings.api_url, runbook.account_id, made_at)
+        runbook.written += _write_plan(run, outcome["plan"])
     told = {"restored": format_done(done), "failures": format_failures(failed), "report": runbook.written}
     headline = format_headline(run, results)
     lines = [line for part in told.values() for line in part]
     runbook.screen.show(
         ["", *(part for line in runbook.redact([headline, *lines]) for part in wrap(line, SCREEN_WIDTH))]
     )
-    outcome: Data = {"incident": run.incident, "instances": list_outcomes(run, state)}
-    if run.check and not run.failed:
-        account = find_id(runbook.context.account.fetch())
-        outcome["plan"] = build_plan(run, runbook.client.settings.api_url, account, format_iso(now))
     result: Result = {
         "changed": any(plan.sends if run.check else _has_changed(plan) for plan in run.plans),
         "plan": runbook.plan_lines,
@@ -59,6 +61,21 @@ def finish(runbook: Runbook) -> Result:
         "ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False},
     }
     return {**result, "exception": runbook.redact(runbook.traceback)} if runbook.traceback else result
+
+
+def _write_plan(run: Run, plan: Data) -> list[str]:
+    """Writes the plan for whoever approves it, if that is asked for, and returns the lines about it."""
+    lines = [read_plan(plan).label()]
+    if path := run.variables["restore_plan_path"]:
+        text = json.dumps(plan, indent=4) + "\n"
+        try:
+            write_file(os.path.expanduser(path), text, text, check_mode=False)
+        except ReportError as error:
+            return [*lines, str(error)]
+        lines.append(
+            f"To restore exactly this, set restore_apply_plan={path} instead of restore_plan_path and --check."
+        )
+    return lines
 
 
 def record(runbook: Runbook) -> IncidentState | None:
@@ -145,24 +162,3 @@ def _describe_outcome(plan: RolePlan, run: Run, state: IncidentState | None) -> 
         "sent_at": restore.sent_at if restore else None,
         "completed_at": restore.completed_at if restore else None,
     }
-
-
-def build_plan(run: Run, service: str, account: str | None, made_at: str) -> Data:
-    """Returns the plan for whoever approves it. A digest stands for each name, which is text of the service."""
-    entries = [
-        {
-            "id": plan.instance["id"],
-            "name_digest": digest(plan.instance.get("name")),
-            "backup_id": plan.backup_id,
-            "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
-        }
-        for plan in run.plans
-        if plan.ready and plan.instance
-    ]
-    plan = {"service": service, "account": account, "incident": run.incident, "made_at": made_at, "entries": entries}
-    return {**plan, "digest": digest(plan)}
-
-
-def digest(content: t.Any) -> str:
-    """Returns the SHA-256 of data, as JSON."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode(errors="replace")).hexdigest()

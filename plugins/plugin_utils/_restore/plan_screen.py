@@ -53,6 +53,7 @@ def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
     before = parse_timestamp("restore_before", run.variables["restore_before"] or None)
     lines = [line] if (line := describe_clock(clock_lead)) else []
     lines += [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
+    lines += [run.approved.label()] if run.approved else []
     for group in _group(run.plans):
         own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group)
         is_many = len(run.plans) > ALL_SHOWN

@@ -16,6 +16,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory, Witness
 from ...module_utils._service.restore.notes import Note, describe_choice, describe_report, note_other
 from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
+from ...module_utils._service.restore.planner import AccountView, is_fit
 from ...module_utils._service.restore.surfaces import Surface, format_moment
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
@@ -45,6 +46,17 @@ def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: da
 
         failed = classify_obstacle(plan, history.incident, rules, now, surface)
     return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failed=failed)
+
+
+def note_newer(plan: RolePlan, account: AccountView, now: datetime) -> list[Note]:
+    """Returns a note that names the usable backups that are newer than the approved one."""
+    if not plan.sends or plan.taken_at is None:
+        return []
+    own, _possible = account.find_backups(plan.instance or {})
+    times = ((one, taken_at(one)) for one in own if is_fit(one, None, now))
+    newer = [f"id {one['id']} of {format_clock(taken)}" for one, taken in times if taken and taken > plan.taken_at]
+    text = f"Newer than the approved backup: {format_list(newer, _PASSED_OVER)}."
+    return [Note(text, ("newer", len(newer)))] if newer else []
 
 
 def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:

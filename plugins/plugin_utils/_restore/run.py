@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from ...module_utils._service.restore.notes import Note
     from ...module_utils._service.restore.restore import Restore
     from ...module_utils._service.restore.surfaces import Surface
+    from .approved_plan import ApprovedPlan
     from .failures import Failed
 
 Data = dict[str, t.Any]
@@ -118,7 +119,8 @@ class RolePlan(RestorePlan):
 def build_target(target: Data, variables: Data) -> Target:
     """Returns what the planner needs of a target of a run."""
     backup = variables["restore_backup"]
-    return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
+    backup_id = target.get("backup_id", None if backup == "latest" else backup)
+    return Target(target["id"], target["name"], None if backup_id is None else int(backup_id))
 
 
 @dataclass
@@ -142,6 +144,8 @@ class Run:
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
+    approved: ApprovedPlan | None = None
+    """The plan that it restores exactly."""
     failed: Failed | None = None
     """What has stopped the whole run; None while it goes on."""
     again: str = "run the same command again"

@@ -21,28 +21,33 @@ from ...module_utils._errors import (
     UnauthorizedError,
     WrongAddressError,
 )
+from ...module_utils._model.account_identity import find_id
 from ...module_utils._module.open_journal import open_journal
+from ...module_utils._service.backups import list_backups
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from ...module_utils._service.restore.incident_plan import plan_incident
 from ...module_utils._state.store import describe_sender
 from ...module_utils._text import one_line
-from ...module_utils._time_options import parse_timestamp, require_past
+from ...module_utils._time_options import parse_duration, parse_timestamp, require_past
 from ...module_utils._times import format_iso
 from .._reports.report_folder import prepare_folder
 from .answers import Names, build_confirmation
+from .approved_plan import PlanOutdatedError, require_current
 from .confirmation import NotConfirmedError, expected_answer, is_confirmed
 from .failures import FailureKind
 from .incident_report import read_witness
 from .plan_screen import show_plan
-from .role_plan import build_plan, require_unhealthy
+from .role_plan import build_plan, note_newer, require_unhealthy
 from .run import Run, build_target
 from .variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._module.runner import ModuleContext
+    from ...module_utils._service.restore.history import RestoreHistory
+    from .approved_plan import ApprovedPlan
     from .run import Data, RolePlan
 
 
@@ -58,10 +63,10 @@ class Screen(t.Protocol):
 
 def begin_run(variables: Data, *, check: bool) -> Run:
     """Returns a new run with checked variables, whose folder of reports can be written. Raises ClawHostersError."""
-    parsed, targets = parse_variables(variables)
+    parsed, targets, approved = parse_variables(variables, check=check)
     # Two runs of an incident may start at the same moment.
     name = f"run-{secrets.token_hex(8)}"
-    run = Run(name, format_iso(datetime.now(UTC)), parsed, targets, check, by=describe_sender())
+    run = Run(name, format_iso(datetime.now(UTC)), parsed, targets, check, by=describe_sender(), approved=approved)
     if not check:
         prepare_folder(run.report_path)
     return run
@@ -74,6 +79,8 @@ def _find_service_failure(error: Exception) -> FailureKind:
 def _find_run_failure(error: Exception) -> FailureKind:
     if isinstance(error, NotConfirmedError):
         return error.failure
+    if isinstance(error, PlanOutdatedError):
+        return FailureKind.PLAN_OUTDATED
     if isinstance(error, AccountError):
         return FailureKind.WRONG_ACCOUNT
     is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
@@ -150,10 +157,17 @@ class Runbook:
         incident, variables = self.incident, self.variables
         targets = [build_target(target, variables) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
-        reader = AccountReader(self.client, incident.rules)
+        # Of an approved plan, each newer backup is named.
+        known = list_backups(self.client) if self.run.approved else []
+        reader = AccountReader(self.client, incident.rules, backups=known)
         try:
-            planned = plan_incident(incident, targets, reader.read(targets, history), history)
+            account = reader.read(targets, history)
+            planned = plan_incident(incident, targets, account, history)
             plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
+            if self.run.approved:
+                self._require_approved(plans, history)
+                for plan in plans:
+                    plan.notes += note_newer(plan, account, incident.now)
             self._set_answers(plans, reader)
             answer = variables["restore_confirm"]
             is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
@@ -174,6 +188,19 @@ class Runbook:
         stats = self.client.stats
         self.plan_lines = self.redact(show_plan(self.run, stats.now(), stats.find_clock_lead()))
         self.screen.show(self.plan_lines)
+
+    def _require_approved(self, plans: list[RolePlan], history: RestoreHistory) -> None:
+        max_age = parse_duration("restore_plan_max_age", self.variables["restore_plan_max_age"])
+        approved, service = t.cast("ApprovedPlan", self.run.approved), self.client.settings.api_url
+        require_current(approved, plans, history, service, self.account_id, max_age)
+
+    @property
+    def account_id(self) -> str | None:
+        """The id of the account; None if the service does not show it."""
+        try:
+            return find_id(self.context.account.fetch())
+        except ClawHostersError:
+            return None
 
     def _list_all_instances(self, reader: AccountReader, plans: list[RolePlan]) -> None:
         try:

@@ -16,22 +16,50 @@ from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp
 from .._extra_variables import parse_ids, parse_list
 from .._variable_problems import Problems
+from .approved_plan import read_plan, require_for
 
 if t.TYPE_CHECKING:
+    from .approved_plan import ApprovedPlan
     from .run import Data
 
 
-def parse_variables(given: Data) -> tuple[Data, list[Data]]:
-    """Returns the variables with their types, and the targets. Raises ClawHostersError for wrong values."""
+_OF_TARGETS = ("restore_instances", "restore_instance_ids", "restore_expected_name", "restore_handed_plan")
+"""Variables that choose the targets, or say more of them."""
+
+
+def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Data], ApprovedPlan | None]:
+    """Returns the variables with their types, the targets, and the plan that is applied, if any.
+
+    A plan that an earlier job has handed on is applied if it is of the incident. Raises ClawHostersError for wrong
+    values.
+    """
     problems = Problems()
     variables = _parse_values(given, problems)
     named, numbered = given.get("restore_instances"), given.get("restore_instance_ids")
-    targets = problems.collect(parse_targets, named, numbered) or []
+    approved = problems.collect(_find_plan, given, variables, check)
+    has_plan = approved or given.get("restore_apply_plan")
+    targets = [] if has_plan and not (named or numbered) else problems.collect(parse_targets, named, numbered) or []
+    if approved:
+        targets = problems.collect(require_for, approved, variables["restore_incident"], targets) or []
     if expected := given.get("restore_expected_name"):
         targets = [{**target, "name": str(expected)} for target in targets]
     problems.collect(_require_one_backup, variables, targets)
     problems.raise_if_any()
-    return variables, targets
+    return variables, targets, approved
+
+
+def _find_plan(given: Data, variables: Data, check: bool) -> ApprovedPlan | None:
+    """Returns the plan to apply. Raises SettingsError for one that is none, or beside variables that contradict it."""
+    if variables["restore_plan_path"] and not check:
+        raise SettingsError("restore_plan_path is written by a run in check mode: add --check, or leave it out.")
+    handed = given.get("restore_handed_plan")
+    is_handed = not check and isinstance(handed, dict) and handed.get("incident") == variables["restore_incident"]
+    plan = given.get("restore_apply_plan") or (handed if is_handed else None)
+    if not plan:
+        return None
+    if variables["restore_backup"] != "latest" or variables["restore_before"]:
+        raise SettingsError("restore_apply_plan names each backup: leave out restore_backup and restore_before.")
+    return read_plan(plan)
 
 
 def _require_one_backup(given: Data, targets: list[Data]) -> None:
@@ -68,20 +96,16 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
 
 def _parse_values(given: Data, problems: Problems) -> Data:
     """Returns the variables with their types."""
-    variables = {
-        name: value
-        for name, value in given.items()
-        if name not in ("restore_instances", "restore_instance_ids", "restore_expected_name")
-    }
+    variables = {name: value for name, value in given.items() if name not in _OF_TARGETS}
     variables["restore_incident"] = problems.collect(_parse_incident, str(given["restore_incident"]))
-    for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
+    for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority", "plan_path", "plan_max_age"):
         variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
     for name in ("wait_timeout", "healthy_timeout", "max_failures"):
         variables[f"restore_{name}"] = int(given[f"restore_{name}"])
     variables["restore_serial"] = problems.collect(_parse_serial, given["restore_serial"])
     variables["restore_http_statuses"] = problems.collect(_parse_statuses, given["restore_http_statuses"])
     problems.collect(parse_priority, "restore_priority", variables["restore_priority"] or None)
-    for name in ("restore_max_age", "restore_min_interval"):
+    for name in ("restore_max_age", "restore_min_interval", "restore_plan_max_age"):
         problems.collect(parse_duration, name, variables[name] or None)
     if before := problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None):
         # Pages may be read where a local time is of another zone.

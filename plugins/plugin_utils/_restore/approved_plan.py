@@ -1,0 +1,182 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan that somebody approves: what a run in check mode has found, and what another restores exactly.
+
+It has no text of the service: a digest stands for the name of each instance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ...module_utils._errors import RefusedError, SettingsError
+from ...module_utils._names import normalize_name
+from ...module_utils._service.restore.plan import explain_left_out
+from ...module_utils._service_url import normalize_url
+from ...module_utils._text import format_first, one_line
+from ...module_utils._times import CLOCK_TOLERANCE, format_duration, parse_time
+from .._formatting import format_clock, format_label
+
+if t.TYPE_CHECKING:
+    from ...module_utils._service.restore.history import RestoreHistory
+    from .run import Data, RolePlan, Run
+
+MAX_BYTES = 1 << 20
+"""Of a file: some thousand instances."""
+_SHOWN_DIGITS, _LISTED = 12, 5
+_TEXTS = dict.fromkeys(("service", "incident", "made_at", "digest"), str)
+_FIELDS = {**_TEXTS, "account": (str, type(None)), "entries": list}
+_ENTRY_FIELDS = {"id": (int, str), "name_digest": str, "backup_id": (int, str), "taken_at": (str, type(None))}
+
+
+class PlanOutdatedError(RefusedError):
+    """The approved plan does not hold any more, so nothing is sent."""
+
+
+@dataclass(frozen=True)
+class ApprovedPlan:
+    """A plan whose digest is right. ``entries``: those of the plan, by the id of the instance as text."""
+
+    service: str
+    account: str | None
+    incident: str
+    made_at: datetime
+    entries: dict[str, Data]
+    digest: str
+
+    def label(self) -> str:
+        """Returns the line by which a reviewer's comment and a job's log are compared."""
+        return f"Plan {self.digest[:_SHOWN_DIGITS]}, made at {format_clock(self.made_at)}."
+
+
+def build_plan(run: Run, service: str, account: str | None, made_at: str) -> Data:
+    """Returns the plan of a run, as whoever approves it gets it."""
+    entries = [
+        {
+            "id": plan.instance["id"],
+            "name_digest": digest(plan.instance.get("name")),
+            "backup_id": plan.backup_id,
+            "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
+        }
+        for plan in run.plans
+        if plan.ready and plan.instance
+    ]
+    plan = {"service": service, "account": account, "incident": run.incident, "made_at": made_at, "entries": entries}
+    return {**plan, "digest": digest(plan)}
+
+
+def digest(content: t.Any) -> str:
+    """Returns the SHA-256 of data, as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read_plan(given: object) -> ApprovedPlan:
+    """Returns the plan in ``restore_apply_plan``: a path, or what a run has handed on. Raises SettingsError."""
+    plan = _read_file(given) if isinstance(given, str) else given
+    fault = _find_fault(plan) if isinstance(plan, dict) else "it is no dictionary."
+    if fault or not isinstance(plan, dict):
+        raise SettingsError(f"restore_apply_plan is not what a run in check mode has made: {fault}", is_unsent=True)
+    made_at = t.cast("datetime", parse_time(plan["made_at"]))
+    entries = {str(entry["id"]): entry for entry in plan["entries"]}
+    return ApprovedPlan(
+        normalize_url(plan["service"]), plan["account"], plan["incident"], made_at, entries, plan["digest"]
+    )
+
+
+def _read_file(path: str) -> object:
+    shown = one_line(path)
+    try:
+        file = os.open(os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(file, "rb") as opened:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise SettingsError(f"restore_apply_plan is {shown}, which is no regular file.", is_unsent=True)
+            content = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        text = f"restore_apply_plan is {shown}, but that can't be read: {error.strerror}."
+        raise SettingsError(text, is_unsent=True) from None
+    try:
+        return json.loads(content) if len(content) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find_fault(plan: Data) -> str:
+    """Returns why data is no plan; empty if it is one."""
+    if not _has_types(plan, _FIELDS) or not all(_has_types(entry, _ENTRY_FIELDS) for entry in plan["entries"]):
+        return "a part is missing, or of another type."
+    if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:
+        return "it was edited, so its digest is another."
+    return "" if parse_time(plan["made_at"]) and plan["entries"] else "it has no time or no entries."
+
+
+def _has_types(given: object, types: t.Mapping[str, t.Any]) -> bool:
+    if not isinstance(given, dict) or given.keys() != types.keys():
+        return False
+    return all(isinstance(given[name], kind) for name, kind in types.items())
+
+
+def require_for(plan: ApprovedPlan, incident: str, targets: list[Data]) -> list[Data]:
+    """Returns the targets of a plan. Raises SettingsError for another incident, or other ``targets`` beside it."""
+    if normalize_name(plan.incident) != incident:
+        other = f"restore_apply_plan is of the incident {one_line(plan.incident)}, not of {one_line(incident)}."
+        raise SettingsError(other, is_unsent=True)
+    names = {entry["name_digest"] for entry in plan.entries.values()}
+    ids = {str(one["id"]) for one in targets if one["id"] is not None}
+    named = {digest(one["name"]) for one in targets if one["id"] is None}
+    if (ids and ids != plan.entries.keys()) or (named and (named != names or len(targets) != len(plan.entries))):
+        text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
+        raise SettingsError(text, is_unsent=True)
+    return [{"name": None, "id": int(key), "backup_id": entry["backup_id"]} for key, entry in plan.entries.items()]
+
+
+def require_current(
+    plan: ApprovedPlan,
+    plans: list[RolePlan],
+    history: RestoreHistory,
+    service: str,
+    account: str | None,
+    max_age: timedelta | None,
+) -> None:
+    """Raises PlanOutdatedError that names each difference between the approved plan and what is to be restored now."""
+    age = history.read_at - plan.made_at
+    found = []
+    if plan.service != normalize_url(service):
+        found.append(f"It is of the service {one_line(plan.service)}.")
+    if plan.account != account:
+        of, own = one_line(plan.account or "unknown"), one_line(account or "unknown")
+        found.append(f"It is of the account {of}, and this key is of {own}.")
+    if max_age is not None and age > max_age:
+        found.append(f"It is {format_duration(age)} old, more than restore_plan_max_age ({format_duration(max_age)}).")
+    elif -age > CLOCK_TOLERANCE:
+        found.append(f"It is dated {format_duration(-age)} ahead.")
+    found += [text for one in plans if (text := _find_difference(plan, one, history))]
+    if found:
+        raise PlanOutdatedError(format_first(found, _LISTED), is_unsent=True)
+
+
+def _find_difference(approved: ApprovedPlan, plan: RolePlan, history: RestoreHistory) -> str:
+    """Returns how an instance is not as in the approved plan any more; empty if it is."""
+    if plan.failed:
+        return f"{plan.label}: {plan.failed.message}"
+    instance = plan.instance or {}
+    entry = approved.entries[str(instance["id"])]
+    if digest(instance.get("name")) != entry["name_digest"]:
+        return f"{format_label(instance.get('name'), instance['id'])} had another name."
+    if not plan.sends:
+        return ""
+    taken = plan.taken_at.isoformat() if plan.taken_at else None
+    if (str(plan.backup_id), taken) != (str(entry["backup_id"]), entry["taken_at"]):
+        return f"{plan.label}: backup {one_line(entry['backup_id'])} was of another time."
+    if reason := explain_left_out(plan.backup or {}, plan.planned_at, plan.unfinished):
+        return f"{plan.label}: backup {one_line(plan.backup_id)} can't be used any more: {reason}."
+    others = history.find_others(instance["id"])
+    since = [one for one in others if datetime.fromisoformat(one.state.sent_at) > approved.made_at]
+    return f"{plan.label} was restored for incident {one_line(since[0].incident)} since then." if since else ""

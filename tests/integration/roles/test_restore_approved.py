@@ -1,0 +1,163 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An approved plan binds: exactly its instances are restored from exactly its backups, or nothing is sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.approved_plan import digest
+from simulator.handle import Simulator
+from support.runbook import Runbook
+from support.worker import Worker
+
+NAMES = ("web-bot", "shop-bot")
+POSTS = ["POST /backups/11/restore", "POST /backups/21/restore"]
+
+
+@pytest.fixture
+def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)],
+            "backups": [{"id": 10 * number + 1, "instance_id": number, "created_at": "5h ago"} for number in (1, 2)],
+        },
+        switches={"transition_reads": 1},
+    )
+    return Runbook(Worker(simulator, {"state_dir": str(tmp_path / "state")}), tmp_path / "report")
+
+
+def approve(runbook: Runbook, **variables: t.Any) -> dict[str, t.Any]:
+    """Returns the plan that a check hands on."""
+    assert runbook.run(check=True, restore_instances=",".join(NAMES), **variables)["failed"] is False
+    return runbook.outcome["plan"]
+
+
+def apply(runbook: Runbook, plan: object, **variables: t.Any) -> dict[str, t.Any]:
+    return runbook.run(restore_apply_plan=plan, restore_confirm=",".join(NAMES), **variables)
+
+
+@pytest.mark.parametrize("way", ["a path", "a dictionary", "handed on"])
+def test_it_restores_what_was_approved_and_names_newer_backups(
+    simulator: Simulator, runbook: Runbook, tmp_path: Path, way: str
+) -> None:
+    path = tmp_path / "plan.json"
+    plan = approve(runbook, restore_plan_path=str(path))
+    assert json.loads(path.read_text(encoding="utf-8")) == plan
+    assert NAMES[0] not in path.read_text(encoding="utf-8")
+    simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
+    if way == "handed on":
+        given = {"restore_instances": ",".join(NAMES), "restore_confirm": ",".join(NAMES)}
+        assert runbook.run(restore_handed_plan=plan, **given)["failed"] is False
+    else:
+        assert apply(runbook, str(path) if way == "a path" else plan)["failed"] is False
+    assert sorted(simulator.calls("POST *")) == POSTS
+    assert any("Newer than the approved backup: id 99" in line for line in runbook.plan)
+    assert f"Plan {plan['digest'][:12]}" in runbook.plan[1]
+    # What this incident has restored is done.
+    assert apply(runbook, plan)["failed"] is False
+    assert len(simulator.calls("POST *")) == 2
+
+
+def test_a_plan_of_another_incident_is_not_applied_unnamed(simulator: Simulator, runbook: Runbook) -> None:
+    plan = approve(runbook, restore_incident="INC-9")
+    simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
+    given = {"restore_instances": NAMES[0], "restore_confirm": NAMES[0]}
+    assert runbook.run(restore_handed_plan=plan, **given)["failed"] is False
+    assert simulator.calls("POST *") == ["POST /backups/99/restore"]
+
+
+def resigned(plan: dict[str, t.Any], **changes: t.Any) -> dict[str, t.Any]:
+    """Returns the plan with changes and the digest that fits them."""
+    changed = {**plan, **changes}
+    return {**changed, "digest": digest({name: value for name, value in changed.items() if name != "digest"})}
+
+
+OLD = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda plan: {**plan, "made_at": OLD}, "it was edited, so its digest is another"),
+        (lambda plan: resigned(plan, made_at=OLD), "more than restore_plan_max_age (1 d 0 h)"),
+        (lambda plan: resigned(plan, service="https://other.example"), "of the service https://other.example"),
+        (lambda plan: resigned(plan, account="9"), "of the account 9, and this key is of 1"),
+        (lambda plan: resigned(plan, incident="INC-9"), "is of the incident INC-9, not of INC-1"),
+        (lambda plan: {**plan, "entries": [7]}, "a part is missing, or of another type"),
+        (lambda _plan: [7], "it is no dictionary"),
+    ],
+)
+def test_another_plan_is_refused(
+    simulator: Simulator, runbook: Runbook, change: t.Callable[[dict[str, t.Any]], object], said: str
+) -> None:
+    result = apply(runbook, change(approve(runbook)))
+    assert result["failed"] is True
+    assert said in " ".join([result["msg"], *result.get("failures", [])])
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda simulator: simulator.set_instance(1, name="other"), "had another name"),
+        (lambda simulator: simulator.remove_instance(1), "There is no instance with id 1"),
+        (lambda simulator: simulator.set_backup(11, created_at="2h ago"), "was of another time"),
+        (lambda simulator: simulator.set_backup(11, status="expired"), "can't be used any more: its status is expired"),
+    ],
+)
+def test_what_does_not_hold_any_more_is_named_and_nothing_is_sent(
+    simulator: Simulator, runbook: Runbook, change: t.Callable[[Simulator], object], said: str
+) -> None:
+    plan = approve(runbook)
+    change(simulator)
+    result = apply(runbook, plan)
+    assert said in " ".join(result["failures"])
+    assert simulator.calls("POST *") == []
+
+
+def test_a_restore_of_another_incident_since_then_is_no_part_of_it(simulator: Simulator, runbook: Runbook) -> None:
+    plan = approve(runbook)
+    given = {"restore_instances": NAMES[1], "restore_confirm": NAMES[1], "restore_incident": "INC-9"}
+    assert runbook.run(**given)["failed"] is False
+    assert "was restored for incident INC-9 since then" in " ".join(apply(runbook, plan)["failures"])
+    assert simulator.calls("POST *") == POSTS[1:]
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"restore_instances": "web-bot"}, "names others than restore_apply_plan"),
+        ({"restore_instance_ids": "1,3"}, "names others than restore_apply_plan"),
+        ({"restore_backup": "11"}, "leave out restore_backup and restore_before"),
+        ({"restore_plan_path": "new.json"}, "add --check"),
+        ({"restore_plan_max_age": "soon"}, "restore_plan_max_age is 'soon'"),
+    ],
+)
+def test_variables_that_contradict_it_are_refused(
+    simulator: Simulator, runbook: Runbook, variables: dict[str, str], said: str
+) -> None:
+    result = apply(runbook, approve(runbook), **variables)
+    assert said in result["msg"]
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("kind", ["missing", "a pipe", "a folder", "too large", "deep", "no JSON"])
+def test_a_file_that_is_no_plan_is_one_error(simulator: Simulator, runbook: Runbook, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "plan.json"
+    texts = {"too large": "[" + "1," * 600_000 + "1]", "deep": "[" * 200_000, "no JSON": "{"}
+    {"a pipe": lambda: os.mkfifo(path), "a folder": path.mkdir, "missing": lambda: None}.get(
+        kind, lambda: path.write_text(texts[kind], encoding="utf-8")
+    )()
+    result = apply(runbook, str(path))
+    assert result["msg"].startswith("restore_apply_plan is ")
+    assert result["msg"].endswith("Nothing was sent.")
+    assert simulator.calls() == []
