@@ -78,6 +78,13 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
     assert again["changed"] is False
     assert again["restore"] == real["restore"]
     assert again["backup"]["id"] == 12
+    # A forced command from the shell's history does no harm either, whatever backup is the newest now.
+    simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
+    forced = worker.run(claw_backup_restore, instance_name="web-bot", force=True)
+    assert (forced["failed"], forced["changed"], forced["restore"]) == (False, False, real["restore"])
+    assert any(
+        "what is completed is not sent again, forced or not. Use another incident" in one for one in worker.warnings
+    )
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
     assert restores(simulator) == 1
 

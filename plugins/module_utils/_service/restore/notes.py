@@ -94,6 +94,9 @@ def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetim
     used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}"
     if given is not None and str(given) != str(backup["id"]):
         return [Note(f"{used}, so backup {given} is not restored. Use another incident for it.", ("used",))]
+    if rules.force and plan.earlier.event is OperationEvent.COMPLETED:
+        never = f"{used}, and what is completed is not sent again, forced or not. Use another incident for that."
+        return [Note(never, ("used_forced",))]
     if rules.before and not is_before(backup, rules.before):
         which = f"{used}, which is not from before {format_time(rules.before)}"
         return [Note(f"{which}. Use another incident for that.", ("used_before",))]

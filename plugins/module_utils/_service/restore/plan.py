@@ -179,6 +179,16 @@ def continue_earlier(plan: RestorePlan, now: datetime, *, is_held: bool, was_bus
         plan.stop(ObstacleKind.UNKNOWN)
 
 
+def is_sent_again(plan: RestorePlan, state: OperationState, rules: Rules) -> bool:
+    """Returns True if the restore is sent although the incident has one already: with ``force``.
+
+    Not what has completed, so that a command from the shell's history does no harm; nor what was sent since the task
+    began.
+    """
+    is_earlier = state.position <= plan.known_position
+    return rules.force and is_earlier and state.event is not OperationEvent.COMPLETED
+
+
 def is_only_in_report(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> bool:
     """Returns True if the JSON says that a restore was sent, the journal does not know it, and ``force`` is unset."""
     witness = history.witness if plan.earlier is None and not rules.force else None
@@ -227,7 +237,7 @@ def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHi
     before = t.cast("Resource", plan.instance)
     is_sent, plan.obstacle = plan.sends, None
     plan.earlier = state = history.find_own(instance["id"])
-    if state is not None and not (rules.force and state.position <= plan.known_position):
+    if state is not None and not is_sent_again(plan, state, rules):
         plan.instance, plan.backup = instance, find_recorded(state, [plan.backup] if plan.backup else [])
         continue_earlier(plan, history.read_at, is_held=False, was_busy=is_busy(before) or is_busy(instance))
         return
@@ -257,7 +267,7 @@ def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None
     instance = t.cast("Resource", plan.instance)
     plan.obstacle, plan.earlier = None, history.find_own(instance["id"])
     state = plan.earlier
-    if state is None or (rules.force and state.position <= plan.known_position):
+    if state is None or is_sent_again(plan, state, rules):
         plan.stop(ObstacleKind.HELD, holder=history.find_holder(instance["id"]))
         return
     plan.backup = find_recorded(state, [plan.backup] if plan.backup else [])

@@ -25,6 +25,7 @@ from .plan import (
     find_recorded,
     is_only_in_report,
     is_restorable,
+    is_sent_again,
 )
 
 if t.TYPE_CHECKING:
@@ -123,8 +124,7 @@ def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, ru
     own, possible = account.find_backups(instance)
     plan.unfinished = history.find_unfinished(instance)
     plan.earlier, plan.known_position = history.find_own(instance["id"]), history.known_position(instance["id"])
-    # With force, only what was sent since the task began is waited for.
-    if plan.earlier and not (rules.force and plan.earlier.position <= plan.known_position):
+    if plan.earlier and not is_sent_again(plan, plan.earlier, rules):
         plan.backup = find_recorded(plan.earlier, own)
         is_held = history.is_held(instance["id"])
         continue_earlier(plan, history.read_at, is_held=is_held, was_busy=is_busy(instance))
