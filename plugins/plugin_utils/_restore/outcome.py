@@ -149,14 +149,15 @@ def list_outcomes(run: Run, state: IncidentState | None) -> list[Data]:
 
 
 def _describe_outcome(plan: RolePlan, run: Run, state: IncidentState | None) -> Data:
-    instance_id = (plan.instance or {}).get("id", plan.given_id)
-    known = state.instances.get(str(instance_id)) if state else None
-    restore = known.restore if known else None
-    if restore is None and known and known.refused and known.refused.position > plan.known_position:
+    # One that is not found may have been restored by an earlier run.
+    target: Data = {"id": (plan.instance or {}).get("id", plan.given_id), "name": plan.target.name}
+    known = _find_known(target, target["id"], state)
+    restore = known.restore
+    if restore is None and known.refused and known.refused.position > plan.known_position:
         restore = known.refused
     unsent = UNKNOWN if state is None else PLANNED if run.check and plan.sends else NOT_BEGUN
     return {
-        "id": instance_id,
+        "id": known.id,
         "backup_id": restore.facts.get("backup_id") if restore else plan.backup_id,
         "outcome": restore.outcome if restore else unsent,
         "sent_at": restore.sent_at if restore else None,

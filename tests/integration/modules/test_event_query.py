@@ -20,11 +20,11 @@ QUERIES: dict[str, dict[str, str]] = yaml.safe_load(
 )
 WITHOUT_INSTANCES = {"claw_account_info", "claw_billing_info", "claw_doctor_info", "claw_health_info", "claw_purchase"}
 WITHOUT_INSTANCES |= {"claw_journal_info", "claw_state_database"}
-WITHOUT_INSTANCES |= {"internal_fleet_report", "internal_restore", "internal_restore_plan"}
-WITHOUT_INSTANCES |= {"internal_restore_drill", "internal_restore_unhealthy"}
+WITHOUT_INSTANCES |= {"internal_fleet_report"}
+WITHOUT_INSTANCES |= {"internal_restore_drill", "internal_restore_status", "internal_restore_unhealthy"}
 """Modules whose results are about no instance, or don't name any."""
 ROLES: dict[str, dict[str, t.Any]] = {
-    "internal_restore_run": {
+    "internal_restore": {
         "restore_incident": "INC-2",
         "restore_instances": ["shop-bot", "idle-bot"],
         "restore_confirm": "shop-bot",
@@ -102,12 +102,12 @@ def test_the_roles_count_what_they_restored_and_stopped(simulator: Simulator, co
     )
     found: dict[str, list[tuple[str, int]]] = {}
     for name, variables in ROLES.items():
-        role = name.removesuffix("_run").replace("internal_", "clawhosters.cloud.")
+        role = name.replace("internal_", "clawhosters.cloud.")
         run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "vars": variables, "roles": [role]}])
         # Of the other tasks of a role the query finds nothing.
         found[name] = [one for result in run.all for one in counted(name, result)]
     assert simulator.calls("POST *") == ["POST /backups/80/restore", "POST /instances/7/stop"]
-    assert found == {"internal_restore_run": [("instance 8", 8)], "internal_balance_guard": [("web-bot", 7)]}
+    assert found == {"internal_restore": [("instance 8", 8)], "internal_balance_guard": [("web-bot", 7)]}
 
 
 @pytest.mark.parametrize("module", [*TASKS, *ROLES])

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -45,16 +46,15 @@ class Place(t.NamedTuple):
 
     simulator: Simulator
     journal: Journal
-    record: Path
-    """The record of the role."""
+    report: Path
+    """The JSON of the role."""
 
-    def write_record(self, **run: t.Any) -> None:
-        """Writes a record whose one run has sent a restore of instance 1."""
-        known = {"id": 1, "sent_at": at(HOUR)}
-        whole = {"id": "run-1", "revision": 1, "began_at": at(HOUR), "service": "", "outcome": "restored", "steps": []}
-        record = {"incident": "INC-1", "runs": [{**whole, "instances": [known], **run}]}
-        self.record.parent.mkdir(mode=0o700, exist_ok=True)
-        self.record.write_text(json.dumps(record), encoding="utf-8")
+    def write_report(self, sent_at: str, service: str = "") -> None:
+        """Writes a report by which a restore of instance 1 was sent."""
+        service = service or urlsplit(self.simulator.url).netloc
+        report = {"incident": "INC-1", "service": service, "instances": [{"id": 1, "sent_at": sent_at}]}
+        self.report.parent.mkdir(mode=0o700, exist_ok=True)
+        self.report.write_text(json.dumps(report), encoding="utf-8")
 
     def write(self, incident: str, *events: OperationEvent) -> None:
         """Writes events of a restore of instance 1 to the journal."""
@@ -121,8 +121,8 @@ def switch(then: Change = lambda _place: None, **switches: t.Any) -> Change:
     return lambda place: (then(place), place.simulator.switch(**switches))
 
 
-def record(**run: t.Any) -> Change:
-    return lambda place: place.write_record(**run)
+def report(service: str = "") -> Change:
+    return lambda place: place.write_report(at(HOUR), service)
 
 
 MODULES = ("module", "fleet")
@@ -150,15 +150,15 @@ SITUATIONS = [
     Situation("dated a little in the future", [19], before=backup(-4, instance_id=1)),
     Situation("of nobody, by its id", [19], {"name": "web-bot", "backup_id": 19}, before=NOBODYS),
     Situation(
-        "refused, and recorded by a run that waited for it",
+        "refused, and reported by a run that waited for it",
         [12],
         before=lambda place: (
             place.write("INC-1", INTENDED, REFUSED),
-            place.write_record(instances=[{"id": 1, "sent_at": place.journal.read_entries()[0]["at"]}]),
+            place.write_report(place.journal.read_entries()[0]["at"]),
         ),
     ),
-    Situation("recorded for another service", [12], before=record(service="other.example")),
-    Situation("recorded, with force", [12], rules={"force": True}, before=record()),
+    Situation("reported for another service", [12], before=report("other.example")),
+    Situation("reported, with force", [12], rules={"force": True}, before=report()),
     Situation("restored by this incident", [], before=journal("INC-1", INTENDED, ACCEPTED, COMPLETED)),
     Situation("sent by this incident", [], before=WAITS),
     Situation("refused for this incident", [12], before=journal("INC-1", INTENDED, REFUSED)),
@@ -234,8 +234,8 @@ SITUATIONS = [
         before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED),
     ),
     Situation("known to the folder alone", Kind.OTHER_MEMORY),
-    Situation("known to the record alone", Kind.ONLY_IN_REPORT, before=record(), callers=ROLE),
-    Situation("recorded meanwhile", Kind.ONLY_IN_REPORT, since=record(), callers=ROLE),
+    Situation("known to the report alone", Kind.ONLY_IN_REPORT, before=report(), callers=ROLE),
+    Situation("reported meanwhile", Kind.ONLY_IN_REPORT, since=report(), callers=ROLE),
     # What has changed since the plan
     Situation("deleted meanwhile", Kind.DELETED, since=lambda place: place.simulator.remove_instance(1)),
     Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),

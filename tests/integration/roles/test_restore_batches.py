@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import sys
 import threading
-import time
 import typing as t
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +17,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import record
 from simulator.handle import Simulator
 from support.runbook import Runbook
 from support.worker import Worker
@@ -27,8 +25,8 @@ COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
 SENDING = (
-    *("restore_task", "restore_batches", "restore_batch", "restore_runner", "recovery", "starter", "connection_errors"),
-    *("messages", "failed_steps", "advice", "address"),
+    *("restorer", "restore_batches", "restore_batch", "restore_runner", "recovery", "starter", "connection_errors"),
+    *("messages", "classify", "advice", "address"),
 )
 """Modules that a task imports before it sends a restore, and not when it sends none."""
 
@@ -98,7 +96,7 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     assert [one["batch"] for one in record["instances"]] == [1, 2, 2, 2] + [3] * 8
     for one in record["instances"]:
         titles = [mark["title"] for mark in one["events"]]
-        assert titles == ["sent", "accepted", "seen restored", "stopped", "healthy"]
+        assert titles == ["sent", "accepted", "seen restored", "healthy"]
         assert [mark["at"] for mark in one["events"]] == sorted(mark["at"] for mark in one["events"])
     assert runbook.page().count('<ol class="marks">') == 12
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] * 12
@@ -168,40 +166,14 @@ def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbo
     thread.start()
     while simulator.faults()[0]["struck"] == 0:
         assert thread.is_alive()
-    assert runbook.report()["outcome"] == "unfinished"
-    page = runbook.page()
+    (going_on,), page = runbook.report()["runs"], runbook.page()
+    assert (going_on["state"], list(going_on["backups"].values())) == ("in progress", [101, 102])
+    assert {one["outcome"] for one in runbook.report()["instances"]} == {"unfinished"}
     simulator.clear_faults()
     thread.join(60)
-    assert "the run was interrupted or is still in progress" in page
-    assert runbook.report()["outcome"] == "restored"
-
-
-def test_what_happened_is_soon_on_record_while_the_run_waits(
-    simulator: Simulator, runbook: Runbook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first is restored, the second is refused, and the third is waited for."""
-    monkeypatch.setattr(record, "RECORD_INTERVAL", 0.01)
-    simulator.fault("status", method="POST", path="/backups/102/restore", status=422, times=None)
-    expected = {"bot-1 (id 1)": "healthy", "bot-2 (id 2)": "restore", "bot-3 (id 3)": "accepted"}
-    seen: list[bool] = []
-
-    def look() -> None:
-        if len(simulator.calls("POST *")) == 3:
-            deadline = time.monotonic() + 60
-            while find_last_steps(runbook) != expected and time.monotonic() < deadline:
-                time.sleep(0.01)
-            seen.append(find_last_steps(runbook) == expected)
-            runbook.worker.sleeper.before_sleep = lambda: None
-
-    runbook.worker.sleeper.before_sleep = look
-    restore(runbook, NAMES[:3], restore_serial=["1", "2"], restore_max_failures=3)
-    assert seen == [True]
-
-
-def find_last_steps(runbook: Runbook) -> dict[str, str]:
-    """Returns the last step on record of each instance."""
-    steps = [step for step in runbook.report()["steps"] if step["instance"]]
-    return {step["instance"]: step["step"] for step in steps}
+    assert "<td>in progress</td>" in page
+    assert "<td>ended <time" in runbook.page()
+    assert {one["outcome"] for one in runbook.report()["instances"]} == {"ok"}
 
 
 def test_failures_are_recorded_together_and_not_one_by_one(
@@ -229,7 +201,7 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
     assert runbook.plan[-5:] == [
         "Batch 1 of 3: bot-1 (canary)",
         "Batch 2 of 3: bot-2, bot-3, bot-4",
-        "Batch 3 of 3: 8 instances, bot-5 to bot-12",
+        "Batch 3 of 3: bot-5, bot-6, bot-7, bot-8, bot-9, bot-10, bot-11, bot-12",
         "    No further batch begins when a restore has failed.",
         "Estimated time: about 6 minutes, if a restore takes 120 s.",
     ]
@@ -290,12 +262,12 @@ def last_too_long(simulator: Simulator) -> dict[str, t.Any]:
 
 ENDS = {
     fail_at_the_address: ("no_answer", "completed"),
-    come_back_stopped: ("", "completed"),
+    come_back_stopped: (None, "completed"),
     end_in_an_error: ("failed", "failed"),
     lose_the_response: ("unknown", "unknown"),
     last_too_long: ("not_over", "in_flight"),
 }
-"""Kind of the failure of each, empty for one that is restored, and the outcome of the restore."""
+"""Kind of the failure of each, None for one that is restored, and the outcome of the restore."""
 
 
 @pytest.fixture
