@@ -196,7 +196,9 @@ def _add_note(instance: InstanceState, note: JournalEntry) -> None:
         instance.events.append(TimelineEvent("address checked", note["at"]))
     elif note[NOTE] == NoteKind.FAILED.value:
         instance.failure = note
-        instance.events.append(TimelineEvent("failed", note["at"], ok=False))
+        # What the journal has of the restore itself says more, such as that its outcome is unknown.
+        if not instance.events or instance.events[-1].ok:
+            instance.events.append(TimelineEvent("failed", note["at"], ok=False))
 
 
 def _add_event(instance: InstanceState, line: JournalEntry) -> None:
