@@ -226,7 +226,7 @@ def _format_unfinished(known: InstanceState, backup_id: object) -> str:
     """Returns how far a restore has come whose end no run has seen."""
     last = next((event for event in reversed(known.events) if event.ok), None)
     if last is None:
-        return f"The restore of backup {backup_id} was not begun."
+        return f"The restore of backup {backup_id} had not begun when this was written."
     at = format_value(last.at.partition("T")[2][:8])
     if last.title == "sent":
         return f"The restore of backup {backup_id} was about to be sent at {at}Z; it is not recorded whether it was."

@@ -87,9 +87,15 @@ def at_a_terminal(controller: Controller, *names: str, answers: tuple[str, ...],
     return run_at_terminal(controller, command(*names, **variables), "type exactly: ", answers)
 
 
+def answer(run: Run) -> dict[str, t.Any]:
+    """Returns the result of the task that does everything."""
+    (result,) = [result for result in run.all if "plan" in result]
+    return result
+
+
 def failures(run: Run) -> str:
-    (failed,) = [one["result"] for one in run.results if one["outcome"] == "failed"]
-    return "\n".join(failed["failures"])
+    assert run.rc == 2, run.screen
+    return "\n".join(answer(run)["failures"])
 
 
 def custom_stats(run: Run) -> dict[str, t.Any]:
@@ -107,17 +113,10 @@ def tasks(run: Run) -> list[str]:
     return re.findall(r"^TASK \[(?:clawhosters.cloud.restore : )?(.*?)\] \*", run.stdout, re.MULTILINE)
 
 
-def test_a_restore_of_one_is_a_few_tasks_and_sets_its_outcome(simulator: Simulator, controller: Controller) -> None:
+def test_a_restore_of_one_is_one_task_and_sets_its_outcome(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, "web-bot")
     assert run.rc == 0, run.screen
-    assert tasks(run) == [
-        "Check the variables",
-        "Choose the backups",
-        'Show the restore plan for incident "INC-1"',
-        "Confirm and restore web-bot (id 1)",
-        "Keep the outcome for later jobs",
-    ]
-    assert "skipping:" not in run.stdout
+    assert tasks(run) == ['Restore for incident "INC-1"', "Require that each instance is restored"]
     folder = controller.folder / "clawhosters-restore"
     assert f"Report: {folder}/INC-1.html" in run.stdout
     outcome = custom_stats(run)
@@ -133,8 +132,6 @@ def test_a_restore_of_one_is_a_few_tasks_and_sets_its_outcome(simulator: Simulat
     journal.write_bytes(journal.read_bytes() + b"damage\n")
     (unread,) = custom_stats(restore(controller, "web-bot"))["instances"]
     assert (unread["outcome"], unread["sent_at"]) == ("unknown", None)
-    page = (folder / "INC-1.html").read_text(encoding="utf-8")
-    assert page.count("Restore the backup") == 1
 
 
 @pytest.fixture
@@ -182,10 +179,8 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
     wanted = "web-bot,sick-bot,old-bot,news-bot"
     answers = ("web-bot", "sick-bot,web-bot", wanted)
     screen = at_a_terminal(controller, *NAMES, answers=answers, restore_max_failures=4)
-    plan, _name, prompt = screen.text.partition(
-        "TASK [clawhosters.cloud.restore : Confirm and restore 4 of 5 instances]"
-    )
     service = f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)."
+    plan, _service, prompt = screen.text.rpartition(service)
     for row in (
         re.escape(service),
         r"web-bot \(id 1\), running, healthy: restore backup 11, 1 d 2 h old\.",
@@ -196,9 +191,8 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
         r"bare-bot \(id 5\): CAN'T BE RESTORED\.",
         r"    It has no usable backup\.",
     ):
-        assert re.search(f'"{row}"', plan), row
-    first, loss, question, to_type = prompt.splitlines()[1:5]
-    assert first == service
+        assert re.search(f"^{row}\\s*$", plan, re.MULTILINE), row
+    loss, question, to_type = prompt.splitlines()[1:4]
     assert re.fullmatch(r"4 instances lose all changes since 20.* UTC\.", loss)
     assert (question, to_type) == (
         "An empty answer or Ctrl-C sends nothing.",
@@ -206,8 +200,8 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
     )
     assert f"You typed: web-bot. It must be: {wanted}." in prompt
     assert f"You typed: sick-bot,web-bot. It must be: {wanted}." in prompt
-    # Then Ansible shows the failure of bare-bot, in a form that depends on its version.
-    shown = re.split(r"\[ERROR\]|fatal: ", plan.partition("Show the restore plan")[2] + prompt)[0]
+    # Then Ansible shows the failure, in a form that depends on its version.
+    shown = re.split(r"\[ERROR\]|fatal: ", screen.text.partition("Restore for incident")[2])[0]
     assert max(map(len, shown.splitlines())) <= 80
     assert len(simulator.calls(POSTS)) == 4
     assert "restore_confirm=" not in screen.text
@@ -241,10 +235,10 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(
     assert f"{said} Run the same command again: it waits for what is under way, and goes on with" in screen.text
     assert simulator.effects() == {"restores": 1}
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
-    (run,) = record["runs"]
-    assert run["interrupted"]
-    assert run["instances"][0]["sent_at"]
-    assert "was accepted at" in run["instances"][0]["state"]
+    assert [run["state"] for run in record["runs"]] == ["interrupted"]
+    (one,) = record["instances"]
+    assert one["sent_at"]
+    assert "was accepted at" in one["state"]
 
 
 def test_the_plan_knows_restores_for_other_incidents(
@@ -255,8 +249,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     simulator.set_instance(2, status="deploying", settles_to="running", settles_after_reads=1000)
     journal("INC-1", 4, INTENDED, ACCEPTED)
     run = restore(controller, "web-bot", "sick-bot", "news-bot", flags=("--check",))
-    (plan,) = [one["result"]["msg"] for one in run.results if isinstance(one["result"].get("msg"), list)]
-    text = " ".join(line.strip() for line in plan)
+    text = " ".join(line.strip() for line in answer(run)["plan"])
     assert re.search(r"Incident inc-1 sent a restore of it at \S+ UTC; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
     assert re.search(r"Incident INC-T sent a restore of it at \d\d:", text)
@@ -309,7 +302,6 @@ def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     words = failures(run)
     assert re.search(r"To try the one before it, restore it alone with restore_backup=12, taken 20\S+ \S+ UTC\.", words)
     assert "restore_confirm" not in words
-    assert len(tasks(run)) <= 16
     # As advised.
     again = restore(controller, "web-bot", restore_backup=12)
     assert again.rc == 0, again.screen
@@ -328,11 +320,8 @@ def test_the_page_tells_a_rehearsal_from_the_real_service(simulator: Simulator, 
         assert restore(controller, "web-bot").rc == 0
         text = page.read_text(encoding="utf-8")
         rehearsed = f"Service {urlsplit(other.url).netloc}, account user@example.com (id 1)"
-    head, timeline = text.split('id="timeline"')
-    assert rehearsed in head
-    assert real not in head
-    assert timeline.count(real) == 1
-    assert rehearsed not in timeline
+    assert rehearsed in text
+    assert real not in text
 
 
 @pytest.mark.rest
@@ -360,7 +349,7 @@ def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulat
 
 
 @pytest.mark.parametrize(
-    ("seconds", "last_read"), [(0, "PLAY ["), pytest.param(12, "Confirm and restore", marks=pytest.mark.rest)]
+    ("seconds", "last_read"), [(0, "PLAY ["), pytest.param(12, "DATA LOSS", marks=pytest.mark.rest)]
 )
 def test_a_run_ends_with_its_code_when_nobody_reads_its_output(
     simulator: Simulator, controller: Controller, seconds: float, last_read: str
@@ -379,4 +368,4 @@ def test_a_run_ends_with_its_code_when_nobody_reads_its_output(
         finally:
             run.kill()
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
-    assert record["runs"][-1]["outcome"] == "restored"
+    assert [one["outcome"] for one in record["instances"]] == ["ok"]
