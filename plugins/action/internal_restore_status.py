@@ -46,12 +46,15 @@ _USUAL = {"restore_backup": "latest", "restore_before": "", "restore_max_age": "
 
 
 def run(context: ModuleContext) -> Result:
-    """Returns the lines, and why the playbook fails: empty if it could tell. Sends nothing but GET."""
+    """Returns the lines, where page and JSON are, and why the playbook fails: empty if it could tell.
+
+    Sends nothing but GET.
+    """
     journal, url = open_journal(context), context.client.settings.api_url
     holders, entries, now = journal.read_holders(), journal.read_entries(), journal.now()
     name = context.params["incident"].strip()
     if not name:
-        return {"lines": _list(list_incidents(entries, holders, url), now), "problem": ""}
+        return {"lines": _list(list_incidents(entries, holders, url), now), "report": [], "problem": ""}
     incident = parse_operation_name("restore_incident", name)
     state = build_state(entries, holders, url, incident)
     if not state.latest_at:
@@ -93,13 +96,14 @@ def _show(context: ModuleContext, state: IncidentState, now: datetime) -> Result
     except ClawHostersError as error:
         problem = f"How the instances are now can't be read; this is what the journal has. {error}"
     lines = [f"Service {look.service}, account {look.account or 'unknown'}.", *show_incident(results, state, now)]
+    report: list[str] = []
     if not context.client.check_mode:
         try:
             write_report(look.report_path, build_report(look, results, state, now))
-            lines += [f"Report: {look.report_path}", f"JSON: {name_json(look.report_path)}"]
+            report = [f"Report: {look.report_path}", f"JSON: {name_json(look.report_path)}"]
         except ReportError as error:
-            lines.append(str(error))
-    return {"lines": lines, "problem": problem}
+            report = [str(error)]
+    return {"lines": lines, "report": report, "problem": problem}
 
 
 class ActionModule(ControllerAction):
@@ -116,5 +120,6 @@ class ActionModule(ControllerAction):
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""
         result: Result = remove_values(run(context), secrets)
-        show_lines(self._display, [part for line in result["lines"] for part in wrap(line, SCREEN_WIDTH)])
+        lines = [part for line in result["lines"] for part in wrap(line, SCREEN_WIDTH)]
+        show_lines(self._display, [*lines, *result["report"]])
         return result

@@ -48,6 +48,11 @@ lines:
   returned: success
   type: list
   elements: str
+report:
+  description: Where page and JSON are, or why they could not be written.
+  returned: success
+  type: list
+  elements: str
 problem:
   description: Why the service could not be read; empty if it could.
   returned: success

@@ -49,10 +49,10 @@ def finish(runbook: Runbook) -> Result:
         runbook.written += _write_plan(run, outcome["plan"])
     told = {"restored": format_done(done), "failures": format_failures(failed), "report": runbook.written}
     headline = format_headline(run, results)
-    lines = [line for part in told.values() for line in part]
-    runbook.screen.show(
-        ["", *(part for line in runbook.redact([headline, *lines]) for part in wrap(line, SCREEN_WIDTH))]
-    )
+    lines = runbook.redact([headline, *told["restored"], *told["failures"]])
+    # A path stays in one line, to be copied.
+    wrapped = [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
+    runbook.screen.show(["", *wrapped, *runbook.redact(told["report"])])
     result: Result = {
         "changed": any(plan.sends if run.check else _has_changed(plan) for plan in run.plans),
         "plan": runbook.plan_lines,

@@ -39,6 +39,7 @@ PLAYBOOKS: dict[str, dict[str, t.Any]] = {
     "fleet": {"fleet_instances": [{"name": "news-bot", "state": "stopped"}]},
     "fleet_report": {},
     "restore": {"restore_instances": "news-bot", "restore_incident": "INC-1", "restore_confirm": "news-bot"},
+    "restore_status": {},
     "restore_drill": {"restore_drill_instances": "news-bot"},
     "restore_unhealthy": {
         "restore_unhealthy_id": 1,

@@ -77,20 +77,15 @@ def restore(controller: Controller, *ids: int, **variables: t.Any) -> Run:
     return run
 
 
-def failed(run: Run) -> dict[str, t.Any]:
-    """The result of the only task that failed."""
-    (result,) = [one["result"] for one in run.results if one["outcome"] == "failed"]
-    return result
-
-
 def key(simulator: Simulator, number: int = 1) -> OperationKey:
     return OperationKey("restore", simulator.url, "INC-1", str(number))
 
 
-def record(controller: Controller) -> list[dict[str, t.Any]]:
-    """The runs on record."""
-    text = (controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8")
-    return json.loads(text)["runs"]
+def report(controller: Controller) -> dict[str, t.Any]:
+    """The JSON of the incident."""
+    path = controller.folder / "clawhosters-restore/INC-1.json"
+    content: dict[str, t.Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 # What confirms
@@ -117,7 +112,7 @@ def test_a_name_that_two_instances_bear_confirms_neither(simulator: Simulator, c
     for given in ({"restore_backup": "1"}, {}):
         run = restore(controller, 1, restore_confirm="web-bot", **given)
         assert run.rc != 0
-        assert "restore_confirm is: web-bot. It must be: 1." in run.stdout
+        assert run.says("restore_confirm is: web-bot. It must be: 1.")
     # The name of another one, and one that is unique.
     assert restore(controller, 9, restore_confirm="web-bot").rc != 0
     assert simulator.calls(POSTS) == []
@@ -162,8 +157,8 @@ def test_a_terminal_that_is_closed_in_a_restore_lets_the_run_finish(
     screen = run_at_terminal(controller, command(1), "type exactly: ", ["1"], close_at="web-bot: deploying, 10 s")
     simulator.set_instance(1, status="running")
     wait_for_end(screen.left)
-    record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
-    assert (record["runs"][0]["outcome"], simulator.calls(POSTS)) == ("restored", ["POST /backups/1/restore"])
+    (ended,) = report(controller)["runs"]
+    assert (ended["state"], simulator.calls(POSTS)) == ("ended", ["POST /backups/1/restore"])
 
 
 def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, controller: Controller) -> None:
@@ -172,9 +167,9 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
     variables = "restore_instances=web-bot restore_incident=INC-1 restore_confirm=nobody"
     run = controller.run("ansible-playbook", str(path), "-e", variables)
     assert run.stdout.count("...ignoring") == 1, run.screen
-    assert "Not confirmed; nothing was sent. restore_confirm is: nobody. It must be: web-bot." in run.stdout
+    assert run.says("Not confirmed; nothing was sent. restore_confirm is: nobody. It must be: web-bot.")
     assert simulator.calls(POSTS) == []
-    assert [one["outcome"] for one in record(controller)] == ["failed"]
+    assert [one["kind"] for one in report(controller)["instances"]] == ["not_confirmed"]
 
 
 # What another run changes
@@ -213,7 +208,7 @@ def test_a_plan_to_wait_for_another_run_sends_nothing_however_that_ends(
         with journal.lock(key(simulator)):
             journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
             waiting = pool.submit(restore, controller, 1)
-            # It is on record before it waits for the other run.
+            # Its page is there before it waits for the other run.
             while not (controller.folder / "clawhosters-restore/INC-1.html").exists():
                 assert not waiting.done(), waiting.result().screen
                 time.sleep(0.05)
@@ -223,8 +218,8 @@ def test_a_plan_to_wait_for_another_run_sends_nothing_however_that_ends(
         run = waiting.result()
     assert [text for text in told if not run.says(text)] == [], run.screen
     assert simulator.calls(POSTS) == []
-    kinds = [one.get("kind") for one in record(controller)[-1]["instances"]]
-    assert (run.rc, kinds) == ((0, [""]) if status == "running" else (2, ["not_sent"]))
+    kinds = [one["kind"] for one in report(controller)["instances"]]
+    assert (run.rc, kinds) == ((0, [None]) if status == "running" else (2, ["not_sent"]))
 
 
 def meanwhile(
@@ -279,13 +274,11 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
 def test_what_is_wrong_with_earlier_evidence_stops_no_restore(simulator: Simulator, controller: Controller) -> None:
     folder = controller.folder / "clawhosters-restore"
     folder.mkdir()
-    (folder / "INC-1.json").write_text('{"runs":[{"began_at":"x"}]}', encoding="utf-8")
+    (folder / "INC-1.json").write_text('{"instances":[{"sent_at":7', encoding="utf-8")
     run = restore(controller, 1, restore_confirm="web-bot")
     assert run.rc == 0, run.screen
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
-    (aside,) = folder.glob("INC-1.json.*")
-    assert aside.read_text(encoding="utf-8") == '{"runs":[{"began_at":"x"}]}'
-    assert [one["outcome"] for one in record(controller)] == ["restored"]
+    assert [one["outcome"] for one in report(controller)["instances"]] == ["ok"]
 
 
 @pytest.mark.rest
@@ -298,7 +291,8 @@ def test_evidence_that_can_no_longer_be_written_warns_and_stops_nothing(
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
     said = f"{controller.folder}/clawhosters-restore/INC-1.html can't be written: Is a directory."
     assert run.says(f"[WARNING]: {said}")
-    assert failed(run)["report"] == [said]
+    assert run.rc == 2
+    assert run.stdout.count(said) == 1
     alone = restore(controller, 1, restore_confirm="web-bot")
     assert alone.rc == 0, alone.screen
     assert said in alone.stdout
@@ -310,14 +304,12 @@ def test_an_unusable_evidence_folder_fails_before_anything_is_sent(
     controller.write("a-file", "")
     run = restore(controller, 1, restore_confirm="web-bot", restore_report_dir="a-file")
     assert run.rc != 0
-    assert failed(run)["msg"] == (
-        f"{controller.folder}/a-file/INC-1.html can't be written: File exists. Nothing was sent."
-    )
+    assert run.says(f"{controller.folder}/a-file/INC-1.html can't be written: File exists. Nothing was sent.")
     assert simulator.calls() == []
 
 
 @pytest.mark.rest
-def test_two_runs_of_an_incident_at_the_same_time_are_both_on_record(
+def test_two_runs_of_an_incident_at_the_same_time_are_both_on_the_page(
     simulator: Simulator, controller: Controller
 ) -> None:
     processes = [
@@ -335,6 +327,7 @@ def test_two_runs_of_an_incident_at_the_same_time_are_both_on_record(
     screens = [process.communicate(timeout=200)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], screens
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
-    runs = record(controller)
-    assert [one["outcome"] for one in runs] == ["restored", "restored"]
-    assert sorted(one["instances"][0]["tag"] for one in runs) == ["restored", "restored already"]
+    runs = report(controller)["runs"]
+    assert [one["state"] for one in runs] == ["ended", "ended"]
+    (instance,) = report(controller)["instances"]
+    assert instance["outcome"] == "ok"
