@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the pages of the roles, and their records, readable by their owner only unless a ``mode`` says otherwise.
+"""Writes the pages of the roles, and files beside them, readable by their owner only unless a ``mode`` says otherwise.
 
 They hold operational data. A file or link that another user may have created is never written to: each write creates
 a new file and renames it.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, SettingsError
+from ...module_utils._http.settings import expand_home
 from ...module_utils._names import normalize_name
 from ...module_utils._service.restore.plan import explain_left_out
 from ...module_utils._service_url import normalize_url
@@ -94,7 +95,7 @@ def read_plan(given: object) -> ApprovedPlan:
 def _read_file(path: str) -> object:
     shown = one_line(path)
     try:
-        file = os.open(os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(expand_home("restore_apply_plan", path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(file, "rb") as opened:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise SettingsError(f"restore_apply_plan is {shown}, which is no regular file.", is_unsent=True)

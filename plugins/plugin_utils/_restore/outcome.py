@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import typing as t
 
 from ...module_utils._model.instance_index import InstanceIndex
@@ -69,7 +68,7 @@ def _write_plan(run: Run, plan: Data) -> list[str]:
     if path := run.variables["restore_plan_path"]:
         text = json.dumps(plan, indent=4) + "\n"
         try:
-            write_file(os.path.expanduser(path), text, text, check_mode=False)
+            write_file(path, text, text, check_mode=False)
         except ReportError as error:
             return [*lines, str(error)]
         lines.append(

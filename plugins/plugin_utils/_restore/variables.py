@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._errors import RefusedError, SettingsError
-from ...module_utils._http.settings import parse_priority
+from ...module_utils._http.settings import expand_home, parse_priority
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._module.open_journal import parse_operation_name
 from ...module_utils._text import is_number, one_line
@@ -100,6 +100,8 @@ def _parse_values(given: Data, problems: Problems) -> Data:
     variables["restore_incident"] = problems.collect(_parse_incident, str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority", "plan_path", "plan_max_age"):
         variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
+    for name in ("restore_report_dir", "restore_plan_path"):
+        variables[name] = problems.collect(expand_home, name, str(variables[name]))
     for name in ("wait_timeout", "healthy_timeout", "max_failures"):
         variables[f"restore_{name}"] = int(given[f"restore_{name}"])
     variables["restore_serial"] = problems.collect(_parse_serial, given["restore_serial"])
