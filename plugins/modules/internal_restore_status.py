@@ -11,7 +11,7 @@ module: internal_restore_status
 short_description: Show the state of an incident (internal to the playbooks of the collection)
 version_added: 1.0.0
 description:
-  - Internal to the playbook P(clawhosters.cloud.restore_status#playbook), which is its only user.
+  - Internal to the playbook C(clawhosters.cloud.restore_status), which is its only user.
   - Reads the journal, and how the instances are now, and writes the page of the incident.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)

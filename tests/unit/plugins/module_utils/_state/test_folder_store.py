@@ -27,6 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     Journal,
     JournalConflictError,
     JournalError,
+    NoteKind,
     OperationEvent,
     OperationKey,
     build_line,
@@ -219,6 +220,16 @@ class CrashAfter:
 
 
 KEYS = [OPERATION, OTHER, ELSEWHERE, OperationKey("purchase", URL, "INC-1")]
+
+
+def append(journal: Journal, key: OperationKey, number: int) -> None:
+    """Appends a line that decides, or a note: a torn one is cut like any line."""
+    if number % 2:
+        journal.append_note(key, NoteKind.FAILED, number=number)
+    else:
+        journal.append(key, OperationEvent.INTENDED, number=number)
+
+
 ACTIONS = st.tuples(st.integers(0, 2), st.sampled_from(KEYS), st.integers(0, 1500) | st.none())
 
 
@@ -236,10 +247,10 @@ def test_what_returned_is_read_back_whatever_crashes(actions: list[tuple[int, Op
                 if crash_after is not None:
                     CrashAfter(patch, crash_after)
                 try:
-                    journals[process].append(key, OperationEvent.INTENDED, number=number)
+                    append(journals[process], key, number)
                 except JournalConflictError:
                     journals[process].read_entries([key.subject])
-                    journals[process].append(key, OperationEvent.INTENDED, number=number)
+                    append(journals[process], key, number)
                 known.append(number)
                 continue
             journals[process] = open_journal(folder)
@@ -267,7 +278,7 @@ def test_a_power_cut_loses_no_line_that_returned_and_damages_none(
             with pytest.MonkeyPatch.context() as patch:
                 disk.install(patch, at)
                 try:
-                    open_journal(Path(name)).append(key, OperationEvent.INTENDED, number=number)
+                    append(open_journal(Path(name)), key, number)
                     known.append(number)
                     continue
                 except Crash:
