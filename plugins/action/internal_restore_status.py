@@ -54,7 +54,8 @@ def run(context: ModuleContext) -> Result:
     holders, entries, now = journal.read_holders(), journal.read_entries(), journal.now()
     name = context.params["incident"].strip()
     if not name:
-        return {"lines": _list(list_incidents(entries, holders, url), now), "report": [], "problem": ""}
+        lines = [f"Service {context.client.settings.host}.", *_list(list_incidents(entries, holders, url), now)]
+        return {"lines": lines, "report": [], "problem": ""}
     incident = parse_operation_name("restore_incident", name)
     state = build_state(entries, holders, url, incident)
     if not state.latest_at:

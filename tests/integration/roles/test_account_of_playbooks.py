@@ -39,7 +39,6 @@ PLAYBOOKS: dict[str, dict[str, t.Any]] = {
     "fleet": {"fleet_instances": [{"name": "news-bot", "state": "stopped"}]},
     "fleet_report": {},
     "restore": {"restore_instances": "news-bot", "restore_incident": "INC-1", "restore_confirm": "news-bot"},
-    "restore_status": {},
     "restore_drill": {"restore_drill_instances": "news-bot"},
     "restore_unhealthy": {
         "restore_unhealthy_id": 1,
@@ -78,7 +77,10 @@ def changes(simulator: Simulator) -> list[str]:
 
 
 def test_each_playbook_is_here() -> None:
-    assert sorted(PLAYBOOKS) == sorted(path.stem for path in (REPOSITORY / "playbooks").glob("*.yml"))
+    # It shows the journal, whichever key there is: test_restore_status.py.
+    assert sorted([*PLAYBOOKS, "restore_status"]) == sorted(
+        path.stem for path in (REPOSITORY / "playbooks").glob("*.yml")
+    )
 
 
 @EVERY
