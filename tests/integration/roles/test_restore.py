@@ -105,6 +105,22 @@ def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, contro
     assert plan("web-bot").rc == 0
 
 
+def test_check_mode_hands_on_its_plan_without_a_text_of_the_service(simulator: Simulator, runbook: Runbook) -> None:
+    digests = []
+    for name in ("web-bot", "other-bot"):
+        simulator.set_instance(1, name=name)
+        checked = runbook.run(restore_instances=None, restore_instance_ids=[1, 5], check=True)
+        assert (checked["changed"], checked["failed"]) == (True, True)
+        plan = runbook.outcome["plan"]
+        assert (plan["service"], plan["account"], plan["incident"]) == (simulator.url, "1", "INC-1")
+        assert [(one["id"], one["backup_id"]) for one in plan["entries"]] == [(1, 11)]
+        assert not any(text in json.dumps(runbook.outcome) for text in ("bot", "running", "example.com"))
+        digests.append((plan["digest"], plan["entries"][0]["name_digest"]))
+    assert len(set(digests[0]) | set(digests[1])) == 4
+    run_tasks(runbook, "other-bot")
+    assert "plan" not in runbook.outcome
+
+
 def test_each_failure_of_several_has_its_advice_and_can_go_on(
     simulator: Simulator, runbook: Runbook, tmp_path: Path
 ) -> None:

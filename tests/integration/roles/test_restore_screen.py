@@ -346,6 +346,37 @@ def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulat
     assert KEY not in run.screen
 
 
+JSON_CALLBACK = """
+import json
+from ansible.plugins.callback import CallbackBase
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "stdout", "lines_json"
+
+    def v2_runner_on_ok(self, result):
+        self._display.display(json.dumps(result._result))
+"""
+
+
+def test_a_callback_that_prints_json_has_standard_output_alone(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(1, name="<b>{{ 7 * 7 }}</b>\x1b[31m")
+    (controller.folder / "callbacks").mkdir()
+    controller.write("callbacks/lines_json.py", JSON_CALLBACK)
+    callbacks = f"{controller.environment['ANSIBLE_CALLBACK_PLUGINS']}:{controller.folder}/callbacks"
+    given = json.dumps({"restore_instance_ids": [1, 5], "restore_confirm": "1", "restore_incident": "INC-1"})
+    options = {"ANSIBLE_CALLBACK_PLUGINS": callbacks, "ANSIBLE_STDOUT_CALLBACK": "lines_json"}
+    run = controller.run("ansible-playbook", PLAYBOOK, "-e", given, **options)
+    assert run.rc == 2, run.screen
+    (printed,) = [json.loads(line) for line in run.stdout.splitlines() if line.strip()]
+    assert printed["msg"] == "1 of 2 instances restored and healthy."
+    assert printed["plan"][1].startswith("<b>{{ 7 * 7 }}</b>")
+    assert "\x1b" not in "".join([*printed["plan"], *printed["restored"]])
+    # Else it is on the screen.
+    shown = restore(controller, restore_instances=None, restore_instance_ids=[1], flags=("--check",))
+    assert "\n<b>{{ 7 * 7 }}</b>" in shown.stdout
+    assert "\x1b" not in shown.screen
+
+
 # Nobody reads on
 
 
