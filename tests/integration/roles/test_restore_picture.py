@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 import time
 import typing as t
 from datetime import UTC, datetime, timedelta
@@ -388,3 +389,17 @@ def test_the_page_sums_up_many_instances_in_a_table(simulator: Simulator, runboo
     assert len(re.findall(r'<time datetime="', table)) == 2 * (COUNT - 1)
     restore(runbook, *NAMES[:12], restore_incident="INC-2")
     assert 'id="overview"' not in runbook.page("INC-2")
+
+
+def test_a_report_that_the_journal_does_not_know_refuses_each_further_run(
+    simulator: Simulator, runbook: Runbook, tmp_path: Path
+) -> None:
+    assert restore(runbook, "bot-1")["failed"] is False
+    shutil.rmtree(tmp_path / "state")
+    for names in (["bot-1"], ["bot-2"], ["bot-1", "bot-2"]):
+        restore(runbook, *names)
+        kinds = {one["id"]: one["kind"] for one in runbook.report()["instances"]}
+        assert kinds.get(1) == ("only_in_record" if "bot-1" in names else None)
+    assert simulator.calls(POSTS) == ["POST /backups/101/restore", "POST /backups/102/restore"]
+    assert restore(runbook, "bot-1", restore_force=True)["failed"] is False
+    assert simulator.calls(POSTS)[2:] == ["POST /backups/101/restore"]
