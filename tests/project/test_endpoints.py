@@ -35,11 +35,11 @@ TASKS = """
     - clawhosters.cloud.claw_instance: {id: 1, state: started}
     - clawhosters.cloud.claw_instance: {id: 3, state: absent}
     - clawhosters.cloud.claw_billing_info: {include: [summary, usage, transactions, packages]}
-    - clawhosters.cloud.claw_purchase: {order: one, package_id: 1, balance_below: 1000, state_dir: state}
+    - clawhosters.cloud.claw_purchase: {order: one, package_id: 1, balance_below: 1000}
     - clawhosters.cloud.claw_addon_info: {instance_name: web-bot}
     - clawhosters.cloud.claw_addon: {id: 1, config: {usage_limit: 7}}
     - clawhosters.cloud.claw_backup_info: {id: 1}
-    - clawhosters.cloud.claw_backup_restore: {incident: one, instance_id: 1, wait: false, state_dir: state}
+    - clawhosters.cloud.claw_backup_restore: {incident: one, instance_id: 1, wait: false}
 """
 
 

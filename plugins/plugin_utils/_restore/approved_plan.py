@@ -14,7 +14,6 @@ import json
 import os
 import stat
 import typing as t
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, SettingsError
@@ -24,7 +23,8 @@ from ...module_utils._service.restore.plan import explain_left_out
 from ...module_utils._service_url import normalize_url
 from ...module_utils._text import format_first, one_line
 from ...module_utils._times import CLOCK_TOLERANCE, format_duration, parse_time
-from .._formatting import format_clock, format_label
+from .._formatting import format_label
+from .run import ApprovedPlan
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.history import RestoreHistory
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 MAX_BYTES = 1 << 20
 """Of a file: some thousand instances."""
-_SHOWN_DIGITS, _LISTED = 12, 5
+_LISTED = 5
 _TEXTS = dict.fromkeys(("service", "incident", "made_at", "digest"), str)
 _FIELDS = {**_TEXTS, "account": (str, type(None)), "entries": list}
 _ENTRY_FIELDS = {"id": (int, str), "name_digest": str, "backup_id": (int, str), "taken_at": (str, type(None))}
@@ -40,22 +40,6 @@ _ENTRY_FIELDS = {"id": (int, str), "name_digest": str, "backup_id": (int, str), 
 
 class PlanOutdatedError(RefusedError):
     """The approved plan does not hold any more, so nothing is sent."""
-
-
-@dataclass(frozen=True)
-class ApprovedPlan:
-    """A plan whose digest is right. ``entries``: those of the plan, by the id of the instance as text."""
-
-    service: str
-    account: str | None
-    incident: str
-    made_at: datetime
-    entries: dict[str, Data]
-    digest: str
-
-    def label(self) -> str:
-        """Returns the line by which a reviewer's comment and a job's log are compared."""
-        return f"Plan {self.digest[:_SHOWN_DIGITS]}, made at {format_clock(self.made_at)}."
 
 
 def build_plan(run: Run, service: str, account: str | None, made_at: str) -> Data:

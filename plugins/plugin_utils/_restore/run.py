@@ -14,17 +14,18 @@ from pathlib import Path
 from ...module_utils._model.backup import is_in_future, taken_at
 from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
-from .._formatting import format_label, slugify
+from .._formatting import format_clock, format_label, slugify
 from .failures import ROLE
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.notes import Note
     from ...module_utils._service.restore.restore import Restore
     from ...module_utils._service.restore.surfaces import Surface
-    from .approved_plan import ApprovedPlan
     from .failures import Failed
 
 Data = dict[str, t.Any]
+SHOWN_DIGITS = 12
+"""Of the digest of a plan: enough to compare two by eye."""
 
 
 @dataclass
@@ -121,6 +122,22 @@ def build_target(target: Data, variables: Data) -> Target:
     backup = variables["restore_backup"]
     backup_id = target.get("backup_id", None if backup == "latest" else backup)
     return Target(target["id"], target["name"], None if backup_id is None else int(backup_id))
+
+
+@dataclass(frozen=True)
+class ApprovedPlan:
+    """A plan whose digest is right. ``entries``: those of the plan, by the id of the instance as text."""
+
+    service: str
+    account: str | None
+    incident: str
+    made_at: datetime
+    entries: dict[str, Data]
+    digest: str
+
+    def label(self) -> str:
+        """Returns the line by which a reviewer's comment and a job's log are compared."""
+        return f"Plan {self.digest[:SHOWN_DIGITS]}, made at {format_clock(self.made_at)}."
 
 
 @dataclass

@@ -47,8 +47,7 @@ if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._module.runner import ModuleContext
     from ...module_utils._service.restore.history import RestoreHistory
-    from .approved_plan import ApprovedPlan
-    from .run import Data, RolePlan
+    from .run import ApprovedPlan, Data, RolePlan
 
 
 class Screen(t.Protocol):

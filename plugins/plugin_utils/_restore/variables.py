@@ -19,8 +19,7 @@ from .._variable_problems import Problems
 from .approved_plan import read_plan, require_for
 
 if t.TYPE_CHECKING:
-    from .approved_plan import ApprovedPlan
-    from .run import Data
+    from .run import ApprovedPlan, Data
 
 
 _OF_TARGETS = ("restore_instances", "restore_instance_ids", "restore_expected_name", "restore_handed_plan")

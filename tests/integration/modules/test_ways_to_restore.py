@@ -174,7 +174,7 @@ SITUATIONS = [
     ),
     Situation(
         "restored before, with force",
-        [12],
+        [],
         rules={"force": True},
         before=journal("INC-1", INTENDED, ACCEPTED, COMPLETED),
     ),

@@ -399,7 +399,7 @@ def test_a_report_that_the_journal_does_not_know_refuses_each_further_run(
     for names in (["bot-1"], ["bot-2"], ["bot-1", "bot-2"]):
         restore(runbook, *names)
         kinds = {one["id"]: one["kind"] for one in runbook.report()["instances"]}
-        assert kinds.get(1) == ("only_in_record" if "bot-1" in names else None)
+        assert kinds.get(1) == ("only_in_report" if "bot-1" in names else None)
     assert simulator.calls(POSTS) == ["POST /backups/101/restore", "POST /backups/102/restore"]
     assert restore(runbook, "bot-1", restore_force=True)["failed"] is False
     assert simulator.calls(POSTS)[2:] == ["POST /backups/101/restore"]

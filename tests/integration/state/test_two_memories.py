@@ -132,7 +132,7 @@ def test_what_both_know_is_what_the_database_says(simulator: Simulator, together
     assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore])["changed"] is True
     know(simulator, state)
     assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore])["failed"] is False
-    assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore], force=True)["changed"] is True
+    assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore], force=True)["changed"] is False
 
 
 def test_an_instance_known_to_the_folder_is_found_before_any_restore(
