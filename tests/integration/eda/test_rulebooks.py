@@ -70,7 +70,7 @@ def test_the_rehearsal_of_the_guide_restores_as_printed(
         running.until(lambda: running.screen.count("PLAY RECAP") == 3)
     assert re.search(r"A restore for eda-1-20\S+T\d{6}\.\d{3}Z was sent .+ ago", running.screen)
     assert "The instance is not in restore_unhealthy_names." in running.screen
-    assert " -e 'restore_instance_ids=2 restore_incident=eda-2-20" in running.screen
+    assert "with restore_instance_ids=2 and restore_incident=eda-2-20" in running.screen
     assert simulator.effects() == {"restores": 1}
     assert [entry["status"] for entry in simulator.log() if entry["status"] != 200 and entry["method"] == "GET"] == []
 
@@ -207,7 +207,7 @@ def test_nothing_is_restored_within_the_cooldown(simulator: Simulator, controlle
     simulator.set_instance(7, health_status="unhealthy")
     run = restore(controller, 7, restore_unhealthy_ids=[7])
     assert re.search(r"A restore for INC-7 was sent .+ ago, which is less than restore_unhealthy_cooldown", run.stdout)
-    assert " -e 'restore_instance_ids=7 restore_incident=INC-1'" in run.stdout
+    assert run.says("with restore_instance_ids=7 and restore_incident=INC-1.")
     allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
     with pytest.raises(AssertionError, match="restore_unhealthy_id is '', but must be a whole number"):
         restore(controller, "", **allowed)
