@@ -121,7 +121,7 @@ def test_to_the_inventory(prepared: Controller, simulator: Simulator) -> None:
 
 
 def test_to_the_event_source(prepared: Controller, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables of a rulebook, plain and vaulted, are tested with ansible-rulebook in test_event_driven.py."""
+    """Variables of a rulebook, plain and vaulted, are tested with ansible-rulebook in test_rulebooks.py."""
     ways = set(ways_for(EVENT_SOURCE)) - {"extra variable", "vaulted value"}
     for way in ways:
         with monkeypatch.context() as patch:

@@ -4,7 +4,7 @@
 
 """The event source over HTTP: each transition once, whatever the service, the network or the process does.
 
-Here it is a coroutine, as a rulebook runs it; test_event_driven.py has the rulebooks, which need a Java.
+Here it is a coroutine, as a rulebook runs it; test_rulebooks.py has the rulebooks, which need a Java.
 """
 
 from __future__ import annotations
