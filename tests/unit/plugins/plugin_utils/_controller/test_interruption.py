@@ -22,6 +22,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 from {COLLECTION}.module_utils._progress import Progress
 from {COLLECTION}.plugin_utils._controller.interruption import interrupt_notes_shown
@@ -87,8 +88,10 @@ def resume():
 
 
 with interrupt_notes_shown(progress):
-    threading.Timer(0.5, resume).start()
     os.kill(parent, signal.SIGSTOP)
+    while " T " not in Path(f"/proc/{parent}/stat").read_text():
+        time.sleep(0.01)
+    threading.Timer(0.5, resume).start()
     progress.require_controller()
     print("It goes on.", flush=True)
 """
