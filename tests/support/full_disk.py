@@ -20,12 +20,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 
 
 @contextlib.contextmanager
-def full_disk(*, from_the_first: bool) -> t.Iterator[None]:
-    """Makes appends to the journal fail: all of them, or all but the one that records an intent."""
+def full_disk() -> t.Iterator[None]:
+    """Makes appends to the journal fail, but for the one that records an intent."""
     append = Journal.append
 
     def full(journal: Journal, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
-        if from_the_first or event is not OperationEvent.INTENDED:
+        if event is not OperationEvent.INTENDED:
             raise JournalError("No space left on device.")
         append(journal, operation, event, **notes)
 

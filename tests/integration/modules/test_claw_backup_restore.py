@@ -523,7 +523,7 @@ def test_an_expired_backup_of_a_finished_restore_neither_fails_nor_resends(
 
 @pytest.mark.parametrize("wait", [True, False])
 def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator, worker: Worker, wait: bool) -> None:
-    with full_disk(from_the_first=False):
+    with full_disk():
         result = worker.run(claw_backup_restore, instance_id=1, wait=wait)
     assert (result["failed"], result["changed"]) == (True, True)
     assert "the journal could not be written. No space left" in result["msg"]

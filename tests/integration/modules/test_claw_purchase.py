@@ -241,7 +241,7 @@ def test_a_redirected_order_is_unknown_and_its_address_is_no_ones_business(
 
 
 def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator, worker: Worker) -> None:
-    with full_disk(from_the_first=False):
+    with full_disk():
         result = worker.run(claw_purchase)
     assert (result["failed"], result["changed"]) == (True, True)
     assert "the journal could not be written. No space left" in result["msg"]
