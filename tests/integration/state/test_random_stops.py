@@ -173,7 +173,8 @@ class Disturbed:
 
 
 def start(simulator: Simulator, controller: Controller, command: list[str]) -> Disturbed:
-    """Starts a command in a session of its own."""
+    """Starts a command in a session of its own, which SIGHUP ends even if the tests run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     process = subprocess.Popen(
         [str(BIN / "ansible-playbook"), *command],
         cwd=controller.folder,
