@@ -44,7 +44,7 @@ _QUOTED = re.compile(r"=(?:([0-9a-fA-F]{2})|(?:\\{1,8}r)?\\{1,8}n|[\r\n\ufffd]+)
 """A character in quoted-printable, or a line break there, which may be escaped, as in JSON."""
 
 _BETWEEN_HEX = ("0x", " ", ":", ",", ";", "-")
-"""What may stand between the bytes of a text in hex."""
+"""The separators that may stand between the bytes of a text in hex."""
 
 _SQUEEZED = re.compile("|".join(_BETWEEN_HEX))
 

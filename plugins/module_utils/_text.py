@@ -17,7 +17,7 @@ KEY_PREFIX = "oc_live_"
 """The beginning of an API key."""
 
 _KEY = re.compile(rf"{KEY_PREFIX}[\w-]{{8,}}")
-"""What looks like an API key, wherever it stands."""
+"""Matches any text that looks like an API key."""
 
 SERVICE_TEXT_LIMIT = 200
 """Characters of a text of the service in a message."""

@@ -208,7 +208,7 @@ def test_navigator_runs_a_playbook_by_name(node: Controller, simulator: Simulato
 TYPES = {"text": ("str", "path"), "textarea": ("list",), "integer": ("int",), "multiplechoice": ("bool",)}
 
 
-def test_the_survey_asks_for_variables_of_the_role_and_for_all_that_must_be_given() -> None:
+def test_the_survey_asks_for_all_that_the_role_requires_and_nothing_unknown() -> None:
     asked = {question["variable"]: question["required"] for question in SURVEY["spec"]}
     assert all(asked[name] for name in ANSWERS)
     for question in SURVEY["spec"]:

@@ -70,12 +70,12 @@ Kind: t.TypeAlias = "FailureKind | ObstacleKind"
 
 @dataclass(frozen=True)
 class Failed:
-    """What has stopped a run, or kept it from restoring an instance: a kind, and its facts."""
+    """A cause that has stopped a run, or kept it from restoring an instance: a kind, and its facts."""
 
     kind: Kind
     message: str = ""
     advice: str = ""
-    """What to do, if the message has it."""
+    """The next step, if the message has it."""
     is_unsent: bool = False
     """True if the error says that nothing was sent."""
     names_status: bool = False

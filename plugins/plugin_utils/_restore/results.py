@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has become of the instances of an incident, in words: for the screen, the page and its JSON. Pure.
+"""The outcomes of the instances of an incident, in words: for the screen, the page and its JSON. Pure.
 
 The facts are those of the journal. Of a run that goes on, they are joined by what the journal does not have: obstacles
 that were found before anything was confirmed, and what could not be written to it.
@@ -43,12 +43,12 @@ _ADDRESS_FAULTS = {
     FailureKind.NO_ANSWER: "not responding as expected",
     FailureKind.UNCHECKED: "not checked at its address",
 }
-"""What a headline says of instances that are restored and healthy all the same."""
+"""The end of a headline for instances that are restored and healthy all the same."""
 
 
 @dataclass
 class Result:
-    """What has become of the restore of an instance. ``kind`` and ``advice`` are None and empty on success."""
+    """The outcome of the restore of an instance. ``kind`` and ``advice`` are None and empty on success."""
 
     id: int | str | None
     label: str

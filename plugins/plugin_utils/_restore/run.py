@@ -164,7 +164,7 @@ class Run:
     approved: ApprovedPlan | None = None
     """The plan that it restores exactly."""
     failed: Failed | None = None
-    """What has stopped the whole run; None while it goes on."""
+    """The cause that has stopped the whole run; None while it goes on."""
     again: str = "run the same command again"
     """How to go on with it."""
     failures: int = 0

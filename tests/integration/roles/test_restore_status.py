@@ -86,7 +86,7 @@ def ask(controller: Controller, incident: str | None = "INC-1", *flags: str, **e
     return run
 
 
-def test_the_next_shift_sees_what_is_done_who_works_on_what_and_how_it_is_now(
+def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
     simulator: Simulator, controller: Controller, story: Story
 ) -> None:
     going_on = story.confirm("run-1", 1, 2, 3)

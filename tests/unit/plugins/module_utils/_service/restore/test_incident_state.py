@@ -96,7 +96,7 @@ def test_a_run_names_what_it_was_to_do_and_who_confirmed_it(story: Story) -> Non
     assert [*state.instances] == ["7", "8"]
 
 
-def test_runs_and_restores_of_other_incidents_and_services_are_none_of_its_own(story: Story) -> None:
+def test_runs_and_restores_of_other_incidents_and_services_are_left_out(story: Story) -> None:
     story.restore(7, "intended", incident="INC-2").run("two", "confirmed", incident="INC-2")
     story.journal.append(OperationKey("restore", "https://other.example", "INC-1", "7"), OperationEvent.INTENDED)
     state = story.state()
