@@ -23,7 +23,6 @@ LISTED = (
 FLAGS = ("can_start", "can_stop", "can_restart")
 SETTINGS = ("subdomain_url", "daily_claw_cost", "llm_configured", "telegram_configured")
 DETAILED = LISTED + FLAGS + SETTINGS
-ACTED = ("id", "name", "status", "tier", *FLAGS)
 
 # Contract 4.3: the only status that allows each power action.
 POWER_FROM = {"can_start": "stopped", "can_stop": "running", "can_restart": "running"}
