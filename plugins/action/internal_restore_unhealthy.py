@@ -18,11 +18,12 @@ from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.restore.history import RestoreHistory
-from ..module_utils._text import format_count, one_line
+from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._extra_variables import parse_list
+from ..plugin_utils._restore.unhealthy_limit import UnhealthyLimit
 from ..plugin_utils._variable_problems import Problems
 
 SPEC = ArgumentSpec(
@@ -42,16 +43,18 @@ class RestorePermission:
     """Which instances may be restored."""
 
     names: t.Any
-    """A list, comma-separated text, or ``all``."""
+    """A list, or text; ``all`` alone stands for each instance."""
     ids: t.Any
-    at_most: int
-    """Nothing is restored while more instances than this are unhealthy."""
     cooldown: timedelta
+
+    @property
+    def is_for_all(self) -> bool:
+        return parse_list(self.names) == ["all"]
 
     def allows(self, instance: Resource, instances: list[Resource]) -> bool:
         """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
         is_named = self.lists_name(instance) and _count_bearers(instance, instances) == 1
-        return self.names == "all" or self.lists_id(instance) or is_named
+        return self.is_for_all or self.lists_id(instance) or is_named
 
     def lists_id(self, instance: Resource) -> bool:
         """Returns True if the id is in the list."""
@@ -71,14 +74,21 @@ def run(context: ModuleContext) -> Result:
     url, read_at = context.client.settings.api_url, journal.now()
     history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
-    reason = find_reason(params["id"], instances, history, permission)
+    unhealthy = {str(one["id"]) for one in instances if is_unhealthy(one)}
+
+    def find_excess() -> str:
+        limit = UnhealthyLimit(journal, url, params["at_most"])
+        return limit.find_reason(unhealthy, writes=not context.client.check_mode)
+
+    reason = find_reason(params["id"], instances, history, permission, find_excess)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
-    is_by_name = instance is not None and permission.names != "all" and not permission.lists_id(instance)
+    is_by_name = instance is not None and not (permission.is_for_all or permission.lists_id(instance))
     report = [scope, reason]
     if instance and is_unhealthy(instance):
         variables = f"restore_instance_ids={params['id']} and restore_incident={one_line(incident)}"
         report.append(f"To restore it by hand, run the playbook clawhosters.cloud.restore with {variables}.")
-    return {"reason": reason, "report": report, "name": instance.get("name") if instance and is_by_name else None}
+    name = instance.get("name") if instance and is_by_name else None
+    return {"reason": reason, "report": report, "name": name, "at_most": params["at_most"]}
 
 
 def parse_variables(params: t.Mapping[str, t.Any]) -> tuple[RestorePermission, str]:
@@ -89,14 +99,20 @@ def parse_variables(params: t.Mapping[str, t.Any]) -> tuple[RestorePermission, s
     cooldown = problems.collect(parse_duration, "restore_unhealthy_cooldown", lasts)
     incident = problems.collect(parse_operation_name, "restore_incident", params["incident"])
     problems.raise_if_any()
-    permission = RestorePermission(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown))
-    return permission, str(incident)
+    return RestorePermission(params["names"], params["ids"], t.cast(timedelta, cooldown)), str(incident)
 
 
 def find_reason(
-    instance_id: object, instances: list[Resource], history: RestoreHistory, permission: RestorePermission
+    instance_id: object,
+    instances: list[Resource],
+    history: RestoreHistory,
+    permission: RestorePermission,
+    find_excess: t.Callable[[], str],
 ) -> str:
-    """Returns why the instance is not restored, empty if it is. ``history`` has its restores."""
+    """Returns why the instance is not restored; empty if it is. ``history`` has its restores.
+
+    ``find_excess`` returns why too many are unhealthy for any to be restored; empty if they are not.
+    """
     instance = InstanceIndex(instances).by_id.get(str(instance_id))
     if instance is None:
         return f"There is no instance with id {instance_id}. There is nothing to do."
@@ -113,11 +129,8 @@ def find_reason(
                 f"restore_unhealthy_names allows none of them. Add the id {instance_id} to restore_unhealthy_ids."
             )
         return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
-    if (unhealthy := sum(is_unhealthy(one) for one in instances)) > permission.at_most:
-        return (
-            f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
-            f"restore_unhealthy_at_most is {permission.at_most}: look for a common cause."
-        )
+    if excess := find_excess():
+        return excess
     if others := history.find_recent(instance_id, permission.cooldown):
         age = others[0].find_age(history.clocks) or timedelta(0)
         ago, cooldown = format_duration(age), format_duration(permission.cooldown)

@@ -35,7 +35,8 @@ options:
     type: raw
   at_most:
     description:
-      - Nothing is restored while more instances than this are unhealthy.
+      - Nothing is restored while more instances than this are unhealthy, or were restored by the playbook within the
+        last hour, nor within an hour after that.
     type: int
     default: 2
   cooldown:
@@ -74,4 +75,8 @@ name:
   description: The name that allows the restore; null if the id or V(all) does.
   returned: success
   type: str
+at_most:
+  description: The option O(at_most).
+  returned: success
+  type: int
 """

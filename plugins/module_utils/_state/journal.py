@@ -63,6 +63,8 @@ class NoteKind(enum.Enum):
     INTERRUPTED = "interrupted"  # of a run that could still write; else nobody holds it, and it has no end
     FAILED = "failed"  # of an instance: why a run has not brought its restore to the end
     RESPONDED = "responded"  # of an instance: its address was checked
+    ALLOWED = "allowed"  # of the playbook restore_unhealthy: a restore
+    DECLINED = "declined"  # of the same: too many instances were unhealthy
 
 
 class OperationEvent(enum.Enum):
@@ -316,11 +318,16 @@ class Journal:
         with self._lock:
             while True:
                 try:
-                    self._add(operation, {"event": NOTE, NOTE: kind.value}, facts)
+                    self.append_next_note(operation, kind, **facts)
                     return
                 except JournalConflictError:
                     if not self._reads_more(operation.subject):
                         raise
+
+    def append_next_note(self, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
+        """Records a note that follows what this journal has read. Raises JournalConflictError if that is not all."""
+        with self._lock:
+            self._add(operation, {"event": NOTE, NOTE: kind.value}, facts)
 
     def _add(self, operation: OperationKey, event: dict[str, str], facts: dict[str, t.Any]) -> None:
         if reserved := facts.keys() & {*_FIELDS}:

@@ -106,6 +106,9 @@ def format_range(group: list[RolePlan]) -> str:
 _SHOWN_WHOLE = 160
 """Characters of a given and a needed answer up to which both are shown."""
 
+TYPED, GIVEN, NOT_ASKED = "typed", "restore_confirm", "not asked"
+"""How a run was confirmed; otherwise by the playbook that is named."""
+
 TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
 
@@ -215,7 +218,7 @@ def _explain_alike(given: str, needed: str) -> str:
 
 
 def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]) -> str:
-    """Returns how the plans were confirmed: by ``given``, the variable, or at the terminal.
+    """Returns how the plans were confirmed: ``TYPED`` at the terminal, or ``GIVEN`` in the variable.
 
     ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``shown`` are the lines of the
     plan. Raises NotConfirmedError.
@@ -223,7 +226,7 @@ def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str
     if given:
         if not is_confirmed(given, plans, in_advance=True):
             raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans))
-        return "The answer was given as restore_confirm."
+        return GIVEN
     prompt = "\n".join([*shown, *format_question(plans)])
     problem = ""
     for _attempt in range(TRIES):
@@ -231,7 +234,7 @@ def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str
         if not answer:
             raise NotConfirmedError("Nothing was typed.")
         if is_confirmed(answer, plans):
-            return "The answer was typed at the terminal."
+            return TYPED
         problem = explain_wrong_answer("You typed", answer, plans)
         prompt = "\n".join([*wrap(problem, SCREEN_WIDTH), *format_question(plans, is_repeated=True)])
     raise NotConfirmedError(problem)

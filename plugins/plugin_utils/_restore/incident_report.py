@@ -20,6 +20,7 @@ from ...module_utils._model.resource import as_objects
 from ...module_utils._service.restore.history import Witness
 from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, open_folder_of, render
+from .confirmation import GIVEN, NOT_ASKED, TYPED
 from .failures import FAILURES, UNCONFIRMED
 from .results import OK, build_recorded, format_headline, format_restored
 
@@ -34,6 +35,13 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"
 STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 """All pages of the collection share it."""
+
+_HOW = {
+    TYPED: "by an answer that was typed at the terminal",
+    GIVEN: "by restore_confirm",
+    NOT_ASKED: "not asked, since nothing was to be overwritten",
+}
+"""How runs were confirmed, for people. Others were by the playbook that is named."""
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -74,6 +82,7 @@ def write_report(path: str, report: Data) -> None:
         "title": title if len(title) <= 80 else f"{title[:77]}...",
         "css": STYLE_SHEET.read_text(encoding="utf-8"),
         "clock": format_recorded,
+        "confirmed": lambda how: _HOW.get(how, f"by the playbook {how}"),
     }
     with open_folder_of(path, creates=True) as (folder, page_name):
         json_name = name_json(page_name)

@@ -36,10 +36,11 @@ from .._formatting import format_clock, format_value
 from . import advice
 from .address import check_address, parse_address
 from .classify import classify_failure, classify_obstacle
-from .confirmation import PictureChangedError, require_confirmation, summarize_plan
+from .confirmation import NOT_ASKED, PictureChangedError, require_confirmation, summarize_plan
 from .failures import FAILURES
 from .outcome import record
 from .run import RolePlan
+from .unhealthy_limit import PLAYBOOK, UnhealthyLimit
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -127,7 +128,7 @@ class Restorer(RestoreObserver):
         Raises NotConfirmedError, or what the client and the journal raise.
         """
         run, given = self._run, self._run.variables["restore_confirm"]
-        how = "Nothing was to be overwritten."
+        how = NOT_ASKED
         if given or any(plan.sends for plan in run.plans):
             shown = summarize_plan(run, self._client.stats.now())
             redact, ask = self._runbook.redact, self._runbook.screen.ask
@@ -135,6 +136,11 @@ class Restorer(RestoreObserver):
             if not given:
                 self._require_same_picture()
         journal = self._incident.journal
+        if run.chosen_by == PLAYBOOK:
+            limit = UnhealthyLimit(journal, self._client.settings.api_url, int(run.variables["restore_at_most"]))
+            for plan in run.plans:
+                if plan.sends:
+                    limit.claim(str((plan.instance or {})["id"]), run.incident)
         held.enter_context(journal.lock(self._key))
         instances = {str(plan.instance["id"]): plan for plan in self._ready if plan.instance}
         journal.append_note(
@@ -142,7 +148,7 @@ class Restorer(RestoreObserver):
             NoteKind.CONFIRMED,
             by=run.by,
             account=run.account,
-            how=how,
+            how=run.chosen_by or how,
             backups={key: plan.backup_id if plan.sends else None for key, plan in instances.items()},
             names={key: plan.name for key, plan in instances.items()},
         )

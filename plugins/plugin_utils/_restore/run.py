@@ -177,6 +177,11 @@ class Run:
         return surface.for_task(force=bool(self.variables["restore_force"]))
 
     @property
+    def chosen_by(self) -> str:
+        """The playbook that chose the instance, and confirms it; empty if the user did."""
+        return str(self.variables.get("restore_chosen_by") or "")
+
+    @property
     def incident(self) -> str:
         return str(self.variables["restore_incident"])
 

@@ -41,6 +41,7 @@ from .incident_report import read_witness
 from .plan_screen import show_plan
 from .role_plan import build_plan, note_newer, require_unhealthy
 from .run import Run, build_target
+from .unhealthy_limit import PLAYBOOK
 from .variables import parse_variables
 
 if t.TYPE_CHECKING:
@@ -178,7 +179,8 @@ class Runbook:
                 plans = named if is_confirmed(answer, named, in_advance=True) else plans
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
-        if variables.get("restore_only_unhealthy"):
+        if self.run.chosen_by == PLAYBOOK:
+            # The instance may have recovered since the decision.
             require_unhealthy(plans)
         is_confirmed_already = bool(answer) and is_confirmed(answer, plans, in_advance=True)
         for plan in plans:

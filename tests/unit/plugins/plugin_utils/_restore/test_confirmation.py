@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.filter.restore_answer import restore_answer
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
+    GIVEN,
     TRIES,
+    TYPED,
     NotConfirmedError,
     expected_answer,
     explain_wrong_answer,
@@ -283,9 +285,9 @@ def ask_for(*answers, variable=""):
 
 
 def test_the_right_answer_confirms_at_once_or_after_a_wrong_one():
-    assert ask_for(" web-bot ") == ("The answer was typed at the terminal.", 1)
-    assert ask_for("web-bto", "web-bot") == ("The answer was typed at the terminal.", 2)
-    assert ask_for(variable="web-bot") == ("The answer was given as restore_confirm.", 0)
+    assert ask_for(" web-bot ") == (TYPED, 1)
+    assert ask_for("web-bto", "web-bot") == (TYPED, 2)
+    assert ask_for(variable="web-bot") == (GIVEN, 0)
     with pytest.raises(NotConfirmedError, match="restore_confirm is: x"):
         ask_for("web-bot", variable="x")
 

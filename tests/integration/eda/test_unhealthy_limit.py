@@ -1,0 +1,200 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""In an outage, the playbook restore_unhealthy restores few instances, and then none for an hour.
+
+Its two tasks run in this process, with a simulated clock. What it sent is judged by the log of the service.
+"""
+
+from __future__ import annotations
+
+import random
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_unhealthy as unhealthy
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
+from simulator.handle import Simulator
+from support.runbook import Runbook
+from support.worker import Worker
+
+HOUR = 3600.0
+IDS = range(1, 9)
+EXCESS = "look for a common cause"
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    start(simulator)
+
+
+def start(simulator: Simulator) -> None:
+    """Eight instances that are well, each with a backup."""
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": f"bot-{number}"} for number in IDS],
+            "backups": [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in IDS],
+        }
+    )
+
+
+@dataclass
+class Playbook:
+    """The playbook, and when the service got its restores."""
+
+    simulator: Simulator
+    worker: Worker
+    folder: Path
+    at_most: int = 2
+    now: float = 1_800_000_000.0
+    sent: list[tuple[float, int]] = field(default_factory=list)
+    """The times of the restores, with the ids."""
+    declined: list[float] = field(default_factory=list)
+    """When too many were unhealthy."""
+    _events: int = 0
+
+    def set_health(self, health: str, *ids: int) -> None:
+        """Lets instances become healthy or unhealthy."""
+        for number in ids:
+            self.simulator.set_instance(number, health_status=health)
+
+    def decide(self, number: int, *, check: bool = False) -> dict[str, t.Any]:
+        """Runs the task that decides about an instance, for an event of its own."""
+        self._events += 1
+        options = {"id": number, "names": ["all"], "at_most": self.at_most, "cooldown": "0s"}
+        decision = self.worker.run(unhealthy, check=check, incident=f"eda-{number}-{self._events}", **options)
+        if EXCESS in decision["reason"] and not check:
+            self.declined.append(self.now)
+        return {**decision, "id": number, "incident": f"eda-{number}-{self._events}"}
+
+    def restore(self, decision: dict[str, t.Any]) -> dict[str, t.Any] | None:
+        """Runs the role as the playbook does after a decision. Returns its result; None if that was against it."""
+        if decision["reason"]:
+            return None
+        before = len(self.simulator.calls("POST */restore"))
+        number = decision["id"]
+        result = Runbook(self.worker, self.folder).run(
+            restore_instance_ids=[number],
+            restore_confirm=str(number),
+            restore_incident=decision["incident"],
+            restore_chosen_by="restore_unhealthy",
+            restore_at_most=decision["at_most"],
+        )
+        self.sent += [(self.now, number)] * (len(self.simulator.calls("POST */restore")) - before)
+        if EXCESS in result["msg"] + "".join(result.get("failures", [])):
+            self.declined.append(self.now)
+        return result
+
+    def run(self, number: int) -> str:
+        """Runs the whole playbook, and returns why it has restored nothing."""
+        decision = self.decide(number)
+        self.restore(decision)
+        return str(decision["reason"])
+
+    def judge(self) -> None:
+        """Requires that no hour has too many restores, and none that follows a refusal has any."""
+        for begin, _number in self.sent:
+            assert len({number for at, number in self.sent if begin <= at <= begin + HOUR}) <= self.at_most
+        for refused_at in self.declined:
+            assert not [at for at, _number in self.sent if refused_at < at <= refused_at + HOUR]
+
+
+@pytest.fixture
+def playbook(simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Playbook:
+    made = Playbook(simulator, Worker(simulator), tmp_path)
+    monkeypatch.setattr(FolderStore, "now", lambda _store: made.now)
+    return made
+
+
+def test_the_last_ones_of_an_outage_are_left_alone_for_an_hour(playbook: Playbook) -> None:
+    playbook.set_health("unhealthy", 1, 3, 5, 6, 7, 8)
+    assert playbook.run(7).startswith("6 instances are unhealthy now, or chosen by this playbook within the last hour")
+    playbook.set_health("healthy", 1, 3, 5, 6)
+    playbook.now += 60
+    assert "more instances were unhealthy than restore_unhealthy_at_most: nothing is restored until" in playbook.run(7)
+    playbook.now += HOUR
+    assert playbook.run(7) == ""
+    assert [number for _at, number in playbook.sent] == [7]
+    playbook.judge()
+
+
+def test_a_wave_that_takes_one_after_another_is_seen(playbook: Playbook) -> None:
+    reasons = []
+    for number in (1, 3, 5, 6):
+        playbook.set_health("unhealthy", number)
+        reasons.append(playbook.run(number))
+        playbook.now += 300
+    assert [number for _at, number in playbook.sent] == [1, 3]
+    assert reasons[:2] == ["", ""]
+    assert reasons[2].startswith("3 instances are unhealthy now, or chosen by this playbook within the last hour, and")
+    # The restores are as long ago as the refusals are not.
+    playbook.now += HOUR - 600
+    playbook.set_health("healthy", 6)
+    assert "nothing is restored until" in playbook.run(5)
+
+
+def test_check_mode_notes_nothing(playbook: Playbook) -> None:
+    playbook.set_health("unhealthy", 1, 2, 3)
+    assert EXCESS in playbook.decide(1, check=True)["reason"]
+    playbook.set_health("healthy", 2, 3)
+    assert playbook.run(1) == ""
+
+
+def test_a_refused_restore_does_not_count(playbook: Playbook) -> None:
+    playbook.at_most = 1
+    playbook.set_health("unhealthy", 1)
+    playbook.simulator.fault("status", method="POST", path="*/restore", status=422, times=1)
+    assert playbook.run(1) == ""
+    playbook.set_health("healthy", 1)
+    playbook.set_health("unhealthy", 2)
+    assert playbook.run(2) == ""
+    assert playbook.simulator.instance(2)["_restored_from"] == 20
+
+
+def test_the_report_says_that_the_playbook_confirmed(playbook: Playbook) -> None:
+    playbook.set_health("unhealthy", 1)
+    decision = playbook.decide(1)
+    playbook.restore(decision)
+    book = Runbook(playbook.worker, playbook.folder)
+    assert [run["how"] for run in book.report(decision["incident"])["runs"]] == ["restore_unhealthy"]
+    assert "by the playbook restore_unhealthy" in book.page(decision["incident"])
+
+
+@pytest.mark.rest
+def test_no_outage_has_more_restores_than_allowed(playbook: Playbook) -> None:
+    """Instances fail and recover at random moments, and decisions and restores of several runs take turns."""
+
+    @settings(max_examples=50, database=None)
+    @given(seed=st.integers(0, 10**9))
+    def outage(seed: int) -> None:
+        chance = random.Random(seed)
+        start(playbook.simulator)
+        playbook.worker = Worker(playbook.simulator)
+        playbook.sent.clear()
+        playbook.declined.clear()
+        playbook.at_most = chance.choice([1, 2, 3])
+        waiting: list[dict[str, t.Any]] = []
+        ill: set[int] = set()
+        for _moment in range(chance.randint(5, 16)):
+            playbook.now += chance.choice([0, 1, 20, 300, 1200, 2400])
+            number = chance.choice(IDS)
+            if number in ill and chance.random() < 0.4:
+                playbook.set_health("healthy", number)
+                ill.discard(number)
+            else:
+                playbook.set_health("unhealthy", number)
+                ill.add(number)
+                waiting.append(playbook.decide(number))
+            while waiting and chance.random() < 0.6:
+                playbook.restore(waiting.pop(chance.randrange(len(waiting))))
+        for decision in waiting:
+            playbook.restore(decision)
+        playbook.judge()
+
+    outage()
