@@ -79,6 +79,8 @@ options:
         then five, then all others. By default all are changed at once.
       - A batch begins when the one before has reached its state, and is healthy with C(wait_healthy). It then looks at
         the instances anew, and C(wait_timeout) is the time of each batch. Needs C(wait).
+      - Before each further batch and at the end, the instances of the batches before are looked at again. One that is
+        no longer in its state, or not healthy with C(wait_healthy), counts as failed.
     type: list
     elements: raw
   max_failures:
@@ -226,7 +228,7 @@ instances:
 report:
   description:
     - A line for each entry that changed or failed, and the totals; or a line for each fault of the list, or for each
-      difference from C(plan).
+      difference from C(plan). With C(wait_healthy), the line of a changed entry says when it was seen healthy last.
   returned: if the list of instances was read, and for a list with faults
   type: list
   elements: str

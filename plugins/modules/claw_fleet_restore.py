@@ -101,6 +101,8 @@ options:
   max_failures:
     description:
       - If more entries than this have failed, no further batch begins. The task still waits for restores under way.
+      - Before each further batch and at the end, the instances of the batches before are looked at again. One that does
+        not run any more, or is not healthy with C(wait_healthy), counts as failed.
     type: int
     default: 0
   wait_timeout:

@@ -60,12 +60,15 @@ def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list
 def begin_batches(
     batches: t.Iterable[list[Item]], max_failures: int, has_failed: t.Callable[[Item], bool]
 ) -> t.Iterator[tuple[int, list[Item]]]:
-    """Yields each batch with its number, from 1, until more than ``max_failures`` entries have failed."""
-    failures = 0
+    """Yields each batch with its number, from 1, until more than ``max_failures`` entries have failed.
+
+    An entry that was done may fail in a later batch.
+    """
+    begun: list[Item] = []
     for number, batch in enumerate(batches, 1):
         yield number, batch
-        failures += sum(map(has_failed, batch))
-        if failures > max_failures:
+        begun += batch
+        if sum(map(has_failed, begun)) > max_failures:
             return
 
 

@@ -10,6 +10,7 @@ import typing as t
 
 from .._errors import RefusedError, SettingsError
 from .._text import format_list, one_line
+from .._times import format_time_of_day
 from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Excess, FaultyListError, Outcome
 from .instance import NAME_LIMIT, Action, describe_condition, describe_status, label
 from .instance_index import InstanceIndex
@@ -124,8 +125,9 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> 
         elif change in _WORDS:
             found = t.cast("dict[str, t.Any]", job.found)
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
-            status = describe_condition(found)
-            changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")
+            status = f"{'was' if done else 'now'} {describe_condition(found)}"
+            health = f", healthy at {format_time_of_day(job.healthy_at)}" if job.healthy_at else ""
+            changed.append(f"{label(found)}: {_WORDS[change][done]} ({status}){backups}{health}")
     unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun)
     total = [", ".join(_count_changes(jobs, done=done)), f"{unchanged} as declared" if unchanged else ""]
     total += [f"{len(failed)} failed" if failed else "", f"{len(not_begun)} not begun" if not_begun else ""]

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 from .._errors import ClawHostersError, RefusedError
 from .._text import one_line
+from .._times import format_time_of_day
 from .resource import Resource, normalize
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
 
 NAME_LIMIT = 80
 """Characters of a name that messages show."""
@@ -193,6 +197,27 @@ def decide(instance: Resource, wanted: str) -> Decision:
             Action.REJECT, f"the service says that it can't {power.value} now (can_{power.value} is false)."
         )
     return Decision(by_table)
+
+
+def keeps_state(instance: Resource | None, wanted: str, *, wait_healthy: bool) -> bool:
+    """Returns True if an instance that was brought to a state is still in it; None for one that does not exist."""
+    if instance is None:
+        return wanted == "absent"
+    lasting = "started" if wanted == "restarted" else wanted
+    needs_health = wait_healthy and lasting == "started"
+    return decide(instance, lasting).action is Action.NONE and (not needs_health or is_healthy(instance))
+
+
+def explain_lapse(was: Resource | None, healthy_at: datetime | None, now: Resource | None, at: datetime) -> str:
+    """Returns how an instance, as it was read ``at`` a time, differs from what it was when its change was done.
+
+    ``healthy_at``: when it was seen healthy last. None for ``was`` or ``now``: it did not or does not exist.
+    """
+    before = f"healthy at {format_time_of_day(healthy_at)}" if healthy_at else "deleted"
+    if was and not healthy_at:
+        before = describe_instance(was)[1]
+    after = f"is {describe_instance(now, with_health=healthy_at is not None)[1]}" if now else "does not exist any more"
+    return f"It was {before}, and {after} at {format_time_of_day(at)}."
 
 
 def build_paused_warning(instance: Resource | None, wanted: str, *, changed: bool) -> str | None:

@@ -30,6 +30,8 @@ from .instance import (
 from .resource import Resource
 
 if t.TYPE_CHECKING:
+    from datetime import datetime
+
     from .._errors import ApiError, ClawHostersError
     from .instance import StateReached
     from .restore_in_flight import RestoreInFlight
@@ -129,6 +131,8 @@ class Job:
     is_outcome_unknown: bool = False
     """True while it is unknown whether a request was executed."""
     requests: int = 0
+    healthy_at: datetime | None = None
+    """When its instance was seen healthy last, if that is waited for."""
     rejection: ApiError | None = field(default=None, repr=False)
     cause: ApiError | None = field(default=None, repr=False)
     """The error response that made it fail, if there was one."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError
@@ -27,13 +28,13 @@ from .._model.fleet_plan import (
     list_changes,
     plan,
 )
-from .._model.instance import Action, get_status, label
+from .._model.instance import Action, explain_lapse, get_status, keeps_state, label
 from .._model.instance_index import InstanceIndex
 from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
 from .._model.resource import Resource, Result
 from .._model.saved_plan import Approval
 from .._wait_summary import ProgressSummary, describe_remaining
-from .instance_changes import InstanceChanges, PollReader, find_open
+from .instance_changes import InstanceChanges, PollReader, find_open, format_accepted
 from .instance_requests import fetch_instance
 from .saved_plans import PlanMaker
 
@@ -86,6 +87,18 @@ class FleetChanges(InstanceChanges):
         """Decides with the flags, and within the limits."""
         self.check_flags(decided, seconds)
         hold_back_excess(self.jobs, self.limits)
+
+    def look_back(self, listed: dict[str, Resource], at: datetime) -> None:
+        """Fails jobs that are done if their instances, as they were ``listed``, are not in their states any more."""
+        for job in self.jobs:
+            if not job.is_begun or job.error is not None or job.found is None:
+                continue
+            now = listed.get(str(job.found["id"]))
+            if keeps_state(now, job.wanted, wait_healthy=self.wait_healthy):
+                job.healthy_at = at if self.waits_for_health(job) else None
+            else:
+                job.fail(f"{format_accepted(job)}{explain_lapse(job.current, job.healthy_at, now, at)}")
+                job.current = now
 
     def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:
         if len(watched) == 1:
@@ -163,8 +176,10 @@ class Fleet:
                 waiter.requests_per_poll = reader.pages
             changes.prefix = prefix
             changes.carry_out(batch, PollReader(reader.read), waiter)
-            if any(job.error for job in batch):
-                reader.listed = None  # it may be old
+            waits = waiter is not None and not self.client.check_mode
+            # Without batches, only if the last poll shows all instances.
+            if waits and (self.batches.sizes or reader.is_newest) and reader.renew():
+                changes.look_back(reader.listed, reader.read_at)
 
     def _make_plan(self, jobs: list[Job]) -> Result:
         """Returns the plan for the result. With a plan to apply, lets the jobs make no other change."""
@@ -177,17 +192,14 @@ class Fleet:
         return {"plan": made.as_result()}
 
     def _look_again(self, jobs: list[Job], reader: _ListReader) -> None:
-        """Decides the changes of a batch anew, from the last poll of the one before."""
-        try:
-            listed = reader.read(None) if reader.listed is None else reader.listed
-        except ClawHostersError as error:
+        """Decides the changes of a batch anew, by the list that was read after the batch before."""
+        if error := reader.error:
             error.add("This task sent nothing for it.")
-            for job in jobs:
-                if job.error is None:
-                    job.fail(error, error)
-            return
         for job in jobs:
-            job.look_again(listed.get(str(job.instance.get("id"))))
+            if not error:
+                job.look_again(reader.listed.get(str(job.instance.get("id"))))
+            elif job.error is None:
+                job.fail(error, error)
 
     def _build_result(self, entries: list[FleetEntry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
         outcomes = build_outcomes(entries, jobs, refused=refused)
@@ -204,19 +216,41 @@ class Fleet:
 
 @dataclass
 class _ListReader:
-    """Reads the list of instances, and keeps it until the next time."""
+    """Reads the list of instances, and keeps it by id in ``listed``. ``read_at``: when it was read."""
 
     client: Client
-    listed: dict[str, Resource] | None = None
     pages: int = 1
+    listed: dict[str, Resource] = field(default_factory=dict)
+    read_at: datetime = field(init=False)
+    error: ClawHostersError | None = None
+    """Why it can't be read now."""
+    _requests: int = -1
+    """How many requests were sent until it was read; -1 if that failed."""
 
     def fetch(self, seconds: float | None) -> list[Resource]:
         """Returns the instances; ``seconds`` are those left."""
-        before = self.client.stats.requests
+        before, self._requests = self.client.stats.requests, -1
         instances = fetch_all(self.client, "/instances", time_left=seconds)
-        self.listed, self.pages = InstanceIndex(instances).by_id, self.client.stats.requests - before
+        self.listed, self._requests = InstanceIndex(instances).by_id, self.client.stats.requests
+        self.pages, self.read_at = self._requests - before, datetime.fromtimestamp(self.client.progress.now(), UTC)
         return instances
 
     def read(self, seconds: float | None) -> dict[str, Resource]:
         """Returns the instances by id."""
-        return InstanceIndex(self.fetch(seconds)).by_id
+        self.fetch(seconds)
+        return self.listed
+
+    @property
+    def is_newest(self) -> bool:
+        """True if no request was sent since the list was read."""
+        return self.client.stats.requests == self._requests
+
+    def renew(self) -> bool:
+        """Reads the list, unless the last poll is the newest request of all. Returns False if that fails."""
+        self.error = None
+        if not self.is_newest:
+            try:
+                self.fetch(None)
+            except ClawHostersError as error:
+                self.error = error
+        return self.error is None

@@ -342,7 +342,7 @@ class InstanceChanges:
             if job.wanted == "absent":
                 job.finish(None)
             else:
-                job.fail(f"{_format_accepted(job)}It was deleted during this task and does not exist any more.")
+                job.fail(f"{format_accepted(job)}It was deleted during this task and does not exist any more.")
         elif job.phase is Phase.SETTLING:
             job.see(now)
             if not is_busy(now):
@@ -354,7 +354,7 @@ class InstanceChanges:
                 if job.reached_predicate is not None and job.reached_predicate(now):
                     job.finish(now)
             except FailureStatusError as error:
-                job.fail(f"{_format_accepted(job)}{error}")
+                job.fail(f"{format_accepted(job)}{error}")
 
     def wait_for_unchanged(self, job: Job) -> None:
         """Makes a job that needs no change wait for health or deletion."""
@@ -391,10 +391,11 @@ class InstanceChanges:
 
     def describe(self, job: Job) -> tuple[str, str]:
         """Returns name and condition of the instance."""
-        name, condition = describe_instance(job.instance, with_health=self._waits_for_health(job))
+        name, condition = describe_instance(job.instance, with_health=self.waits_for_health(job))
         return name, f"{condition}, being restored by {job.restore.by}" if job.restore else condition
 
-    def _waits_for_health(self, job: Job) -> bool:
+    def waits_for_health(self, job: Job) -> bool:
+        """Returns True if the instance is to be healthy, too."""
         return self.wait_healthy and job.wanted in ("started", "restarted")
 
     def explain_unfinished(
@@ -403,9 +404,9 @@ class InstanceChanges:
         """Returns what is known of a job whose wait ended with ``error``. ``advice`` says how to go on."""
         _name, condition = self.describe(job)
         goal = "gone" if job.wanted == "absent" else job.wanted
-        if self._waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
+        if self.waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
             goal = "healthy"
-        return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
+        return format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
 
 
 def _find_deletions(jobs: list[Job]) -> list[Job]:
@@ -418,7 +419,8 @@ def find_open(jobs: list[Job]) -> list[Job]:
     return [job for job in jobs if job.phase is not Phase.DONE]
 
 
-def _format_accepted(job: Job) -> str:
+def format_accepted(job: Job) -> str:
+    """Returns the sentence that the change of a job was accepted, if it was."""
     return f"The {job.action.value} was accepted. " if job.changed else ""
 
 

@@ -57,12 +57,9 @@ def classify_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datet
     )
 
 
-def classify_failure(error: Exception, restore: Restore, *, sends: bool, was_healthy: bool) -> Failed:
-    """Returns the failure of a restore that ended with ``error``.
-
-    ``sends``: the run was to send it. ``was_healthy``: the instance was seen running and healthy.
-    """
-    kind = _find_kind(error, restore.outcome, sends=sends, was_healthy=was_healthy)
+def classify_failure(error: Exception, restore: Restore, *, sends: bool) -> Failed:
+    """Returns the failure of a restore that ended with ``error``. ``sends``: the run was to send it."""
+    kind = _find_kind(error, restore.outcome, sends=sends, was_healthy=restore.healthy_at is not None)
     if kind is FailureKind.BACKUP_REFUSED and get_status(restore.current) not in RESTORABLE:
         kind = FailureKind.INSTANCE_REFUSED
     failed = classify_error(error, kind)

@@ -119,8 +119,6 @@ class Restorer(RestoreObserver):
         """HTTP status of the address of each instance that was checked."""
         self._is_alone = True
         """True if the batch is one restore."""
-        self._healthy: set[int] = set()
-        """The restores whose instances were seen running and healthy."""
 
     def confirm(self, held: contextlib.ExitStack) -> None:
         """Asks for the answer that confirms what will be overwritten, and notes it. ``held``: for as long as it runs.
@@ -228,9 +226,7 @@ class Restorer(RestoreObserver):
 
     def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
         """Notes a failure, and a response of the address. The journal has the rest already."""
-        if stage is Stage.RUNNING:
-            self._healthy.add(id(restore))
-        elif stage is Stage.DONE:
+        if stage is Stage.DONE:
             self._plan(restore).is_done = True
             if self._run.variables["restore_http_check"]:
                 status = self._statuses[str(restore.instance["id"])]
@@ -240,7 +236,7 @@ class Restorer(RestoreObserver):
 
     def _note_failure(self, restore: Restore, error: Exception) -> None:
         plan, incident = self._plan(restore), self._incident
-        failed = classify_failure(error, restore, sends=plan.sends, was_healthy=id(restore) in self._healthy)
+        failed = classify_failure(error, restore, sends=plan.sends)
         if restore.plan.obstacle:
             told = classify_obstacle(restore.plan, incident.name, incident.rules, incident.now, incident.surface)
             failed = replace(told, http_status=failed.http_status, request_id=failed.request_id)

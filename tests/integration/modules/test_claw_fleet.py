@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -247,6 +248,46 @@ def test_a_batch_looks_at_its_instances_anew(simulator: Simulator, worker: Worke
     assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/3/stop"]
     assert result["summary"] == {"ok": 1, "changed": 2, "failed": 1, "not_begun": 0}
     assert "It was deleted during this task" in result["instances"][3]["msg"]
+
+
+LAPSES: dict[str, tuple[t.Callable[[Simulator], t.Any], str]] = {
+    "unhealthy": (lambda simulator: simulator.set_instance(1, health_status="unhealthy"), "is running, unhealthy at"),
+    "stopped": (lambda simulator: simulator.set_instance(1, status="stopped"), "is stopped, health unknown at"),
+    "deleted": (lambda simulator: simulator.remove_instance(1), "does not exist any more at"),
+}
+
+
+@pytest.mark.parametrize("lapse", LAPSES)
+@pytest.mark.parametrize("max_failures", [0, 1])
+def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
+    simulator: Simulator, worker: Worker, lapse: str, max_failures: int
+) -> None:
+    simulator.reset(state=fleet(*["running"] * 4), switches={"transition_reads": 2})
+    happen, told = LAPSES[lapse]
+
+    def wait_for_second_batch() -> None:
+        if simulator.effects()["restarts"] == 2:
+            happen(simulator)
+            worker.sleeper.before_sleep = lambda: None
+
+    worker.sleeper.before_sleep = wait_for_second_batch
+    options = {"ids": [1, 2, 3, 4], "state": "restarted", "serial": [1, 1, 2], "max_failures": max_failures}
+    result = worker.run(claw_fleet, **options, wait_healthy=True)
+    begun = 4 if max_failures else 2
+    assert len(writes(simulator)) == begun
+    assert result["summary"] == {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 4 - begun}
+    seen = r"It was healthy at [0-9:]{8} UTC, and"
+    assert re.fullmatch(rf"The restart was accepted\. {seen} {told} [0-9:]{{8}} UTC\.", result["instances"][0]["msg"])
+    assert re.fullmatch(r"bot-2 \(id 2\): restarted \(was running\), healthy at [0-9:]{8} UTC", result["report"][0])
+
+
+def test_a_list_that_can_not_be_read_keeps_the_next_batch_back(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet(*["running"] * 3), switches={"transition_reads": 2})
+    simulator.fault("json_503", path="/instances", method="GET", skip=1, times=None)
+    result = worker.run(claw_fleet, ids=[1, 2, 3], state="restarted", serial=1, max_failures=3, retry_timeout=5)
+    assert writes(simulator) == ["POST /instances/1/restart"]
+    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 3, "not_begun": 0}
+    assert [one["msg"].endswith("This task sent nothing for it.") for one in result["instances"]] == [False, True, True]
 
 
 @pytest.mark.parametrize(

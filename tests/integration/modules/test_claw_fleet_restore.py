@@ -117,6 +117,58 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
     assert simulator.effects() == {"restores": 5}
 
 
+LAPSES: dict[str, tuple[t.Callable[[Simulator], t.Any], str]] = {
+    "unhealthy": (
+        lambda simulator: simulator.set_instance(1, health_status="unhealthy"),
+        r"It was restored\. It was healthy at [0-9:]{8} UTC, and is running, unhealthy at [0-9:]{8} UTC\.",
+    ),
+    "stopped": (
+        lambda simulator: simulator.set_instance(1, status="stopped"),
+        r"It was restored\. It was healthy at [0-9:]{8} UTC, and is stopped, health unknown at [0-9:]{8} UTC\.",
+    ),
+    "deleted": (
+        lambda simulator: simulator.remove_instance(1),
+        r"It was restored\. It was healthy at [0-9:]{8} UTC, and does not exist any more at [0-9:]{8} UTC\.",
+    ),
+}
+
+
+@pytest.mark.parametrize("lapse", LAPSES)
+@pytest.mark.parametrize(("serial", "begun"), [([1, 1, 2], 2), ([1, "100%"], 4)], ids=["before a batch", "at the end"])
+def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
+    simulator: Simulator, local_worker: Worker, lapse: str, serial: list[object], begun: int
+) -> None:
+    happen, told = LAPSES[lapse]
+
+    def wait_for_second_batch() -> None:
+        if len(posts(simulator)) > 1:
+            happen(simulator)
+            local_worker.sleeper.before_sleep = lambda: None
+
+    local_worker.sleeper.before_sleep = wait_for_second_batch
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3, 4), serial=serial)
+    assert len(posts(simulator)) == begun
+    assert result["summary"] == {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 4 - begun}
+    assert outcomes(result) == ["completed"] * begun + ["not_begun"] * (4 - begun)
+    assert re.fullmatch(told, result["instances"][0]["msg"]), result["instances"][0]["msg"]
+
+
+def test_finished_instances_that_can_not_be_read_keep_the_next_batch_back(
+    simulator: Simulator, local_worker: Worker
+) -> None:
+    options = {"instances": bots(1, 2, 3), "serial": 1, "max_failures": 3, "retry_timeout": 5}
+    local_worker.run(claw_fleet_restore, **options)
+    calls = simulator.calls()
+    # The last reading of the first one before the second batch looks back at it.
+    readings = calls[: calls.index("POST /backups/202/restore")].count("GET /instances/1")
+    simulator.reset(state=world(), switches={"transition_reads": 2})
+    simulator.fault("json_503", path="/instances/1", method="GET", skip=readings - 1, times=None)
+    result = local_worker.run(claw_fleet_restore, **{**options, "incident": "INC-2"})
+    assert posts(simulator) == [102]
+    assert outcomes(result) == ["completed", "refused", "refused"]
+    assert [one["msg"].endswith("This run sent nothing for it.") for one in result["instances"]] == [False, True, True]
+
+
 def test_each_batch_begins_when_the_one_before_runs(simulator: Simulator, local_worker: Worker) -> None:
     running: list[int] = []
 

@@ -128,6 +128,23 @@ def test_a_canary_that_fails_stops_the_rest_until_it_is_healthy(simulator: Simul
     assert "<h1>12 instances restored and healthy</h1>" in runbook.page()
 
 
+def test_a_canary_that_lapses_during_the_next_batch_stops_the_rest(simulator: Simulator, runbook: Runbook) -> None:
+    def lapse() -> None:
+        if len(restored(simulator)) == 4:
+            simulator.set_instance(1, health_status="unhealthy")
+            runbook.worker.sleeper.before_sleep = lambda: None
+
+    runbook.worker.sleeper.before_sleep = lapse
+    failed = restore(runbook)
+    assert sorted(restored(simulator)) == [1, 2, 3, 4]
+    assert failed["msg"] == "3 of 12 instances restored and healthy, 8 not begun."
+    words = "\n".join(failed["failures"])
+    assert "bot-1 (id 1): The backup was restored, but the instance is not running and healthy. It was healthy" in words
+    assert [one["tag"] for one in runbook.report()["instances"]] == ["not finished", *["restored"] * 3] + [
+        "not begun"
+    ] * 8
+
+
 def test_failures_within_the_limit_stop_nothing_and_are_retried(simulator: Simulator, runbook: Runbook) -> None:
     for number in (102, 104):
         simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=403, message="Not now")

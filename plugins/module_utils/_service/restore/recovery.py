@@ -25,6 +25,14 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
 
 
+def build_unrecovered_error(reason: object, cause: ClawHostersError | None = None) -> PartialError:
+    """Returns the error of a restored instance that is not as it should be. Without a ``cause``, that is its status."""
+    if cause is None:
+        cause = RefusedError(reason)
+        cause.names_status = True
+    return PartialError(f"It was restored. {reason}", {}, cause)
+
+
 class Recovery:
     """The time from the end of a restore until its instance runs and, with ``wait_healthy``, is healthy."""
 
@@ -59,11 +67,8 @@ class Recovery:
             self.fail(error)
 
     def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
-        """Ends it as failed. Without a ``cause``, the status of the instance is the reason."""
-        if cause is None:
-            cause = RefusedError(reason)
-            cause.names_status = True
-        self.error, self.is_done = PartialError(f"It was restored. {reason}", {}, cause), True
+        """Ends it as failed."""
+        self.error, self.is_done = build_unrecovered_error(reason, cause), True
 
     def describe(self) -> tuple[str, str]:
         """Returns name and condition of the instance, for progress lines."""

@@ -74,6 +74,8 @@ class RestoreBatch:
         if not ready:
             return
         try:
+            if self.context.unseen is not None:
+                raise self.context.unseen
             history = self.context.incident.read_history(
                 Target(runner.restore.instance["id"], None) for runner in ready
             )

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from ..._errors import ClawHostersError
 from ..._model.batches import BatchSize, announce_batch, begin_batches, split_batches
-from ..._model.instance import get_status, short_name
+from ..._model.instance import explain_lapse, get_status, keeps_state, short_name
 from ..instance_reader import InstanceReader
-from .recovery import Recoveries
-from .restore import Restore, RestoreObserver
+from .plan import RestoreAction
+from .recovery import Recoveries, build_unrecovered_error
+from .restore import COMPLETED, InstanceGoneError, Restore, RestoreObserver, Stage
 from .restore_batch import RestoreBatch
 from .restore_runner import RunContext
 from .starter import Starter
@@ -77,3 +80,28 @@ class RestoreBatches:
                 prefix = announce_batch(progress, number, len(batches), names)
                 self.observer.on_batch(number, len(batches), batch)
                 RestoreBatch(context, reader, batch, prefix).run()
+                self._look_back(context, reader)
+
+    def _look_back(self, context: RunContext, reader: InstanceReader) -> None:
+        """Looks again at the instances that were restored and ran, and fails those that do so no more."""
+        done = [one for one in context.restores if one.stage is Stage.DONE and one.healthy_at]
+        has_just_read = len(context.restores) == 1 or all(
+            one.plan.action is RestoreAction.NONE for one in context.restores
+        )
+        if not done or has_just_read:
+            return
+        try:
+            seen, at, context.unseen = reader.read([one.instance["id"] for one in done]), datetime.now(UTC), None
+        except ClawHostersError as error:
+            context.unseen = error
+            return
+        for restore in done:
+            now = seen[str(restore.instance["id"])]
+            if keeps_state(now, "started", wait_healthy=self.wait_healthy):
+                restore.healthy_at = at
+                continue
+            lapse = explain_lapse(restore.current, restore.healthy_at, now, at)
+            gone = None if now else InstanceGoneError(restore.instance)
+            restore.current, restore.healthy_at = now or restore.current, None
+            restore.fail(build_unrecovered_error(lapse, gone), COMPLETED)
+            context.observe(restore)

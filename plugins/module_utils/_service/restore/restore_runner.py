@@ -69,6 +69,8 @@ class RunContext:
     observer: RestoreObserver
     restores: t.Sequence[Restore]
     note: InterruptNote
+    unseen: ClawHostersError | None = None
+    """Why the instances of earlier batches can't be read: then nothing is sent."""
     _sent: set[Restore] = field(default_factory=set)
     _completed: set[Restore] = field(default_factory=set)
     """Those sent by this run that were restored."""
@@ -377,6 +379,7 @@ class RestoreRunner:
             self.fail(self.recovery.error)
         elif self.recovery.is_done:
             self._record_completed()
+            self.restore.healthy_at = self._seen_at
             self._enter(Stage.RUNNING)
 
     # The end

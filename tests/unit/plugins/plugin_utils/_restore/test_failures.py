@@ -60,7 +60,8 @@ def classify(error, step="restore", *, sends=True, status="running"):
     restore = Restore(RestorePlan(Target(1, None), {"id": 1, "status": status}))
     outcome = "refused" if step == "restore" else "completed"
     restore.outcome = error.result["restore"]["outcome"] if isinstance(error, PartialError) else outcome
-    return classify_failure(error, restore, sends=sends, was_healthy=step == "http")
+    restore.healthy_at = datetime.now(UTC) if step == "http" else None
+    return classify_failure(error, restore, sends=sends)
 
 
 @pytest.mark.parametrize(
