@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import Names, build_confirmation
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import set_answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import ROLE
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, build_target
@@ -74,11 +74,7 @@ def role_plans(
     account = AccountView(InstanceIndex(instances), backups)
     planned = plan_restores([build_target(target, given) for target in targets], account, past, rules, NOW)
     plans = [build_plan(one, past, rules, NOW, ROLE) for one in planned]
-    known = Names(instances)
-    for one in plans:
-        one.answer = one.name
-        if one.instance:
-            one.answer, one.id_reason = build_confirmation(one.instance, known, is_only_one=len(plans) == 1)
+    set_answers(plans, instances, is_whole=True)
     return plans
 
 

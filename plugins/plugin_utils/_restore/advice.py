@@ -22,7 +22,7 @@ from ...module_utils._service.restore.messages import (
 )
 from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import PLANNED
-from .confirmation import expected_answer
+from .answers import expected_answer
 from .failures import FAILURES, FailureKind
 
 if t.TYPE_CHECKING:
@@ -36,7 +36,7 @@ def find_advice(kind: Kind, plan: RolePlan, run: Run) -> str:
     surface, instance = run.surface, plan.instance or {}
     match kind:
         case FailureKind.NO_TERMINAL:
-            return f"Run the same command again with restore_confirm={expected_answer(run.plans)}."
+            return f"Run the same command again with restore_confirm={expected_answer(run.plans, run.incident)}."
         case ObstacleKind.FAILED | FailureKind.INSTANCE_REFUSED:
             return advise_failed(plan, instance, surface, has_before=bool(run.variables["restore_before"]))
         case ObstacleKind.UNKNOWN:

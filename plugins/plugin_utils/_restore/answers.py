@@ -2,140 +2,114 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The answer that confirms a restore: the name of the instance, or its id if the name is ambiguous. Pure."""
+"""The answer that confirms restores: names, or ids where a name is not enough, or how many and the incident. Pure."""
 
 from __future__ import annotations
 
-import functools
+import re
 import typing as t
-import unicodedata
+from collections import Counter
 
-from ...module_utils._names import find_invisible
+from ...module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
+    from .run import RolePlan
 
-_TYPABLE_LIMIT = 255
+FEW = 5
+"""Restores up to which the answer has to name each."""
+_NAME_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
-_CONTROL = "\N{REPLACEMENT CHARACTER}"
-"""Stands for each control character of a name."""
-_CONFUSABLES = str.maketrans("I1|O", "lll0")
-_CACHED_GROUPS = 512
-"""Groups of texts that are kept: most accounts have a few, for each length of a name and its non-ASCII letters."""
-
-Places: t.TypeAlias = "tuple[int, ...]"
 
 
-class Confirmation(t.NamedTuple):
-    """The ``answer`` to type. ``id_reason`` says why that is the id; empty if it is the name."""
+def set_answers(plans: t.Sequence[RolePlan], instances: t.Iterable[Resource], *, is_whole: bool) -> None:
+    """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing.
 
-    answer: str
-    id_reason: str
-
-
-class _Seen(t.NamedTuple):
-    """A name, or an id if ``is_id``, as a reader sees it. ``position`` is that of its instance in the list."""
-
-    position: int
-    is_id: bool
-    instance_id: str
-    looks: str
-
-
-class Names:
-    """The names and ids of the instances that are known, by how they look to a reader.
-
-    Each is looked at once, so that the plans of a large account cost little more than its size.
+    ``instances`` are those that are known, ``is_whole`` if they are all of the account.
     """
-
-    def __init__(self, instances: t.Iterable[Resource]) -> None:
-        self._shapes: dict[int, dict[Places, list[_Seen]]] = {}
-        for position, instance in enumerate(instances):
-            instance_id = str(instance["id"])
-            for is_name, text in ((True, str(instance.get("name") or "")), (False, instance_id)):
-                looks = _skeleton(text)
-                shapes = self._shapes.setdefault(len(looks), {})
-                shapes.setdefault(_find_wildcards(looks), []).append(_Seen(position, not is_name, instance_id, looks))
-        self._by_letters = functools.lru_cache(_CACHED_GROUPS)(self._group)
-
-    def find_alike(self, name: str, own_id: str) -> _Seen | None:
-        """Returns the first name or id of another instance that a reader could take for ``name``; None without one.
-
-        A non-ASCII letter is assumed to look like any letter.
-        """
-        looks = _skeleton(name)
-        wildcards = _find_wildcards(looks)
-        found: list[_Seen] = []
-        for places in self._shapes.get(len(looks), ()):
-            hidden = tuple(sorted({*wildcards, *places}))
-            alike = self._by_letters(len(looks), places, hidden).get(_hide(looks, hidden), ())
-            found += (one for one in alike if one.instance_id != own_id)
-        return min(found, default=None)
-
-    def _group(self, length: int, places: Places, hidden: Places) -> dict[str, list[_Seen]]:
-        """Returns the texts of a length with wildcards at ``places``, by their letters but those at ``hidden``.
-
-        Of those that are alike, the first of two instances are enough: one may be the instance that is asked about.
-        """
-        groups: dict[str, list[_Seen]] = {}
-        for one in self._shapes[length][places]:
-            alike = groups.setdefault(_hide(one.looks, hidden), [])
-            if len(alike) < 2 and one.instance_id not in (other.instance_id for other in alike):
-                alike.append(one)
-        return groups
+    # Names that differ in white space alone count as one.
+    names = Counter(
+        text for one in instances for text in {_squash(str(one.get("name") or "")), _squash(str(one["id"]))}
+    )
+    for plan in plans:
+        plan.answer, plan.id_reason = one_line(plan.name), ""
+        if plan.instance:
+            name = str(plan.instance.get("name") or "")
+            plan.id_reason = _find_id_reason(name, names, is_only_one=len(plans) == 1, is_whole=is_whole)
+            plan.answer = str(plan.instance["id"]) if plan.id_reason else name.strip()
 
 
-def build_confirmation(
-    instance: Resource, names: Names, *, is_only_one: bool = True, is_whole: bool = True
-) -> Confirmation:
-    """Returns the answer that identifies ``instance`` among those whose ``names`` are known.
-
-    With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma. With ``is_whole=False``
-    the account may have other instances, one of which may have the name.
-    """
-    name = "" if instance.get("name") is None else str(instance["name"])
-    id_reason = _find_id_reason(name, str(instance["id"]), names, is_only_one=is_only_one)
-    if not (id_reason or is_whole):
-        id_reason = "Not all names of the account were read"
-    return Confirmation(str(instance["id"]) if id_reason else name.strip(), id_reason)
-
-
-def _find_id_reason(name: str, own_id: str, names: Names, *, is_only_one: bool) -> str:
-    if not _is_typable(name):
-        return "Its name can't be typed"
+def _find_id_reason(name: str, names: Counter[str], *, is_only_one: bool, is_whole: bool) -> str:
+    """Returns why an instance is confirmed by its id; empty if its name confirms it."""
+    if not (name.isascii() and name.isprintable() and len(_squash(name)) > 0 and len(name) <= _NAME_LIMIT):
+        return "Its name is blank, too long, or no plain ASCII"
     if "," in name and not is_only_one:
         return "Its name contains a comma"
-    alike = names.find_alike(name, own_id)
-    if alike is None:
-        return ""
-    if alike.is_id:
-        return "Its name looks like the id of another instance"
-    return f"Its name looks like the name of id {alike.instance_id}"
+    if names[_squash(name)] > 1:
+        return "Another instance has the same name, or that id"
+    return "" if is_whole else "Not all names of the account were read"
 
 
-def _is_typable(name: str) -> bool:
-    is_visible = find_invisible(name) is None and _CONTROL not in name
-    return is_visible and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
+def is_confirmed(answer: str, plans: list[RolePlan], incident: str, *, in_advance: bool = False) -> bool:
+    """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
+
+    Of more than a few, their number and the incident do as well. An answer that was given ``in_advance`` of the plan
+    may always name an instance by the id that the user gave.
+    """
+    if _collapse(answer) in _count_answers(plans, incident):
+        return True
+    parts = [answer] if len(plans) == 1 else re.split("[,\n]", answer.strip())
+    given = list(map(_collapse, parts))
+    for plan in plans:
+        if given and given[0] and given[0] in _accepted_answers(plan, in_advance=in_advance):
+            del given[0]
+        elif plan.sends:
+            return False
+    return not given
 
 
-def _skeleton(text: str) -> str:
-    """Returns ``text`` as a reader sees it: without white space and invisible characters, and with one letter for those
-    ASCII letters that look alike."""
-    text = text[: 4 * _TYPABLE_LIMIT]
-    if text.isascii() and text.isprintable():
-        return text.replace(" ", "").translate(_CONFUSABLES)
-    letters = unicodedata.normalize("NFKC", text)
-    # M: combining marks.
-    visible = (one for one in letters if one != " " and unicodedata.category(one)[0] != "M" and not find_invisible(one))
-    return "".join(visible).translate(_CONFUSABLES)
+def _count_answers(plans: list[RolePlan], incident: str) -> set[str]:
+    """Returns ``15 INC-2041``. It may count what the incident has restored already, so that it can be given again."""
+    counts = {sum(plan.sends for plan in plans), sum(plan.ready for plan in plans)}
+    return {f"{count} {_collapse(incident)}" for count in counts if count > FEW}
 
 
-def _find_wildcards(looks: str) -> Places:
-    """Returns the places of the non-ASCII letters."""
-    return () if looks.isascii() else tuple(place for place, one in enumerate(looks) if not one.isascii())
+def _accepted_answers(plan: RolePlan, *, in_advance: bool) -> set[str]:
+    """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
+    answers = {plan.answer}
+    if in_advance and plan.given_id is not None:
+        answers.add(str(plan.given_id))
+    if plan.instance and not plan.sends:
+        answers |= {plan.name, str(plan.instance["id"])}
+    return set(map(_collapse, answers))
 
 
-def _hide(looks: str, hidden: Places) -> str:
-    """Returns the letters but those at the places ``hidden``, which are in order."""
-    starts, ends = (0, *(place + 1 for place in hidden)), (*hidden, len(looks))
-    return "".join(looks[start:end] for start, end in zip(starts, ends, strict=True))
+def expected_answer(plans: list[RolePlan], incident: str) -> str:
+    """Returns the text that confirms every restore that would be sent."""
+    sends = [plan.answer for plan in plans if plan.sends]
+    return f"{len(sends)} {incident}" if len(sends) > FEW else ",".join(sends)
+
+
+def format_question(plans: list[RolePlan], incident: str) -> list[str]:
+    """Returns the lines that say what to type."""
+    sends = [plan for plan in plans if plan.sends]
+    needs_id = len(sends) <= FEW and any(plan.id_reason for plan in sends)
+    hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
+    backups = "this backup" if len(sends) == 1 else "these backups"
+    asked = f"To overwrite with {backups}, type exactly: {expected_answer(plans, incident)}{hint}"
+    return ["An empty answer or Ctrl-C sends nothing.", asked]
+
+
+def explain_wrong_answer(source: str, answer: str, plans: list[RolePlan], incident: str) -> str:
+    """Returns a sentence that shows an answer beside the one that is needed."""
+    needed = expected_answer(plans, incident) or ",".join(plan.answer for plan in plans)
+    return f"{source}: {one_line(answer)}. It must be: {needed}."
+
+
+def _collapse(text: str) -> str:
+    """Returns a text with single spaces: no two instances that are confirmed by name differ in white space alone."""
+    return " ".join(text.split())
+
+
+def _squash(text: str) -> str:
+    return "".join(text.split())

@@ -10,16 +10,14 @@ Above the question, and in the plan, each instance is shown with what is overwri
 from __future__ import annotations
 
 import typing as t
-import unicodedata
-from itertools import zip_longest
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.surfaces import format_moment
-from ...module_utils._text import format_count, one_line
 from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
+from .answers import explain_wrong_answer, format_question, is_confirmed
 from .failures import FailureKind
 
 if t.TYPE_CHECKING:
@@ -103,9 +101,6 @@ def format_range(group: list[RolePlan]) -> str:
     return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
 
 
-_SHOWN_WHOLE = 160
-"""Characters of a given and a needed answer up to which both are shown."""
-
 TYPED, GIVEN, NOT_ASKED = "typed", "restore_confirm", "not asked"
 """How a run was confirmed; otherwise by the playbook that is named."""
 
@@ -135,108 +130,26 @@ class PictureChangedError(NotConfirmedError):
     failure = FailureKind.PICTURE_CHANGED
 
 
-def is_confirmed(answer: str, plans: list[RolePlan], *, in_advance: bool = False) -> bool:
-    """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
-
-    White space around a name and the composition of its letters are ignored: no two instances that are confirmed by
-    name differ in that alone. An answer that was given ``in_advance`` of the plan may always name an instance by the id
-    that the user gave.
-    """
-    given = [_normalize(answer)] if len(plans) == 1 else _split_answer(answer)
-    if not all(given):
-        return False
-    # The possible numbers of parts that the plans so far account for.
-    used = {0}
-    for plan in plans:
-        accepted = _accepted_answers(plan, in_advance=in_advance)
-        after = {count + 1 for count in used if count < len(given) and given[count] in accepted}
-        used = after if plan.sends else used | after
-    return len(given) in used
-
-
-def _accepted_answers(plan: RolePlan, *, in_advance: bool) -> set[str]:
-    """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
-    answers = {plan.answer}
-    if in_advance and plan.given_id is not None:
-        answers.add(str(plan.given_id))
-    if plan.instance and not plan.sends:
-        answers |= {plan.name.strip(), str(plan.instance["id"])}
-    return set(map(_normalize, answers))
-
-
-def _split_answer(answer: str) -> list[str]:
-    return [_normalize(part) for part in answer.split(",")]
-
-
-def _normalize(answer: str) -> str:
-    return unicodedata.normalize("NFC", answer.strip())
-
-
-def expected_answer(plans: list[RolePlan]) -> str:
-    """Returns the text that confirms every restore that would be sent."""
-    return ",".join(plan.answer for plan in plans if plan.sends)
-
-
-def format_question(plans: list[RolePlan], *, is_repeated: bool = False) -> list[str]:
-    """Returns the lines that say what to type. A repeated question shows an answer of many names no more."""
-    needs_id = any(plan.id_reason for plan in plans if plan.sends)
-    backups = "this backup" if sum(plan.sends for plan in plans) == 1 else "these backups"
-    hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
-    needed = expected_answer(plans)
-    if is_repeated and len(needed) > _SHOWN_WHOLE:
-        return [f"To overwrite with {backups}, type exactly the answer that is shown above:"]
-    return [
-        "An empty answer or Ctrl-C sends nothing.",
-        f"To overwrite with {backups}, type exactly: {needed}{hint}",
-    ]
-
-
-def explain_wrong_answer(source: str, answer: str, plans: list[RolePlan]) -> str:
-    """Returns a sentence that shows an answer against the one that is needed: the first difference of a long one."""
-    needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
-    if len(plans) == 1 or len(answer) + len(needed) <= _SHOWN_WHOLE:
-        return f"{source}: {one_line(answer)}. It must be: {needed}.{_explain_alike(answer, needed)}"
-    wanted = _split_answer(needed)
-    optional = {name for plan in plans for name in _accepted_answers(plan, in_advance=True)} - set(wanted)
-    given = [name for name in _split_answer(answer) if name not in optional]
-    pairs = enumerate(zip_longest(given, wanted, fillvalue="nothing"), start=1)
-    differences = (
-        f"number {number} is {one_line(name) or 'empty'}, and must be {right}.{_explain_alike(name, right)}"
-        for number, (name, right) in pairs
-        if name != right
-    )
-    count = f"{format_count(len(given), 'name')}{'' if len(given) == len(wanted) else f', not {len(wanted)}'}"
-    return f"{source} {count}: {next(differences, 'they are not in the order of the plan.')}"
-
-
-def _explain_alike(given: str, needed: str) -> str:
-    """Returns a sentence for texts that look the same in a message, which collapses white space; empty for others."""
-    return " They differ in white space." if given.split() == needed.split() else ""
-
-
-# The question
-
-
-def require_confirmation(plans: list[RolePlan], given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]) -> str:
+def require_confirmation(run: Run, given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]) -> str:
     """Returns how the plans were confirmed: ``TYPED`` at the terminal, or ``GIVEN`` in the variable.
 
     ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``shown`` are the lines of the
     plan. Raises NotConfirmedError.
     """
+    plans, incident = run.plans, run.incident
     if given:
-        if not is_confirmed(given, plans, in_advance=True):
-            raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans))
+        if not is_confirmed(given, plans, incident, in_advance=True):
+            raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans, incident))
         return GIVEN
-    prompt = "\n".join([*shown, *format_question(plans)])
-    problem = ""
+    question, above = format_question(plans, incident), list(shown)
     for _attempt in range(TRIES):
-        answer = _ask(ask, prompt)
+        answer = _ask(ask, "\n".join([*above, *question]))
         if not answer:
             raise NotConfirmedError("Nothing was typed.")
-        if is_confirmed(answer, plans):
+        if is_confirmed(answer, plans, incident):
             return TYPED
-        problem = explain_wrong_answer("You typed", answer, plans)
-        prompt = "\n".join([*wrap(problem, SCREEN_WIDTH), *format_question(plans, is_repeated=True)])
+        problem = explain_wrong_answer("You typed", answer, plans, incident)
+        above = wrap(problem, SCREEN_WIDTH)
     raise NotConfirmedError(problem)
 
 

@@ -130,7 +130,7 @@ class Restorer(RestoreObserver):
         if given or any(plan.sends for plan in run.plans):
             shown = summarize_plan(run, self._client.stats.now())
             redact, ask = self._runbook.redact, self._runbook.screen.ask
-            how = require_confirmation(run.plans, given, lambda prompt: ask(redact(prompt)), shown)
+            how = require_confirmation(run, given, lambda prompt: ask(redact(prompt)), shown)
             if not given:
                 self._require_same_picture()
         journal = self._incident.journal

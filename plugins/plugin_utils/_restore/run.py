@@ -40,7 +40,7 @@ class RolePlan(RestorePlan):
     id_reason: str = ""
     """Why that is the id; empty if it is the name."""
     asks: bool = True
-    """False if it was confirmed in advance."""
+    """False if it was confirmed in advance, or is one of many."""
     batch: int | None = None
     """Number of the batch, from 1, once it has begun; None if there is one batch."""
     is_history_known: bool = True

@@ -29,13 +29,12 @@ from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from ...module_utils._service.restore.incident_plan import plan_incident
 from ...module_utils._state.store import describe_sender
-from ...module_utils._text import one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp, require_past
 from ...module_utils._times import format_iso
 from .._reports.report_folder import prepare_folder
-from .answers import Names, build_confirmation
+from .answers import FEW, expected_answer, is_confirmed, set_answers
 from .approved_plan import PlanOutdatedError, require_current
-from .confirmation import NotConfirmedError, expected_answer, is_confirmed
+from .confirmation import NotConfirmedError
 from .failures import FailureKind
 from .incident_report import read_witness
 from .plan_screen import show_plan
@@ -168,23 +167,20 @@ class Runbook:
                 self._require_approved(plans, history)
                 for plan in plans:
                     plan.notes += note_newer(plan, account, incident.now)
-            self._set_answers(plans, reader)
-            answer = variables["restore_confirm"]
-            is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
-            if answer and is_open and not reader.is_whole:
-                # A name in it confirms if it is unique in the whole account. Else what the prompt asks for is needed.
+            set_answers(plans, reader.known_instances, is_whole=reader.is_whole)
+            is_open = any(plan.sends for plan in plans) and not self._is_confirmed(plans)
+            if variables["restore_confirm"] and is_open and not reader.is_whole:
+                # A name in it confirms if it is unique in the whole account.
                 self._list_all_instances(reader, plans)
-                named = [replace(plan) for plan in plans]
-                self._set_answers(named, reader)
-                plans = named if is_confirmed(answer, named, in_advance=True) else plans
+                set_answers(plans, reader.instances, is_whole=True)
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
         if self.run.chosen_by == PLAYBOOK:
             # The instance may have recovered since the decision.
             require_unhealthy(plans)
-        is_confirmed_already = bool(answer) and is_confirmed(answer, plans, in_advance=True)
+        asks = not self._is_confirmed(plans) and sum(plan.sends for plan in plans) <= FEW
         for plan in plans:
-            plan.asks = not is_confirmed_already
+            plan.asks = asks
         self.run.plans = plans
         stats = self.client.stats
         self.plan_lines = self.redact(show_plan(self.run, stats.now(), stats.find_clock_lead()))
@@ -209,16 +205,10 @@ class Runbook:
         except ClawHostersError as error:
             error.add(
                 "The list of all instances shows whether a name is unique. Without it, set "
-                f"restore_confirm={expected_answer(plans)}."
+                f"restore_confirm={expected_answer(plans, self.run.incident)}."
             )
             raise
 
-    def _set_answers(self, plans: list[RolePlan], reader: AccountReader) -> None:
-        """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing."""
-        names, is_only_one = Names(reader.known_instances), len(plans) == 1
-        for plan in plans:
-            plan.answer, plan.id_reason = one_line(plan.name), ""
-            if plan.instance:
-                plan.answer, plan.id_reason = build_confirmation(
-                    plan.instance, names, is_only_one=is_only_one, is_whole=reader.is_whole
-                )
+    def _is_confirmed(self, plans: list[RolePlan]) -> bool:
+        answer = self.variables["restore_confirm"]
+        return bool(answer) and is_confirmed(answer, plans, self.run.incident, in_advance=True)
