@@ -19,7 +19,7 @@ from .._errors import ClawHostersError, PartialError, RefusedError, SettingsErro
 from .._http.client import Client
 from .._http.payment_redaction import redact_payment
 from .._http.request import NEVER
-from .._http.responses import parse_body
+from .._http.responses import find_denial, parse_accepted
 from .._model.account_identity import find_email, find_id
 from .._model.resource import Options, Redacted, Result
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, redact
@@ -43,14 +43,6 @@ _EMAIL = "email "
 """Begins the identity of an account that the service shows no id of. The rest is a digest of its e-mail address."""
 
 
-def parse_data_or_body(request: str, response: Response) -> object:
-    """Returns ``data``, or else the body or its text, for responses of unknown shape."""
-    body = parse_body(request, response)
-    if isinstance(body, dict) and "data" in body:
-        return body["data"]
-    return response.text or None if body is None else body
-
-
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
     """Returns the request body. Ids seem to be numbers, so a number written as text is sent as a number.
 
@@ -71,8 +63,8 @@ def redact_request(params: Options) -> Redacted:
 
 
 def _redact(texts: t.Collection[str], request: Request, response: Response) -> Response:
-    """Redacts links, tokens and the ``texts`` of the purchase in each response but that to the purchase itself."""
-    is_purchased = request.retry is NEVER and response.is_success
+    """Redacts links, tokens and the ``texts`` of the purchase in each response but that to an accepted purchase."""
+    is_purchased = request.retry is NEVER and response.is_success and find_denial(response) is None
     return response if is_purchased else redact_payment(response, texts)
 
 
@@ -130,7 +122,7 @@ class Purchase:
             purchase = guard.send(
                 self.client,
                 lambda hooks: self.client.request(
-                    "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=parse_data_or_body
+                    "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=parse_accepted
                 ),
                 facts,
                 "Nothing was bought; you can run the same order again.",

@@ -19,8 +19,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import parse_accepted
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import parse_data_or_body
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_fleet,
@@ -395,7 +395,7 @@ def test_headers_and_bodies_that_are_no_json_have_no_control_character() -> None
             errors[path] = failure.value.as_dict()
             assert errors[path]["request_id"] == "a\ufffdb\ufffd31mc\ufffd"
             assert find_controls(str(failure.value)) == set()
-        bought = client.request("POST", "/bought", parse=parse_data_or_body)
+        bought = client.request("POST", "/bought", parse=parse_accepted)
     shown = "\ufffd" * len(EVERY_CONTROL)
     assert errors["/json"]["message"] == shown
     assert errors["/json"]["details"] == {shown: [shown]}

@@ -171,6 +171,40 @@ def test_a_lost_response_without_a_sign_of_a_restore_is_not_sent_again(
     assert restores(simulator) == 1
 
 
+DENIALS: dict[str, tuple[dict[str, t.Any], str]] = {
+    "error": ({"error": {"code": "corrupt", "message": "Nothing was restored."}}, "corrupt: Nothing was restored"),
+    "error in data": ({"data": {"id": 12, "errors": ["corrupt"]}}, "corrupt"),
+    "no success": ({"success": False, "message": "Nothing was restored."}, "200: Nothing was restored"),
+    "status": ({"data": {"id": 12, "status": "Restore failed"}}, "the status in the answer is Restore failed"),
+    "backup": ({"data": {"id": 11}}, "the answer is about backup 11"),
+    "instance": ({"data": {"id": 12, "instance_id": 2}}, "the answer is about instance 2"),
+}
+
+
+@pytest.mark.parametrize("denial", DENIALS)
+def test_a_success_that_says_otherwise_is_an_unknown_outcome(
+    simulator: Simulator, worker: Worker, denial: str
+) -> None:
+    body, words = DENIALS[denial]
+    simulator.fault("wrong_type", method="POST", body=body)
+    first, again = (worker.run(claw_backup_restore, instance_id=1) for _run in range(2))
+    assert words in first["msg"]
+    assert "was executed: its status is running now" in first["msg"]
+    assert first["restore"]["outcome"] == again["restore"]["outcome"] == "unknown"
+    assert "answered with status 200, which does not show" in again["msg"]
+    assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
+    simulator.fault("wrong_type", method="POST", body=body, after_effect=True)
+    forced = worker.run(claw_backup_restore, instance_id=1, force=True)
+    assert forced["restore"]["outcome"] == "completed"
+    assert any("so the restore has begun" in warning for warning in worker.warnings)
+
+
+@pytest.mark.parametrize("status", [206, 207, 299])
+def test_another_success_is_an_unknown_outcome(simulator: Simulator, local_worker: Worker, status: int) -> None:
+    simulator.fault("status", method="POST", status=status)
+    assert local_worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "unknown"
+
+
 @pytest.mark.parametrize("fault", ["reset_after", "truncated"])
 def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
     simulator: Simulator, local_worker: Worker, fault: str

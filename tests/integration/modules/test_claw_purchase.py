@@ -123,14 +123,25 @@ def test_a_package_without_an_id_is_refused_before_a_request(
     assert simulator.calls() == []
 
 
-@pytest.mark.parametrize("fault", ["reset_before", "truncated", "html_200"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "reset_before"},
+        {"kind": "truncated"},
+        {"kind": "html_200"},
+        {"kind": "status", "status": 207},
+        {"kind": "wrong_type", "body": {"error": {"code": "declined", "message": "pay at https://pay.example/s3cr3t"}}},
+        {"kind": "wrong_type", "body": {"data": {"status": "failed", "checkout_url": "/checkout/s3cr3t?sid=1"}}},
+        {"kind": "wrong_type", "body": {"success": False, "message": "pay at https://pay.example/s3cr3t"}},
+    ],
+)
 def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
-    simulator: Simulator, worker: Worker, fault: str
+    simulator: Simulator, worker: Worker, place: StorePlace, fault: dict[str, t.Any]
 ) -> None:
-    simulator.fault(fault, method="POST")
+    simulator.fault(**fault, method="POST")
     for _run in range(2):
         result = worker.run(claw_purchase)
-        assert result["failed"] is True
+        assert_nothing_pays(worker, result, place)
         assert "It is unknown whether Claws were bought" in result["msg"]
         assert "try again later" not in result["msg"]
     assert simulator.calls("POST *") == [BUY]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from ..._errors import ClawHostersError, LastSeen
+from ..._http.responses import parse_accepted
 from ..._model.backup import taken_at
 from ..._model.instance import (
     FailureStatusError,
@@ -29,6 +30,8 @@ from ..._model.instance import (
     label,
     short_name,
 )
+from ..._model.ownership import has_owner, may_belong, parse_owner
+from ..._model.resource import parse_id
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
 from ..._text import format_count
@@ -255,7 +258,10 @@ class RestoreRunner:
             self._guard.send(
                 self._incident.client,
                 lambda hooks: self._incident.client.request(
-                    "POST", f"{backup_path(backup['id'])}/restore", hooks=hooks
+                    "POST",
+                    f"{backup_path(backup['id'])}/restore",
+                    hooks=hooks,
+                    parse=lambda request, response: parse_accepted(request, response, self._find_other),
                 ),
                 facts,
                 self._incident.surface.retry_hint,
@@ -265,6 +271,16 @@ class RestoreRunner:
         # The observer, too, is to know of the response before a Ctrl-C that was deferred ends the run.
         seen = {"seen": True} if self.restore.lost else {}
         self._guard.record_event(OperationEvent.ACCEPTED, self._follow_sent, **seen)
+
+    def _find_other(self, answered: Resource) -> str:
+        """Returns the other backup or instance that a response is about; empty if it may be about this restore."""
+        backup_id, instance = self.restore.plan.backup_id, self.restore.instance
+        if has_owner(answered) and not may_belong(answered, instance):
+            return str(parse_owner(answered))
+        # The service may show the instance instead.
+        known = [backup_id] if "backup_id" in answered else [backup_id, parse_id(instance["id"])]
+        shown = parse_id(answered.get("backup_id", answered.get("id")))
+        return "" if shown in (None, *known) else f"backup {shown}"
 
     def _read_outcome(self, error: ClawHostersError) -> None:
         """Reads the instance after a lost response: if it has become busy, the restore has begun."""
