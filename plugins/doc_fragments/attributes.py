@@ -13,24 +13,22 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return the changed status prediction without modifying anything.
+    description: Sends only GET requests, and predicts what would change.
   diff_mode:
-    description: Returns details on what has changed, or would change in C(check_mode), in C(diff) mode.
+    description: Returns what has changed, or would change.
   idempotent:
     description: A second run with the same options changes nothing.
   action_group:
-    description: Use C(group/clawhosters.cloud.all) in C(module_defaults) to set options for all modules.
+    description: C(module_defaults) of C(group/clawhosters.cloud.all) set its options.
     support: full
     membership:
       - clawhosters.cloud.all
   controller:
-    description: Runs in the controller's process, for any connection. The API key stays there.
+    description: Runs in the controller's process, for any host and connection.
     support: full
   async:
-    description: Supports being used with the C(async) keyword.
+    description: Is refused. One M(clawhosters.cloud.claw_fleet) task waits for many instances.
     support: none
-    details:
-      - Fails before anything is sent. One M(clawhosters.cloud.claw_fleet) task waits for many instances at once.
 """
 
     CHANGES = r"""
@@ -38,9 +36,6 @@ options: {}
 attributes:
   check_mode:
     support: full
-    details:
-      - Only GET requests are sent.
-      - C(changed) is what a run would report, unless the service refuses the change.
   diff_mode:
     support: full
 """
@@ -50,12 +45,8 @@ options: {}
 attributes:
   check_mode:
     support: full
-    details:
-      - This module never changes anything.
   diff_mode:
     support: N/A
-    details:
-      - This module changes nothing.
   idempotent:
     support: full
 """

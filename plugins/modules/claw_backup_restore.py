@@ -14,14 +14,9 @@ description:
   - Restores an instance from a backup. Data newer than the backup is lost; as far as is known, no copy is saved first.
   - Sends at most one restore of an instance per incident, however often the task runs, even after a crash or
     concurrently. The journal in C(state_dir) records it for one machine, that in C(state_database) for many.
-  - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
-  - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way; with
-    C(wait_healthy), it also waits until the instance is healthy. If the outcome is unknown, the task reads the
-    instance. It then fails, unless the instance is busy and the request was sent within the last 15 minutes.
-  - After a response with 400, 401, 402, 403, 404, 405, 410, 415, 422 or 429, the restore can be sent again for the same
-    incident. After a redirect or any other error, it may have been executed.
-  - If the journal can't record a restore that was executed, the task fails. The next run reads the outcome.
-  - With C(--check), it shows which backup would be restored.
+  - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way. If the
+    outcome is unknown, it fails, unless the instance is busy and the request was sent within the last 15 minutes.
+  - The guide C(docs/restore.md) says after which responses a restore can be sent again.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -29,8 +24,7 @@ options:
     description:
       - Identifies the restore in the local journal, such as a ticket number. It is not sent to the service.
       - Use another incident for another restore of the same instance.
-      - It is compared in Unicode normalization form NFC. A control character, an invisible character, or a blank other
-        than a plain space is refused.
+      - A control character, an invisible character, or a blank other than a plain space is refused.
     type: str
     required: true
   backup_id:
@@ -48,16 +42,16 @@ options:
     type: str
   backup:
     description:
-      - The backup to use without C(backup_id). V(latest) is the newest usable one. A backup dated more than five
-        minutes in the future by the service's clock is skipped, with a warning.
+      - The rule that chooses the backup without C(backup_id). There is one so far, and a play may name it for its
+        readers. V(latest) is the newest usable backup, that of O(before) if it is set. One that is dated more than five
+        minutes in the future is skipped, with a warning.
     type: str
     choices: [latest]
     default: latest
   before:
     description:
-      - Use only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z). It can't lie ahead.
-      - It has an offset, as in V(2026-02-01 11:00 +01:00), or V(Z). Without one it is UTC where the controller's clocks
-        show UTC, and refused elsewhere. The name of a zone, such as V(CET), is refused with the offset that it has.
+      - Use only backups taken before this time, in ISO 8601 with an offset, such as V(2026-02-01T10:00:00Z) or
+        V(2026-02-01 11:00 +01:00). It can't lie ahead.
       - Mutually exclusive with C(backup_id).
     type: str
   max_age:
@@ -68,11 +62,8 @@ options:
   min_interval:
     description:
       - Fail before anything is sent if the journal has a restore of this instance that was sent for another incident
-        within this time.
-      - The time is that of the journal's clock or of the service's, whichever makes it more recent. A restore that is
-        dated ahead of both, since a clock was wrong, does not count, and a warning names it.
-      - A restore that the service refused doesn't count. C(force) does not override this option. Units as for
-        C(max_age).
+        within this time. Units as for C(max_age).
+      - A restore that the service refused doesn't count. C(force) does not override this option.
     type: str
   wait:
     description:
@@ -93,7 +84,8 @@ options:
     default: false
   force:
     description:
-      - Send the restore again although the journal contains this incident, even if the earlier outcome is unknown.
+      - Send the restore again although its earlier outcome for this incident is unknown or failed. One that is
+        completed is not sent again.
       - Also restore an instance that is neither running nor stopped.
     type: bool
     default: false
@@ -125,6 +117,7 @@ EXAMPLES = r"""
     incident: INC-2042
     instance_id: 7
     before: "2026-02-01T10:00:00Z"
+    min_interval: 24h
     wait_healthy: true
 
 - name: Restore a backup by id, if it is of this instance
@@ -139,12 +132,6 @@ EXAMPLES = r"""
     backup_id: 311
     instance_name: web-bot
     force: true
-
-- name: Restore, unless another incident has restored it within a day
-  clawhosters.cloud.claw_backup_restore:
-    incident: INC-2044
-    instance_id: 7
-    min_interval: 24h
 """
 
 RETURN = r"""
@@ -192,26 +179,23 @@ restore:
       type: str
     sent_at:
       description:
-        - Time when it was sent; null if it was not. With V(planned), the time of the attempt that C(force) would
-          repeat.
+        - Time when it was sent; null if it was not. With V(planned), that of the attempt that C(force) would repeat.
       type: str
     completed_at:
       description: Time when the instance was seen restored; null before.
       type: str
     outcome:
       description:
-        - V(completed), even if the instance is not healthy yet, V(in_flight) if it was accepted but its end was not
-          seen, V(failed) if the instance ended in an error, V(unknown) if the response was lost or unclear, or
-          V(planned) in check mode.
+        - V(completed), even if the instance is not healthy yet, V(in_flight) if its end was not seen, V(failed),
+          V(unknown) if the response was lost or unclear, or V(planned) in check mode.
       type: str
     by:
       description: Who sent it, as C(user) and C(host); null if it was not sent.
       type: dict
     failure:
       description:
-        - Why the outcome could not be read, else null. V(timeout) if it took longer than C(wait_timeout),
-          V(unreachable) if the service did not answer, V(unauthorized) or V(forbidden) if it no longer accepts the key,
-          or V(other).
+        - Why the outcome could not be read, else null. V(timeout), V(unreachable), V(unauthorized) or V(forbidden) if
+          the key is no longer accepted, or V(other).
       type: str
     last_seen:
       description:

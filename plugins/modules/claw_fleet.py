@@ -15,10 +15,8 @@ description:
     this costs one request per page of the list of instances, for any number of entries.
   - Sends changes concurrently, and waits for all of them at once.
   - A failed entry does not stop the others. The task fails at the end, with the result of each entry, and is changed if
-    anything was. Ansible's recap counts no changes of a failed task; the playbook C(clawhosters.cloud.fleet) shows how
-    to count them.
-  - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key or state, an
-    entry with neither name nor id, two entries for the same instance, and the deletion of a protected one.
+    anything was.
+  - Faults of the list itself change nothing, and are reported together.
   - Instances that are not in C(instances), C(ids) or C(names) are not changed.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -37,8 +35,6 @@ options:
       name:
         description:
           - The exact name of the instance. If several instances have it, the entry fails and lists their ids.
-          - An instance that is renamed during the task is not changed, and its entry fails. So a change by name costs
-            one request more, with which the instance itself is read.
         type: str
       state:
         description:
@@ -48,8 +44,7 @@ options:
   ids:
     description:
       - Ids of instances to bring to C(state).
-      - At least one of C(instances), C(ids) and C(names) is required. The entries count in this order; together, they
-        name each instance once.
+      - At least one of C(instances), C(ids) and C(names) is required.
     type: list
     elements: int
   names:
@@ -104,12 +99,9 @@ options:
     default: 24h
   protected:
     description:
-      - Names or ids of instances that are never deleted. A list that declares one of them V(absent) is
-        faulty, so nothing is changed, in check mode too.
-      - This adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. If
-        a name contains a comma, use the id there.
-      - An entry protects the instance with this id and all instances with this name, however the task refers to them.
-        White space around an entry is ignored, and so is an entry that matches no instance.
+      - Names or ids of instances that are never deleted. A list that declares one of them V(absent) is faulty, so
+        nothing is changed. An entry that matches no instance is ignored.
+      - This adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas.
     type: list
     elements: str
     default: []
@@ -155,19 +147,7 @@ EXAMPLES = r"""
     max_deletions: 0
     wait: false
 
-- name: Start instances, and wait at most ten minutes until they are healthy
-  clawhosters.cloud.claw_fleet:
-    ids: [7, 8]
-    state: started
-    wait_healthy: true
-    wait_timeout: 600
-
-- name: Restart the instances of a group of the inventory
-  clawhosters.cloud.claw_fleet:
-    ids: "{{ groups['tier_pro'] | map('extract', hostvars, 'claw_id') }}"
-    state: restarted
-
-- name: Restart these two at a time, and stop at the first failure
+- name: Restart the instances of a group two at a time, and stop at the first failure
   clawhosters.cloud.claw_fleet:
     ids: "{{ groups['tier_pro'] | map('extract', hostvars, 'claw_id') }}"
     state: restarted

@@ -26,8 +26,7 @@ options:
   name:
     description:
       - The exact name of the instance. If several instances have it, the task fails and lists their ids.
-      - An instance that is renamed during the task is not changed. What was read last before each request must
-        show this name, also when a refused request is repeated after a wait.
+      - An instance that is renamed during the task is not changed.
     type: str
   state:
     description:
@@ -37,19 +36,16 @@ options:
       - V(absent) - the instance is deleted, and possibly its backups too.
       - If an instance is being provisioned or deployed, the task first waits until that ends.
       - While a restore of the instance is in flight in the journal, V(started) waits for its end, and the others are
-        refused. The journal is read right before each request, too.
+        refused.
       - The service's flags C(can_start), C(can_stop) and C(can_restart) decide what is possible.
     type: str
     choices: [started, stopped, restarted, absent]
     default: started
   protected:
     description:
-      - Names or ids of instances that are never deleted. With C(state=absent) for one of them the task fails before
-        the first change, in check mode too.
-      - This adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. If
-        a name contains a comma, use the id there.
-      - An entry protects the instance with this id and all instances with this name, however the task refers to them.
-        White space around an entry is ignored, and so is an entry that matches no instance.
+      - Names or ids of instances that are never deleted; C(state=absent) for one of them fails before the first
+        change. An entry that matches no instance is ignored.
+      - This adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas.
     type: list
     elements: str
     default: []
@@ -104,14 +100,6 @@ EXAMPLES = r"""
     id: 8
     state: absent
     protected: [web-bot, billing-bot]
-
-- name: Bring several instances to their states
-  clawhosters.cloud.claw_instance:
-    name: "{{ item.name }}"
-    state: "{{ item.state }}"
-  loop:
-    - {name: web-bot, state: started}
-    - {name: travel-bot, state: stopped}
 """
 
 RETURN = r"""
