@@ -18,7 +18,6 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 HERE = Path(__file__).parent
-REFERENCE = ("endpoints", "contract", "interface", "tests/simulator/README")
 
 galaxy = yaml.safe_load((HERE / "galaxy.yml").read_text(encoding="utf-8"))
 
@@ -50,10 +49,11 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 
 
-def guides() -> list[str]:
-    """Returns the guides in the order of the front page."""
-    linked = re.findall(r"^- .*\]\(([\w-]+)\.md\)", (HERE / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
-    return [name for name in linked if name not in REFERENCE]
+def groups() -> dict[str, list[str]]:
+    """Returns the groups of the front page, each with its pages in order."""
+    sections = (HERE / "index.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    link = re.compile(r"^- \[.*?\]\((?:\.\./)?(.+?)\.md\)", re.MULTILINE)
+    return {section.split("\n")[0]: link.findall(section) for section in sections}
 
 
 def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
@@ -64,9 +64,10 @@ def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = source[0].replace("](../", "](")
     if name != "index":
         return
-    reference = ["Modules, plugins and roles <reference/index>", *REFERENCE]
-    roles = sorted(f"{path.parent.relative_to(HERE)}/README" for path in HERE.glob("roles/*/README.md"))
-    for caption, pages in (("Guides", guides()), ("Reference", reference), ("Roles", roles)):
+    pages_of = groups()
+    pages_of["Reference"].insert(0, "Modules, plugins and roles <reference/index>")
+    pages_of["Roles"] = sorted(f"{path.parent.relative_to(HERE)}/README" for path in HERE.glob("roles/*/README.md"))
+    for caption, pages in pages_of.items():
         lines = "\n".join(pages)
         source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n:maxdepth: 1\n\n{lines}\n```\n"
 

@@ -43,7 +43,7 @@ options:
   backup:
     description:
       - The rule that chooses the backup without C(backup_id). There is one so far, and a play may name it for its
-        readers. V(latest) is the newest usable backup, that of O(before) if it is set. One that is dated more than five
+        readers. V(latest) is the newest usable backup, that of C(before) if it is set. One that is dated more than five
         minutes in the future is skipped, with a warning.
     type: str
     choices: [latest]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A standby takes over: nothing is lost if it is synchronous; if not, what docs/state.md says."""
+"""A standby takes over: nothing is lost if it is synchronous; if not, what docs/many-machines.md says."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_asynchronous_standby_may_lack_the_last_lines(
     simulator: Simulator, tmp_path: Path, collections: Path
 ) -> None:
     """The guide says so: a restore whose line is lost is sent again. One whose line was there is not."""
-    guide = " ".join((REPOSITORY / "docs/state.md").read_text(encoding="utf-8").split())
+    guide = " ".join((REPOSITORY / "docs/many-machines.md").read_text(encoding="utf-8").split())
     assert "An asynchronous standby may lack the last lines of the journal." in guide
     for is_behind in (False, True):
         with pair(synchronous=False) as (primary, standby):

@@ -38,7 +38,7 @@ from .jobs import Job, JobResult, wait_for
 from .nodes import Node
 
 FREED_WITHIN = 30
-"""Seconds that docs/state.md promises."""
+"""Seconds that docs/many-machines.md promises."""
 TIMEOUT = 240
 """Seconds for a job to end, on a busy machine."""
 INVENTORY = {"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}}

@@ -29,17 +29,17 @@ from support.controller import REPOSITORY, Controller, Run
 GUIDES = sorted((REPOSITORY / "docs").glob("*.md"))
 EXAMPLES = [path for path in sorted((REPOSITORY / "examples").rglob("*")) if path.suffix in (".yml", ".json")]
 
-ELSEWHERE = ("event-driven", "ssh")
+ELSEWHERE = ("event-driven",)
 """Guides whose blocks have a test of their own, such as tests/integration/eda/test_rulebooks.py."""
 
 STAGING_KEY = "oc_live_STAGING_KEY"
 """A key of a second account, with an instance of the same name as in the first."""
 FOREIGN = {"instances": [{"id": 901, "name": "web-bot", "health_status": "unhealthy"}]}
 ACCOUNT = {"instances": 60, "keys": {STAGING_KEY: "foreign"}, "foreign": FOREIGN}
-STATE_FILES = {"accounts": "accounts_simulator.yml"}
+STATE_FILES = {"connection": "accounts_simulator.yml"}
 """The file in examples/ that a guide starts the simulator with."""
-ADDRESS = "http://127.0.0.1:8800"
-"""The simulator in the guides."""
+ADDRESS = re.compile(r"http://127\.0\.0\.1:880\d")
+"""The simulators in the guides."""
 
 _BLOCK = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _NOTE = re.compile(r"<!-- (types|fails)(?:: (.*?))? -->\n *\Z")
@@ -101,8 +101,8 @@ def as_script(block: Block) -> str:
     return text
 
 
-def follow(guide: Path, controller: Controller, simulator: Simulator) -> Run:
-    """Runs the shell blocks of a guide in one shell, which ends at the first command that fails."""
-    shell = [block for block in find_blocks(guide) if block.kind == "shell"]
+def follow(guide: Path, controller: Controller, simulator: Simulator, kind: str = "shell") -> Run:
+    """Runs the blocks of this kind of a guide in one shell, which ends at the first command that fails."""
+    shell = [block for block in find_blocks(guide) if block.kind == kind]
     script = "exec 2>&1\nset -aeu\n" + "".join(map(as_script, shell))
-    return controller.run("bash", "-c", script.replace(ADDRESS, simulator.origin))
+    return controller.run("bash", "-c", ADDRESS.sub(simulator.origin, script))

@@ -18,7 +18,7 @@ from support.controller import REPOSITORY, Controller
 ROW = re.compile(r"^\| `(?P<endpoint>[A-Z]+ /\S+)` \| (?P<users>[^|]+) \|", re.MULTILINE)
 TABLE = {
     row["endpoint"]: re.findall(r"`(\w+)`", row["users"])
-    for row in ROW.finditer((REPOSITORY / "docs/endpoints.md").read_text(encoding="utf-8"))
+    for row in ROW.finditer((REPOSITORY / "docs/contract.md").read_text(encoding="utf-8"))
 }
 
 TASKS = """

@@ -30,7 +30,7 @@ def test_the_action_group_has_every_module_and_each_module_its_action() -> None:
     assert sorted(path.stem for path in (REPOSITORY / "plugins/action").glob("[a-z]*.py")) == MODULES
 
 
-@pytest.mark.parametrize("place", ["docs/endpoints.md", "README.md"])
+@pytest.mark.parametrize("place", ["docs/contract.md", "README.md"])
 def test_every_module_stands_where_users_look_for_it(place: str) -> None:
     text = (REPOSITORY / place).read_text(encoding="utf-8")
     assert [name for name in PUBLIC if f"`{name}`" not in text] == []

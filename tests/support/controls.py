@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The characters of the service that must not reach a terminal, as docs/interface.md lists them."""
+"""The characters of the service that must not reach a terminal, as docs/support.md lists them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every way to give a key, to modules, to the inventory and to the event source: the table of docs/accounts.md.
+"""Every way to give a key, to modules, to the inventory and to the event source: the table of docs/connection.md.
 
 Each way has a key of its own. Which keys arrived is seen in the simulator's log.
 """
@@ -205,7 +205,7 @@ def test_a_key_file_is_read_once_by_each_command(prepared: Controller, simulator
 
 def test_the_table_of_the_guide_is_complete() -> None:
     """A row is the way, and for each target how the key is given or `no`."""
-    guide = (REPOSITORY / "docs/accounts.md").read_text(encoding="utf-8")
+    guide = (REPOSITORY / "docs/connection.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([a-zA-Z_`, ]+?) \| (.+?) \| (.+?) \| (.+?) \|$", guide, re.MULTILINE)
     targets = (MODULE, INVENTORY, EVENT_SOURCE)
     table = {

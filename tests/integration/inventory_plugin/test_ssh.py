@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guide to SSH, with a real server for it on this machine: its file, its commands, and a host key that changes."""
+"""Login over SSH, with a real server on this machine: the commands of the guide, and a host key that changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.controller import REPOSITORY, Controller
 from support.debian import require_package
 from support.postgres import free_port
 
-GUIDE = REPOSITORY / "docs/ssh.md"
+GUIDE = REPOSITORY / "docs/inventory.md"
 INVENTORY = ("-i", "examples/ssh.clawhosters.yml")
 CONNECT = ("ansible", *INVENTORY, "web-bot", "-m", "ansible.builtin.raw", "-a", "true")
 
@@ -81,11 +81,9 @@ def sshd() -> str:
 
 @pytest.mark.rest
 def test_the_guide_to_ssh_can_be_followed(here: Controller, simulator: Simulator, sshd: str, tmp_path: Path) -> None:
-    [block] = guides.blocks(GUIDE, "yaml")
-    assert block in (REPOSITORY / "examples/ssh.clawhosters.yml").read_text(encoding="utf-8")
     make_key(tmp_path / "host_key")
     with server(sshd, tmp_path, int(here.environment["PORT"])):
-        run = guides.follow(GUIDE, here, simulator)
+        run = guides.follow(GUIDE, here, simulator, kind="bash")
     assert run.rc == 0, run.screen
     assert "mail-bot | SUCCESS" in run.stdout
     assert "shop-bot | " not in run.stdout
