@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gives each service one spelling of its URL: journal, rate budget, caches and cursors are kept by it. Pure."""
+"""Gives each service one spelling of its URL: journal, rate budget, caches and snapshots are kept by it. Pure."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ short_description: Create the schema of the state database
 version_added: 1.0.0
 description:
   - Creates the schema C(clawhosters) in the database of C(state_database). The other modules then use it for rate
-    budget, journal and cursors.
+    budget, journal and snapshots of the event source.
   - Grants a role exactly what jobs need. They can read the journal and add to it, but never change or remove a line.
   - Can import the journal of a folder, so that the database knows the restores and purchases sent so far.
   - Refuses a schema C(clawhosters) or tables that belong to neither the user of the connection nor a superuser. Also
@@ -30,8 +30,8 @@ options:
   role:
     description:
       - The role of the jobs, which must exist. It gets USAGE on the schema, SELECT on C(version), SELECT and INSERT on
-        C(journal), SELECT, INSERT and UPDATE on C(runs), and SELECT, INSERT, UPDATE and DELETE on C(budgets),
-        C(cursors) and C(holders). Any other right on the schema and its tables is revoked from it.
+        C(journal), and SELECT, INSERT, UPDATE and DELETE on C(budgets), C(snapshots) and C(holders). Any other right on
+        the schema and its tables is revoked from it.
     type: str
   import_dir:
     description:

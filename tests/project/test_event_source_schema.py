@@ -42,13 +42,7 @@ def test_it_has_the_options_of_the_source_with_types_and_defaults() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        {"intervall": 60},
-        {"interval": "often"},
-        {"priority": "urgent"},
-        {"page_size": 2.5},
-        {"state_file": "a.json", "name": "nightly"},
-    ],
+    [{"intervall": 60}, {"interval": "often"}, {"priority": "urgent"}, {"page_size": 2.5}],
     ids=str,
 )
 def test_schema_and_source_refuse_the_same(arguments: dict[str, t.Any]) -> None:

@@ -27,20 +27,13 @@ from .users import FORK
 TIMEOUT = 60
 """Seconds after which a test gives up."""
 PLACES = (
-    "plugin_utils/_watch/watch.py:_update",
-    "plugin_utils/_watch/watch.py:_deliver",
-    "plugin_utils/_watch/watch.py:_record",
-    "plugin_utils/_watch/watch.py:_keeps",
-    "plugin_utils/_watch/watch.py:_settle",
-    "plugin_utils/_watch/watch.py:_settling",
-    "plugin_utils/_watch/watch.py:_count_delivered",
+    "plugin_utils/_watch/watch.py:_poll",
+    "plugin_utils/_watch/watch.py:_hand_over",
+    "plugin_utils/_watch/watch.py:_wait_until_taken",
     "plugin_utils/_watch/watch.py:_save",
-    "plugin_utils/_watch/state.py:write",
-    "plugin_utils/_watch/state.py:record_delivery",
-    "plugin_utils/_watch/state.py:advance",
-    "module_utils/_state/files.py:atomic_replace",
-    "module_utils/_state/postgres_store.py:write_cursor",
-    "module_utils/_state/postgres_store.py:advance_cursor",
+    "module_utils/_state/files.py:write_snapshot",
+    "module_utils/_state/file_content.py:atomic_replace",
+    "module_utils/_state/postgres_store.py:write_snapshot",
 )
 """The functions between whose lines a source is killed."""
 
@@ -129,11 +122,11 @@ def _build_arguments(simulator: Simulator) -> dict[str, t.Any]:
 def _tell(pipe: t.Any, arguments: dict[str, t.Any], events: int, at: int) -> None:
     lines = itertools.count(1)
     last = 0
-    updated, update = asyncio.Event(), Watcher._update
+    saved, save = threading.Event(), Watcher._save
 
-    def update_and_tell(watcher: Watcher, *polled: t.Any) -> None:
-        update(watcher, *polled)
-        updated.set()
+    def save_and_tell(watcher: Watcher) -> None:
+        save(watcher)
+        saved.set()
 
     def count(_frame: FrameType, event: str, _arg: object) -> t.Any:
         nonlocal last
@@ -154,15 +147,15 @@ def _tell(pipe: t.Any, arguments: dict[str, t.Any], events: int, at: int) -> Non
             for _event in range(events):
                 # Not in a task of its own: what is out of the queue is told at once.
                 pipe.send(await queue.get())
-        # The last one is recorded by the time that the next poll is evaluated.
-        updated.clear()
-        await until(updated.is_set)
+        saved.clear()
+        await until(saved.is_set)
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
 
-    with mock.patch.object(Watcher, "_update", update_and_tell):
+    with mock.patch.object(Watcher, "_save", save_and_tell):
         sys.settrace(trace)
+        threading.settrace(trace)
         asyncio.run(scenario())
         sys.settrace(None)
     pipe.send(last)

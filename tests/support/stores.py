@@ -67,7 +67,7 @@ def prepare(server: Postgres) -> None:
     session.close()
     server.end_sessions()
     # In one connection: it costs more than what it sends.
-    tables = ("journal", "budgets", "holders", "cursors")
+    tables = ("journal", "budgets", "holders", "snapshots")
     server.query("; ".join(f"DELETE FROM clawhosters.{table}" for table in tables))
 
 

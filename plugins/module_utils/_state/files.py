@@ -25,6 +25,7 @@ from pathlib import Path
 
 from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE
 from .._text import MESSAGE_LIMIT, lacks_home, one_line
+from .file_content import atomic_replace, read_from
 from .store import StoreError
 
 LOCK_POLL_INTERVAL = 0.002
@@ -266,6 +267,8 @@ def _find_volume_group(path: Path) -> int | None:
     return status.st_gid if is_volume else None
 
 
+SNAPSHOT_TIMEOUT = 5.0
+"""Seconds to wait for another process that writes the same snapshot."""
 SMALL_FILE = 1_000_000
 """Bytes that are read of a document, far more than it ever has."""
 
@@ -274,7 +277,7 @@ _NOT_OURS = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
 
 
 class FolderDocuments:
-    """Keeps documents in ``state_dir``. Without ``may_create``, a missing folder is not created."""
+    """Keeps documents and snapshots in ``state_dir``. Without ``may_create``, a missing folder is not created."""
 
     min_delay = 0.0
 
@@ -298,6 +301,24 @@ class FolderDocuments:
             file = stack.enter_context(folder.open(f"{name}.json", os.O_RDWR | os.O_CREAT))
             lock_file(file, within)
             yield FileDocument(file)
+
+    def read_snapshot(self, name: str) -> str:
+        """Returns what was written last under this name; empty if nothing was."""
+        with self._converted_errors(), contextlib.ExitStack() as stack:
+            try:
+                folder = stack.enter_context(self._folder.open())
+                file = stack.enter_context(folder.open(f"{name}.json", os.O_RDONLY))
+            except FileNotFoundError:
+                return ""
+            return read_from(file, 0).decode(errors="replace")
+
+    def write_snapshot(self, name: str, text: str) -> None:
+        """Replaces it, as a whole or not at all, and syncs it to the disk."""
+        with self._converted_errors(), contextlib.ExitStack() as stack:
+            folder = stack.enter_context(self._folder.open(creates=True))
+            lock = stack.enter_context(folder.open(f"{name}.lock", os.O_RDWR | os.O_CREAT))
+            lock_file(lock, SNAPSHOT_TIMEOUT)
+            atomic_replace(folder.descriptor, f"{name}.json", text.encode())
 
     def process_id(self) -> str:
         """Returns the host and the number of this process."""

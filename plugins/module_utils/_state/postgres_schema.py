@@ -43,9 +43,8 @@ CREATE UNLOGGED TABLE clawhosters.holders (
     since timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 
-CREATE TABLE clawhosters.cursors (
+CREATE TABLE clawhosters.snapshots (
     name pg_catalog.text PRIMARY KEY,
-    revision bigint NOT NULL,
     content pg_catalog.text NOT NULL
 )
 """
@@ -55,7 +54,7 @@ GRANTS = {
     "journal": ("INSERT", "SELECT"),
     "budgets": ("DELETE", "INSERT", "SELECT", "UPDATE"),
     "holders": ("DELETE", "INSERT", "SELECT", "UPDATE"),
-    "cursors": ("DELETE", "INSERT", "SELECT", "UPDATE"),
+    "snapshots": ("DELETE", "INSERT", "SELECT", "UPDATE"),
 }
 """The tables, and what a job needs of each."""
 

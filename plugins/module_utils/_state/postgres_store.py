@@ -81,22 +81,11 @@ LEFT JOIN clawhosters.holders ON subject = %(subject)s AND backend = pid
 """
 """A lock can be taken by anyone who may connect. Without a row of ours it is described by its role and its process on
 the server, so that an administrator can end it."""
-READ_CURSOR = "SELECT revision, content FROM clawhosters.cursors WHERE name = %(name)s"
-MAKE_CURSOR = """
-INSERT INTO clawhosters.cursors (name, revision, content) VALUES (%(name)s, 1, %(content)s)
-ON CONFLICT (name) DO NOTHING RETURNING revision
+READ_SNAPSHOT = "SELECT content FROM clawhosters.snapshots WHERE name = %(name)s"
+WRITE_SNAPSHOT = """
+INSERT INTO clawhosters.snapshots (name, content) VALUES (%(name)s, %(content)s)
+ON CONFLICT (name) DO UPDATE SET content = excluded.content
 """
-WRITE_CURSOR = """
-UPDATE clawhosters.cursors SET revision = revision + 1, content = %(content)s
-WHERE name = %(name)s AND revision = %(revision)s::bigint RETURNING revision
-"""
-
-ADVANCE_CURSOR = """
-UPDATE clawhosters.cursors SET revision = %(new)s::bigint
-WHERE name = %(name)s AND revision = %(revision)s::bigint RETURNING revision
-"""
-"""Leaves the content, however large, where it is."""
-ADVANCE_CURSOR_SOON = f"BEGIN; SET LOCAL synchronous_commit = off; {ADVANCE_CURSOR}; COMMIT"
 
 FAILURE_TTL = 10.0
 """Seconds for which a failed connection counts as the answer to the next attempts of this task."""
@@ -129,7 +118,7 @@ class Outage:
 
 
 class PostgresStore:
-    """Keeps documents and the journal in the database that ``connection`` names."""
+    """Keeps documents, snapshots and the journal in the database that ``connection`` names."""
 
     place = "state_database"
     repair_hint = "Restore the table from a backup, or delete all rows of that subject"
@@ -227,25 +216,14 @@ class PostgresStore:
             for found, user, host, process, since, name in rows
         }
 
-    def read_cursor(self, name: str) -> tuple[int, str]:
-        """Returns the revision and the content of a cursor; 0 and nothing without one."""
-        rows = self._execute(READ_CURSOR, {"name": name})
-        return rows[0] if rows else (0, "")
+    def read_snapshot(self, name: str) -> str:
+        """Returns what was written last under this name; empty if nothing was."""
+        rows = self._execute(READ_SNAPSHOT, {"name": name})
+        return rows[0][0] if rows else ""
 
-    def write_cursor(self, name: str, revision: int, content: str) -> None:
-        """Replaces the content of a cursor by a new revision. Raises ConflictError if the present one is another."""
-        row = {"name": name, "revision": revision, "content": content}
-        if not self._execute(WRITE_CURSOR if revision else MAKE_CURSOR, row, is_durable=True):
-            raise ConflictError
-
-    def advance_cursor(self, name: str, revision: int, new: int, *, is_durable: bool) -> None:
-        """Gives the content of a cursor a later revision. Raises ConflictError if the present one is another.
-
-        Without ``is_durable`` it does not wait for a disk or a standby.
-        """
-        row = {"name": name, "revision": revision, "new": new}
-        if not self._execute(ADVANCE_CURSOR if is_durable else ADVANCE_CURSOR_SOON, row, is_durable=is_durable):
-            raise ConflictError
+    def write_snapshot(self, name: str, text: str) -> None:
+        """Replaces it."""
+        self._execute(WRITE_SNAPSHOT, {"name": name, "content": text})
 
     def now(self) -> float:
         """Returns Unix time by the database's clock, as of the last connection; by this machine's if there is none."""

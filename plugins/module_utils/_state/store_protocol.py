@@ -29,13 +29,19 @@ class Document(t.Protocol):
 
 
 class Store(t.Protocol):
-    """Keeps documents. All methods raise StoreError."""
+    """Keeps documents and snapshots. All methods raise StoreError."""
 
     min_delay: float
     """Seconds between two looks at a document, at least: a look may cost a network."""
 
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
+
+    def read_snapshot(self, name: str) -> str:
+        """Returns what was written last under this name; empty if nothing was."""
+
+    def write_snapshot(self, name: str, text: str) -> None:
+        """Replaces it, as a whole or not at all."""
 
     def process_id(self) -> str:
         """Returns a name of this process that no other user of the store has."""

@@ -85,7 +85,7 @@ def test_a_blank_database_fails_every_task_and_the_inventory(
 
 
 def test_a_blank_database_ends_the_event_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"api_key": KEY, "state_file": "/tmp/none.json"}
+    given = {"api_key": KEY, "name": "nightly"}
     for value in (" ", ""):
         with pytest.raises(SettingsError, match="is blank"):
             parse_arguments({**given, "state_database": value}, pytest.fail)

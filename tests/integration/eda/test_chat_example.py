@@ -178,7 +178,7 @@ def test_the_rulebook_posts_a_change_as_the_guide_starts_it(
     guide = (REPOSITORY / "docs/monitoring.md").read_text(encoding="utf-8")
     (typed,) = re.findall(r"```bash\n([^`]*ansible-rulebook[^`]*)```", guide)
     shutil.copytree(REPOSITORY / "examples", controller.folder / "examples")
-    settings = controller.write("fast.yml", {"chat_interval": 1, "chat_health_stays_for": 0, "chat_state_file": ""})
+    settings = controller.write("fast.yml", {"chat_interval": 1, "chat_health_stays_for": 0})
     # Without the subshell, the process that the test ends is ansible-rulebook.
     typed = typed.replace("(cd", "cd").replace("inventory.yml)", "inventory.yml")
     typed = typed.replace("https://chat.example/hooks/SECRET", receiver.url)

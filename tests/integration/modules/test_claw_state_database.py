@@ -69,7 +69,7 @@ def test_rights_that_are_missing_or_too_many_are_mended(postgres: Postgres, fres
     assert worker.run(claw_state_database, role=JOB)["changed"] is True
     for change in (
         "GRANT DELETE ON clawhosters.journal TO",
-        "REVOKE INSERT ON clawhosters.cursors FROM",
+        "REVOKE INSERT ON clawhosters.snapshots FROM",
         "GRANT CREATE ON SCHEMA clawhosters TO",
     ):
         postgres.query(f"{change} {JOB}", database=fresh)

@@ -70,15 +70,15 @@ options:
     type: int
   state_dir:
     description:
-      - A folder for the rate budget, which all playbooks and sources with the same key share.
-      - The source's own state is in O(state_file).
+      - A folder for the rate budget, which all playbooks and sources with the same key share, and for what the source
+        saw last, if it has a O(name).
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
   state_database:
     description:
       - A PostgreSQL connection, as URI or keyword string of libpq. All machines that name it share its rate budget and,
-        with O(name), the state of the source. O(state_dir) is then not needed.
+        with O(name), what the source saw last. O(state_dir) is then not needed.
       - Prefer E(CLAWHOSTERS_STATE_DATABASE), since C(ansible-rulebook -vv) prints the arguments of sources.
       - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
         C(verify-ca) or C(require), but no further.
@@ -106,11 +106,11 @@ options:
     type: str
   name:
     description:
-      - With O(state_database), the name under which the database keeps the state of the source, instead of
-        O(state_file). The source can then continue on any machine. Of two sources with the same name, the second waits
-        until the first has ended.
-      - Mutually exclusive with O(state_file).
-      - Without it, the database keeps no state of the source, and the source says so.
+      - The name under which O(state_database) or O(state_dir) keeps what the source saw last, for each service and
+        account. A restarted source with this name emits the changes since then; with a database, on any machine.
+      - If the process is killed while it hands over events, the events of that poll are emitted again.
+      - Two sources that run at the same time need two names.
+      - Without it, every start begins with a first poll, which emits no events.
     type: str
   interval:
     description:
@@ -124,15 +124,6 @@ options:
         longer than this.
     type: float
     default: 0.0
-  state_file:
-    description:
-      - A file for the state of the source. With it, a restarted rulebook continues where it stopped. It emits the
-        changes since then, and no event twice.
-      - If the process is killed while it hands over events, they are emitted again with the same C(at).
-      - It belongs to one source, one O(api_url) and one API key. The source ends with a message if the file is damaged
-        or belongs to another source, or if another user owns it or could write or replace it.
-      - Without it, every start begins with a first poll, which emits no events.
-    type: path
 requirements:
   - ansible-core
   - requests
@@ -148,7 +139,7 @@ EXAMPLES = r"""
     api_key_file: ~/.clawhosters_key
     interval: 60
     health_stays_for: 300
-    state_file: ~/.ansible/clawhosters/watch.json
+    name: watch
 """
 
 import importlib
@@ -168,7 +159,7 @@ if f"{COLLECTIONS}/ansible_collections" not in package_path:
     package_path.append(f"{COLLECTIONS}/ansible_collections")
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Queue, parse_arguments, watch
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Queue, Watcher, parse_arguments
 
 log = logging.getLogger("clawhosters.cloud.instances")
 
@@ -176,7 +167,7 @@ log = logging.getLogger("clawhosters.cloud.instances")
 async def main(queue: Queue, args: dict[str, t.Any]) -> None:
     """Runs the source until ansible-rulebook cancels it, or an error ends it."""
     try:
-        await watch(queue, parse_arguments(args, log.warning), log)
+        await Watcher(queue, parse_arguments(args, log.warning), log).run()
     except ClawHostersError as error:
         # ansible-rulebook would print a traceback around the message of an exception.
         log.error("%s This source ends.", error)

@@ -87,11 +87,9 @@ def use_everything(server: Postgres, folder: Path) -> None:
     with store.hold(SUBJECT, "INC-1"), other.hold(SUBJECT, "INC-2") as holder:
         assert holder.name == "INC-1"
         assert list(store.holders()) == [SUBJECT]
-    store.write_cursor("nightly", 0, "first")
-    store.write_cursor("nightly", 1, "second")
-    store.advance_cursor("nightly", 2, 3, is_durable=True)
-    store.advance_cursor("nightly", 3, 4, is_durable=False)
-    assert store.read_cursor("nightly") == (4, "second")
+    for text in ("first", "second"):
+        store.write_snapshot("watch", text)
+    assert store.read_snapshot("watch") == "second"
     store.close()
     other.close()
 

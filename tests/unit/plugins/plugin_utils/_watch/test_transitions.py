@@ -2,163 +2,43 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state file is complete, private, and refused if damaged; each transition is emitted once (interface 6)."""
+"""Every transition is found once, in a stable order; a snapshot is kept whole (interface 6)."""
 
 from __future__ import annotations
 
 import itertools
-import os
-import stat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitions import (
     PendingHealth,
-    StateError,
-    StateFile,
     WatchedInstance,
-    WatchState,
     find_transitions,
+    format_snapshot,
+    parse_snapshot,
     take_snapshot,
 )
 
-KEY = "oc_live_test_0123456789"
-SETTINGS = Settings("https://clawhosters.com/api/v1", KEY)
-ITEM = {"id": 1, "name": "wéb-bot", "health_status": "unhealthy"}
-TRANSITIONS = find_transitions({}, [ITEM], 5.0)[0]
-STATE = WatchState(
-    {
-        "1": WatchedInstance(ITEM, PendingHealth({**ITEM, "health_status": "healthy"}, 1.5, 2.5)),
-        "2": WatchedInstance({"id": 2}),
-    },
-    TRANSITIONS,
-)
 
-
-def fail(*_arguments, **_options):
-    raise OSError(28, "No space left on device")
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "folder" / "watch.json"
-
-
-@pytest.fixture
-def file(path):
-    file = StateFile(str(path), SETTINGS)
-    with file.locked():
-        yield file
-
-
-def test_a_written_state_is_read_back_and_private(file, path):
-    assert file.read() == WatchState(None, [])
-    for one in (STATE, WatchState({}, []), WatchState(take_snapshot([ITEM]), [])):
-        file.write(one)
-        assert file.read() == one
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert sorted(entry.name for entry in path.parent.iterdir()) == ["watch.json", "watch.json.lock"]
-
-
-@given(st.data())
-def test_a_truncated_file_is_refused(tmp_path_factory, data):
-    path = tmp_path_factory.mktemp("damaged") / "watch.json"
-    file = StateFile(str(path), SETTINGS)
-    file.write(STATE)
-    content = path.read_bytes()
-    path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
-    with pytest.raises(StateError, match="damaged or not a state file"):
-        file.read()
+def test_a_snapshot_is_parsed_as_it_was_formatted():
+    resource = {"id": 1, "name": "w\u00e9b-bot\0", "health_status": "unhealthy"}
+    pending = PendingHealth({**resource, "health_status": "healthy"}, 1.5, 2.5)
+    snapshot = {"1": WatchedInstance(resource, pending), "2": WatchedInstance({"id": 2})}
+    for one in (snapshot, {}):
+        assert parse_snapshot(format_snapshot(one)) == one
+    assert format_snapshot(snapshot).isascii()
+    assert "\0" not in format_snapshot(snapshot)
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        "[]",
-        "{}",
-        "7",
-        "[" * 100_000,
-        '{"format": 2, "owner": "", "instances": [], "untold": []}',
-        '{"format": 1, "owner": "", "instances": [{"item": [], "waiting": null}], "untold": []}',
-        '{"format": 1, "owner": "", "instances": [], "untold": [7]}',
-        "\ud800".encode("utf-8", "surrogatepass"),
-    ],
+    "text", ["{", "[]", "7", '{"1": 7}', '{"1": {"resource": 7, "pending": null}}', '{"1": {"a": {}}}']
 )
-def test_invalid_content_is_refused(file, path, content):
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(StateError, match="Move it away to start from the current fleet"):
-        file.read()
+def test_what_is_no_snapshot_is_refused(text):
+    with pytest.raises(ValueError, match="not a snapshot"):
+        parse_snapshot(text)
 
-
-EVENTS = [{"clawhosters": {"event": "appeared", "at": str(number)}} for number in range(12)]
-
-
-def test_deliveries_are_recorded_after_the_state(file, path):
-    file.write(WatchState({}, EVENTS))
-    content = path.read_bytes()
-    for count in (0, 1, 1, 3, 12):
-        file.record_delivery(count)
-        assert path.read_bytes().startswith(content)
-        assert file.read() == WatchState({}, EVENTS[count:])
-    file.write(STATE)
-    assert file.read() == STATE
-
-
-@given(st.data())
-def test_what_a_crash_of_the_machine_leaves_repeats_some_and_loses_none(tmp_path_factory, data):
-    path = tmp_path_factory.mktemp("crash") / "watch.json"
-    file = StateFile(str(path), SETTINGS)
-    file.write(WatchState({}, EVENTS))
-    whole = len(path.read_bytes())
-    delivered = data.draw(st.integers(0, 12))
-    with file.locked():
-        file.record_delivery(delivered)
-    content = path.read_bytes()
-    cut = data.draw(st.integers(whole, len(content)))
-    path.write_bytes(content[:cut] + data.draw(st.sampled_from([b"", bytes(len(content) - cut), bytes(9)])))
-    left = file.read().undelivered
-    assert left == EVENTS[12 - len(left) :]
-    assert len(left) >= 12 - delivered
-
-
-@pytest.mark.parametrize("other", [Settings(SETTINGS.api_url, "oc_live_other"), Settings("https://a.example", KEY)])
-def test_a_file_of_another_service_or_key_is_refused(file, path, other):
-    file.write(STATE)
-    with pytest.raises(StateError, match="belongs to another api_url or API key"):
-        StateFile(str(path), other).read()
-
-
-def test_a_failed_write_leaves_the_previous_state(path, file, monkeypatch):
-    file.write(STATE)
-    for name in ("fsync", "rename"):
-        with monkeypatch.context() as patch:
-            patch.setattr(os, name, fail)
-            with pytest.raises(StateError, match="No space left"):
-                file.write(WatchState({}, []))
-        assert file.read() == STATE
-    # A draft that a crash left is replaced.
-    (path.parent / ".watch.json.draft").write_text("{", encoding="utf-8")
-    file.write(WatchState({}, []))
-    assert file.read() == WatchState({}, [])
-
-
-def test_a_file_or_folder_of_another_user_is_refused(path, file, owners):
-    file.write(STATE)
-    owners.give(path)
-    with pytest.raises(StateError, match=r"watch.json belongs to another user \(uid \d+\)"):
-        file.read()
-    owners.give(path, to=os.geteuid())
-    owners.give(path.parent)
-    for use in (file.read, lambda: file.write(WatchState({}, [])), StateFile(str(path), SETTINGS).locked().__enter__):
-        with pytest.raises(StateError, match=r"since they own or can write to .*folder. Use a file"):
-            use()
-
-
-# Every transition is emitted once, in a stable order (interface 6)
 
 ITEMS = st.fixed_dictionaries(
     {"id": st.integers(1, 8)},
