@@ -25,6 +25,7 @@ ALLOWED = [
     r"docs/[a-z-]+\.md",
     r"docs/docsite/([a-z-]+\.yml|rst/[a-z-]+\.rst)",
     r"examples/((accounts|chat|controller|fleet-in-git|prometheus)/([a-z]+/){0,2})?[a-z_.-]+\.(yml|json|cfg)",
+    r"examples/testing/([a-z_]+/){0,3}[a-z_]+\.(py|yml)",
     r"extensions/eda/(plugins/event_source|rulebooks)/[a-z_]+\.(py|yml)",
     r"extensions/eda/plugins/event_source/schemas/instances\.json",
     r"extensions/audit/event_query\.yml",
