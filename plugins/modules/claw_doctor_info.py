@@ -14,7 +14,6 @@ description:
   - Compares what the service does with what the collection expects, and explains the consequences for your playbooks.
     The public documentation of the API leaves much open, and the service may have changed since.
   - Sends at most 16 GET requests, retries not counted, within two minutes. It changes nothing.
-  - It also checks the machine where Ansible runs, namely versions, the state folder, the journal and the clock.
   - The task does not fail if a finding is bad. It fails if an option is invalid or if there is no key.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -85,32 +84,32 @@ findings:
     check:
       description: The name of the check.
       type: str
-      sample: page_size
+      sample: list_fields
     status:
       description: V(ok), V(different), V(failed), or V(unknown) if this account can't show it.
       type: str
-      sample: ok
+      sample: different
     expected:
       description: What the collection expects. The simulator does the same.
       type: str
-      sample: per_page is honoured up to 100 (undocumented)
+      sample: instances with id, name, status, health_status, tier, billing_mode, created_at, ip_address, provisioned_at
     found:
       description: What was found.
       type: str
-      sample: pages of 100
+      sample: health_status is missing
     consequence:
       description: The consequence for you, empty if there is none. For V(unknown), what it would take to find out.
       type: str
-      sample: "Set page_size: 100, and long lists cost a quarter of the requests."
+      sample: "Does not work: wait_healthy, and restores by events."
 shapes:
   description:
-    - The names and types of the fields of each kind of object, without values.
+    - The names and types of the fields of the objects in each reply, without values.
     - Only the words of a status, health, tier or type are shown, if they consist of lower-case letters and underscores.
     - For objects inside a field, no keys are shown, except the names of documented fields inside undocumented ones.
   returned: success
   type: dict
   sample:
-    backup:
+    backups:
       id: integer
       instance_id: integer
       status: "text: completed, failed"
@@ -119,22 +118,20 @@ api:
   description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  sample: {requests: 16, retries: 0, waited: 0.0, remaining: 84}
+  sample: {requests: 14, retries: 0, waited: 0.0, remaining: 86}
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.examination import examine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import examine
 
 SPEC = API
 
 
 def run(context: ModuleContext) -> Result:
     """Compares what the service does with what the collection expects."""
-    state_dir = None if context.params["state_database"] else context.params["state_dir"]
-    return examine(context.client, open_journal_store(context), state_dir)
+    return examine(context.client)
 
 
 def main() -> None:

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import textwrap
 import typing as t
-from itertools import zip_longest
 
 from ._formatting import fit, text_width
 
@@ -25,9 +23,3 @@ def measure_columns(rows: t.Iterable[Row]) -> list[int]:
 def format_row(cells: Row, widths: t.Sequence[int]) -> str:
     """Returns one line. A cell that is wider than its column is cut."""
     return GAP.join(map(fit, cells, widths)).rstrip()
-
-
-def wrap_row(cells: Row, widths: t.Sequence[int]) -> list[str]:
-    """Returns the lines of one row, each cell wrapped within the width of its column."""
-    columns = [textwrap.wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    return [format_row(parts, widths) for parts in zip_longest(*columns, fillvalue="")]

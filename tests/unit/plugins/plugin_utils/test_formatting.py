@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting impo
     format_value,
     slugify,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._table import format_row, measure_columns, wrap_row
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._table import format_row, measure_columns
 
 
 @given(st.text(max_size=300))
@@ -56,7 +56,5 @@ def test_columns_are_as_wide_on_the_screen_as_their_longest_cell() -> None:
     ]
 
 
-def test_a_cell_that_is_too_wide_is_cut_or_wrapped() -> None:
+def test_a_cell_that_is_too_wide_is_cut() -> None:
     assert format_row(("abcdef", "x"), (4, 1)) == "abc…  x"
-    assert wrap_row(("a", "one two three"), (3, 7)) == ["a    one two", "     three"]
-    assert wrap_row(("bcdef", ""), (3, 7)) == ["bcd", "ef"]

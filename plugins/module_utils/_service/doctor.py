@@ -1,0 +1,546 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compares what the service does with what the collection expects: a few GET requests, and one table of fields.
+
+Findings and shapes show nothing that the account chose: no text, no number, no key of a map. Only the plain words of a
+status, health, tier or type are shown, since a report is about them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError, WrongAddressError
+from .._http.client import Client
+from .._http.pagination import parse_pagination
+from .._http.responses import parse_envelope, resource_path
+from .._http.transport import Response
+from .._model.account_identity import format_account, format_scope, is_account
+from .._model.backup import GOOD_STATUSES, TIME_FIELDS
+from .._model.instance import HEALTH_STATUSES
+from .._model.instance import STATUSES as INSTANCE_STATUSES
+from .._model.ownership import FIELDS as OWNER_FIELDS
+from .._model.resource import Resource, Result, as_object, as_objects, normalize, parse_id
+from .._rate import headers as rate_headers
+from .._times import parse_time
+from .health import measure_health
+
+MAX_REQUESTS = 16
+"""Requests of one examination. Retries don't count."""
+MAX_SECONDS = 120.0
+"""Seconds for all requests, with their retries and waits."""
+MAX_SKEW = 30.0
+"""Seconds. A response takes time, and its ``Date`` has whole seconds."""
+PAGE_SIZE = 25
+ABSENT_ID = 2**31 - 1
+"""An id that no instance has."""
+
+
+class Endpoint(t.NamedTuple):
+    """A path that is requested, the type of its ``data``, and who needs it; nobody if it is only a check."""
+
+    path: str
+    data_type: type
+    needed_by: str = ""
+
+
+ENDPOINTS = {
+    "account": Endpoint("/account", dict, "claw_account_info"),
+    "instances": Endpoint("/instances", list, "the inventory and all modules for instances"),
+    "absent": Endpoint("/instances/ID", dict),
+    "page_2": Endpoint("/instances", list),
+    "instance": Endpoint("/instances/ID", dict, "claw_instance"),
+    "summary": Endpoint("/billing/summary", dict, "claw_purchase, balance_guard"),
+    "usage": Endpoint("/billing/usage", dict, "balance_guard"),
+    "transactions": Endpoint("/billing/transactions", list, "claw_billing_info"),
+    "packages": Endpoint("/billing/packages", list, "claw_billing_info"),
+    "addons": Endpoint("/addons", list, "claw_addon, claw_addon_info"),
+    "addon": Endpoint("/addons/ID", dict, "claw_addon by id"),
+    "backups": Endpoint("/backups", list, "claw_backup_info, restores"),
+    "backup": Endpoint("/backups/ID", dict, "restores by backup_id"),
+}
+
+NEEDED = {
+    "instances": "an instance: create one in the dashboard",
+    "usage.instances": "a running instance",
+    "usage.addons": "an add-on of a running instance",
+    "addons": "an add-on: order one in the dashboard",
+    "backups": "a backup: order the backup add-on; the first backup comes within a day",
+}
+"""What an account needs in order to show these objects."""
+
+WORDS: dict[str, t.Callable[[object], bool]] = {
+    "known status": lambda value: normalize(value) in INSTANCE_STATUSES,
+    "documented status": lambda value: value in INSTANCE_STATUSES,
+    "known health": lambda value: normalize(value) in HEALTH_STATUSES,
+    "usable status": lambda value: normalize(value) in GOOD_STATUSES,
+}
+"""Types of texts by their words."""
+BASIC_TYPES = {"integer": "number", "time": "text", "empty list": "list"}
+MISSING = object()
+"""The value of a field that is not shown."""
+
+
+class Row(t.NamedTuple):
+    """An expectation: fields of all objects in a reply, and their types.
+
+    ``objects``: the name of the request, and after a dot the field that holds them. ``fields``: separated by ", "; of
+    those joined by "|", the first that is shown counts. ``needed_by``: what does not work without; empty if the
+    collection works nevertheless. ``in_one``: one object that is as expected is enough.
+    """
+
+    check: str
+    objects: str
+    fields: str
+    types: str
+    needed_by: str = ""
+    in_one: bool = False
+
+    def find_problems(self, items: list[Resource]) -> list[str]:
+        """Returns what is wrong with the fields, in words."""
+        problems = []
+        for names in self.fields.split(", "):
+            values = [find_value(item, names) for item in items]
+            wrong = [value for value in values if not any(has_type(value, kind) for kind in self.types.split("|"))]
+            if not (self.in_one and len(wrong) < len(values)):
+                problems += [f"{names} is {self._describe(value)}".replace("|", " or ") for value in wrong]
+        return problems
+
+    def _describe(self, value: object) -> str:
+        if value is MISSING:
+            return "missing"
+        words = plain_words([value]) if self.types.split("|")[0] in WORDS else []
+        return f"{words[0] if words else type_name(value)}, not {self.types}"
+
+
+LISTED = (
+    ("id", "number|text", "every task"),
+    ("name", "text", "all that finds an instance by its name"),
+    ("status", "text", "every change of an instance"),
+    ("health_status", "text", "wait_healthy, and restores by events"),
+    ("tier, billing_mode, created_at", "text"),
+    ("ip_address, provisioned_at", "text|null"),
+)
+OWNER_ID = "instance_id|instance.id"
+OWNER = OWNER_FIELDS.replace(", ", "|")
+GUARD = "balance_guard, fleet_report"
+TABLE = (
+    *(Row("list_fields", "instances", *row) for row in LISTED),
+    *(Row("detail_fields", "instance", *row) for row in LISTED),
+    Row("detail_fields", "instance", "subdomain_url", "text|null"),
+    Row("detail_fields", "instance", "daily_claw_cost", "number|null"),
+    Row("detail_fields", "instance", "llm_configured, telegram_configured", "boolean"),
+    Row("detail_fields", "instance", "can_start, can_stop, can_restart", "boolean"),
+    Row("statuses", "instances", "status", "known status|null", "changes: it counts as busy until wait_timeout"),
+    Row("statuses", "instances", "status", "documented status|null"),
+    Row("health_statuses", "instances", "health_status", "known health|null", "wait_healthy, and restores by events"),
+    Row("ids", "instances", "id", "number"),
+    *(Row("ids", name, "id", "number|text", f"all that reads {name}") for name in ("addons", "backups")),
+    *(Row("ids", name, "id", "number") for name in ("addons", "backups")),
+    Row("billing_summary", "summary", "claws_balance", "number", f"claw_purchase, {GUARD}"),
+    Row("billing_summary", "summary", "daily_claw_cost", "number", GUARD),
+    Row("billing_summary", "summary", "days_remaining", "number|null", GUARD),
+    Row("billing_summary", "summary", "low_balance", "boolean"),
+    Row("billing_summary", "summary", "subscription_status, subscription_tier", "text|null"),
+    Row("billing_summary", "summary", "instances_count, running_instances_count", "number"),
+    Row("billing_usage", "usage", "daily_total", "number", GUARD),
+    Row("billing_usage", "usage", "instances, addons", "list", GUARD),
+    Row("usage_instances", "usage.instances", "id", "number|text", "what a stop saves, in balance_guard"),
+    Row("usage_instances", "usage.instances", "daily_claws", "number", "what a stop saves, in balance_guard"),
+    Row("usage_instances", "usage.instances", "name, tier, status, billing_mode", "text"),
+    Row("usage_addons", "usage.addons", "instance_name", "text", "whose cost an add-on is, in balance_guard"),
+    Row("usage_addons", "usage.addons", "id", "number|text"),
+    Row("usage_addons", "usage.addons", "addon_type", "text"),
+    Row("usage_addons", "usage.addons", "tier", "text|null"),
+    Row("usage_addons", "usage.addons", "current_usage, usage_limit", "number|null"),
+    Row("addon_types", "addons", "addon_type", "text", "finding an add-on by addon_type: name it by id"),
+    Row("addon_owner", "addons", OWNER, "number|text", "finding add-ons by their instance: name them by id"),
+    Row("addon_owner", "addons", OWNER_ID, "number|text"),
+    Row("backup_time", "backups", "|".join(TIME_FIELDS), "time", "backup: latest, before and max_age: name backup_id"),
+    Row("backup_owner", "backups", OWNER, "number|text", "finding backups by their instance: name them by id"),
+    Row("backup_owner", "backups", OWNER_ID, "number|text"),
+    Row("backup_statuses", "backups", "status", "usable status|null|missing", "backup: latest: name backup_id", True),
+)
+"""The documented fields."""
+
+WORD_FIELDS = {"status", "health", "health_status", "tier", "type", "addon_type", "backup_type", "transaction_type"}
+WORD_FIELDS |= {"subscription_status", "subscription_tier"}
+"""Fields whose plain words are shown."""
+INNER_NAMES = {name for row in TABLE for name in re.split(r"\||\.|, ", row.fields)} | {"type"}
+"""Names that are shown of objects inside of undocumented fields: no others, since an account may have chosen them."""
+MAX_WORDS = 12
+"""Words shown of a field."""
+MAX_PROBLEMS = 6
+"""Problems shown of a check."""
+MAX_FIELDS = 80
+"""Fields shown of an object."""
+UNNAMED = "(others)"
+"""Replaces fields whose names don't look like those of an API."""
+_PLAIN_WORD = re.compile(r"[a-z_]{1,30}")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+STATUSES = ("failed", "different", "tolerated", "unknown", "ok")
+"""The worst first. What is tolerated is different, and the collection works nevertheless."""
+NOT_SEEN = "not seen"
+WORKS = "The collection works nevertheless."
+
+
+class Finding(t.NamedTuple):
+    """The result of a check. It holds no text of the service except plain words."""
+
+    check: str
+    expected: str
+    status: str
+    found: str
+    consequence: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Returns the finding as users see it."""
+        return {**self._asdict(), "status": "different" if self.status == "tolerated" else self.status}
+
+
+Judgement = tuple[str, str, str]
+"""Status, what was found, and the consequence."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The response to one request. ``problem`` says why there is no usable one, without text of the service."""
+
+    request: str = ""
+    data: t.Any = None
+    pagination: t.Mapping[str, t.Any] | None = None
+    headers: t.Mapping[str, str] | None = None
+    problem: str = ""
+    status: int | None = None
+    """The HTTP status of an error."""
+    is_sent: bool = True
+
+    @property
+    def needed(self) -> str:
+        """The text that says how to get data."""
+        if not self.is_sent:
+            return self.problem
+        return "Needs a valid key." if self.status == 401 else f"Needs an answer to {self.request}."
+
+    def count(self, name: str) -> int | None:
+        """Returns a number of the pagination object, None without one."""
+        value = (self.pagination or {}).get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def examine(client: Client) -> Result:
+    """Returns the result of the doctor. It fails for no finding."""
+    seen = Examination(client)
+    findings = sorted(find_all(seen, client.settings.account), key=lambda finding: STATUSES.index(finding.status))
+    unmet = [finding.check for finding in findings if finding.status in ("failed", "different")]
+    account = seen["account"]
+    label = format_account(as_object(account.data)) or (account.status and f"unknown ({account.problem})") or ""
+    names = dict.fromkeys((*seen.replies, *(row.objects for row in TABLE)))
+    shapes = {name: describe_fields(name, seen.find_objects(name)) for name in names if name != "page_2"}
+    return {
+        "api_url": client.settings.api_url,
+        "scope": format_scope(client.settings.host, label),
+        "healthy": not unmet,
+        "unmet": unmet,
+        "findings": [finding.as_dict() for finding in findings],
+        "shapes": {name: shape for name, shape in shapes.items() if shape},
+    }
+
+
+class Examination:
+    """Sends the requests within MAX_SECONDS, and keeps the replies by the name of their request.
+
+    A request that needs an object of a list is skipped if the list is empty.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._start = client.progress.clock()
+        self._stopped = ""
+        """Why no more requests are sent."""
+        self.health = measure_health(client)
+        self.replies = {"health": Reply(data=self.health["health"])}
+        error = self.health["error"]
+        if error and not error.may_have_been_sent:
+            self._stopped = "Needs a service that can be reached."
+        account, instances = self._get("account"), self._get("instances")
+        if account.problem and instances.problem and account.status == instances.status in (None, 401):
+            self._stopped = account.needed
+        self.replies["pagination"] = Reply(data=instances.pagination)
+        self._get("absent", ABSENT_ID)
+        if (instances.count("total_pages") or 1) > 1:
+            self._get("page_2", page="2")
+        for name in [name for name in ENDPOINTS if name not in self.replies and name != "page_2"]:
+            if ENDPOINTS[name].path.endswith("/ID"):
+                self._get_first(name, f"{name}s")
+            else:
+                self._get(name)
+
+    def __getitem__(self, name: str) -> Reply:
+        return self.replies.get(name) or Reply(problem="Needs another account.", is_sent=False)
+
+    def find_objects(self, objects: str) -> list[Resource]:
+        """Returns the objects that were seen. ``objects``: see Row."""
+        request, _dot, inside = objects.partition(".")
+        data = self[request].data
+        data = as_object(data).get(inside) if inside else data
+        return [data] if isinstance(data, dict) else as_objects(data)
+
+    def _get_first(self, name: str, listed: str) -> None:
+        """Reads the first object of a list, if there is one."""
+        reply = self[listed]
+        identity = parse_id(reply.data[0].get("id")) if reply.data else None
+        if identity is not None:
+            self._get(name, identity)
+        else:
+            needed = reply.needed if reply.problem else f"Needs an account with {NEEDED[listed]}."
+            self.replies[name] = Reply(problem=self._stopped or needed, is_sent=False)
+
+    def _get(self, name: str, identity: object = None, **params: str) -> Reply:
+        """Sends a GET and keeps the reply under ``name``, unless the examination has stopped."""
+        endpoint = ENDPOINTS[name]
+        path = endpoint.path if identity is None else resource_path(endpoint.path.split("/")[1], identity)
+        seconds = MAX_SECONDS - (self._client.progress.clock() - self._start)
+        if seconds <= 0:
+            self._stopped = f"Needs a service that answers all requests within {MAX_SECONDS:.0f} s."
+        # One that is redirected costs two.
+        if self._client.stats.requests - self._client.stats.retries > MAX_REQUESTS - 2:
+            self._stopped = f"Needs more than {MAX_REQUESTS} requests, since they are redirected."
+        reply = Reply(f"GET {endpoint.path}", problem=self._stopped, is_sent=not self._stopped)
+        if not self._stopped:
+            try:
+                response, body = self._client.get(path, params, parse=_parse, retry_timeout=seconds)
+                reply = replace(reply, headers=response.headers, **_check_data(body, endpoint.data_type))
+            except ClawHostersError as error:
+                reply = replace(reply, **_explain(error))
+        self.replies[name] = reply
+        return reply
+
+
+def _parse(request: str, response: Response) -> tuple[Response, dict[str, t.Any]]:
+    return response, parse_envelope(request, response)
+
+
+def _check_data(body: dict[str, t.Any], data_type: type) -> dict[str, t.Any]:
+    data = body["data"]
+    if not isinstance(data, data_type) or (isinstance(data, list) and as_objects(data) != data):
+        return {
+            "problem": f"{type_name(data)} in `data`, not {'an object' if data_type is dict else 'a list of objects'}"
+        }
+    return {"data": data, "pagination": parse_pagination(body)}
+
+
+def _explain(error: ClawHostersError) -> dict[str, t.Any]:
+    """Returns an error without any text of the service, and without addresses and ids. A status is that of the API."""
+    if isinstance(error, ApiError):
+        code = "".join(plain_words([error.code]))
+        is_foreign = isinstance(error, WrongAddressError) and not error.code
+        text = f"{error.status} {'that is not of the API' if is_foreign else code}".rstrip()
+        return {"problem": text, "status": None if is_foreign else error.status}
+    if isinstance(error, RedirectedError):
+        return {"problem": f"a redirect ({error.status})"}
+    if isinstance(error, ResponseError):
+        return {"problem": "a response that is not the API's JSON"}
+    return {"problem": error.reason if isinstance(error, TransportError) else "no trusted connection"}
+
+
+# The shapes
+
+
+def plain_words(values: t.Iterable[object]) -> list[str]:
+    """Returns the different words among ``values`` that may be shown, sorted; at most MAX_WORDS."""
+    words = {value for value in values if isinstance(value, str) and _PLAIN_WORD.fullmatch(value)}
+    return sorted(words)[:MAX_WORDS]
+
+
+def type_name(value: object) -> str:
+    """Returns the type of a value: what JSON calls it, and the format of a text."""
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit():
+            return "text of digits"
+        return "time" if parse_time(value) else "text"
+    if isinstance(value, list):
+        inner = sorted({type_name(entry).partition(" ")[0] for entry in value})
+        return f"list of {' or '.join(inner)}" if inner else "empty list"
+    names = {bool: "boolean", int: "integer", float: "number", dict: "object", type(None): "null", object: "missing"}
+    return names.get(type(value), "number")
+
+
+def has_type(value: object, expected: str) -> bool:
+    """Returns True if the value has one of the types of TABLE."""
+    name = type_name(value)
+    return WORDS[expected](value) if expected in WORDS else expected in (name, BASIC_TYPES.get(name, name.split()[0]))
+
+
+def find_value(item: Resource, fields: str) -> object:
+    """Returns the first of the fields that is shown. A dot nests."""
+    values = []
+    for name in fields.split("|"):
+        outer, _dot, inner = name.rpartition(".")
+        values.append((as_object(item.get(outer)) if outer else item).get(inner, MISSING))
+    return next((value for value in values if value is not MISSING and value not in (None, "")), values[0])
+
+
+def describe_fields(objects: str, items: list[Resource]) -> dict[str, str]:
+    """Returns the type of each field of the items. Keys inside a documented field are not shown."""
+    documented = {name for row in TABLE if row.objects == objects for name in re.split(r", |\|", row.fields)}
+    names = list(dict.fromkeys(name for item in items for name in item))
+    shown = [name for name in names if _FIELD_NAME.fullmatch(name)][:MAX_FIELDS]
+    shape = {name: _describe_field(name, items, is_documented=name in documented) for name in shown}
+    if len(shown) < len(names):
+        shape[UNNAMED] = f"{len(names) - len(shown)} fields whose names are not shown"
+    return shape
+
+
+def _describe_field(name: str, items: list[Resource], *, is_documented: bool) -> str:
+    values = [item[name] for item in items if name in item]
+    text = " or ".join(sorted({type_name(value) for value in values}, key=lambda kind: (kind == "null", kind)))
+    inner = {key for value in values if isinstance(value, dict) for key in value} & INNER_NAMES
+    if inner and not is_documented:
+        text += f" with {', '.join(sorted(inner))}"
+    if name in WORD_FIELDS and (words := plain_words(values)):
+        text += f": {', '.join(words)}"
+    return text if len(values) == len(items) else f"{text}; not in every one"
+
+
+# The checks
+
+
+def find_all(seen: Examination, wanted_account: str | None) -> t.Iterator[Finding]:
+    """Returns all findings, in the order in which those of one status are shown."""
+    account = "GET /account accepts the key, and shows the account that is meant"
+    limit = "X-RateLimit-Limit: 100, X-RateLimit-Remaining and X-RateLimit-Reset in each response"
+    yield Finding("api", "GET /health is answered with 2xx without a key", *_check_api(seen))
+    yield Finding("key", account, *_check_key(seen, wanted_account))
+    yield Finding("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", *_check_clock(seen))
+    yield Finding("rate_headers", limit, *_check_rate_headers(seen))
+    yield Finding("errors", "an instance that does not exist is answered with 404", *_check_errors(seen))
+    yield Finding("endpoints", "each endpoint is answered with 200 and data", *_check_endpoints(seen))
+    yield Finding("pagination", "pages of 25 with counts; page=2 returns the next ones", *_check_pagination(seen))
+    for check in dict.fromkeys(row.check for row in TABLE):
+        rows = [row for row in TABLE if row.check == check]
+        fields = ", ".join(dict.fromkeys(row.fields for row in rows)).replace("|", " or ")
+        where = " and ".join(dict.fromkeys(row.objects for row in rows))
+        yield Finding(check, f"{where} with {fields}", *_check_fields(rows, seen))
+
+
+def _check_fields(rows: list[Row], seen: Examination) -> Judgement:
+    """Walks the rows of one check."""
+    if not any(seen.find_objects(row.objects) for row in rows):
+        name = rows[0].objects
+        reply = seen[name.partition(".")[0]]
+        if reply.problem:
+            return "unknown", NOT_SEEN, reply.needed
+        return "unknown", "none", f"Needs an account with {NEEDED[name]}."
+    problems = {row: row.find_problems(seen.find_objects(row.objects)) for row in rows}
+    texts = dict.fromkeys(text for found in problems.values() for text in found)
+    if not texts:
+        return "ok", "as expected", ""
+    found = "; ".join(list(texts)[:MAX_PROBLEMS])
+    if lost := "; ".join(dict.fromkeys(row.needed_by for row in rows if problems[row] and row.needed_by)):
+        return "different", found, f"Does not work: {lost}."
+    return "tolerated", found, WORKS
+
+
+def _check_api(seen: Examination) -> Judgement:
+    error = seen.health["error"]
+    if error is None:
+        return "ok", "up", ""
+    found = f"GET /health: {_explain(error)['problem']}"
+    if isinstance(error, ApiError) or not seen["account"].problem:
+        return "different", found, "claw_health_info calls the service down, and the playbook restore stops at once."
+    return "failed", found, "Nothing works until the service can be reached."
+
+
+def _check_key(seen: Examination, wanted: str | None) -> Judgement:
+    account = seen["account"]
+    if not account.problem and wanted and not is_account(as_object(account.data), wanted):
+        found = "accepted, but not known to be for the account that the option account names"
+        return "failed", found, "Tasks that would change something are refused. Correct the key or account."
+    if not account.problem:
+        return "ok", "accepted", ""
+    if not account.is_sent:
+        return "unknown", NOT_SEEN, account.problem
+    found = f"GET /account: {account.problem}"
+    if account.status == 401:
+        advice = (
+            "Check api_key, api_key_file and CLAWHOSTERS_API_KEY; create keys under Dashboard > Settings > API Keys."
+        )
+        return "failed", found, f"No task works with this key. {advice}"
+    if not seen["instances"].problem:
+        return "different", found, "claw_account_info fails; other requests are answered."
+    return "failed", found, "Check api_url, and the permissions of the key."
+
+
+def _check_clock(seen: Examination) -> Judgement:
+    skew = seen.health["clock_skew"]
+    if skew is None:
+        return "unknown", NOT_SEEN, "Needs an answer to GET /health with a Date."
+    if abs(skew) <= MAX_SKEW:
+        return "ok", f"{abs(skew):.0f} s apart", ""
+    found = f"this machine is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead'}"
+    return "different", found, "Times of this machine mislead: check its time service."
+
+
+def _check_rate_headers(seen: Examination) -> Judgement:
+    answers = [reply.headers for reply in seen.replies.values() if reply.headers is not None]
+    if not answers:
+        return "unknown", NOT_SEEN, seen["account"].needed
+    windows = [window for headers in answers if (window := rate_headers.parse_window(headers, time.time()))]
+    if len(windows) < len(answers):
+        found = f"usable in {len(windows)} of {len(answers)} responses"
+        return "tolerated", found, "Tasks can't share the rate limit: they exceed it, and wait after a 429."
+    limits = {str(window.limit) for window in windows}
+    if limits != {"100"}:
+        found = f"limit {', '.join(sorted(limits)[:3])}"
+        return "tolerated", found, "The collection follows the headers; the figures in its guides assume 100."
+    resets = [rate_headers.parse_finite(headers.get("X-RateLimit-Reset")) or 0 for headers in answers]
+    if not all(1e9 < reset < 1e12 for reset in resets):
+        return "tolerated", "X-RateLimit-Reset is no Unix time in seconds", WORKS
+    return "ok", "in each response", ""
+
+
+def _check_errors(seen: Examination) -> Judgement:
+    reply = seen["absent"]
+    if not reply.is_sent:
+        return "unknown", NOT_SEEN, reply.problem
+    if reply.status in (404, 410):
+        return "ok", reply.problem, ""
+    found = reply.problem or "an answer with data"
+    return "different", found, "`state: absent` and waits can't see that an instance is gone."
+
+
+def _check_endpoints(seen: Examination) -> Judgement:
+    sent = [(seen[name], endpoint) for name, endpoint in ENDPOINTS.items() if endpoint.needed_by and seen[name].is_sent]
+    broken = [(reply, endpoint) for reply, endpoint in sent if reply.problem]
+    if all(reply.status == 401 for reply, _endpoint in sent):
+        return "unknown", NOT_SEEN, seen["account"].needed
+    if not broken:
+        return "ok", f"all {len(sent)} that were requested", ""
+    found = "; ".join(f"{reply.request}: {reply.problem}" for reply, _endpoint in broken)
+    return "failed", found, f"Does not work: {'; '.join(endpoint.needed_by for _reply, endpoint in broken)}."
+
+
+def _check_pagination(seen: Examination) -> Judgement:
+    first, second = seen["instances"], seen["page_2"]
+    if first.problem:
+        return "unknown", NOT_SEEN, first.needed
+    if first.pagination is None and len(first.data) == PAGE_SIZE:
+        advice = "The list may be truncated. Compare it with the dashboard before you rely on it."
+        return "different", f"none, and exactly {PAGE_SIZE} instances", advice
+    if first.count("total_count") is None and first.count("total_pages") is None:
+        found = "none" if first.pagination is None else "without counts"
+        return "tolerated", found, "A list ends with its first response, or with the first page that is empty."
+    if "page_2" not in seen.replies:
+        return "unknown", "one page", f"Needs an account with more than {PAGE_SIZE} instances."
+    earlier, later = ({str(item.get("id")) for item in reply.data or ()} for reply in (first, second))
+    if second.problem or not later or later & earlier:
+        found = second.problem or f"{len(later - earlier)} of {len(later)} instances are new"
+        return "different", f"page=2: {found}", "Lists of more than one page can't be read: each task with one fails."
+    return "ok", f"pages of {len(first.data)}; page=2 returns the next ones", ""
