@@ -10,14 +10,14 @@ DOCUMENTATION = r"""
 name: misspelt_variables
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Find misspelt and cut variables (internal to the roles and playbooks)
+short_description: Find wrong names and cut values of variables (internal to the roles and playbooks)
 description:
   - Internal to the roles and playbooks of this collection.
-  - Finds variables whose names are similar to those of a role or playbook. Ansible would ignore them.
-  - Warns of other variables that C(-e) sets, and that begin with the name of the playbook. Ansible ignores them, too.
-  - Finds values that C(-e) has cut at a space, lists given as text that ends in a comma or looks like JSON but is no
-    list, values of another type than the argument spec says, and numbers that YAML reads as others.
-  - Finds C(--tags), by which a playbook of this collection would do nothing.
+  - Finds variables that begin with the name of a role or playbook, and are none of its own. Ansible would ignore them.
+    Names with two underscores are its own, and those of the other roles and playbooks of this collection are left
+    alone.
+  - Finds values that C(-e) has cut at a space, and lists given as text that ends in a comma, or looks like JSON but is
+    no list.
 options:
   _terms:
     description:
@@ -52,7 +52,6 @@ _raw:
   elements: str
 """
 
-import contextlib
 import functools
 import typing as t
 from pathlib import Path
@@ -60,15 +59,14 @@ from pathlib import Path
 import yaml
 from ansible import context
 from ansible.errors import AnsibleError
-from ansible.parsing.splitter import parse_kv
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils._model.similar_names import is_misspelling, with_suggestion
 from ..plugin_utils._controller.unsafe import protect_value
-from ..plugin_utils._extra_variables import KnownVariable, format_problems
-from ..plugin_utils._variable_values import find_misread_numbers, find_value_problem, read_keys
+from ..plugin_utils._extra_variables import find_list_problem, find_lost, format_lost
 
-ROLES = Path(__file__).resolve().parents[2] / "roles"
+COLLECTION = Path(__file__).resolve().parents[2]
+OWNERS = {path.stem for folder in ("roles", "playbooks") for path in (COLLECTION / folder).iterdir()}
+"""The roles and playbooks: each has the variables that begin with its name."""
 
 
 class LookupModule(LookupBase):
@@ -77,59 +75,41 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
         """Returns one item, the error message for the variables in scope."""
         self.set_options(var_options=variables, direct=kwargs)
-        playbook, names = self.get_option("playbook"), self.get_option("names")
-        specs = [(f"playbook {playbook}", names), *((f"role {role}", _read_options(role)) for role in terms)]
-        known = {
-            str(name): KnownVariable(owner, option) for owner, options in specs for name, option in options.items()
-        }
-        values = {name: self._render((variables or {}).get(name)) for name in known}
-        options = context.CLIARGS.get("extra_vars") or ()
-        lists = {name: values[name] for name, one in known.items() if one.is_list}
-        misread = {
-            name: text for option in options for name, text in find_misread_numbers(_read_yaml(option), known).items()
-        }
-        others = [misread.get(name) or find_value_problem(name, values[name], known[name].option) for name in known]
+        given, playbook = variables or {}, self.get_option("playbook")
+        owned = {role: _read_options(role) for role in terms}
         if playbook:
-            self._warn_of_unknown(playbook, options, known)
-        if playbook and not {"all", "untagged"} & {*context.CLIARGS.get("tags", ("all",))}:
-            others.append(f"The playbook {playbook} runs as a whole, and --tags selects none of it. Leave it out.")
-        return [
-            protect_value(format_problems(variables or (), known, options, lists, others, is_strict=bool(playbook)))
+            owned.setdefault(playbook, self.get_option("names"))
+        known = {name: option for options in owned.values() for name, option in options.items()}
+        options = context.CLIARGS.get("extra_vars") or ()
+        cuts = [cut for option in options for cut in find_lost(option) if playbook or cut[0] in known]
+        lists = [name for name, option in known.items() if option.get("type") == "list" and name not in dict(cuts)]
+        sentences = [
+            *(format_lost(*cut) for cut in cuts),
+            *(find_list_problem(name, self._render(given.get(name))) for name in lists),
+            *(_find_unknown(owner, given, owned[owner]) for owner in owned),
         ]
-
-    def _warn_of_unknown(self, playbook: str, options: t.Iterable[str], known: t.Collection[str]) -> None:
-        """Warns of what ``-e`` sets for the playbook that nothing of it reads. It may be for the user's inventory."""
-        given = {name for option in options for name in _read_names(option)}
-        for name in sorted(given.difference(known)):
-            if name.startswith(f"{playbook}_") and not any(is_misspelling(name, one) for one in known):
-                text = with_suggestion(name, known)
-                self._display.warning(f"-e sets {text}, which is not a variable of the playbook {playbook}.")
+        found = " ".join(filter(None, sentences))
+        return [protect_value(f"{found} Nothing was sent." if found else "")]
 
     def _render(self, value: t.Any) -> t.Any:
         """Returns a variable with its templates filled in; None if that fails, as the task that uses it will say."""
         try:
-            return self._templar.template(value) if isinstance(value, (str, list)) else value
+            return self._templar.template(value)
         except AnsibleError:
             return None
 
 
-def _read_yaml(option: str) -> str:
-    """Returns the YAML of a value of ``-e``: its own, or that of its file; empty for another form or a failure."""
-    if not option.startswith("@"):
-        return option if option.startswith("{") else ""
-    path = Path(option[1:]).expanduser()
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        # Ansible has read a pipe to its end, and who opens it again waits for ever.
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
-    return ""
-
-
-def _read_names(option: str) -> t.Collection[str]:
-    """Returns the names that a value of ``-e`` sets; none if it can't be read."""
-    return read_keys(_read_yaml(option)) if option.startswith(("@", "{")) else parse_kv(option)
+def _find_unknown(owner: str, given: t.Iterable[object], known: t.Collection[str]) -> str:
+    """Returns a sentence with the given variables that begin with the name of the owner, and are none of its own."""
+    others = (f"{owner}__", *(f"{other}_" for other in OWNERS if other.startswith(f"{owner}_")))
+    names = [str(name) for name in given if str(name).startswith(f"{owner}_") and name not in known]
+    unknown = sorted(name for name in names if not name.startswith(others))
+    if not unknown:
+        return ""
+    return f"{owner} has no variable {', '.join(unknown)}. Its variables are: {', '.join(known) or 'none'}."
 
 
 @functools.cache
 def _read_options(role: str) -> dict[str, dict[str, t.Any]]:
-    spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
+    spec = yaml.safe_load((COLLECTION / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
     return dict(spec["argument_specs"]["main"]["options"])

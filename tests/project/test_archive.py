@@ -35,7 +35,7 @@ ALLOWED = [
     r"plugins/__init__\.py",
     r"plugins/(action|doc_fragments|filter|inventory|lookup|modules)/[a-z_]+\.py",
     r"plugins/(module_utils|plugin_utils)/_[a-z_]+(/[a-z_]+){0,2}\.py",
-    r"roles/[a-z_]+/(README\.md|meta/argument_specs|(defaults|meta|tasks|vars)/[a-z_]+\.yml|(files|templates)/[a-z0-9_.]+)",
+    r"roles/[a-z_]+/(README\.md|(defaults|meta|tasks|vars)/[a-z_]+\.yml|(files|templates)/[a-z0-9_.]+)",
     r"tests/simulator/(README\.md|[a-z_]+\.py)",
 ]
 """The files that users need. Any other one in a release is to be named in build_ignore of galaxy.yml, or here."""

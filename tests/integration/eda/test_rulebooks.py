@@ -205,7 +205,9 @@ def test_nothing_is_restored_within_the_cooldown(simulator: Simulator, controlle
     assert re.search(r"A restore for INC-7 was sent .+ ago, which is less than restore_unhealthy_cooldown", run.stdout)
     assert run.says("with restore_instance_ids=7 and restore_incident=INC-1.")
     allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
-    with pytest.raises(AssertionError, match="restore_unhealthy_id is '', but must be a whole number"):
+    with pytest.raises(
+        AssertionError, match="This playbook restores the instance in restore_unhealthy_id, a number, alone"
+    ):
         restore(controller, "", **allowed)
     # What is sent between the decision and the restore is an obstacle of the runbook.
     with pytest.raises(AssertionError, match="within restore_min_interval \\(1 d 0 h\\)"):
