@@ -245,9 +245,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
     wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreOptions, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_one import restore_one
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import MODULE, RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import MODULE
 
 SPEC = ArgumentSpec(
     {

@@ -20,13 +20,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     AccountView,
     plan_restores,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import ROLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import set_answers
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import ROLE
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, build_target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets

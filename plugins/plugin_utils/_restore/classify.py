@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds the kind and the facts of what went wrong in a run of the role ``restore``. Pure.
+"""Finds the kind, the facts and the advice of what went wrong in a run of the role ``restore``. Pure.
 
-Only a task in which something goes wrong imports it.
+Only a task in which something may go wrong imports it.
 """
 
 from __future__ import annotations
@@ -12,24 +12,34 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ...module_utils._errors import ApiError, ClawHostersError, PartialError, UnprocessableError
+from ...module_utils._errors import ClawHostersError, PartialError, UnauthorizedError
 from ...module_utils._model.instance import get_status
 from ...module_utils._service.at_most_once import UnrecordedError
-from ...module_utils._service.restore.messages import explain
+from ...module_utils._service.restore.messages import advise_failed, advise_on_status, advise_unknown, explain
 from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind
 from ...module_utils._service.restore.restore import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN, InstanceGoneError
+from ...module_utils._service.restore.words import capitalize, format_taken
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
+from .answers import expected_answer
 from .confirmation import PictureChangedError
-from .failures import AddressError, Failed, FailureKind
+from .failures import ACCEPTED_AND_FAILED, FAILURES, Failed, FailureKind
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ...module_utils._service.restore.plan import Obstacle, RestorePlan, Rules
     from ...module_utils._service.restore.restore import Restore
-    from ...module_utils._service.restore.surfaces import Surface
+    from ...module_utils._service.restore.words import Surface
     from .failures import Kind
+    from .run import RolePlan, Run
+
+_KINDS: dict[str, Kind] = {
+    IN_FLIGHT: FailureKind.NOT_OVER,
+    UNKNOWN: ObstacleKind.UNKNOWN,
+    FAILED: ObstacleKind.FAILED,
+}
+"""The kinds of restores that were sent and did not complete, by their outcomes."""
 
 
 def classify_error(error: Exception, kind: Kind) -> Failed:
@@ -39,7 +49,7 @@ def classify_error(error: Exception, kind: Kind) -> Failed:
         return Failed(FailureKind.INTERRUPTED, bug)
     # The cause says what happened.
     told = error.cause if isinstance(error, PartialError) and error.cause else error
-    failed = Failed(kind, told.text, is_unsent=told.is_unsent, names_status=told.names_status)
+    failed = Failed(kind, told.text, is_unsent=told.is_unsent)
     if (response := error.response) is None:
         return failed
     request_id = format_value(response.request_id, 100) if response.request_id else None
@@ -48,83 +58,69 @@ def classify_error(error: Exception, kind: Kind) -> Failed:
 
 def classify_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Failed:
     """Returns the failure of a plan that has an obstacle."""
-    explained = explain(plan, incident, rules, now, surface)
-    return Failed(
-        t.cast("Obstacle", plan.obstacle).kind,
-        one_line(explained.fact, MESSAGE_LIMIT),
-        one_line(explained.advice, MESSAGE_LIMIT),
-        names_status=explained.names_status,
-    )
+    fact, advice = explain(plan, incident, rules, now, surface)
+    kind = t.cast("Obstacle", plan.obstacle).kind
+    return Failed(kind, one_line(fact, MESSAGE_LIMIT), one_line(advice, MESSAGE_LIMIT))
 
 
-def classify_failure(error: Exception, restore: Restore, *, sends: bool) -> Failed:
+def classify_failure(error: ClawHostersError, restore: Restore, *, sends: bool) -> Failed:
     """Returns the failure of a restore that ended with ``error``. ``sends``: the run was to send it."""
-    kind = _find_kind(error, restore.outcome, sends=sends, was_healthy=restore.healthy_at is not None)
-    if kind is FailureKind.BACKUP_REFUSED and get_status(restore.current) not in RESTORABLE:
-        kind = FailureKind.INSTANCE_REFUSED
-    failed = classify_error(error, kind)
-    # Of a failure status, the status of the instance says the same.
-    return replace(failed, message="") if kind is ObstacleKind.FAILED else failed
-
-
-def _find_kind(error: Exception, outcome: str, *, sends: bool, was_healthy: bool) -> Kind:
-    """Returns the kind of the failure of a restore."""
-    if not isinstance(error, ClawHostersError):
-        return FailureKind.INTERRUPTED
+    kind: Kind = FailureKind.REFUSED
+    is_about_key = isinstance(error.response, UnauthorizedError)
     if isinstance(error, UnrecordedError):
-        return FailureKind.UNRECORDED
-    chain = list(_chain(error))
-    if was_healthy or outcome == COMPLETED:
-        return _find_kind_if_restored(chain, is_healthy=was_healthy)
-    if outcome == IN_FLIGHT:
-        return _find_kind_if_in_flight(chain)
-    if outcome in (UNKNOWN, FAILED):
-        return ObstacleKind.UNKNOWN if outcome == UNKNOWN else ObstacleKind.FAILED
-    return _find_kind_if_unsent(error, chain, sends=sends)
+        kind = FailureKind.UNRECORDED
+    elif restore.outcome in (IN_FLIGHT, COMPLETED) and isinstance(error.cause or error, InstanceGoneError):
+        kind = FailureKind.GONE
+    elif restore.healthy_at:
+        kind = FailureKind.BAD_ADDRESS
+    elif restore.outcome == COMPLETED:
+        is_unseen = restore.failure not in (None, "timeout") or is_about_key
+        kind = FailureKind.HEALTH_UNSEEN if is_unseen else FailureKind.NOT_HEALTHY
+    elif restore.outcome in _KINDS:
+        kind = _KINDS[restore.outcome]
+    elif is_about_key:
+        kind = FailureKind.BAD_KEY
+    elif not sends:
+        kind = ObstacleKind.NOT_SENT
+    elif isinstance(error, PictureChangedError):
+        kind = ObstacleKind.CHANGED
+    failed = classify_error(error, kind)
+    return replace(failed, message=ACCEPTED_AND_FAILED) if kind is ObstacleKind.FAILED else failed
 
 
-def _find_kind_if_restored(chain: list[ClawHostersError], *, is_healthy: bool) -> FailureKind:
-    """Returns the kind of the failure of an instance that was restored. ``is_healthy``: its address was checked."""
-    if _has(chain, InstanceGoneError):
-        return FailureKind.GONE_RESTORED
-    if is_healthy:
-        return FailureKind.NO_ANSWER if isinstance(chain[0], AddressError) else FailureKind.UNCHECKED
-    kinds = {one.kind for one in chain}
-    if "unauthorized" in kinds:
-        return FailureKind.KEY_LOST_RESTORED
-    # An error that ended the wait has what was seen last; one of the start has not.
-    is_unseen = "unreachable" in kinds or ("timeout" not in kinds and any(one.last_seen for one in chain))
-    return FailureKind.HEALTH_UNSEEN if is_unseen else FailureKind.NOT_HEALTHY
+def find_advice(failed: Failed, plan: RolePlan, run: Run) -> str:
+    """Returns what to do after a failure whose message has no advice: a sentence that names variables."""
+    surface, failure = run.surface, FAILURES[failed.kind]
+    instance = {**(plan.instance or {}), **({"status": failed.found} if failed.found else {})}
+    advice = failure.advice.format(again=run.again if failure.is_of_run else surface.again)
+    match failed.kind:
+        case FailureKind.NOT_CONFIRMED:
+            answer = expected_answer(run.plans, run.incident)
+            advice = f"{run.again} with restore_confirm={answer}, or type that at the prompt."
+        case ObstacleKind.FAILED:
+            advice = advise_failed(plan, instance, surface)
+        case ObstacleKind.UNKNOWN:
+            advice = advise_unknown(plan, instance, surface)
+        case FailureKind.NOT_BEGUN if run.failures:
+            despite = f"restore_max_failures={run.failures} goes on despite them"
+            advice = f"When the failures are dealt with, {surface.again}; {despite}."
+        case FailureKind.REFUSED if failed.http_status == 422 and get_status(instance) not in RESTORABLE:
+            advice = advise_failed(plan, instance, surface)
+        case FailureKind.REFUSED if failed.http_status == 422:
+            advice = f"To try an older backup, {surface.restore_with(_name_older(plan, surface))}."
+        case FailureKind.NOT_HEALTHY:
+            alone = "a run for it alone" if surface.alone else "a run"
+            advice = advise_on_status(instance, surface.again) or (
+                f"Check it in the dashboard, then {surface.again}, which restores nothing twice; {alone} with another "
+                f"restore_incident sends it again from an older backup, with {_name_older(plan, surface)}."
+            )
+    if failed.http_status == 401 and failed.kind is not FailureKind.BAD_KEY:
+        advice = f"With a valid key, {advice}"
+    return capitalize(advice)
 
 
-def _find_kind_if_in_flight(chain: list[ClawHostersError]) -> FailureKind:
-    """Returns the kind of the failure of a restore whose end was not seen."""
-    kinds = {one.kind for one in chain}
-    if _has(chain, InstanceGoneError):
-        return FailureKind.GONE
-    if "unauthorized" in kinds:
-        return FailureKind.KEY_LOST
-    return FailureKind.OUT_OF_SIGHT if "unreachable" in kinds or _has(chain, ApiError) else FailureKind.NOT_OVER
-
-
-def _find_kind_if_unsent(error: ClawHostersError, chain: list[ClawHostersError], *, sends: bool) -> Kind:
-    """Returns the kind of the failure of a restore that was not sent, or not executed."""
-    if any(one.kind == "unauthorized" for one in chain):
-        return FailureKind.BAD_KEY
-    if not sends:
-        return ObstacleKind.NOT_SENT
-    if isinstance(error, PictureChangedError):
-        return ObstacleKind.CHANGED
-    return FailureKind.BACKUP_REFUSED if isinstance(error, UnprocessableError) else FailureKind.REFUSED
-
-
-def _chain(error: ClawHostersError) -> t.Iterator[ClawHostersError]:
-    """Yields an error and the errors behind it."""
-    current: ClawHostersError | None = error
-    while current is not None:
-        yield current
-        current = current.cause
-
-
-def _has(chain: list[ClawHostersError], kind: type[ClawHostersError]) -> bool:
-    return any(isinstance(one, kind) for one in chain)
+def _name_older(plan: RolePlan, surface: Surface) -> str:
+    """Returns the variable that selects the next older backup. A plan that chose the backup has read the others."""
+    if plan.older is None:
+        return f"its id as {surface.backup()}"
+    return f"{surface.backup(one_line(plan.older['id'], 20))}, {format_taken(plan.older)}"

@@ -14,7 +14,7 @@ import typing as t
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.instance import get_status
-from ...module_utils._service.restore.surfaces import format_moment
+from ...module_utils._service.restore.words import format_moment
 from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .answers import explain_wrong_answer, format_question, is_confirmed
@@ -120,8 +120,6 @@ class NotConfirmedError(ClawHostersError):
 
 class NoTerminalError(NotConfirmedError):
     """There is no terminal to ask at."""
-
-    failure = FailureKind.NO_TERMINAL
 
 
 class PictureChangedError(NotConfirmedError):

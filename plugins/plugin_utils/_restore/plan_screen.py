@@ -17,7 +17,7 @@ from statistics import median
 from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
-from ...module_utils._service.restore.notes import describe_clock
+from ...module_utils._service.restore.words import describe_clock
 from ...module_utils._text import format_count
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration

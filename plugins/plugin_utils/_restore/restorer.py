@@ -25,19 +25,16 @@ from ...module_utils._service.instance_requests import fetch_instance
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.incident_state import run_key
 from ...module_utils._service.restore.list_readings import read_by_ids
-from ...module_utils._service.restore.plan import Target
+from ...module_utils._service.restore.plan import RestoreOptions, Target
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.restore_batches import RestoreBatches
-from ...module_utils._service.restore.surfaces import RestoreOptions
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, format_value
-from . import advice
 from .address import check_address, parse_address
 from .classify import classify_failure, classify_obstacle
 from .confirmation import NOT_ASKED, PictureChangedError, require_confirmation, summarize_plan
-from .failures import FAILURES
 from .outcome import record
 from .run import RolePlan
 from .unhealthy_limit import PLAYBOOK, UnhealthyLimit
@@ -50,8 +47,6 @@ if t.TYPE_CHECKING:
 
 _LISTED = 3
 """Changes that a message lists."""
-_NEEDED_BY_OTHERS = (advice,)
-"""Imported here for those that import it when they need it, as in ``restore_batch.py``."""
 
 
 def find_changed_backups(incident: Incident, plans: t.Iterable[RolePlan]) -> dict[str, ClawHostersError]:
@@ -234,13 +229,13 @@ class Restorer(RestoreObserver):
         elif stage is Stage.FAILED and restore.error is not None:
             self._note_failure(restore, restore.error)
 
-    def _note_failure(self, restore: Restore, error: Exception) -> None:
+    def _note_failure(self, restore: Restore, error: ClawHostersError) -> None:
         plan, incident = self._plan(restore), self._incident
         failed = classify_failure(error, restore, sends=plan.sends)
         if restore.plan.obstacle:
             told = classify_obstacle(restore.plan, incident.name, incident.rules, incident.now, incident.surface)
             failed = replace(told, http_status=failed.http_status, request_id=failed.request_id)
-        if (status := restore.current.get("status")) and FAILURES[failed.kind].is_status_known:
+        if status := restore.current.get("status"):
             failed = replace(failed, found=format_value(status, 40))
         plan.failed = failed
         self._note(self._incident.key(restore.instance["id"]), NoteKind.FAILED, **failed.to_facts())

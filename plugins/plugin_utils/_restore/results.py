@@ -11,19 +11,19 @@ that were found before anything was confirmed, and what could not be written to 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.incident_state import IN_PROGRESS, InstanceState, TimelineEvent
 from ...module_utils._service.restore.plan import ObstacleKind, RestoreAction, Target
-from ...module_utils._service.restore.surfaces import format_moment
+from ...module_utils._service.restore.words import format_moment
 from ...module_utils._state.journal import OperationEvent
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
 from .confirmation import format_sent_and_completed, headlines
-from .failures import FAILURES, UNCONFIRMED, Failed, FailureKind
+from .failures import ACCEPTED_AND_FAILED, FAILURES, UNCONFIRMED, Failed, FailureKind, name_kind
 from .run import RolePlan
 
 if t.TYPE_CHECKING:
@@ -40,8 +40,7 @@ OK, FAILED, UNFINISHED = "ok", "failed", "unfinished"
 
 _UNREAD = "Earlier restores can't be read now."
 _ADDRESS_FAULTS = {
-    FailureKind.NO_ANSWER: "not responding as expected",
-    FailureKind.UNCHECKED: "not checked at its address",
+    FailureKind.BAD_ADDRESS: "not responding as expected",
 }
 """The end of a headline for instances that are restored and healthy all the same."""
 
@@ -80,7 +79,11 @@ class Result:
 
     def to_dict(self) -> Data:
         """Returns the result as the JSON holds it."""
-        return {**vars(self), "kind": self.kind and self.kind.value, "events": [vars(event) for event in self.events]}
+        return {
+            **vars(self),
+            "kind": self.kind and name_kind(self.kind),
+            "events": [vars(event) for event in self.events],
+        }
 
 
 # Facts
@@ -152,16 +155,10 @@ def _describe(plan: RolePlan, known: InstanceState, failed: Failed | None, run: 
         result.outcome = UNFINISHED if failed.kind is FailureKind.UNFINISHED else FAILED
         result.tag = _find_tag(failed.kind)
         result.state = _format_failure(failed, plan, run, now)
-        result.advice = failed.advice or _find_advice(failed, plan, run)
+        if not failed.advice:
+            from .classify import find_advice
+        result.advice = failed.advice or find_advice(failed, plan, run)
     return result
-
-
-def _find_advice(failed: Failed, plan: RolePlan, run: Run) -> str:
-    """Returns what to do about a failure whose message has no advice. Imports what is needed for that alone."""
-    from .advice import find_advice
-
-    seen = {**plan.instance, "status": failed.found} if plan.instance and failed.found else plan.instance
-    return find_advice(failed.kind, replace(plan, instance=seen), run)
 
 
 def _find_failed(plan: RolePlan, run: Run, known: InstanceState) -> Failed | None:
@@ -189,7 +186,7 @@ def _find_recorded(instance: InstanceState, state: IncidentState) -> Failed | No
     if restore.event is OperationEvent.COMPLETED and instance.healthy_at:
         return None
     if restore.event is OperationEvent.FAILED:
-        return Failed(ObstacleKind.FAILED)
+        return Failed(ObstacleKind.FAILED, ACCEPTED_AND_FAILED)
     if restore.outcome == "unknown" and instance.holder is None:
         return Failed(ObstacleKind.UNKNOWN, _format_unfinished(instance, restore.facts.get("backup_id")))
     return Failed(FailureKind.UNFINISHED, _format_unfinished(instance, restore.facts.get("backup_id")))
@@ -262,11 +259,11 @@ def _format_failure(failed: Failed, plan: RolePlan, run: Run, now: datetime) -> 
         text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
     is_unsent, is_said = failure.is_unsent or failed.is_unsent, failure.is_unsent and plan.is_history_known
     sentences = [text, failed.message, NOTHING_SENT if is_unsent and not is_said else ""]
-    status = (failed.found or (plan.instance or {}).get("status")) if failure.is_status_known else None
+    status = failed.found or (plan.instance or {}).get("status")
     if failed.kind is FailureKind.UNFINISHED:
         was = f"Its status was {format_value(status, 40)} at the time of the plan." if status else ""
         sentences = [failed.message, was]
-    elif status and not failed.names_status:
+    elif status and failure.shows_status:
         sentences.append(f"Its status is {format_value(status, 40)}.")
     return " ".join(filter(None, sentences))
 
@@ -280,7 +277,7 @@ def format_headline(run: Run, results: list[Result]) -> str:
         waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
         others = f", {format_count(waits, 'restore')} under way would be waited for" if waits else ""
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored{others}"
-    if any(result.kind in (FailureKind.NOT_CONFIRMED, FailureKind.NO_TERMINAL) for result in results):
+    if any(result.kind is FailureKind.NOT_CONFIRMED for result in results):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if any(result.kind for result in results):
         return format_restored(results)

@@ -14,10 +14,9 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import get_status, is_healthy, is_unhealthy
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory, Witness
-from ...module_utils._service.restore.notes import Note, describe_choice, describe_report, note_other
 from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
 from ...module_utils._service.restore.planner import AccountView, is_fit
-from ...module_utils._service.restore.surfaces import Surface, format_moment
+from ...module_utils._service.restore.words import Note, Surface, describe_choice, describe_report, note_other
 from ...module_utils._text import format_count, format_list, one_line
 from .._formatting import format_clock
 from .confirmation import format_sent_and_completed
@@ -107,8 +106,7 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
 def _describe_witness(witness: Witness, instance: Resource, incident: str, now: datetime) -> list[Note]:
     """Returns what the JSON says, or may say, of a restore that will be sent and that the journal does not know."""
     if str(instance["id"]) in witness.sent_at:
-        sent_at = format_moment(witness.sent_at[str(instance["id"])], now)
-        said = describe_report(witness, instance, incident, sent_at)
+        said = describe_report(witness, instance, incident, now)
         return [Note(f"{said} With restore_force, a restore is sent again.", ("reported",))]
     if witness.unreadable:
         unreadable = f"The report {one_line(witness.unreadable)} can't be read: it may say that this was sent already."

@@ -14,13 +14,12 @@ from pathlib import Path
 from ...module_utils._model.backup import is_in_future, taken_at
 from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
+from ...module_utils._service.restore.words import ROLE
 from .._formatting import format_clock, format_label, slugify
-from .failures import ROLE
 
 if t.TYPE_CHECKING:
-    from ...module_utils._service.restore.notes import Note
     from ...module_utils._service.restore.restore import Restore
-    from ...module_utils._service.restore.surfaces import Surface
+    from ...module_utils._service.restore.words import Note, Surface
     from .failures import Failed
 
 Data = dict[str, t.Any]

@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ...module_utils._errors import (
-    AccountError,
     ClawHostersError,
     ForbiddenError,
     SettingsError,
     UnauthorizedError,
-    WrongAddressError,
 )
 from ...module_utils._model.account_identity import find_id
 from ...module_utils._module.open_journal import open_journal
@@ -71,17 +69,11 @@ def begin_run(variables: Data, *, check: bool) -> Run:
     return run
 
 
-def _find_service_failure(error: Exception) -> FailureKind:
-    return FailureKind.WRONG_ADDRESS if isinstance(error, WrongAddressError) else FailureKind.SERVICE_DOWN
-
-
 def _find_run_failure(error: Exception) -> FailureKind:
     if isinstance(error, NotConfirmedError):
         return error.failure
     if isinstance(error, PlanOutdatedError):
         return FailureKind.PLAN_OUTDATED
-    if isinstance(error, AccountError):
-        return FailureKind.WRONG_ACCOUNT
     is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
     return FailureKind.BAD_KEY if is_about_key else FailureKind.NOT_PLANNED
 
@@ -109,7 +101,7 @@ class Runbook:
     def plan(self) -> bool:
         """Plans the restores and shows the plan. Returns True if one can be restored."""
         self.run.service = self.client.settings.host
-        if not self.step(self._check_service, _find_service_failure):
+        if not self.step(self._check_service, lambda _error: FailureKind.SERVICE_DOWN):
             return False
         # As any wrong value, it is no failure of a run; only the service knows the time.
         before = parse_timestamp("restore_before", self.variables["restore_before"] or None)

@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    RestoreOptions,
     RestorePlan,
     Rules,
     Target,
@@ -31,7 +32,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Stage,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import RestoreOptions, Surface
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import Surface
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -266,7 +267,7 @@ def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, local_worke
 # All obstacles: test_ways_to_restore.py
 WRONG = [
     ({"name": "bto-3"}, "did you mean bot-3?"),
-    ({"id": 3, "backup_id": 301}, "which is more than max_age"),
+    ({"id": 3, "backup_id": 301}, "and max_age is 1 d 0 h"),
 ]
 
 
@@ -314,10 +315,8 @@ def test_plain_lists_restore_the_newest_backups_after_the_entries(simulator: Sim
     assert (result["summary"]["changed"], result["instances"][0]["backup_id"]) == (3, 301)
     assert len(simulator.calls("POST *")) == 3
     twice = local_worker.run(claw_fleet_restore, incident="INC-2", ids=[2], names=["bot-2"])
-    assert (
-        twice["instances"][1]["msg"]
-        == "bot-2 (id 2) is listed already, in entry 1. Nothing was sent. List each instance once."
-    )
+    listed = "bot-2 (id 2) or its backup is listed already, in entry 1. Nothing was sent. List each"
+    assert twice["instances"][1]["msg"] == f"{listed} instance and each backup once."
     assert len(simulator.calls("POST *")) == 3
 
 
@@ -481,7 +480,7 @@ def test_both_modules_share_the_journal(simulator: Simulator, worker: Worker) ->
     result = worker.run(claw_fleet_restore, instances=[*bots(1), {"id": 2, "backup_id": 201}, *bots(3)])
     assert result["summary"] == {"ok": 1, "changed": 2, "failed": 0, "not_begun": 0}
     assert result["instances"][1]["backup_id"] == 202
-    assert any("so backup 201 is not restored" in warning for warning in worker.warnings)
+    assert any("and sends no other restore" in warning for warning in worker.warnings)
     assert worker.run(claw_backup_restore, instance_id=3)["changed"] is False
     assert sorted(posts(simulator)) == [102, 202, 302]
 
@@ -616,7 +615,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
     journal = Journal(FolderStore(str(tmp_path / "state")))
-    surface = Surface(again="run it again", then="it goes on")
+    surface = Surface(again="run it again")
     incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None, surface=surface)
     observer = Recorder(simulator, sleeper)
     options = RestoreOptions(60, 30)
@@ -708,11 +707,11 @@ def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, en
     engine.batches.run(planned(1, 2, 3))
     assert {
         f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
-        "accepted goes on. Run it again: it goes on."
+        "accepted goes on. Run it again: it waits for what is under way, and sends nothing twice."
         for sent, completed in ((1, 0), (3, 1))
     } <= set(notes)
     fresh: list[str] = []
     simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
     engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_notes)
     engine.batches.run(planned(4))
-    assert fresh[0] == "This run has sent nothing for incident INC-1. Run it again: it goes on."
+    assert fresh[0].startswith("This run has sent nothing for incident INC-1. Run it again: ")

@@ -195,7 +195,7 @@ SITUATIONS = [
     Situation("outcome unknown", Kind.UNKNOWN, before=journal("INC-1", INTENDED, UNCLEAR)),
     Situation("no backup", Kind.NO_BACKUP, {"name": "bare-bot"}),
     Situation("no backup before the time", Kind.NO_BACKUP, rules={"before": "2001-01-01T00:00:00Z"}),
-    Situation("no backup of the id", Kind.NO_BACKUP, {"name": "web-bot", "backup_id": 999}),
+    Situation("no backup of the id", Kind.BACKUP_GONE, {"name": "web-bot", "backup_id": 999}),
     Situation("newer one of nobody", Kind.UNCLEAR_BACKUP, before=backup(HOUR)),
     Situation(
         "shown by a name of two",
@@ -206,7 +206,7 @@ SITUATIONS = [
     Situation("of another instance", Kind.OTHER_BACKUP, {"name": "web-bot", "backup_id": 21}),
     Situation(
         "one backup for two",
-        Kind.BACKUP_TWICE,
+        Kind.DUPLICATE,
         {"name": "web-bot", "backup_id": 19},
         before=NOBODYS,
         callers=FLEET,
@@ -242,10 +242,10 @@ SITUATIONS = [
     Situation(
         "without a key meanwhile, by its id", Kind.WRONG_STATUS, {"id": 1}, since=status("pending_configuration")
     ),
-    Situation("renamed meanwhile", Kind.RENAMED, since=lambda place: place.simulator.set_instance(1, name="other")),
+    Situation("renamed meanwhile", Kind.CHANGED, since=lambda place: place.simulator.set_instance(1, name="other")),
     Situation(
         "renamed meanwhile, by its id",
-        Kind.RENAMED,
+        Kind.CHANGED,
         {"id": 1},
         since=lambda place: place.simulator.set_instance(1, name="other"),
     ),
@@ -362,7 +362,7 @@ def normalize(text: str) -> str:
     text = re.sub(r"\b\d\d:\d\d(:\d\d)? UTC", "TIME", text)
     text = re.sub(r" by [^ ]+@[^ .]+", " by USER@HOST", text)
     text = re.sub(r"/[^ ]+/(state|report)\b", lambda match: match[1].upper(), text)
-    return re.sub(r"\b(\d+ (s|min|h|d) ?)+(ago|in the future)", r"AGE \3", text)
+    return re.sub(r"\b(\d+ (s|min|h|d) ?)+(old|in the future)", r"AGE \3", text)
 
 
 CELLS = [(situation, caller) for situation in SITUATIONS for caller in situation.callers]

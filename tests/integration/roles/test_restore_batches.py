@@ -207,7 +207,7 @@ def test_failures_are_recorded_together_and_not_one_by_one(
     monkeypatch.setattr(ReportFolder, "write", counted)
     restore(runbook, restore_serial="100%")
     assert len(restored(simulator)) == COUNT
-    assert [one["kind"] for one in runbook.report()["instances"]] == ["backup_refused"] * COUNT
+    assert [one["kind"] for one in runbook.report()["instances"]] == ["refused"] * COUNT
     # Before anything is sent, and at the end.
     assert [writes.count(name) for name in ("INC-1.json", "INC-1.html")] == [2, 2]
 
@@ -278,7 +278,7 @@ def last_too_long(simulator: Simulator) -> dict[str, t.Any]:
 
 
 ENDS = {
-    fail_at_the_address: ("no_answer", "completed"),
+    fail_at_the_address: ("bad_address", "completed"),
     come_back_stopped: (None, "completed"),
     end_in_an_error: ("failed", "failed"),
     lose_the_response: ("unknown", "unknown"),

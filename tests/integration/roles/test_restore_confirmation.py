@@ -185,8 +185,7 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
             [
                 ", deploying: a restore of backup 1 is under way since ",
                 "This run waits for it.",
-                "This run only waited for a restore sent by another run; it sent none itself.",
-                "was not executed, and this run only waited for it.",
+                "and did not; this run only waited.",
                 "Run the same command again to send it.",
             ],
         ),
@@ -245,7 +244,7 @@ def meanwhile(
     ("change", "words"),
     [
         ({"status": "paused"}, "web-bot (id 1) has the status paused"),
-        ({"name": "shop-bot2"}, "web-bot (id 1) is now named shop-bot2. Nothing was sent."),
+        ({"name": "shop-bot2"}, "and is shop-bot2, running, healthy now. Nothing was sent."),
     ],
 )
 def test_the_instance_is_read_again_after_another_run_was_waited_for(
@@ -261,7 +260,7 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
     with journal.lock(key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
     assert re.search(r"It is held by \S+@\S+, process \d+, for \d+ s, and not free within 30 s", result["msg"])
-    assert "(wait_timeout). Run the same task again: it continues waiting" in result["msg"]
+    assert "(wait_timeout). Run the same task again: it waits for what is" in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
 

@@ -73,11 +73,8 @@ def restore(runbook: Runbook, *names: str, **variables: t.Any) -> dict[str, t.An
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (
-            {"health_status": "healthy"},
-            "was running, unhealthy in the plan that was confirmed, and is running, healthy",
-        ),
-        ({"name": "other-bot"}, "is now named other-bot"),
+        ({"health_status": "healthy"}, "was bot-1, running, unhealthy in the plan, and is bot-1, running, healthy now"),
+        ({"name": "other-bot"}, "was bot-1, running, unhealthy in the plan, and is other-bot, running, unhealthy now"),
     ],
     ids=["health", "name"],
 )

@@ -234,7 +234,7 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(
         interrupt=lambda: written in read_journal(state_dir),
     )
     said = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
-    assert f"{said} Run the same command again: it waits for what is under way, and goes on with" in screen.text
+    assert f"{said} Run the same command again: it waits for what is under way, and sends" in screen.text
     assert simulator.effects() == {"restores": 1}
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
     assert [run["state"] for run in record["runs"]] == ["interrupted"]
@@ -276,12 +276,12 @@ def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Sim
     assert revoked.stdout.count("its end was not") == 1
     assert re.search(r"It was last seen deploying at \d\d:\d\d:\d\d UTC\.", words)
     assert "The instance is running" not in words
-    assert "Set CLAWHOSTERS_API_KEY to a valid key, then run the same command again." in words
+    assert "With a valid key, run the same command again: it continues to wait, and sends nothing twice." in words
     assert custom_stats(revoked)["instances"][0]["outcome"] == "in_flight"
 
     simulator.set_state(keys={KEY: "revoked"})
     after = restore(controller, "web-bot")
-    open_one = r"The API key is not accepted\. This run sent nothing; the restore sent at \d\d:\d\d UTC is still open\."
+    open_one = r"The API key can't be used\. This run sent nothing; the restore sent at \d\d:\d\d UTC is still open\."
     assert re.search(open_one, failures(after))
     assert "nothing was sent" not in after.stdout
     (known,) = custom_stats(after)["instances"]
@@ -289,7 +289,8 @@ def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Sim
 
     simulator.switch(health_answer="down")
     assert re.search(
-        r"The service is down\. This run sent nothing; .* is still open\.", failures(restore(controller, "web-bot"))
+        r"The service can't be used\. This run sent nothing; .* is still open\.",
+        failures(restore(controller, "web-bot")),
     )
     assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
 
@@ -303,7 +304,7 @@ def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     assert run.screen.count("Backup is corrupt") == run.screen.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
-    assert re.search(r"To try the one before it, restore it alone with restore_backup=12, taken 20\S+ \S+ UTC\.", words)
+    assert re.search(r"To try an older backup, restore it alone with restore_backup=12, taken 20\S+ \S+ UTC\.", words)
     assert "restore_confirm" not in words
     # As advised.
     again = restore(controller, "web-bot", restore_backup=12)

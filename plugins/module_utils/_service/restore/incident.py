@@ -15,7 +15,7 @@ from ..._time_options import parse_duration, parse_timestamp
 from .history import RestoreHistory
 from .plan import Rules
 from .restore import Stage
-from .surfaces import MODULE
+from .words import MODULE
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from .history import Witness
     from .plan import RestorePlan, Target
     from .restore import Restore
-    from .surfaces import Surface
+    from .words import Surface
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:

@@ -15,9 +15,9 @@ from ..._model.instance import label
 from ..._state.journal import JournalError
 from ..._time_options import require_past
 from ..._times import CLOCK_TOLERANCE
-from .notes import describe_choice, describe_clock
 from .plan import ObstacleKind
 from .planner import plan_restores
+from .words import describe_choice, describe_clock
 
 if t.TYPE_CHECKING:
     from datetime import datetime

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Messages of what is not restored: of obstacles, for the modules and the role alike, and of restores that failed.
+"""The table of obstacles: the sentence and the advice of each, for the modules and the role alike; and restores that
+failed.
 
-Pure. Only a task that needs them imports them.
+Pure. Only a task that needs it imports it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from __future__ import annotations
 import copy
 import math
 import typing as t
-from dataclasses import dataclass
 from datetime import timedelta
 
-from ..._errors import NOTHING_SENT, PartialError, RefusedError, WaitTimeoutError
+from ..._errors import NOTHING_SENT, PartialError, RefusedError
 from ..._model.backup import is_in_future, taken_at
 from ..._model.instance import (
     NAME_LIMIT,
@@ -23,7 +23,6 @@ from ..._model.instance import (
     describe_status,
     find_name_fault,
     get_status,
-    has_name,
     is_busy,
     label,
     short_name,
@@ -33,11 +32,10 @@ from ..._state.journal import OperationEvent
 from ..._text import format_list, one_line
 from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
-from ..at_most_once import explain_recorded, format_at
-from ..at_most_once import explain_unknown as explain_state
-from .notes import describe_left_out, describe_report, format_other
+from ..at_most_once import explain_recorded, explain_unknown, format_at
 from .plan import ObstacleKind
 from .restore import Stage
+from .words import capitalize, describe_left_out, describe_report, format_moment, format_other, format_taken
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -46,59 +44,175 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
-    from .history import Witness
-    from .plan import Obstacle, RestorePlan, Rules
+    from .plan import Obstacle, RestoreOptions, RestorePlan, Rules
     from .recovery import Recovery
     from .restore import Restore
-    from .surfaces import RestoreOptions, Surface
+    from .words import Surface
 
 _LISTED = 5
 """Backups that a message lists."""
 
+_TABLE: dict[ObstacleKind, tuple[str, str]] = {
+    ObstacleKind.NO_INSTANCE: (
+        "There is no instance {target}{similar}",
+        "Correct the name, which must match exactly, or give the right id with {ids}.",
+    ),
+    ObstacleKind.AMBIGUOUS: ("{namesakes}.", "Give the id of the right one with {ids}."),
+    ObstacleKind.OTHER_NAME: ("{name_fault}.", "Correct the name or the id."),
+    ObstacleKind.DUPLICATE: (
+        "{It} or its backup is listed already, in entry {first}.",
+        "List each instance and each backup once.",
+    ),
+    ObstacleKind.FAILED: (
+        "Incident {incident}: the restore of {it}, sent at {sent_at}, failed.",
+        "{send_after_failure}",
+    ),
+    ObstacleKind.UNKNOWN: ("Incident {incident}: {unknown}", "{send_if_not_restored}"),
+    ObstacleKind.NO_BACKUP: ("{It} has no usable backup{before}. {left_out}", "{without_before}"),
+    ObstacleKind.BACKUP_GONE: (
+        "There is no backup with id {given}{reason}.",
+        "Correct {backup_option}, or leave it out to restore the newest one.",
+    ),
+    ObstacleKind.UNCLEAR_BACKUP: (
+        f"The service does not show whether a backup (id {{unclear}}; fields read: {FIELDS}) belongs to {{it}}.",
+        "Look up a backup in the dashboard, and restore it{alone} with its id as {backup_option}.",
+    ),
+    ObstacleKind.OTHER_BACKUP: (
+        "Backup {backup} is of another instance, {owner}.",
+        "Give the instance of this backup, or leave out {backup_option} to restore the newest one.",
+    ),
+    ObstacleKind.WRONG_STATUS: (
+        "{It} has the status {status}, and only a running or stopped instance can be restored.{Other}",
+        "{send_in_status}",
+    ),
+    ObstacleKind.TOO_OLD: ("Backup {backup}, {taken}, is {age}, and {max_age} is {limit}.", "{allow_age}"),
+    ObstacleKind.TOO_SOON: (
+        "{It} is within {min_interval} ({interval}) of another restore: {other}.",
+        "Check it in the dashboard; without {min_interval}, the next run sends a restore again.",
+    ),
+    ObstacleKind.OTHER_MEMORY: ("{cause}", "When the folder is imported, {again}."),
+    ObstacleKind.ONLY_IN_REPORT: (
+        "{report}",
+        "Set state_dir or state_database to the journal with which it was sent, or {send_again}.",
+    ),
+    ObstacleKind.DELETED: ("{It} does not exist any more: it was deleted.", "Check in the dashboard who deleted it."),
+    ObstacleKind.CHANGED: (
+        "{It} was {planned} in the plan, and is {seen} now.",
+        "If it is still to be restored, {again}, with its id if it was renamed.",
+    ),
+    ObstacleKind.NOT_SENT: (
+        "Incident {incident}: another run was to send the restore of {it}, and did not; this run only waited.",
+        "{again} to send it.",
+    ),
+    ObstacleKind.OVERTAKEN: (
+        "{It} is left alone: since this run began, {other}.",
+        "Check it, then {again} if it must be restored all the same.",
+    ),
+    ObstacleKind.HELD: ("{It} is held by {holder}.", "{again} when that run has ended, or with wait: true."),
+}
+"""What each obstacle is, and what to do. Advice that names ``force`` says that this sends the restore again."""
 
-class Explanation(t.NamedTuple):
-    """An obstacle in words, and a sentence that says what to do. ``names_status``: it has the current status."""
 
-    fact: str
-    advice: str
-    names_status: bool = False
+def build_error(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> RefusedError:
+    """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
+    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now, surface)
+    sent = NOTHING_SENT if obstacle.is_final else f"Its status is {_status(plan.instance or {})} now."
+    if obstacle.kind is ObstacleKind.UNKNOWN:
+        sent = _explain_unknown(plan.instance or {})
+    return RefusedError(f"{fact} {sent} {advice}", obstacle.cause)
 
 
-@dataclass(frozen=True)
-class _Case:
-    """A plan with an obstacle, and what its words depend on."""
+def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> tuple[str, str]:
+    """Returns why nothing is sent for a target, and what to do, in the words of the surface."""
+    obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
+    target, state, seen = plan.target, plan.earlier, obstacle.seen or {}
+    it, again = surface.show(instance), surface.again
+    other = format_other(obstacle.other, now) if obstacle.other else ""
+    words = {
+        "It": "It" if surface.prefix else it,
+        "it": it,
+        "again": again,
+        "alone": surface.alone,
+        "ids": surface.ids,
+        "incident": incident,
+        "target": one_line(target.name, NAME_LIMIT) if target.instance_id is None else f"with id {target.instance_id}",
+        "similar": f"; did you mean {one_line(obstacle.similar, NAME_LIMIT)}?" if obstacle.similar else ".",
+        "namesakes": describe_namesakes(target.name, obstacle.ids),
+        "name_fault": find_name_fault(instance, target.name) if instance else "",
+        "first": obstacle.duplicate_of,
+        "sent_at": format_moment(state.sent_at, now) if state else "",
+        "unknown": explain_unknown(f"a restore of {it}", state) if state else "",
+        "status": _status(instance),
+        "planned": _describe_picture(instance),
+        "seen": _describe_picture(seen),
+        "other": other,
+        "Other": f" {capitalize(other)}." if other else "",
+        "holder": _format_holder(obstacle.holder, now),
+        "cause": obstacle.cause.text if obstacle.cause else "",
+        "report": describe_report(obstacle.witness, instance, incident, now) if obstacle.witness else "",
+        "send_again": surface.send_again,
+        "send_after_failure": advise_failed(plan, instance, surface),
+        "send_if_not_restored": advise_unknown(plan, instance, surface),
+        "send_in_status": advise_on_status(instance, again)
+        or f"To try it in this status, {surface.restore_with(surface.force)}; each such run sends it again.",
+        "min_interval": surface.option("min_interval"),
+        "interval": format_duration(rules.min_interval or timedelta(0)),
+        **_find_backup_words(plan, rules, now, surface),
+    }
+    fact, advice = _TABLE[obstacle.kind]
+    return fact.format_map(words).rstrip(), capitalize(advice.format_map(words))
 
-    plan: RestorePlan
-    incident: str
-    rules: Rules
-    now: datetime
-    surface: Surface
 
-    @property
-    def obstacle(self) -> Obstacle:
-        return t.cast("Obstacle", self.plan.obstacle)
+def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: Surface) -> dict[str, object]:
+    """Returns the words of a message that depend on backups."""
+    obstacle, backup, max_age = t.cast("Obstacle", plan.obstacle), plan.backup or {}, surface.option("max_age")
+    taken, age, allow = taken_at(backup), "of unknown age", f"Leave out {max_age} to restore it all the same."
+    if taken and is_in_future(taken, now):
+        age = f"dated {format_duration(taken - now)} in the future"
+    elif taken:
+        hours = math.ceil((now - taken) / timedelta(hours=1))
+        age, allow = (
+            f"{format_duration(now - taken)} old",
+            f"Set {surface.option('max_age', f'{hours + 1}h')} to accept it.",
+        )
+    without = f"restore it{surface.alone} without {surface.option('before')}"
+    return {
+        "backup": one_line(backup.get("id"), 20),
+        "backup_option": surface.backup(),
+        "given": plan.target.backup_id,
+        "reason": f" ({obstacle.cause.reason})" if obstacle.cause else "",
+        "owner": one_line(parse_owner(backup)),
+        "unclear": format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED),
+        "before": f" from before {format_time(rules.before)}" if rules.before else "",
+        "left_out": describe_left_out(plan, now),
+        "without_before": f"If the newer ones do not hold the damage, {without}."
+        if plan.skipped
+        else "Without a backup, only a rebuild in the dashboard remains.",
+        "taken": format_taken(backup),
+        "age": age,
+        "max_age": max_age,
+        "limit": format_duration(rules.max_age or timedelta(0)),
+        "allow_age": allow,
+    }
 
-    @property
-    def instance(self) -> Resource:
-        return self.plan.instance or {}
 
-    @property
-    def backup(self) -> Resource:
-        return self.plan.backup or {}
+def _format_holder(holder: Holder | None, now: datetime) -> str:
+    """Returns who works on an instance, for which incident and since when, as far as that is known."""
+    if holder is None:
+        return "another run"
+    incident = f" for incident {holder.name}" if holder.name else ""
+    since = f" since {format_moment(holder.since, now)}" if holder.since else ""
+    return one_line(f"{holder.who}{incident}{since}")
 
-    @property
-    def shown(self) -> str:
-        """The beginning of a sentence about the instance."""
-        return self.surface.show_instance(self.instance)
 
-    @property
-    def again(self) -> str:
-        return self.surface.again
+def _status(instance: Resource) -> str:
+    return describe_status(instance, 40)
 
-    def tell_other(self) -> str:
-        """Returns a clause about the restore for another incident that is the reason, if there is one."""
-        other = self.obstacle.other
-        return format_other(other, self.surface.format_time(other.state.sent_at, self.now)) if other else ""
+
+def _describe_picture(instance: Resource) -> str:
+    """Returns the name, the status and the health of an instance, as far as the service shows them."""
+    values = (instance.get("name"), instance.get("status") or "of unknown status", instance.get("health_status"))
+    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value)
 
 
 # Advice
@@ -113,273 +227,29 @@ def advise_on_status(instance: Resource, again: str) -> str:
         return f"Something works on it: look at it in the dashboard first, then {again}."
     return {
         "paused": f"Buy Claws and resume it in the dashboard, then {again}.",
+        "pending_configuration": f"Give it an LLM key in the dashboard, then {again}.",
         "deleting": "It is being deleted, so nothing can be done.",
     }.get(get_status(instance), "")
 
 
-def advise_failed(plan: RestorePlan, instance: Resource, surface: Surface, *, has_before: bool) -> str:
+def advise_failed(plan: RestorePlan, instance: Resource, surface: Surface) -> str:
     """Returns what to do after a restore that failed, perhaps by the fault of the instance: an older backup would lose
     more, and fail as well."""
-    if advice := advise_on_status(instance, surface.again):
-        return advice
-    backup = [name_backup(surface, plan.backup_id, ["before"] if has_before else [])] if plan.backup_id else []
+    backup = [surface.backup(one_line(plan.backup_id, 20))] if plan.backup_id else []
     older = f"; the one before it is {one_line(plan.older['id'], 20)}, {format_taken(plan.older)}" if plan.older else ""
-    return (
-        "Check it in the dashboard, and rebuild it there if it has failed; then "
-        f"{restore_with(surface, *backup, surface.force)}, which sends it again{older}."
+    sent = surface.restore_with(*backup, surface.force)
+    return advise_on_status(instance, surface.again) or (
+        f"Check it in the dashboard, and rebuild it there if it has failed; then {sent}, which sends it again{older}."
     )
 
 
 def advise_unknown(plan: RestorePlan, instance: Resource, surface: Surface) -> str:
     """Returns what to do about a restore that was sent, and may have been executed."""
-    if advice := advise_on_status(instance, surface.again):
-        return advice
     taken = taken_at(plan.backup or {})
     data = f" (it was not, if it has data from after {format_time(taken)})" if taken else ""
-    sent = restore_with(surface, surface.force)
-    return f"Check whether it was restored{data}; if not, {sent}, which sends it again."
-
-
-def restore_with(surface: Surface, *options: str) -> str:
-    """Returns ``restore it with OPTION and OPTION``."""
-    return f"restore it{surface.alone} with {' and '.join(options)}"
-
-
-def name_backup(surface: Surface, backup_id: object, excluded: t.Sequence[str]) -> str:
-    """Returns the option that names a backup. ``excluded``: the options of the task with which it can't be given."""
-    instead = f" instead of {' and '.join(map(surface.option, excluded))}" if excluded else ""
-    return f"{surface.give(surface.backup, one_line(backup_id, 20))}{instead}"
-
-
-def format_taken(backup: Resource) -> str:
-    """Returns ``taken 2026-02-01 10:00 UTC``."""
-    taken = taken_at(backup)
-    return f"taken {format_time(taken)}" if taken else "taken at an unknown time"
-
-
-# Obstacles
-
-
-def build_error(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> RefusedError:
-    """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
-    obstacle, explained = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now, surface)
-    sent = NOTHING_SENT if obstacle.is_final else ""
-    if obstacle.kind is ObstacleKind.UNKNOWN:
-        sent = _explain_unknown(plan.instance or {})
-    return RefusedError(" ".join(filter(None, (explained.fact, sent, explained.advice))), obstacle.cause)
-
-
-def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Explanation:
-    """Returns why nothing is sent for a target, and what to do, in the words of the surface."""
-    case = _Case(plan, incident, rules, now, surface)
-    match case.obstacle.kind:
-        case ObstacleKind.NO_INSTANCE:
-            return _explain_no_instance(case)
-        case ObstacleKind.AMBIGUOUS:
-            several = f"{describe_namesakes(plan.target.name, case.obstacle.ids)}."
-            return Explanation(several, f"Give the id of the right one{surface.in_ids}.")
-        case ObstacleKind.OTHER_NAME:
-            return Explanation(f"{find_name_fault(case.instance, plan.target.name)}.", "Correct the name or the id.")
-        case ObstacleKind.DUPLICATE | ObstacleKind.BACKUP_TWICE:
-            return _explain_repeated(case)
-        case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
-            return _explain_earlier(case)
-        case ObstacleKind.NO_BACKUP:
-            return _explain_no_backup(case)
-        case ObstacleKind.UNCLEAR_BACKUP | ObstacleKind.OTHER_BACKUP:
-            return _explain_owner(case)
-        case ObstacleKind.TOO_OLD:
-            return _explain_age(case)
-        case ObstacleKind.WRONG_STATUS:
-            return _explain_status(case)
-        case ObstacleKind.TOO_SOON | ObstacleKind.OVERTAKEN:
-            return _explain_other(case)
-        case ObstacleKind.OTHER_MEMORY:
-            cause = case.obstacle.cause
-            return Explanation(cause.text if cause else "", f"When the folder is imported, {case.again}.")
-        case ObstacleKind.ONLY_IN_REPORT:
-            return _explain_report(case)
-        case ObstacleKind.DELETED | ObstacleKind.RENAMED | ObstacleKind.CHANGED:
-            return _explain_since(case)
-        case ObstacleKind.NOT_SENT | ObstacleKind.HELD:
-            return _explain_run(case)
-    t.assert_never(case.obstacle.kind)
-
-
-def _explain_no_instance(case: _Case) -> Explanation:
-    target, similar, surface = case.plan.target, case.obstacle.similar, case.surface
-    if target.instance_id is not None:
-        return Explanation(f"There is no instance with id {target.instance_id}.", f"Correct the id{surface.in_ids}.")
-    meant = f"; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else "."
-    return Explanation(
-        f"There is no instance {one_line(target.name, NAME_LIMIT)}{meant}",
-        f"Correct the name{surface.in_names}, which must match exactly, or give the id{surface.in_ids}.",
+    return advise_on_status(instance, surface.again) or (
+        f"Check whether it was restored{data}; if not, {surface.send_again}."
     )
-
-
-def _explain_repeated(case: _Case) -> Explanation:
-    first = case.obstacle.duplicate_of
-    if case.obstacle.kind is ObstacleKind.DUPLICATE:
-        return Explanation(f"{case.shown} is listed already, in entry {first}.", "List each instance once.")
-    listed = f"Backup {case.plan.target.backup_id} is listed for another entry already ({first})"
-    return Explanation(f"{listed}, and a backup is of one instance.", f"Correct {case.surface.backup} of an entry.")
-
-
-def _explain_earlier(case: _Case) -> Explanation:
-    """Returns how an earlier restore for the incident failed, or why its outcome is unknown."""
-    state, instance, surface = t.cast("OperationState", case.plan.earlier), case.instance, case.surface
-    if state.event is not OperationEvent.FAILED:
-        sent = f"Incident {case.incident}: {explain_state('a restore', state)}"
-        return Explanation(sent, advise_unknown(case.plan, instance, surface))
-    return Explanation(
-        f"Incident {case.incident}: the restore of {label(instance)}, sent at "
-        f"{surface.format_time(state.sent_at, case.now)}, failed. Its status is {_status(instance)} now.",
-        advise_failed(case.plan, instance, surface, has_before=case.rules.before is not None),
-        names_status=True,
-    )
-
-
-def _explain_unknown(instance: Resource) -> str:
-    """Returns what is known of a restore that was sent, and may have been executed."""
-    status = _status(instance)
-    return f"It is unknown whether the restore of {label(instance)} was executed: its status is {status} now."
-
-
-def _explain_no_backup(case: _Case) -> Explanation:
-    given, before, surface = case.plan.target.backup_id, case.rules.before, case.surface
-    if given is not None:
-        reason = f" ({case.obstacle.cause.reason})" if case.obstacle.cause else ""
-        newest = f"Correct {surface.backup}, or leave it out to restore the newest one."
-        return Explanation(f"There is no backup with id {given}{reason}.", newest)
-    when = f" from before {format_time(before)}" if before else ""
-    left_out = describe_left_out(case.plan, case.now)
-    fact = " ".join(filter(None, (f"{case.shown} has no usable backup{when}.", left_out)))
-    if not case.plan.skipped:
-        return Explanation(fact, "Without a backup, only a rebuild in the dashboard remains.")
-    without = f"restore it{surface.alone} without {surface.option('before')}"
-    return Explanation(fact, f"If the newer ones do not hold the damage, {without}.")
-
-
-def _explain_owner(case: _Case) -> Explanation:
-    """Returns that a backup is of another instance, or that it can't be told."""
-    instance, surface = label(case.instance), case.surface
-    if case.obstacle.kind is ObstacleKind.OTHER_BACKUP:
-        return Explanation(
-            f"Backup {one_line(case.backup.get('id'), 20)} is of {one_line(parse_owner(case.backup))}, not of "
-            f"{instance}.",
-            f"Give the instance of this backup, or leave out {surface.backup} to restore the newest one of {instance}.",
-        )
-    ids = format_list((one_line(one.get("id"), 20) for one in case.obstacle.backups), _LISTED)
-    return Explanation(
-        f"The service does not show whether a backup (id {ids}; fields read: {FIELDS}) is of {instance}, and the "
-        "collection does not guess.",
-        f"Look up a backup in the dashboard, and restore it{surface.alone} with its id as {surface.backup}.",
-    )
-
-
-def _explain_age(case: _Case) -> Explanation:
-    max_age, backup, now = case.surface.option("max_age"), case.backup, case.now
-    taken, which = taken_at(backup), f"Backup {one_line(backup.get('id'), 20)} of {label(case.instance)}"
-    if taken is None:
-        unknown = f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and {max_age} is set."
-        return Explanation(unknown, f"Leave out {max_age} to restore it all the same.")
-    if is_in_future(taken, now):
-        return Explanation(
-            f"{which} is dated {format_time(taken)}, which is {format_duration(taken - now)} in the future. "
-            f"Its age is unknown, and {max_age} is set.",
-            f"Leave out {max_age} to restore it all the same.",
-        )
-    limit, hours = format_duration(case.rules.max_age or timedelta(0)), math.ceil((now - taken) / timedelta(hours=1))
-    return Explanation(
-        f"{which} was taken at {format_time(taken)}, {format_duration(now - taken)} ago, which is more than "
-        f"{max_age} ({limit}).",
-        f"Set {case.surface.give(max_age, f'{hours + 1}h')} to accept it.",
-    )
-
-
-def _explain_status(case: _Case) -> Explanation:
-    told, status = case.tell_other(), f"{case.shown} has the status {_status(case.instance)}"
-    sent = restore_with(case.surface, case.surface.force)
-    advice = advise_on_status(case.instance, case.again)
-    advice = advice or f"To try it in this status, {sent}; each such run sends it again."
-    if get_status(case.instance) == "pending_configuration":
-        advice = f"Give it an LLM key in the dashboard, then {case.again}."
-    reason = f" {told[:1].upper()}{told[1:]}." if told else ""
-    return Explanation(
-        f"{status}, and only a running or stopped instance can be restored.{reason}", advice, names_status=True
-    )
-
-
-def _explain_other(case: _Case) -> Explanation:
-    """Returns which restore for another incident is not overwritten."""
-    told, min_interval = case.tell_other(), case.surface.option("min_interval")
-    if case.obstacle.kind is ObstacleKind.OVERTAKEN:
-        return Explanation(
-            f"{case.shown} is left alone: since this run began, {told}.",
-            f"Check it, then {case.again} if it must be restored all the same.",
-        )
-    interval = f"{min_interval} ({format_duration(case.rules.min_interval or timedelta(0))})"
-    return Explanation(
-        f"{case.shown} is within {interval} of another restore: {told}.",
-        f"Check it in the dashboard; without {min_interval}, the next run sends a restore again.",
-    )
-
-
-def _explain_report(case: _Case) -> Explanation:
-    witness, surface = t.cast("Witness", case.obstacle.witness), case.surface
-    sent_at = surface.format_time(witness.sent_at[str(case.instance["id"])], case.now)
-    return Explanation(
-        describe_report(witness, case.instance, case.incident, sent_at),
-        f"Set state_dir or state_database to the journal with which it was sent, or "
-        f"{restore_with(surface, surface.force)}, which sends it again.",
-    )
-
-
-def _explain_since(case: _Case) -> Explanation:
-    """Returns what has changed since the plan."""
-    seen, kind, again = case.obstacle.seen or {}, case.obstacle.kind, case.again
-    if kind is ObstacleKind.DELETED:
-        gone = f"{case.shown} does not exist any more: it was deleted."
-        return Explanation(gone, "Check in the dashboard who deleted it.")
-    if kind is ObstacleKind.RENAMED:
-        name = f"named {short_name(seen)}" if has_name(seen) else "without a name"
-        is_by_name = case.plan.target.instance_id is None
-        same = f"give its id{case.surface.in_ids}" if is_by_name else again
-        return Explanation(f"{case.shown} is now {name}.", f"If it is the one that is meant, {same}.")
-    before, after = map(_describe_condition, (case.instance, seen))
-    changed = f"{case.shown} was {before} in the plan that was confirmed, and is {after} now."
-    return Explanation(changed, f"{again[:1].upper()}{again[1:]} to confirm the current plan.", names_status=True)
-
-
-def _explain_run(case: _Case) -> Explanation:
-    """Returns what another run does with the instance, or was to do."""
-    again = f"{case.again[:1].upper()}{case.again[1:]}"
-    if case.obstacle.kind is ObstacleKind.HELD:
-        held = f"{case.shown} is held by {_format_holder(case.obstacle.holder, case.now, case.surface)}."
-        return Explanation(held, f"{again} when that run has ended, or with wait: true.")
-    return Explanation(
-        f"Incident {case.incident}: another run was to send the restore of {label(case.instance)}, but it was not "
-        "executed, and this run only waited for it.",
-        f"{again} to send it.",
-    )
-
-
-def _format_holder(holder: Holder | None, now: datetime, surface: Surface) -> str:
-    """Returns who works on an instance, for which incident and since when, as far as that is known."""
-    if holder is None:
-        return "another run"
-    incident = f" for incident {holder.name}" if holder.name else ""
-    since = f" since {surface.format_time(holder.since, now)}" if holder.since else ""
-    return one_line(f"{holder.who}{incident}{since}")
-
-
-def _status(instance: Resource) -> str:
-    return describe_status(instance, 40)
-
-
-def _describe_condition(instance: Resource) -> str:
-    values = (instance.get("status"), instance.get("health_status"))
-    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value) or "of unknown status"
 
 
 # Restores that failed
@@ -393,21 +263,23 @@ def explain_unread(error: ClawHostersError, restore: Restore, surface: Surface) 
     return f"{error} {known} {again}"
 
 
+def _explain_unknown(instance: Resource) -> str:
+    """Returns what is known of a restore that was sent, and may have been executed."""
+    status = _status(instance)
+    return f"It is unknown whether the restore of {label(instance)} was executed: its status is {status} now."
+
+
 def build_lost_error(error: ClawHostersError, restore: Restore, surface: Surface) -> PartialError:
     """Returns the error of a restore whose response was lost, and that does not show in the instance."""
     now = restore.current
     return PartialError(f"{error} {_explain_unknown(now)} {advise_unknown(restore.plan, now, surface)}", {}, error)
 
 
-def build_status_error(restore: Restore, rules: Rules, surface: Surface) -> PartialError:
+def build_status_error(restore: Restore, surface: Surface) -> PartialError:
     """Returns the error of a restore that was accepted, and ended in a failure status."""
-    now = restore.current
-    return PartialError(
-        f"The restore of backup {restore.plan.backup_id} was accepted, but the status of {label(now)} is "
-        f"{describe_status(now)} now. "
-        f"{advise_failed(restore.plan, now, surface, has_before=rules.before is not None)}",
-        {},
-    )
+    now, backup_id = restore.current, restore.plan.backup_id
+    accepted = f"The restore of backup {backup_id} was accepted, but the status of {label(now)} is {_status(now)} now."
+    return PartialError(f"{accepted} {advise_failed(restore.plan, now, surface)}", {})
 
 
 def build_wait_error(
@@ -429,13 +301,13 @@ def build_wait_error(
     own.last_seen = restore.last_seen
     if recovery is not None:
         known, limit = "It was restored.", options.healthy_timeout or options.timeout
-        reason = recovery.explain_unfinished(own, limit, surface.healthy_timeout)
+        option = surface.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")
+        reason = recovery.explain_unfinished(own, limit, option)
     else:
         known = f"This run sent nothing for {short_name(restore.instance)}." if is_held else _format_sent(restore)
         goal, condition = "free" if is_held else "restored", own.last_seen.condition if own.last_seen else ""
         reason = explain_ended_wait(own, condition, goal, options.timeout, option=surface.option("wait_timeout"))
     own.replace(reason)
-    own.names_status = isinstance(own, WaitTimeoutError) and own.cause is None and not is_held
     again = f" {go_on(own, surface.advice)}" if is_one else ""
     other = f" It is held for incident {one_line(holder.name)}." if holder and holder.name else ""
     return PartialError(f"{known} {reason}{again}{other}", {}, own)

@@ -46,13 +46,13 @@ class ObstacleKind(enum.Enum):
     NO_INSTANCE = "no_instance"
     AMBIGUOUS = "ambiguous"  # several instances bear the name
     OTHER_NAME = "other_name"  # the id and the name are of two instances
-    DUPLICATE = "duplicate"  # another target is the same instance
+    DUPLICATE = "duplicate"  # another target is the same instance, or names the same backup
     FAILED = "failed"  # the earlier restore for the incident failed
     UNKNOWN = "unknown"  # the outcome of the earlier restore for the incident is unknown
-    NO_BACKUP = "no_backup"
+    NO_BACKUP = "no_backup"  # none is usable
+    BACKUP_GONE = "backup_gone"  # the given one does not exist
     UNCLEAR_BACKUP = "unclear_backup"  # it can't be told whose a newer backup is
     OTHER_BACKUP = "other_backup"  # the given backup is of another instance
-    BACKUP_TWICE = "backup_twice"  # two targets name the same backup
     WRONG_STATUS = "wrong_status"
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"  # another incident restored it within min_interval
@@ -60,8 +60,7 @@ class ObstacleKind(enum.Enum):
     ONLY_IN_REPORT = "only_in_report"  # the JSON of the role says that it was sent, and the journal does not know it
     # Found under the lock, since the plan was made:
     DELETED = "deleted"
-    RENAMED = "renamed"
-    CHANGED = "changed"  # its status or health is not what was confirmed
+    CHANGED = "changed"  # its name is another, or its status or health is not what was confirmed
     NOT_SENT = "not_sent"  # the run that was to send it has not
     OVERTAKEN = "overtaken"  # another incident has sent a restore
     HELD = "held"  # another run works on the instance, and this one does not wait for it
@@ -77,7 +76,7 @@ class Obstacle:
     similar: str | None = None
     """NO_INSTANCE: the name that was probably meant."""
     seen: Resource | None = None
-    """RENAMED, CHANGED: the instance as it is now."""
+    """CHANGED: the instance as it is now."""
     backups: tuple[Resource, ...] = ()
     """UNCLEAR_BACKUP: those whose instance can't be told."""
     other: EarlierRestore | None = None
@@ -87,9 +86,9 @@ class Obstacle:
     holder: Holder | None = None
     """HELD: the run that works on it, as far as that is known."""
     duplicate_of: int = 0
-    """DUPLICATE, BACKUP_TWICE: the number of the first such target, from 1."""
+    """DUPLICATE: the number of the first such target, from 1."""
     cause: ClawHostersError | None = None
-    """NO_INSTANCE, NO_BACKUP: the answer of the service to a request by id. OTHER_MEMORY: what the folder knows."""
+    """NO_INSTANCE, BACKUP_GONE: the answer of the service to a request by id. OTHER_MEMORY: what the folder knows."""
 
     @property
     def is_final(self) -> bool:
@@ -118,6 +117,18 @@ class Rules:
     min_interval: timedelta | None = None
     force: bool = False
     is_confirmed: bool = False
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """How restores are followed.
+
+    ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
+    from then until it runs and is healthy, for each instance; None to count that within ``timeout``.
+    """
+
+    timeout: float
+    healthy_timeout: float | None = None
 
 
 @dataclass
@@ -246,14 +257,11 @@ def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHi
         plan.stop(ObstacleKind.NOT_SENT)
     elif is_only_in_report(plan, instance, history, rules):
         plan.stop(ObstacleKind.ONLY_IN_REPORT, witness=history.witness)
-    elif instance.get("name") != before.get("name"):
-        plan.stop(ObstacleKind.RENAMED, seen=instance)
-        return
     elif others:
         plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
     elif not is_restorable(instance, rules):
         plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_unfinished(instance))
-    elif rules.is_confirmed and _condition(instance) != _condition(before):
+    elif _find_picture(instance, rules) != _find_picture(before, rules):
         plan.stop(ObstacleKind.CHANGED, seen=instance)
         return
     plan.instance = instance
@@ -275,5 +283,7 @@ def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None
     continue_earlier(plan, history.read_at, is_held=history.is_held(instance["id"]), was_busy=False)
 
 
-def _condition(instance: Resource) -> tuple[str, str]:
-    return get_status(instance), normalize(instance.get("health_status"))
+def _find_picture(instance: Resource, rules: Rules) -> tuple[object, ...]:
+    """Returns what must not change before a restore is sent: the name, and what was confirmed."""
+    condition = (get_status(instance), normalize(instance.get("health_status"))) if rules.is_confirmed else ()
+    return instance.get("name"), *condition

@@ -78,15 +78,11 @@ def plan_restores(
     listed = {one.name or by_id.get(str(one.instance_id), {}).get("name") for one in targets}
     for plan in plans:
         _find_instance(plan, account, listed)
-    _find_repeated(
-        plans,
-        ObstacleKind.DUPLICATE,
-        lambda one: None if one.obstacle or not one.instance else str(one.instance["id"]),
-    )
+    _stop_repeated(plans, lambda one: None if one.obstacle or not one.instance else str(one.instance["id"]))
     for plan in plans:
         if plan.obstacle is None:
             _choose(plan, account, history, rules, now)
-    _find_repeated(plans, ObstacleKind.BACKUP_TWICE, lambda one: one.target.backup_id if one.sends else None)
+    _stop_repeated(plans, lambda one: one.target.backup_id if one.sends else None)
     return plans
 
 
@@ -108,15 +104,13 @@ def _find_instance(plan: RestorePlan, account: AccountView, listed: t.Collection
         plan.stop(ObstacleKind.OTHER_NAME)
 
 
-def _find_repeated(
-    plans: t.Sequence[RestorePlan], kind: ObstacleKind, describe: t.Callable[[RestorePlan], object]
-) -> None:
+def _stop_repeated(plans: t.Sequence[RestorePlan], describe: t.Callable[[RestorePlan], object]) -> None:
     """Stops each plan whose description equals that of an earlier one. Plans without one are skipped."""
     first: dict[object, int] = {}
     for number, plan in enumerate(plans, start=1):
         described = describe(plan)
         if described is not None and (earlier := first.setdefault(described, number)) != number:
-            plan.stop(kind, duplicate_of=earlier)
+            plan.stop(ObstacleKind.DUPLICATE, duplicate_of=earlier)
 
 
 def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
@@ -178,7 +172,7 @@ def _use_given(plan: RestorePlan, account: AccountView, own: list[Resource], pos
     wanted = str(plan.target.backup_id)
     given = next((backup for backup in account.backups if str(backup["id"]) == wanted), None)
     if given is None:
-        plan.stop(ObstacleKind.NO_BACKUP, cause=account.missing.get(f"/backups/{wanted}"))
+        plan.stop(ObstacleKind.BACKUP_GONE, cause=account.missing.get(f"/backups/{wanted}"))
         return
     plan.backup = given
     if not has_owner(given) or given in own:

@@ -30,8 +30,8 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from .history import RestoreHistory
     from .incident import Incident
+    from .plan import RestoreOptions
     from .restore import Restore
-    from .surfaces import RestoreOptions
 
 NEEDED_BY_OTHERS = (connection_errors,)
 """Imported here for those that import it when they need it, such as the client: during a restore, the collection may be

@@ -24,9 +24,9 @@ from .starter import Starter
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from .incident import Incident
+    from .plan import RestoreOptions
     from .recovery import Recovery
     from .starter import StartingRecovery
-    from .surfaces import RestoreOptions
 
 
 class Starts(Recoveries):

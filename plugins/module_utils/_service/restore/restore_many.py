@@ -22,7 +22,8 @@ if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry
     from ..._model.resource import Result
     from .incident import Incident
-    from .surfaces import RestoreOptions, Surface
+    from .plan import RestoreOptions
+    from .words import Surface
 
 
 def restore_many(

@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource, Result
     from .history import RestoreHistory
     from .incident import Incident
-    from .surfaces import RestoreOptions
+    from .plan import RestoreOptions
 
 
 def restore_one(

@@ -50,14 +50,16 @@ if t.TYPE_CHECKING:
     from ..._state.journal_store import Holder
     from .history import RestoreHistory
     from .incident import Incident
+    from .plan import RestoreOptions
     from .recovery import Recoveries, Recovery
     from .restore import Restore, RestoreObserver
-    from .surfaces import RestoreOptions
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
 RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
 """Fields of an instance that may show when its restore ended: the contract names none."""
+RETRY_HINT = "Nothing was restored; you can run the same incident again."
+"""Added to the failure of a request that was not executed. The role advises by itself."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
 
@@ -264,7 +266,7 @@ class RestoreRunner:
                     parse=lambda request, response: parse_accepted(request, response, self._find_other),
                 ),
                 facts,
-                self._incident.surface.retry_hint,
+                "" if self._incident.surface.prefix else RETRY_HINT,
             )
         except OutcomeUnknownError as unclear:
             self._read_outcome(unclear.cause)
@@ -341,7 +343,7 @@ class RestoreRunner:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
             self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
-            self.fail(build_status_error(self.restore, self._incident.rules, self._incident.surface), FAILED)
+            self.fail(build_status_error(self.restore, self._incident.surface), FAILED)
             return
         if is_restored:
             self._record_completed()

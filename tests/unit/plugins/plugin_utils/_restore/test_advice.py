@@ -11,8 +11,8 @@ import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.advice import find_advice
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import find_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, Failed, FailureKind
 from support.controller import REPOSITORY
 from support.restores import BACKUPS, DEFAULTS, WEB, history, plan, run
 
@@ -23,10 +23,10 @@ OLDER = "restore_backup=11, taken 2026-02-01 10:00 UTC"
 """The backup before the one that is restored."""
 
 
-def advise(kind, *plans, **variables):
+def advise(kind, *plans, http_status=None, **variables):
     """Returns the advice about the first plan."""
     plans = plans or (plan(),)
-    return find_advice(kind, plans[0], run(*plans, **variables))
+    return find_advice(Failed(kind, http_status=http_status), plans[0], run(*plans, **variables))
 
 
 def test_the_defaults_match_the_specification_of_the_role():
@@ -39,7 +39,7 @@ def test_the_defaults_match_the_specification_of_the_role():
 @pytest.mark.parametrize("status", ["running", "error", "deploying", "paused"])
 def test_each_advice_is_one_sentence_that_sends_nothing_again_unsaid(kind, status):
     one = plan(instance={**WEB, "status": status})
-    for variables in ({}, {"restore_force": True}, {"restore_backup": "12"}):
+    for variables in ({}, {"restore_force": True}, {"restore_backup": "12"}, {"http_status": 422}):
         advice = advise(kind, one, **variables)
         assert advice[0].isupper()
         assert advice.endswith(".")
@@ -63,35 +63,28 @@ def test_a_run_with_force_is_not_repeated_with_it_once_something_may_be_sent(kin
 
 
 def test_after_a_refused_backup_the_one_before_it_is_named():
-    kind = FailureKind.BACKUP_REFUSED
-    assert advise(kind) == f"To try the one before it, restore it with {OLDER}."
-    # Limits that only the newer backup meets would refuse the older one.
-    limited = advise(kind, restore_max_age="36h", restore_before="2026-02-03")
-    assert "restore_backup=11 instead of restore_before and restore_max_age, taken" in limited
-    only = advise(kind, plan(backups=BACKUPS[:1]))
-    assert only == "It was the oldest usable backup: fix the cause, then run the same command again."
+    kind = FailureKind.REFUSED
+    assert advise(kind) == "Fix the cause, then run the same command again."
+    assert advise(kind, http_status=422) == f"To try an older backup, restore it with {OLDER}."
     # Of a backup that was given, only that one has been read.
-    given = advise(kind, plan(backups=BACKUPS[:1], restore_backup="12"), restore_backup="12")
-    assert "restore it with restore_before=2026-02-02T10:00:00Z instead of restore_backup." in given
+    only = advise(kind, plan(backups=BACKUPS[:1]), http_status=422)
+    assert only == "To try an older backup, restore it with its id as restore_backup."
 
 
-@pytest.mark.parametrize("kind", [ObstacleKind.FAILED, FailureKind.INSTANCE_REFUSED])
-def test_after_the_instance_has_failed_the_same_backup_is_named(kind):
-    assert advise(kind, plan(instance={**WEB, "status": "error"})) == (
+@pytest.mark.parametrize(("kind", "http_status"), [(ObstacleKind.FAILED, None), (FailureKind.REFUSED, 422)])
+def test_after_the_instance_has_failed_the_same_backup_is_named(kind, http_status):
+    assert advise(kind, plan(instance={**WEB, "status": "error"}), http_status=http_status) == (
         "Check it in the dashboard, and rebuild it there if it has failed; then restore it with restore_backup=12 and "
         "restore_force=true, which sends it again; the one before it is 11, taken 2026-02-01 10:00 UTC."
     )
-    assert "the one before it" not in advise(kind, plan(backups=BACKUPS[:1]))
 
 
 def test_a_restore_that_did_not_help_leads_to_an_older_backup():
     for given in (plan(), plan(history(INTENDED, COMPLETED))):
         assert advise(FailureKind.NOT_HEALTHY, given) == (
             "Check it in the dashboard, then run the same command again, which restores nothing twice; a run with "
-            f"another restore_incident sends it again from an older one: {OLDER}."
+            f"another restore_incident sends it again from an older backup, with {OLDER}."
         )
-    only = advise(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]))
-    assert only.endswith("which restores nothing twice; it was the oldest usable backup.")
 
 
 def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
@@ -100,11 +93,11 @@ def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
 
 
 def test_what_confirms_and_what_goes_on_is_named_with_its_value():
-    confirm = advise(FailureKind.NO_TERMINAL, plan(), plan())
-    assert confirm == "Run the same command again with restore_confirm=web-bot,web-bot."
+    confirm = advise(FailureKind.NOT_CONFIRMED, plan(), plan())
+    assert confirm == "Run the same command again with restore_confirm=web-bot,web-bot, or type that at the prompt."
     stopped = run(plan())
     stopped.failures = 3
-    goes_on = find_advice(FailureKind.NOT_BEGUN, plan(), stopped)
+    goes_on = find_advice(Failed(FailureKind.NOT_BEGUN), plan(), stopped)
     assert "restore_max_failures=3 goes on despite them" in goes_on
 
 

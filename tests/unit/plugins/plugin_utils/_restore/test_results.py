@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import run_key
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent as Event
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind, name_kind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import (
     build_report,
     read_witness,
@@ -84,7 +84,7 @@ def test_each_outcome_with_each_end(story: Story, events: str, outcome: str, tag
 def test_what_was_confirmed_and_not_begun(story: Story, end: str, outcome: str, kind: str) -> None:
     story.run("one", "confirmed", by=WHO, backups={"7": 70}, names={"7": "web-bot"}).run("one", *([end] if end else []))
     result = only(story)
-    assert (result.outcome, result.kind and result.kind.value, result.label) == (outcome, kind, "web-bot (id 7)")
+    assert (result.outcome, result.kind and name_kind(result.kind), result.label) == (outcome, kind, "web-bot (id 7)")
     assert result.state == "Not begun. It was confirmed, and no run has begun it."
 
 
@@ -95,7 +95,7 @@ def test_what_a_run_has_still_to_begin_is_unfinished(story: Story, place: StoreP
 
 
 def test_a_noted_failure_is_told_with_its_facts(story: Story) -> None:
-    failed = Failed(FailureKind.NOT_HEALTHY, "It is running, unhealthy.", names_status=True, http_status=503)
+    failed = Failed(FailureKind.NOT_HEALTHY, "It is running, unhealthy.", http_status=503)
     story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", **failed.to_facts())
     result = only(story)
     assert (result.kind, result.http_status) == (FailureKind.NOT_HEALTHY, 503)
@@ -172,7 +172,7 @@ def test_each_failure_has_its_own_advice() -> None:
     stopped = run(plan(), named(plan(backups=[]), "bare-bot", 2), plan(restore_max_age="1h"))
     stopped.failed = Failed(FailureKind.NOT_CONFIRMED)
     assert [one.advice for one in build_results(stopped, None, NOW)] == [
-        "Run the same command again, and type the answer at the prompt or set restore_confirm to it.",
+        "Run the same command again with restore_confirm=web-bot, or type that at the prompt.",
         "Without a backup, only a rebuild in the dashboard remains.",
         "Set restore_max_age=25h to accept it.",
     ]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import format_moment
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import plan_lines
@@ -71,7 +71,7 @@ def test_a_backup_of_the_future_has_no_known_age():
     assert plan_lines(future, NOW)[0] == "web-bot (id 1), running: restore backup 13, dated in the future."
     assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines(future, NOW)[1]
     limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
-    assert "is dated 2026-02-03 10:06 UTC, which is 6 min in the future" in limited.failed.message
+    assert "taken 2026-02-03 10:06 UTC, is dated 6 min in the future" in limited.failed.message
 
 
 def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
@@ -82,8 +82,7 @@ def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
     assert texts(passed) == [f"{left_out} Backup 12 is the newest usable one."]
     # The age of the one that is restored is judged.
     assert plan(backups=[future, *BACKUPS], restore_max_age="23h").failed.message == (
-        "Backup 12 of web-bot (id 1) was taken at 2026-02-02 10:00 UTC, 1 d 0 h ago, which is more than "
-        "restore_max_age (23 h 0 min)."
+        "Backup 12, taken 2026-02-02 10:00 UTC, is 1 d 0 h old, and restore_max_age is 23 h 0 min."
     )
     assert plan(backups=[future]).failed.message == f"It has no usable backup. {left_out}"
 
@@ -136,7 +135,7 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     assert (plan(past).backup_id, plan(past).taken_at) == (9, datetime(2026, 1, 30, 10, tzinfo=UTC))
     (given,) = role_plans(parse_targets("web-bot", None), [WEB], BACKUPS, past, restore_backup="12")
     assert texts(given) == [
-        "Incident INC-1 has already used backup 9, so backup 12 is not restored. Use another incident for it."
+        "Incident INC-1 has already used backup 9, and sends no other restore. Use another incident for that."
     ]
     assert texts(plan(past)) == []
 

@@ -22,9 +22,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Rules,
     Target,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import FLEET, MODULE
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import FLEET, MODULE, ROLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, ROLE
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES
 from support.accounts import NOW
 
 STATE = OperationState(OperationEvent.UNCLEAR, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12})
@@ -63,8 +63,8 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
     kind: ObstacleKind, target: Target, status: str
 ) -> None:
     plan = stopped(kind, status, target)
-    module, role = str(build_error(plan, "INC-1", RULES, NOW, MODULE)), explain(plan, "INC-1", RULES, NOW, ROLE).fact
-    several = explain(plan, "INC-1", RULES, NOW, FLEET).advice
+    module, role = str(build_error(plan, "INC-1", RULES, NOW, MODULE)), explain(plan, "INC-1", RULES, NOW, ROLE)[0]
+    several = explain(plan, "INC-1", RULES, NOW, FLEET)[1]
     for message in (module, role, several):
         assert "None" not in message
         assert "The instance is" not in message
@@ -86,8 +86,8 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
 def test_a_condition_that_is_not_shown_is_unknown() -> None:
     plan = RestorePlan(Target(1, None), {"id": 1, "name": "web-bot", "status": "running", "health_status": "healthy"})
     plan.stop(ObstacleKind.CHANGED, seen={"id": 1, "name": "web-bot"})
-    told = explain(plan, "INC-1", RULES, NOW, ROLE).fact
-    assert told.endswith("was running, healthy in the plan that was confirmed, and is of unknown status now.")
+    told = explain(plan, "INC-1", RULES, NOW, ROLE)[0]
+    assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
 
 
 def test_no_obstacle_has_the_message_of_another() -> None:

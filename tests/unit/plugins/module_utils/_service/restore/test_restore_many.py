@@ -24,7 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     build_outcomes,
     format_fleet_failures,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.surfaces import FLEET
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import FLEET
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
 BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}

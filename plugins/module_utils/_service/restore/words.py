@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Notes on plans of restores: what the user is to know of a backup, the clocks, and other restores. Pure."""
+"""The words in which modules and role differ, and notes on plans of restores. Pure."""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ..._model.backup import format_left_out, is_before, taken_at
@@ -15,9 +16,8 @@ from ..._model.ownership import has_owner
 from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
 from ..._text import one_line
-from ..._times import format_duration, format_time
+from ..._times import format_duration, format_time, parse_time
 from .plan import explain_left_out
-from .surfaces import format_moment
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +34,78 @@ _OTHER_ENDS = {
     OperationEvent.FAILED: "it has failed",
 }
 """What the journal knows of the end of a restore for another incident; of any other, the outcome is unknown."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Who speaks, a module or the role: the spelling of its options, and how to run it again."""
+
+    prefix: str = ""
+    """Before the names of options; only the role has one."""
+    ids: str = "instance_id"
+    """The option that takes the id of an instance."""
+    alone: str = ""
+    """Added to what must not be done to the other instances of the task."""
+    again: str = "run the same task again"
+
+    def option(self, name: str, value: object = None) -> str:
+        """Returns an option as the user writes it, ``force: true`` or ``restore_force=true``, or its name alone."""
+        if value is None:
+            return f"{self.prefix}{name}"
+        return f"{self.prefix}{name}={value}" if self.prefix else f"{name}: {value}"
+
+    def backup(self, backup_id: object = None) -> str:
+        """Returns the option that names a backup."""
+        return self.option("backup" if self.prefix else "backup_id", backup_id)
+
+    def for_task(self, *, force: bool) -> Surface:
+        """Returns the words of a task: with ``force``, it would send again what it has sent, if it is run again."""
+        return replace(self, again=f"{self.again} without {self.option('force')}") if force else self
+
+    @property
+    def advice(self) -> str:
+        """How to go on after a wait that ended early."""
+        return f"{capitalize(self.again)}: it waits for what is under way, and sends nothing twice."
+
+    def restore_with(self, *options: str) -> str:
+        """Returns ``restore it with OPTION and OPTION``."""
+        return f"restore it{self.alone} with {' and '.join(options)}"
+
+    @property
+    def send_again(self) -> str:
+        """The advice to send a restore again."""
+        return f"{self.restore_with(self.force)}, which sends it again"
+
+    @property
+    def force(self) -> str:
+        """The option that sends a restore again, or from any status."""
+        return self.option("force", "true")
+
+    def show(self, instance: Resource) -> str:
+        """Returns the instance as a message names it: the role has its name beside each message."""
+        return "it" if self.prefix else label(instance)
+
+
+MODULE = Surface()
+FLEET = Surface(ids="ids", alone=" alone")
+ROLE = Surface("restore_", "restore_instance_ids", again="run the same command again")
+
+
+def capitalize(text: str) -> str:
+    """Returns a clause as the beginning of a sentence. Any other upper case stays."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def format_moment(text: object, now: datetime) -> str:
+    """Returns a time of the journal or of the service as :func:`format_time` does."""
+    moment = parse_time(text)
+    return format_time(moment, now) if moment else "an unknown time"
+
+
+def format_taken(backup: Resource) -> str:
+    """Returns ``taken 2026-02-01 10:00 UTC``."""
+    taken = taken_at(backup)
+    return f"taken {format_time(taken)}" if taken else "taken at an unknown time"
 
 
 class Note(t.NamedTuple):
@@ -55,16 +127,15 @@ def describe_clock(lead: timedelta) -> str:
 
 def note_other(other: EarlierRestore, now: datetime, backup: Resource | None = None) -> Note:
     """Returns the note about a restore for another incident, and whether it is of the ``backup`` to be restored."""
-    text = format_other(other, format_moment(other.state.sent_at, now))
     is_same = backup is not None and other.uses(backup)
     same = " It is the same backup." if is_same else ""
     about = ("other", other.incident, other.state.event, other.state.by, is_same)
-    return Note(f"{text[:1].upper()}{text[1:]}.{same}", about)
+    return Note(f"{capitalize(format_other(other, now))}.{same}", about)
 
 
-def format_other(other: EarlierRestore, sent_at: str) -> str:
+def format_other(other: EarlierRestore, now: datetime) -> str:
     """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
-    state = other.state
+    state, sent_at = other.state, format_moment(other.state.sent_at, now)
     who = f" by {state.by}" if state.by else ""
     sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
     end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
@@ -89,17 +160,13 @@ def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetim
             newest = f"Backup {backup.get('id')} is the newest usable one."
             notes.append(Note(f"{left_out} {newest}", ("left_out", *sorted(about))))
         return notes
-    if plan.earlier is None or "id" not in backup:
+    if plan.obstacle or plan.earlier is None or "id" not in backup:
         return []
-    used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}"
-    if given is not None and str(given) != str(backup["id"]):
-        return [Note(f"{used}, so backup {given} is not restored. Use another incident for it.", ("used",))]
-    if rules.force and plan.earlier.event is OperationEvent.COMPLETED:
-        never = f"{used}, and what is completed is not sent again, forced or not. Use another incident for that."
-        return [Note(never, ("used_forced",))]
-    if rules.before and not is_before(backup, rules.before):
-        which = f"{used}, which is not from before {format_time(rules.before)}"
-        return [Note(f"{which}. Use another incident for that.", ("used_before",))]
+    is_other = given is not None and str(given) != str(backup["id"])
+    is_repeated = rules.force and plan.earlier.event is OperationEvent.COMPLETED
+    if is_other or is_repeated or not is_before(backup, rules.before):
+        used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}, and sends no other restore."
+        return [Note(f"{used} Use another incident for that.", ("used",))]
     return []
 
 
@@ -107,8 +174,9 @@ def describe_left_out(plan: RestorePlan, now: datetime) -> str:
     return format_left_out(plan.left_out, lambda backup: explain_left_out(backup, now, plan.unfinished))
 
 
-def describe_report(witness: Witness, instance: Resource, incident: str, sent_at: str) -> str:
+def describe_report(witness: Witness, instance: Resource, incident: str, now: datetime) -> str:
     """Returns what the JSON of the role says of a restore that the journal does not know."""
+    sent_at = format_moment(witness.sent_at[str(instance["id"])], now)
     return (
         f"{one_line(witness.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
         f"{sent_at}, and the journal in {one_line(witness.journal)} does not know it."
