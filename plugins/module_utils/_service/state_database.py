@@ -26,13 +26,12 @@ from .._state.journal import (
 from .._state.journal_store import JournalLine
 from .._state.postgres_schema import CREATE_TABLES, GRANTS, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
-from .._state.postgres_store import READ_SUBJECTS, PostgresStore, parse_rows
+from .._state.postgres_store import APPEND, READ_SUBJECTS, PostgresStore, parse_rows
 from .._state.store import StoreError
 from .._text import one_line
 
 SCHEMA_LOCK = 4_812_790_157_293_410
 """The advisory lock of those who change the schema."""
-ROWS_PER_INSERT = 500
 RIGHTS_ADVICE = "Use a user who may create a schema, and who owns it if it exists"
 
 _READ_GRANTS = """
@@ -43,10 +42,11 @@ UNION ALL
 SELECT '', privilege_type FROM pg_catalog.pg_namespace, pg_catalog.aclexplode(nspacl)
 WHERE nspname = 'clawhosters' AND grantee = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s)
 """
-_OWNS_SCHEMA = """
-SELECT 1 FROM pg_catalog.pg_namespace JOIN pg_catalog.pg_roles ON pg_roles.oid = nspowner
-WHERE nspname = 'clawhosters' AND rolname = %(role)s
+_FIND_ROLE = """
+SELECT oid IN (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'clawhosters')
+FROM pg_catalog.pg_roles WHERE rolname = %(role)s
 """
+"""Tells of a role that exists whether it owns the schema, and so has all rights."""
 
 Entries: t.TypeAlias = "dict[str, list[JournalEntry]]"
 """The entries of each subject."""
@@ -100,19 +100,17 @@ class StateDatabase:
                 f"The schema in state_database has version {version}, but this collection knows only {VERSION}. "
                 "Use a newer version of the collection. Nothing was changed."
             )
-        grants = self._find_grants(role) if role else []
-        lines = self._find_new_lines(entries, version)
-        if not self.check_mode:
-            if not tables:
-                # Fails if another user has made it since: then it isn't ours.
-                self.session.execute("CREATE SCHEMA clawhosters AUTHORIZATION SESSION_USER")
-            if not version:
-                self.session.execute(CREATE_TABLES)
-            for statement in grants:
-                self.session.execute(statement)
-            self._insert(lines)
+        if not tables:
+            # Fails if another user has made it since: then it isn't ours.
+            self.session.execute("CREATE SCHEMA clawhosters AUTHORIZATION SESSION_USER")
+        if not version:
+            self.session.execute(CREATE_TABLES)
+        is_granted = role is None or self._grant(role)
+        lines = self._find_new_lines(entries)
+        for line in lines:
+            self.session.execute(APPEND, vars(line))
         count = sum(map(len, entries.values()))
-        before = {"version": version, "granted": None if grants else role, "imported": count - len(lines)}
+        before = {"version": version, "granted": role if is_granted else None, "imported": count - len(lines)}
         after = {"version": VERSION, "granted": role, "imported": count}
         return {"changed": before != after, "schema": after, "diff": {"before": before, "after": after}}
 
@@ -120,32 +118,29 @@ class StateDatabase:
         ((version,),) = self.session.execute("SELECT version FROM clawhosters.version")
         return version
 
-    def _find_grants(self, role: str) -> list[str]:
-        """Returns the statements that give the role exactly what jobs need; none if it has that."""
-        if not self.session.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %(role)s", {"role": role}):
+    def _grant(self, role: str) -> bool:
+        """Gives the role exactly what jobs need. Returns True if it had that."""
+        rows = self.session.execute(_FIND_ROLE, {"role": role})
+        if not rows:
             raise RefusedError(f"There is no role {one_line(role)}: create it first. Nothing was changed.")
-        if self.session.execute(_OWNS_SCHEMA, {"role": role}):
-            return []
-        wanted = {("", "USAGE"), *((table, right) for table, rights in GRANTS.items() for right in rights)}
-        if set(self.session.execute(_READ_GRANTS, {"role": role})) == wanted:
-            return []
+        if rows[0][0]:
+            return True
+        before = self.session.execute(_READ_GRANTS, {"role": role})
         name = '"' + role.replace('"', '""') + '"'
-        return [
-            f"REVOKE ALL ON ALL TABLES IN SCHEMA clawhosters FROM {name}",
-            f"REVOKE ALL ON SCHEMA clawhosters FROM {name}",
-            f"GRANT USAGE ON SCHEMA clawhosters TO {name}",
-            *(f"GRANT {', '.join(rights)} ON clawhosters.{table} TO {name}" for table, rights in GRANTS.items()),
-        ]
+        self.session.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA clawhosters FROM {name}")
+        self.session.execute(f"REVOKE ALL ON SCHEMA clawhosters FROM {name}")
+        self.session.execute(f"GRANT USAGE ON SCHEMA clawhosters TO {name}")
+        for table, rights in GRANTS.items():
+            self.session.execute(f"GRANT {', '.join(rights)} ON clawhosters.{table} TO {name}")
+        return set(before) == set(self.session.execute(_READ_GRANTS, {"role": role}))
 
-    def _find_new_lines(self, entries: Entries, version: int) -> list[JournalLine]:
+    def _find_new_lines(self, entries: Entries) -> list[JournalLine]:
         """Returns the lines that the database lacks, at the positions after those that it has of their subject.
 
         Raises RefusedError if it has other lines of the same operation, and DamageError.
         """
-        known: Entries = {}
-        if entries and version:
-            rows = self.session.execute(READ_SUBJECTS, {"subjects": [*entries]})
-            known = parse_subjects(parse_rows(rows), PostgresStore.repair_hint)
+        rows = self.session.execute(READ_SUBJECTS, {"subjects": [*entries]})
+        known = parse_subjects(parse_rows(rows), PostgresStore.repair_hint)
         lines = []
         for subject, found in entries.items():
             present = known.get(subject, [])
@@ -161,17 +156,6 @@ class StateDatabase:
                     present = [*present, build_line(entry, present)]
                     lines.append(build_journal_line(present[-1]))
         return lines
-
-    def _insert(self, lines: list[JournalLine]) -> None:
-        for start in range(0, len(lines), ROWS_PER_INSERT):
-            end = start + ROWS_PER_INSERT
-            part = lines[start:end]
-            columns = ("subject", "position", "name", "text")
-            values = ", ".join(
-                f"({', '.join(f'%({column}{number})s' for column in columns)})" for number in range(len(part))
-            )
-            params = {f"{column}{number}": vars(line)[column] for number, line in enumerate(part) for column in columns}
-            self.session.execute(f"INSERT INTO clawhosters.journal (subject, step, name, line) VALUES {values}", params)
 
 
 def _read_folder(path: str) -> Entries:

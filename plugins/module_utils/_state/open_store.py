@@ -25,14 +25,11 @@ def open_store(
     *,
     may_create: bool = True,
     outage_path: str | None = None,
-    keeps_session: bool = False,
 ) -> t.Iterator[Store]:
     """Yields the store of the options ``state_database`` or else ``state_dir``, and closes it.
 
     Nothing is connected or created before its first use. Without ``may_create``, a missing folder is not created.
     ``outage_path`` is where the processes of a play remember that the database can't be reached.
-    With ``keeps_session`` a session stays open for the next block of this process: to open one costs nine times what
-    its use does.
 
     Raises SettingsError for a connection string that can't be used, and ClawHostersError without psycopg.
     """
@@ -40,10 +37,14 @@ def open_store(
     if not database:
         yield FolderDocuments(str(params.get("state_dir") or ""), may_create=may_create)
         return
-    from .postgres_store import open_database
+    from .postgres_store import Outage, PostgresStore
 
-    with open_database(database, outage_path, keeps_session=keeps_session) as store:
+    # Forks share the seed of hash(), which says nothing about the password in the string.
+    store = PostgresStore(database, Outage(f"{outage_path}-{hash(database):x}" if outage_path else None))
+    try:
         yield store
+    finally:
+        store.close()
 
 
 def find_database_secrets(params: t.Mapping[str, t.Any]) -> set[str]:

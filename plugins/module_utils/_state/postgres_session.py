@@ -14,17 +14,15 @@ import contextlib
 import importlib
 import os
 import re
-import select
 import socket
 import threading
-import time
 import typing as t
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .._errors import ClawHostersError, SettingsError
 from .._installation import install_command
 from .._service_url import is_loopback
-from .._text import is_number, one_line
+from .._text import one_line
 from .store import StoreError
 
 TIMEOUT = 5
@@ -48,24 +46,14 @@ _DEFAULTS = {
     "tcp_user_timeout": str(HOLDER_TIMEOUT * 1000),
 }
 _UNVERIFIED_MODES = ("disable", "allow", "prefer")
-_WORDS = {
-    "sslmode": (*_UNVERIFIED_MODES, "require", "verify-ca", "verify-full"),
-    "gssencmode": ("disable", "prefer", "require"),
-    "channel_binding": ("disable", "prefer", "require"),
-    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-}
-"""Parameters of a connection that take these words alone, in lower case."""
-_NUMBERS = ("connect_timeout", *(name for name, value in _DEFAULTS.items() if value.isdigit()))
-_LAST_PORT = 65535
 _KEYWORD_PASSWORD = re.compile(r"\b(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)+))")
 
+UNCONFIRMED = "01000"
+"""SQLSTATE of the warning with which the server commits on itself only."""
 ENCODING = "UTF8"
 UNREACHABLE_ADVICE = "Check state_database and the server"
 NO_SCHEMA = "state_database has no schema of this collection"
 SCHEMA_ADVICE = "An administrator must run clawhosters.cloud.claw_state_database"
-
-MAX_IDLE = 10.0
-"""Seconds after which a session is not used again: something on the way may have dropped it silently."""
 
 _CONFIGURE = f"""
 BEGIN; SET LOCAL search_path = pg_catalog, pg_temp;
@@ -87,24 +75,19 @@ operator that one of ours would then run; a user or a database may have a defaul
 
 A pooler may give each transaction another session, which strands locks and settings. It shows a number of its own
 for the server's process; then nothing is set, and no row comes back."""
+_INVALID = re.compile(r"invalid (\w+ value|port)|could not match|bad value")
+"""What libpq or psycopg says of a value of the connection string, before anything is sent."""
 _REFUSALS = {
     "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
     "certificate": "the server's certificate is not trusted, or is for another name",
     "does not support SSL": "the server does not support TLS",
-    "authentication failed": "the server rejects the user or the password",
-    "no password supplied": "the server asks for a password",
-    "pg_hba.conf": "the server does not accept this user, database or address",
     "read-only": "the server is a standby, which can't be written to",
-    "too many": "the server has no free connection",
-    "remaining connection slots": "the server has no free connection",
-    "does not exist": "the database or the user does not exist",
-    "could not translate host name": "the host is unknown",
-    "failed to resolve host": "the host is unknown",
+    "FATAL": "the server rejects the user, the password, the database or this address, or takes no connection now",
+    "resolve host": "the host is unknown",
     "service not known": "the host is unknown",  # all that psycopg before 3.1.9 says
     "Connection refused": "no server listens at this address",
     "timeout": f"no connection within {TIMEOUT} s",
-    "definition of service": "its service is not defined",
-    "service file": "the file of its service does not exist",
+    "service": "its service is not defined",
 }
 """Parts of messages of libpq and the server, and what is said instead. The first that fits counts."""
 
@@ -138,8 +121,7 @@ def find_secrets(text: str) -> set[str]:
 def parse_connection(text: str) -> dict[str, str]:
     """Returns the parameters of the connection, with verified TLS over a network.
 
-    Raises SettingsError if the string can't be read, has an invalid value, or asks for no verification. Then nothing
-    is sent.
+    Raises SettingsError if the string can't be read, or asks for no verification. Then nothing is sent.
     """
     psycopg = load_psycopg()
     try:
@@ -152,9 +134,8 @@ def parse_connection(text: str) -> dict[str, str]:
     # A role or a variable may name another encoding, which lacks characters of names.
     params = {**_DEFAULTS, **given, "client_encoding": "UTF8"}
     effective = {**_find_defaults(psycopg, given.get("service")), **params}
-    _require_valid(effective)
-    hosts = [host.strip() for name in ("host", "hostaddr") for host in _split(effective.get(name, ""))]
-    params.setdefault("connect_timeout", str(TIMEOUT if len(hosts) < 2 else 2))
+    hosts = [host.strip() for name in ("host", "hostaddr") for host in effective.get(name, "").split(",")]
+    params.setdefault("connect_timeout", str(TIMEOUT if len(hosts) < 3 else 2))
     if not all(map(_is_local, hosts)):
         if given.get("sslmode") in _UNVERIFIED_MODES:
             raise SettingsError(
@@ -172,39 +153,6 @@ def _find_defaults(psycopg: t.Any, service: str | None) -> dict[str, str]:
     with _environment("PGSERVICE", service):
         options = psycopg.pq.Conninfo.get_defaults()
     return {option.keyword.decode(): option.val.decode() for option in options if option.val is not None}
-
-
-def _split(text: str) -> list[str]:
-    """Returns the entries of a list of hosts or ports."""
-    return text.split(",") if text else []
-
-
-def _require_valid(params: t.Mapping[str, str]) -> None:
-    """Raises SettingsError for a value that libpq would reject, which may be secret: it is not shown."""
-    ports = _split(params.get("port", ""))
-    hosts, addresses = (len(_split(params.get(name, ""))) for name in ("host", "hostaddr"))
-    fault = ""
-    if not all(_is_port(port.strip()) for port in ports):
-        fault = (
-            f"an invalid port. A port is a number from 1 to {_LAST_PORT}; in a URI, write @, : and / of a password as "
-            "%40, %3A and %2F."
-        )
-    elif hosts and addresses and hosts != addresses:
-        fault = "another number of values in hostaddr than in host. Give one hostaddr for each host."
-    elif 1 < len(ports) != max(hosts, addresses, 1):
-        fault = "another number of ports than of hosts. Give one port, or one for each host."
-    for name, words in _WORDS.items():
-        if params.get(name, words[0]) not in ("", *words):
-            fault = fault or f"an invalid {name}. Use one of {', '.join(words)}."
-    for name in _NUMBERS:
-        if not re.fullmatch(r"[+-]?\d{1,9}", (params.get(name) or "0").strip(), re.ASCII):
-            fault = fault or f"an invalid {name}, which is a number."
-    if fault:
-        raise SettingsError(f"state_database, or a variable or file that completes it, has {fault}", is_unsent=True)
-
-
-def _is_port(text: str) -> bool:
-    return not text or (is_number(text) and 1 <= int(text) <= _LAST_PORT)
 
 
 @contextlib.contextmanager
@@ -255,22 +203,12 @@ class Session:
         self._psycopg = load_psycopg()
         self._connection: t.Any = None
         self._process = 0
-        self._used_at = 0.0
         self._notices: list[str] = []
         self.lock = threading.RLock()
 
     @property
     def is_open(self) -> bool:
         return self._connection is not None and self._process == os.getpid()
-
-    @property
-    def is_reusable(self) -> bool:
-        """Returns True if it is open, was in use lately, and the server has not ended it."""
-        if not self.is_open or time.monotonic() - self._used_at > MAX_IDLE:
-            return False
-        poll = select.poll()
-        poll.register(self._connection.fileno(), select.POLLIN)
-        return not poll.poll(0)
 
     @property
     def backend(self) -> int:
@@ -280,23 +218,13 @@ class Session:
     def execute(self, statements: str, params: t.Mapping[str, object] | None = None) -> Rows:
         """Runs statements in one round trip, and returns the rows of the last one that has any.
 
-        Raises UnreachableError or StatementError. An unknown outcome is an UnreachableError.
+        Raises UnreachableError or StatementError; an unknown outcome is an UnreachableError, and a change that no
+        synchronous standby has confirmed a StatementError.
         """
         with self.lock:
             if not self.is_open:
                 self._open()
             return self._run(statements, params)
-
-    def execute_durably(self, statements: str, params: t.Mapping[str, object] | None = None) -> Rows:
-        """Like ``execute``, and raises a StatementError for a change that no synchronous standby has confirmed."""
-        with self.lock:
-            self._notices.clear()
-            rows = self.execute(statements, params)
-            if "01000" in self._notices:
-                raise StatementError(
-                    "a standby of state_database has not confirmed the change", UNREACHABLE_ADVICE, "01000"
-                )
-            return rows
 
     def close(self) -> None:
         """Ends the session; a later use opens it again."""
@@ -320,7 +248,7 @@ class Session:
         try:
             connection = _call_in_time(connect)
         except self._psycopg.Error as error:
-            raise UnreachableError(_explain_refusal(str(error))) from None
+            raise _explain_refusal(str(error)) from None
         except _NoAnswerError:
             raise UnreachableError(f"no connection within {TIMEOUT} s") from None
         self._connection, self._process = connection, os.getpid()
@@ -343,9 +271,10 @@ class Session:
             raise
 
     def _run(self, statements: str, params: t.Mapping[str, object] | None) -> Rows:
-        connection, self._used_at = self._connection, time.monotonic()
+        connection = self._connection
+        self._notices.clear()
         try:
-            return _call_in_time(lambda: _fetch(connection, statements, params))
+            rows = _call_in_time(lambda: _fetch(connection, statements, params))
         except _NoAnswerError:
             self._abandon()
             raise UnreachableError(f"no answer within {TIMEOUT} s") from None
@@ -359,6 +288,11 @@ class Session:
                 except (self._psycopg.Error, _NoAnswerError):
                     self._abandon()
             raise _explain_error(error.sqlstate) from None
+        if UNCONFIRMED in self._notices:
+            raise StatementError(
+                "a standby of state_database has not confirmed the change", UNREACHABLE_ADVICE, UNCONFIRMED
+            )
+        return rows
 
     def _abandon(self) -> None:
         """Gives up the connection. A thread that still waits for an answer gets an error."""
@@ -408,9 +342,18 @@ def _fetch(connection: t.Any, statements: str, params: t.Mapping[str, object] | 
             return rows
 
 
-def _explain_refusal(libpq_text: str) -> str:
-    """Returns the reason why there is no connection. Only the text of libpq has it: there is no code before that."""
-    return next((reason for part, reason in _REFUSALS.items() if part in libpq_text), "no connection")
+def _explain_refusal(text: str) -> UnreachableError | SettingsError:
+    """Returns the error of a connection that was not made. Only the text has the reason: there is no code before it.
+
+    A value that is invalid is not shown: it may be a part of a password.
+    """
+    if _INVALID.search(text):
+        return SettingsError(
+            "state_database, or a variable or file that completes it, has a value that libpq rejects, such as of port "
+            "or sslmode. In a URI, write @, : and / of a password as %40, %3A and %2F.",
+            is_unsent=True,
+        )
+    return UnreachableError(next((reason for part, reason in _REFUSALS.items() if part in text), "no connection"))
 
 
 def _explain_error(sqlstate: str | None) -> StoreError:

@@ -130,8 +130,6 @@ class PostgresStore:
         self._token = secrets.token_hex(4)
         self._holds: dict[str, int] = {}
         """The subjects that are held, and the server's process that holds each."""
-        self._has_stray_lock = False
-        """True if a lock could not be released: it ends with the session."""
         self._failure: tuple[float, StoreError] | None = None
         self.clock_offset = 0.0
         """Seconds by which the database's clock is ahead of this machine's, once it is connected."""
@@ -179,7 +177,7 @@ class PostgresStore:
                 raise ConflictError
         for one in wanted[present:]:
             # There is none if the line exists already, or if the one before it is missing.
-            if not self._execute(APPEND, vars(one), is_durable=True):
+            if not self._execute(APPEND, vars(one)):
                 raise ConflictError
 
     @contextlib.contextmanager
@@ -199,10 +197,9 @@ class PostgresStore:
             yield None
         finally:
             if self._still_holds(subject):
-                try:
+                # A lock that can't be released ends with the session.
+                with contextlib.suppress(StoreError):
                     self._session.execute(RELEASE, {"subject": subject, "key": key})
-                except StoreError:
-                    self._has_stray_lock = True
             del self._holds[subject]
 
     def holders(self, subject: str | None = None) -> dict[str, Holder]:
@@ -240,11 +237,6 @@ class PostgresStore:
         """Returns False: a process of another machine can't be seen."""
         return False
 
-    @property
-    def is_reusable(self) -> bool:
-        """Returns True if its session is open and can serve another task."""
-        return self._session.is_reusable and not self._has_stray_lock
-
     def close(self) -> None:
         """Ends the session."""
         self._session.close()
@@ -265,14 +257,11 @@ class PostgresStore:
             self._outage.record()
             raise
 
-    def _execute(
-        self, statements: str, params: t.Mapping[str, object] | None = None, *, is_durable: bool = False
-    ) -> Rows:
+    def _execute(self, statements: str, params: t.Mapping[str, object] | None = None) -> Rows:
         with self._session.lock:
             if not self._session.is_open:
                 self._connect()
-            run = self._session.execute_durably if is_durable else self._session.execute
-            return run(statements, params)
+            return self._session.execute(statements, params)
 
     def _connect(self) -> None:
         """Opens the session, and checks the schema. For some seconds after a failure, raises that again."""
@@ -300,38 +289,6 @@ def preload_library() -> None:
     """Imports psycopg, if it is installed: forks of this process then need not."""
     with contextlib.suppress(ClawHostersError):
         load_psycopg()
-
-
-_kept: dict[object, PostgresStore] = {}
-"""The store that an item of a loop has left open for the next one, by what must not have changed since."""
-
-
-@contextlib.contextmanager
-def open_database(connection: str, outage_path: str | None, *, keeps_session: bool) -> t.Iterator[PostgresStore]:
-    """Yields the store, and closes it, or keeps it for the next block: see :func:`open_store`."""
-    # libpq takes from the environment what the connection string leaves out.
-    key = (os.getpid(), connection, outage_path, frozenset(os.environ.items()))
-    # Forks share the seed of hash(), which says nothing about the password in the string.
-    path = f"{outage_path}-{hash(connection):x}" if outage_path else None
-    store = _take_kept(key) or PostgresStore(connection, Outage(path))
-    has_failed = True
-    try:
-        yield store
-        has_failed = False
-    finally:
-        if keeps_session and not has_failed:
-            _kept[key] = store
-        else:
-            store.close()
-
-
-def _take_kept(key: object) -> PostgresStore | None:
-    """Returns the store that was kept, if it can be used again, and closes any other."""
-    kept_key, store = _kept.popitem() if _kept else (None, None)
-    if store is None or (kept_key == key and store.is_reusable):
-        return store
-    store.close()
-    return None
 
 
 @dataclass

@@ -100,7 +100,7 @@ class ControllerAction(ActionBase):
                 progress,
                 needs_key=spec.needs_key,
                 secrets=secrets,
-                open_store=partial(open_store, outage_path=outage_path(), keeps_session=bool(self._task.loop)),
+                open_store=partial(open_store, outage_path=outage_path()),
                 read_key=read_key_once,
             )
             with interrupt_notes_shown(progress):

@@ -92,15 +92,14 @@ def test_what_can_not_be_made_changes_nothing(postgres: Postgres, fresh: str, tm
         ({"state_database": url, "role": "nobody-here"}, "There is no role nobody-here: create it first."),
         ({"state_database": url, "import_dir": str(tmp_path / "none")}, "There is no journal in import_dir"),
         ({"state_database": url, "import_dir": str(damaged)}, "has no mark in journal-marks, so earlier requests are"),
-        ({"state_database": f"{url}?sslmode=nonsense"}, "has an invalid sslmode."),
-        ({"state_database": postgres.url(ADMIN, "wr0ng-Passw0rd")}, "the server rejects the user or the password"),
+        ({"state_database": f"{url}?sslmode=nonsense"}, "has a value that libpq rejects"),
+        ({"state_database": postgres.url(ADMIN, "wr0ng-Passw0rd")}, "the server rejects the user, the password"),
     ):
         result = Worker(None).run(claw_state_database, check=check, **options)
         assert result["failed"] is True
         assert words in result["msg"]
-    if not check:
-        result = Worker(None).run(claw_state_database, state_database=postgres.url(JOB, database=fresh))
-        assert "Use a user who may create a schema" in result["msg"]
+    result = Worker(None).run(claw_state_database, check=check, state_database=postgres.url(JOB, database=fresh))
+    assert "Use a user who may create a schema" in result["msg"]
     assert postgres.query("SELECT to_regnamespace('clawhosters')::text", database=fresh) == [(None,)]
 
 

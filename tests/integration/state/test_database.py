@@ -132,17 +132,18 @@ def test_a_play_uses_the_database_and_shows_nothing_of_it(
     [
         ("postgresql://user:s3cret-Word@192.0.2.1/db?sslmode=prefer", "would trust any server on the network"),
         ("postgresql://user:s3cret-Word@[::/db", "state_database can't be read."),
-        ("postgresql://user:s3cret-Word@127.0.0.1:99999/db", "has an invalid port."),
+        ("postgresql://user:s3cret-Word@127.0.0.1:99999/db", "has a value that libpq rejects"),
     ],
 )
 def test_a_string_that_is_refused_fails_every_task(
     simulator: Simulator, tmp_path: Path, database: str, words: str
 ) -> None:
     worker = Worker(simulator, {"state_database": database})
-    messages = [
-        worker.run(module, **options)["msg"]
-        for module, options in ((claw_instance_info, {}), (claw_health_info, {}), (claw_backup_restore, RESTORE))
-    ]
+    tasks = [(claw_instance_info, {}), (claw_backup_restore, RESTORE)]
+    if "libpq" not in words:
+        # It needs no store, so libpq is not asked.
+        tasks.append((claw_health_info, {}))
+    messages = [worker.run(module, **options)["msg"] for module, options in tasks]
     settings = {"api_key": KEY, "api_url": simulator.url, "state_database": database}
     messages.append(read_hosts(tmp_path, settings, worker.sleeper)["msg"])
     assert all(words in message and "s3cret" not in message for message in messages), messages

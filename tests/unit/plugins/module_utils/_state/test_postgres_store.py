@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import socket
@@ -126,40 +125,30 @@ def test_a_string_that_can_not_be_read_is_not_shown(text: str) -> None:
 
 @pytest.mark.usefixtures("plain_environment")
 @pytest.mark.parametrize(
-    ("text", "environment", "words"),
+    ("text", "environment"),
     [
-        ("postgresql://u:s3cret@127.0.0.1:99999/db", {}, "an invalid port"),
-        ("host=127.0.0.1 port=0", {}, "an invalid port"),
-        ("host=127.0.0.1,127.0.0.2 port=5432,5433,5434", {}, "another number of ports than of hosts"),
-        ("host=127.0.0.1,127.0.0.2 hostaddr=127.0.0.1", {}, "another number of values in hostaddr"),
-        ("host=db.example sslmode=verify_full", {}, "an invalid sslmode"),
-        ("host=127.0.0.1", {"PGSSLMODE": "s3cret"}, "an invalid sslmode"),
-        ("host=127.0.0.1 target_session_attrs=writable", {}, "an invalid target_session_attrs"),
-        ("host=127.0.0.1 connect_timeout=5s", {}, "an invalid connect_timeout"),
-        ("host=127.0.0.1 keepalives_idle=s3cret", {}, "an invalid keepalives_idle"),
+        ("postgresql://u:s3cret@127.0.0.1:99999/db", {}),
+        ("host=127.0.0.1 port=s3cret", {}),
+        ("host=127.0.0.1,127.0.0.2 port=5432,5433,5434", {}),
+        ("host=127.0.0.1,127.0.0.2 hostaddr=127.0.0.1", {}),
+        ("host=127.0.0.1 sslmode=verify_full", {}),
+        ("host=127.0.0.1", {"PGSSLMODE": "s3cret"}),
+        ("host=127.0.0.1 target_session_attrs=writable", {}),
+        ("host=127.0.0.1 connect_timeout=5s", {}),
+        ("host=127.0.0.1 keepalives_idle=s3cret", {}),
     ],
 )
 def test_an_invalid_value_is_a_wrong_option_and_not_shown(
-    monkeypatch: pytest.MonkeyPatch, text: str, environment: dict[str, str], words: str
+    monkeypatch: pytest.MonkeyPatch, text: str, environment: dict[str, str]
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
-        PostgresStore(text, Outage())
+        PostgresStore(text, Outage()).read_subjects()
     message = str(caught.value)
-    assert message.startswith("state_database, or a variable or file that completes it, has ")
+    assert message.startswith("state_database, or a variable or file that completes it, has a value that libpq rejects")
     assert message.endswith(" Nothing was sent.")
-    assert words in message
     assert "s3cret" not in message
-
-
-@pytest.mark.usefixtures("plain_environment")
-@pytest.mark.parametrize(
-    "text",
-    ["host=a,b port=5432", "host=a,b port=1,65535", "host=a,b port=5432,", "port=5433", "host=a sslmode=require"],
-)
-def test_valid_values_are_left_to_libpq(text: str) -> None:
-    assert parse_connection(text)["client_encoding"] == "UTF8"
 
 
 @pytest.mark.usefixtures("plain_environment")
@@ -191,7 +180,7 @@ def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
     store = PostgresStore(postgres.url(password="wr0ng-Passw0rd"), Outage())
-    with pytest.raises(StoreError, match="the server rejects the user or the password") as caught:
+    with pytest.raises(StoreError, match="the server rejects the user, the password") as caught:
         store.read_subjects()
     assert not [part for part in ("wr0ng", JOB, "127.0.0.1", str(postgres.port)) if part in str(caught.value)]
 
@@ -460,68 +449,12 @@ def test_a_pooler_is_refused_before_any_lock(
     assert postgres.query("SELECT count(*) FROM clawhosters.holders") == [(0,)]
 
 
-@pytest.fixture
-def use_kept_store(place: StorePlace, postgres: Postgres) -> t.Iterator[t.Callable[[], int]]:
-    """Returns a function that uses the store as an item of a loop does, and returns the server's process."""
-
-    def use() -> int:
-        with (
-            open_store(place.options, keeps_session=True) as store,
-            store.locked_document("budget", within=1) as document,
-        ):
-            document.write("text")
-            ((backend,),) = postgres.query(WORKING_SESSION, [JOB])
-        return int(backend)
-
-    yield use
-    with contextlib.suppress(ZeroDivisionError), open_store(place.options, keeps_session=True):
-        raise ZeroDivisionError  # which ends the session
-
-
-def test_items_of_a_loop_share_a_session(use_kept_store: t.Callable[[], int]) -> None:
-    assert use_kept_store() == use_kept_store()
-
-
-def test_a_kept_session_that_the_server_has_ended_is_opened_again(
-    use_kept_store: t.Callable[[], int], postgres: Postgres
-) -> None:
-    first = use_kept_store()
-    postgres.end_sessions()
-    assert use_kept_store() != first
-
-
-def test_a_kept_session_that_was_idle_for_long_is_opened_again(
-    use_kept_store: t.Callable[[], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = use_kept_store()
-    monkeypatch.setattr(postgres_session, "MAX_IDLE", 0.0)
-    assert use_kept_store() != first
-
-
-def test_a_kept_session_is_not_used_with_other_settings_of_libpq(
-    use_kept_store: t.Callable[[], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = use_kept_store()
-    monkeypatch.setenv("PGOPTIONS", "-c geqo=off")
-    assert use_kept_store() != first
-
-
-def test_after_a_failure_no_session_is_kept(place: StorePlace, use_kept_store: t.Callable[[], int]) -> None:
-    first = use_kept_store()
-    with pytest.raises(ZeroDivisionError), open_store(place.options, keeps_session=True):
-        raise ZeroDivisionError
-    assert use_kept_store() != first
-
-
-def test_a_lock_that_could_not_be_released_ends_with_the_item(
-    place: StorePlace, postgres: Postgres, use_kept_store: t.Callable[[], int]
-) -> None:
+def test_a_lock_that_could_not_be_released_ends_with_the_task(place: StorePlace, postgres: Postgres) -> None:
     try:
-        with open_store(place.options, keeps_session=True) as store, store.hold(OPERATION.subject, "INC-1"):
+        with open_store(place.options) as store, store.hold(OPERATION.subject, "INC-1"):
             postgres.query(f"REVOKE DELETE ON clawhosters.holders FROM {JOB}")
     finally:
         postgres.query(f"GRANT DELETE ON clawhosters.holders TO {JOB}")
-    use_kept_store()
     deadline = time.monotonic() + 60
     while place.open().holders():
         assert time.monotonic() < deadline
