@@ -45,9 +45,10 @@ def headlines(plan: RolePlan, now: datetime) -> list[str]:
     backup_id = plan.backup_id
     if plan.kind:
         return [f"{plan.label}: CAN'T BE RESTORED."]
-    if plan.outcome == "completed":
-        return [f"{plan.label}: already restored from backup {backup_id}; no restore will be sent."]
     named = f"{plan.label}, {format_condition(plan)}"
+    if plan.outcome == "completed":
+        ago = _format_ago(plan)
+        return [f"{named}: already restored from backup {backup_id}{ago}; no restore will be sent."]
     if plan.outcome == "in_flight":
         return [f"{named}: a restore of backup {backup_id} is under way since {format_moment(plan.sent_at, now)}."]
     restore = f"{named}: restore backup {backup_id}, {_format_age(plan)}."
@@ -76,6 +77,12 @@ def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any, by: str = "")
 
 def _format_taken(plan: RolePlan) -> str:
     return format_clock(plan.taken_at) if plan.taken_at else "the backup, at an unknown time"
+
+
+def _format_ago(plan: RolePlan) -> str:
+    """Returns how long ago a restore was sent; empty if its time lies ahead."""
+    sent = parse_time(plan.sent_at)
+    return f", {format_duration(plan.planned_at - sent)} ago" if sent and sent <= plan.planned_at else ""
 
 
 def _format_age(plan: RolePlan) -> str:

@@ -51,12 +51,12 @@ def build_report(run: Run, results: t.Sequence[Result], state: IncidentState, no
 
     ``results`` are those of the run. One that sent nothing says nothing new of an instance that was restored.
     """
-    recorded = {str(one.id): one for one in build_recorded(state, run, now)}
+    recorded = {one.identity: one for one in build_recorded(state, run, now)}
     for one in results:
-        known = recorded.get(str(one.id))
+        known = recorded.get(one.identity)
         is_unsent = one.kind is not None and FAILURES[one.kind].is_unsent
         if known is None or known.outcome != OK or not is_unsent:
-            recorded[str(one.id) if one.id is not None else f"name {one.name}"] = one
+            recorded[one.identity] = one
     shown = [*recorded.values()]
     # That an earlier run has restored an instance is no news about the incident.
     is_of_run = shown == [*results] and any(one.kind for one in results)

@@ -144,6 +144,11 @@ class Restorer(RestoreObserver):
             how=run.chosen_by or how,
             backups={key: plan.backup_id if plan.sends else None for key, plan in instances.items()},
             names={key: plan.name for key, plan in instances.items()},
+            obstacles=[
+                {"id": plan.found_id, "name": plan.shown_name, **plan.failed.to_facts()}
+                for plan in run.plans
+                if plan.failed
+            ],
         )
 
     @property

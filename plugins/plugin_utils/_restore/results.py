@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ...module_utils._errors import NOTHING_SENT
+from ...module_utils._model.instance import is_healthy
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.incident_state import IN_PROGRESS, InstanceState, TimelineEvent
 from ...module_utils._service.restore.plan import ObstacleKind, RestoreAction, Target
@@ -75,7 +76,14 @@ class Result:
     request_id: str | None = None
     now: str = ""
     """How the instance is now, if that was read: a sentence."""
+    is_ill: bool = False
+    """True if it is known not to be healthy now."""
     events: list[TimelineEvent] = field(default_factory=list)
+
+    @property
+    def identity(self) -> str:
+        """The id as text, or for a target that was not found its name."""
+        return f"name {self.name}" if self.id is None else str(self.id)
 
     def to_dict(self) -> Data:
         """Returns the result as the JSON holds it."""
@@ -134,7 +142,7 @@ def _build_recorded(instance: InstanceState, state: IncidentState, run: Run, now
 def _describe(plan: RolePlan, known: InstanceState, failed: Failed | None, run: Run, now: datetime) -> Result:
     restore, age, taken = known.restore, plan.age, plan.taken_at
     result = Result(
-        (plan.instance or {}).get("id"),
+        plan.found_id,
         plan.label,
         format_value(plan.name),
         OK,
@@ -274,9 +282,13 @@ def format_headline(run: Run, results: list[Result]) -> str:
     if not all(plan.is_history_known for plan in run.plans):
         return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
     if run.check:
+        done = [plan.instance or {} for plan in run.plans if plan.ready and plan.action is RestoreAction.NONE]
+        ill = sum(not is_healthy(instance) for instance in done)
         waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
+        known = f", {len(done)} already restored" if done else ""
+        known += f", {ill} of them not healthy now" if ill else ""
         others = f", {format_count(waits, 'restore')} under way would be waited for" if waits else ""
-        return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored{others}"
+        return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored{others}{known}"
     if any(result.kind is FailureKind.NOT_CONFIRMED for result in results):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if any(result.kind for result in results):
@@ -297,7 +309,9 @@ def format_restored(results: list[Result]) -> str:
     for kind, what in _ADDRESS_FAULTS.items():
         if count := kinds.count(kind):
             parts.append(f"but {what}" if len(kinds) == 1 else f"{count} of them {what}")
-    return ", ".join([*parts, *([f"{not_begun} not begun"] if not_begun else [])])
+    ill = [result for result in results if result.kind is None and result.is_ill]
+    parts += [f"{not_begun} not begun"] if not_begun else []
+    return ", ".join([*parts, *([f"{len(ill)} of them not healthy now"] if ill else [])])
 
 
 def format_failures(failed: list[Result]) -> list[str]:

@@ -14,14 +14,17 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import get_status, is_healthy, is_unhealthy
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory, Witness
-from ...module_utils._service.restore.plan import RestorePlan, Rules, explain_left_out
-from ...module_utils._service.restore.planner import AccountView, is_fit
+from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Rules, explain_left_out
+from ...module_utils._service.restore.planner import AccountView
 from ...module_utils._service.restore.words import Note, Surface, describe_choice, describe_report, note_other
 from ...module_utils._text import format_count, format_list, one_line
+from ...module_utils._times import parse_time
 from .._formatting import format_clock
 from .confirmation import format_sent_and_completed
 from .run import RolePlan
 
+OLD = timedelta(days=1)
+"""Age of a restore from which a run for the same incident may be a mistake."""
 RECENT = timedelta(days=7)
 """Age up to which the plan shows a restore for another incident."""
 
@@ -33,6 +36,7 @@ _STARTED = Note(
     "They will be started, and cost Claws if they are billed daily.",
 )
 _HEALTHY = Note("It is running and healthy now.", ("healthy",), "They are running and healthy now.")
+_OLD = Note("That is more than a day ago: another incident needs another restore_incident.", ("old",))
 _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
@@ -47,15 +51,24 @@ def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: da
     return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failed=failed)
 
 
-def note_newer(plan: RolePlan, account: AccountView, now: datetime) -> list[Note]:
-    """Returns a note that names the usable backups that are newer than the approved one."""
-    if not plan.sends or plan.taken_at is None:
+def note_newer(plan: RolePlan, account: AccountView, now: datetime, *, is_approved: bool) -> list[Note]:
+    """Returns a note that names the usable backups that are newer than the approved, or the restored one.
+
+    Any other plan says itself which backups it passes over.
+    """
+    if plan.obstacle or (plan.sends and not is_approved):
         return []
-    own, _possible = account.find_backups(plan.instance or {})
-    times = ((one, taken_at(one)) for one in own if is_fit(one, None, now))
-    newer = [f"id {one['id']} of {format_clock(taken)}" for one, taken in times if taken and taken > plan.taken_at]
-    text = f"Newer than the approved backup: {format_list(newer, _PASSED_OVER)}."
+    found = account.find_newer(plan.instance or {}, plan.taken_at, now)
+    newer = [f"id {one['id']} of {format_clock(taken_at(one))}" for one in found]
+    which = "approved" if plan.sends else "restored"
+    text = f"Newer than the {which} backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
     return [Note(text, ("newer", len(newer)))] if newer else []
+
+
+def is_old(sent_at: str, now: datetime) -> bool:
+    """Returns True for a restore that was sent more than a day ago."""
+    sent = parse_time(sent_at)
+    return sent is not None and now - sent > OLD
 
 
 def require_unhealthy(plans: t.Iterable[RolePlan]) -> None:
@@ -96,6 +109,8 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
         notes.append(Note(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.", ("skipped",)))
     if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now, plan.unfinished)):
         notes.append(Note(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
+    if plan.action is RestoreAction.NONE and plan.earlier and is_old(plan.earlier.sent_at, now):
+        notes.append(_OLD)
     if get_status(instance) == "stopped":
         notes.append(_STARTED)
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):

@@ -54,15 +54,21 @@ class RolePlan(RestorePlan):
     @property
     def name(self) -> str:
         """The name that the user gave, or that the instance has; without either the id."""
-        return str(self.given_id if self._name is None else self._name)
+        return str(self.given_id if self.shown_name is None else self.shown_name)
 
     @property
-    def _name(self) -> object:
+    def shown_name(self) -> object:
+        """The same, but None without either."""
         return (self.instance or {}).get("name") if self.target.name is None else self.target.name
 
     @property
     def label(self) -> str:
-        return format_label(self._name, self.instance["id"] if self.instance else self.given_id)
+        return format_label(self.shown_name, self.found_id)
+
+    @property
+    def found_id(self) -> t.Any:
+        """The id of the instance, or the one that the user gave; None without either."""
+        return (self.instance or {}).get("id", self.given_id)
 
     @property
     def given_id(self) -> int | None:

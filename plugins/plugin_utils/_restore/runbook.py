@@ -21,7 +21,6 @@ from ...module_utils._errors import (
 )
 from ...module_utils._model.account_identity import find_id
 from ...module_utils._module.open_journal import open_journal
-from ...module_utils._service.backups import list_backups
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules
@@ -148,17 +147,17 @@ class Runbook:
         incident, variables = self.incident, self.variables
         targets = [build_target(target, variables) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
-        # Of an approved plan, each newer backup is named.
-        known = list_backups(self.client) if self.run.approved else []
-        reader = AccountReader(self.client, incident.rules, backups=known)
+        # Each newer backup than that of an approved plan, or of an earlier run, is named.
+        is_known = any(history.find_own(one.instance_id, one.name) for one in targets)
+        reader = AccountReader(self.client, incident.rules, lists_backups=is_known or self.run.approved is not None)
         try:
             account = reader.read(targets, history)
             planned = plan_incident(incident, targets, account, history)
             plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
             if self.run.approved:
                 self._require_approved(plans, history)
-                for plan in plans:
-                    plan.notes += note_newer(plan, account, incident.now)
+            for plan in plans:
+                plan.notes += note_newer(plan, account, incident.now, is_approved=self.run.approved is not None)
             set_answers(plans, reader.known_instances, is_whole=reader.is_whole)
             is_open = any(plan.sends for plan in plans) and not self._is_confirmed(plans)
             if variables["restore_confirm"] and is_open and not reader.is_whole:

@@ -10,14 +10,15 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import taken_at
-from ...module_utils._model.instance import describe_instance
+from ...module_utils._model.instance import describe_instance, is_healthy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._service.restore.incident_state import IN_PROGRESS
-from ...module_utils._service.restore.planner import AccountView, is_fit
+from ...module_utils._service.restore.planner import AccountView
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
 from .results import LISTED, OK, format_done, format_failures, format_restored
+from .role_plan import OLD
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
@@ -26,8 +27,6 @@ if t.TYPE_CHECKING:
 
 LISTED_PERIOD = timedelta(days=30)
 """Age up to which incidents are listed."""
-OLD = timedelta(days=1)
-"""Age of a restore from which a run for the same incident may be a mistake."""
 
 
 def add_present(
@@ -37,12 +36,13 @@ def add_present(
     account = AccountView(InstanceIndex(instances), backups)
     for result in results:
         instance = account.index.by_id.get(str(result.id))
-        if instance is None:
-            result.now = "It does not exist any more."
+        if instance is None and result.id is None:
             continue
-        own, _possible = account.find_backups(instance)
-        used = parse_time((result.backup or {}).get("taken_at"))
-        newer = [one for one in own if is_fit(one, None, now) and used and (taken_at(one) or used) > used]
+        if instance is None:
+            result.now, result.is_ill = "It does not exist any more.", True
+            continue
+        result.is_ill = not is_healthy(instance)
+        newer = account.find_newer(instance, parse_time((result.backup or {}).get("taken_at")), now)
         found = f" Its newest backup is {newer[0]['id']}, taken {format_clock(taken_at(newer[0]))}." if newer else ""
         result.now = f"It is {describe_instance(instance, with_health=True)[1]} now.{found}"
 

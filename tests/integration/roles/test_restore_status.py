@@ -10,10 +10,12 @@ import json
 import re
 import typing as t
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_status
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import run_key
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -23,7 +25,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
+from support.runbook import Runbook
 from support.stores import StorePlace, folder_place
+from support.worker import Worker
 
 PLAYBOOK = "clawhosters.cloud.restore_status"
 INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
@@ -101,7 +105,8 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
     assert run.rc == 0, run.screen
     lines = run.stdout.partition("and how the instances are now]")[2].splitlines()
     assert lines[1] == f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)."
-    assert lines[2] == "Incident INC-1: 1 of 3 instances restored and healthy."
+    headline = "1 of 3 instances restored and healthy, 1 of them not healthy now"
+    assert f"Incident INC-1: {headline}." in " ".join(" ".join(lines).split())
     for said in (
         r"\S+@\S+, process \d+, for \d+ s works on bot-2 \(id 2\)\.",
         r"bot-1 \(id 1\): Restored from backup 10, sent at .* by alice@node2; seen healthy at .* UTC\.",
@@ -121,7 +126,10 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
         (3, "unfinished"),
     ]
     assert [one["state"] for one in report["runs"]] == ["in progress"]
-    assert "<td>in progress</td>" in (folder / "INC-1.html").read_text(encoding="utf-8")
+    page = (folder / "INC-1.html").read_text(encoding="utf-8")
+    assert "<td>in progress</td>" in page
+    assert f"<h1>{headline}</h1>" in page
+    assert "It is running, unhealthy now. Its newest backup is 11," in page
     # The run was killed.
     killed = ask(controller, "INC-1", "--check")
     assert killed.says("Nobody works on it now.")
@@ -152,6 +160,39 @@ def test_a_restore_of_days_ago_leads_to_another_name(simulator: Simulator, contr
     assert ask(controller).says(
         "The last restore was sent 2 d 1 h ago. What has happened since is another incident: give it another name."
     )
+
+
+def test_the_plan_shows_how_old_an_earlier_restore_is_and_what_came_after(simulator: Simulator, tmp_path: Path) -> None:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    old = Story(folder_place(tmp_path / "state"), simulator.url, timedelta(days=30, hours=1))
+    old.restore(1, INTENDED, ACCEPTED, COMPLETED)
+    simulator.set_instance(1, health_status="unhealthy")
+    book = Runbook(worker, tmp_path / "report", {"restore_instances": "bot-1", "restore_healthy_timeout": 30})
+    result = book.run()
+    shown = " ".join(" ".join(book.plan).split())
+    said = "bot-1 (id 1), running, unhealthy: already restored from backup 10, 30 d 1 h ago; no restore will be sent."
+    assert said in shown
+    assert "That is more than a day ago: another incident needs another restore_incident." in shown
+    assert "Newer than the restored backup: id 11 of" in shown
+    # It waits for the health, and fails.
+    assert (result["failed"], simulator.calls("POST *")) == (True, [])
+
+
+def test_obstacles_that_were_found_before_the_confirmation_are_known(simulator: Simulator, tmp_path: Path) -> None:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    simulator.set_instance(2, status="paused")
+    book = Runbook(worker, tmp_path, {"restore_confirm": "bot-1"})
+    before = book.run(restore_instances=["bot-1", "bot-2", "nobody"])["failures"]
+    told = worker.run(internal_restore_status, incident="INC-1", report_dir=str(tmp_path))["lines"]
+    assert told[1].startswith("Incident INC-1: 1 of 3 instances restored and healthy")
+    assert [line for line in before if line.startswith(("bot-2", "nobody"))] == [
+        line for line in told if line.startswith(("bot-2 (id 2): Nothing", "nobody"))
+    ]
+    assert [one["tag"] for one in book.report()["instances"]] == ["restored", "not finished", "not finished"]
+    # One that is restored later has none any more.
+    simulator.set_instance(2, status="running")
+    assert book.run(restore_instances="bot-2", restore_confirm="bot-2")["failed"] is False
+    assert "2 of 3 instances" in book.report()["headline"]
 
 
 def test_without_service_or_key_the_journal_is_shown_and_the_playbook_fails(

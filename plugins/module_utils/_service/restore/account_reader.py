@@ -37,27 +37,22 @@ class AccountReader:
     """True if ``instances`` are all of the account."""
     list_pages: int | None = None
     """Pages of the list of instances, if they were counted."""
+    lists_backups: bool = False
+    """True if all backups are read, whatever the targets need."""
     backups: list[Resource] = field(default_factory=list)
-    """Those that were read. What is set before is not read again."""
-    _has_all_backups: bool = field(default=False, repr=False)
     _missing: dict[str, ClawHostersError] = field(default_factory=dict, repr=False)
 
     def read(self, targets: t.Sequence[Target], history: RestoreHistory) -> AccountView:
         """Returns what the plan of ``targets`` needs. Raises what the client raises.
 
-        A target that the journal holds for the incident is not sent again, and needs no backup.
+        A target that the journal holds for the incident is not sent again, and needs no backup. By name, it may be
+        another instance than the journal has.
         """
-        force = self.rules.force
-        new = [one for one in targets if force or history.find_own(one.instance_id, one.name) is None]
+        is_new = self.rules.force or self.lists_backups
+        new = [one for one in targets if is_new or one.instance_id is None or not history.find_own(one.instance_id)]
         run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(new))
-        self._read_backups([one for one in targets if one not in new and self._is_renamed(one, history)])
         self._read_owners(targets)
         return AccountView(InstanceIndex(self.instances), self.backups, self._missing)
-
-    def _is_renamed(self, target: Target, history: RestoreHistory) -> bool:
-        """Returns True if the journal has another instance by the name of the target: they were renamed since."""
-        named = InstanceIndex(self.instances).unique_by_name(target.name) if target.instance_id is None else None
-        return named is not None and history.find_own(named["id"]) is None
 
     @property
     def known_instances(self) -> list[Resource]:
@@ -86,14 +81,11 @@ class AccountReader:
     def _read_backups(self, targets: t.Sequence[Target]) -> None:
         """Reads the backups of the targets: those that they name, or else all."""
         given = [target.backup_id for target in targets if target.backup_id is not None]
-        backups: list[Resource] = []
-        if len(given) < len(targets) and not self._has_all_backups:
-            backups, self._has_all_backups = list_backups(self.client), True
-        known = {str(backup["id"]): backup for backup in (*self.backups, *backups)}
+        reads_list = self.lists_backups or len(given) < len(targets)
+        self.backups = list_backups(self.client) if reads_list else []
+        known = {str(backup["id"]) for backup in self.backups}
         if rest := [one for one in given if str(one) not in known]:
-            read = self._read_by_ids("/backups", rest, fetch_backup, is_list_known=self._has_all_backups)
-            known |= {str(backup["id"]): backup for backup in read.items}
-        self.backups = list(known.values())
+            self.backups += self._read_by_ids("/backups", rest, fetch_backup, is_list_known=reads_list).items
 
     def _read_by_ids(
         self, path: str, ids: list[int], fetch: t.Callable[[Client, object], Resource], *, is_list_known: bool = False

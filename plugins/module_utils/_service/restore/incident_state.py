@@ -67,13 +67,18 @@ class InstanceState:
     restore: OperationState | None = None
     refused: OperationState | None = None
     """The last attempt, if every one was refused."""
-    failure: JournalEntry | None = None
-    """The note of the run that has failed last, unless a later one has seen the instance healthy."""
+    failure: t.Mapping[str, t.Any] | None = None
+    """Why a run has not restored it, by the last one that says so, unless a later one has seen it healthy."""
     healthy_at: str | None = None
     responded_at: str | None = None
     holder: Holder | None = None
     """Who works on it now, for whatever incident."""
     events: list[TimelineEvent] = field(default_factory=list)
+
+    @property
+    def identity(self) -> str:
+        """The id as text, or for a target that was not found its name."""
+        return f"name {self.name}" if self.id is None else str(self.id)
 
 
 @dataclass
@@ -90,6 +95,8 @@ class RunState:
     """The backup that was to be sent, by the id of the instance; None for one that was sent by an earlier run."""
     names: t.Mapping[str, t.Any]
     """The names of the instances, by their ids."""
+    obstacles: t.Sequence[t.Mapping[str, t.Any]]
+    """``id``, ``name`` and failure of each target that could not be restored when it was confirmed."""
     ended_at: str | None = None
     interrupted_at: str | None = None
     is_held: bool = False
@@ -140,8 +147,10 @@ def build_state(
     state.runs.sort(key=lambda run: run.confirmed_at)
     for run in state.runs:
         for instance_id in run.backups:
-            unsent = InstanceState(parse_id(instance_id), run.names.get(instance_id))
-            state.instances.setdefault(instance_id, unsent)
+            state.instances[instance_id] = InstanceState(parse_id(instance_id), run.names.get(instance_id))
+        for one in run.obstacles:
+            target = InstanceState(parse_id(one.get("id")), one.get("name"), failure=one)
+            state.instances[target.identity] = target
     for key, found in lines.items():
         if key.kind == "restore":
             instance = _build_instance(key, found)
@@ -164,6 +173,7 @@ def _build_run(key: OperationKey, notes: t.Sequence[JournalEntry], *, is_held: b
         str(confirmed.get("how") or ""),
         confirmed.get("backups") or {},
         confirmed.get("names") or {},
+        confirmed.get("obstacles") or (),
         at.get(NoteKind.ENDED),
         at.get(NoteKind.INTERRUPTED),
         is_held,

@@ -54,6 +54,11 @@ class AccountView:
         own = owned.get(str(instance["id"]), [])
         return own, newest_first((*unclear.get(None, ()), *unclear.get(str(instance.get("name")), ())))
 
+    def find_newer(self, instance: Resource, than: datetime | None, now: datetime) -> list[Resource]:
+        """Returns the usable backups of the instance that were taken after a time, newest first; none without one."""
+        own, _possible = self.find_backups(instance)
+        return [one for one in own if is_fit(one, None, now) and than and (taken_at(one) or than) > than]
+
     @functools.cached_property
     def _grouped_backups(self) -> tuple[dict[str, list[Resource]], dict[str | None, list[Resource]]]:
         """The backups by the id of their instance, newest first, and those whose instance is unclear by its name."""

@@ -141,7 +141,10 @@ def test_a_run_tells_what_it_has_restored(changed: list[bool], expected: str, ta
 def test_check_mode_counts_the_restores_that_would_be_sent() -> None:
     assert headline(run(plan(), check=True)) == "1 of 1 instance would be restored"
     again = run(plan(history(Event.INTENDED, Event.COMPLETED)), check=True)
-    assert headline(again) == "0 of 1 instance would be restored"
+    told = "0 of 1 instance would be restored, 1 already restored"
+    assert headline(again) == f"{told}, 1 of them not healthy now"
+    again.plans[0].instance = {**WEB, "health_status": "healthy"}
+    assert headline(again) == told
     waits = run(plan(history(Event.INTENDED, Event.ACCEPTED)), plan(), check=True)
     assert headline(waits) == "1 of 2 instances would be restored, 1 restore under way would be waited for"
 
