@@ -23,14 +23,22 @@ from ..module_utils._service.backups import list_backups
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.restore.proofs import find_failed_drills, find_proofs
 from ..module_utils._state.journal import JournalError, format_damage
+from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
-from ..plugin_utils._reports.fleet_findings import find_findings, format_attention, format_findings
+from ..plugin_utils._reports.fleet_findings import (
+    CHECKS,
+    build_keys,
+    find_findings,
+    find_last_keys,
+    format_attention,
+    format_findings,
+)
 from ..plugin_utils._reports.fleet_metrics import build_stats, format_data, format_metrics
 from ..plugin_utils._reports.fleet_page import build_page
-from ..plugin_utils._reports.report_folder import render, write_report
+from ..plugin_utils._reports.report_folder import read_report, render, write_report
 from ..plugin_utils._variable_problems import Problems
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/fleet_report"
@@ -65,6 +73,7 @@ def run(context: ModuleContext) -> Result:
         return {"failed": True, "_ansible_verbose_always": True, **params["failure"]}
     problems, ages = Problems(), dict.fromkeys(("backup_max_age", "proof_max_age"), timedelta())
     paths = problems.collect(_find_paths, params) or {}
+    fail_on = problems.collect(_parse_checks, params["fail_on"]) or []
     for name in ages:
         age = problems.collect(parse_duration, f"fleet_report_{name}", params[name])
         ages[name] = age or timedelta()
@@ -78,30 +87,34 @@ def run(context: ModuleContext) -> Result:
         error.add(scope)
         raise
     facts = build_facts(source, max_age, params["title"], client.stats.now())
-    page, changed = _write(facts, paths, check_mode=client.check_mode)
+    findings = find_findings(facts, params["min_days"], proof_max_age, _read_last_keys(paths))
+    page, changed = _write(facts, build_keys(findings), paths, check_mode=client.check_mode)
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
-    report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
-    found = find_findings(facts, parse_list(params["fail_on"]), params["min_days"], proof_max_age)
-    headline, findings = format_findings(found, scope)
+    new = [finding.line for finding in findings if finding.is_new and finding.check == "attention"]
+    report = [scope, page["headline"], *new, *format_attention(page), *page["notices"], *written]
+    found = [finding for finding in findings if finding.check in fail_on]
+    headline, lines = format_findings(found, scope)
     return {
         "changed": changed,
         "path": str(paths["Page"]),
         "report": report,
-        "failure": {"msg": headline, "findings": findings} if found else {},
+        "failure": {"msg": headline, "findings": lines} if found else {},
         "ansible_stats": stats,
     }
 
 
-def _write(facts: dict[str, t.Any], paths: dict[str, Path], *, check_mode: bool) -> tuple[dict[str, t.Any], bool]:
-    """Writes the files. Returns the variables of the page, and whether more than the time of the files has changed."""
+def _write(
+    facts: dict[str, t.Any], finding_keys: str, paths: dict[str, Path], *, check_mode: bool
+) -> tuple[dict[str, t.Any], bool]:
+    """Writes the files. Returns the variables of the page, and True if more than the time of the files has changed."""
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     page = build_page(facts, script)
     mark = page["fingerprint"]
-    variables = {"page": page, "css": css, "script": script}
+    variables = {"page": page, "css": css, "script": script, "finding_keys": finding_keys}
     texts = {
         "Page": (render(str(ROLE / "templates/fleet.html.j2"), variables), 0o600),
-        "Data": (format_data(facts, mark), 0o600),
+        "Data": (format_data(facts, mark, finding_keys), 0o600),
         "Metrics": (format_metrics(facts, mark), METRICS_MODE),
     }
     # Written in every run, since they show its time.
@@ -110,6 +123,21 @@ def _write(facts: dict[str, t.Any], paths: dict[str, Path], *, check_mode: bool)
         for what, path in paths.items()
     ]
     return page, any(changes)
+
+
+def _read_last_keys(paths: dict[str, Path]) -> str | None:
+    """Returns the keys of the findings of the last report, of its data if they are written, or else of its page."""
+    keys = (find_last_keys(read_report(str(paths[what]))) for what in ("Data", "Page") if what in paths)
+    return next((found for found in keys if found is not None), None)
+
+
+def _parse_checks(given: t.Any) -> list[str]:
+    """Returns the names of checks. Raises SettingsError for another word."""
+    checks = parse_list(given)
+    if unknown := [one_line(check) for check in checks if check not in CHECKS]:
+        text = f"fleet_report_fail_on has {', '.join(unknown)}, which is none of {', '.join(CHECKS)}."
+        raise SettingsError(text)
+    return checks
 
 
 def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
@@ -132,10 +160,10 @@ def _read_source(context: ModuleContext) -> ReportSource:
     source.backups = _read("Backups", lambda: _fetch_usable_backups(context), source.notices)
     journal = open_journal(context)
     try:
-        source.journal = journal.read_text()
         held = journal.read_holders()
         states, damaged = journal.read_intact_states(with_refused=True)
         now = client.stats.service_time() or journal.now()
+        source.operations = states
         source.proofs = find_proofs(states, client.settings.api_url, now)
         source.failed_drills = find_failed_drills(states, client.settings.api_url, now, held).keys()
         source.journal_problem = format_damage(damaged) if damaged else ""
@@ -144,14 +172,6 @@ def _read_source(context: ModuleContext) -> ReportSource:
     if source.journal_problem:
         context.warn(source.journal_problem)
     return source
-
-
-def _format_headline(page: dict[str, t.Any]) -> str:
-    """Returns the headline of the page. Its numbers add up to the rows of the table."""
-    stale = sum(row["backup"]["late"] and not row["trouble"] for row in page["rows"])
-    if not (page["counts"]["needs_attention"] and stale):
-        return page["headline"]
-    return f"{page['headline']} {stale} of the others {'has' if stale == 1 else 'have'} no fresh backup."
 
 
 def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:

@@ -40,6 +40,10 @@ class StorePlace:
         """Returns its journal, as of another process."""
         return Journal(self.open())
 
+    def read_journal(self) -> str:
+        """Returns the lines of its journal; nothing if there are none."""
+        return "\n".join(line.text for one in self.open().read_subjects() for line in one.lines)
+
 
 def read_journal(state_dir: Path) -> str:
     """Returns the lines of the journal in a folder, as they are now; nothing if there is none."""

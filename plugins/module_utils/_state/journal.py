@@ -295,11 +295,6 @@ class Journal:
         with self._before_sending():
             return self._store.find_subjects(OperationKey(kind, service, name).name_digest)
 
-    def read_text(self) -> str:
-        """Returns the lines of the journal, damaged or not; empty if there is none. Raises JournalError."""
-        with _converted_errors():
-            return "\n".join(line.text for one in self._store.read_subjects() for line in one.lines)
-
     def append(self, operation: OperationKey, event: OperationEvent, /, **facts: t.Any) -> None:
         """Records the next event of ``operation`` durably. On a JournalError the journal is unchanged.
 

@@ -20,14 +20,7 @@ from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
-from ...module_utils._state.journal import (
-    JournalEntry,
-    OperationEvent,
-    OperationKey,
-    OperationState,
-    parse_entry,
-    replay,
-)
+from ...module_utils._state.journal import OperationEvent, OperationKey, OperationState
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import parse_time
 from .._formatting import NAME_LIMIT
@@ -71,8 +64,8 @@ class ReportSource:
     """When a restored instance, by id, was last healthy at the end."""
     failed_drills: t.Collection[int | str | None] = ()
     """The ids of the instances whose last drill did not end healthy, and that no proof followed."""
-    journal: str = ""
-    """The text of the journal."""
+    operations: t.Mapping[OperationKey, OperationState] = field(default_factory=dict)
+    """What the journal has, of all services and accounts."""
     journal_problem: str = ""
     """Why the journal is not reliable."""
     notices: list[str] = field(default_factory=list)
@@ -109,7 +102,7 @@ def build_facts(source: ReportSource, max_age: timedelta, title: str, now: datet
         **_count(instances, source),
         "claws": _build_claws(source, usage, instances),
         "instances": instances,
-        "restores": _build_restores(source.journal, source.journal_problem),
+        "restores": _build_restores(source.operations, source.journal_problem),
         "notices": [one_line(text, 300) for text in [*source.notices, *([_UNCLEAR_BACKUPS] if unclear else [])]],
     }
 
@@ -231,22 +224,18 @@ def _judge_balance(summary: Data, days: int | None) -> bool | None:
     return None if days is None else False
 
 
-def _build_restores(journal: str, problem: str) -> Data:
-    """Returns the restores in the journal, newest first, and the number of lines that can't be parsed."""
-    lines: list[JournalEntry] = []
-    unreadable = 0
-    for text in journal.splitlines():
-        try:
-            lines.append(parse_entry(text))
-        except (ValueError, KeyError, TypeError):
-            unreadable += bool(text.strip())
-    restores = {operation: state for operation, state in replay(lines).items() if operation.kind == "restore"}
-    entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
+def _build_restores(operations: t.Mapping[OperationKey, OperationState], problem: str) -> Data:
+    """Returns the restores in the journal, newest first, without those that were refused."""
+    restores = [
+        (operation, state)
+        for operation, state in operations.items()
+        if operation.kind == "restore" and state.event is not OperationEvent.REFUSED
+    ]
+    restores.sort(key=lambda item: item[1].sent_at, reverse=True)
     return {
-        "entries": [_describe_restore(operation, state) for operation, state in entries[:_RESTORES_SHOWN]],
+        "entries": [_describe_restore(operation, state) for operation, state in restores[:_RESTORES_SHOWN]],
         "more": max(len(restores) - _RESTORES_SHOWN, 0),
-        "services": len({operation.service for operation in restores}),
-        "unreadable": unreadable,
+        "services": len({operation.service for operation, _state in restores}),
         "problem": one_line(problem, MESSAGE_LIMIT),
     }
 

@@ -10,9 +10,10 @@ What can't be judged, since it could not be read, is a finding too: silence woul
 
 from __future__ import annotations
 
+import re
 import typing as t
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice, zip_longest
 
 from ...module_utils._model.backup import is_in_future
 from ...module_utils._text import format_count
@@ -23,10 +24,12 @@ from .fleet_facts import sort_worst_first
 from .forecast import format_lasting
 
 Data = dict[str, t.Any]
-Findings = t.Iterator[str]
+Findings = t.Iterator[tuple[str, str]]
+"""What a finding is about, the id of an instance or nothing, and the sentence."""
 
 MAX_LINES = 12
-CHECKS = ("attention", "no_backup", "overdue_backup", "unproven_restore", "low_balance")
+CHECKS = ("low_balance", "attention", "no_backup", "overdue_backup", "unproven_restore")
+_KEYS = re.compile(r'finding_keys"(?:: | content=)"([^"]*)"')
 WIDTH = 69
 """Columns of the table. Ansible prints eleven more around each line of a message."""
 
@@ -40,10 +43,25 @@ _NAME_WIDTH = 16
 """Columns that a name has at least, if a shorter status allows it."""
 
 
-def find_findings(
-    facts: Data, checks: t.Collection[str], min_days: int, proof_max_age: timedelta
-) -> dict[str, list[str]]:
-    """Returns what each of the named checks finds, if it finds anything, the worst first."""
+class Finding(t.NamedTuple):
+    """What a check found. ``is_new``: the last report did not have it."""
+
+    check: str
+    about: str
+    text: str
+    is_new: bool
+
+    @property
+    def line(self) -> str:
+        """The sentence, marked if it is new."""
+        return f"New: {self.text}" if self.is_new else self.text
+
+
+def find_findings(facts: Data, min_days: int, proof_max_age: timedelta, last_keys: str | None) -> list[Finding]:
+    """Returns what the checks find: what is new first, then by check, the worst instances first.
+
+    ``last_keys``: those of the last report; None without one, so that nothing is called new.
+    """
     instances = sort_worst_first(facts)
     found = {
         "low_balance": _check_balance(facts, min_days),
@@ -52,24 +70,43 @@ def find_findings(
         "overdue_backup": _check_overdue_backups(facts, instances),
         "unproven_restore": _check_proofs(facts, instances, proof_max_age),
     }
-    findings = {check: list(found[check]) for check in found if check in checks}
-    return {check: lines for check, lines in findings.items() if lines}
+    known = None if last_keys is None else set(last_keys.split())
+    findings = [
+        Finding(check, about, text, is_new=known is not None and _build_key(check, about) not in known)
+        for check, sentences in found.items()
+        for about, text in sentences
+    ]
+    return sorted(findings, key=lambda finding: not finding.is_new)
 
 
-def format_findings(found: t.Mapping[str, t.Sequence[str]], scope: str) -> tuple[str, list[str]]:
-    """Returns a headline with the number of each check, and a line for each finding: of many, some of each check.
+def build_keys(findings: t.Iterable[Finding]) -> str:
+    """Returns what a report keeps of its findings, for the next one."""
+    return " ".join(sorted({_build_key(finding.check, finding.about) for finding in findings}))
+
+
+def find_last_keys(report: str) -> str | None:
+    """Returns the keys that an earlier page or data file has; None if it has none."""
+    found = _KEYS.search(report)
+    return found[1] if found else None
+
+
+def _build_key(check: str, about: str) -> str:
+    return f"{check}:{about}"
+
+
+def format_findings(findings: t.Sequence[Finding], scope: str) -> tuple[str, list[str]]:
+    """Returns a headline with the number of each check, and a line for each finding, at most MAX_LINES.
 
     ``scope``: the sentence that names service and account.
     """
     # What two checks could not judge is one line.
-    lines = list(dict.fromkeys(chain.from_iterable(found.values())))
-    counts = ", ".join(f"{len(findings)} {check}" for check, findings in found.items())
-    headline = f"{format_count(len(lines), 'finding')}: {counts}. {scope}"
-    if len(lines) <= MAX_LINES:
-        return headline, lines
-    by_turns = dict.fromkeys(finding for turn in zip_longest(*found.values()) for finding in turn if finding)
-    chosen = set(islice(by_turns, MAX_LINES - 1))
-    return headline, [*filter(chosen.__contains__, lines), f"And {len(lines) - len(chosen)} more."]
+    lines = list(dict.fromkeys(finding.line for finding in findings))
+    number, new = Counter(finding.check for finding in findings), sum(finding.is_new for finding in findings)
+    counts = ", ".join(f"{number[check]} {check}" for check in CHECKS if number[check])
+    headline = f"{format_count(len(lines), 'finding')}{f', {new} new' if new else ''}: {counts}. {scope}"
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES - 1 :] = [f"And {len(lines) - MAX_LINES + 1} more."]
+    return headline, lines
 
 
 def _label(one: Data) -> str:
@@ -80,13 +117,16 @@ def _check_attention(instances: list[Data]) -> Findings:
     for one in instances:
         if one["needs_attention"]:
             condition = [one["status"], *([one["health_status"]] if one["status"] == "running" else [])]
-            yield f"{_label(one)} needs attention: {', '.join(format_value(word, 40) for word in condition)}."
+            yield (
+                str(one["id"]),
+                f"{_label(one)} needs attention: {', '.join(format_value(word, 40) for word in condition)}.",
+            )
 
 
 def _check_missing_backups(facts: Data, instances: list[Data]) -> Findings:
     for one in instances:
         if one["backup"]["state"] == "missing":
-            yield f"{_label(one)} has no usable backup."
+            yield str(one["id"]), f"{_label(one)} has no usable backup."
     yield from _check_unknown_backups(facts, instances)
 
 
@@ -96,29 +136,29 @@ def _check_overdue_backups(facts: Data, instances: list[Data]) -> Findings:
         if one["backup"]["state"] == "overdue":
             taken = one["backup"]["taken_at"]
             age = "dated in the future" if is_in_future(taken, now) else f"{format_duration(now - taken)} old"
-            yield f"{_label(one)}: its newest backup is {age}."
+            yield str(one["id"]), f"{_label(one)}: its newest backup is {age}."
     yield from _check_unknown_backups(facts, instances)
 
 
 def _check_unknown_backups(facts: Data, instances: list[Data]) -> Findings:
     if facts["backups"] is None:
-        yield "The backups could not be read."
+        yield "", "The backups could not be read."
         return
     for one in instances:
         if one["backup"]["state"] == "unknown":
-            yield f"{_label(one)}: it is not known whether it has a backup."
+            yield str(one["id"]), f"{_label(one)}: it is not known whether it has a backup."
 
 
 def _check_proofs(facts: Data, instances: list[Data], max_age: timedelta) -> Findings:
     if facts["counts"]["proven"] is None:
-        yield "The journal could not be read, so no proof of a restore is known."
+        yield "", "The journal could not be read, so no proof of a restore is known."
         return
     never = datetime.min.replace(tzinfo=UTC)
     for one in sorted(instances, key=lambda one: one["proven_at"] or never):
         if one["proven_at"] is None:
-            yield f"{_label(one)}: no restore of it was ever proven."
+            yield str(one["id"]), f"{_label(one)}: no restore of it was ever proven."
         elif (age := facts["reported_at"] - one["proven_at"]) > max_age:
-            yield f"{_label(one)}: a restore of it was last proven {format_duration(age)} ago."
+            yield str(one["id"]), f"{_label(one)}: a restore of it was last proven {format_duration(age)} ago."
 
 
 def _check_balance(facts: Data, min_days: int) -> Findings:
@@ -127,11 +167,11 @@ def _check_balance(facts: Data, min_days: int) -> Findings:
     has_run_out = balance is not None and balance <= 0 and facts["statuses"]["paused"] > 0
     if days is not None and days < min_days:
         lasting = format_lasting(balance or 0, cost or 0, days)
-        yield f"The balance lasts {lasting}, less than {min_days} (fleet_report_min_days)."
+        yield "", f"The balance lasts {lasting}, less than {min_days} (fleet_report_min_days)."
     elif claws["is_low"] or has_run_out:
-        yield "The balance is low."
+        yield "", "The balance is low."
     elif days is None and (cost is None or cost > 0):
-        yield "The service does not report how long the balance lasts."
+        yield "", "The service does not report how long the balance lasts."
 
 
 def format_attention(page: Data) -> list[str]:

@@ -42,9 +42,9 @@ _HELP = {
 }
 
 
-def format_data(facts: Data, fingerprint: str) -> str:
+def format_data(facts: Data, fingerprint: str, finding_keys: str) -> str:
     """Returns the facts as JSON. Times are ISO 8601."""
-    content = {"fingerprint": fingerprint, **facts}
+    content = {"fingerprint": fingerprint, "finding_keys": finding_keys, **facts}
     return json.dumps(content, indent=2, default=lambda time: time.isoformat(timespec="seconds")) + "\n"
 
 

@@ -19,26 +19,20 @@ from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
 from .fleet_facts import ADDON_TYPE, LATE_STATES, STATUSES, sort_worst_first
-from .forecast import format_lasting
 
 Data = dict[str, t.Any]
-
-CHART_WIDTH, CHART_HEIGHT = 600, 150
-_LONGEST_FORECAST = 60
 
 
 def build_page(facts: Data, script: str = "") -> Data:
     """Returns the variables of the template. ``script`` is that of the page."""
     rows = [_build_row(one, facts) for one in sort_worst_first(facts)]
-    backups = facts["backups"] or {"overdue": 0, "missing": 0}
-    counts = {**facts["counts"], "overdue": backups["overdue"], "missing": backups["missing"]}
     page = {
         "rows": rows,
         "statuses": _build_status_bar(rows),
-        "counts": counts,
-        "headline": _format_headline(counts, is_low=bool(facts["claws"]["is_low"])),
+        "counts": facts["counts"],
+        "backups": facts["backups"],
+        "headline": _format_headline(facts),
         "money": _build_money(facts["claws"]),
-        "has_backups": facts["backups"] is not None,
         "max_age": format_duration(timedelta(seconds=facts["backup_max_age_seconds"])),
         "restores": _build_restores(facts["restores"]),
         "notices": facts["notices"],
@@ -110,17 +104,20 @@ def _choose_tone(status: str) -> str:
     return "busy" if is_busy({"status": status}) else "warn"
 
 
-def _format_headline(counts: Data, *, is_low: bool) -> str:
-    if not counts["all"]:
+def _format_headline(facts: Data) -> str:
+    """Returns how many instances need attention, and how many of the others have no fresh backup."""
+    instances = facts["instances"]
+    if not instances:
         return "There are no instances in this account."
-    trouble, stale = counts["needs_attention"], counts["overdue"] + counts["missing"]
-    if not trouble:
-        without = f"{stale} of {counts['all']} {'has' if stale == 1 else 'have'} no fresh backup"
-        but = ["the balance is low"] * is_low + [without] * bool(stale)
-        if but:
-            return f"No instance needs attention, but {' and '.join(but)}."
-        return "No instance needs attention."
-    return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} attention."
+    trouble = facts["counts"]["needs_attention"]
+    stale = sum(one["backup"]["state"] in LATE_STATES and not one["needs_attention"] for one in instances)
+    lacking = f"{'has' if stale == 1 else 'have'} no fresh backup"
+    if trouble:
+        others = f" {stale} of the others {lacking}." if stale else ""
+        return f"{trouble} of {len(instances)} instances {'needs' if trouble == 1 else 'need'} attention.{others}"
+    but = ["the balance is low"] * bool(facts["claws"]["is_low"])
+    but += [f"{stale} of {len(instances)} {lacking}"] * bool(stale)
+    return f"No instance needs attention{', but ' if but else ''}{' and '.join(but)}."
 
 
 def _build_status_bar(rows: list[Data]) -> list[Data]:
@@ -145,7 +142,6 @@ def _build_money(claws: Data) -> Data:
         "days": _format_number(days),
         "low": claws["is_low"],
         "subscription": format_value(claws["subscription"], 40),
-        "chart": _build_forecast_chart(balance, cost, days),
         "costs": [
             {
                 "item": f"{part['item']} add-ons" if part["kind"] == ADDON_TYPE else part["item"],
@@ -163,35 +159,6 @@ def _build_money(claws: Data) -> Data:
             }
             for one in claws["dearest_addons"]
         ],
-    }
-
-
-def _build_forecast_chart(balance: int | None, cost: int | None, days: int | None) -> Data | None:
-    """Returns the coordinates of the forecast: a line from today's balance to zero or to the end of the chart.
-
-    Returns None if the balance or the cost is unknown.
-    """
-    if balance is None or cost is None or balance <= 0:
-        return None
-    cost = max(cost, 0)
-    lasts = balance / cost if cost else float(10**9)
-    horizon = min(max(int(lasts) + 1, 7), _LONGEST_FORECAST)
-    left = max(balance - cost * horizon, 0)
-    end = min(lasts, horizon)
-
-    def at(day: float, claws: float) -> str:
-        return f"{day / horizon * CHART_WIDTH:.1f},{CHART_HEIGHT - claws / balance * CHART_HEIGHT:.1f}"
-
-    interval = 1 if horizon <= 8 else 2 if horizon <= 14 else 7 if horizon <= 42 else 14
-    return {
-        "line": f"{at(0, balance)} {at(end, left)}",
-        "area": f"0,{CHART_HEIGHT} {at(0, balance)} {at(end, left)} {end / horizon * CHART_WIDTH:.1f},{CHART_HEIGHT}",
-        "end_x": round(end / horizon * CHART_WIDTH, 1),
-        "end_y": round(CHART_HEIGHT - left / balance * CHART_HEIGHT, 1),
-        "is_over": lasts <= horizon,
-        "ticks": [{"day": day, "x": round(day / horizon * CHART_WIDTH, 1)} for day in range(0, horizon + 1, interval)],
-        "text": f"{_group_digits(balance)} Claws at {_group_digits(cost)} a day"
-        + (f" last {format_lasting(balance, cost, days)}." if days is not None and cost > 0 else "."),
     }
 
 

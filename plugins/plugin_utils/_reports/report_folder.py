@@ -88,18 +88,23 @@ def prepare_folder(path: str) -> None:
         raise
 
 
+def read_report(path: str) -> str:
+    """Returns the content of an earlier file; empty if there is none, or none that can be read."""
+    with contextlib.suppress(ReportError), open_folder_of(path) as (folder, name):
+        return (folder.read(name) or b"").decode(errors="replace")
+    return ""
+
+
 def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mode: int = 0o600) -> bool:
     """Writes a file, except in check mode. Returns True if the previous one does not contain ``fingerprint``.
 
     Unchanged content is written, too, since it shows when it was written. Raises ReportError.
     """
-    earlier = b""
+    earlier = read_report(path)
     with open_folder_of(path) as (folder, name):
-        with contextlib.suppress(OSError):
-            earlier = folder.read(name) or b""
         if not check_mode:
             folder.write(name, text, mode)
-    return fingerprint.encode() not in earlier
+    return fingerprint not in earlier
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
     check = worker.run(claw_backup_restore, check=True, instance_name="web-bot")
     assert check["changed"] is True
     assert check["restore"]["outcome"] == "planned"
-    assert place.journal().read_text() == ""
+    assert place.read_journal() == ""
     real = worker.run(claw_backup_restore, instance_name="web-bot")
     assert real["changed"] is True
     assert real["diff"] == check["diff"]

@@ -98,7 +98,7 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
     assert check["summary"] == {"ok": 0, "changed": 5, "failed": 0, "not_begun": 0}
     assert set(outcomes(check)) == {"not_begun"}
     assert posts(simulator) == []
-    assert place.journal().read_text() == ""
+    assert place.read_journal() == ""
     real = worker.run(claw_fleet_restore, **options)
     assert real["failed"] is False, real
     assert real["summary"] == check["summary"]

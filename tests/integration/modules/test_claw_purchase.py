@@ -273,7 +273,7 @@ LINKS = [
 def assert_nothing_pays(worker: Worker, result: dict[str, t.Any], place: StorePlace) -> None:
     """No part of a link or a token is in the result, the warnings or the journal."""
     assert result["failed"] is True
-    shown = [str(result), str(worker.warnings), place.journal().read_text()]
+    shown = [str(result), str(worker.warnings), place.read_journal()]
     assert not [text for text in shown if "s3cr3t" in text or "pay.example/" in text]
 
 

@@ -182,7 +182,6 @@ def test_a_balance_that_is_not_shown_is_not_low_nor_enough(simulator: Simulator,
     assert claws == dict.fromkeys(("balance", "daily_cost", "days_left", "is_low", "costs"))
     page = Path(worker.defaults["path"]).read_text(encoding="utf-8")
     assert "Billing could not be read." in page
-    assert "No forecast" in page
 
 
 def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
@@ -261,17 +260,48 @@ def test_two_reports_in_one_file_are_refused_before_anything_is_sent(simulator: 
 def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state={"instances": [{"id": number, "name": f"bot-{number:02}"} for number in range(1, 18)]})
     simulator.switch(forbidden=["GET /billing/*"])
-    failure = report(worker, fail_on="no_backup,low_balance,unproven_restore")["failure"]
-    assert [line.partition(")")[2] for line in failure["findings"]] == [
-        "",
-        *[" has no usable backup."] * 5,
-        *[": no restore of it was ever proven."] * 5,
-        "",
-    ]
-    assert failure["findings"][-1] == "And 24 more."
+    failure = report(worker, fail_on="no_backup,low_balance\nunproven_restore")["failure"]
+    assert failure["findings"][0] == "The service does not report how long the balance lasts."
+    assert all(line.endswith(" has no usable backup.") for line in failure["findings"][1:11])
+    assert failure["findings"][11:] == ["And 24 more."]
     assert failure["msg"].startswith(
         "35 findings: 1 low_balance, 17 no_backup, 17 unproven_restore. Service 127.0.0.1:"
     )
+
+
+@pytest.mark.parametrize("with_data", [True, False], ids=["by the data", "by the page"])
+def test_what_the_last_report_did_not_have_comes_first_as_new(
+    simulator: Simulator, worker: Worker, tmp_path: Path, with_data: bool
+) -> None:
+    paths = {} if with_data else {"data_path": None}
+    if with_data:
+        worker.defaults["path"] = str(tmp_path / "first.html")
+    checks = "attention,no_backup"
+    known = ["twin (id 2) needs attention: running, unhealthy.", *FINDINGS[1:]]
+    first = report(worker, fail_on=checks, **paths)["failure"]
+    assert sorted(first["findings"]) == sorted(known)
+    simulator.set_instance(1, status="deploy_failed")
+    simulator.set_instance(2, health_status="healthy")
+    if with_data:
+        worker.defaults["path"] = str(tmp_path / "second.html")
+    assert worker.run(fleet_report, check=True, fail_on=checks, **paths)["failure"]["msg"].startswith(
+        "4 findings, 1 new"
+    )
+    second = report(worker, fail_on=checks, **paths)
+    new = "New: web-bot (id 1) needs attention: deploy_failed."
+    assert second["failure"]["findings"][0] == new
+    assert sorted(second["failure"]["findings"][1:]) == sorted(FINDINGS[1:])
+    assert second["failure"]["msg"].startswith("4 findings, 1 new: 2 attention, 2 no_backup.")
+    assert second["report"][2] == new
+    third = report(worker, **paths)
+    assert third["failure"] == {}
+    assert new not in third["report"]
+
+
+def test_a_check_that_is_not_known_is_refused(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(fleet_report, fail_on="attention,bogus")
+    assert result["msg"].startswith("fleet_report_fail_on has bogus, which is none of low_balance, attention, ")
+    assert simulator.calls() == []
 
 
 FINDINGS = (

@@ -346,9 +346,9 @@ def test_health_is_recorded_once_and_does_not_move_the_time_of_the_restore(worke
     assert again["instance"]["health_status"] == "healthy"
     assert again["restore"] == first["restore"]
     assert len(find_proofs(place.journal().read_states(), worker.simulator.url, datetime.now(UTC))) == 1
-    text = place.journal().read_text()
+    text = place.read_journal()
     worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
-    assert place.journal().read_text() == text
+    assert place.read_journal() == text
 
 
 def test_a_repair_long_after_the_restore_proves_nothing(worker: Worker, place: StorePlace) -> None:

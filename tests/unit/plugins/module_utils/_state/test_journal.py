@@ -105,7 +105,7 @@ def test_one_of_two_runs_that_read_the_same_writes_the_next_line(place: StorePla
     second.append(OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalError):
         first.append(OPERATION, OperationEvent.INTENDED)
-    positions = [json.loads(line)[POSITION] for line in place.journal().read_text().splitlines()]
+    positions = [json.loads(line)[POSITION] for line in place.read_journal().splitlines()]
     assert positions == [1, 2, 3]
 
 

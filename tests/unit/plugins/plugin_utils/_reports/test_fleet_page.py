@@ -13,6 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    OperationEvent,
+    OperationKey,
+    OperationState,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
@@ -22,9 +27,9 @@ ANYTHING = (
 )
 
 
-def gather(instances, billing=None, backups=(), journal="", now=NOW, **read):
+def gather(instances, billing=None, backups=(), now=NOW, **read):
     read["backups"] = backups if backups is None else list(backups)
-    return build_facts(ReportSource(instances, billing or {}, journal=journal, **read), timedelta(hours=36), "", now)
+    return build_facts(ReportSource(instances, billing or {}, **read), timedelta(hours=36), "", now)
 
 
 def build(*read, **named):
@@ -55,7 +60,7 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
         assert "does not show which instance some backups belong to" in unclear["notices"][0]
     unknown = build(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
-    assert unknown["counts"]["missing"] == 0
+    assert unknown["backups"] is None
 
 
 @pytest.mark.parametrize(
@@ -94,26 +99,19 @@ def test_instances_of_any_shape(fields):
     assert all(str(value).isprintable() for value in row.values())
 
 
-def test_restores_are_read_as_the_modules_read_them():
-    line = {"kind": "restore", "service": "https://X.example/api/", "name": "INC-1", "instance_id": "7"}
-    line |= {"step": 1, "checksum": ""}
-    other = {**line, "name": "INC-2", "service": "https://x.example/api"}
-    lines = [
-        {**line, "event": "intended", "at": "2026-02-01T10:00:00Z", "backup_id": 12, "instance_name": "web-bot"},
-        {**line, "event": "completed", "at": "2026-02-01T10:05:00Z", "service": "https://x.example/api"},
-        {**other, "event": "intended", "at": "2026-02-02T10:00:00Z"},
-        {**other, "event": "refused", "at": "2026-02-02T10:00:01Z"},
-        {**line, "event": "no such event", "at": "2026-02-02T10:00:01Z"},
-        {**other, "kind": "purchase", "event": "intended", "at": "2026-02-02T10:00:00Z"},
-    ]
-    restores = build([], journal="\n".join([*map(json.dumps, lines), "[" * 100_000, ""]))["restores"]
-    assert restores["unreadable"] == 2
-    (entry,) = restores["entries"]
-    assert (entry["outcome"], entry["took"], entry["backup"]) == ("completed", "5 min", "12")
-    assert entry["instance"] == "web-bot (id 7)"
-    assert entry["service"] == ""
+def test_restores_are_shown_newest_first_without_those_that_were_refused():
+    def operation(kind, name, event, sent_at, **facts):
+        at = sent_at.replace(":00Z", ":05Z")
+        return OperationKey(kind, "https://x.example/api", name, "7"), OperationState(event, sent_at, at, facts)
 
-
-@given(st.text(max_size=100))
-def test_a_journal_of_any_text(text):
-    assert build([], journal=text)["restores"]["entries"] == []
+    operations = dict(
+        [
+            operation("restore", "INC-1", OperationEvent.COMPLETED, "2026-02-01T10:00:00Z", backup_id=12),
+            operation("restore", "INC-2", OperationEvent.REFUSED, "2026-02-02T10:00:00Z"),
+            operation("restore", "INC-3", OperationEvent.ACCEPTED, "2026-02-03T10:00:00Z", instance_name="web-bot"),
+            operation("purchase", "top-up", OperationEvent.COMPLETED, "2026-02-02T10:00:00Z"),
+        ]
+    )
+    newest, entry = build([], operations=operations)["restores"]["entries"]
+    assert (newest["incident"], newest["outcome"], newest["instance"]) == ("INC-3", "under way", "web-bot (id 7)")
+    assert (entry["outcome"], entry["took"], entry["backup"], entry["service"]) == ("completed", "5 s", "12", "")
