@@ -9,32 +9,26 @@ It has no text of the service: a digest stands for the name of each instance.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import stat
 import typing as t
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, SettingsError
-from ...module_utils._http.settings import expand_home
+from ...module_utils._model.plan_scope import FIELDS, digest, find_fault
 from ...module_utils._names import normalize_name
 from ...module_utils._service.restore.plan import explain_left_out
 from ...module_utils._service_url import normalize_url
 from ...module_utils._text import format_first, one_line
-from ...module_utils._times import CLOCK_TOLERANCE, format_duration, parse_time
+from ...module_utils._times import parse_time
 from .._formatting import format_label
+from .._plan_file import read_plan_file
 from .run import ApprovedPlan
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.history import RestoreHistory
     from .run import Data, RolePlan, Run
 
-MAX_BYTES = 1 << 20
-"""Of a file: some thousand instances."""
 _LISTED = 5
-_TEXTS = dict.fromkeys(("service", "incident", "made_at", "digest"), str)
-_FIELDS = {**_TEXTS, "account": (str, type(None)), "entries": list}
+_FIELDS = {**FIELDS, "incident": str}
 _ENTRY_FIELDS = {"id": (int, str), "name_digest": str, "backup_id": (int, str), "taken_at": (str, type(None))}
 
 
@@ -58,54 +52,17 @@ def build_plan(run: Run, service: str, account: str | None, made_at: str) -> Dat
     return {**plan, "digest": digest(plan)}
 
 
-def digest(content: t.Any) -> str:
-    """Returns the SHA-256 of data, as JSON."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def read_plan(given: object) -> ApprovedPlan:
     """Returns the plan in ``restore_apply_plan``: a path, or what a run has handed on. Raises SettingsError."""
-    plan = _read_file(given) if isinstance(given, str) else given
-    fault = _find_fault(plan) if isinstance(plan, dict) else "it is no dictionary."
-    if fault or not isinstance(plan, dict):
+    plan = read_plan_file("restore_apply_plan", given)[0] if isinstance(given, str) else given
+    fault = find_fault(plan, _FIELDS, _ENTRY_FIELDS)
+    if fault or not isinstance(plan, dict) or not plan["entries"]:
+        fault = fault or "it has no entries."
         raise SettingsError(f"restore_apply_plan is not what a run in check mode has made: {fault}", is_unsent=True)
     made_at = t.cast("datetime", parse_time(plan["made_at"]))
     entries = {str(entry["id"]): entry for entry in plan["entries"]}
-    return ApprovedPlan(
-        normalize_url(plan["service"]), plan["account"], plan["incident"], made_at, entries, plan["digest"]
-    )
-
-
-def _read_file(path: str) -> object:
-    shown = one_line(path)
-    try:
-        file = os.open(expand_home("restore_apply_plan", path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(file, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise SettingsError(f"restore_apply_plan is {shown}, which is no regular file.", is_unsent=True)
-            content = opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        text = f"restore_apply_plan is {shown}, but that can't be read: {error.strerror}."
-        raise SettingsError(text, is_unsent=True) from None
-    try:
-        return json.loads(content) if len(content) <= MAX_BYTES else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _find_fault(plan: Data) -> str:
-    """Returns why data is no plan; empty if it is one."""
-    if not _has_types(plan, _FIELDS) or not all(_has_types(entry, _ENTRY_FIELDS) for entry in plan["entries"]):
-        return "a part is missing, or of another type."
-    if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:
-        return "it was edited, so its digest is another."
-    return "" if parse_time(plan["made_at"]) and plan["entries"] else "it has no time or no entries."
-
-
-def _has_types(given: object, types: t.Mapping[str, t.Any]) -> bool:
-    if not isinstance(given, dict) or given.keys() != types.keys():
-        return False
-    return all(isinstance(given[name], kind) for name, kind in types.items())
+    service = normalize_url(plan["service"])
+    return ApprovedPlan(service, plan["account"], made_at, plan["digest"], plan["incident"], entries)
 
 
 def require_for(plan: ApprovedPlan, incident: str, targets: list[Data]) -> list[Data]:
@@ -131,17 +88,8 @@ def require_current(
     max_age: timedelta | None,
 ) -> None:
     """Raises PlanOutdatedError that names each difference between the approved plan and what is to be restored now."""
-    age = history.read_at - plan.made_at
-    found = []
-    if plan.service != normalize_url(service):
-        found.append(f"It is of the service {one_line(plan.service)}.")
-    if plan.account != account:
-        of, own = one_line(plan.account or "unknown"), one_line(account or "unknown")
-        found.append(f"It is of the account {of}, and this key is of {own}.")
-    if max_age is not None and age > max_age:
-        found.append(f"It is {format_duration(age)} old, more than restore_plan_max_age ({format_duration(max_age)}).")
-    elif -age > CLOCK_TOLERANCE:
-        found.append(f"It is dated {format_duration(-age)} ahead.")
+    now, option = history.read_at, "restore_plan_max_age"
+    found = plan.find_differences(normalize_url(service), account, now, option, max_age)
     found += [text for one in plans if (text := _find_difference(plan, one, history))]
     if found:
         raise PlanOutdatedError(format_first(found, _LISTED), is_unsent=True)

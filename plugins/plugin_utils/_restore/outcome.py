@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ...module_utils._model.instance_index import InstanceIndex
@@ -17,8 +16,8 @@ from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
 from .._formatting import SCREEN_WIDTH, wrap
+from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
-from .._reports.report_folder import write_report as write_file
 from .approved_plan import build_plan, read_plan
 from .incident_report import build_report, name_json, write_report
 from .results import OK, build_results, describe_reported, format_done, format_failures, format_headline
@@ -66,9 +65,8 @@ def _write_plan(run: Run, plan: Data) -> list[str]:
     """Writes the plan for whoever approves it, if that is asked for, and returns the lines about it."""
     lines = [read_plan(plan).label()]
     if path := run.variables["restore_plan_path"]:
-        text = json.dumps(plan, indent=4) + "\n"
         try:
-            write_file(path, text, text, check_mode=False)
+            write_plan_file(path, plan)
         except ReportError as error:
             return [*lines, str(error)]
         lines.append(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._model.backup import is_in_future, taken_at
+from ...module_utils._model.plan_scope import PlanScope
 from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._service.restore.words import ROLE
@@ -23,8 +24,6 @@ if t.TYPE_CHECKING:
     from .failures import Failed
 
 Data = dict[str, t.Any]
-SHOWN_DIGITS = 12
-"""Of the digest of a plan: enough to compare two by eye."""
 
 
 @dataclass
@@ -130,19 +129,11 @@ def build_target(target: Data, variables: Data) -> Target:
 
 
 @dataclass(frozen=True)
-class ApprovedPlan:
+class ApprovedPlan(PlanScope):
     """A plan whose digest is right. ``entries``: those of the plan, by the id of the instance as text."""
 
-    service: str
-    account: str | None
     incident: str
-    made_at: datetime
     entries: dict[str, Data]
-    digest: str
-
-    def label(self) -> str:
-        """Returns the line by which a reviewer's comment and a job's log are compared."""
-        return f"Plan {self.digest[:SHOWN_DIGITS]}, made at {format_clock(self.made_at)}."
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.approved_plan import digest
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import digest
 from simulator.handle import Simulator
 from support.runbook import Runbook
 from support.worker import Worker

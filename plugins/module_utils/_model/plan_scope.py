@@ -1,0 +1,79 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the plans of ``claw_fleet`` and of the role ``restore`` share: where and when one was made, and its digest.
+
+The digest tells a plan that was edited, and lets people compare a reviewed plan with the one that a job applies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .._text import one_line
+from .._times import CLOCK_TOLERANCE, format_duration, format_time, parse_time
+
+SHOWN_DIGITS = 12
+"""Of the digest of a plan: enough to compare two by eye."""
+_TEXTS = dict.fromkeys(("service", "made_at", "digest"), str)
+FIELDS = {**_TEXTS, "account": (str, type(None)), "entries": list}
+"""The fields of every plan, and their types."""
+
+
+def digest(content: t.Any) -> str:
+    """Returns the SHA-256 of data, as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def find_fault(plan: object, fields: t.Mapping[str, t.Any], entry_fields: t.Mapping[str, t.Any]) -> str:
+    """Returns why data is no plan with these fields; empty if it is one."""
+    if not isinstance(plan, dict):
+        return "it is no dictionary."
+    if not _has_types(plan, fields) or not all(_has_types(entry, entry_fields) for entry in plan["entries"]):
+        return "a part is missing, or of another type."
+    if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:
+        return "it was edited, so its digest is another."
+    ids = [str(entry["id"]) for entry in plan["entries"]]
+    return "" if parse_time(plan["made_at"]) and len(set(ids)) == len(ids) else "it has no time, or an id twice."
+
+
+def _has_types(given: object, types: t.Mapping[str, t.Any]) -> bool:
+    if not isinstance(given, dict) or given.keys() != types.keys():
+        return False
+    return all(isinstance(given[name], kind) and not isinstance(given[name], bool) for name, kind in types.items())
+
+
+@dataclass(frozen=True)
+class PlanScope:
+    """Where and when a plan was made, or is to be applied."""
+
+    service: str
+    account: str | None
+    """The id of the account, or else its e-mail address; None if the service does not show it."""
+    made_at: datetime
+    digest: str
+
+    def label(self) -> str:
+        """Returns the line by which a reviewer's comment and a job's log are compared."""
+        return f"Plan {self.digest[:SHOWN_DIGITS]}, made at {format_time(self.made_at)}."
+
+    def find_differences(
+        self, service: str, account: str | None, now: datetime, option: str, max_age: timedelta | None
+    ) -> list[str]:
+        """Returns why the plan can't be applied there and then, a sentence each. ``option`` sets ``max_age``."""
+        age, found = now - self.made_at, []
+        if self.service != service:
+            found.append(f"The plan is of the service {one_line(self.service)}, not of {service}.")
+        if self.account != account:
+            of, own = one_line(self.account or "unknown"), one_line(account or "unknown")
+            found.append(f"The plan is of the account {of}, and this key is of {own}.")
+        if max_age is not None and age > max_age:
+            found.append(f"The plan is {format_duration(age)} old, more than {option} ({format_duration(max_age)}).")
+        elif -age > CLOCK_TOLERANCE:
+            found.append(f"The plan is dated {format_duration(-age)} ahead.")
+        return found
