@@ -291,6 +291,8 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
+import typing as t
+
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
     FLEET,
@@ -298,8 +300,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     FleetEntry,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Options, Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.saved_plan import require_object
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
@@ -309,13 +310,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protecte
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import PlanMaker
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
 
-
-def require_valid(options: Options) -> None:
-    """Raises ClawHostersError for faulty entries, and for a plan that is none. ``options`` may be unvalidated."""
-    FLEET.require_valid(options)
-    require_object(options.get("plan"))
+if t.TYPE_CHECKING:
+    from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 
 SPEC = ArgumentSpec(
@@ -328,7 +326,7 @@ SPEC = ArgumentSpec(
         "plan": {"type": "dict"},
         "plan_max_age": {"type": "str", "default": "24h"},
     },
-    require_valid=require_valid,
+    require_valid=FLEET.require_valid,
 ).merge(
     entry_arguments(state={"type": "str", "choices": list(STATES)}),
     PROTECTED,
@@ -340,7 +338,7 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Brings every entry to its state. Fails at the end if an entry failed."""
     params = context.params
-    require_valid(dict(params))
+    FLEET.require_valid(dict(params))
     entries = [
         FleetEntry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(FLEET.gather(dict(params)), 1)
@@ -352,9 +350,16 @@ def run(context: ModuleContext) -> Result:
         context.warn,
         parse_protection(context),
         parse_batches(params),
-        PlanMaker.parse(context.account, params),
+        Plans.parse(context.account, lambda: _open_journal(context), params),
     )
     return fleet.ensure(entries, ChangeLimits(params["max_changes"], params["max_deletions"]))
+
+
+def _open_journal(context: ModuleContext) -> Journal:
+    """Returns the journal, whose code only a plan with restarts needs."""
+    from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
+
+    return open_journal(context)
 
 
 def main() -> None:

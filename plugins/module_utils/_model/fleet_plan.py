@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._errors import RefusedError, SettingsError
 from .._text import format_list, one_line
 from .._times import format_time_of_day
 from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Excess, FaultyListError, Outcome
-from .instance import NAME_LIMIT, Action, describe_condition, describe_status, label
+from .instance import NAME_LIMIT, Action, describe_condition, describe_status, find_name_fault, label
 from .instance_index import InstanceIndex
 from .instance_job import UNPROTECTED, Consent, Job, Phase
 from .saved_plan import PlannedChange
@@ -21,6 +22,7 @@ if t.TYPE_CHECKING:
     from .fleet_entries import ChangeLimits, FleetEntry
     from .instance_job import Protection
     from .resource import Resource
+    from .saved_plan import Approval, SavedPlan
 
 _WORDS = {
     Action.START: ("to start", "started"),
@@ -31,14 +33,19 @@ _WORDS = {
 """By change: its word in a plan, and its word in a result."""
 
 
-def plan(entries: list[FleetEntry], listing: list[Resource], protection: Protection = UNPROTECTED) -> list[Job]:
-    """Returns the job of each entry, in order.
+def plan(
+    entries: list[FleetEntry],
+    listing: list[Resource],
+    protection: Protection = UNPROTECTED,
+    approve: t.Callable[[object], Approval] | None = None,
+) -> list[Job]:
+    """Returns the job of each entry, in order. ``approve`` returns what the plan of the task allows, by the id.
 
     Raises FaultyListError if two entries declare the same instance, and if one is to be deleted that is protected.
     """
     index = InstanceIndex(listing)
     listed = {entry.name or index.by_id.get(str(entry.instance_id), {}).get("name") for entry in entries}
-    jobs = [_plan_entry(entry, index, protection, listed) for entry in entries]
+    jobs = [_plan_entry(entry, index, Consent(entry.name, protection), listed, approve) for entry in entries]
     faults = []
     first: dict[str, int] = {}
     for entry, job in zip(entries, jobs, strict=True):
@@ -53,13 +60,19 @@ def plan(entries: list[FleetEntry], listing: list[Resource], protection: Protect
     return jobs
 
 
-def _plan_entry(entry: FleetEntry, index: InstanceIndex, protection: Protection, listed: set[object]) -> Job:
+def _plan_entry(
+    entry: FleetEntry,
+    index: InstanceIndex,
+    consent: Consent,
+    listed: set[object],
+    approve: t.Callable[[object], Approval] | None,
+) -> Job:
     try:
         found = index.resolve(entry.instance_id, entry.name)
     except (RefusedError, SettingsError) as error:
         return Job(entry.wanted, error=str(error))
     if found is not None:
-        job = Job(entry.wanted, found, Consent(entry.name, protection))
+        job = Job(entry.wanted, found, replace(consent, approval=approve(found["id"]) if approve else None))
         job.decide(found)
         return job
     similar = index.find_similar_name(entry.name, listed) if entry.instance_id is None else None
@@ -85,10 +98,53 @@ def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[Excess]:
     ]
 
 
-def list_changes(jobs: list[Job], *, with_held: bool = False) -> list[PlannedChange]:
-    """Returns the changes of the plan. ``with_held``: also those that must not be sent during a restore."""
-    changes = [(job, job.action if with_held and job.restore else job.change()) for job in jobs]
-    return [PlannedChange.of(job.instance, change) for job, change in changes if change in _WORDS]
+def list_changes(jobs: list[Job]) -> list[PlannedChange]:
+    """Returns the changes of the plan."""
+    return [PlannedChange.of(job.instance, job.change()) for job in jobs if job.change() in _WORDS]
+
+
+def find_differences(saved: SavedPlan, jobs: list[Job], listed: t.Mapping[str, Resource]) -> list[str]:
+    """Returns why the changes of a plan can't be made any more, or are not all, a sentence each.
+
+    ``listed``: all instances, by the id. What has reached its planned end is no difference.
+    """
+    found = {str(job.found["id"]): job for job in jobs if job.found}
+    gone = {change.name: key for key, change in saved.changes.items() if key not in listed}
+    causes = {key: _explain(change, found.get(key), listed.get(key)) for key, change in saved.changes.items()}
+    for key, job in found.items():
+        is_changing = job.action in _WORDS or job.change() in _WORDS
+        if key not in saved.changes and is_changing and job.instance.get("name") in gone:
+            causes[gone[job.instance["name"]]] = f"it is gone, and {label(job.instance)} was created with its name"
+        elif key not in saved.changes and is_changing:
+            seen = describe_condition(job.instance)
+            causes[key] = f"it is {seen} now and would change, and the plan has no change of it"
+    names = {key: label(job.instance) for key, job in found.items()}
+    names |= {key: change.describe() for key, change in saved.changes.items()}
+    return [f"{names[key]}: {cause}." for key, cause in causes.items() if cause]
+
+
+def _explain(change: PlannedChange, job: Job | None, listed: Resource | None) -> str:
+    """Returns why a planned change can't be made any more: a clause, empty if it can or has been."""
+    if job is not None and job.restore:
+        return job.restore.describe()
+    if job is not None:
+        approval = t.cast("Approval", job.consent.approval)
+        fault = "" if job.is_of_earlier_run else approval.find_fault(job.instance, job.action)
+        return fault or (job.error if job.action is Action.REJECT else "") or ""
+    if listed is not None:
+        return find_name_fault(listed, change.name) or "the list of this task does not have it"
+    return "" if change.action == Action.DELETE.value else "it is gone"
+
+
+def note_reached(saved: SavedPlan, entries: list[FleetEntry], jobs: list[Job]) -> None:
+    """Sets the note of each job whose planned end was reached before this task."""
+    deleted = {change.name: change for change in saved.changes.values() if change.action == Action.DELETE.value}
+    for entry, job in zip(entries, jobs, strict=True):
+        approval = job.consent.approval
+        change = approval.change if approval else saved.changes.get(str(entry.instance_id)) or deleted.get(entry.name)
+        if change and job.phase is Phase.DONE and job.error is None and not job.changed:
+            at = f" at {approval.earlier.at}" if approval and approval.earlier else ""
+            job.note = f"{_WORDS[Action(change.action)][1]} already{at}"
 
 
 def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
@@ -115,11 +171,13 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
 
 def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> list[str]:
     """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
-    changed, failed, not_begun = [], [], []
+    changed, failed, not_begun, reached = [], [], [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()
         if job.error is not None:
             failed.append(f"{entry.name_with(job.found)}: {job.error}")
+        elif job.note:
+            reached.append(f"{label(job.found) if job.found else entry.label}: {job.note}")
         elif change in _WORDS and not job.is_begun:
             not_begun.append(f"{label(job.instance)}: not begun")
         elif change in _WORDS:
@@ -128,10 +186,14 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> 
             status = f"{'was' if done else 'now'} {describe_condition(found)}"
             health = f", healthy at {format_time_of_day(job.healthy_at)}" if job.healthy_at else ""
             changed.append(f"{label(found)}: {_WORDS[change][done]} ({status}){backups}{health}")
-    unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun)
-    total = [", ".join(_count_changes(jobs, done=done)), f"{unchanged} as declared" if unchanged else ""]
+    unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun) - len(reached)
+    total = [
+        f"{len(reached)} reached before" if reached else "",
+        ", ".join(_count_changes(jobs, done=done)),
+        f"{unchanged} as declared" if unchanged else "",
+    ]
     total += [f"{len(failed)} failed" if failed else "", f"{len(not_begun)} not begun" if not_begun else ""]
-    return [*changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
+    return [*reached, *changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
 
 
 def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:
@@ -154,7 +216,7 @@ def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool 
                 job.changed,
                 job.error or (BEYOND_LIMITS if refused and job.change() in _WORDS else None),
                 is_begun,
-                "" if is_begun else BEYOND_FAILURES,
+                job.note if is_begun else BEYOND_FAILURES,
             )
         )
     return outcomes

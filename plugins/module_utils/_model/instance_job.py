@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from .._errors import ApiError, ClawHostersError
-    from .instance import StateReached
+    from .instance import Decision, StateReached
     from .restore_in_flight import RestoreInFlight
     from .saved_plan import Approval
 
@@ -82,6 +82,10 @@ class Consent:
     approval: Approval | None = None
     """The change that the plan of the task allows; None without a plan."""
 
+    def decide(self, instance: Resource, wanted: str) -> Decision:
+        """Returns the next action: none once the end that a plan has for the instance is reached."""
+        return self.approval.decide(instance, wanted) if self.approval else decide(instance, wanted)
+
     def find_fault(self, instance: Resource, wanted: str, action: Action) -> str:
         """Returns why nothing may be sent; empty if it may."""
         fault = find_name_fault(instance, self.name) or self.protection.find_fault(instance, wanted)
@@ -124,6 +128,8 @@ class Job:
     """The restore that its change, decided last, must not disturb."""
     error: str | None = None
     warning: str = ""
+    note: str = ""
+    """That its planned end was reached before this task."""
     changed: bool = False
     batch: int | None = None
     """The number of its batch; None if the task has no batches."""
@@ -147,9 +153,15 @@ class Job:
         """Names the instance in a progress line."""
         return short_name(self.found) if self.found else "no instance"
 
+    @property
+    def is_of_earlier_run(self) -> bool:
+        """True if an earlier run of the plan may have sent its restart, and this run sends none."""
+        approval = self.consent.approval
+        return self.action is Action.RESTART and not self.requests and bool(approval and approval.earlier)
+
     def has_failed(self) -> bool:
-        """Returns True if the job counts as failed."""
-        return self.error is not None
+        """Returns True if the job has failed in this run."""
+        return self.error is not None and not self.is_of_earlier_run
 
     def look_again(self, now: Resource | None) -> None:
         """Decides anew, from the instance as it was read last, in a job that was planned and not begun."""
@@ -185,7 +197,7 @@ class Job:
         self.see(instance)
         if self.requests == 0:
             self.before = instance
-        decision = decide(instance, self.wanted)
+        decision = self.consent.decide(instance, self.wanted)
         self.action, self.restore = decision.action, None
         if decision.action is Action.REJECT:
             self.fail(f"It has the status {describe_status(instance)} and can't be {self.wanted}: {decision.reason}")
@@ -193,6 +205,7 @@ class Job:
             is_gone = self.wanted == "absent" and is_deleted(instance)
             self.finish(None if is_gone else instance)
         elif fault := self.consent.find_fault(instance, self.wanted, self.action):
+            self.is_outcome_unknown |= self.is_of_earlier_run
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
             self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
@@ -211,14 +224,15 @@ class Job:
         if self.changed or self.phase is Phase.READY:
             return self.action
         if self.phase is Phase.SETTLING:
-            return decide({**self.instance, "status": "running"}, self.wanted).action
+            return self.consent.decide({**self.instance, "status": "running"}, self.wanted).action
         return Action.NONE
 
     def is_unreached(self, *, wait_healthy: bool) -> bool:
         """Returns True for a job without a change whose instance is not healthy yet, or not yet gone."""
         if self.phase is not Phase.DONE or self.error is not None or self.changed or self.current is None:
             return False
-        return self.wanted == "absent" or (wait_healthy and self.wanted == "started" and not is_healthy(self.current))
+        is_running = self.wanted in ("started", "restarted")
+        return self.wanted == "absent" or (wait_healthy and is_running and not is_healthy(self.current))
 
     def find_paused_warning(self) -> str | None:
         """Returns the warning of an instance that was to be stopped, and is as good as stopped because it is paused."""

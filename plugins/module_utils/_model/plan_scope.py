@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from .._service_url import find_url_problem
 from .._text import one_line
 from .._times import CLOCK_TOLERANCE, format_duration, format_time, parse_time
 
@@ -39,7 +40,8 @@ def find_fault(plan: object, fields: t.Mapping[str, t.Any], entry_fields: t.Mapp
     if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:
         return "it was edited, so its digest is another."
     ids = [str(entry["id"]) for entry in plan["entries"]]
-    return "" if parse_time(plan["made_at"]) and len(set(ids)) == len(ids) else "it has no time, or an id twice."
+    is_whole = parse_time(plan["made_at"]) and len(set(ids)) == len(ids) and not find_url_problem(plan["service"])
+    return "" if is_whole else "its time or service is none, or an id is in it twice."
 
 
 def _has_types(given: object, types: t.Mapping[str, t.Any]) -> bool:

@@ -2,31 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans that a task returned, and that a later task applies: what they hold, and whether they still hold. Pure."""
+"""Plans that a task returned, and that a later task applies: what they hold, and what they allow. Pure."""
 
 from __future__ import annotations
 
-import json
 import typing as t
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from .._errors import SettingsError
+from .._service_url import normalize_url
 from .._text import one_line
-from .._times import format_duration, format_iso, parse_time
-from .instance import Action, is_busy
+from .._times import format_iso, parse_time
+from .instance import Action, Decision, decide, describe_status, has_name, is_busy, short_name
+from .plan_scope import FIELDS, PlanScope, digest, find_fault
 from .resource import Resource
 
-_MAX_AHEAD = timedelta(minutes=5)
-_NOT_RETURNED = "plan is not what this module has returned as plan"
+_ENTRY_FIELDS = {"id": (int, str), "name": (str, type(None)), "action": str, "found": (str, type(None))}
+_ENDS = {Action.START: "started", Action.STOP: "stopped", Action.RESTART: "started", Action.DELETE: "absent"}
+"""The state that each change ends in."""
 
 
 @dataclass(frozen=True)
 class PlannedChange:
     """A change of one instance. ``found`` is its status; None if it is unknown."""
 
-    id: int | str = field(compare=False)
-    """Ids are compared as text, by the keys of a plan."""
+    id: int | str
     name: str | None
     action: str
     found: str | None
@@ -38,76 +39,35 @@ class PlannedChange:
         return cls(instance["id"], name, action.value, status)
 
     def describe(self) -> str:
-        """Returns what is to be changed, for messages."""
+        """Returns which instance is to be changed, for messages."""
         return f"{one_line(self.name)} (id {self.id})" if self.name else f"id {self.id}"
 
-    def explain(self) -> str:
-        """Returns what is to be done."""
-        return f"{self.action}, found {one_line('an unknown status' if self.found is None else self.found)}"
-
 
 @dataclass(frozen=True)
-class PlanScope:
-    """Where and when a plan was made, or is to be applied."""
+class SavedPlan(PlanScope):
+    """A plan, and its changes by the id of the instance as text."""
 
-    service: str
-    account: str | None
-    """The id of the account, or else its e-mail address; None if the service does not show it."""
-    made_at: datetime
-
-
-@dataclass(frozen=True)
-class SavedPlan:
-    """A plan."""
-
-    scope: PlanScope
     changes: dict[str, PlannedChange]
-    """By the id as text."""
+
+    @classmethod
+    def build(cls, service: str, account: str | None, made_at: datetime, changes: list[PlannedChange]) -> SavedPlan:
+        """Returns the plan of these changes, with its digest."""
+        plan = cls(normalize_url(service), account, made_at, "", {str(change.id): change for change in changes})
+        content = plan.as_result()
+        del content["digest"]
+        return cls(plan.service, account, made_at, digest(content), plan.changes)
 
     def as_result(self) -> dict[str, t.Any]:
         """Returns the plan as a task returns it."""
-        entries = [asdict(change) for change in self.changes.values()]
-        return {**asdict(self.scope), "made_at": format_iso(self.scope.made_at), "entries": entries}
-
-    def find_differences(self, now: SavedPlan, max_age: timedelta | None) -> list[str]:
-        """Returns what is not as in this plan any more, a line each. ``now`` is the plan of the task that applies it.
-
-        Without ``max_age``, it may be of any age.
-        """
-        lines = []
-        if self.scope.service != now.scope.service:
-            lines.append(f"the plan is for the service {one_line(self.scope.service)}, not {now.scope.service}")
-        if self.scope.account is None:
-            if self.changes:  # an empty plan did not ask for it, and lets nothing change in any account
-                lines.append("the plan does not say for which account it is, since the service did not show it")
-        elif self.scope.account != now.scope.account:
-            accounts = (one_line(self.scope.account), one_line(now.scope.account or "unknown"))
-            lines.append(f"the plan is for the account {accounts[0]}, and this key is for {accounts[1]}")
-        age = now.scope.made_at - self.scope.made_at
-        if max_age is not None and age > max_age:
-            lines.append(f"the plan is {format_duration(age)} old, more than plan_max_age ({format_duration(max_age)})")
-        elif -age > _MAX_AHEAD:
-            lines.append(f"the plan is dated {format_duration(-age)} ahead")
-        numbers = [*self.changes, *(one for one in now.changes if one not in self.changes)]
-        changes = (find_difference(self.changes.get(number), now.changes.get(number)) for number in numbers)
-        return lines + [difference for difference in changes if difference]
+        scope = {"service": self.service, "account": self.account, "made_at": format_iso(self.made_at)}
+        return {**scope, "digest": self.digest, "entries": [asdict(change) for change in self.changes.values()]}
 
 
-def find_difference(planned: PlannedChange | None, now: PlannedChange | None) -> str:
-    """Returns in which way a change is not as planned; empty if it is."""
-    if planned == now:
-        return ""
-    if planned is None:
-        change = t.cast("PlannedChange", now)
-        return f"{change.describe()} would change ({change.explain()}), and the plan does not have it"
-    if now is None:
-        return f"{planned.describe()} would not change, and the plan has: {planned.explain()}"
-    renamed = (
-        ""
-        if planned.name == now.name
-        else f", is {f'named {one_line(now.name)}' if now.name else 'shown without a name'}"
-    )
-    return f"{planned.describe()}{renamed}: the plan has: {planned.explain()}; now: {now.explain()}"
+class EarlierRestart(t.NamedTuple):
+    """A restart that an earlier run of a plan has sent. ``at``: when, for people."""
+
+    at: str
+    was_accepted: bool
 
 
 @dataclass(frozen=True)
@@ -115,66 +75,53 @@ class Approval:
     """The change of an instance that a plan allows: one, or none."""
 
     change: PlannedChange | None
+    earlier: EarlierRestart | None = None
+    """The restart, if this plan has sent it already."""
+    send_once: t.Callable[..., Resource | None] | None = None
+    """Sends a restart, at most once for the plan: see :class:`PlannedRestarts`."""
+
+    def decide(self, instance: Resource, wanted: str) -> Decision:
+        """Returns the next action towards a state: none if the planned end is reached, whoever has brought it there."""
+        decision = decide(instance, wanted)
+        is_reached = self.change is not None and decision.action is not Action.WAIT and self._is_reached(instance)
+        return Decision(Action.NONE) if is_reached else decision
+
+    def _is_reached(self, instance: Resource) -> bool:
+        action = Action(t.cast("PlannedChange", self.change).action)
+        if action is Action.RESTART and not (self.earlier and self.earlier.was_accepted):
+            return False
+        return decide(instance, _ENDS[action]).action is Action.NONE
 
     def find_fault(self, instance: Resource, action: Action) -> str:
         """Returns why the instance, as it was read last, must not be changed in this way; empty if it may be."""
+        change = self.change
         if action is Action.WAIT:
             return ""
-        if self.change is None:
+        if change is None:
             return f"The plan has no change of it, and now it would {action.value}"
-        was_busy = is_busy({"status": self.change.found})
-        found = self.change.found if was_busy else instance.get("status")
-        return find_difference(self.change, PlannedChange.of({**instance, "status": found}, action))
-
-
-# Reading
-
-
-def require_object(given: object) -> None:
-    """Raises SettingsError for an option that is no plan at all, such as the text of a file that was cut."""
-    try:
-        found = json.loads(given) if isinstance(given, str) else given
-    except (ValueError, RecursionError):
-        found = given
-    if found is not None and not isinstance(found, dict):
-        raise SettingsError(f"{_NOT_RETURNED}: it is no JSON object. Nothing was sent.")
+        if (instance.get("name") if isinstance(instance.get("name"), str) else None) != change.name:
+            return f"It is named {short_name(instance)} now" if has_name(instance) else "It is shown without a name now"
+        if action is Action.NONE and self._is_reached(instance):
+            return ""
+        if instance.get("status") != change.found and not is_busy({"status": change.found}):
+            found = one_line("unknown" if change.found is None else change.found)
+            return f"Its status is {describe_status(instance)} now, and was {found}: it was changed since the plan"
+        if action.value != change.action and action is not Action.REJECT:
+            now = "no change of it is needed" if action is Action.NONE else f"it would {action.value}"
+            return f"The plan has: {change.action}; by the list of this task, {now}"
+        if self.earlier:
+            return f"It may have been restarted at {self.earlier.at} by a run of this plan, and is not restarted again"
+        return ""
 
 
 def parse_plan(given: t.Mapping[str, t.Any]) -> SavedPlan:
     """Returns the plan in a user's option. Raises SettingsError for one that no task has returned as it is."""
-    fault = _find_fault(given, {"service": str, "account": (str, int, type(None)), "made_at": str, "entries": list})
-    made_at = None if fault else parse_time(given["made_at"])
-    if fault or made_at is None:
-        raise SettingsError(f"{_NOT_RETURNED}: {fault or 'made_at is no time'}. Nothing was sent.")
-    changes: dict[str, PlannedChange] = {}
-    for number, entry in enumerate(given["entries"], 1):
-        if fault := _find_entry_fault(entry, changes):
-            raise SettingsError(f"{_NOT_RETURNED}: entry {number}: {fault}. Nothing was sent.")
-        changes[str(entry["id"])] = PlannedChange(**entry)
-    account = None if given["account"] is None else str(given["account"])
-    return SavedPlan(PlanScope(given["service"], account, made_at), changes)
-
-
-def _find_entry_fault(entry: object, earlier: t.Collection[str]) -> str:
-    text = (str, type(None))
-    fault = _find_fault(entry, {"id": (int, str), "name": text, "action": str, "found": text})
-    if fault or not isinstance(entry, dict):
-        return fault
-    if entry["action"] not in ("start", "stop", "restart", "delete"):
-        return f"unknown action {one_line(entry['action'])}"
-    return f"id {entry['id']} is in it twice" if str(entry["id"]) in earlier else ""
-
-
-def _find_fault(given: object, types: t.Mapping[str, t.Any]) -> str:
-    """Returns why ``given`` is not a dictionary with exactly these keys, of these types; empty if it is."""
-    if not isinstance(given, dict):
-        return "it is no dictionary"
-    for key in given:
-        if key not in types:
-            return f"unknown key {one_line(key)}"
-    for key, wanted in types.items():
-        if key not in given:
-            return f"{key} is missing"
-        if not isinstance(given[key], wanted) or isinstance(given[key], bool):
-            return f"{key} has a wrong type"
-    return ""
+    fault = find_fault(given, FIELDS, _ENTRY_FIELDS)
+    changes = [] if fault else [PlannedChange(**entry) for entry in given["entries"]]
+    if any(change.action not in (action.value for action in _ENDS) for change in changes):
+        fault = "it has an unknown action."
+    if fault:
+        raise SettingsError(f"plan is not what this module has returned as plan: {fault} Nothing was sent.")
+    made_at = t.cast("datetime", parse_time(given["made_at"]))
+    by_id = {str(change.id): change for change in changes}
+    return SavedPlan(normalize_url(given["service"]), given["account"], made_at, given["digest"], by_id)

@@ -10,7 +10,7 @@ One list serves all entries, changes are requested concurrently, and one waiter 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from .._concurrency import map_ordered
@@ -25,21 +25,20 @@ from .._model.fleet_plan import (
     find_excess,
     format_report,
     hold_back_excess,
-    list_changes,
+    note_reached,
     plan,
 )
 from .._model.instance import Action, explain_lapse, get_status, keeps_state, label
 from .._model.instance_index import InstanceIndex
 from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
 from .._model.resource import Resource, Result
-from .._model.saved_plan import Approval
 from .._wait_summary import ProgressSummary, describe_remaining
 from .instance_changes import InstanceChanges, PollReader, find_open, format_accepted
 from .instance_requests import fetch_instance
-from .saved_plans import PlanMaker
 
 if t.TYPE_CHECKING:
     from .._waiter import Waiter
+    from .saved_plans import Plans
 
 
 @dataclass
@@ -127,7 +126,7 @@ class Fleet:
     warn: t.Callable[[str], None]
     protection: Protection = UNPROTECTED
     batches: Batches = AT_ONCE
-    plan_maker: PlanMaker | None = None
+    plans: Plans | None = None
 
     def ensure(self, entries: list[FleetEntry], limits: ChangeLimits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
@@ -138,14 +137,18 @@ class Fleet:
         check_mode, changes = self.client.check_mode, FleetChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout)
         reader = _ListReader(self.client)
-        jobs = plan(entries, reader.fetch(None), self.protection)
+        saved = self.plans.saved if self.plans else None
+        if self.plans:
+            self.plans.read_restarts()
+        jobs = plan(entries, reader.fetch(None), self.protection, self.plans.approve if self.plans and saved else None)
         changes.jobs, changes.limits = jobs, limits
         batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
         changes.check_flags(jobs)
-        made = self._make_plan(jobs)
+        if self.plans and saved:
+            self.plans.require_current(jobs, t.cast("dict[str, Resource]", reader.listed))
         excess = find_excess(jobs, limits)
         if check_mode or not excess:
             self._warn_of_deletions(jobs)
@@ -154,14 +157,12 @@ class Fleet:
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
             result = self._build_result(entries, jobs, done=False, refused=not check_mode)
-            raise_excess(excess, {**result, **made})
+            raise_excess(excess, result)
         self._carry_out(changes, batches, reader, waiter)
-        if check_mode and not (self.plan_maker and self.plan_maker.saved):
-            made = self._make_plan(jobs)  # busy instances have settled
-        result = {**self._build_result(entries, jobs, done=not check_mode), **made}
+        result = self._build_result(entries, jobs, done=not check_mode)
         if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))
-        return result
+        return {**result, "plan": self.plans.make(jobs)} if self.plans and check_mode else result
 
     def _carry_out(
         self, changes: FleetChanges, batches: list[list[Job]], reader: _ListReader, waiter: Waiter | None
@@ -181,16 +182,6 @@ class Fleet:
             if waits and (self.batches.sizes or reader.is_newest) and reader.renew():
                 changes.look_back(reader.listed, reader.read_at)
 
-    def _make_plan(self, jobs: list[Job]) -> Result:
-        """Returns the plan for the result. With a plan to apply, lets the jobs make no other change."""
-        if self.plan_maker is None:
-            return {}
-        made = self.plan_maker.make(list_changes(jobs, with_held=self.plan_maker.saved is not None))
-        for job in jobs if self.plan_maker.saved else []:
-            approval = Approval(made.changes.get(str(job.instance["id"])) if job.instance else None)
-            job.consent = replace(job.consent, approval=approval)
-        return {"plan": made.as_result()}
-
     def _look_again(self, jobs: list[Job], reader: _ListReader) -> None:
         """Decides the changes of a batch anew, by the list that was read after the batch before."""
         if error := reader.error:
@@ -202,9 +193,12 @@ class Fleet:
                 job.fail(error, error)
 
     def _build_result(self, entries: list[FleetEntry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
+        saved = self.plans.saved if self.plans else None
+        if saved:
+            note_reached(saved, entries, jobs)
         outcomes = build_outcomes(entries, jobs, refused=refused)
         result = build_result(outcomes, build_diff(jobs), has_batches=bool(self.batches.sizes))
-        return {**result, "report": format_report(entries, jobs, done=done)}
+        return {**result, "report": [*([saved.label()] if saved else []), *format_report(entries, jobs, done=done)]}
 
     def _warn_of_deletions(self, jobs: list[Job]) -> None:
         """Warns before the first request: the warnings of a task are shown when it ends."""

@@ -80,7 +80,12 @@ class LastLook(RequestHooks):
     """Looks at the journal right before the request of a job: a restore may have begun since the job was decided."""
 
     job: Job
+    guard: RequestHooks
+    """Knows of each request that is sent, if the change is sent at most once."""
     is_counted: bool = False
+
+    def __post_init__(self) -> None:
+        self.needs_new_connection = self.guard.needs_new_connection
 
     def before_send(self) -> None:
         """Counts the request, once if a 429 has it repeated. Raises HeldBackError."""
@@ -90,6 +95,11 @@ class LastLook(RequestHooks):
         if not self.is_counted:
             self.job.requests += 1
             self.is_counted = True
+        self.guard.before_send()
+
+    def on_rejected(self) -> None:
+        """See :class:`RequestHooks`."""
+        self.guard.on_rejected()
 
 
 def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse:
@@ -102,7 +112,7 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = client.request(*request, hooks=LastLook(job))
+        answer = _send(job, lambda guard: client.request(*request, hooks=LastLook(job, guard)))
     except NotFoundError as rejection:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404.
@@ -124,6 +134,14 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
         return _after_unclear_response(client, error, current, wanted, action, may_repeat and not is_answered)
     # The response to an action has only some of the fields.
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
+
+
+def _send(job: Job, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
+    """Returns what ``request`` does, which sends the change of a job."""
+    approval = job.consent.approval
+    if job.action is Action.RESTART and approval and approval.send_once:
+        return approval.send_once(job.instance["id"], request)
+    return request(RequestHooks())
 
 
 def _after_rejection(

@@ -10,7 +10,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError
-from .._model.saved_plan import PlanScope, SavedPlan, parse_plan
+from .._model.fleet_plan import find_differences, list_changes
+from .._model.instance import Action
+from .._model.saved_plan import Approval, SavedPlan, parse_plan
 from .._service_url import normalize_url
 from .._text import MESSAGE_LIMIT, one_line
 from .._time_options import parse_duration
@@ -18,44 +20,68 @@ from .._time_options import parse_duration
 if t.TYPE_CHECKING:
     from datetime import timedelta
 
-    from .._model.saved_plan import PlannedChange
+    from .._model.instance_job import Job
+    from .._model.resource import Resource
+    from .._state.journal import Journal
     from .account_check import AccountCheck
+    from .planned_restarts import PlannedRestarts
 
 
 @dataclass
-class PlanMaker:
+class Plans:
     """Makes the plan of a task. ``saved`` is the plan that it applies, None without one."""
 
     account: AccountCheck
+    open_journal: t.Callable[[], Journal]
     saved: SavedPlan | None = None
     max_age: timedelta | None = None
+    _restarts: PlannedRestarts | None = None
 
     @classmethod
-    def parse(cls, account: AccountCheck, options: t.Mapping[str, t.Any]) -> PlanMaker:
+    def parse(
+        cls, account: AccountCheck, open_journal: t.Callable[[], Journal], options: t.Mapping[str, t.Any]
+    ) -> Plans:
         """Returns the plans of a task with the options ``plan`` and ``plan_max_age``. Raises SettingsError."""
         max_age = parse_duration("plan_max_age", options["plan_max_age"])
-        return cls(account, None if options["plan"] is None else parse_plan(options["plan"]), max_age)
+        return cls(account, open_journal, None if options["plan"] is None else parse_plan(options["plan"]), max_age)
 
-    def make(self, changes: t.Iterable[PlannedChange]) -> SavedPlan:
-        """Returns the plan with these changes. The account is asked for only in a plan that can be applied.
-
-        Raises PartialError, which names each difference, unless this is the plan that the task applies.
-        """
-        client, planned = self.account.client, {str(change.id): change for change in changes}
-        identity = None
-        if self.saved is not None:
-            identity = self.account.identify()
-        elif client.check_mode and planned:
+    def make(self, jobs: list[Job]) -> dict[str, t.Any]:
+        """Returns the plan of a task in check mode. The account is asked for only if something would change."""
+        changes, identity, client = list_changes(jobs), None, self.account.client
+        if changes:
             try:
                 identity = self.account.identify()
             except ClawHostersError:
                 identity = None
-        plan = SavedPlan(PlanScope(normalize_url(client.settings.api_url), identity, client.stats.now()), planned)
-        if self.saved is not None and (differences := self.saved.find_differences(plan, self.max_age)):
-            lines = [one_line(line, MESSAGE_LIMIT) for line in differences]
-            named = " ".join(f"{line}." for line in lines)
-            raise PartialError(
-                f"The plan does not hold any more, and nothing was sent: {named}",
-                {"report": lines, "differences": len(lines), "plan": plan.as_result()},
-            )
-        return plan
+        return SavedPlan.build(client.settings.api_url, identity, client.stats.now(), changes).as_result()
+
+    def read_restarts(self) -> None:
+        """Reads which restarts of the plan were sent already. Raises JournalError."""
+        changes = self.saved.changes.values() if self.saved else ()
+        if self.saved and (ids := [change.id for change in changes if change.action == Action.RESTART.value]):
+            # It is not compiled in a task without one.
+            from .planned_restarts import PlannedRestarts
+
+            self._restarts = PlannedRestarts(self.account.client, self.open_journal(), self.saved.digest)
+            self._restarts.read(ids)
+
+    def approve(self, instance_id: object) -> Approval:
+        """Returns what the plan allows for an instance."""
+        change = self.saved.changes.get(str(instance_id)) if self.saved else None
+        if change is None or self._restarts is None:
+            return Approval(change)
+        return Approval(change, self._restarts.find(instance_id), self._restarts.send_once)
+
+    def require_current(self, jobs: list[Job], listed: t.Mapping[str, Resource]) -> None:
+        """Raises PartialError, which names each difference, unless the plan that the task applies still holds."""
+        saved, client = t.cast("SavedPlan", self.saved), self.account.client
+        # An empty plan lets nothing change in any account.
+        service, identity = normalize_url(client.settings.api_url), saved.account
+        if saved.changes:
+            identity = self.account.identify()
+        found = saved.find_differences(service, identity, client.stats.now(), "plan_max_age", self.max_age)
+        found += find_differences(saved, jobs, listed)
+        if found:
+            lines = [one_line(line, MESSAGE_LIMIT) for line in found]
+            text = f"The plan does not hold any more, and nothing was sent: {' '.join(lines)}"
+            raise PartialError(text, {"report": lines, "differences": len(lines)})

@@ -16,7 +16,7 @@ from ...module_utils._model.plan_scope import PlanScope
 from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._service.restore.words import ROLE
-from .._formatting import format_clock, format_label, slugify
+from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.restore import Restore

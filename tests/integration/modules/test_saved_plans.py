@@ -10,10 +10,12 @@ import copy
 import random
 import typing as t
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import digest
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_journal_info
 from simulator.handle import Simulator
 from support.worker import Worker
 
@@ -58,13 +60,19 @@ def test_a_plan_holds_what_would_change_where_and_when(simulator: Simulator, wor
     ]
     assert (plan["service"], plan["account"]) == (simulator.url, "41")
     assert abs(datetime.now(UTC) - datetime.fromisoformat(plan["made_at"])) < timedelta(minutes=1)
+    assert plan["digest"] == digest({name: value for name, value in plan.items() if name != "digest"})
     # The one that is given by its name is read itself.
-    assert simulator.calls() == ["GET /instances", "GET /account", "GET /instances/4"]
+    assert simulator.calls() == ["GET /instances", "GET /instances/4", "GET /account"]
     simulator.clear_log()
-    result = worker.run(claw_fleet, **DECLARED)
-    assert result["plan"]["entries"] == plan["entries"]
-    assert result["plan"]["account"] is None
+    assert "plan" not in worker.run(claw_fleet, **DECLARED)
     assert "GET /account" not in simulator.calls()
+
+
+def test_a_check_that_fails_returns_each_entry_and_no_plan(worker: Worker) -> None:
+    for options in ({"max_changes": 1}, {"names": ["bot-4", "bot-5"]}):
+        result = worker.run(claw_fleet, check=True, **{**DECLARED, **options})
+        assert (result["failed"], len(result["instances"])) == (True, 3 + len(options.get("names", ["bot-4"])))
+        assert "plan" not in result
 
 
 def test_only_what_the_plan_holds_is_sent(simulator: Simulator, worker: Worker) -> None:
@@ -73,6 +81,8 @@ def test_only_what_the_plan_holds_is_sent(simulator: Simulator, worker: Worker) 
     assert writes(simulator) == []
     result = worker.run(claw_fleet, plan=plan, **DECLARED)
     assert check["instances"] == result["instances"]
+    label = f"Plan {plan['digest'][:12]}, made at "
+    assert all(one["report"][0].startswith(label) for one in (check, result))
     assert result["summary"] == {"ok": 1, "changed": 3, "failed": 0}
     assert writes(simulator) == [f"POST /instances/{number}/stop" for number in (1, 3, 4)]
     assert simulator.calls().count("GET /account") == 3
@@ -88,48 +98,59 @@ def test_an_empty_plan_holds_while_nothing_would_change(simulator: Simulator, wo
     assert worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)["changed"] is False
     simulator.set_instance(2, status="running")
     result = worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)
-    assert result["report"] == ["bot-2 (id 2) would change (stop, found running), and the plan does not have it"]
+    assert result["report"] == ["bot-2 (id 2): it is running now and would change, and the plan has no change of it."]
     assert writes(simulator) == []
 
 
 CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]]] = [
     (
-        lambda simulator: simulator.set_instance(1, status="stopped"),
+        lambda simulator: simulator.set_instance(1, status="error"),
         {},
-        ["bot-1 (id 1) would not change, and the plan has: stop, found running"],
+        ["bot-1 (id 1): Its status is error now, and was running: it was changed since the plan."],
     ),
     (
         lambda simulator: simulator.set_instance(2, status="running"),
         {},
-        ["bot-2 (id 2) would change (stop, found running), and the plan does not have it"],
+        ["bot-2 (id 2): it is running now and would change, and the plan has no change of it."],
     ),
     (
         lambda simulator: simulator.set_instance(3, name="other"),
         {},
-        ["bot-3 (id 3), is named other: the plan has: stop, found running; now: stop, found running"],
+        ["bot-3 (id 3): It is named other now."],
+    ),
+    (
+        lambda simulator: simulator.set_instance(4, name="other"),
+        {},
+        ["bot-4 (id 4): The instance with id 4 is named other, not bot-4."],
     ),
     (
         lambda simulator: simulator.remove_instance(4),
         {},
-        ["bot-4 (id 4) would not change, and the plan has: stop, found running"],
+        ["bot-4 (id 4): it is gone."],
     ),
     (
-        lambda simulator: simulator.set_instance(1, status="deploying"),
+        lambda simulator: (simulator.remove_instance(4), simulator.add_instance(id=9, name="bot-4")),
         {},
-        ["bot-1 (id 1): the plan has: stop, found running; now: stop, found deploying"],
+        ["bot-4 (id 4): it is gone, and bot-4 (id 9) was created with its name."],
     ),
     (
         lambda simulator: None,
         {"state": "restarted", "ids": [1, 3]},
         [
-            f"bot-{number} (id {number}): the plan has: stop, found running; now: restart, found running"
-            for number in (1, 3, 4)
+            "bot-1 (id 1): The plan has: stop; by the list of this task, it would restart.",
+            "bot-3 (id 3): The plan has: stop; by the list of this task, it would restart.",
+            "bot-4 (id 4): The plan has: stop; by the list of this task, it would restart.",
         ],
+    ),
+    (
+        lambda simulator: None,
+        {"ids": [1, 2]},
+        ["bot-3 (id 3): the list of this task does not have it."],
     ),
     (
         lambda simulator: simulator.set_state(account={"id": 42}),
         {},
-        ["the plan is for the account 41, and this key is for 42"],
+        ["The plan is of the account 41, and this key is of 42."],
     ),
 ]
 
@@ -158,17 +179,16 @@ def test_each_of_many_differences_is_named_in_the_message(simulator: Simulator, 
     simulator.reset(state=fleet(*["running"] * 5))
     options = {"ids": [1, 2, 3, 4, 5], "state": "stopped"}
     plan = made(worker, **options)
-    simulator.reset(state=fleet(*["stopped"] * 5))
+    simulator.reset(state=fleet(*["error"] * 5))
     result = worker.run(claw_fleet, plan=plan, **options)
     assert (result["failed"], len(result["report"]), writes(simulator)) == (True, 5, [])
-    assert result["msg"].endswith(f"nothing was sent: {' '.join(f'{line}.' for line in result['report'])}")
+    assert result["msg"].endswith(f"nothing was sent: {' '.join(result['report'])}")
 
 
-def test_ids_of_a_plan_are_compared_as_text(simulator: Simulator, worker: Worker) -> None:
-    plan = made(worker, **DECLARED)
-    for entry in plan["entries"]:
-        entry["id"] = str(entry["id"])
-    assert worker.run(claw_fleet, plan=plan, **DECLARED)["summary"] == {"ok": 1, "changed": 3, "failed": 0}
+def sealed(plan: Plan, **changes: t.Any) -> Plan:
+    """Returns the plan with changes, and the digest of that."""
+    changed = {name: value for name, value in {**plan, **changes}.items() if name != "digest"}
+    return {**changed, "digest": digest(changed)}
 
 
 @pytest.mark.parametrize(
@@ -186,33 +206,32 @@ def test_a_plan_that_is_old_or_dated_ahead_is_refused(
     simulator: Simulator, worker: Worker, hours: float, max_age: str | None, words: str | None
 ) -> None:
     plan = made(worker, **DECLARED)
-    plan["made_at"] = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
-    result = worker.run(claw_fleet, plan=plan, plan_max_age=max_age, **DECLARED)
+    made_at = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+    result = worker.run(claw_fleet, plan=sealed(plan, made_at=made_at), plan_max_age=max_age, **DECLARED)
     assert result["failed"] is (words is not None)
     assert (words or "") in result.get("msg", "")
     assert bool(writes(simulator)) is not result["failed"]
 
 
-def without(plan: Plan, key: str) -> Plan:
-    return {name: value for name, value in plan.items() if name != key}
-
-
 EDITED: list[tuple[t.Callable[[Plan], Plan], str]] = [
-    (lambda plan: without(plan, "entries"), "entries is missing"),
-    (lambda plan: {**plan, "version": 2}, "unknown key version"),
-    (lambda plan: {**plan, "made_at": "soon"}, "made_at is no time"),
-    (lambda plan: {**plan, "service": None}, "service has a wrong type"),
-    (lambda plan: {**plan, "entries": ["x"]}, "entry 1: it is no dictionary"),
-    (lambda plan: {**plan, "entries": plan["entries"] * 2}, "entry 4: id 1 is in it twice"),
-    (lambda plan: {**plan, "entries": [{**plan["entries"][0], "action": "pause"}]}, "entry 1: unknown action pause"),
-    (lambda plan: {**plan, "entries": [{**plan["entries"][0], "id": True}]}, "entry 1: id has a wrong type"),
-    (lambda plan: {**plan, "entries": [{**plan["entries"][0], "\x1b[2J\n": 1}]}, "entry 1: unknown key "),
-    (lambda plan: {}, "service is missing"),
+    (lambda plan: {**plan, "made_at": datetime.now(UTC).isoformat()}, "it was edited, so its digest is another."),
+    (lambda plan: {**plan, "entries": plan["entries"][:-1]}, "it was edited, so its digest is another."),
+    (lambda plan: {**plan, "entries": [*plan["entries"], {**plan["entries"][0], "id": 2}]}, "it was edited, so"),
+    (lambda plan: {**plan, "digest": digest(plan)}, "it was edited, so its digest is another."),
+    (lambda plan: {}, "a part is missing, or of another type."),
+    (lambda plan: {**plan, "version": 2}, "a part is missing, or of another type."),
+    (lambda plan: sealed(plan, service=None), "a part is missing, or of another type."),
+    (lambda plan: sealed(plan, entries=["x"]), "a part is missing, or of another type."),
+    (lambda plan: sealed(plan, entries=[{**plan["entries"][0], "id": True}]), "a part is missing, or of another type."),
+    (lambda plan: sealed(plan, entries=plan["entries"] * 2), "its time or service is none, or an id is in it twice."),
+    (lambda plan: sealed(plan, made_at="soon"), "its time or service is none, or an id is in it twice."),
+    (lambda plan: sealed(plan, service="http://["), "its time or service is none, or an id is in it twice."),
+    (lambda plan: sealed(plan, entries=[{**plan["entries"][0], "action": "pause"}]), "it has an unknown action."),
 ]
 
 
 @pytest.mark.parametrize(("edit", "fault"), EDITED)
-def test_a_plan_of_another_shape_is_refused_in_one_line(
+def test_an_edited_plan_is_refused_in_one_line(
     simulator: Simulator, worker: Worker, edit: t.Callable[[Plan], Plan], fault: str
 ) -> None:
     plan = made(worker, **DECLARED)
@@ -223,15 +242,102 @@ def test_a_plan_of_another_shape_is_refused_in_one_line(
     assert simulator.calls() == []
 
 
-def test_a_cut_plan_and_one_of_another_service_do_not_hold(simulator: Simulator, worker: Worker) -> None:
+def test_a_plan_of_another_service_or_account_does_not_hold(simulator: Simulator, worker: Worker) -> None:
     plan = made(worker, **DECLARED)
-    cut = {**plan, "entries": plan["entries"][:-1]}
-    foreign = {**plan, "service": "https://elsewhere.example/api/v1"}
-    unknown = {**plan, "account": None}
-    for given, words in ((cut, "does not have it"), (foreign, "for the service https"), (unknown, "which account")):
+    foreign, unknown = sealed(plan, service="https://elsewhere.example/api/v1"), sealed(plan, account=None)
+    for given, words in ((foreign, "of the service https"), (unknown, "of the account unknown")):
         result = worker.run(claw_fleet, plan=given, **DECLARED)
         assert words in result["msg"]
     assert writes(simulator) == []
+
+
+# What has reached its planned end, and what was restarted
+
+
+def test_what_is_as_planned_already_is_done_and_the_rest_goes_on(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", "stopped", "running", "running"))
+    entries = [
+        {"id": 1, "state": "stopped"},
+        {"name": "bot-2", "state": "restarted"},
+        {"name": "bot-3", "state": "absent"},
+        {"id": 4, "state": "absent"},
+    ]
+    plan = made(worker, instances=entries)
+    simulator.set_instance(1, status="stopped")
+    simulator.set_instance(2, status="running")
+    simulator.remove_instance(3)
+    result = worker.run(claw_fleet, plan=plan, instances=entries, max_deletions=1)
+    assert writes(simulator) == ["DELETE /instances/4"]
+    assert (result["failed"], result["summary"]) == (False, {"ok": 3, "changed": 1, "failed": 0})
+    assert result["report"][1:] == [
+        "bot-1 (id 1): stopped already",
+        "bot-2 (id 2): started already",
+        "entry 3, bot-3: deleted already",
+        "bot-4 (id 4): deleted (was running), perhaps with its backups",
+        "3 reached before; 1 deleted.",
+    ]
+    assert [one["msg"] for one in result["instances"]][:3] == ["stopped already", "started already", "deleted already"]
+
+
+RESTARTS: dict[str, t.Any] = {"ids": [1, 3], "state": "restarted"}
+
+
+def test_each_restart_of_a_plan_is_sent_once(simulator: Simulator, worker: Worker) -> None:
+    plan = made(worker, **RESTARTS)
+    for changed in (True, False):
+        check = worker.run(claw_fleet, check=True, plan=plan, **RESTARTS)
+        result = worker.run(claw_fleet, plan=plan, **RESTARTS)
+        assert (result["failed"], result["changed"], check["changed"]) == (False, changed, changed)
+    assert writes(simulator) == ["POST /instances/1/restart", "POST /instances/3/restart"]
+    assert result["report"][1].startswith("bot-1 (id 1): restarted already at ")
+    # A new plan is another approval.
+    later = sealed(plan, made_at=(datetime.now(UTC) + timedelta(seconds=9)).isoformat())
+    assert worker.run(claw_fleet, plan=later, **RESTARTS)["changed"] is True
+    assert worker.run(claw_journal_info)["operations"] == []
+
+
+@pytest.mark.parametrize("fault", [{"kind": "close_after"}, {"kind": "status", "status": 502}])
+def test_a_restart_whose_outcome_is_unknown_is_not_repeated(
+    simulator: Simulator, worker: Worker, fault: dict[str, t.Any]
+) -> None:
+    options = {**RESTARTS, "serial": 1}
+    plan = made(worker, **options)
+    simulator.fault(**fault, method="POST", path="/instances/1/restart", times=1)
+    assert worker.run(claw_fleet, plan=plan, **options)["summary"]["not_begun"] == 1
+    result = worker.run(claw_fleet, plan=plan, **options)
+    assert "It may have been restarted at" in result["instances"][0]["msg"]
+    assert "and is not restarted again" in result["instances"][0]["msg"]
+    # It is the failure of an earlier run, and the rest goes on.
+    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1, "not_begun": 0}
+    assert writes(simulator) == ["POST /instances/1/restart", "POST /instances/3/restart"]
+
+
+def test_a_restart_that_was_refused_is_sent_again(simulator: Simulator, worker: Worker) -> None:
+    plan = made(worker, **RESTARTS)
+    simulator.fault("forbidden", method="POST", path="/instances/1/restart", times=1)
+    assert worker.run(claw_fleet, plan=plan, **RESTARTS)["summary"] == {"ok": 0, "changed": 1, "failed": 1}
+    assert worker.run(claw_fleet, plan=plan, **RESTARTS)["summary"] == {"ok": 1, "changed": 1, "failed": 0}
+    assert simulator.effects()["restarts"] == 2
+
+
+def test_no_restart_of_a_plan_is_sent_without_the_journal(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+    plan = made(worker, **RESTARTS)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    result = worker.run(claw_fleet, plan=plan, state_dir=str(tmp_path / "file"), **RESTARTS)
+    assert result["failed"] is True
+    assert "so the journal is not used" in result["msg"]
+    assert writes(simulator) == []
+
+
+def test_what_is_busy_when_a_plan_is_applied_is_waited_for(simulator: Simulator, worker: Worker) -> None:
+    plan = made(worker, **DECLARED)
+    simulator.switch(transition_reads=3, transition_shows="busy")
+    worker.run(claw_fleet, ids=[1], state="stopped", wait=False)
+    assert simulator.instance(1)["status"] == "deploying"
+    result = worker.run(claw_fleet, plan=plan, **DECLARED)
+    assert result["summary"] == {"ok": 2, "changed": 2, "failed": 0}
+    assert writes(simulator) == [f"POST /instances/{number}/stop" for number in (1, 3, 4)]
+    assert "bot-1 (id 1): stopped already" in result["report"]
 
 
 def test_a_batch_changes_nothing_that_moved_since_the_plan(simulator: Simulator, worker: Worker) -> None:
@@ -264,7 +370,7 @@ def test_a_busy_instance_that_settles_otherwise_is_left(
     ]
     simulator.reset(state={"account": {"id": 41}, "instances": [busy]})
     entry = {"id": 9, "name": "busy", "action": "restart", "found": "deploying"}
-    result = worker.run(claw_fleet, plan={**settled, "entries": [entry]}, ids=[9], state="restarted")
+    result = worker.run(claw_fleet, plan=sealed(settled, entries=[entry]), ids=[9], state="restarted")
     assert writes(simulator) == sent
     assert result["failed"] is (not sent)
 
