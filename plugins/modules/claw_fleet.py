@@ -85,11 +85,14 @@ options:
     type: int
   plan:
     description:
-      - The C(plan) that this module has returned, in check mode as a rule. Then only what it holds is sent, and only
-        if it still holds. It must be of this service and account, and the instances that would change now must be
-        those of the plan, with the same id, name, action and found status. If not, nothing is sent, and
-        the task names each difference.
-      - A plan that was edited or cut is refused.
+      - The C(plan) that this module has returned in check mode. Then only what it holds is sent, and only if it still
+        holds. It must be of this service and account, and the instances that would change now must be those of the
+        plan, with the same id, name, action and found status. If not, nothing is sent, and the task names each
+        difference and its cause.
+      - What has reached its planned end already, by an earlier run of this plan or otherwise, is done. So the same task
+        continues a run that was interrupted. Each restart of a plan is sent at most once; the journal in C(state_dir)
+        or C(state_database) knows it. If its outcome is unknown, the entry fails, and the others go on.
+      - A plan that was edited is refused. Compare the first characters of its C(digest) with those that the task shows.
     type: dict
   plan_max_age:
     description:
@@ -197,7 +200,7 @@ instances:
       description: True if the entry failed.
       type: bool
     msg:
-      description: The reason of the failure, or that its batch was not begun; empty otherwise.
+      description: The reason of the failure, that its batch was not begun, or what C(plan) had and is done; or empty.
       type: str
     batch:
       description: The number of its batch, from 1.
@@ -222,9 +225,9 @@ summary:
   sample: {ok: 58, changed: 2, failed: 0}
 plan:
   description:
-    - What the task had to change before it changed anything. To apply exactly this, give it to C(plan).
+    - What would change. To apply exactly this, give it to C(plan).
     - Its entries have C(id), C(name), C(action) and C(found), the status that was found.
-  returned: if the list of instances was read, and has no faults
+  returned: success, in check mode
   type: dict
   contains:
     service:
@@ -232,11 +235,14 @@ plan:
       type: str
     account:
       description:
-        - The id of the account, or else its e-mail address. It is asked for only in check mode, if something would
-          change, and with C(plan); else it is null.
+        - The id of the account, or else its e-mail address. It is asked for only if something would change; else it is
+          null.
       type: str
     made_at:
       description: When it was made.
+      type: str
+    digest:
+      description: The SHA-256 of the rest of it.
       type: str
     entries:
       description: The instances that would change.
@@ -245,7 +251,8 @@ plan:
   sample:
     service: https://clawhosters.com/api/v1
     account: "1"
-    made_at: "2026-02-01T10:00:00+00:00"
+    made_at: "2026-02-01T10:00:00.000+00:00"
+    digest: 3f1c6f2be5a0d1c87c2f0b8f4a6be0dc7f9d1d8a7f1a5f7a6b1c2d3e4f506172
     entries:
       - {id: 7, name: web-bot, action: start, found: stopped}
 differences:

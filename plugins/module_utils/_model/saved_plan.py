@@ -114,7 +114,7 @@ class Approval:
         return ""
 
 
-def parse_plan(given: t.Mapping[str, t.Any]) -> SavedPlan:
+def parse_plan(given: t.Any) -> SavedPlan:
     """Returns the plan in a user's option. Raises SettingsError for one that no task has returned as it is."""
     fault = find_fault(given, FIELDS, _ENTRY_FIELDS)
     changes = [] if fault else [PlannedChange(**entry) for entry in given["entries"]]

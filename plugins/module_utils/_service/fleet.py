@@ -137,18 +137,16 @@ class Fleet:
         check_mode, changes = self.client.check_mode, FleetChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout)
         reader = _ListReader(self.client)
-        saved = self.plans.saved if self.plans else None
-        if self.plans:
-            self.plans.read_restarts()
-        jobs = plan(entries, reader.fetch(None), self.protection, self.plans.approve if self.plans and saved else None)
+        approve = self.plans.begin() if self.plans else None
+        jobs = plan(entries, reader.fetch(None), self.protection, approve)
         changes.jobs, changes.limits = jobs, limits
         batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
         changes.check_flags(jobs)
-        if self.plans and saved:
-            self.plans.require_current(jobs, t.cast("dict[str, Resource]", reader.listed))
+        if self.plans:
+            self.plans.require_current(jobs, reader.listed)
         excess = find_excess(jobs, limits)
         if check_mode or not excess:
             self._warn_of_deletions(jobs)

@@ -55,26 +55,33 @@ class Plans:
                 identity = None
         return SavedPlan.build(client.settings.api_url, identity, client.stats.now(), changes).as_result()
 
-    def read_restarts(self) -> None:
-        """Reads which restarts of the plan were sent already. Raises JournalError."""
-        changes = self.saved.changes.values() if self.saved else ()
-        if self.saved and (ids := [change.id for change in changes if change.action == Action.RESTART.value]):
+    def begin(self) -> t.Callable[[object], Approval] | None:
+        """Returns what tells, by the id, what the plan allows for an instance; None without a plan.
+
+        Reads which of its restarts were sent already. Raises JournalError.
+        """
+        if self.saved is None:
+            return None
+        changes = self.saved.changes.values()
+        if ids := [change.id for change in changes if change.action == Action.RESTART.value]:
             # It is not compiled in a task without one.
             from .planned_restarts import PlannedRestarts
 
             self._restarts = PlannedRestarts(self.account.client, self.open_journal(), self.saved.digest)
             self._restarts.read(ids)
+        return self._approve
 
-    def approve(self, instance_id: object) -> Approval:
-        """Returns what the plan allows for an instance."""
-        change = self.saved.changes.get(str(instance_id)) if self.saved else None
+    def _approve(self, instance_id: object) -> Approval:
+        change = t.cast("SavedPlan", self.saved).changes.get(str(instance_id))
         if change is None or self._restarts is None:
             return Approval(change)
         return Approval(change, self._restarts.find(instance_id), self._restarts.send_once)
 
     def require_current(self, jobs: list[Job], listed: t.Mapping[str, Resource]) -> None:
         """Raises PartialError, which names each difference, unless the plan that the task applies still holds."""
-        saved, client = t.cast("SavedPlan", self.saved), self.account.client
+        saved, client = self.saved, self.account.client
+        if saved is None:
+            return
         # An empty plan lets nothing change in any account.
         service, identity = normalize_url(client.settings.api_url), saved.account
         if saved.changes:

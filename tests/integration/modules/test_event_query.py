@@ -33,6 +33,7 @@ ROLES: dict[str, dict[str, t.Any]] = {
         "restore_http_check": False,
     },
     "internal_balance_guard": {"balance_guard_min_days": 100, "balance_guard_stop_order": ["web-bot"]},
+    "internal_fleet": {"fleet_instances": [{"name": "shop-bot", "state": "stopped"}]},
 }
 """For each query of a role its variables. The restore of idle-bot is not sent: it has no backup."""
 
@@ -107,8 +108,12 @@ def test_the_roles_count_what_they_restored_and_stopped(simulator: Simulator, co
         run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "vars": variables, "roles": [role]}])
         # Of the other tasks of a role the query finds nothing.
         found[name] = [one for result in run.all for one in counted(name, result)]
-    assert simulator.calls("POST *") == ["POST /backups/80/restore", "POST /instances/7/stop"]
-    assert found == {"internal_restore": [("instance 8", 8)], "internal_balance_guard": [("web-bot", 7)]}
+    assert simulator.calls("POST *") == ["POST /backups/80/restore", *(f"POST /instances/{one}/stop" for one in (7, 8))]
+    assert found == {
+        "internal_restore": [("instance 8", 8)],
+        "internal_balance_guard": [("web-bot", 7)],
+        "internal_fleet": [("shop-bot", 8)],
+    }
 
 
 @pytest.mark.parametrize("module", [*TASKS, *ROLES])

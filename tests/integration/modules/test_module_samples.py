@@ -29,7 +29,7 @@ TASKS: dict[str, list[dict[str, t.Any]]] = {
     "claw_backup_restore": [{"incident": "INC-1", "instance_name": "web-bot"}],
     "claw_billing_info": [{"include": ["summary", "usage", "transactions", "packages"]}],
     "claw_doctor_info": [{}],
-    "claw_fleet": [{**STOP, "max_changes": 0}, STOP],
+    "claw_fleet": [{**STOP, "max_changes": 0}, {**STOP, "check": True}, STOP],
     "claw_fleet_restore": [{"incident": "INC-1", "names": [" "]}, RESTORE],
     "claw_health_info": [{}],
     "claw_instance": [{"id": 113}],

@@ -1,0 +1,120 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Action plugin of internal_fleet, the one task of the role ``fleet``: runs ``claw_fleet``, shows what that says, and
+reads and writes plans."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._errors import PartialError, SettingsError
+from ..module_utils._model.fleet_entries import FLEET, Excess
+from ..module_utils._model.saved_plan import parse_plan
+from ..module_utils._module.arguments import ArgumentSpec
+from ..module_utils._text import format_count
+from ..modules import claw_fleet
+from ..plugin_utils._controller.action import ControllerAction
+from ..plugin_utils._controller.display import show_lines
+from ..plugin_utils._extra_variables import parse_list
+from ..plugin_utils._plan_file import read_plan_file, write_plan_file
+
+if t.TYPE_CHECKING:
+    from ..module_utils._model.resource import Options, Result
+    from ..module_utils._module.runner import ModuleContext
+
+_LISTS = ("instances", "protected", "serial")
+
+
+def require_valid(args: Options) -> None:
+    """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
+    if misspelt := args.get("misspelt"):
+        raise SettingsError(misspelt)
+    if args.get("instances") is None:
+        text = (
+            "Declare the fleet in fleet_instances, a list of names and states, and give its file: -e @fleet_vars.yml."
+        )
+        raise SettingsError(text, is_unsent=True)
+    if args.get("plan_path") and args.get("apply_plan"):
+        raise SettingsError("fleet_plan_path and fleet_apply_plan exclude each other.", is_unsent=True)
+    FLEET.require_valid(args)
+
+
+SPEC = ArgumentSpec(
+    {"misspelt": {"type": "str", "default": ""}, "plan_path": {"type": "path"}, "apply_plan": {"type": "path"}},
+    require_valid=require_valid,
+).merge(claw_fleet.SPEC)
+
+
+def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
+    """Returns the result of the task. What ``claw_fleet`` would fail for is in its message."""
+    params = context.params
+    if params["plan_path"] and not context.client.check_mode:
+        raise SettingsError("fleet_plan_path is written with --check: add that, or leave it out.", is_unsent=True)
+    if path := params["apply_plan"]:
+        plan, warning = read_plan_file("fleet_apply_plan", path)
+        # None would be no plan.
+        context.params = {**params, "plan": {} if plan is None else plan}
+        parse_plan(context.params["plan"])
+        if warning:
+            context.warn(warning)
+    show([context.account.describe()])
+    try:
+        result, failure = claw_fleet.run(context), ""
+    except PartialError as error:
+        result, failure = error.result, _explain(error, params)
+    lines = [*result.get("report", []), *_keep_plan(result.get("plan"), params)]
+    show(lines)
+    return {**result, "report": lines, "msg": failure, "is_complete": not failure}
+
+
+def _keep_plan(plan: dict[str, t.Any] | None, params: Options) -> list[str]:
+    """Writes the plan that was made, if that is asked for, and returns the lines about it."""
+    if plan is None or params["apply_plan"]:
+        return []
+    label = parse_plan(plan).label()
+    if not (path := params["plan_path"]):
+        return [label] if plan["entries"] else []
+    write_plan_file(path, plan)
+    return [label, f"To apply exactly this, set fleet_apply_plan={path} instead of fleet_plan_path and --check."]
+
+
+def _explain(error: PartialError, params: Options) -> str:
+    """Returns why the role fails, but for the lines that were shown."""
+    result = error.result
+    if "differences" in result:
+        count = format_count(result["differences"], "difference")
+        return f"The plan in {params['apply_plan']} does not hold any more: {count}. Nothing was sent. Make a new plan."
+    if "exceeded" in result:
+        exceeded = [Excess(**one) for one in result["exceeded"]]
+        # With fleet_max_changes=0 no change is to be allowed: the run looks for drift.
+        allowed = [one for one in exceeded if one.option == "max_deletions" or one.limit]
+        advice = " and ".join(f"fleet_{one.option}={one.count}" for one in allowed)
+        told = " ".join(one.explain("fleet_") for one in exceeded)
+        return f"{told} Nothing was sent.{f' To allow it, set {advice}.' if advice else ''}"
+    if "summary" in result:
+        numbers = [f"{count} {kind.replace('_', ' ')}" for kind, count in result["summary"].items() if count]
+        return f"{', '.join(numbers)}; see above."
+    return str(error)
+
+
+class ActionModule(ControllerAction):
+    """Runs the task. It is the screen, too."""
+
+    IS_SHOWN_ALONE = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Returns the result of the task. Lists may be text of the command line or of a survey."""
+        variables = self._task.args.pop("variables", None) or {}
+        lists = {name: parse_list(variables[name]) for name in _LISTS if isinstance(variables.get(name), str)}
+        self._task.args.update({**variables, **lists})
+        return super().run(tmp, task_vars)
+
+    def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
+        """Runs the task."""
+        return run(context, self.show)
+
+    def show(self, lines: list[str]) -> None:
+        """Shows lines at once."""
+        show_lines(self._display, lines)
