@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._errors import PartialError, SettingsError
-from ..module_utils._model.fleet_entries import FLEET, Excess
+from ..module_utils._model.fleet_entries import FLEET
 from ..module_utils._model.saved_plan import parse_plan
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._text import format_count
@@ -49,7 +49,7 @@ SPEC = ArgumentSpec(
 
 def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
     """Returns the result of the task. What ``claw_fleet`` would fail for is in its message."""
-    params = context.params
+    params = dict(context.params)
     if params["plan_path"] and not context.client.check_mode:
         raise SettingsError("fleet_plan_path is written with --check: add that, or leave it out.", is_unsent=True)
     if path := params["apply_plan"]:
@@ -87,12 +87,10 @@ def _explain(error: PartialError, params: Options) -> str:
         count = format_count(result["differences"], "difference")
         return f"The plan in {params['apply_plan']} does not hold any more: {count}. Nothing was sent. Make a new plan."
     if "exceeded" in result:
-        exceeded = [Excess(**one) for one in result["exceeded"]]
         # With fleet_max_changes=0 no change is to be allowed: the run looks for drift.
-        allowed = [one for one in exceeded if one.option == "max_deletions" or one.limit]
-        advice = " and ".join(f"fleet_{one.option}={one.count}" for one in allowed)
-        told = " ".join(one.explain("fleet_") for one in exceeded)
-        return f"{told} Nothing was sent.{f' To allow it, set {advice}.' if advice else ''}"
+        allowed = [one for one in result["exceeded"] if one["option"] == "max_deletions" or one["limit"]]
+        advice = " and ".join(f"fleet_{one['option']}={one['count']}" for one in allowed)
+        return f"{error}{f' To allow it, set {advice}.' if advice else ''}"
     if "summary" in result:
         numbers = [f"{count} {kind.replace('_', ' ')}" for kind, count in result["summary"].items() if count]
         return f"{', '.join(numbers)}; see above."

@@ -230,12 +230,12 @@ class Excess:
     count: int
     details: str
 
-    def explain(self, prefix: str = "") -> str:
-        """Returns the sentences that say so. ``prefix`` begins the names of options."""
+    def explain(self) -> str:
+        """Returns the sentences that say so."""
         count = format_count(self.count, "instance")
         if self.option == "max_deletions":
-            return f"{count} would be deleted, more than {prefix}max_deletions ({self.limit}) allows: {self.details}"
-        return f"{count} would change, more than {prefix}max_changes ({self.limit}) allows: {self.details}"
+            return f"{count} would be deleted, more than max_deletions ({self.limit}) allows: {self.details}"
+        return f"{count} would change, more than max_changes ({self.limit}) allows: {self.details}"
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_a_plan_beyond_the_limit_is_shown_and_refused(
     run = apply(controller, declared, *flags, fleet_max_changes=2)
     assert shown(run)[-1] == "1 to start, 2 to stop."
     assert failure(run) == (
-        "3 instances would change, more than fleet_max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent. "
+        "3 instances would change, more than max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent. "
         "To allow it, set fleet_max_changes=3."
     )
     assert ('+    "web-bot (id 1)": "stopped"' in run.stdout) is bool(flags)
@@ -121,7 +121,7 @@ def test_deleting_must_be_allowed(simulator: Simulator, controller: Controller) 
     for flags in (("--check",), ()):
         run = apply(controller, declared, *flags)
         assert failure(run) == (
-            "1 instance would be deleted, more than fleet_max_deletions (0) allows: old-bot (id 4). "
+            "1 instance would be deleted, more than max_deletions (0) allows: old-bot (id 4). "
             "Its backups may be deleted too. Nothing was sent. To allow it, set fleet_max_deletions=1."
         )
         assert "old-bot (id 4): to delete (now running), perhaps with its backups" in shown(run)
@@ -146,9 +146,9 @@ def test_no_name_writes_into_the_advice_to_lift_a_limit(simulator: Simulator, co
     simulator.set_instance(4, name=name)
     run = apply(controller, [{"id": 4, "state": "absent"}], fleet_max_changes=0)
     assert failure(run) == (
-        f"1 instance would be deleted, more than fleet_max_deletions (0) allows: {name} (id 4). "
+        f"1 instance would be deleted, more than max_deletions (0) allows: {name} (id 4). "
         "Its backups may be deleted too. "
-        "1 instance would change, more than fleet_max_changes (0) allows: 1 to delete. Nothing was sent. "
+        "1 instance would change, more than max_changes (0) allows: 1 to delete. Nothing was sent. "
         "To allow it, set fleet_max_deletions=1."
     )
     assert simulator.effects() == {}
