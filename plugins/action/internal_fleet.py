@@ -31,11 +31,6 @@ def require_valid(args: Options) -> None:
     """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
     if misspelt := args.get("misspelt"):
         raise SettingsError(misspelt)
-    if args.get("instances") is None:
-        text = (
-            "Declare the fleet in fleet_instances, a list of names and states, and give its file: -e @fleet_vars.yml."
-        )
-        raise SettingsError(text, is_unsent=True)
     if args.get("plan_path") and args.get("apply_plan"):
         raise SettingsError("fleet_plan_path and fleet_apply_plan exclude each other.", is_unsent=True)
     FLEET.require_valid(args)
