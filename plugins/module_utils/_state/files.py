@@ -200,11 +200,6 @@ class OpenFolder:
             return False
         return True
 
-    def list_sizes(self) -> dict[str, int]:
-        """Returns the sizes of all files in the folder by their names."""
-        with os.scandir(self.descriptor) as entries:
-            return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
-
     def list_names(self) -> list[str]:
         """Returns the names of all files in the folder."""
         return os.listdir(self.descriptor)

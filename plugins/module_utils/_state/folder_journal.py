@@ -149,10 +149,14 @@ class FolderJournal:
                     found.add(subject)
         return found
 
-    def read_sizes(self) -> dict[str, int]:
-        """Returns the size of each file."""
-        files = self._journal.list_sizes() if self._journal else {}
-        return {name.removesuffix(SUFFIX): size for name, size in files.items()}
+    def read_positions(self) -> dict[str, int]:
+        """Returns the number of lines of each file that can be opened."""
+        positions = {}
+        for subject in self.list_subjects():
+            with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
+                file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
+                positions[subject] = 0 if file is None else read_from(file, 0).count(b"\n")
+        return positions
 
     def read_holders(self, subjects: t.Iterable[str]) -> dict[str, Holder]:
         """Returns who has locked the marks of which of these subjects, as far as they can be opened."""
@@ -347,10 +351,10 @@ class FolderStore(FolderDocuments):
         with self._open_journal() as journal:
             return journal.find(name)
 
-    def read_sizes(self) -> dict[str, int]:
-        """Returns the bytes that the lines of each subject have now."""
+    def read_positions(self) -> dict[str, int]:
+        """Returns the last position that each subject has now."""
         with self._open_journal() as journal:
-            return journal.read_sizes()
+            return journal.read_positions()
 
     def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
         """Adds a line, and syncs it to the disk."""

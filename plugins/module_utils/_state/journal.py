@@ -238,19 +238,14 @@ class Journal:
         """The folder, or the option of the database."""
         return self._store.place
 
-    def read_sizes(self) -> dict[str, int] | None:
-        """Returns what :meth:`count_lines` needs later; None if times must tell. Raises JournalError."""
+    def read_positions(self) -> dict[str, int]:
+        """Returns the last position that each subject has now. Raises JournalError."""
         with self._before_sending():
-            return self._store.read_sizes()
+            return self._store.read_positions()
 
-    def count_lines(self, subject: str, size: int) -> int:
-        """Returns how many of the known lines of a subject lie within their first ``size`` bytes."""
-        ends = itertools.accumulate(len(json.dumps(entry)) + 1 for entry in self._entries.get(subject, ()))
-        return sum(end <= size for end in ends)
-
-    def known_times(self, subject: str) -> list[datetime]:
-        """Returns the times of the lines of a subject, in their order, as they were read or written last."""
-        return [datetime.fromisoformat(entry["at"]) for entry in self._entries.get(subject, ())]
+    def known_position(self, subject: str) -> int:
+        """Returns the last position of a subject, as it was read or written last."""
+        return len(self._entries.get(subject, ()))
 
     def read_states(
         self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False

@@ -40,6 +40,7 @@ READ_SUBJECTS = """
 SELECT id, subject, step, name, line FROM clawhosters.journal
 WHERE subject = ANY(%(subjects)s::pg_catalog.text[]) ORDER BY id
 """
+READ_POSITIONS = "SELECT subject, pg_catalog.max(step) FROM clawhosters.journal GROUP BY subject"
 FIND_SUBJECTS = """
 SELECT DISTINCT subject FROM clawhosters.journal
 WHERE name = %(name)s OR name < '0' OR name > '9g' AND name < 'a' OR name >= 'g'
@@ -158,9 +159,9 @@ class PostgresStore:
         """Returns the subjects that have a row with this ``name``, and those with a damaged one."""
         return {subject for (subject,) in self._execute(FIND_SUBJECTS, {"name": name})}
 
-    def read_sizes(self) -> None:
-        """Returns None: all machines have the clock of the database."""
-        return
+    def read_positions(self) -> dict[str, int]:
+        """Returns the last position that each subject has now."""
+        return dict(self._execute(READ_POSITIONS))
 
     def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
         """Adds a row, and returns when the server has committed it."""

@@ -66,8 +66,8 @@ class JournalStore(t.Protocol):
     def find_subjects(self, name: str) -> set[str]:
         """Returns the subjects that have a line with this ``name``, and perhaps others."""
 
-    def read_sizes(self) -> dict[str, int] | None:
-        """Returns the bytes that the lines of each subject have now. None if times tell better what is added later."""
+    def read_positions(self) -> dict[str, int]:
+        """Returns the last position that each subject has now."""
 
     def now(self) -> float:
         """Returns Unix time by the store's clock, on which all its users agree."""

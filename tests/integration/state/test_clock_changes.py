@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import typing as t
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,10 +23,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
-from support.stores import StorePlace, folder_place
+from support.stores import StorePlace
 from support.worker import Worker
 
-HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
+YEAR = timedelta(days=365)
 INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
 
 
@@ -64,8 +63,7 @@ def record(place: StorePlace, url: str, *events: OperationEvent, **facts: t.Any)
         journal.append(key, event, backup_id=11, **facts)
 
 
-@pytest.mark.parametrize("is_set_first", [True, False], ids=["sent after the change", "sent before the change"])
-@pytest.mark.parametrize(("before", "after"), [(0, -1), (1, 0)])
+@pytest.mark.parametrize("wrong_by", [-YEAR, timedelta(0), YEAR], ids=str)
 @pytest.mark.parametrize("target", [{"instance_name": "web-bot"}, {"instance_id": 1}, {"backup_id": 11}], ids=str)
 def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
     simulator: Simulator,
@@ -74,33 +72,9 @@ def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     target: dict[str, t.Any],
-    before: int,
-    after: int,
-    is_set_first: bool,
+    wrong_by: timedelta,
 ) -> None:
-    read = AccountReader.read
-
-    def read_while_another_sends(*arguments: t.Any) -> t.Any:
-        clock.wrong_by = after * HOUR if is_set_first else clock.wrong_by
-        record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED)
-        clock.wrong_by = after * HOUR
-        return read(*arguments)
-
-    monkeypatch.setattr(AccountReader, "read", read_while_another_sends)
-    clock.wrong_by = before * HOUR
-    result = worker.run(claw_backup_restore, incident="INC-1", **target)
-    assert "since this run began, incident INC-2 sent a restore of it at" in result.get("msg", ""), result
-    assert simulator.calls("POST *") == []
-
-
-@pytest.mark.parametrize("wrong_by", [-YEAR, YEAR], ids=str)
-def test_a_clock_that_is_set_twice_meanwhile_hides_nothing_in_a_folder(
-    simulator: Simulator, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, wrong_by: timedelta
-) -> None:
-    """As it does for a run in a container of its own clock."""
-    place = folder_place(tmp_path / "state")
-    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 11, "instance_id": 1}]})
-    worker = Worker(simulator, place.options)
+    """A clock that is set twice meanwhile, as of a run in a container of its own clock, hides nothing."""
     record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED)
     read = AccountReader.read
 
@@ -112,10 +86,10 @@ def test_a_clock_that_is_set_twice_meanwhile_hides_nothing_in_a_folder(
 
     with monkeypatch.context() as patch:
         patch.setattr(AccountReader, "read", read_while_another_sends)
-        result = worker.run(claw_backup_restore, incident="INC-1", instance_name="web-bot", wait=False)
+        result = worker.run(claw_backup_restore, incident="INC-1", **target, wait=False)
     assert "since this run began, incident INC-3 was about to send a restore" in result.get("msg", ""), result
     assert simulator.calls("POST *") == []
-    assert worker.run(claw_backup_restore, incident="INC-4", instance_name="web-bot", wait=False)["changed"] is True
+    assert worker.run(claw_backup_restore, incident="INC-4", **target, wait=False)["changed"] is True
 
 
 @pytest.mark.parametrize("wrong_by", [-YEAR, timedelta(0), YEAR], ids=str)

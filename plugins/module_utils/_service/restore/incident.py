@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -56,10 +55,8 @@ class Incident:
     """Reads the JSON that the role has written."""
     surface: Surface = MODULE
     """The words of messages."""
-    began: float | None = None
-    """When the journal was first read, by the monotonic clock."""
-    sizes: dict[str, int] | None = None
-    """The size of each subject's lines in the journal then, if that is known."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """The last position of each subject when the journal was read, for targets whose id is found later."""
     damaged: dict[str, JournalError] = field(default_factory=dict)
     """The damage of subjects that were found by the incident, by their digests: each may be of any instance."""
 
@@ -77,10 +74,9 @@ class Incident:
 
         Raises JournalError.
         """
-        self.began = time.monotonic() if self.began is None else self.began
         ids = {target.instance_id for target in targets}
         if None in ids:
-            self.sizes = self.journal.read_sizes()
+            self.positions = self.journal.read_positions()
         subjects: set[str] = set()
         if None in ids:
             subjects = self.journal.find_subjects("restore", self.client.settings.api_url, self.name)
@@ -91,7 +87,7 @@ class Incident:
             self.client.settings.api_url, self.name, {}, holders, self.journal.now(), witness=witness
         )
         for subject in self.read_more(history, subjects, ids - {None}):
-            history.positions[subject] = len(self.journal.known_times(subject))
+            history.positions[subject] = self.journal.known_position(subject)
         return history
 
     def read_more(self, history: RestoreHistory, found: set[str], instance_ids: t.Iterable[object]) -> set[str]:

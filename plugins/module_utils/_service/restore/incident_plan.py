@@ -6,29 +6,21 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import replace
-from datetime import timedelta
 
 from ..._model.instance import label
 from ..._state.journal import JournalError
 from ..._time_options import require_past
-from ..._times import CLOCK_TOLERANCE
 from .plan import ObstacleKind
 from .planner import plan_restores
 from .words import describe_choice, describe_clock
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
     from .history import RestoreHistory
     from .incident import Incident
     from .plan import RestorePlan, Target
     from .planner import AccountView
-
-PRECISION = timedelta(milliseconds=1)
-"""Of the times in the journal, which are rounded down."""
 
 
 def plan_incident(
@@ -44,7 +36,7 @@ def plan_incident(
     named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
     ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
     for subject in incident.read_more(history, set(), ids - {None}):
-        history.positions[subject] = _find_position_before(incident, subject, history.read_at)
+        history.positions[subject] = incident.positions.get(subject, 0)
     history = replace(history, service_time=incident.client.stats.service_time())
     plans = plan_restores(targets, account, history, incident.rules, incident.now)
     if _read_again(incident, plans, history):
@@ -85,22 +77,6 @@ def _read_again(incident: Incident, plans: list[RestorePlan], history: RestoreHi
         history.holders.update(holders)
         history.states.update(incident.journal.read_states(subjects))
     return bool(subjects)
-
-
-def _find_position_before(incident: Incident, subject: str, read_at: datetime) -> int:
-    """Returns the last position that a subject had when the task began at ``read_at``: it was read only now.
-
-    Its id was not known before. In a folder, the size that its lines had tells. In a database, times must tell which
-    lines were written meanwhile, by the clock as it was then or as it is now, in case it was set: how long this took is
-    known.
-    """
-    if incident.sizes is not None:
-        return incident.journal.count_lines(subject, incident.sizes.get(subject, 0))
-    passed = timedelta(seconds=time.monotonic() - (incident.began or 0.0))
-    now = incident.journal.now()
-    first, last = min(read_at, now - passed) - PRECISION, max(read_at + passed, now) + CLOCK_TOLERANCE
-    times = incident.journal.known_times(subject)
-    return next((position for position, at in enumerate(times) if first <= at <= last), len(times))
 
 
 def warn_of_choice(incident: Incident, plan: RestorePlan) -> None:

@@ -84,6 +84,7 @@ def use_everything(server: Postgres, folder: Path) -> None:
     assert sorted(len(one.lines) for one in store.read_subjects()) == [1, 2]
     assert [len(one.lines) for one in store.read_subjects([SUBJECT])] == [2]
     assert store.find_subjects(OPERATION.name_digest) == {SUBJECT}
+    assert sorted(store.read_positions().values()) == [1, 2]
     with store.hold(SUBJECT, "INC-1"), other.hold(SUBJECT, "INC-2") as holder:
         assert holder.name == "INC-1"
         assert list(store.holders()) == [SUBJECT]
