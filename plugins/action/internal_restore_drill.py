@@ -7,23 +7,24 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ..module_utils._errors import RefusedError
 from ..module_utils._http.lists import fetch_all
-from ..module_utils._model.instance import describe_status, get_status, is_busy, label
+from ..module_utils._model.instance import describe_status, get_status, label
 from ..module_utils._model.instance_index import InstanceIndex
-from ..module_utils._model.ownership import may_belong
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
-from ..module_utils._service.restore.history import EarlierRestore, RestoreHistory, is_under_way
-from ..module_utils._service.restore.plan import RESTORABLE, explain_left_out
+from ..module_utils._service.restore.history import EarlierRestore, RestoreHistory
+from ..module_utils._service.restore.plan import RESTORABLE
+from ..module_utils._service.restore.planner import AccountView, is_fit
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
-from ..module_utils._state.journal import OperationEvent, format_damage
+from ..module_utils._state.journal import OperationEvent
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
@@ -41,8 +42,8 @@ SPEC = ArgumentSpec(
 
 NAMES, IDS = "restore_drill_instances", "restore_drill_ids"
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_MANY_SECONDS = 1_000_000
-"""More than a duration can have digits for."""
+_TRIES = 3
+"""Drills that may fail with a backup before an older one is tried."""
 
 
 @dataclass(frozen=True)
@@ -52,125 +53,99 @@ class _DrillCandidate:
     instance: Resource
     history: RestoreHistory
     """For the incident of today's drill."""
-    now: datetime
     proof: datetime | None
-    failed: EarlierRestore | None
-    """The last drill, if it was refused or did not end healthy, and no proof followed."""
+    failed: list[EarlierRestore]
+    """The drills that were refused or did not end healthy since the proof, newest first."""
+    usable: list[Resource]
+    """Its usable backups, newest first."""
 
     @property
     def last_try(self) -> datetime:
         """When a backup was last proven, or last failed to be. What failed must not keep the others waiting."""
-        failed_at = datetime.fromisoformat(self.failed.state.sent_at) if self.failed else _NEVER
-        return max(self.proof or _NEVER, min(failed_at, self.now))
+        failed_at = datetime.fromisoformat(self.failed[0].state.sent_at) if self.failed else _NEVER
+        return max(self.proof or _NEVER, min(failed_at, self.history.read_at))
+
+    @property
+    def older(self) -> t.Any:
+        """The id of the newest backup that has not failed too often; None if that is the newest of all, or all have."""
+        tries = Counter(str(one.state.facts.get("backup_id")) for one in self.failed)
+        fresh = [one["id"] for one in self.usable if tries[str(one["id"])] < _TRIES]
+        return fresh[0] if fresh and fresh[0] != self.usable[0]["id"] else None
 
     def describe(self) -> str:
         """Returns what is known of its proofs."""
-        told = f"last proven {format_duration(self.now - self.proof)} ago" if self.proof else "never proven"
-        if self.failed:
-            told += f"; {self.describe_failure(self.failed)}"
-        if ahead := self.history.find_ahead(self.instance["id"]):
-            told += f"; the restore for {one_line(ahead.incident, 60)} is dated ahead, and proves nothing"
-        return told
+        told = f"last proven {format_duration(self.history.read_at - self.proof)} ago" if self.proof else "never proven"
+        return f"{told}; {self.describe_failure()}" if self.failed else told
 
-    @staticmethod
-    def describe_failure(failed: EarlierRestore) -> str:
-        """Returns how a drill ended that proved nothing."""
-        if failed.state.event is OperationEvent.REFUSED:
-            return f"{failed.incident} was refused"
-        is_unknown = failed.state.outcome == "unknown"
-        return (
-            f"the outcome of {failed.incident} is unknown" if is_unknown else f"{failed.incident} did not end healthy"
-        )
+    def describe_failure(self) -> str:
+        """Returns how the last drill ended that proved nothing, and since when there is no proof."""
+        last, first = self.failed[0], datetime.fromisoformat(self.failed[-1].state.sent_at)
+        how = "was refused" if last.state.event is OperationEvent.REFUSED else "did not end healthy"
+        return f"{last.incident} {how}, and nothing has proven a backup since {first:%F}"
 
-    def find_hindrance(self, every: timedelta, backups: list[Resource]) -> str:
+    def find_hindrance(self, every: timedelta) -> str:
         """Returns why it is not restored now; empty if it is due. A drill that failed is due again on the next day."""
-        others, today = self.find_recent(every), self.history.find_own(self.instance["id"])
-        if self.failed is None and self.proof and self.now - self.proof < every:
-            return ", not due"
-        if today and today.facts.get("healthy"):
-            # The incident has the date, and is restored once.
-            return ", by the drill of today"
-        if today and today.event is OperationEvent.FAILED:
-            return ", failed today, due tomorrow"
-        if today and self.failed and self.failed.state is today and today.outcome == "unknown":
-            # The role would refuse it.
+        today = self.history.find_own(self.instance["id"])
+        others = self.history.find_recent(self.instance["id"], every)
+        has_failed_today = bool(self.failed) and self.failed[0].incident == self.history.incident
+        if has_failed_today or (today and today.outcome == "unknown"):
             return ", due tomorrow"
-        if others and (self.failed is None or others[0].state.position > self.failed.state.position):
+        if (today and today.facts.get("healthy")) or (
+            self.proof and not self.failed and self.history.read_at - self.proof < every
+        ):
+            return ", not due"
+        if others and (not self.failed or others[0].state.position > self.failed[0].state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"
         if get_status(self.instance) not in RESTORABLE:
             return f"; its status is {describe_status(self.instance, 40)}, not now"
-        return "" if any(may_belong(one, self.instance) for one in backups) else "; it has no usable backup, not now"
-
-    def find_recent(self, every: timedelta) -> list[EarlierRestore]:
-        """Returns the restores for other incidents within the interval, newest first."""
-        return self.history.find_recent(self.instance["id"], every)
-
-    def find_interval(self, every: timedelta) -> str:
-        """Returns the ``min_interval`` of the drill: no known restore blocks it, but a new one does."""
-        others = self.find_recent(every)
-        age = others[0].find_age(self.history.clocks) if others else None
-        seconds = int((every if age is None else age).total_seconds()) - (age is not None)
-        return f"{max(seconds, 0)}s" if seconds < _MANY_SECONDS else f"{seconds // 3600}h"
+        return "" if self.usable else "; it has no usable backup, not now"
 
 
 def run(context: ModuleContext) -> Result:
     """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
     names, ids, every = _parse_variables(context.params)
     scope = context.account.describe()
-    instances = fetch_all(context.client, "/instances")
-    found, problems = _find(names, ids, InstanceIndex(instances))
-    candidates, damaged = _read_candidates(context, found)
-    now = context.client.stats.now()
-    backups = [backup for backup in list_backups(context.client) if not explain_left_out(backup, now)]
-    due: list[_DrillCandidate] = []
-    lines = [*problems, *(f"{label(one)}: its journal is damaged, not now." for one in damaged)]
-    for one in candidates:
-        hindrance = one.find_hindrance(every, backups)
-        due += [] if hindrance else [one]
-        lines.append(f"{label(one.instance)}: {one.describe()}{hindrance or ', due'}.")
+    index = InstanceIndex(fetch_all(context.client, "/instances"))
+    found, problems = _find(names, ids, index)
+    candidates = _read_candidates(context, found, AccountView(index, list_backups(context.client)))
+    hindrances = [one.find_hindrance(every) for one in candidates]
+    due = [one for one, hindrance in zip(candidates, hindrances, strict=True) if not hindrance]
     chosen = min(due, key=lambda one: one.last_try, default=None)
-    lines.append("Nothing is due." if chosen is None else f"To be restored now: {label(chosen.instance)}.")
-    # The one that is restored now is proven at the end, or fails the run itself.
-    problems += [
-        f"{label(one.instance)}: {one.describe_failure(one.failed)}, and nothing has proven a backup since."
-        for one in candidates
-        if one.failed and (one is not chosen or context.client.check_mode)
+    lines = [
+        f"{label(one.instance)}: {one.describe()}{hindrance or ', due'}."
+        for one, hindrance in zip(candidates, hindrances, strict=True)
     ]
-    result: Result = {"lines": [scope, *lines], "problem": " ".join(problems)}
-    if chosen is None:
-        return {**result, "instance_id": None, "name": None, "incident": None, "min_interval": None}
-    instance = chosen.instance
+    choice = "Nothing is due."
+    if chosen:
+        older = f", from backup {chosen.older}, since newer ones have failed" if chosen.older else ""
+        choice = f"To be restored now: {label(chosen.instance)}{older}."
+    # The one that is restored now is proven at the end, or fails the run itself.
+    failed = [one for one in candidates if one.failed and (one is not chosen or context.client.check_mode)]
+    is_by_id = chosen is not None and str(chosen.instance["id"]) in map(str, ids)
     return {
-        **result,
-        "instance_id": instance["id"],
-        "name": None if str(instance["id"]) in map(str, ids) else instance.get("name"),
-        "incident": chosen.history.incident,
-        "min_interval": chosen.find_interval(every),
+        "lines": [scope, *problems, *lines, choice],
+        "problem": " ".join([*problems, *(f"{label(one.instance)}: {one.describe_failure()}." for one in failed)]),
+        "instance_id": chosen.instance["id"] if chosen else None,
+        "name": chosen.instance.get("name") if chosen and not is_by_id else None,
+        "incident": chosen.history.incident if chosen else None,
+        "backup": (chosen.older if chosen else None) or "latest",
     }
 
 
-def _read_candidates(context: ModuleContext, found: list[Resource]) -> tuple[list[_DrillCandidate], list[Resource]]:
-    """Returns what the journal knows of these instances, and those whose part of it is damaged."""
+def _read_candidates(context: ModuleContext, found: list[Resource], account: AccountView) -> list[_DrillCandidate]:
+    """Returns what the journal knows of these instances, and their usable backups."""
     journal, url = open_journal(context), context.client.settings.api_url
-    held = journal.read_holders()
-    (states, damage), read_at = journal.read_intact_states(with_refused=True), journal.now()
-    if damage:
-        context.warn(format_damage(damage))
-    service_time = context.client.stats.service_time()
-    now = service_time or read_at
+    held, now = journal.read_holders(), journal.now()
+    subjects = {RestoreHistory(url, "").key(one["id"]).subject for one in found}
+    states = journal.read_states(subjects, with_refused=True)
     proofs, failed = find_proofs(states, url, now), find_failed_drills(states, url, now, held)
-    candidates, damaged = [], []
+    candidates = []
     for instance in found:
-        incident = f"{DRILL_PREFIX}{instance['id']}-{now.astimezone(UTC):%F}"
-        history = RestoreHistory(url, incident, find_sent(states), read_at=read_at, service_time=service_time)
-        today, last_failed = history.find_own(instance["id"]), failed.get(instance["id"])
-        if today and today.outcome == "unknown" and not is_under_way(today, read_at, was_busy=is_busy(instance)):
-            last_failed = EarlierRestore(incident, today)
-        if history.key(instance["id"]).subject in damage:
-            damaged.append(instance)
-        else:
-            candidates.append(_DrillCandidate(instance, history, now, proofs.get(instance["id"]), last_failed))
-    return candidates, damaged
+        number = instance["id"]
+        history = RestoreHistory(url, f"{DRILL_PREFIX}{number}-{now:%F}", find_sent(states), read_at=now)
+        usable = [one for one in account.find_backups(instance)[0] if is_fit(one, None, context.client.stats.now())]
+        candidates.append(_DrillCandidate(instance, history, proofs.get(number), failed.get(number, []), usable))
+    return candidates
 
 
 def _parse_variables(params: t.Mapping[str, t.Any]) -> tuple[list[str], list[int], timedelta]:

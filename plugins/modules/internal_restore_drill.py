@@ -71,8 +71,8 @@ incident:
   description: The incident of its restore, or null.
   returned: success
   type: str
-min_interval:
-  description: The time in which no other incident may have restored it, or null.
+backup:
+  description: The id of the backup to restore, or C(latest).
   returned: success
-  type: str
+  type: raw
 """

@@ -98,7 +98,7 @@ def test_one_that_was_restored_in_vain_does_not_keep_the_others_waiting(
     result = choose(simulator, place)
     assert result["instance_id"] == 4
     assert "test-bot (id 3): never proven; restored for INC-1, not due." in result["lines"]
-    record(place, simulator.url, 4, 0, healthy=False, incident=result["incident"])
+    record(place, simulator.url, 4, 0, healthy=False, incident=result["incident"], event=OperationEvent.ACCEPTED)
     assert choose(simulator, place, ["demo-bot"], ids=())["instance_id"] == 4, "that of today is continued"
 
 
@@ -107,18 +107,18 @@ def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simu
     record(place, simulator.url, 3, 1.1, healthy=False, incident="drill-3-first")
     record(place, simulator.url, 4, 9, healthy=True)
     (others_first, then) = (choose(simulator, place, names, ids=()) for names in (NAMES, ["test-bot"]))
-    failure = "test-bot (id 3): drill-3-first did not end healthy, and nothing has proven a backup since."
+    day = (datetime.now(UTC) - timedelta(days=1.1)).strftime("%F")
+    told = f"drill-3-first did not end healthy, and nothing has proven a backup since {day}"
+    failure = f"test-bot (id 3): {told}."
     assert (others_first["instance_id"], others_first["problem"]) == (4, failure), "it was tried later"
     assert (then["instance_id"], then["problem"]) == (3, ""), "its own restore proves it, or fails"
-    assert then["lines"][1] == "test-bot (id 3): last proven 20 d 0 h ago; drill-3-first did not end healthy, due."
-    # The failed drill itself must not stop the restore, as anything later does.
-    assert int(then["min_interval"].removesuffix("s")) == pytest.approx(1.1 * 86400, abs=300)
+    assert then["lines"][1] == f"test-bot (id 3): last proven 20 d 0 h ago; {told}, due."
     checked = Worker(simulator, place.options).run(drill, check=True, instances=["test-bot"], ids=[], every="7d")
     assert checked["problem"] == failure
     record(place, simulator.url, 3, 0.5, healthy=False, incident="INC-7")
     waits = choose(simulator, place, ["test-bot"], ids=())
     assert (waits["instance_id"], waits["problem"]) == (None, failure)
-    assert waits["lines"][1].endswith("did not end healthy; restored for INC-7, not due.")
+    assert waits["lines"][1].endswith("; restored for INC-7, not due.")
     record(place, simulator.url, 3, 0.1, healthy=True, incident="INC-8")
     assert choose(simulator, place, ["test-bot"], ids=())["problem"] == "", "any proof ends it"
 
@@ -126,27 +126,38 @@ def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simu
 @pytest.mark.parametrize(
     ("days_ago", "event", "told", "due"),
     [
-        (0, OperationEvent.FAILED, "{} did not end healthy", "failed today, due tomorrow"),
-        (0, OperationEvent.UNCLEAR, "the outcome of {} is unknown", "due tomorrow"),
-        (1, OperationEvent.REFUSED, "{} was refused", "due"),
+        (0, OperationEvent.FAILED, "did not end healthy", "due tomorrow"),
+        (0, OperationEvent.COMPLETED, "did not end healthy", "due tomorrow"),
+        (1, OperationEvent.REFUSED, "was refused", "due"),
     ],
 )
 def test_a_drill_that_proved_nothing_is_told_and_lets_others_go_first(
     simulator: Simulator, place: StorePlace, days_ago: float, event: OperationEvent, told: str, due: str
 ) -> None:
-    incident = f"drill-3-{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d}"
-    record(place, simulator.url, 3, days_ago, healthy=False, incident=incident, event=event)
-    result, told = choose(simulator, place, NAMES, ids=()), told.format(incident)
+    day = f"{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d}"
+    record(place, simulator.url, 3, days_ago, healthy=False, incident=f"drill-3-{day}", event=event)
+    result = choose(simulator, place, NAMES, ids=())
+    told = f"drill-3-{day} {told}, and nothing has proven a backup since {day}"
     assert (result["instance_id"], result["lines"][1]) == (4, f"test-bot (id 3): never proven; {told}, {due}.")
-    assert result["problem"] == f"test-bot (id 3): {told}, and nothing has proven a backup since."
+    assert result["problem"] == f"test-bot (id 3): {told}."
     assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == (3 if due == "due" else None)
 
 
-def test_a_recent_drill_of_a_busy_instance_seems_to_have_begun(simulator: Simulator, place: StorePlace) -> None:
+def test_an_unknown_outcome_waits_for_the_next_day(simulator: Simulator, place: StorePlace) -> None:
     incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
     record(place, simulator.url, 3, 0, healthy=False, incident=incident, event=OperationEvent.UNCLEAR)
-    simulator.set_instance(3, status="provisioning")
-    assert "is unknown" not in choose(simulator, place, ["test-bot"], ids=())["lines"][1]
+    assert choose(simulator, place, ["test-bot"], ids=())["lines"][1] == "test-bot (id 3): never proven, due tomorrow."
+
+
+def test_after_three_failures_the_next_older_backup_is_tried(simulator: Simulator, place: StorePlace) -> None:
+    simulator.control("POST", "/backups", {"id": 29, "instance_id": 3, "created_at": "30h ago"})
+    backups = []
+    for days_ago in (5, 4, 3, 2):
+        choice = choose(simulator, place, ["test-bot"], ids=())
+        backups.append(choice["backup"])
+        record(place, simulator.url, 3, days_ago, healthy=False, incident=f"drill-3-{days_ago}")
+    assert backups == ["latest", "latest", "latest", 29]
+    assert choice["lines"][-1] == ("To be restored now: test-bot (id 3), from backup 29, since newer ones have failed.")
 
 
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
@@ -164,20 +175,11 @@ def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, 
     assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == 3
 
 
-def test_a_damaged_journal_stops_the_drill_of_its_instance_alone(simulator: Simulator, place: StorePlace) -> None:
-    record(place, simulator.url, 4, 20, healthy=True)
-    place.damage()  # of an instance that is gone
-    place.damage(OperationKey("restore", simulator.url, "", "3").subject)
-    worker = Worker(simulator, place.options)
-    result = worker.run(drill, instances=["test-bot", "demo-bot"], ids=[], every="7d")
-    assert result["instance_id"] == 4
-    assert "test-bot (id 3): its journal is damaged, not now." in result["lines"]
-    (warning,) = worker.warnings
-    assert "so earlier requests are unknown" in warning
-    assert warning.endswith("1 more is damaged.")
-    # The drill of today is continued.
-    record(place, simulator.url, 4, 0, healthy=True, incident=result["incident"])
-    assert choose(simulator, place, ["test-bot", "demo-bot"], ids=())["instance_id"] is None
+def test_a_damaged_journal_of_a_candidate_stops_the_drill(simulator: Simulator, place: StorePlace) -> None:
+    place.damage()  # of an instance that is not meant
+    assert choose(simulator, place)["instance_id"] == 3
+    place.damage(OperationKey("restore", simulator.url, "", "4").subject)
+    assert "so earlier requests are unknown" in choose(simulator, place)["msg"]
 
 
 def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: StorePlace) -> None:
@@ -237,7 +239,7 @@ def test_a_list_may_be_json_and_there_is_one_drill_a_day(simulator: Simulator, p
     assert choose(simulator, place, '["demo-bot"]', "[5]")["instance_id"] == 4
     record(place, simulator.url, 4, 0, healthy=True, incident=f"drill-4-{datetime.now(UTC):%Y-%m-%d}")
     result = choose(simulator, place, ["demo-bot"], [], every="1s")
-    assert re.fullmatch(r"demo-bot \(id 4\): last proven .* ago, by the drill of today\.", result["lines"][1])
+    assert re.fullmatch(r"demo-bot \(id 4\): last proven .* ago, not due\.", result["lines"][1])
     assert result["instance_id"] is None
     assert choose(simulator, place, [], ["5"], every="1s")["instance_id"] == 5
     assert "at most 100 years" in choose(simulator, place, every="999999d")["msg"]
@@ -280,7 +282,7 @@ def test_a_failed_drill_fails_each_run_until_a_proof(simulator: Simulator, contr
     record(place, simulator.url, 4, 20, healthy=True)
     other = run_drill(controller, restore_drill_instances="test-bot,demo-bot")
     assert (other.rc, simulator.calls("POST *")) == (2, ["POST /backups/40/restore"]), other.screen
-    assert other.says("test-bot (id 3): drill-3-yesterday did not end healthy, and nothing has proven a backup since.")
+    assert other.says("test-bot (id 3): drill-3-yesterday did not end healthy, and nothing has proven a backup since 2")
     own = run_drill(controller, restore_drill_instances="test-bot,demo-bot")
     assert (own.rc, simulator.calls("POST *")[1:]) == (0, ["POST /backups/30/restore"]), own.screen
     nothing = run_drill(controller, restore_drill_instances="test-bot,demo-bot")
