@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Opens, locks and keeps files that only the current user may change, and the folder with them.
+"""Opens, locks, writes and keeps files that only the current user may change, and the folder with them.
 
 Owner and mode are checked on open descriptors, so that the checked file is the one in use.
 """
@@ -17,6 +17,7 @@ import itertools
 import os
 import platform
 import random
+import resource
 import stat
 import time
 import typing as t
@@ -25,7 +26,6 @@ from pathlib import Path
 
 from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE
 from .._text import MESSAGE_LIMIT, lacks_home, one_line
-from .file_content import atomic_replace, read_from
 from .store import StoreError
 
 LOCK_POLL_INTERVAL = 0.002
@@ -163,6 +163,55 @@ def _stands_for_unmapped_users() -> bool:
     except OSError:
         return False
     return not any(first <= OVERFLOW_UID < first + count for first, _outside, count in ranges)
+
+
+def allow_open_files(number: int) -> None:
+    """Raises the limit of this process, as far as the system permits, to ``number`` files at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if resource.RLIM_INFINITY != soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def read_from(file: int, offset: int) -> bytes:
+    """Returns the content from ``offset`` to the end of the file."""
+    with open(file, "rb", closefd=False) as stream:
+        stream.seek(offset)
+        return stream.read()
+
+
+def write_at(file: int, data: bytes, offset: int) -> None:
+    """Writes all of the data at ``offset``."""
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, draft: str = "") -> None:
+    """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
+
+    The caller holds a lock: one process at a time may write a ``draft``.
+    """
+    draft = draft or f".{name}.draft"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(draft, dir_fd=folder)  # left by a crash
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        try:
+            os.fchmod(file, mode)
+            while data:
+                written = os.write(file, data)
+                data = data[written:]
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(draft, dir_fd=folder)
+        raise
+    os.fsync(folder)
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
-from .file_content import allow_open_files, atomic_replace, read_from, write_at
-from .files import PROBE_TIMEOUT, FolderDocuments, LockHeldError, OpenFolder, UntrustedError, lock_file
+from .files import (
+    PROBE_TIMEOUT,
+    FolderDocuments,
+    LockHeldError,
+    OpenFolder,
+    UntrustedError,
+    allow_open_files,
+    atomic_replace,
+    lock_file,
+    read_from,
+    write_at,
+)
 from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum
 from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines, describe_process
 

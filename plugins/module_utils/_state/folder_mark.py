@@ -20,7 +20,7 @@ import typing as t
 import zlib
 from dataclasses import asdict, dataclass, replace
 
-from .file_content import read_from, write_at
+from .files import read_from, write_at
 from .journal_store import Holder
 
 MARK_SIZE, HOLDER_AT, NAMES_AT, NAME_SIZE = 256, 512, 2048, 17

@@ -150,26 +150,18 @@ def parse_connection(text: str) -> dict[str, str]:
 
 def _find_defaults(psycopg: t.Any, service: str | None) -> dict[str, str]:
     """Returns the parameters of the environment and of a service file."""
-    with _environment("PGSERVICE", service):
-        options = psycopg.pq.Conninfo.get_defaults()
-    return {option.keyword.decode(): option.val.decode() for option in options if option.val is not None}
-
-
-@contextlib.contextmanager
-def _environment(name: str, value: str | None) -> t.Iterator[None]:
-    """Sets a variable for a moment: libpq reads service files only for the one in the environment."""
-    before = os.environ.get(name)
-    if value is None or value == before:
-        yield
-        return
-    os.environ[name] = value
+    before = os.environ.get("PGSERVICE")
+    if service:
+        # libpq reads service files only for the one in the environment.
+        os.environ["PGSERVICE"] = service
     try:
-        yield
+        options = psycopg.pq.Conninfo.get_defaults()
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        if before is not None:
+            os.environ["PGSERVICE"] = before
+        elif service:
+            del os.environ["PGSERVICE"]
+    return {option.keyword.decode(): option.val.decode() for option in options if option.val is not None}
 
 
 def _is_local(host: str) -> bool:

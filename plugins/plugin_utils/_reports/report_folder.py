@@ -21,8 +21,7 @@ from pathlib import Path
 import jinja2
 
 from ...module_utils._errors import ClawHostersError
-from ...module_utils._state.file_content import atomic_replace
-from ...module_utils._state.files import ROOT_UID, open_owned
+from ...module_utils._state.files import ROOT_UID, atomic_replace, open_owned
 from ...module_utils._text import one_line
 
 Data = dict[str, t.Any]
