@@ -24,7 +24,7 @@ from ..module_utils._service.restore.history import EarlierRestore, RestoreHisto
 from ..module_utils._service.restore.plan import RESTORABLE
 from ..module_utils._service.restore.planner import AccountView, is_fit
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
-from ..module_utils._state.journal import OperationEvent
+from ..module_utils._state.journal import UNSEEN, OperationEvent
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
@@ -80,7 +80,8 @@ class _DrillCandidate:
     def describe_failure(self) -> str:
         """Returns how the last drill ended that proved nothing, and since when there is no proof."""
         last, first = self.failed[0], datetime.fromisoformat(self.failed[-1].state.sent_at)
-        how = "was refused" if last.state.event is OperationEvent.REFUSED else "did not end healthy"
+        how = UNSEEN if last.state.is_unseen else "did not end healthy"
+        how = "was refused" if last.state.event is OperationEvent.REFUSED else how
         return f"{last.incident} {how}, and nothing has proven a backup since {first:%F}"
 
     def find_hindrance(self, every: timedelta) -> str:
@@ -90,9 +91,7 @@ class _DrillCandidate:
         has_failed_today = bool(self.failed) and self.failed[0].incident == self.history.incident
         if has_failed_today or (today and today.outcome == "unknown"):
             return ", due tomorrow"
-        if (today and today.facts.get("healthy")) or (
-            self.proof and not self.failed and self.history.read_at - self.proof < every
-        ):
+        if (today and today.is_proof) or (self.proof and not self.failed and self.history.read_at - self.proof < every):
             return ", not due"
         if others and (not self.failed or others[0].state.position > self.failed[0].state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"

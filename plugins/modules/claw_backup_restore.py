@@ -182,13 +182,18 @@ restore:
         - Time when it was sent; null if it was not. With V(planned), that of the attempt that C(force) would repeat.
       type: str
     completed_at:
-      description: Time when the instance was seen restored; null before.
+      description: Time when the restore counted as completed; null before.
       type: str
     outcome:
       description:
         - V(completed), even if the instance is not healthy yet, V(in_flight) if its end was not seen, V(failed),
           V(unknown) if the response was lost or unclear, or V(planned) in check mode.
       type: str
+    seen:
+      description:
+        - V(true) once the instance has shown a sign of the restore, such as the status V(deploying) or the time of a
+          restore. V(false) if it has completed without one, so that it may not be restored; null before.
+      type: bool
     by:
       description: Who sent it, as C(user) and C(host); null if it was not sent.
       type: dict
@@ -206,6 +211,7 @@ restore:
     sent_at: "2026-02-01T10:12:00+00:00"
     completed_at: "2026-02-01T10:14:30+00:00"
     outcome: completed
+    seen: true
     by: {user: ansible, host: controller}
     failure: null
     last_seen: null

@@ -122,6 +122,9 @@ operations:
     completed_at:
       description: When it was confirmed, or null.
       type: str
+    seen:
+      description: If the instance has shown a sign of a restore; null if that is not known.
+      type: bool
     holder:
       description:
         - Who works on it now, with C(user), C(host), C(process) and C(since), or null. A field may be null if unknown.
@@ -150,6 +153,7 @@ operations:
       backup_id: 31
       taken_at: "2026-02-16T03:00:12+00:00"
       package_id: null
+      seen: true
 api:
   description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always

@@ -15,7 +15,7 @@ from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._http.request import RequestHooks
 from .._progress import InterruptNote, InterruptShield
-from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
+from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
 from .._state.store import describe_sender
 from .._times import format_time_of_day
@@ -135,7 +135,8 @@ class OperationGuard(RequestHooks):
         was deferred is so until ``then`` has returned.
         """
         self._is_intended = False
-        self._set_note(event)
+        known = self.known_state()
+        self._set_note(event, known.accepted_at if known else None)
         try:
             self.journal.append_outcome(self.key, event, self._attempt, **facts)
             self.unrecorded = None
@@ -217,7 +218,7 @@ def explain_recorded(what: str, state: OperationState) -> str:
     if state.event is OperationEvent.ACCEPTED:
         known = f"{what}, sent at {sent_at}, is still open"
     elif state.event in _END_TEXTS:
-        known = f"{what}, sent at {sent_at}, {_END_TEXTS[state.event]}"
+        known = f"{what}, sent at {sent_at}, {UNSEEN if state.is_unseen else _END_TEXTS[state.event]}"
     else:
         known = f"{what} may have been sent at {sent_at}, and its outcome is unknown"
     return f"This run sent nothing; {known}."

@@ -98,5 +98,8 @@ def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -
         "accepted_at": state.completed_at if key.kind == "purchase" else state.accepted_at,
         "completed_at": state.completed_at,
         "holder": holder and {name: getattr(holder, name) for name in ("user", "host", "process", "since")},
-        **{name: state.facts.get(name) for name in ("by", "instance_name", "backup_id", "taken_at", "package_id")},
+        **{
+            name: state.facts.get(name)
+            for name in ("by", "instance_name", "backup_id", "taken_at", "package_id", "seen")
+        },
     }

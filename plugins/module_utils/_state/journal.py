@@ -88,6 +88,9 @@ _OUTCOMES = {
 }
 
 
+UNSEEN = "was accepted, and no sign of it was seen"
+"""Says of an operation that :attr:`OperationState.is_unseen`. It must not be called a restore that was done."""
+
 _ENDS = (OperationEvent.COMPLETED, OperationEvent.FAILED)
 _SAYS_MORE = {OperationEvent.ACCEPTED: _ENDS, OperationEvent.UNCLEAR: (OperationEvent.ACCEPTED, *_ENDS)}
 """For each event those that say more: after one of them, it is not recorded."""
@@ -165,6 +168,16 @@ class OperationState:
     @property
     def completed_at(self) -> str | None:
         return self.at if self.event is OperationEvent.COMPLETED else None
+
+    @property
+    def is_unseen(self) -> bool:
+        """True if it has completed, and its instance has never shown a sign of it."""
+        return self.facts.get("seen") is False
+
+    @property
+    def is_proof(self) -> bool:
+        """True if its instance was seen restored, and healthy at the end."""
+        return bool(self.facts.get("healthy")) and not self.is_unseen
 
 
 class OtherMemory(t.Protocol):

@@ -251,7 +251,7 @@ def _describe_restore(operation: OperationKey, state: OperationState) -> Data:
         "taken_at": parse_time(state.facts.get("taken_at")),
         "sent_at": parse_time(state.sent_at),
         "ended_at": parse_time(state.at) if has_ended else None,
-        "outcome": state.outcome,
+        "outcome": "no sign seen" if state.is_unseen else state.outcome,
     }
 
 

@@ -15,6 +15,7 @@ from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.words import format_moment
+from ...module_utils._state.journal import UNSEEN
 from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .answers import explain_wrong_answer, format_question, is_confirmed
@@ -23,6 +24,7 @@ from .failures import FailureKind
 if t.TYPE_CHECKING:
     from datetime import datetime
 
+    from ...module_utils._state.journal import OperationState
     from .run import RolePlan, Run
 
 
@@ -48,7 +50,7 @@ def headlines(plan: RolePlan, now: datetime) -> list[str]:
     named = f"{plan.label}, {format_condition(plan)}"
     if plan.outcome == "completed":
         ago = _format_ago(plan)
-        return [f"{named}: already restored from backup {backup_id}{ago}; no restore will be sent."]
+        return [f"{named}: {format_completed(plan, backup_id)}{ago}; no restore will be sent."]
     if plan.outcome == "in_flight":
         return [f"{named}: a restore of backup {backup_id} is under way since {format_moment(plan.sent_at, now)}."]
     restore = f"{named}: restore backup {backup_id}, {_format_age(plan)}."
@@ -61,7 +63,7 @@ def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
     if plan.kind:
         return [plan.failed.message if plan.failed else "", *notes]
     if plan.outcome == "completed":
-        when = format_sent_and_completed(plan.sent_at, plan.completed_at, plan.sent_by)
+        when = format_sent_and_completed(t.cast("OperationState", plan.earlier))
         return [f"{when[:1].upper()}{when[1:]}.", *notes]
     if plan.outcome == "in_flight":
         return ["This run waits for it.", *notes]
@@ -69,10 +71,19 @@ def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
     return [*notes, *(asked if plan.id_reason and plan.asks else [])]
 
 
-def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any, by: str = "") -> str:
+def format_completed(plan: RolePlan, backup_id: object = None) -> str:
+    """Returns that an instance is restored already, or what is known of a restore that was not seen."""
+    if plan.is_unseen:
+        return f"a restore{f' of backup {backup_id}' if backup_id else ''} {UNSEEN}"
+    return f"already restored{f' from backup {backup_id}' if backup_id else ''}"
+
+
+def format_sent_and_completed(state: OperationState) -> str:
     """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
-    moments = (("sent", parse_time(sent_at), by and f" by {by}"), ("seen restored", parse_time(completed_at), ""))
-    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in moments if moment)
+    completed = "" if state.is_unseen else state.completed_at
+    moments = (("sent", state.sent_at, state.by and f" by {state.by}"), ("seen restored", completed, ""))
+    known = [(verb, parse_time(at), who) for verb, at, who in moments]
+    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in known if moment)
 
 
 def _format_taken(plan: RolePlan) -> str:

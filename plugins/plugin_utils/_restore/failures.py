@@ -74,10 +74,10 @@ class FailureKind(enum.Enum):
     GONE = Failure("The instance was deleted after its restore was accepted.", "Check in the dashboard who deleted it.")
     # After a restore
     UNRECORDED = Failure("The journal lacks what became of the restore.", _NEVER_TWICE)
-    NOT_HEALTHY = Failure("The backup was restored, but the instance is not running and healthy.")
-    HEALTH_UNSEEN = Failure("The backup was restored, but the instance can't be read.", _NEVER_TWICE)
+    NOT_HEALTHY = Failure("The restore has completed, but the instance is not running and healthy.")
+    HEALTH_UNSEEN = Failure("The restore has completed, but the instance can't be read.", _NEVER_TWICE)
     BAD_ADDRESS = Failure(
-        "The backup was restored and the instance is healthy, but the check of its address failed.",
+        "The restore has completed and the instance is healthy, but the check of its address failed.",
         f"Check this address, then {_NEVER_TWICE}",
         is_healthy=True,
     )

@@ -55,7 +55,8 @@ def finish(runbook: Runbook) -> Result:
         "changed": any(plan.sends if run.check else _has_changed(plan) for plan in run.plans),
         "plan": runbook.plan_lines,
         **runbook.redact({"msg": f"{headline}.", **told}),
-        "is_complete": not failed,
+        # A drill is to prove a backup.
+        "is_complete": not failed and not (run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)),
         "ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False},
     }
     return {**result, "exception": runbook.redact(runbook.traceback)} if runbook.traceback else result

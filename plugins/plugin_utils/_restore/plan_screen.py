@@ -22,7 +22,7 @@ from ...module_utils._text import format_count
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration
 from .._formatting import SCREEN_WIDTH, fit, format_clock, format_value, text_width, wrap
-from .confirmation import detail_lines, format_condition, format_range, plan_lines
+from .confirmation import detail_lines, format_completed, format_condition, format_range, plan_lines
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -99,7 +99,7 @@ def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
         return (plan.kind,)
     is_old = plan.age is None or plan.age > age_limit
     notes = tuple(note.about for note in plan.notes)
-    return plan.outcome, format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
+    return plan.outcome, plan.is_unseen, format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
 
 
 def _group_lines(group: list[RolePlan]) -> list[str]:
@@ -113,7 +113,7 @@ def _group_lines(group: list[RolePlan]) -> list[str]:
     if first.kind:
         lines = [f"{count}: CAN'T BE RESTORED."]
     elif first.outcome == "completed":
-        lines = [f"{count}: already restored; no restore will be sent."]
+        lines = [f"{count}: {format_completed(first)}; no restore will be sent."]
     elif first.outcome == "in_flight":
         lines = [f"{count}: a restore is under way."]
     else:

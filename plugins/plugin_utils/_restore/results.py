@@ -19,7 +19,7 @@ from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.incident_state import IN_PROGRESS, InstanceState, TimelineEvent
 from ...module_utils._service.restore.plan import ObstacleKind, RestoreAction, Target
 from ...module_utils._service.restore.words import format_moment
-from ...module_utils._state.journal import OperationEvent
+from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
@@ -39,6 +39,7 @@ LISTED = 5
 """Instances that a line names."""
 OK, FAILED, UNFINISHED = "ok", "failed", "unfinished"
 
+_CHECK_DATA = "Check whether its data is that of the backup."
 _UNREAD = "Earlier restores can't be read now."
 _ADDRESS_FAULTS = {
     FailureKind.BAD_ADDRESS: "not responding as expected",
@@ -70,6 +71,8 @@ class Result:
     """When it ended, if the service shows that."""
     completed_at: str | None = None
     """When a run saw that."""
+    is_unseen: bool = False
+    """True if it was accepted, and no sign of it was seen."""
     healthy_at: str | None = None
     responded_at: str | None = None
     http_status: int | None = None
@@ -135,7 +138,7 @@ def _build_recorded(instance: InstanceState, state: IncidentState, run: Run, now
     failed = _find_recorded(instance, state)
     result = _describe(plan, instance, failed, run, now)
     if failed is None:
-        result.tag, result.state = "restored", _format_recorded(instance)
+        result.tag, result.state = "no sign seen" if result.is_unseen else "restored", _format_recorded(instance)
     return result
 
 
@@ -158,11 +161,13 @@ def _describe(plan: RolePlan, known: InstanceState, failed: Failed | None, run: 
     if restore:
         result.sent_at, result.sent_by, result.accepted_at = restore.sent_at, restore.by, restore.accepted_at
         result.restored_at, result.completed_at = restore.facts.get("restored_at"), restore.completed_at
+        result.is_unseen = restore.is_unseen
     if failed:
         result.kind, result.http_status, result.request_id = failed.kind, failed.http_status, failed.request_id
         result.outcome = UNFINISHED if failed.kind is FailureKind.UNFINISHED else FAILED
         result.tag = _find_tag(failed.kind)
-        result.state = _format_failure(failed, plan, run, now)
+        unseen = " No sign of the restore was seen." if result.is_unseen else ""
+        result.state = f"{_format_failure(failed, plan, run, now)}{unseen}"
         if not failed.advice:
             from .classify import find_advice
         result.advice = failed.advice or find_advice(failed, plan, run)
@@ -210,9 +215,11 @@ def _find_tag(kind: Kind) -> str:
 
 
 def _format_success(state: OperationState | None, *, is_new: bool) -> tuple[str, str]:
-    if is_new or state is None:
+    if (is_new and not (state and state.is_unseen)) or state is None:
         return "restored", "Restored. The instance is running and healthy."
-    when = format_sent_and_completed(state.sent_at, state.completed_at, state.by)
+    when = format_sent_and_completed(state)
+    if state.is_unseen:
+        return "no sign seen", f"The restore, {when}, {UNSEEN}. The instance is running and healthy. {_CHECK_DATA}"
     return (
         "restored already",
         f"Already restored, {when}. This run sent no restore. The instance is running and healthy.",
@@ -224,6 +231,8 @@ def _format_recorded(instance: InstanceState) -> str:
     restore = t.cast("OperationState", instance.restore)
     by, healthy = f" by {restore.by}" if restore.by else "", format_clock(parse_time(instance.healthy_at))
     sent = f"sent at {format_clock(parse_time(restore.sent_at))}{by}"
+    if restore.is_unseen:
+        return f"The restore, {sent}, {UNSEEN}. The instance was healthy at {healthy}. {_CHECK_DATA}"
     return f"Restored from backup {restore.facts.get('backup_id')}, {sent}; seen healthy at {healthy}."
 
 
@@ -235,6 +244,8 @@ def _format_unfinished(known: InstanceState, backup_id: object) -> str:
     at = format_value(last.at.partition("T")[2][:8])
     if last.title == "sent":
         return f"The restore of backup {backup_id} was about to be sent at {at}Z; it is not recorded whether it was."
+    if known.restore and known.restore.is_unseen:
+        return f"The restore of backup {backup_id} {UNSEEN}; the instance was not checked since."
     if last.title in ("accepted", "seen begun"):
         return f"The restore of backup {backup_id} was {last.title} at {at}Z; its end was not observed."
     return f"Backup {backup_id} was {last.title} at {at}Z; the instance was not checked since."
@@ -245,9 +256,10 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
     if not plan.is_history_known:
         return _UNREAD
     sent = format_moment(plan.sent_at, now)
+    seen = UNSEEN if plan.is_unseen else f"was seen restored at {format_moment(plan.completed_at, now)}"
     known = {
         "in_flight": f"the restore sent at {sent} is still open",
-        "completed": f"the restore sent at {sent} was seen restored at {format_moment(plan.completed_at, now)}",
+        "completed": f"the restore sent at {sent} {seen}",
         "failed": f"the restore sent at {sent} failed",
         "unknown": f"it is unknown whether the restore of {sent} was carried out",
     }.get(plan.outcome or "")
@@ -282,7 +294,8 @@ def format_headline(run: Run, results: list[Result]) -> str:
     if not all(plan.is_history_known for plan in run.plans):
         return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
     if run.check:
-        done = [plan.instance or {} for plan in run.plans if plan.ready and plan.action is RestoreAction.NONE]
+        seen = (plan for plan in run.plans if plan.ready and not plan.is_unseen)
+        done = [plan.instance or {} for plan in seen if plan.action is RestoreAction.NONE]
         ill = sum(not is_healthy(instance) for instance in done)
         waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
         known = f", {len(done)} already restored" if done else ""
@@ -291,7 +304,7 @@ def format_headline(run: Run, results: list[Result]) -> str:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored{others}{known}"
     if any(result.kind is FailureKind.NOT_CONFIRMED for result in results):
         return "Only planned: the restore was not confirmed, so nothing was sent"
-    if any(result.kind for result in results):
+    if any(result.kind or result.is_unseen for result in results):
         return format_restored(results)
     before = sum(plan.restore is not None and not plan.restore.changed for plan in run.plans)
     if before and before == len(results):
@@ -301,14 +314,15 @@ def format_headline(run: Run, results: list[Result]) -> str:
 
 def format_restored(results: list[Result]) -> str:
     """Returns ``2 of 4 instances restored and healthy, 1 not begun``."""
-    kinds = [result.kind for result in results]
-    total = format_count(len(kinds), "instance")
+    kinds = [result.kind for result in results if not result.is_unseen]
+    total, unseen = format_count(len(results), "instance"), len(results) - len(kinds)
     healthy = sum(kind is None or FAILURES[kind].is_healthy for kind in kinds)
     not_begun = kinds.count(FailureKind.NOT_BEGUN)
-    parts = [f"{total if healthy == len(kinds) else f'{healthy} of {total}'} restored and healthy"]
+    parts = [f"{total if healthy == len(results) else f'{healthy} of {total}'} restored and healthy"]
     for kind, what in _ADDRESS_FAULTS.items():
         if count := kinds.count(kind):
-            parts.append(f"but {what}" if len(kinds) == 1 else f"{count} of them {what}")
+            parts.append(f"but {what}" if len(results) == 1 else f"{count} of them {what}")
+    parts += [f"{unseen} accepted without a sign of the restore"] if unseen else []
     ill = [result for result in results if result.kind is None and result.is_ill]
     parts += [f"{not_begun} not begun"] if not_begun else []
     return ", ".join([*parts, *([f"{len(ill)} of them not healthy now"] if ill else [])])

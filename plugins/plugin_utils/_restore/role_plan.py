@@ -60,7 +60,7 @@ def note_newer(plan: RolePlan, account: AccountView, now: datetime, *, is_approv
         return []
     found = account.find_newer(plan.instance or {}, plan.taken_at, now)
     newer = [f"id {one['id']} of {format_clock(taken_at(one))}" for one in found]
-    which = "approved" if plan.sends else "restored"
+    which = "approved" if plan.sends else "used" if plan.is_unseen else "restored"
     text = f"Newer than the {which} backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
     return [Note(text, ("newer", len(newer)))] if newer else []
 
@@ -97,7 +97,7 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     if plan.sends and plan.earlier is None and (witness := history.witness):
         notes += _describe_witness(witness, instance, history.incident, now)
     if plan.sends and plan.earlier:
-        when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at, plan.earlier.by)
+        when = format_sent_and_completed(plan.earlier)
         is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
         sent = "it is sent again" if is_same else f"another backup is sent, {plan.backup_id}"
         again = f"This incident already has a restore, {when}. With restore_force {sent}."

@@ -117,6 +117,11 @@ class RolePlan(RestorePlan):
         return self.earlier.by if self.earlier else ""
 
     @property
+    def is_unseen(self) -> bool:
+        """True if that restore has completed without a sign."""
+        return self.earlier is not None and self.earlier.is_unseen
+
+    @property
     def completed_at(self) -> str | None:
         return self.earlier.completed_at if self.earlier else None
 

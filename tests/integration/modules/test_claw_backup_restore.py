@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import typing as t
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -241,9 +241,39 @@ def test_a_restore_is_over_when_the_instance_has_settled_however_it_showed(
     result = local_worker.run(claw_backup_restore, instance_id=1)
     assert result["restore"]["outcome"] == "completed"
     assert result["instance"]["status"] == ends
+    assert result["restore"]["seen"] is (shows is not None)
+    assert ("was accepted, and no sign of it was seen" in str(local_worker.warnings)) is (shows is None)
     if shows is None:
         # What the requests take counts, too.
         assert local_worker.sleeper.total + time.monotonic() - begun >= 10
+
+
+SIGNS: dict[str, t.Callable[[Simulator], object]] = {
+    "a time": lambda simulator: simulator.switch(add_fields={"instance.restored_at": datetime.now(UTC).isoformat()}),
+    "the backup": lambda simulator: simulator.switch(add_fields={"instance.restored_backup_id": 12}),
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_fields_of_the_instance_are_signs_of_a_restore(simulator: Simulator, local_worker: Worker, sign: str) -> None:
+    simulator.switch(restore_shows=None, add_fields={"instance.restored_backup_id": 7})
+    local_worker.sleeper.before_sleep = lambda: simulator.calls(RESTORE) and SIGNS[sign](simulator)
+    assert local_worker.run(claw_backup_restore, instance_id=1)["restore"]["seen"] is True
+
+
+def test_a_sign_that_an_earlier_run_has_seen_is_remembered(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(transition_reads=1000)
+    assert worker.run(claw_backup_restore, instance_id=1, wait_timeout=30)["restore"]["outcome"] == "in_flight"
+    simulator.set_instance(1, status="running")
+    assert worker.run(claw_backup_restore, instance_id=1)["restore"]["seen"] is True
+
+
+def test_an_instance_that_was_busy_before_shows_no_sign(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.set_instance(1, status="deploying")
+    simulator.switch(restore_shows=None)
+    local_worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="running")
+    result = local_worker.run(claw_backup_restore, instance_id=1, force=True)
+    assert (result["restore"]["outcome"], result["restore"]["seen"]) == ("completed", False)
 
 
 @pytest.mark.parametrize("ends", ["error", "deploy_failed", "paused", "deleting"])

@@ -135,7 +135,10 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
         ("shy-bot (id 4): The restore was rejected", "restore it alone with restore_backup=42, taken "),
         ("nobody: Nothing was sent. There is no instance nobody.", "Correct the name, which must match exactly, "),
         ("bare-bot (id 5): Nothing was sent. It has no usable backup.", "only a rebuild in the dashboard remains."),
-        ("sick-bot (id 2): The backup was restored, but the instance is not running and healthy.", "Check it in the "),
+        (
+            "sick-bot (id 2): The restore has completed, but the instance is not running and healthy.",
+            "Check it in the ",
+        ),
     ]
     lines = words.splitlines()
     for (message, advice), line, following in zip(told, lines[::3], lines[1::3], strict=True):

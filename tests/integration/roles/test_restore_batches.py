@@ -96,7 +96,7 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     assert [one["batch"] for one in record["instances"]] == [1, 2, 2, 2] + [3] * 8
     for one in record["instances"]:
         titles = [mark["title"] for mark in one["events"]]
-        assert titles == ["sent", "accepted", "seen restored", "healthy"]
+        assert titles == ["sent", "accepted", "seen begun", "seen restored", "healthy"]
         assert [mark["at"] for mark in one["events"]] == sorted(mark["at"] for mark in one["events"])
     assert runbook.page().count('<ol class="marks">') == 12
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] * 12
@@ -112,7 +112,7 @@ def test_a_canary_that_fails_stops_the_rest_until_it_is_healthy(simulator: Simul
     assert restored(simulator) == [1]
     assert failed["msg"] == "0 of 12 instances restored and healthy, 11 not begun."
     words = "\n".join(failed["failures"])
-    assert "bot-1 (id 1): The backup was restored, but the instance is not running and healthy." in words
+    assert "bot-1 (id 1): The restore has completed, but the instance is not running and healthy." in words
     assert "within 60 s (restore_healthy_timeout)" in words
     assert "and 6 more: Not begun: 1 restore failed, and restore_max_failures is 0. Nothing was sent." in words
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] + ["not_begun"] * 11
@@ -139,7 +139,9 @@ def test_a_canary_that_lapses_during_the_next_batch_stops_the_rest(simulator: Si
     assert sorted(restored(simulator)) == [1, 2, 3, 4]
     assert failed["msg"] == "3 of 12 instances restored and healthy, 8 not begun."
     words = "\n".join(failed["failures"])
-    assert "bot-1 (id 1): The backup was restored, but the instance is not running and healthy. It was healthy" in words
+    assert (
+        "bot-1 (id 1): The restore has completed, but the instance is not running and healthy. It was healthy" in words
+    )
     assert [one["tag"] for one in runbook.report()["instances"]] == ["not finished", *["restored"] * 3] + [
         "not begun"
     ] * 8

@@ -54,13 +54,14 @@ def record(
     healthy: bool,
     incident: str = "INC-1",
     event: OperationEvent = OperationEvent.COMPLETED,
+    **facts: object,
 ) -> None:
     """Records a restore that has ended."""
     journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
     # The second event is later by a moment, and must not be later than now.
     journal._now = lambda: datetime.now(UTC) - timedelta(days=days_ago, seconds=2)
     journal.append(key, OperationEvent.INTENDED, backup_id=10 * number)
-    journal.append(key, event, status="running", **({"healthy": True} if healthy else {}))
+    journal.append(key, event, status="running", **({"healthy": True} if healthy else {}), **facts)
 
 
 def choose(
@@ -141,6 +142,15 @@ def test_a_drill_that_proved_nothing_is_told_and_lets_others_go_first(
     assert (result["instance_id"], result["lines"][1]) == (4, f"test-bot (id 3): never proven; {told}, {due}.")
     assert result["problem"] == f"test-bot (id 3): {told}."
     assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == (3 if due == "due" else None)
+
+
+def test_a_drill_without_a_sign_of_its_restore_proves_nothing(simulator: Simulator, place: StorePlace) -> None:
+    incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
+    record(place, simulator.url, 3, 0, healthy=True, incident=incident, seen=False)
+    result = choose(simulator, place, ["test-bot"], ids=())
+    told = f"{incident} was accepted, and no sign of it was seen, and nothing has proven a backup since"
+    assert re.fullmatch(rf"test-bot \(id 3\): never proven; {told} \S+, due tomorrow\.", result["lines"][1])
+    assert told in result["problem"]
 
 
 def test_an_unknown_outcome_waits_for_the_next_day(simulator: Simulator, place: StorePlace) -> None:

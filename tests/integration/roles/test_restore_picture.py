@@ -181,7 +181,8 @@ def test_what_another_run_of_the_incident_has_sent_is_waited_for(
     assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in (101, 102, 103)]
     assert {one["outcome"] for one in runbook.outcome["instances"]} == {"completed"}
     states = {one["name"]: one["state"] for one in runbook.report()["instances"]}
-    assert re.match(rf"Already restored, sent at [^,]* by {WHO}, seen restored at ", states["bot-2"])
+    unseen = rf"The restore, sent at [^,]* by {WHO}, was accepted, and no sign of it was seen\."
+    assert re.match(unseen, states["bot-2"])
 
 
 def test_what_another_incident_restores_now_is_told(
@@ -299,6 +300,21 @@ def test_a_lost_response_is_on_record_as_such(simulator: Simulator, runbook: Run
     assert "accepted" not in runbook.page()
 
 
+def test_a_restore_without_a_sign_is_nowhere_called_one(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.switch(restore_shows=None)
+    result = restore(runbook, "bot-1")
+    told = "was accepted, and no sign of it was seen"
+    assert result["msg"] == "0 of 1 instance restored and healthy, 1 accepted without a sign of the restore."
+    assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"]
+    screen = "\n".join([*result["restored"], *restore(runbook, "bot-1")["restored"], *runbook.plan])
+    (shown,) = runbook.report()["instances"]
+    assert [mark["title"] for mark in shown["events"]] == ["sent", "accepted", "no sign seen", "healthy"]
+    assert (shown["tag"], shown["is_unseen"]) == ("no sign seen", True)
+    for text in (screen, shown["state"], runbook.page()):
+        assert told in text
+        assert not re.search(r"(?<!instance )restored (?!and healthy)|Restored\.|seen restored", text), text
+
+
 def test_an_unknown_outcome_is_not_called_a_failure_on_the_page(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("reset_before", method="POST", path="/backups/*")
     assert restore(runbook, "bot-1")["failed"] is True
@@ -345,7 +361,8 @@ def test_each_time_on_the_page_lies_between_the_requests_around_it(simulator: Si
     assert restore(runbook, "bot-1")["failed"] is False
     log = [*simulator.log(), {"method": "", "at": time.time()}]
     sent, started = (number for number, one in enumerate(log) if one["method"] == "POST")
-    last_request = {"sent": sent - 1, "accepted": sent, "seen restored": started - 1, "healthy": len(log) - 2}
+    last_request = {"sent": sent - 1, "accepted": sent, "seen begun": sent + 1, "seen restored": started - 1}
+    last_request["healthy"] = len(log) - 2
     marks = re.findall(r'<li>([a-z ]+) <time datetime="(.*?)">', runbook.page())
     assert [title for title, _at in marks] == [*last_request]
     for title, at in marks:

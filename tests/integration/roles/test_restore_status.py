@@ -180,6 +180,7 @@ def test_the_plan_shows_how_old_an_earlier_restore_is_and_what_came_after(simula
 
 def test_obstacles_that_were_found_before_the_confirmation_are_known(simulator: Simulator, tmp_path: Path) -> None:
     worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    simulator.switch(transition_reads=1)
     simulator.set_instance(2, status="paused")
     book = Runbook(worker, tmp_path, {"restore_confirm": "bot-1"})
     before = book.run(restore_instances=["bot-1", "bot-2", "nobody"])["failures"]

@@ -300,7 +300,7 @@ def build_wait_error(
     own, is_held = copy.copy(error), restore.stage is Stage.LOCKED
     own.last_seen = restore.last_seen
     if recovery is not None:
-        known, limit = "It was restored.", options.healthy_timeout or options.timeout
+        known, limit = restore.ended, options.healthy_timeout or options.timeout
         option = surface.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")
         reason = recovery.explain_unfinished(own, limit, option)
     else:

@@ -39,7 +39,7 @@ def find_proofs(
     restores = RestoreHistory(service, "", find_sent(states)).restores()
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         limit = limits.get(key.instance_id, now)
-        if state.facts.get("healthy") and state.completed_at:
+        if state.is_proof and state.completed_at:
             instance_id, at = parse_id(key.instance_id), datetime.fromisoformat(state.completed_at)
             if at - limit <= CLOCK_TOLERANCE:
                 proofs[instance_id] = max(at, proofs.get(instance_id, at))
@@ -64,7 +64,7 @@ def find_failed_drills(
         is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
         has_ended = state.event is OperationEvent.COMPLETED and key.subject not in held
         is_lost = has_ended or state.event in (OperationEvent.FAILED, OperationEvent.REFUSED) or not is_recent
-        if state.facts.get("healthy"):
+        if state.is_proof:
             proven.add(instance_id)
         elif is_lost and key.name.startswith(DRILL_PREFIX) and instance_id not in proven:
             found.setdefault(instance_id, []).append(EarlierRestore(key.name, state))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._errors import PartialError, RefusedError
 from ..._model.instance import (
     FailureStatusError,
     describe_condition,
@@ -25,14 +24,6 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
 
 
-def build_unrecovered_error(reason: object, cause: ClawHostersError | None = None) -> PartialError:
-    """Returns the error of a restored instance that is not as it should be. Without a ``cause``, that is its status."""
-    if cause is None:
-        cause = RefusedError(reason)
-        cause.names_status = True
-    return PartialError(f"It was restored. {reason}", {}, cause)
-
-
 class Recovery:
     """The time from the end of a restore until its instance runs and, with ``wait_healthy``, is healthy."""
 
@@ -44,8 +35,8 @@ class Recovery:
     def __init__(self, instance: Resource, *, wait_healthy: bool) -> None:
         self.current = instance
         """The instance as last seen."""
-        self.error: ClawHostersError | None = None
-        """Why it will not recover."""
+        self.failure: tuple[object, ClawHostersError | None] | None = None
+        """Why it will not recover, and the error behind that; None for its status."""
         self._wait_healthy = wait_healthy
         self._is_reached = state_reached("started", get_status(instance), wait_healthy=wait_healthy)
         self.is_done = get_status(instance) != "running" or not self._waits_for_health()
@@ -68,7 +59,7 @@ class Recovery:
 
     def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
         """Ends it as failed."""
-        self.error, self.is_done = build_unrecovered_error(reason, cause), True
+        self.failure, self.is_done = (reason, cause), True
 
     def describe(self) -> tuple[str, str]:
         """Returns name and condition of the instance, for progress lines."""

@@ -10,8 +10,9 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._errors import RefusedError
+from ..._errors import PartialError, RefusedError
 from ..._model.instance import label
+from ..._state.journal import UNSEEN
 from ..._times import format_iso
 from .plan import RestoreAction
 
@@ -112,6 +113,18 @@ class Restore:
         """Ends the restore as failed."""
         self.error, self.outcome, self.stage = error, outcome, Stage.FAILED
 
+    @property
+    def ended(self) -> str:
+        """The sentence that says how a completed restore has ended."""
+        return f"The restore {UNSEEN}." if self.state and self.state.is_unseen else "It was restored."
+
+    def explain_unrecovered(self, reason: object, cause: ClawHostersError | None = None) -> PartialError:
+        """Returns the error of an instance that is not as it should be. Without a ``cause``, that is its status."""
+        if cause is None:
+            cause = RefusedError(reason)
+            cause.names_status = True
+        return PartialError(f"{self.ended} {reason}", {}, cause)
+
     def summarize(self) -> dict[str, t.Any]:
         """Returns ``restore`` of a result, without the incident."""
         state, seen = self.state, self.last_seen
@@ -119,6 +132,7 @@ class Restore:
             "sent_at": state.sent_at if state else None,
             "completed_at": state.completed_at if state else None,
             "outcome": self.outcome,
+            "seen": state.facts.get("seen") if state else None,
             "by": state.facts.get("by") if state else None,
             "failure": self.failure,
             "last_seen": None

@@ -15,7 +15,7 @@ from ..._model.batches import BatchSize, announce_batch, begin_batches, split_ba
 from ..._model.instance import explain_lapse, get_status, keeps_state, short_name
 from ..instance_reader import InstanceReader
 from .plan import RestoreAction
-from .recovery import Recoveries, build_unrecovered_error
+from .recovery import Recoveries
 from .restore import COMPLETED, InstanceGoneError, Restore, RestoreObserver, Stage
 from .restore_batch import RestoreBatch
 from .restore_runner import RunContext
@@ -103,5 +103,5 @@ class RestoreBatches:
             lapse = explain_lapse(restore.current, restore.healthy_at, now, at)
             gone = None if now else InstanceGoneError(restore.instance)
             restore.current, restore.healthy_at = now or restore.current, None
-            restore.fail(build_unrecovered_error(lapse, gone), COMPLETED)
+            restore.fail(restore.explain_unrecovered(lapse, gone), COMPLETED)
             context.observe(restore)

@@ -33,7 +33,7 @@ from ..._model.instance import (
 from ..._model.ownership import has_owner, may_belong, parse_owner
 from ..._model.resource import parse_id
 from ..._progress import InterruptNote
-from ..._state.journal import JournalError, OperationEvent
+from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
 from ..._times import CLOCK_TOLERANCE, format_iso, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
@@ -134,6 +134,8 @@ class RestoreRunner:
         )
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
+        self._was_busy = False
+        """True if it was busy before this run sent the restore: that it is still busy is no sign of it."""
         self._seen_at = datetime.now(UTC)
         self.deadline = math.inf
         """When the wait of its stage ends, by the clock."""
@@ -309,7 +311,15 @@ class RestoreRunner:
             earliest=self._context.clock() + SHORTEST_RESTORE - age,
             clock=self._context.clock,
         )
+        self._was_busy = self.restore.is_sent and is_busy(self.restore.current)
+        self._note_sign()
         self._enter(Stage.ACCEPTED)
+
+    def _note_sign(self) -> None:
+        """Records that the status shows the restore, once."""
+        state = self._guard.known_state()
+        if is_busy(self.restore.current) and not self._was_busy and state and not state.facts.get("seen"):
+            self._guard.record_event(OperationEvent.ACCEPTED, seen=True)
 
     def require_recorded(self) -> None:
         """Fails a restore that was sent, and that the journal does not hold as such: no later run would wait for it."""
@@ -339,6 +349,7 @@ class RestoreRunner:
         if self.stage is not Stage.ACCEPTED:
             self.recovery.update(now)
             return
+        self._note_sign()
         try:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
@@ -349,15 +360,20 @@ class RestoreRunner:
             self._record_completed()
             self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
             self.require_recorded()
+            if self.restore.state and self.restore.state.is_unseen and not self._incident.surface.prefix:
+                told = f"The restore of {label(now)} {UNSEEN}: check whether its data is that of the backup."
+                self._incident.warn(told)
             if self.restore.error is None:
                 self._begin_recovery()
 
     def _record_completed(self) -> None:
-        """Records that it was restored, and that it is healthy: a proof of its backup. Adds only what is new."""
+        """Records that it has completed, if a sign of it was seen, and if it is healthy. Adds only what is new."""
         now, state = self.restore.current, self._guard.known_state()
         shown: dict[str, object] = {}
-        if state and not state.completed_at and (restored_at := self._find_restored_at(state)):
-            shown["restored_at"] = format_iso(restored_at)
+        if state and not state.completed_at:
+            if restored_at := self._find_restored_at(state):
+                shown["restored_at"] = format_iso(restored_at)
+            shown["seen"] = bool(state.facts.get("seen") or restored_at or self._shows_backup())
         done_at = parse_at(state.completed_at) if state and state.completed_at else None
         # What was repaired long after its restore proves no backup.
         is_restored_now = (
@@ -366,6 +382,14 @@ class RestoreRunner:
         if is_restored_now and get_status(now) == "running" and is_healthy(now):
             shown["healthy"] = True
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)
+
+    def _shows_backup(self) -> bool:
+        """Returns True if a field of the instance that may name a backup names this one since the request."""
+        before, wanted = self.restore.instance, parse_id(self.restore.plan.backup_id)
+        return any(
+            "backup" in name and parse_id(value) == wanted != parse_id(before.get(name, value))
+            for name, value in self.restore.current.items()
+        )
 
     def _find_restored_at(self, state: OperationState) -> datetime | None:
         """Returns when the restore ended, as the service shows it. The clocks may differ: ages are compared."""
@@ -393,8 +417,8 @@ class RestoreRunner:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
         self.restore.is_started = self.restore.is_started or self.recovery.is_started
         self.restore.current = self.recovery.current
-        if self.recovery.error is not None:
-            self.fail(self.recovery.error)
+        if self.recovery.failure is not None:
+            self.fail(self.restore.explain_unrecovered(*self.recovery.failure))
         elif self.recovery.is_done:
             self._record_completed()
             self.restore.healthy_at = self._seen_at

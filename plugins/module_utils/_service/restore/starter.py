@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._errors import PartialError
 from ..._model.instance_job import Job, Phase
 from ..instance_changes import InstanceChanges
 from .recovery import Recovery
@@ -85,6 +84,6 @@ def predict_start(restore: Restore) -> None:
     start = Job("started", found=restore.current)
     start.decide(restore.current)
     if start.error is not None:
-        restore.fail(PartialError(f"It was restored. {start.error}", {}, start.cause), COMPLETED)
+        restore.fail(restore.explain_unrecovered(start.error, start.cause), COMPLETED)
     elif start.phase is Phase.READY:
         restore.is_started, restore.current = True, {**restore.current, "status": "running"}

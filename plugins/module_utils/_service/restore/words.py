@@ -14,7 +14,7 @@ from ..._model.backup import format_left_out, is_before, taken_at
 from ..._model.instance import label
 from ..._model.ownership import has_owner
 from ..._model.resource import normalize
-from ..._state.journal import OperationEvent
+from ..._state.journal import UNSEEN, OperationEvent
 from ..._text import one_line
 from ..._times import format_duration, format_time, parse_time
 from .plan import explain_left_out
@@ -138,7 +138,7 @@ def format_other(other: EarlierRestore, now: datetime) -> str:
     state, sent_at = other.state, format_moment(other.state.sent_at, now)
     who = f" by {state.by}" if state.by else ""
     sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
-    end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
+    end = f"it {UNSEEN}" if state.is_unseen else _OTHER_ENDS.get(state.event, "its outcome is unknown")
     return f"incident {one_line(other.incident)} {sent} a restore of it at {sent_at}{who}; {end}"
 
 

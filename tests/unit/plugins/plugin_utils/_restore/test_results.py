@@ -100,7 +100,7 @@ def test_a_noted_failure_is_told_with_its_facts(story: Story) -> None:
     result = only(story)
     assert (result.kind, result.http_status) == (FailureKind.NOT_HEALTHY, 503)
     assert result.state == (
-        "The backup was restored, but the instance is not running and healthy. It is running, unhealthy."
+        "The restore has completed, but the instance is not running and healthy. It is running, unhealthy."
     )
 
 
