@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: internal_balance_guard
-short_description: Stop instances until the balance lasts (internal to the roles of the collection)
+short_description: Plan the stops by which the balance lasts (internal to the roles of the collection)
 version_added: 1.0.0
 description:
   - Internal to the role P(clawhosters.cloud.balance_guard#role), which is its only user.
@@ -25,10 +25,6 @@ options:
       - The number of days that the balance must last.
     type: int
     required: true
-  plan:
-    description:
-      - The plan to carry out, which an earlier task returned. Without it, the task returns one.
-    type: dict
   package_id:
     description:
       - The package to buy; empty for none.
@@ -39,19 +35,14 @@ options:
       - The identifier of the purchase.
     type: str
     default: ""
-  bought:
+  rounds:
     description:
-      - True if the package was ordered in this run.
-    type: bool
-    default: false
-  purchase_problem:
-    description:
-      - Why the purchase failed; empty if it did not.
-    type: str
-    default: ""
+      - The stops that were tried; each with the C(cost) before, and lists of the ids that were C(tried) and C(stopped).
+    type: list
+    elements: dict
+    default: []
 extends_documentation_fragment:
   - clawhosters.cloud.api
-  - clawhosters.cloud.api.wait
   - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 """
@@ -65,23 +56,40 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-instances:
-  description: The id and the name of each instance that was stopped, or would be in check mode.
-  returned: with O(plan)
-  type: list
-  elements: dict
-plan:
-  description: The plan of the first round.
-  returned: without O(plan)
-  type: dict
-problem:
-  description: Why the role fails; empty if it does not. Without O(plan), only for names in the order that fit none.
+balance_below:
+  description: A package is to be bought only while the balance is below this.
   returned: success
-  type: str
-  sample: The balance does not last for at least 7 days.
-report:
-  description: The lines of the plan, or of the results.
+  type: int
+cost:
+  description: The Claws a day; null if the service does not report them.
+  returned: success
+  type: int
+is_sufficient:
+  description: True if the balance lasts without any stop.
+  returned: success
+  type: bool
+lines:
+  description: The lines of the plan, without account and order.
   returned: success
   type: list
   elements: str
+name_problems:
+  description: A sentence for each name in the order that fits no instance, or several.
+  returned: success
+  type: list
+  elements: str
+report:
+  description: The lines of the plan.
+  returned: success
+  type: list
+  elements: str
+sent_order:
+  description: A sentence about the order if it was sent before; else empty.
+  returned: success
+  type: str
+stops:
+  description: The instances to stop, as M(clawhosters.cloud.claw_fleet) takes them.
+  returned: success
+  type: list
+  elements: dict
 """

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, field
 
 from ..module_utils._errors import RefusedError
 from ..module_utils._model.instance import describe_condition, describe_namesakes, get_status
@@ -23,52 +22,22 @@ from ..module_utils._model.resource import Resource, as_object, as_objects, pars
 from ..module_utils._text import format_count, one_line
 from ._extra_variables import parse_list
 from ._formatting import format_label
-from ._reports.forecast import Forecast, build_forecast, days_left, format_forecast, format_lasting, parse_number
+from ._reports.forecast import build_forecast, days_left, format_forecast, format_lasting, parse_number
 
 Data = dict[str, t.Any]
 
 
-@dataclass
-class BalancePlan:
-    """The plan of one round. ``lines`` describe it to people."""
-
-    cost: int | None
-    """Claws a day before the stops."""
-    is_sufficient: bool
-    """True if the balance lasts without any stop."""
-    is_sufficient_after: bool
-    """True if the forecast is that it lasts after the stops."""
-    balance_below: int
-    """Buy a package only while the balance is below this."""
-    stops: list[Data] = field(default_factory=list)
-    """Each ``id``, ``name``, ``saves`` (Claws a day) and ``days_after``."""
-    fleet_entries: list[Data] = field(default_factory=list)
-    """The same instances, as the module claw_fleet takes them."""
-    lines: list[str] = field(default_factory=list)
-    """The forecast, what it must be, the stops, and the shortfall."""
-    shortfall: list[str] = field(default_factory=list)
-    """Why the balance does not last after the stops; empty if it does."""
-    balance: int | None = None
-    sent_order: str = ""
-    """A sentence about the order, if it was sent before the first plan."""
-    name_problems: list[str] = field(default_factory=list)
-    """The names in the order that fit no instance, or several. Only of the first plan."""
-
-
 def build_plan(
-    billing: Data,
-    instances: list[Resource],
-    order: t.Any,
-    min_days: int,
-    rounds: t.Sequence[Data] = (),
-    *,
-    is_first: bool = True,
-) -> BalancePlan:
+    billing: Data, instances: list[Resource], order: t.Any, min_days: int, rounds: t.Sequence[Data] = ()
+) -> Data:
     """Returns which instances to stop, in the given order, so that the balance lasts for ``min_days``.
 
-    Each earlier round has the ``cost`` and the ``stops`` of its plan, and the ids that were ``stopped``. No instance is
-    tried twice. Names that fit no instance, or several, are left out, and told by the first plan. Raises RefusedError
-    for a name that is given twice.
+    ``stops`` are entries of claw_fleet, ``lines`` describe the plan, ``name_problems`` the names that fit no instance,
+    or several, and are left out. ``is_sufficient``: the balance lasts without any stop. A package is to be bought only
+    while the balance is below ``balance_below``.
+
+    Each earlier round has the ``cost`` before it, the ids that it ``tried``, and those that it ``stopped``. No instance
+    is tried twice. Raises RefusedError for a name that is given twice.
     """
     allowed, name_problems = _find_allowed(parse_stop_order(order), instances)
     usage = as_object(billing.get("usage"))
@@ -77,45 +46,37 @@ def build_plan(
     # Instances that cost Claws are paused at a balance of zero, and then nothing costs Claws any more.
     paused = [instance for instance in instances if get_status(instance) == "paused" and _is_paid_in_claws(instance)]
     has_run_out = bool(paused) and balance is not None and balance <= 0
-    is_sufficient = not has_run_out and ((cost is not None and cost <= 0) or (days is not None and days >= min_days))
-    plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
-    plan.balance, plan.name_problems = balance, name_problems if is_first else []
-    plan.lines += [format_forecast(forecast), f"The balance must last for at least {format_count(min_days, 'day')}."]
-    reasons = _find_reasons(forecast, len(paused) if has_run_out else 0, rounds, instances)
-    if is_sufficient:
-        plan.lines.append("The balance lasts; there is nothing to do.")
-    elif reasons or balance is None or cost is None:
-        plan.shortfall = reasons
-    else:
-        tried = {stop["id"] for one in rounds for stop in one["stops"]}
-        candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
-        cost_after = _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
-        if not plan.is_sufficient_after:
-            plan.shortfall = _format_shortfall(balance, cost_after, min_days)
-    plan.lines += plan.shortfall
-    return plan
-
-
-def _find_reasons(forecast: Forecast, paused: int, rounds: t.Sequence[Data], instances: list[Resource]) -> list[str]:
-    """Returns why nothing is stopped, and what to do; empty if stops may help. ``paused``: by a used up balance."""
-    balance, cost, _days = forecast
-    if paused and cost is not None and cost <= 0:
-        return [
-            f"The balance is used up, and {format_count(paused, 'instance')} paused.",
+    plan: Data = {
+        "is_sufficient": not has_run_out
+        and ((cost is not None and cost <= 0) or (days is not None and days >= min_days)),
+        "cost": cost,
+        "balance_below": max((balance or 0) + 1, max(cost or 0, 0) * min_days),
+        "stops": [],
+        "lines": [format_forecast(forecast), f"The balance must last for at least {format_count(min_days, 'day')}."],
+        "name_problems": name_problems,
+    }
+    if plan["is_sufficient"]:
+        plan["lines"].append("The balance lasts; there is nothing to do.")
+    elif has_run_out and cost is not None and cost <= 0:
+        plan["lines"] += [
+            f"The balance is used up, and {format_count(len(paused), 'instance')} paused.",
             "Buy Claws, then resume them in the dashboard.",
         ]
-    if balance is None or cost is None:
-        missing = "balance" if balance is None else "daily cost"
-        return [
-            f"The service does not report the {missing}.",
+    elif balance is None or cost is None:
+        plan["lines"] += [
+            f"The service does not report the {'balance' if balance is None else 'daily cost'}.",
             "Without it the effect of a stop is unknown, so nothing is stopped.",
         ]
-    if rounds and not _is_counted(rounds[-1], cost, instances):
-        return [
+    elif rounds and not _is_counted(rounds[-1], cost, instances):
+        plan["lines"] += [
             "The service does not count the stops yet, so nothing more is stopped.",
             "Run the role again in a few minutes.",
         ]
-    return []
+    else:
+        tried = {str(one) for earlier in rounds for one in earlier["tried"]}
+        candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
+        _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
+    return plan
 
 
 def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
@@ -123,44 +84,34 @@ def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
     if not last["stopped"]:
         return True
     running = {str(instance["id"]) for instance in instances if get_status(instance) == "running"}
-    return cost < last["cost"] and running.isdisjoint(last["stopped"])
+    return cost < int(last["cost"]) and running.isdisjoint(map(str, last["stopped"]))
 
 
 def _add_stops(
-    plan: BalancePlan, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
-) -> int:
-    """Adds candidates to the plan, in order, until the forecast holds. Returns the Claws a day after them."""
-    cost, told = plan.cost or 0, set()
+    plan: Data, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
+) -> None:
+    """Adds candidates to the plan, in order, until the forecast holds; else a sentence with what is missing."""
+    cost, told = plan["cost"], set()
     for instance in candidates:
-        if plan.is_sufficient_after:
-            break
         name = format_label(instance.get("name"), instance["id"])
         if reason := _reason_to_keep(instance, savings):
-            plan.lines.append(f"Skip {name}: {reason}.")
+            plan["lines"].append(f"Skip {name}: {reason}.")
             continue
         saved = savings[str(instance["id"])] or 0
         cost = max(cost - saved, 0)
         days = days_left(balance, cost)
-        plan.stops.append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
         # With the name, claw_fleet fails if the id belongs to another instance by then.
-        plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
+        plan["stops"].append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
         lasting = format_lasting(balance, cost, days)
         lasts = "" if lasting in told else f"; the balance lasts {lasting}"
         told.add(lasting)
-        plan.lines.append(f"Stop {name}: saves {saved} Claws a day{lasts}.")
-        plan.is_sufficient_after = days is None or days >= min_days
-    return cost
-
-
-def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
-    """Returns by how much the balance is too low, and what to do."""
+        plan["lines"].append(f"Stop {name}: saves {saved} Claws a day{lasts}.")
+        if days is None or days >= min_days:
+            return
     a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
     # The days that the service reports may contradict its own numbers.
-    by = f": save {a_day} Claws a day, or add {in_all} Claws"
-    return [
-        f"Not enough{by if a_day > 0 and in_all > 0 else ''}.",
-        "Add instances to balance_guard_stop_order, or buy Claws.",
-    ]
+    by = f": save {a_day} Claws a day, or add {in_all} Claws" if a_day > 0 and in_all > 0 else ""
+    plan["lines"] += [f"Not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
 
 
 def parse_stop_order(given: t.Any) -> list[str]:

@@ -100,7 +100,7 @@ def find_source_strings() -> t.Iterator[str]:
             if id(node) in docstrings:
                 continue
             yield " ".join(format_template(node, texts).split())
-    for path in [*REPOSITORY.glob("roles/*/tasks/*.yml"), *REPOSITORY.glob("playbooks/*.yml")]:
+    for path in [*REPOSITORY.glob("roles/*/[tv]a*/*.yml"), *REPOSITORY.glob("playbooks/*.yml")]:
         yield " ".join(path.read_text(encoding="utf-8").split())
 
 
