@@ -10,30 +10,21 @@ short_description: ClawHosters instances as an inventory
 version_added: 1.0.0
 description:
   - Reads the instances of an account and adds them as hosts, by default the running ones.
-  - An incomplete list is an error. Ansible itself continues with an empty inventory after an error. To stop instead,
-    set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), or C(any_unparsed_is_failed) in the section C(inventory) of
-    C(ansible.cfg).
+  - An incomplete list is an error. Ansible itself continues with an empty inventory after an error, unless
+    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) is set.
   - The configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml). A file of another
     name is not read; if it names this plugin, there is a warning.
-  - Text from the service, such as the name of an instance, is never evaluated as a template. C(ansible-inventory
-    --list) prints text with template syntax as an object with the key C(__ansible_unsafe). On ansible-core 2.18, this
-    can also apply to host names.
+  - Text from the service, such as the name of an instance, is never evaluated as a template.
   - Names of hosts and groups are never paths or options. Slashes, control characters, a leading C(-) or C(.), and the
     C($) of an environment variable become C(_), with a warning. Names are cut at 200 bytes.
-  - Other characters are kept, including those with a meaning in host patterns (C(,), C(:), or a leading C(!), C(&),
-    C(~) or C(@)). Plays on a group include such hosts, but C(--limit) can't select all of them. Use O(hostnames) to
-    name them by id.
   - Unknown options are an error.
   - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
     hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
-    names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and O(keyed_groups)
-    only with O(use_extra_vars). In O(keyed_groups), C(key) and C(parent_group) are evaluated for each instance.
+    names the option. O(compose), O(groups) and O(keyed_groups) use extra variables only with O(use_extra_vars).
   - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
-    O(api_url) and its id, so it is one host even if two files read its account. See O(on_duplicate) for hosts of other
-    accounts.
+    O(api_url) and its id, so it is one host even if two files read its account.
   - A host in a static inventory and an instance of the same name are one host. Where both set a variable, the static
     inventory wins. See O(connect_with) for its address.
-  - If a source fails, the hosts of other sources stay as they are.
 notes:
   - 'The host variables, with the default O(hostvars_prefix), and examples:'
   - 'C(claw_id) (int): V(17).'
@@ -99,9 +90,7 @@ options:
       - V(fail) - stop with an error.
       - Hosts that another source of this plugin added for other instances in the same run count too. Then only the
         instance of the later source is renamed.
-      - Names are compared after replacing characters.
-      - Names with another meaning in Ansible, such as V(all), V(localhost) or the value of O(group), count as
-        duplicates.
+      - Names with another meaning in Ansible, such as V(all) or V(localhost), count as duplicates.
     type: str
     choices: [suffix, fail]
     default: suffix
@@ -110,9 +99,8 @@ options:
       - The source of C(ansible_host). V(none) leaves it unset.
       - V(subdomain) needs a field that is missing in lists, which costs one request per instance.
       - A host that another source has declared gets no C(ansible_host), neither from this option nor from O(compose).
-        Otherwise, anyone who can rename an instance could take over the connections to that host. A warning names it.
-        The plugin can't see sources that are read later, so give its file last.
-      - You enable SSH access to an instance in the dashboard.
+        Otherwise, anyone who can rename an instance could take over the connections to that host. The plugin can't see
+        sources that are read later, so give its file last.
     type: str
     choices: [none, ip_address, subdomain]
     default: none
@@ -142,14 +130,12 @@ EXAMPLES = r"""
 plugin: clawhosters.cloud.instances
 
 ---
-# Grouped by tier and health, with SSH to the instance's IP address
+# Grouped by tier, with SSH to the instance's IP address
 plugin: clawhosters.cloud.instances
 connect_with: ip_address
 keyed_groups:
   - key: claw_tier
     prefix: tier
-  - key: claw_health_status
-    prefix: health
 compose:
   ansible_user: "'root'"
 

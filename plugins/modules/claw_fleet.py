@@ -72,8 +72,8 @@ options:
       - Changes the instances in batches of these sizes. Each size is a number of at least 1, or a percentage of all
         entries, rounded down but at least one entry; the last one is repeated. V([1, 5, "100%"]) changes one first,
         then five, then all others. By default all are changed at once.
-      - A batch begins when the one before has reached its state, and is healthy with C(wait_healthy). It then looks at
-        the instances anew, and C(wait_timeout) is the time of each batch. Needs C(wait).
+      - A batch begins when the one before has reached its state, and is healthy with C(wait_healthy). C(wait_timeout)
+        is the time of each batch. Needs C(wait).
       - Before each further batch and at the end, the instances of the batches before are looked at again. One that is
         no longer in its state, or not healthy with C(wait_healthy), counts as failed.
     type: list
@@ -86,9 +86,7 @@ options:
   plan:
     description:
       - The C(plan) that this module has returned in check mode. Then only what it holds is sent, and only if it still
-        holds. It must be of this service and account, and the instances that would change now must be those of the
-        plan, with the same id, name, action and found status. If not, nothing is sent, and the task names each
-        difference and its cause.
+        holds, for this service and account. If not, nothing is sent, and the task names each difference and its cause.
       - What has reached its planned end already, by an earlier run of this plan or otherwise, is done. So the same task
         continues a run that was interrupted. Each restart of a plan is sent at most once; the journal in C(state_dir)
         or C(state_database) knows it. If its outcome is unknown, the entry fails, and the others go on.
@@ -173,39 +171,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instances:
-  description: The result of each entry, in the order given.
+  description:
+    - The result of each entry, in the order given.
+    - C(state) is the wanted one, C(before) and C(after) are statuses, null if it did not exist or is deleted. C(msg) is
+      the reason of a failure, that its batch was not begun, or what C(plan) had and is done; or empty. With C(serial),
+      C(batch) is the number of its batch, from 1.
   returned: if the list of instances was read
   type: list
   elements: dict
-  contains:
-    id:
-      description: The id of the instance; the one given if there is none.
-      type: int
-    name:
-      description: Its name.
-      type: str
-    state:
-      description: The wanted state.
-      type: str
-    before:
-      description: Its status before; null if it did not exist.
-      type: str
-    after:
-      description: Its last seen status; null if it is deleted.
-      type: str
-    changed:
-      description: True if it was changed.
-      type: bool
-    failed:
-      description: True if the entry failed.
-      type: bool
-    msg:
-      description: The reason of the failure, that its batch was not begun, or what C(plan) had and is done; or empty.
-      type: str
-    batch:
-      description: The number of its batch, from 1.
-      returned: with C(serial)
-      type: int
   sample:
     - {id: 7, name: web-bot, state: started, before: stopped, after: running, changed: true, failed: false, msg: ""}
 report:
@@ -260,23 +233,10 @@ differences:
   returned: if C(plan) does not hold
   type: int
 exceeded:
-  description: The limits that the plan exceeds. Then nothing was sent.
+  description: The limits that the plan exceeds, each with what it has. Then nothing was sent.
   returned: if C(max_changes) or C(max_deletions) allows less than the plan
   type: list
   elements: dict
-  contains:
-    option:
-      description: V(max_changes) or V(max_deletions).
-      type: str
-    limit:
-      description: Its value.
-      type: int
-    count:
-      description: How many changes or deletions the plan has.
-      type: int
-    details:
-      description: What would change or be deleted, in words.
-      type: str
   sample:
     - {option: max_changes, limit: 2, count: 3, details: "1 to start, 2 to stop."}
 diff:

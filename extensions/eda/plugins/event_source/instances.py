@@ -20,89 +20,49 @@ description:
   - A failed poll does not count as a transition. It may fail with an error of the service, a rate limit or an
     incomplete list. The source warns once and continues. A rejected key and invalid arguments end the source.
   - Names and other text from the service are untrusted input. Pass ids to playbooks, never names.
+  - C(ansible-rulebook -vv) prints the arguments of sources, so set key and database in the environment. The guide
+    C(docs/connection.md) explains the options that have a variable there.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   api_key:
-    description:
-      - The API key. Create keys in the dashboard under Settings, API Keys.
-      - Prefer E(CLAWHOSTERS_API_KEY) or O(api_key_file), since C(ansible-rulebook -vv) prints the arguments of sources.
-      - If not set, the environment variable E(CLAWHOSTERS_API_KEY) is used.
+    description: The API key, from the dashboard under Settings, API Keys (or E(CLAWHOSTERS_API_KEY)).
     type: str
   api_key_file:
-    description:
-      - A file that contains only the API key. A file that others can read gives a warning.
-      - O(api_key) takes precedence, but not a key from E(CLAWHOSTERS_API_KEY).
-      - If not set, the environment variable E(CLAWHOSTERS_API_KEY_FILE) is used.
+    description: A file with the API key alone; O(api_key) wins (or E(CLAWHOSTERS_API_KEY_FILE)).
     type: path
   api_url:
-    description:
-      - The URL of the API.
-      - C(http) is allowed only for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
-      - Journal and rate limit belong to one URL. The case of the host, a default port, zeros before a port and a slash
-        at the end make no difference. User information, percent signs, dot segments or empty segments in the path, a
-        dot after the host, and an empty port are refused.
-      - If not set, the environment variable E(CLAWHOSTERS_API_URL) is used.
+    description: The URL of the API; C(http) only on this machine (or E(CLAWHOSTERS_API_URL)).
     type: str
     default: https://clawhosters.com/api/v1
   ca_path:
-    description:
-      - A CA bundle in PEM format, for a proxy with a private certificate. Certificates are always verified.
-      - If not set, the environment variable E(CLAWHOSTERS_CA_PATH) is used.
+    description: A CA bundle, for a proxy with a private certificate (or E(CLAWHOSTERS_CA_PATH)).
     type: path
   timeout:
-    description:
-      - Seconds for one HTTP request, from connecting to the end of the response.
-      - If not set, the environment variable E(CLAWHOSTERS_TIMEOUT) is used.
+    description: Seconds for one HTTP request (or E(CLAWHOSTERS_TIMEOUT)).
     type: float
     default: 30.0
   retry_timeout:
-    description:
-      - Seconds for one request of a poll, including retries after rate limits and transient errors, but not its wait
-        behind requests of a higher priority.
-      - If not set, the environment variable E(CLAWHOSTERS_RETRY_TIMEOUT) is used.
+    description: Seconds for one API call with its retries and waits (or E(CLAWHOSTERS_RETRY_TIMEOUT)).
     type: float
     default: 180.0
   page_size:
-    description:
-      - The number of entries to request per page of the list. By default, the service decides, and sends 25.
-      - If not set, the environment variable E(CLAWHOSTERS_PAGE_SIZE) is used.
+    description: Entries per page of a list, if the service supports it (or E(CLAWHOSTERS_PAGE_SIZE)).
     type: int
   state_dir:
-    description:
-      - A folder for the rate budget, which all playbooks and sources with the same key share, and for what the source
-        saw last, if it has a O(name).
-      - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
+    description: The folder of journal and rate limit (or E(CLAWHOSTERS_STATE_DIR)).
     type: path
     default: ~/.ansible/clawhosters
   state_database:
-    description:
-      - A PostgreSQL connection, as URI or keyword string of libpq. All machines that name it share its rate budget and,
-        with O(name), what the source saw last. O(state_dir) is then not needed.
-      - Prefer E(CLAWHOSTERS_STATE_DATABASE), since C(ansible-rulebook -vv) prints the arguments of sources.
-      - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
-        C(verify-ca) or C(require), but no further.
-      - A blank text ends the source, since it may be an unresolved variable or secret. An empty environment variable
-        counts as not set.
-      - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
+    description: A PostgreSQL connection, instead of the folder (or E(CLAWHOSTERS_STATE_DATABASE)).
     type: str
   priority:
-    description:
-      - The priority of the requests when several processes wait for the rate limit of the key. V(high) is sent first,
-        and V(low) last, but at least one V(low) request in each window.
-      - If not set, the environment variable E(CLAWHOSTERS_PRIORITY) is used.
+    description: Whose requests go first when several wait (or E(CLAWHOSTERS_PRIORITY)).
     type: str
     choices: [low, normal, high]
     default: low
   account:
-    description:
-      - The id or the e-mail address of the account that is meant, as C(GET /account) shows it. Case and white space in
-        an e-mail address make no difference.
-      - If the key is for another account, the source ends before its first poll, since events may lead to restores. One
-        C(GET /account) is sent to find out.
-      - A blank value ends the source, since it may be a variable that was not resolved. An empty environment variable
-        counts as not set.
-      - If not set, the environment variable E(CLAWHOSTERS_ACCOUNT) is used.
+    description: Id or e-mail address of the account; with another, the source ends (or E(CLAWHOSTERS_ACCOUNT)).
     type: str
   name:
     description:
