@@ -27,6 +27,8 @@ class InterruptNote:
     """The text that Ctrl-C shows: what was done until then, and what to do. Empty for nothing."""
 
     text: str
+    list_lines: t.Callable[[], list[str]] = list
+    """Returns further lines, by what is known then."""
 
 
 class InterruptShield:
@@ -96,12 +98,12 @@ class Progress:
     @property
     def interrupt_notes(self) -> list[str]:
         """Texts to show if the task is interrupted now."""
-        return [note.text for note in self._interrupt_notes if note.text]
+        return [line for note in self._interrupt_notes for line in (note.text, *note.list_lines()) if line]
 
     @contextlib.contextmanager
-    def if_interrupted(self, text: str) -> t.Iterator[InterruptNote]:
-        """During the block, Ctrl-C shows ``text``, or what the block sets in the note later."""
-        note = InterruptNote(text)
+    def if_interrupted(self, text: str, list_lines: t.Callable[[], list[str]] = list) -> t.Iterator[InterruptNote]:
+        """During the block, Ctrl-C shows ``text``, or what the block sets in the note later, and further lines."""
+        note = InterruptNote(text, list_lines)
         self._interrupt_notes.append(note)
         try:
             yield note

@@ -175,7 +175,7 @@ instances:
     - The result of each entry, in the order given.
     - C(state) is the wanted one, C(before) and C(after) are statuses, null if it did not exist or is deleted. C(msg) is
       the reason of a failure, that its batch was not begun, or what C(plan) had and is done; or empty. With C(serial),
-      C(batch) is the number of its batch, from 1.
+      C(batch) is the number of its batch, from 1, and C(begun) is false if it would change and was not begun.
   returned: if the list of instances was read
   type: list
   elements: dict

@@ -196,6 +196,33 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> 
     return [*reached, *changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
 
 
+def explain_interruption(jobs: list[Job]) -> list[str]:
+    """Returns what Ctrl-C shows: what has become of the changes until now, a line each, and how to go on."""
+    parts: dict[str, list[str]] = {
+        part: [] for part in ("Done", "Accepted, and goes on", "Perhaps sent", "Failed", "Not begun")
+    }
+    for job in jobs:
+        if job.found and (job.error or job.change() in _WORDS):
+            change = f"{job.action.value} " if job.action in _WORDS else ""
+            parts[_find_part(job)].append(f"{change}{label(job.found)}")
+    lines = [f"{part}: {', '.join(names)}." for part, names in parts.items() if names]
+    again = [label(job.found) for job in jobs if job.found and job.wanted == "restarted" and job.requests]
+    if lines and again and not any(job.consent.approval for job in jobs):
+        lines.append(f"The same command would restart these again: {', '.join(again)}.")
+        lines.append("Leave them out, or give them the state started; then run it again for the rest.")
+    elif lines:
+        lines.append("Run the same command again: it waits for what goes on, and continues with the rest.")
+    return lines
+
+
+def _find_part(job: Job) -> str:
+    if job.changed and job.error is None:
+        return "Done" if job.phase is Phase.DONE else "Accepted, and goes on"
+    if job.is_outcome_unknown or (job.is_sending and job.phase is Phase.READY):
+        return "Perhaps sent"
+    return "Failed" if job.error else "Not begun"
+
+
 def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:
     """Returns what became of each entry.
 
@@ -210,7 +237,7 @@ def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool 
             Outcome(
                 entry.name_with(job.found),
                 label(known),
-                facts if job.batch is None else facts | {"batch": job.batch},
+                facts if job.batch is None else facts | {"batch": job.batch, "begun": is_begun},
                 known.get("status"),
                 None if job.current is None else job.current.get("status"),
                 job.changed,

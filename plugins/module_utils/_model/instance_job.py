@@ -136,6 +136,8 @@ class Job:
     is_begun: bool = True
     is_outcome_unknown: bool = False
     """True while it is unknown whether a request was executed."""
+    is_sending: bool = False
+    """True from its request on, unless a 429 has rejected that; while it is ready, its effect is not known."""
     requests: int = 0
     healthy_at: datetime | None = None
     """When its instance was seen healthy last, if that is waited for."""

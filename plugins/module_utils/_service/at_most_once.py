@@ -192,7 +192,8 @@ class OperationGuard(RequestHooks):
             )
         elif event in (OperationEvent.INTENDED, OperationEvent.UNCLEAR):
             self.interrupt_note.text = (
-                f"{what} may have been sent. Run the same command again: it reads the outcome, and sends nothing twice."
+                f"{what} may have been sent. Run the same command again: it reads the outcome, and sends nothing twice "
+                "unless it is forced."
             )
         else:
             self.interrupt_note.text = f"{what} {_END_TEXTS[t.cast('OperationEvent', event)]}."

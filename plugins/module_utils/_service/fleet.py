@@ -22,6 +22,7 @@ from .._model.fleet_entries import ChangeLimits, FleetEntry, build_result, forma
 from .._model.fleet_plan import (
     build_diff,
     build_outcomes,
+    explain_interruption,
     find_excess,
     format_report,
     hold_back_excess,
@@ -108,9 +109,7 @@ class FleetChanges(InstanceChanges):
         return describe_remaining(map(self.describe, find_open(watched)), self.prefix)
 
     def _explain_interruption(self, watched: list[Job]) -> str:
-        if len(watched) == 1:
-            return super()._explain_interruption(watched)
-        return "The changes that were accepted go on. Run the same command again to wait for the rest."
+        return ""  # what is shown is about all batches
 
 
 @dataclass
@@ -156,7 +155,8 @@ class Fleet:
             changes.warn_of_pauses(jobs)
             result = self._build_result(entries, jobs, done=False, refused=not check_mode)
             raise_excess(excess, result)
-        self._carry_out(changes, batches, reader, waiter)
+        with self.client.progress.if_interrupted("", lambda: [] if check_mode else explain_interruption(jobs)):
+            self._carry_out(changes, batches, reader, waiter)
         result = self._build_result(entries, jobs, done=not check_mode)
         if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))

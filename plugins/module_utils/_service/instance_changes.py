@@ -96,9 +96,11 @@ class LastLook(RequestHooks):
             self.job.requests += 1
             self.is_counted = True
         self.guard.before_send()
+        self.job.is_sending = True
 
     def on_rejected(self) -> None:
         """See :class:`RequestHooks`."""
+        self.job.is_sending = False
         self.guard.on_rejected()
 
 

@@ -11,10 +11,12 @@ import typing as t
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
 from simulator.handle import Simulator
 from support.controller import BIN, Controller
 from support.stores import read_journal
 from support.terminal import run_at_terminal
+from support.worker import Worker
 
 RESTORE = {"incident": "INC-1", "instance_name": "web-bot"}
 
@@ -58,3 +60,38 @@ def test_ctrl_c_before_a_restore_is_sent(simulator: Simulator, controller: Contr
     screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: bool(simulator.calls("GET /backups*")))
     assert "\nNothing was sent for incident INC-1.\n" in screen
     assert simulator.effects() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_plan", [False, True])
+def test_ctrl_c_in_a_fleet_lists_what_became_of_each(
+    simulator: Simulator, controller: Controller, has_plan: bool
+) -> None:
+    names = ("done-bot", "lost-bot", "slow-bot", "left-bot")
+    instances: list[dict[str, t.Any]] = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+    instances[2] |= {"status": "stopped", "health_after": "unhealthy"}
+    simulator.reset(state={"instances": instances})
+    states = ("stopped", "restarted", "started", "absent")
+    entries = [{"id": number, "state": state} for number, state in enumerate(states, 1)]
+    options: dict[str, t.Any] = {"instances": entries, "serial": [1, 2], "wait_healthy": True}
+    if has_plan:
+        options["plan"] = Worker(simulator).run(claw_fleet, check=True, **options)["plan"]
+    simulator.fault("hang", method="POST", path="/instances/2/restart", seconds=60)
+    simulator.clear_log()
+    screen = interrupt(controller, "claw_fleet", options, lambda: len(simulator.calls("POST *")) == 3)
+    advice = (
+        ["Run the same command again: it waits for what goes on, and continues with the rest."]
+        if has_plan
+        else [
+            "The same command would restart these again: lost-bot (id 2).",
+            "Leave them out, or give them the state started; then run it again for the rest.",
+        ]
+    )
+    lines = [
+        "Done: stop done-bot (id 1).",
+        "Accepted, and goes on: start slow-bot (id 3).",
+        "Perhaps sent: restart lost-bot (id 2).",
+        "Not begun: delete left-bot (id 4).",
+        *advice,
+    ]
+    assert "\n".join(["", *lines, ""]) in screen, screen
