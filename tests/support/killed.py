@@ -46,7 +46,7 @@ SCOPES = {
         "_service/restore/starter.py _service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_journal.py "
         "_state/folder_mark.py _state/postgres_store.py _service/fleet.py "
-        "_service/instance_changes.py _service/instance_state.py"
+        "_service/instance_changes.py _service/instance_state.py _service/saved_plans.py _service/planned_restarts.py"
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "

@@ -297,3 +297,94 @@ def test_no_batch_begins_after_lapses_of_those_before(
         assert not fault, f"{weather.lapses}: {fault}: {result}"
         ends.add(was_held_back)
     assert runs < 50 or ends == {True, False}
+
+
+# A plan that is applied, killed, and applied again
+
+
+class PlannedFleet:
+    """Applies one plan until a run of it ends, and judges what all runs have sent."""
+
+    COUNT = 4
+    SCOPE = "around what is sent"
+
+    def __init__(self, simulator: Simulator, folder: Path, collections: Path, chance: random.Random) -> None:
+        self.simulator, self.folder, self.collections, self.chance = simulator, folder, collections, chance
+        self.state = fleet(self.COUNT)
+        for instance in self.state["instances"]:
+            instance["status"] = chance.choice(("running", "running", "stopped"))
+        self.shows = chance.choice(("old", "busy", "end"))
+        states = [chance.choice(("started", *STATES)) for _one in range(self.COUNT)]
+        entries = [
+            {"name" if chance.random() < 0.3 else "id": name, "state": state} for name, state in enumerate(states, 1)
+        ]
+        for entry in entries:
+            if "name" in entry:
+                entry["name"] = f"bot-{entry['name']}"
+        self.options: dict[str, t.Any] = {"instances": entries}
+        if chance.random() < 0.6:
+            self.options |= {"serial": chance.choice(([1], [1, 2], [2])), "max_failures": 0}
+
+    def apply(self, at: int, place: str) -> Ending:
+        """Applies the plan, and kills that at a line; 0 means never."""
+        options = {**self.options, "plan": self.plan, "state_dir": str(self.folder / place)}
+        options["api_url"] = self.simulator.url
+        return run_killed(self.folder, self.collections, "claw_fleet", options, at, self.SCOPE)
+
+    def begin(self) -> None:
+        """Resets the service, and makes the plan."""
+        self.simulator.reset(state=self.state, switches={"transition_reads": 2, "transition_shows": self.shows})
+        self.plan = Worker(self.simulator).run(claw_fleet, check=True, **self.options)["plan"]
+        self.simulator.clear_log()
+
+    def run(self) -> tuple[int, str]:
+        """Returns how many of up to three runs were killed, and what is wrong after one that was not."""
+        self.begin()
+        lines = self.apply(0, "rehearsal").lines
+        self.begin()
+        kills = 0
+        for _run in range(self.chance.randint(1, 3)):
+            kills += self.apply(self.chance.randint(1, lines), "state").was_killed
+        return kills, self.judge(self.apply(0, "state").result)
+
+    def judge(self, result: dict[str, t.Any]) -> str:
+        """Returns what the runs have sent that they must not, or the last one has left undone."""
+        verbs = {"delete": "DELETE /instances/{}"}
+        planned = {
+            verbs.get(entry["action"], f"POST /instances/{{}}/{entry['action']}").format(entry["id"]): entry
+            for entry in self.plan["entries"]
+        }
+        sent = [(f"{one['method']} {one['path']}", one["effect"]) for one in self.simulator.log()]
+        changes = [call for call, _effect in sent if not call.startswith("GET")]
+        twice = {call for call in changes if "restart" in call and changes.count(call) > 1}
+        twice |= {
+            call for call, effect in sent if call.startswith("DELETE") and effect and sent.count((call, effect)) > 1
+        }
+        if twice or set(changes) - planned.keys():
+            return f"sent twice {twice}, not planned {set(changes) - planned.keys()}: {self.plan}, {sent}"
+        unclear = {one["id"] for one in result.get("instances", ()) if "It may have been restarted" in one["msg"]}
+        if result["failed"] and (not unclear or result["summary"]["failed"] > len(unclear)):
+            return f"it is not continued: {self.plan}, {sent}, {result}"
+        ends = {"start": "running", "restart": "running", "stop": "stopped"}
+        now = {one["id"]: one["status"] for one in self.simulator.state()["instances"]}
+        for call, entry in planned.items():
+            if now.get(entry["id"]) != ends.get(entry["action"]) or (
+                call not in changes and entry["id"] not in unclear
+            ):
+                return f"{call} is not done: {now}, {sent}, {result}"
+        return ""
+
+
+def test_the_same_command_continues_a_plan_that_was_killed(
+    simulator: Simulator, tmp_path: Path, collections: Path, request: pytest.FixtureRequest, kills: int
+) -> None:
+    chance = choose_moments(request, "kills of an applied plan", kills)
+    killed = 0
+    for number in range(kills):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        planned = PlannedFleet(simulator, folder, collections, chance)
+        count, fault = planned.run()
+        assert not fault, fault
+        killed += count
+    assert killed >= kills // 2
