@@ -52,27 +52,14 @@ def kept(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: b"",
-        lambda content: content[: len(content) // 2],
-        lambda content: b'{"at": "2026-02-01T10:0',
-        lambda content: content.splitlines(keepends=True)[0],
-    ],
-    ids=["emptied", "cut to half", "half a line", "an older copy"],
-)
 def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
-    simulator: Simulator, worker: Worker, state: Path, damage: t.Callable[[bytes], bytes]
+    simulator: Simulator, worker: Worker, state: Path
 ) -> None:
-    # So that an older copy of the file holds nothing of what is sent now.
-    Journal(FolderStore(str(state))).append(
-        OperationKey("restore", simulator.url, "INC-0", "1"), OperationEvent.INTENDED
-    )
+    """Restore and purchase alike. test_damage.py has each damage."""
     for module, options in SPENDERS.items():
         assert worker.run(module, **options)["changed"] is True
     sent = posts(simulator)
-    left = {path: damage(path.read_bytes()) for path in state.glob("journal/*.jsonl")}
+    left = {path: path.read_bytes()[:99] for path in state.glob("journal/*.jsonl")}
     assert len(left) == 2
     for path, content in left.items():
         path.write_bytes(content)

@@ -291,6 +291,19 @@ def test_a_power_cut_loses_no_line_that_returned_and_damages_none(
             assert [entry["number"] for entry in open_journal(Path(name)).read_entries([subject])] == numbers
 
 
+@pytest.mark.parametrize("crash_after", [0, 1, 2, 99, 200, 201, 202, 203, 204, 999])
+def test_a_snapshot_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, crash_after: int) -> None:
+    store = FolderStore(str(tmp_path))
+    assert store.read_snapshot("watch") == ""
+    store.write_snapshot("watch", "old")
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Crash):
+        CrashAfter(patch, crash_after)
+        store.write_snapshot("watch", "new" * 66)
+    assert store.read_snapshot("watch") in ("old", "new" * 66)
+    store.write_snapshot("watch", "newest")
+    assert store.read_snapshot("watch") == "newest"
+
+
 def test_files_and_folder_are_private(tmp_path):
     journal = Journal(FolderStore(str(tmp_path / "deep" / "state")))
     journal.append(OPERATION, OperationEvent.INTENDED)
