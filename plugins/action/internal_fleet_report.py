@@ -30,11 +30,13 @@ from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ..plugin_utils._reports.fleet_findings import (
     CHECKS,
+    MAX_LINES,
+    MAX_ON_SCREEN,
     build_keys,
     find_findings,
     find_last_keys,
-    format_attention,
-    format_findings,
+    format_headline,
+    list_lines,
 )
 from ..plugin_utils._reports.fleet_metrics import build_stats, format_data, format_metrics
 from ..plugin_utils._reports.fleet_page import build_page
@@ -91,15 +93,15 @@ def run(context: ModuleContext) -> Result:
     page, changed = _write(facts, build_keys(findings), paths, check_mode=client.check_mode)
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
-    new = [finding.line for finding in findings if finding.is_new and finding.check == "attention"]
-    report = [scope, page["headline"], *new, *format_attention(page), *page["notices"], *written]
+    # Without a rehearsal, nothing is proven: that is told only where it is asked for.
+    shown = list_lines([finding for finding in findings if finding.check != "unproven_restore"], MAX_ON_SCREEN)
+    report = [scope, page["headline"], *shown, *facts["notices"], *written]
     found = [finding for finding in findings if finding.check in fail_on]
-    headline, lines = format_findings(found, scope)
     return {
         "changed": changed,
         "path": str(paths["Page"]),
         "report": report,
-        "failure": {"msg": headline, "findings": lines} if found else {},
+        "failure": {"msg": format_headline(found, scope), "findings": list_lines(found, MAX_LINES)} if found else {},
         "ansible_stats": stats,
     }
 

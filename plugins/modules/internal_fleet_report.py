@@ -92,7 +92,7 @@ findings:
   type: list
   elements: str
 report:
-  description: A headline, a table of the instances that need attention, and the paths.
+  description: A headline, at most thirty findings, and the paths.
   returned: success
   type: list
   elements: str

@@ -50,7 +50,6 @@ _UNCLEAR_BACKUPS = (
 _RESTORES_SHOWN = 50
 TIER, ADDON_TYPE, REST = "tier", "addon_type", "rest"
 _ITEMS_SHOWN = 6
-_ADDONS_SHOWN = 5
 
 
 @dataclass
@@ -210,7 +209,6 @@ def _build_claws(source: ReportSource, usage: Data, instances: list[Data]) -> Da
         "is_low": _judge_balance(summary, days),
         "subscription": _clean(summary.get("subscription_status"), 40),
         "costs": split_cost(cost, usage, instances),
-        "dearest_addons": find_dearest_addons(usage, InstanceIndex(source.instances)),
     }
 
 
@@ -278,13 +276,6 @@ def split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Da
     return parts
 
 
-def find_dearest_addons(usage: Data, index: InstanceIndex) -> list[Data]:
-    """Returns the add-ons that cost most, with their instances; those without a price are left out."""
-    addons = [_describe_addon(addon, index) for addon in as_objects(usage.get("addons"))]
-    priced = [addon for addon in addons if addon["daily_claws"]]
-    return sorted(priced, key=lambda one: (-one["daily_claws"], str(one["id"]).rjust(20, "0")))[:_ADDONS_SHOWN]
-
-
 def _sum_up(kind: str, costs: t.Iterable[tuple[str, int | None]], other: str) -> list[Data]:
     """Returns a part for each item, the dearest first, and one for all further ones. What costs nothing is left out."""
     claws: dict[str, list[int]] = defaultdict(list)
@@ -296,14 +287,3 @@ def _sum_up(kind: str, costs: t.Iterable[tuple[str, int | None]], other: str) ->
     return [
         {"kind": kind, "item": item, "number": len(prices), "claws": sum(prices)} for item, prices in groups if prices
     ]
-
-
-def _describe_addon(addon: Data, index: InstanceIndex) -> Data:
-    owner, shown = find_owner(addon, index), parse_owner(addon)
-    return {
-        "id": parse_id(addon.get("id")),
-        "addon_type": _clean(addon.get("addon_type")),
-        "instance_id": owner["id"] if owner else parse_id(shown.id),
-        "instance_name": _clean(owner.get("name") if owner else shown.name),
-        "daily_claws": parse_number(addon.get("daily_claws")),
-    }

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks the facts of the fleet for the role ``fleet_report``: each finding is a sentence. Formats the instances that
-need attention as a table for a terminal. Pure.
+"""Checks the facts of the fleet for the role ``fleet_report``: each finding is a sentence, for screen, mail and chat.
+Pure.
 
 What can't be judged, since it could not be read, is a finding too: silence would pass for good news.
 """
@@ -18,8 +18,7 @@ from datetime import UTC, datetime, timedelta
 from ...module_utils._model.backup import is_in_future
 from ...module_utils._text import format_count
 from ...module_utils._times import format_duration
-from .._formatting import EMPTY, format_label, format_value
-from .._table import GAP, format_row, measure_columns
+from .._formatting import format_label, format_value
 from .fleet_facts import sort_worst_first
 from .forecast import format_lasting
 
@@ -27,20 +26,10 @@ Data = dict[str, t.Any]
 Findings = t.Iterator[tuple[str, str]]
 """What a finding is about, the id of an instance or nothing, and the sentence."""
 
-MAX_LINES = 12
+MAX_LINES, MAX_ON_SCREEN = 12, 30
+"""Lines of a failure, which may go into a chat, and of the report on the screen."""
 CHECKS = ("low_balance", "attention", "no_backup", "overdue_backup", "unproven_restore")
 _KEYS = re.compile(r'finding_keys"(?:: | content=)"([^"]*)"')
-WIDTH = 69
-"""Columns of the table. Ansible prints eleven more around each line of a message."""
-
-MAX_ROWS = 30
-_HEADINGS = ("NAME", "ID", "STATUS", "HEALTH", "NEWEST BACKUP")
-_LIMITS = ((11, 21, 9, 18), (11, 14, 9, 18))
-"""Most columns of each field but the name, which gets the rest. The second, if that rest is too short."""
-_UNESCAPED = {ord('"'): "'", ord("\\"): "/"}
-"""Ansible prints a message as JSON, where these characters are escaped and take two columns."""
-_NAME_WIDTH = 16
-"""Columns that a name has at least, if a shorter status allows it."""
 
 
 class Finding(t.NamedTuple):
@@ -94,19 +83,20 @@ def _build_key(check: str, about: str) -> str:
     return f"{check}:{about}"
 
 
-def format_findings(findings: t.Sequence[Finding], scope: str) -> tuple[str, list[str]]:
-    """Returns a headline with the number of each check, and a line for each finding, at most MAX_LINES.
-
-    ``scope``: the sentence that names service and account.
-    """
-    # What two checks could not judge is one line.
+def list_lines(findings: t.Iterable[Finding], limit: int) -> list[str]:
+    """Returns a line for each finding, at most ``limit``. What two checks could not judge is one line."""
     lines = list(dict.fromkeys(finding.line for finding in findings))
+    if len(lines) > limit:
+        lines[limit - 1 :] = [f"And {len(lines) - limit + 1} more."]
+    return lines
+
+
+def format_headline(findings: t.Sequence[Finding], scope: str) -> str:
+    """Returns the number of findings of each check. ``scope``: the sentence that names service and account."""
     number, new = Counter(finding.check for finding in findings), sum(finding.is_new for finding in findings)
     counts = ", ".join(f"{number[check]} {check}" for check in CHECKS if number[check])
-    headline = f"{format_count(len(lines), 'finding')}{f', {new} new' if new else ''}: {counts}. {scope}"
-    if len(lines) > MAX_LINES:
-        lines[MAX_LINES - 1 :] = [f"And {len(lines) - MAX_LINES + 1} more."]
-    return headline, lines
+    total = format_count(len({finding.line for finding in findings}), "finding")
+    return f"{total}{f', {new} new' if new else ''}: {counts}. {scope}"
 
 
 def _label(one: Data) -> str:
@@ -172,35 +162,3 @@ def _check_balance(facts: Data, min_days: int) -> Findings:
         yield "", "The balance is low."
     elif days is None and (cost is None or cost > 0):
         yield "", "The service does not report how long the balance lasts."
-
-
-def format_attention(page: Data) -> list[str]:
-    """Returns the lines of the table, the worst instance first; none if no instance needs attention.
-
-    ``page`` has the variables of the page.
-    """
-    rows = [_build_cells(row) for row in page["rows"] if row["trouble"] or row["backup"]["late"]]
-    if not rows:
-        return []
-    shown = [_HEADINGS, *rows[:MAX_ROWS]]
-    widths = _choose_widths(measure_columns(shown))
-    lines = [format_row(row, widths) for row in shown]
-    more = len(rows) - MAX_ROWS
-    return [*lines, f"And {more} more; the page lists all."] if more > 0 else lines
-
-
-def _choose_widths(needed: list[int]) -> list[int]:
-    name, *others = needed
-    for limits in _LIMITS:
-        widths = list(map(min, others, limits))
-        rest = WIDTH - sum(widths) - len(GAP) * len(widths)
-        if rest >= min(name, _NAME_WIDTH):
-            break
-    return [min(name, rest), *widths]
-
-
-def _build_cells(row: Data) -> tuple[str, ...]:
-    backup = row["backup"]
-    age = f"{backup['age']}, overdue" if backup["word"] == "overdue" else backup["age"]
-    cells = (row["name"], row["id"], row["status"], row["health"], age)
-    return tuple("-" if cell == EMPTY else cell.translate(_UNESCAPED) for cell in cells)

@@ -37,7 +37,6 @@ _HELP = {
     "balance_claws": "Claws left.",
     "daily_cost_claws": "Claws that all running instances and add-ons cost a day.",
     "daily_cost_part_claws": "Claws a day by what they are for: tier, type of add-on, or not itemized.",
-    "addon_daily_cost_claws": "Claws a day of each of the add-ons that cost most.",
     "balance_remaining_seconds": "How long the balance lasts, in full days; +Inf if nothing costs Claws.",
 }
 
@@ -114,7 +113,6 @@ def _build_families(facts: Data) -> dict[str, Samples]:
         "daily_cost_part_claws": {
             (("kind", part["kind"]), ("item", part["item"])): part["claws"] for part in claws["costs"]
         },
-        "addon_daily_cost_claws": {_label_addon(one): one["daily_claws"] for one in claws["dearest_addons"]},
         "balance_remaining_seconds": _build_single(lasts),
     }
 
@@ -143,12 +141,6 @@ def _build_times(instances: list[Data], find: t.Callable[[Data], datetime | None
 def _label(one: Data) -> tuple[tuple[str, str], ...]:
     """Returns the labels of an instance. With the id, instances that share a name have series of their own."""
     return ("id", str(one["id"])), ("name", one["name"] or "")
-
-
-def _label_addon(one: Data) -> tuple[tuple[str, str], ...]:
-    owner = {"id": one["instance_id"], "name": one["instance_name"]}
-    labels = {"addon_id": one["id"], "addon_type": one["addon_type"], **owner}
-    return tuple((name, "" if value is None else str(value)) for name, value in labels.items())
 
 
 def _to_unix(time: datetime | None) -> int | None:

@@ -18,48 +18,34 @@ from ...module_utils._model.instance import is_busy
 from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
-from .fleet_facts import ADDON_TYPE, LATE_STATES, STATUSES, sort_worst_first
+from .fleet_facts import LATE_STATES, STATUSES, sort_worst_first
 
 Data = dict[str, t.Any]
 
 
 def build_page(facts: Data, script: str = "") -> Data:
-    """Returns the variables of the template. ``script`` is that of the page."""
+    """Returns the variables of the template beside the facts. ``script`` is that of the page."""
     rows = [_build_row(one, facts) for one in sort_worst_first(facts)]
-    page = {
+    lasting = {name: value for name, value in facts.items() if name != "reported_at"}
+    return {
+        "facts": facts,
         "rows": rows,
         "statuses": _build_status_bar(rows),
-        "counts": facts["counts"],
-        "backups": facts["backups"],
         "headline": _format_headline(facts),
-        "money": _build_money(facts["claws"]),
         "max_age": format_duration(timedelta(seconds=facts["backup_max_age_seconds"])),
-        "restores": _build_restores(facts["restores"]),
-        "notices": facts["notices"],
-        "title": facts["title"],
-        "service": facts["service"],
-    }
-    now: datetime = facts["reported_at"]
-    return {
-        **page,
-        "as_of": format_clock(now),
-        "as_of_iso": now.isoformat(timespec="seconds"),
-        "fingerprint": _hash_content(page),
+        "longest_cost": max((part["claws"] for part in facts["claws"]["costs"]), default=1),
+        "fingerprint": hashlib.sha256(json.dumps(lasting, sort_keys=True, default=str).encode()).hexdigest()[:32],
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "value": format_value,
+        "label": format_label,
+        "clock": format_clock,
+        "duration": format_duration,
+        "number": format_number,
     }
-
-
-def _hash_content(page: Data) -> str:
-    """Returns a hash of the content, without ages: those change every minute."""
-    lasting = {
-        **page,
-        "rows": [{**row, "backup": {**row["backup"], "age": None, "sort": None}} for row in page["rows"]],
-    }
-    return hashlib.sha256(json.dumps(lasting, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def _build_row(one: Data, facts: Data) -> Data:
-    status, health, cost = normalize(one["status"]), normalize(one["health_status"]), one["daily_claws"]
+    status, health = normalize(one["status"]), normalize(one["health_status"])
     is_running, proven = status == "running", one["proven_at"]
     never = "unknown" if facts["counts"]["proven"] is None else "never"
     return {
@@ -71,12 +57,10 @@ def _build_row(one: Data, facts: Data) -> Data:
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if is_running else "quiet",
         "tier": format_value(one["tier"], 40),
         "billing": format_value(one["billing_mode"], 40),
-        "cost": cost,
-        "cost_text": EMPTY if cost is None else _group_digits(cost),
+        "cost": one["daily_claws"],
         "created": format_clock(one["created_at"])[:10],
         "proven": f"{format_clock(proven)[:10] if proven else never}{', drill failed' if one['drill_failed'] else ''}",
         "proven_title": format_clock(proven),
-        "trouble": one["needs_attention"],
         "backup": _build_backup(one["backup"], facts["reported_at"]),
     }
 
@@ -91,7 +75,7 @@ def _build_backup(backup: Data, now: datetime) -> Data:
     else:
         age = max(now - taken, timedelta(0))
         text, sort = format_duration(age), int(age.total_seconds())
-    return {"taken": format_clock(taken), "age": text, "sort": sort, "late": bool(word), "word": word}
+    return {"taken": format_clock(taken), "age": text, "sort": sort, "word": word}
 
 
 def _choose_tone(status: str) -> str:
@@ -133,59 +117,6 @@ def _build_status_bar(rows: list[Data]) -> list[Data]:
     return result
 
 
-def _build_money(claws: Data) -> Data:
-    balance, cost, days = claws["balance"], claws["daily_cost"], claws["days_left"]
-    longest = max((part["claws"] for part in claws["costs"]), default=0)
-    return {
-        "balance": _format_number(balance),
-        "cost": _format_number(cost),
-        "days": _format_number(days),
-        "low": claws["is_low"],
-        "subscription": format_value(claws["subscription"], 40),
-        "costs": [
-            {
-                "item": f"{part['item']} add-ons" if part["kind"] == ADDON_TYPE else part["item"],
-                "claws": _group_digits(part["claws"]),
-                "number": "" if part["number"] is None else part["number"],
-                "width": round(100 * max(part["claws"], 0) / max(longest, 1), 2),
-            }
-            for part in claws["costs"]
-        ],
-        "addons": [
-            {
-                "item": format_label(one["addon_type"], one["id"]),
-                "instance": format_label(one["instance_name"], one["instance_id"]),
-                "claws": _group_digits(one["daily_claws"]),
-            }
-            for one in claws["dearest_addons"]
-        ],
-    }
-
-
-def _build_restores(restores: Data) -> Data:
-    several = restores["services"] > 1
-    return {**restores, "entries": [_build_restore(one, several=several) for one in restores["entries"]]}
-
-
-def _build_restore(one: Data, *, several: bool) -> Data:
-    outcome = "under way" if one["outcome"] == "in_flight" else one["outcome"]
-    sent, ended = one["sent_at"], one["ended_at"]
-    return {
-        "incident": format_value(one["incident"]),
-        "instance": format_label(one["instance_name"], one["instance_id"]),
-        "backup": format_value(one["backup_id"], 20),
-        "taken": format_clock(one["taken_at"]),
-        "sent": format_clock(sent),
-        "took": format_duration(ended - sent) if sent and ended else EMPTY,
-        "outcome": outcome,
-        "tone": {"completed": "good", "failed": "bad", "under way": "busy"}.get(outcome, "warn"),
-        "service": format_value(one["service"]) if several else "",
-    }
-
-
-def _format_number(value: int | None) -> str:
-    return EMPTY if value is None else _group_digits(value)
-
-
-def _group_digits(value: int) -> str:
-    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+def format_number(value: int | None) -> str:
+    """Returns a number with its digits in groups of three."""
+    return EMPTY if value is None else f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -107,8 +107,7 @@ def report(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
 
 
 def test_a_damaged_journal_of_another_instance_hides_no_proof(worker: Worker) -> None:
-    options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60, "wait_healthy": True}
-    Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
+    restore_one(worker)
     folder_place(Path(worker._home.name)).damage()
     report(worker)
     (warning,) = worker.warnings
@@ -123,6 +122,9 @@ def parse(text: str) -> list[Sample]:
 
 
 def restore_one(worker: Worker) -> None:
+    """Restores an instance, which shows it by its status, and ends healthy."""
+    assert worker.simulator is not None
+    worker.simulator.switch(transition_reads=2, transition_shows="busy")
     options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60}
     restored = Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
     assert not restored["failed"], restored
@@ -208,10 +210,6 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
         (kind, word) for kind, words in costs.items() for word, claws in words.items() if claws
     }
     assert '<th scope="row">llm add-ons <span class="soft">1</span>' in page
-    (dearest,) = data["claws"]["dearest_addons"]
-    assert (dearest["addon_type"], dearest["instance_name"]) == ("llm", "web-bot")
-    assert f'<td>web-bot (id 1)</td><td class="number">{dearest["daily_claws"]}</td>' in page
-    assert of("clawhosters_addon_daily_cost_claws", id="1", name="web-bot") == [dearest["daily_claws"]]
     assert sum(of("clawhosters_daily_cost_part_claws")) == data["claws"]["daily_cost"]
     for one, other in zip(data["instances"], stats["instances"], strict=True):
         for name, time_ in ("newest_backup_at", one["backup"]["taken_at"]), ("proven_at", one["proven_at"]):
@@ -332,7 +330,7 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
     assert {path.name for path in controller.folder.iterdir()} >= {
         "clawhosters-fleet-report.html", "fleet.json", "fleet.prom",
     }  # fmt: skip
-    assert run.stdout.index("NEWEST BACKUP") < run.stdout.index("twin (id 3) has no usable backup.")
+    assert run.stdout.count("twin (id 3) has no usable backup.") == 2, "on the screen, and by the failure"
     run, found = check(controller, "--check", fleet_report_fail_on='["overdue_backup"]')
     assert (run.rc, found) == (2, ["twin (id 2): its newest backup is 1 d 16 h old."])
     run, found = check(controller, fleet_report_fail_on=["overdue_backup"], fleet_report_backup_max_age="48h")

@@ -16,7 +16,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting impo
     format_value,
     slugify,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._table import format_row, measure_columns
 
 
 @given(st.text(max_size=300))
@@ -39,22 +38,3 @@ def test_what_is_not_there_is_a_dash():
     assert format_value(None) == format_value("") == EMPTY
     assert format_value(0) == "0"
     assert len(format_value("x" * 1_000_000)) <= 80
-
-
-# Tables for a terminal
-
-ROWS = [("NAME", "ID"), ("\N{HIRAGANA LETTER A}" * 3, "12"), ("b", "3")]
-
-
-def test_columns_are_as_wide_on_the_screen_as_their_longest_cell() -> None:
-    widths = measure_columns(ROWS)
-    assert widths == [6, 2]
-    assert [format_row(row, widths) for row in ROWS] == [
-        "NAME    ID",
-        "\N{HIRAGANA LETTER A}" * 3 + "  12",
-        "b       3",
-    ]
-
-
-def test_a_cell_that_is_too_wide_is_cut() -> None:
-    assert format_row(("abcdef", "x"), (4, 1)) == "abc…  x"

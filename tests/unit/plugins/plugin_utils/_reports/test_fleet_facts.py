@@ -22,15 +22,15 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_f
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import (
     CHECKS,
+    MAX_LINES,
     find_findings,
-    format_findings,
+    list_lines,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_metrics import (
     build_stats,
     format_data,
     format_metrics,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 TAKEN = datetime(2026, 2, 3, 8, tzinfo=UTC)
@@ -90,7 +90,6 @@ def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, part
     assert [(part["item"], part["claws"]) for part in claws["costs"]] == [
         (item.removesuffix(" add-ons"), claws) for item, claws in parts
     ]
-    assert [part["item"] for part in build_page(facts)["money"]["costs"]] == [item for item, _claws in parts]
     assert sum(part["claws"] for part in claws["costs"]) in (claws["daily_cost"], 245 if total is None else 0)
     in_metrics = [value for (name, *_labels), value in series(facts).items() if name == "daily_cost_part_claws"]
     assert sorted(in_metrics) == sorted(claws for _item, claws in parts)
@@ -99,21 +98,6 @@ def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, part
     assert (costs is None) == (not parts)
     assert sum(sum(sums.values()) for sums in (costs or {}).values()) == sum(claws for _item, claws in parts)
     assert words.issuperset(word for sums in (costs or {}).values() for word in sums)
-
-
-def test_the_dearest_addons_are_shown_with_their_instances():
-    instances = [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "twin"}, {"id": 3, "name": "twin"}]
-    owners = [{"instance_name": "web-bot"}, {"instance_name": "twin"}, {"instance_id": 3}, {}, {"instance_id": 1}]
-    addons = [
-        {"id": 10 + number, "addon_type": "llm", "daily_claws": price, **owner}
-        for number, (price, owner) in enumerate(zip((5, 7, 7, 0, None), owners, strict=True))
-    ]
-    facts = gather(instances, billing={"usage": {"addons": addons}})
-    shown = [(one["id"], one["instance_id"], one["instance_name"]) for one in facts["claws"]["dearest_addons"]]
-    assert shown == [(11, None, "twin"), (12, 3, "twin"), (10, 1, "web-bot")]
-    labels = fleet(("addon_id", "12"), ("addon_type", "llm"), ("id", "3"), ("name", "twin"))
-    assert series(facts)["addon_daily_cost_claws", *labels] == 7
-    assert build_page(facts)["money"]["addons"][0] == {"item": "llm (id 11)", "instance": "twin", "claws": "7"}
 
 
 def test_what_can_not_be_read_has_no_series():
@@ -173,12 +157,10 @@ def test_any_text_is_a_label_and_the_order_is_stable(instances, title):
 
 # Checks
 
-SCOPE = "Service clawhosters.com, account 7."
-
 
 def check(*names, instances=({"id": 1, "name": "web-bot", "status": "running"},), min_days=7, **read):
     found = find_findings(gather(instances, **read), min_days, timedelta(days=30), None)
-    return format_findings([finding for finding in found if finding.check in names], SCOPE)[1]
+    return list_lines([finding for finding in found if finding.check in names], MAX_LINES)
 
 
 def backup(hours):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +20,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import render
+from support.controller import REPOSITORY
+
+TEMPLATE = REPOSITORY / "roles/fleet_report/templates/fleet.html.j2"
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 ANYTHING = (
@@ -34,6 +38,10 @@ def gather(instances, billing=None, backups=(), now=NOW, **read):
 
 def build(*read, **named):
     return build_page(gather(*read, **named))
+
+
+def show(page):
+    return render(str(TEMPLATE), {"page": page, "css": "", "script": "", "finding_keys": ""})
 
 
 def test_instances_in_trouble_come_first_and_ages_are_shown():
@@ -57,10 +65,10 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
     for instance, owner in ({"id": 4, "name": "a"}, {"instance_name": "a"}), ({"id": 4, "name": "d"}, {}):
         unclear = build([instances[0], instance], backups=[{"id": 9, "created_at": "2026-02-03T08:00:00Z", **owner}])
         assert {(row["backup"]["age"], row["backup"]["word"]) for row in unclear["rows"]} == {("unknown", "")}
-        assert "does not show which instance some backups belong to" in unclear["notices"][0]
+        assert "does not show which instance some backups belong to" in unclear["facts"]["notices"][0]
     unknown = build(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
-    assert unknown["backups"] is None
+    assert unknown["facts"]["backups"] is None
 
 
 @pytest.mark.parametrize(
@@ -90,7 +98,7 @@ def test_the_fingerprint_ignores_ages_and_depends_on_the_content():
 def test_billing_of_any_shape(balance, cost, days):
     summary = {"claws_balance": balance, "daily_claw_cost": cost, "days_remaining": days}
     made = build([{"id": 1}], {"summary": summary, "usage": {"instances": [{"id": 1, "daily_claws": cost}]}})
-    assert json.dumps(made["money"])
+    assert " Claws, " in show(made)
 
 
 @given(st.dictionaries(st.sampled_from(["name", "status", "health_status", "tier", "created_at"]), ANYTHING))
@@ -112,6 +120,14 @@ def test_restores_are_shown_newest_first_without_those_that_were_refused():
             operation("purchase", "top-up", OperationEvent.COMPLETED, "2026-02-02T10:00:00Z"),
         ]
     )
-    newest, entry = build([], operations=operations)["restores"]["entries"]
-    assert (newest["incident"], newest["outcome"], newest["instance"]) == ("INC-3", "under way", "web-bot (id 7)")
-    assert (entry["outcome"], entry["took"], entry["backup"], entry["service"]) == ("completed", "5 s", "12", "")
+    shown = re.sub("<[^>]+>", " ", show(build([], operations=operations)).partition('id="restores"')[2])
+    newest, entry = shown.index("INC-3"), shown.index("INC-1")
+    assert newest < entry
+    assert re.findall(r"web-bot \(id 7\)|under way|completed|5 s\b", shown) == [
+        "web-bot (id 7)",
+        "under way",
+        "completed",
+        "5 s",
+    ]
+    assert "INC-2" not in shown
+    assert "top-up" not in shown
