@@ -31,18 +31,13 @@ if t.TYPE_CHECKING:
 
 ALL_SHOWN = 12
 """Instances up to which each has lines of its own. Of more, those that are alike share them."""
-_OWN_LINES = 4
-"""Instances that have lines of their own among many."""
 _NAMED = 12
 """Names up to which a group shows all of its own."""
 _OLD = 2.0
 """A backup that is so many times as old as the median is not like the others."""
 
-FAST_SERIAL = (1, 5, "100%")
-"""Suggested where batches of one take long: a canary, a few, the rest."""
 _MANY = 5
 """More batches than this are shown in groups of one size."""
-_MUCH_FASTER = 2.0
 
 
 def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
@@ -68,38 +63,30 @@ def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
 def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
     """Returns the plans in groups: those of more than one are shown together, the largest first.
 
-    Each is alone unless there are many. Then those that are alike are together, from the largest group on, until
-    few are left. If these are still too many, the ages of their backups may differ, and at last all but the outcome.
+    Each is alone unless there are many. Then those that are alike are together; if these are still too many groups,
+    all of one outcome.
     """
-    alone = list(plans)
     if len(plans) <= ALL_SHOWN:
         return [[plan] for plan in plans]
     ages = [plan.age.total_seconds() for plan in plans if plan.age is not None]
     limit = timedelta(seconds=_OLD * median(ages)) if ages else timedelta(0)
-    shared: list[list[RolePlan]] = []
-    passes: list[tuple[t.Callable[[RolePlan], object], int]] = [
-        (lambda plan: _describe_kind(plan, limit), _OWN_LINES),
-        (lambda plan: _describe_kind(plan, timedelta.max), _OWN_LINES),
-        (lambda plan: (plan.kind, plan.outcome), ALL_SHOWN),
-    ]
-    for describe, few in passes:
-        groups: dict[object, list[RolePlan]] = {}
-        for plan in alone:
-            groups.setdefault(describe(plan), []).append(plan)
-        for group in sorted(groups.values(), key=len, reverse=True):
-            if len(group) > 1 and ((not shared and few < ALL_SHOWN) or len(alone) > few):
-                shared.append(group)
-                alone = [plan for plan in alone if plan not in group]
-    return [*shared, *([plan] for plan in alone)]
+    groups: dict[object, list[RolePlan]] = {}
+    for plan in plans:
+        groups.setdefault(_describe_kind(plan, limit), []).append(plan)
+    if len(groups) > ALL_SHOWN:
+        groups = {}
+        for plan in plans:
+            groups.setdefault((plan.kind, plan.outcome), []).append(plan)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
 def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
     """Returns what alike plans have in common. Their notes may differ in numbers."""
     if plan.kind:
         return (plan.kind,)
-    is_old = plan.age is None or plan.age > age_limit
+    is_old = plan.sends and (plan.age is None or plan.age > age_limit)
     notes = tuple(note.about for note in plan.notes)
-    return plan.outcome, plan.is_unseen, format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
+    return plan.outcome, plan.is_unseen, format_condition(plan), is_old, notes, bool(plan.id_reason)
 
 
 def _group_lines(group: list[RolePlan]) -> list[str]:
@@ -162,9 +149,6 @@ def schedule_lines(plans: list[RolePlan], variables: Data, list_pages: int | Non
         return lines
     allowed = variables["restore_max_failures"]
     failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
-    faster = estimate_batches(find_batches(plans, {**variables, "restore_serial": list(FAST_SERIAL)}), list_pages)
-    if estimate > _MUCH_FASTER * faster:
-        lines.append(f"    With restore_serial={','.join(map(str, FAST_SERIAL))}: about {format_estimate(faster)}.")
     return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
 
 

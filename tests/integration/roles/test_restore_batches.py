@@ -229,7 +229,6 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
         "Batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
         "    No further batch begins when more than 2 restores have failed.",
         "Estimated time: about 24 minutes, if a restore takes 120 s.",
-        "    With restore_serial=1,5,100%: about 6 minutes.",
     ]
     runbook.run(restore_instances="bot-1", check=True)
     assert runbook.plan[4:] == ["Estimated time: about 2 minutes, if a restore takes 120 s."]

@@ -370,7 +370,8 @@ def test_a_callback_that_prints_json_has_standard_output_alone(simulator: Simula
     options = {"ANSIBLE_CALLBACK_PLUGINS": callbacks, "ANSIBLE_STDOUT_CALLBACK": "lines_json"}
     run = controller.run("ansible-playbook", PLAYBOOK, "-e", given, **options)
     assert run.rc == 2, run.screen
-    (printed,) = [json.loads(line) for line in run.stdout.splitlines() if line.strip()]
+    # Ansible validates the arguments in a task of its own.
+    (_validated, printed) = [json.loads(line) for line in run.stdout.splitlines() if line.strip()]
     assert printed["msg"] == "1 of 2 instances restored and healthy."
     assert printed["plan"][1].startswith("<b>{{ 7 * 7 }}</b>")
     assert "\x1b" not in "".join([*printed["plan"], *printed["restored"]])
