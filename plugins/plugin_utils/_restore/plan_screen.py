@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shows the plan of the role ``restore`` before it asks: all instances, in which batches, and how long that will take.
-
-Pure.
-"""
+"""The plan of the role ``restore`` before it asks: what is overwritten and lost, in which batches. Pure."""
 
 from __future__ import annotations
 
@@ -16,17 +13,17 @@ from statistics import median
 
 from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.batches import parse_serial, split_batches
+from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
-from ...module_utils._service.restore.words import describe_clock
+from ...module_utils._service.restore.words import describe_clock, format_moment
+from ...module_utils._state.journal import UNSEEN
 from ...module_utils._text import format_count
 from ...module_utils._time_options import parse_timestamp
-from ...module_utils._times import format_duration
+from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import SCREEN_WIDTH, fit, format_clock, format_value, text_width, wrap
-from .confirmation import detail_lines, format_completed, format_condition, format_range, plan_lines
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
+    from ...module_utils._state.journal import OperationState
     from .run import Data, RolePlan, Run
 
 ALL_SHOWN = 12
@@ -40,7 +37,7 @@ _MANY = 5
 """More batches than this are shown in groups of one size."""
 
 
-def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
+def show_plan(run: Run, clock_lead: timedelta) -> list[str]:
     """Returns the plan as the user sees it before confirming, in lines that fit into the screen.
 
     ``clock_lead``: how far this machine's clock is ahead of the service's.
@@ -50,7 +47,7 @@ def show_plan(run: Run, now: datetime, clock_lead: timedelta) -> list[str]:
     lines += [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
     lines += [run.approved.label()] if run.approved else []
     for group in _group(run.plans):
-        own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group)
+        own = plan_lines(group)
         is_many = len(run.plans) > ALL_SHOWN
         lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
     wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
@@ -89,38 +86,108 @@ def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
     return plan.outcome, plan.is_unseen, format_condition(plan), is_old, notes, bool(plan.id_reason)
 
 
-def _group_lines(group: list[RolePlan]) -> list[str]:
-    """Returns the lines of several plans that are alike."""
-    first = group[0]
-    conditions = {format_condition(plan) for plan in group}
-    condition = f", {conditions.pop()}" if len(conditions) == 1 else ""
-    names = [format_value(plan.name) for plan in group]
-    named = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} to {names[-1]}"
-    count = f"{len(group)} instances ({named}){condition}"
-    if first.kind:
-        lines = [f"{count}: CAN'T BE RESTORED."]
-    elif first.outcome == "completed":
-        lines = [f"{count}: {format_completed(first)}; no restore will be sent."]
-    elif first.outcome == "in_flight":
-        lines = [f"{count}: a restore is under way."]
-    else:
-        lines = [
-            f"{count}: restore backups {_format_ages(group)}.",
-            f"    DATA LOSS: all changes since {format_range(group)}.",
-        ]
-    details = [detail_lines(plan) for plan in group]
+# Lines of plans
+
+
+def summarize_plan(run: Run) -> list[str]:
+    """Returns the lines above the question: the plan may have scrolled away, or was not shown by a callback plugin."""
+    sends = [plan for plan in run.plans if plan.sends]
+    lines = headlines(sends or run.plans[:1])
+    if len(sends) > 1:
+        lines = [f"{len(sends)} instances lose all changes since {_format_range(sends)}."]
+    return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
+
+
+def plan_lines(group: list[RolePlan]) -> list[str]:
+    """Returns the lines of plans that are alike."""
+    details = [detail_lines(plan, of_many=len(group) > 1) for plan in group]
     if all(each == details[0] for each in details):
-        return [*lines, *(f"    {line}" for line in detail_lines(first, of_many=True))]
+        return [*headlines(group), *(f"    {line}" for line in details[0])]
     label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
-    return [*lines, f"    For example {label}: {' '.join(example)}"]
+    return [*headlines(group), f"    For example {label}: {' '.join(example)}"]
+
+
+def headlines(group: list[RolePlan]) -> list[str]:
+    """Returns what will be done with instances that are alike, and what that costs."""
+    first, is_one = group[0], len(group) == 1
+    names = [format_value(plan.name) for plan in group]
+    listed = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} to {names[-1]}"
+    who = first.label if is_one else f"{len(group)} instances ({listed})"
+    if first.kind:
+        return [f"{who}: CAN'T BE RESTORED."]
+    conditions = {format_condition(plan) for plan in group}
+    named = f"{who}, {conditions.pop()}" if len(conditions) == 1 else who
+    if first.outcome == "completed":
+        known = _format_completed(first, is_one=is_one)
+        return [f"{named}: {known}; no restore will be sent."]
+    if first.outcome == "in_flight":
+        of, since = f" of backup {first.backup_id}", f" since {format_moment(first.sent_at, first.planned_at)}"
+        return [f"{named}: a restore{of if is_one else ''} is under way{since if is_one else ''}."]
+    backups = f"backup {first.backup_id}," if is_one else "backups"
+    lost = f"    DATA LOSS: all changes since {_format_range(group)}."
+    return [f"{named}: restore {backups} {_format_ages(group)}.", lost]
+
+
+def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
+    """Returns what else is to be known of an instance. ``of_many``: of all that are alike."""
+    notes = [note.plural if of_many and note.plural else note.text for note in plan.notes]
+    if plan.kind:
+        return [plan.failed.message if plan.failed else "", *notes]
+    if plan.outcome == "completed":
+        when = format_sent_and_completed(t.cast("OperationState", plan.earlier))
+        return [f"{when[:1].upper()}{when[1:]}.", *notes]
+    if plan.outcome == "in_flight":
+        return ["This run waits for it.", *notes]
+    asked = [f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."]
+    return [*notes, *(asked if plan.id_reason and plan.asks else [])]
+
+
+def _format_completed(plan: RolePlan, *, is_one: bool) -> str:
+    """Returns that an instance is restored already, or what is known of a restore that was not seen."""
+    used = f"backup {plan.backup_id}" if is_one else ""
+    ago = _format_ago(plan) if is_one else ""
+    if plan.is_unseen:
+        return f"a restore{f' of {used}' if used else ''} {UNSEEN}{ago}"
+    return f"already restored{f' from {used}' if used else ''}{ago}"
+
+
+def format_sent_and_completed(state: OperationState) -> str:
+    """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
+    completed = "" if state.is_unseen else state.completed_at
+    moments = (("sent", state.sent_at, state.by and f" by {state.by}"), ("seen restored", completed, ""))
+    known = [(verb, parse_time(at), who) for verb, at, who in moments]
+    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in known if moment)
+
+
+def format_condition(plan: RolePlan) -> str:
+    """Returns the status and the health that the instance had at the time of the plan."""
+    instance = plan.instance or {}
+    health = instance.get("health_status")
+    # Only a running instance has a health.
+    values = (instance.get("status"), None if get_status(instance) != "running" and health == "unknown" else health)
+    return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
+
+
+def _format_ago(plan: RolePlan) -> str:
+    """Returns how long ago a restore was sent; empty if its time lies ahead."""
+    sent = parse_time(plan.sent_at)
+    return f", {format_duration(plan.planned_at - sent)} ago" if sent and sent <= plan.planned_at else ""
 
 
 def _format_ages(group: list[RolePlan]) -> str:
     ages = sorted(plan.age for plan in group if plan.age is not None)
     if len(ages) < len(group):
-        return "some of unknown age"
+        return "of unknown age" if len(group) == 1 else "some of unknown age"
     youngest, oldest = format_duration(ages[0]), format_duration(ages[-1])
     return f"{youngest} old" if youngest == oldest else f"{youngest} to {oldest} old"
+
+
+def _format_range(group: list[RolePlan]) -> str:
+    times = sorted(plan.taken_at for plan in group if plan.taken_at)
+    if len(times) < len(group):
+        return "the backup, at an unknown time" if len(group) == 1 else "the backups, some at an unknown time"
+    first, last = times[0], times[-1]
+    return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
 
 
 # Batches
@@ -153,17 +220,13 @@ def schedule_lines(plans: list[RolePlan], variables: Data, list_pages: int | Non
 
 
 def _format_batches(batches: list[list[RolePlan]]) -> list[str]:
-    total = len(batches)
-    if total <= _MANY:
-        return [
-            _format_batch(f"Batch {number} of {total}", batch, batches) for number, batch in enumerate(batches, start=1)
-        ]
-    lines, first = [], 1
-    for size, group in groupby(batches, len):
-        same = list(group)
+    total, lines, first = len(batches), [], 1
+    alike = [[batch] for batch in batches] if total <= _MANY else [[*same] for _size, same in groupby(batches, len)]
+    for same in alike:
         last = first + len(same) - 1
-        numbers = f"Batch {first} of {total}" if first == last else f"Batches {first} to {last} of {total}, {size} each"
-        lines.append(_format_batch(numbers, [plan for batch in same for plan in batch], batches))
+        numbers = f"Batch {first}" if first == last else f"Batches {first} to {last}"
+        each = f", {len(same[0])} each" if first != last else ""
+        lines.append(_format_batch(f"{numbers} of {total}{each}", [plan for batch in same for plan in batch], batches))
         first = last + 1
     return lines
 

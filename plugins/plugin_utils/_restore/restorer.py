@@ -34,8 +34,9 @@ from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, format_value
 from .address import check_address, parse_address
 from .classify import classify_failure, classify_obstacle
-from .confirmation import NOT_ASKED, PictureChangedError, require_confirmation, summarize_plan
+from .confirmation import NOT_ASKED, PictureChangedError, require_confirmation
 from .outcome import record
+from .plan_screen import summarize_plan
 from .run import RolePlan
 from .unhealthy_limit import PLAYBOOK, UnhealthyLimit
 
@@ -123,7 +124,7 @@ class Restorer(RestoreObserver):
         run, given = self._run, self._run.variables["restore_confirm"]
         how = NOT_ASKED
         if given or any(plan.sends for plan in run.plans):
-            shown = summarize_plan(run, self._client.stats.now())
+            shown = summarize_plan(run)
             redact, ask = self._runbook.redact, self._runbook.screen.ask
             how = require_confirmation(run, given, lambda prompt: ask(redact(prompt)), shown)
             if not given:

@@ -23,8 +23,8 @@ from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
-from .confirmation import format_sent_and_completed, headlines
 from .failures import ACCEPTED_AND_FAILED, FAILURES, UNCONFIRMED, Failed, FailureKind, name_kind
+from .plan_screen import format_sent_and_completed, headlines
 from .run import RolePlan
 
 if t.TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _describe(plan: RolePlan, known: InstanceState, failed: Failed | None, run: 
         format_value(plan.name),
         OK,
         "only planned",
-        headlines(plan, now)[0],
+        headlines([plan])[0],
         backup={"id": plan.backup_id, "taken_at": taken.isoformat() if taken else None} if plan.backup else None,
         age=None if age is None else format_duration(age),
         batch=plan.batch,

@@ -20,7 +20,7 @@ from ...module_utils._service.restore.words import Note, Surface, describe_choic
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import parse_time
 from .._formatting import format_clock
-from .confirmation import format_sent_and_completed
+from .plan_screen import format_sent_and_completed
 from .run import RolePlan
 
 OLD = timedelta(days=1)

@@ -173,8 +173,7 @@ class Runbook:
         for plan in plans:
             plan.asks = asks
         self.run.plans = plans
-        stats = self.client.stats
-        self.plan_lines = self.redact(show_plan(self.run, stats.now(), stats.find_clock_lead()))
+        self.plan_lines = self.redact(show_plan(self.run, self.client.stats.find_clock_lead()))
         self.screen.show(self.plan_lines)
 
     def _require_approved(self, plans: list[RolePlan], history: RestoreHistory) -> None:

@@ -225,7 +225,7 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
         "Estimated time: about 6 minutes, if a restore takes 120 s.",
     ]
     runbook.run(restore_instances=names, restore_serial="1", restore_max_failures=2, check=True)
-    assert runbook.plan[-4:] == [
+    assert runbook.plan[-3:] == [
         "Batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
         "    No further batch begins when more than 2 restores have failed.",
         "Estimated time: about 24 minutes, if a restore takes 120 s.",

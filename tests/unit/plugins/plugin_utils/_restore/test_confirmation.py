@@ -23,11 +23,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
     TRIES,
     TYPED,
     NotConfirmedError,
-    plan_lines,
     require_confirmation,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
-from support.restores import BACKUPS, NOW, WEB, role_plans, run
+from support.restores import BACKUPS, WEB, role_plans, run
 from support.work import count_calls
 
 INCIDENT = "INC-1"
@@ -76,7 +76,7 @@ def test_a_unique_name_confirms(name):
 def test_a_name_that_is_blank_or_no_plain_ascii_does_not_confirm(name):
     assert answer(name) == "1"
     (plan,) = build_named_plans(name)
-    assert any("Confirm with its id instead: 1." in line for line in plan_lines(plan, NOW))
+    assert any("Confirm with its id instead: 1." in line for line in plan_lines([plan]))
     for given_instead in (str(name), str(name).strip(), "", " ", "\u3000", ","):
         assert not is_confirmed(given_instead, [plan], INCIDENT)
     assert is_confirmed("1", [plan], INCIDENT)

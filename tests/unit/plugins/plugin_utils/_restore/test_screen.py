@@ -17,15 +17,15 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import summarize_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (
     estimate_batches,
     find_batches,
     schedule_lines,
     show_plan,
+    summarize_plan,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
-from support.restores import BACKUPS, NOW, WEB, history, named, plan, role_plans, run
+from support.restores import BACKUPS, WEB, history, named, plan, role_plans, run
 
 HEALTHY = {**WEB, "health_status": "healthy"}
 
@@ -33,7 +33,7 @@ HEALTHY = {**WEB, "health_status": "healthy"}
 def show(*plans, account="ops@example.com (id 7)", **variables):
     shown = run(*plans, **variables)
     shown.service, shown.account = "node.example:8443", account
-    return show_plan(shown, NOW, timedelta(0))
+    return show_plan(shown, timedelta(0))
 
 
 def many(count, **changes):
@@ -114,11 +114,11 @@ def test_notes_of_forty_instances_are_told_once_or_by_an_example():
 
 
 def test_the_question_repeats_what_is_lost():
-    assert summarize_plan(run(plan()), NOW)[1:] == [
+    assert summarize_plan(run(plan()))[1:] == [
         "web-bot (id 1), running: restore backup 12, 1 d 0 h old.",
         "    DATA LOSS: all changes since 2026-02-02 10:00 UTC.",
     ]
-    assert summarize_plan(run(*many(40)), NOW)[1:] == ["40 instances lose all changes since 2026-02-02 10:00 UTC."]
+    assert summarize_plan(run(*many(40)))[1:] == ["40 instances lose all changes since 2026-02-02 10:00 UTC."]
 
 
 @given(
