@@ -116,7 +116,8 @@ def tasks(run: Run) -> list[str]:
 def test_a_restore_of_one_is_one_task_and_sets_its_outcome(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, "web-bot")
     assert run.rc == 0, run.screen
-    assert tasks(run) == ['Restore for incident "INC-1"', "Require that each instance is restored"]
+    # Ansible validates the arguments in a task of its own.
+    assert tasks(run)[1:] == ['Restore for incident "INC-1"', "Require that each instance is restored"]
     folder = controller.folder / "clawhosters-restore"
     assert f"Report: {folder}/INC-1.html\n" in run.stdout
     outcome = custom_stats(run)
@@ -240,7 +241,7 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(
     assert [run["state"] for run in record["runs"]] == ["interrupted"]
     (one,) = record["instances"]
     assert one["sent_at"]
-    assert "was accepted at" in one["state"]
+    assert re.search("was (accepted|seen begun) at", one["state"])
 
 
 def test_the_plan_knows_restores_for_other_incidents(
