@@ -31,13 +31,12 @@ def require_valid(args: Options) -> None:
     """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
     if misspelt := args.get("misspelt"):
         raise SettingsError(misspelt)
-    if args.get("plan_path") and args.get("apply_plan"):
-        raise SettingsError("fleet_plan_path and fleet_apply_plan exclude each other.", is_unsent=True)
     FLEET.require_valid(args)
 
 
 SPEC = ArgumentSpec(
     {"misspelt": {"type": "str", "default": ""}, "plan_path": {"type": "path"}, "apply_plan": {"type": "path"}},
+    mutually_exclusive=(("plan_path", "apply_plan"),),
     require_valid=require_valid,
 ).merge(claw_fleet.SPEC)
 
@@ -86,10 +85,8 @@ def _explain(error: PartialError, params: Options) -> str:
         allowed = [one for one in result["exceeded"] if one["option"] == "max_deletions" or one["limit"]]
         advice = " and ".join(f"fleet_{one['option']}={one['count']}" for one in allowed)
         return f"{error}{f' To allow it, set {advice}.' if advice else ''}"
-    if "summary" in result:
-        numbers = [f"{count} {kind.replace('_', ' ')}" for kind, count in result["summary"].items() if count]
-        return f"{', '.join(numbers)}; see above."
-    return str(error)
+    # The totals: each failure was shown.
+    return str(result["report"][-1] if "summary" in result else error)
 
 
 class ActionModule(ControllerAction):

@@ -143,7 +143,7 @@ def note_reached(saved: SavedPlan, entries: list[FleetEntry], jobs: list[Job]) -
         approval = job.consent.approval
         change = approval.change if approval else saved.changes.get(str(entry.instance_id)) or deleted.get(entry.name)
         if change and job.phase is Phase.DONE and job.error is None and not job.changed:
-            at = f" at {approval.earlier.at}" if approval and approval.earlier else ""
+            at = f" at {approval.restarted_at}" if approval and approval.restarted_at else ""
             job.note = f"{_WORDS[Action(change.action)][1]} already{at}"
 
 
@@ -194,33 +194,6 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> 
     ]
     total += [f"{len(failed)} failed" if failed else "", f"{len(not_begun)} not begun" if not_begun else ""]
     return [*reached, *changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
-
-
-def explain_interruption(jobs: list[Job]) -> list[str]:
-    """Returns what Ctrl-C shows: what has become of the changes until now, a line each, and how to go on."""
-    parts: dict[str, list[str]] = {
-        part: [] for part in ("Done", "Accepted, and goes on", "Perhaps sent", "Failed", "Not begun")
-    }
-    for job in jobs:
-        if job.found and (job.error or job.change() in _WORDS):
-            change = f"{job.action.value} " if job.action in _WORDS else ""
-            parts[_find_part(job)].append(f"{change}{label(job.found)}")
-    lines = [f"{part}: {', '.join(names)}." for part, names in parts.items() if names]
-    again = [label(job.found) for job in jobs if job.found and job.wanted == "restarted" and job.requests]
-    if lines and again and not any(job.consent.approval for job in jobs):
-        lines.append(f"The same command would restart these again: {', '.join(again)}.")
-        lines.append("Leave them out, or give them the state started; then run it again for the rest.")
-    elif lines:
-        lines.append("Run the same command again: it waits for what goes on, and continues with the rest.")
-    return lines
-
-
-def _find_part(job: Job) -> str:
-    if job.changed and job.error is None:
-        return "Done" if job.phase is Phase.DONE else "Accepted, and goes on"
-    if job.is_outcome_unknown or (job.is_sending and job.phase is Phase.READY):
-        return "Perhaps sent"
-    return "Failed" if job.error else "Not begun"
 
 
 def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:

@@ -159,7 +159,7 @@ class Job:
     def is_of_earlier_run(self) -> bool:
         """True if an earlier run of the plan may have sent its restart, and this run sends none."""
         approval = self.consent.approval
-        return self.action is Action.RESTART and not self.requests and bool(approval and approval.earlier)
+        return self.action is Action.RESTART and not self.requests and bool(approval and approval.restarted_at)
 
     def has_failed(self) -> bool:
         """Returns True if the job has failed in this run."""

@@ -63,20 +63,15 @@ class SavedPlan(PlanScope):
         return {**scope, "digest": self.digest, "entries": [asdict(change) for change in self.changes.values()]}
 
 
-class EarlierRestart(t.NamedTuple):
-    """A restart that an earlier run of a plan has sent. ``at``: when, for people."""
-
-    at: str
-    was_accepted: bool
-
-
 @dataclass(frozen=True)
 class Approval:
     """The change of an instance that a plan allows: one, or none."""
 
     change: PlannedChange | None
-    earlier: EarlierRestart | None = None
-    """The restart, if this plan has sent it already."""
+    restarted_at: str = ""
+    """When an earlier run of the plan has sent its restart, for people; empty if none has."""
+    is_accepted: bool = False
+    """True if that restart was accepted; else it is unknown whether it was."""
     send_once: t.Callable[..., Resource | None] | None = None
     """Sends a restart, at most once for the plan: see :class:`PlannedRestarts`."""
 
@@ -88,7 +83,7 @@ class Approval:
 
     def _is_reached(self, instance: Resource) -> bool:
         action = Action(t.cast("PlannedChange", self.change).action)
-        if action is Action.RESTART and not (self.earlier and self.earlier.was_accepted):
+        if action is Action.RESTART and not self.is_accepted:
             return False
         return decide(instance, _ENDS[action]).action is Action.NONE
 
@@ -109,8 +104,10 @@ class Approval:
         if action.value != change.action and action is not Action.REJECT:
             now = "no change of it is needed" if action is Action.NONE else f"it would {action.value}"
             return f"The plan has: {change.action}; by the list of this task, {now}"
-        if self.earlier:
-            return f"It may have been restarted at {self.earlier.at} by a run of this plan, and is not restarted again"
+        if self.restarted_at:
+            return (
+                f"It may have been restarted at {self.restarted_at} by a run of this plan, and is not restarted again"
+            )
         return ""
 
 

@@ -22,7 +22,6 @@ from .._model.fleet_entries import ChangeLimits, FleetEntry, build_result, forma
 from .._model.fleet_plan import (
     build_diff,
     build_outcomes,
-    explain_interruption,
     find_excess,
     format_report,
     hold_back_excess,
@@ -108,9 +107,6 @@ class FleetChanges(InstanceChanges):
     def _describe_all(self, watched: list[Job]) -> tuple[str, str]:
         return describe_remaining(map(self.describe, find_open(watched)), self.prefix)
 
-    def _explain_interruption(self, watched: list[Job]) -> str:
-        return ""  # what is shown is about all batches
-
 
 @dataclass
 class Fleet:
@@ -155,7 +151,7 @@ class Fleet:
             changes.warn_of_pauses(jobs)
             result = self._build_result(entries, jobs, done=False, refused=not check_mode)
             raise_excess(excess, result)
-        with self.client.progress.if_interrupted("", lambda: [] if check_mode else explain_interruption(jobs)):
+        with self.client.progress.if_interrupted("", lambda: changes.explain_interruption(jobs)):
             self._carry_out(changes, batches, reader, waiter)
         result = self._build_result(entries, jobs, done=not check_mode)
         if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):

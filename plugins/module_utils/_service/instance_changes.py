@@ -332,18 +332,13 @@ class InstanceChanges:
                     job.finish(None)
             self.review(updated, max(waiter.seconds_left, 0.0))
             self.request_changes(updated)
-            note.text = self._explain_interruption(watched)
             return not find_open(watched)
 
         waiter.summarize = self._build_summary(watched)
         try:
-            with self.client.progress.if_interrupted(self._explain_interruption(watched)) as note:
-                waiter.until(
-                    t.cast("dict[str, Resource]", {}),
-                    reader.read,
-                    is_done,
-                    lambda _seen: self._describe_all(watched),
-                )
+            waiter.until(
+                t.cast("dict[str, Resource]", {}), reader.read, is_done, lambda _seen: self._describe_all(watched)
+            )
         except ClawHostersError as error:
             if isinstance(error, WaitTimeoutError) and error.cause is None:
                 for job in _find_deletions(watched):
@@ -393,15 +388,23 @@ class InstanceChanges:
     def _describe_all(self, watched: list[Job]) -> tuple[str, str]:
         return self.describe(watched[0])
 
-    def _explain_interruption(self, watched: list[Job]) -> str:
-        """Returns what Ctrl-C shows during the wait."""
-        (job,) = watched
-        if not job.changed:
-            return ""
-        accepted = f"The {job.action.value} of {label(job.instance)} was accepted and goes on."
-        return f"{accepted} Run this again{_choose_state(job)} to wait for it."
-
     # Messages
+
+    def explain_interruption(self, jobs: list[Job]) -> list[str]:
+        """Returns what Ctrl-C shows: what has become of the changes until now, a line each, and how to go on."""
+        parts: dict[str, list[str]] = {"Done": [], "Accepted, and goes on": [], "Perhaps sent": [], "Failed": []}
+        for job in jobs:
+            is_planned = not self.client.check_mode and job.change() is not Action.NONE
+            if job.found and (job.requests or is_planned):
+                parts.setdefault(_find_part(job), []).append(f"{job.action.value} {label(job.found)}")
+        lines = [f"{part}: {', '.join(names)}." for part, names in parts.items() if names]
+        again = [label(job.found) for job in jobs if job.found and job.wanted == "restarted" and job.requests]
+        if again and not any(job.consent.approval for job in jobs):
+            lines.append(f"The same command would restart these again: {', '.join(again)}.")
+            lines.append("Leave them out, or give them the state started; then run it again for the rest.")
+        elif lines:
+            lines.append("Run the same command again: it waits for what goes on, and continues with the rest.")
+        return lines
 
     def warn_of_pauses(self, jobs: list[Job]) -> None:
         """Warns of instances that were to be stopped, and are as good as stopped because they are paused."""
@@ -447,3 +450,11 @@ def format_accepted(job: Job) -> str:
 def _choose_state(job: Job) -> str:
     """Returns how to run a task again: the same task would restart the instance a second time."""
     return ", with state: started," if job.wanted == "restarted" and job.changed else ""
+
+
+def _find_part(job: Job) -> str:
+    if job.changed and job.error is None:
+        return "Done" if job.phase is Phase.DONE else "Accepted, and goes on"
+    if job.is_outcome_unknown or (job.is_sending and job.phase is Phase.READY):
+        return "Perhaps sent"
+    return "Failed" if job.error else "Not begun"

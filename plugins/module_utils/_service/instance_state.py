@@ -165,4 +165,5 @@ class InstanceManager:
 
         changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout, self._began)
-        changes.carry_out([job], PollReader(detail.read, detail.has_left), waiter)
+        with self.client.progress.if_interrupted("", lambda: changes.explain_interruption([job])):
+            changes.carry_out([job], PollReader(detail.read, detail.has_left), waiter)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .._http.client import Client
 from .._http.request import RequestHooks
-from .._model.saved_plan import EarlierRestart
+from .._model.saved_plan import Approval, PlannedChange
 from .._progress import InterruptNote
 from .._state.journal import Journal, OperationEvent, OperationKey
 from .at_most_once import OperationGuard, OutcomeUnknownError, format_at
@@ -32,12 +32,14 @@ class PlannedRestarts:
         """Reads what the journal holds of these instances. Raises JournalError."""
         self.journal.read_states([self._key(instance_id).subject for instance_id in ids])
 
-    def find(self, instance_id: object) -> EarlierRestart | None:
-        """Returns the restart that a run of the plan has sent, as the journal was read."""
-        state = self.journal.known_state(self._key(instance_id))
-        return EarlierRestart(format_at(state.sent_at), state.event is OperationEvent.ACCEPTED) if state else None
+    def approve(self, change: PlannedChange) -> Approval:
+        """Returns what the plan allows by a change, as the journal was read."""
+        state = self.journal.known_state(self._key(change.id))
+        if state is None:
+            return Approval(change, send_once=self._send_once)
+        return Approval(change, format_at(state.sent_at), state.event is OperationEvent.ACCEPTED)
 
-    def send_once(self, instance_id: object, request: t.Callable[[RequestHooks], t.Any]) -> t.Any:
+    def _send_once(self, instance_id: object, request: t.Callable[[RequestHooks], t.Any]) -> t.Any:
         """Returns what ``request`` does, which sends the restart with the hooks that it gets. Raises what it raises.
 
         Raises JournalConflictError if another run of the plan has sent it since the journal was read.

@@ -73,9 +73,7 @@ class Plans:
 
     def _approve(self, instance_id: object) -> Approval:
         change = t.cast("SavedPlan", self.saved).changes.get(str(instance_id))
-        if change is None or self._restarts is None:
-            return Approval(change)
-        return Approval(change, self._restarts.find(instance_id), self._restarts.send_once)
+        return self._restarts.approve(change) if change and self._restarts else Approval(change)
 
     def require_current(self, jobs: list[Job], listed: t.Mapping[str, Resource]) -> None:
         """Raises PartialError, which names each difference, unless the plan that the task applies still holds."""

@@ -463,4 +463,7 @@ def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator) -> None:
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
     with pytest.raises(PartialError):
         InstanceManager(client, 10, False, pytest.fail).ensure_state(fetch_instance(client, 1), "started")
-    assert notes == {"The start of web-bot (id 1) was accepted and goes on. Run this again to wait for it."}
+    assert notes == {
+        "Accepted, and goes on: start web-bot (id 1).",
+        "Run the same command again: it waits for what goes on, and continues with the rest.",
+    }

@@ -69,7 +69,7 @@ def test_one_entry_that_fails_hides_nothing_of_the_others(simulator: Simulator, 
         {"name": "old-bot", "state": "started"},
     ]
     run = apply(controller, declared, "--diff")
-    assert failure(run) == "1 ok, 2 changed, 1 failed; see above."
+    assert failure(run) == "1 started, 1 stopped; 1 as declared; 1 failed."
     assert shown(run) == [
         "web-bot (id 1): stopped (was running)",
         "sales-bot (id 3): started (was stopped)",
@@ -289,7 +289,7 @@ def test_a_plan_is_written_through_no_link_and_not_without_check(simulator: Simu
     assert not path.is_symlink()
     for flags, more, words in (
         ((), {}, "fleet_plan_path is written with --check: add that, or leave it out. Nothing was sent."),
-        (("--check",), {"fleet_apply_plan": str(path)}, "fleet_plan_path and fleet_apply_plan exclude each other."),
+        (("--check",), {"fleet_apply_plan": str(path)}, "parameters are mutually exclusive: plan_path|apply_plan"),
     ):
         assert failure(apply(controller, STOP_ALL, *flags, fleet_plan_path=str(path), **more)).startswith(words)
     assert simulator.effects() == {}
