@@ -50,7 +50,7 @@ def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
         plan, warning = read_plan_file("fleet_apply_plan", path)
         # None would be no plan.
         context.params = {**params, "plan": {} if plan is None else plan}
-        parse_plan(context.params["plan"])
+        parse_plan(context.params["plan"], "fleet_apply_plan")
         if warning:
             context.warn(warning)
     show([context.account.describe()])

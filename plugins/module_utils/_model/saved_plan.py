@@ -111,14 +111,14 @@ class Approval:
         return ""
 
 
-def parse_plan(given: t.Any) -> SavedPlan:
+def parse_plan(given: t.Any, option: str = "plan") -> SavedPlan:
     """Returns the plan in a user's option. Raises SettingsError for one that no task has returned as it is."""
     fault = find_fault(given, FIELDS, _ENTRY_FIELDS)
     changes = [] if fault else [PlannedChange(**entry) for entry in given["entries"]]
     if any(change.action not in (action.value for action in _ENDS) for change in changes):
         fault = "it has an unknown action."
     if fault:
-        raise SettingsError(f"plan is not what this module has returned as plan: {fault} Nothing was sent.")
+        raise SettingsError(f"{option} is not what claw_fleet has returned as plan: {fault} Nothing was sent.")
     made_at = t.cast("datetime", parse_time(given["made_at"]))
     by_id = {str(change.id): change for change in changes}
     return SavedPlan(normalize_url(given["service"]), given["account"], made_at, given["digest"], by_id)

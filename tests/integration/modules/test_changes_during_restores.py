@@ -33,7 +33,7 @@ FOLLOWED = (
     r"Run this again when that restore has ended\."
 )
 AHEAD = (
-    rf"{WHO} has sent a restore of it for incident INC-9 at [0-9:]{{8}} UTC, whose end was not seen\. "
+    rf"{WHO} has sent a restore of it for incident INC-9 at ([0-9-]{{10}} )?[0-9:]{{8}} UTC, whose end was not seen\. "
     r"Nothing was sent\. Run that restore again, which reads its end\."
 )
 UNSEEN = rf"{AHEAD} It counts as ended 15 minutes after it was sent\."

@@ -205,7 +205,7 @@ def test_a_plan_holds_any_name_as_it_is(simulator: Simulator, controller: Contro
     assert simulator.effects() == {"stops": 2}
 
 
-NO_PLAN = "plan is not what this module has returned as plan: "
+NO_PLAN = "fleet_apply_plan is not what claw_fleet has returned as plan: "
 
 
 @pytest.mark.parametrize(
