@@ -58,16 +58,16 @@ class Redactor:
     """Redacts ``secrets`` in text, in the encodings in which servers and proxies echo them.
 
     These are: plain in any case, JSON-escaped, percent-encoded, HTML-escaped, quoted-printable, hex, base64 (also as
-    part of a longer text, such as ``Bearer KEY``, and of UTF-16), and broken over lines. Secrets with fewer than
-    ``min_length`` characters are ignored. Of one that ends with line breaks or backslashes, these may remain.
+    part of a longer text, such as ``Bearer KEY``, and of UTF-16), and broken over lines. Short secrets are ignored. Of
+    one that ends with line breaks or backslashes, these may remain.
     """
 
-    def __init__(self, secrets: t.Iterable[str], min_length: int = MIN_SECRET_LENGTH) -> None:
+    def __init__(self, secrets: t.Iterable[str]) -> None:
         # Responses have their control characters replaced.
-        kept = {form for one in secrets if len(one) >= min_length for form in (one, replace_controls(one))}
+        kept = {form for one in secrets if len(one) >= MIN_SECRET_LENGTH for form in (one, replace_controls(one))}
         # Text that looks like an escape is decoded in a secret as everywhere.
         decoded = {views[-1].text for secret in kept if (views := _decode_all(secret))}
-        self._plain = {_fold(form) for form in kept | {form for form in decoded if len(form) >= min_length}}
+        self._plain = {_fold(form) for form in kept | {form for form in decoded if len(form) >= MIN_SECRET_LENGTH}}
         contents = {secret.encode(encoding, errors="surrogatepass") for secret in kept for encoding in _ENCODINGS}
         self._hex = {content.hex() for content in contents}
         self._base64 = {part for content in contents for part in _base64_parts(content)}

@@ -10,7 +10,6 @@ It knows nothing of modules or of instances.
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import random
 import time
@@ -22,7 +21,6 @@ from .._errors import ApiError, CheckModeError, ClawHostersError, RateLimitedErr
 from .._progress import LINE_WIDTH, Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._text import one_line
-from .payment import redact_if_payment
 from .request import JITTER, NEVER, UNSAFE, Request, RequestHooks, RetryPolicy, retry_delay
 from .responses import parse_data_object, parse_object, parse_resource
 from .settings import Settings
@@ -46,8 +44,6 @@ class Client:
     In check mode it refuses every method but GET, so that no caller can forget to. With a key and a ``store`` it
     shares the rate limit with the other processes that use both; ``warn`` is called if it can't.
 
-    ``redact`` returns each response as it may be shown: by default without links of payments.
-
     ``before_change`` is called before each request that is not a GET. An exception cancels the request.
     """
 
@@ -57,7 +53,6 @@ class Client:
     stats: RequestStats = field(default_factory=RequestStats)
     warn: t.Callable[[str], None] = lambda _text: None
     store: Store | None = field(default=None, repr=False)
-    redact: t.Callable[[Request, Response], Response] = field(default=redact_if_payment, repr=False)
     before_change: t.Callable[[], None] | None = field(default=None, repr=False)
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _repeatable: set[str] = field(default_factory=set, repr=False)
@@ -112,9 +107,8 @@ class Client:
         """
         # The rate limit is per key, so that a request without one needs no slot.
         request = Request("GET", path, retry=NEVER, timeout=self.settings.timeout)
-        return send_request(
-            replace(self.settings, api_key=None), request, lambda: self._counted(request, Slot(), is_retry=False)
-        )
+        with self._counted(request, Slot(), is_retry=False) as slot:
+            return send_request(replace(self.settings, api_key=None), request, slot)
 
     def request(
         self,
@@ -193,9 +187,8 @@ class Client:
             error.hint = (error.unrepeated_hint if request.retry is NEVER else None) or error.change_hint or error.hint
 
     def _send(self, request: Request, deadline: Deadline) -> Response:
-        slots = functools.partial(self._slot, request, deadline)
-        response = send_request(self.settings, request, slots, deadline.report)
-        return self.redact(request, response)
+        with self._slot(request, deadline) as slot:
+            return send_request(self.settings, request, slot, deadline.report)
 
     @contextlib.contextmanager
     def _slot(self, request: Request, deadline: Deadline) -> t.Iterator[Slot]:

@@ -7,29 +7,27 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import importlib.metadata
 import re
 import socket
+import ssl
 import sys
+import typing as t
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from .._errors import ClawHostersError, SettingsError, TlsError, TransportError
 from .._installation import install_command
-from .._redaction import Redactor
 from .._text import one_line
 from .settings import find_bundle_fault
 
 # transport.require_library reports missing libraries before anything is sent.
 with contextlib.suppress(ImportError):
     import requests
-    from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+    from urllib3.exceptions import DecodeError, ReadTimeoutError
 
-_UNTRUSTED = "certificate verify failed: "
-_CLOSING = "'\")"
-"""Ends of nested errors in the text of an error."""
-MIN_PROXY_SECRET_LENGTH = 4
-"""Characters. A shorter proxy password is not redacted."""
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ")
+"""What Python makes of the answer of a proxy. The rest of the line is the proxy's, and may repeat its password."""
 
 
 def build_library_error(min_version: tuple[int, ...], reason: ImportError | None) -> ClawHostersError:
@@ -54,14 +52,11 @@ def _installed(library: str) -> str:
 
 @dataclass(frozen=True)
 class Connection:
-    """The connection on which a request failed. ``proxy``: its URL, with the password, if there is one.
-
-    ``may_have_sent``: a part of the request may have reached the service.
-    """
+    """The connection on which a request failed. ``may_have_sent``: a part of it may have reached the service."""
 
     host: str
     timeout: float
-    proxy: str | None = None
+    has_proxy: bool = False
     may_have_sent: bool = True
     bundle: tuple[str, str] | None = None
     """The variable that names the CA certificates, and their path, if it counts."""
@@ -70,13 +65,13 @@ class Connection:
 def build_transport_error(request: str, connection: Connection, error: Exception) -> ClawHostersError:
     """Returns the error to raise for one of ``requests``. Its message says if anything was sent, and what to do."""
     host, timeout = connection.host, connection.timeout
-    is_unusable = isinstance(error, requests.exceptions.ContentDecodingError)
-    if not (connection.may_have_sent or is_unusable):
-        return _build_unsent_error(request, connection, error)
-    if is_unusable:
-        text = f"{request}: the response of {host} can't be used ({one_line(error)})."
-        reason = "unusable response"
-    elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
+    is_late = isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError))
+    if isinstance(error, (requests.exceptions.ContentDecodingError, DecodeError)):
+        found = "invalid gzip" if isinstance(error, DecodeError) else one_line(error)
+        text, reason = f"{request}: the response of {host} can't be used ({found}).", "unusable response"
+    elif not connection.may_have_sent:
+        return _build_unsent_error(request, connection, error, is_late=is_late)
+    elif is_late:
         text = f"{request}: {host} sent no complete response within {timeout:g} s (timeout)."
         reason = f"no complete response within {timeout:g} s"
     else:
@@ -86,89 +81,79 @@ def build_transport_error(request: str, connection: Connection, error: Exception
     return TransportError(text, sent=True, reason=reason)
 
 
-def _build_unsent_error(request: str, connection: Connection, error: Exception) -> ClawHostersError:
+def _build_unsent_error(request: str, connection: Connection, error: Exception, *, is_late: bool) -> ClawHostersError:
     host, timeout = connection.host, connection.timeout
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(error, requests.exceptions.SSLError) and (text := _explain_tls(request, host, str(error))):
-        return TlsError(text)
+    causes = list(_iter_causes(error))
+    unsent = f"{request} was not sent:"
+    if isinstance(error, requests.exceptions.SSLError) and (fault := _find_tls_fault(host, causes)):
+        return TlsError(f"{unsent} {fault}")
     if isinstance(error, requests.exceptions.ProxyError):
-        found = _innermost_message(error, connection.proxy)
-        text = f"{request} was not sent: the proxy for {host} can't be used ({found}). Check https_proxy and no_proxy."
+        found = _find_words(causes) or "it broke the connection"
+        text = f"{unsent} the proxy for {host} can't be used ({found}). Check https_proxy and no_proxy."
         reason = "the proxy can't be used"
-    elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
-        text = f"{request} was not sent: {host} did not accept the connection within {timeout:g} s (timeout)."
+    elif is_late:
+        text = f"{unsent} {host} did not accept the connection within {timeout:g} s (timeout)."
         reason = f"no connection within {timeout:g} s"
-    elif isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
-        text = f"{request} was not sent: the host {host} is unknown. Check api_url and the network."
-        reason = "unknown host"
-    elif isinstance(cause, NewConnectionError):
-        found = _system_error(cause)
-        text = f"{request} was not sent: no connection to {host} ({found}). Check that the service runs, and api_url."
-        reason = found.lower()
+    elif any(isinstance(cause, socket.gaierror) for cause in causes):
+        text, reason = f"{unsent} the host {host} is unknown. Check api_url and the network.", "unknown host"
     elif fault := _find_settings_fault(connection, error):
-        return SettingsError(f"{request} was not sent: {fault}")
+        return SettingsError(f"{unsent} {fault}")
     else:
-        text = f"{request} was not sent: the connection to {host} broke while it was set up."
-        reason = "the connection broke"
+        found = _find_words(causes) or "it broke while it was set up"
+        text = f"{unsent} no connection to {host} ({found}). Check that the service runs, and api_url."
+        reason = found.lower()
     return TransportError(text, sent=False, reason=reason)
 
 
-def _explain_tls(request: str, host: str, error: str) -> str:
-    """Returns why there is no trusted connection; empty for another error."""
-    _before, is_untrusted, reason = error.partition(_UNTRUSTED)
-    if is_untrusted:
-        reason = one_line(reason.partition(" (_ssl.c:")[0].rstrip(_CLOSING).rstrip("."))
-        return (
-            f"{request} was not sent: no trusted connection to {host} ({reason}). "
-            "If it has a private certificate, give its CA with ca_path."
-        )
-    if "WRONG_VERSION_NUMBER" in error:
-        return f"{request} was not sent: {host} does not speak https. Check api_url."
+def _iter_causes(error: BaseException) -> t.Iterator[BaseException]:
+    """Yields the error and all behind it, the innermost ones last. urllib3 holds some in the arguments of others."""
+    waiting, seen = [error], set()
+    while waiting:
+        cause = waiting.pop(0)
+        if id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            behind = (cause.__cause__, cause.__context__, *cause.args)
+            waiting += [one for one in behind if isinstance(one, BaseException)]
+
+
+def _find_tls_fault(host: str, causes: t.Iterable[BaseException]) -> str:
+    """Returns why there is no trusted connection; empty for another error of TLS."""
+    for cause in causes:
+        # urllib3 1.26 compares the name itself, and has an error of its own for that.
+        if isinstance(cause, ValueError):
+            found = one_line(getattr(cause, "verify_message", cause)).rstrip(".")
+            return (
+                f"no trusted connection to {host} ({found}). If it has a private certificate, give its CA with ca_path."
+            )
+        if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+            return f"{host} does not speak https. Check api_url."
+    return ""
+
+
+def _find_words(causes: t.Iterable[BaseException]) -> str:
+    """Returns the words of the system, or of HTTP for the status with which a proxy refuses a tunnel."""
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.strerror:
+            return one_line(cause.strerror)
+        if refusal := _TUNNEL_REFUSED.search(str(cause)):
+            with contextlib.suppress(ValueError):
+                status = http.HTTPStatus(int(refusal[1]))
+                return f"{status.value} {status.phrase}"
     return ""
 
 
 def _find_settings_fault(connection: Connection, error: Exception) -> str:
     """Returns which option or variable can't be used; empty if it is none of them."""
-    if isinstance(error, (ValueError, TypeError)):
-        return _describe_bad_address(connection, error)
-    if "CA certificate bundle" in str(error):
-        return "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there."
-    if connection.bundle and isinstance(error, requests.exceptions.SSLError):
+    if connection.bundle and (fault := find_bundle_fault(connection.bundle[1])):
         variable, path = connection.bundle
-        if fault := find_bundle_fault(path):
-            return f"{variable} {one_line(path)} {fault}."
-    return ""
-
-
-def _is_unknown_host(error: BaseException) -> bool:
-    """Returns True if the DNS lookup failed. Only urllib3 2 has a separate exception for it."""
-    return isinstance(error.__cause__ or error.__context__, socket.gaierror)
-
-
-def _system_error(reason: Exception) -> str:
-    """Returns the reason in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
-    return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
-
-
-def _describe_bad_address(connection: Connection, error: Exception) -> str:
-    """Returns which address is invalid, without the parser's message, which may quote a part of a password."""
-    host = connection.host
-    if connection.proxy is None:
+        return f"{variable} {one_line(path)} {fault}."
+    if not isinstance(error, (ValueError, TypeError)):
+        return ""
+    if not connection.has_proxy:
         return f"api_url can't be used ({one_line(error)})."
-    if isinstance(error, requests.exceptions.InvalidSchema):
-        return f"the proxy for {host} can't be used ({one_line(error)}). Check https_proxy and no_proxy."
+    # The words of a parser may repeat a part of the password.
     return (
-        f"the URL of the proxy for {host}, or api_url, is not valid. Check https_proxy and no_proxy; in a password, "
-        "percent-encode special characters, for example # as %23."
+        f"the URL of the proxy for {connection.host}, or api_url, is not valid. Check https_proxy and no_proxy; in a "
+        "password, percent-encode special characters, for example # as %23. A SOCKS proxy needs the library PySocks."
     )
-
-
-def _innermost_message(error: Exception, proxy: str | None) -> str:
-    """Returns the innermost reason in the text of a nested error, with the password of the proxy redacted."""
-    _scheme, separator, rest = (proxy or "").partition("://")
-    login = (rest if separator else proxy or "").rpartition("@")[0]
-    password = login.partition(":")[2]
-    secrets = {login, unquote(login), password, unquote(password)}
-    text = Redactor(secrets, MIN_PROXY_SECRET_LENGTH)(str(error))
-    words = re.split(r"[('\"]", text.rstrip(_CLOSING))[-1]
-    return one_line(words.rpartition(": ")[2])

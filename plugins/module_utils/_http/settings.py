@@ -194,8 +194,6 @@ def _validate_ca_path(path: str | None) -> str | None:
     if not path:
         return None
     path = expand_home("ca_path", str(path))
-    if not os.path.exists(path):
-        raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM format, or omit the option.")
     if fault := find_bundle_fault(path):
         raise SettingsError(f"ca_path {path} {fault}.")
     return path
@@ -203,6 +201,8 @@ def _validate_ca_path(path: str | None) -> str | None:
 
 def find_bundle_fault(path: str) -> str:
     """Returns why a file can't be used as a CA bundle, a clause; empty if it can. A folder is not looked into."""
+    if not os.path.exists(path):
+        return "does not exist"
     if os.path.isfile(path):
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)

@@ -2,22 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends single HTTP requests: sessions, authentication, redirects, timeouts, bodies and connection errors."""
+"""Sends single HTTP requests: connections, authentication, time limit, bodies and errors."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import gzip
-import http.cookiejar
-import io
 import json
 import os
 import re
-import time
 import typing as t
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies_environment
 
@@ -29,25 +24,18 @@ from .._redaction import Redactor
 from .._text import one_line, replace_controls
 from .request import Request
 from .settings import Settings
-from .watchdog import RequestWatchdog, TimedAdapter
+from .time_limit import TimedAdapter, TimeLimit
 
 try:
     import requests
-    from requests import Session
-    from requests.auth import AuthBase
     from urllib3.exceptions import HTTPError
 except ImportError as error:
     REQUESTS_IMPORT_ERROR: ImportError | None = error
-    if not t.TYPE_CHECKING:
-        AuthBase = Session = object
 else:
     REQUESTS_IMPORT_ERROR = None
 
 MIN_REQUESTS_VERSION = (2, 28)
 """The oldest version of ``requests`` that is tested."""
-
-MAX_REDIRECTS = 3
-"""Redirects within the host that a GET follows."""
 
 HEADERS = {
     "User-Agent": "clawhosters.cloud (Ansible collection)",
@@ -57,7 +45,10 @@ HEADERS = {
     "Connection": "keep-alive",
 }
 
-CHUNK_SIZE = 1 << 16
+CODINGS = ("", "identity", "gzip")
+"""Values of Content-Encoding. In one of several codings, a small body could become one of any size at once."""
+CHUNK_SIZE = 1 << 13
+"""Bytes that are read at once, which become at most a thousand times as many when they are decompressed."""
 MAX_BODY_BYTES = 1 << 23
 """Bytes of a decompressed body. A page of 100 instances has 50 thousand; without pagination, 15 000 instances fit."""
 _ESCAPED_CONTROL = re.compile(
@@ -88,18 +79,6 @@ class Response:
         return 200 <= self.status < 300
 
 
-class BearerAuth(AuthBase):
-    """Adds the key to each request. As an auth object, it also keeps requests from using ``~/.netrc``."""
-
-    def __init__(self, key: str | None) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
-
-
 def require_library() -> None:
     """Raises ClawHostersError if ``requests`` can't be used. Called before the settings are validated."""
     if REQUESTS_IMPORT_ERROR is None:
@@ -112,74 +91,52 @@ def require_library() -> None:
 
 
 def send_request(
-    settings: Settings,
-    request: Request,
-    acquire_slot: t.Callable[[], t.ContextManager[Slot]],
-    report: t.Callable[[str], None] = lambda _line: None,
+    settings: Settings, request: Request, slot: Slot, report: t.Callable[[str], None] = lambda _line: None
 ) -> Response:
-    """Sends the request and returns the response, whatever its status.
+    """Sends the request and returns the response, whatever its status. Sets the outcome of ``slot``.
 
-    A GET follows redirects within its host. No other redirect is followed: the key stays with its host. Each request
-    in a redirect chain takes a slot of its own and sets its outcome. ``report`` is called every ten seconds without a
-    response. Raises TransportError, TlsError, RedirectedError, or SettingsError for an unusable address.
+    A redirect is an error, and never followed: the key stays with its host, and a service may redirect after the
+    effect. ``report`` is called every ten seconds without a response.
+
+    Raises TransportError, TlsError, RedirectedError, or SettingsError for an unusable address.
     """
     require_library()
-    url = settings.api_url + request.path
-    redact = _redactor(settings.api_key)
-    for _hop in range(1 + MAX_REDIRECTS):
-        with acquire_slot() as slot:
-            response, text = _send_once(settings, request, url, slot, report)
-        if not response.is_redirect:
-            headers = redact_headers(response.headers, lambda value: redact(replace_controls(value)))
-            return Response(response.status_code, headers, redact(replace_json_controls(text)))
-        location = response.headers["Location"]
-        target = _resolve_within_host(url, location)
-        if request.method != "GET" or target is None:
-            break
-        url, request = target, replace(request, params={})
-    # The target of a redirected change may be a secret, such as a checkout page.
-    where = f" to {redact(_redirect_origin(url, location))}" if request.method == "GET" else ""
-    raise RedirectedError(
-        f"{request} was redirected ({response.status_code}){where}. The redirect is not followed: the key is sent to "
-        "no other host, and changes are never redirected. Set api_url to the final address.",
-        response.status_code,
-    )
-
-
-def _send_once(
-    settings: Settings, request: Request, url: str, slot: Slot, report: t.Callable[[str], None]
-) -> tuple[requests.Response, str]:
-    """Returns the response and its body. Sets the outcome of ``slot``, also when it raises."""
-    host = urlsplit(url).netloc
-    timeout = request.timeout
-    progress = f"{host}: waiting for {request}, {{:.0f}} s of at most {timeout:g} s"
-    watchdog = RequestWatchdog(timeout, lambda seconds: report(progress.format(seconds)))
+    progress = f"{settings.host}: waiting for {request}, {{:.0f}} s of at most {request.timeout:g} s"
+    limit = TimeLimit(request.timeout, lambda seconds: report(progress.format(seconds)))
     slot.outcome = RequestOutcome(sent=True)
     try:
         is_new = request.hooks is not None and request.hooks.needs_new_connection
-        with watchdog, _session(is_new=is_new) as session:
-            response = _send(session, settings, request, url)
-            text = decode_body(response, timeout)
-        if watchdog.has_timed_out:
+        with limit, _connections(is_new=is_new) as connections, _send(connections, settings, request) as response:
+            text = read_body(response)
+        if limit.has_expired:
             # A response that was cut off can look complete.
             raise requests.exceptions.Timeout
     # requests raises TypeError for a proxy without a host.
     except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
-        if isinstance(error, TypeError) and watchdog.may_have_sent:
+        if isinstance(error, TypeError) and limit.may_have_sent:
             raise
-        cause = requests.exceptions.Timeout() if watchdog.has_timed_out else error
-        failure = _explain_failure(settings, request, url, cause, may_have_sent=watchdog.may_have_sent)
+        cause = requests.exceptions.Timeout() if limit.has_expired else error
+        failure = _explain_failure(settings, request, cause, may_have_sent=limit.may_have_sent)
         slot.outcome = RequestOutcome(sent=failure.may_have_been_sent)
         raise failure from None
     slot.outcome = RequestOutcome(True, response.status_code, response.headers)
-    return response, text
+    redact = _redactor(settings.api_key)
+    if response.is_redirect:
+        # The target of a change may be secret, such as a checkout page.
+        where = f" to {redact(_find_origin(response))}" if request.method == "GET" else ""
+        raise RedirectedError(
+            f"{request} was redirected ({response.status_code}){where}. No redirect is followed: the key stays with "
+            "the host of api_url. Set api_url to the final address.",
+            response.status_code,
+        )
+    headers = redact_headers(response.headers, lambda value: redact(replace_controls(value)))
+    return Response(response.status_code, headers, redact(replace_json_controls(text)))
 
 
 def _explain_failure(
-    settings: Settings, request: Request, url: str, error: Exception, *, may_have_sent: bool
+    settings: Settings, request: Request, error: Exception, *, may_have_sent: bool
 ) -> ClawHostersError:
     """Returns the error to raise for one of ``requests``. Only a failure loads what explains it."""
-    host = urlsplit(url).netloc
     if not may_have_sent and _is_out_of_files(error):
         unsent = f"{request} was not sent: too many files are open. {OUT_OF_FILES_ADVICE}."
         return TransportError(unsent, sent=False, reason="too many open files")
@@ -187,12 +144,14 @@ def _explain_failure(
         from .connection_errors import Connection, build_transport_error
     except (OSError, ImportError):
         # It can't be opened, or is gone. That a change may have been executed must not be lost.
-        broken = f"{request}: the connection to {host} broke before the response was complete."
-        text = broken if may_have_sent else f"{request} was not sent: no connection to {host}."
+        broken = f"{request}: the connection to {settings.host} broke before the response was complete."
+        text = broken if may_have_sent else f"{request} was not sent: no connection to {settings.host}."
         return TransportError(text, sent=may_have_sent, reason="the connection broke")
+    has_proxy = find_proxy(settings, settings.api_url) is not None
     bundle = None if settings.ca_path else find_bundle()
-    connection = Connection(host, request.timeout, find_proxy(settings, url), may_have_sent, bundle)
-    return build_transport_error(str(request), connection, error)
+    return build_transport_error(
+        str(request), Connection(settings.host, request.timeout, has_proxy, may_have_sent, bundle), error
+    )
 
 
 def _is_out_of_files(error: BaseException | None) -> bool:
@@ -208,21 +167,19 @@ def _is_out_of_files(error: BaseException | None) -> bool:
         return fault.errno in OUT_OF_FILES
 
 
-def _send(session: requests.Session, settings: Settings, request: Request, url: str) -> requests.Response:
-    # Prepared without the session: to merge its default headers and cookies takes time.
-    prepared = requests.Request(
-        request.method,
-        url,
-        params=request.params,
-        data=None if request.body is None else json.dumps(request.body),
-        headers=HEADERS,
-        auth=BearerAuth(settings.api_key),
-    ).prepare()
+def _send(connections: TimedAdapter, settings: Settings, request: Request) -> requests.Response:
+    """Sends the request, and returns its response with an unread body.
+
+    Without a session of ``requests`` there are no cookies, no redirects and no ``~/.netrc``.
+    """
+    url = settings.api_url + request.path
+    key = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+    body = None if request.body is None else json.dumps(request.body)
+    prepared = requests.Request(request.method, url, {**HEADERS, **key}, params=request.params, data=body).prepare()
     is_local = settings.is_loopback
-    return session.send(
+    return connections.send(
         prepared,
         timeout=request.timeout,
-        allow_redirects=False,
         stream=True,
         # No proxy for a service on this machine: it would see the key in the clear.
         proxies={} if is_local else find_proxies(url),
@@ -230,46 +187,26 @@ def _send(session: requests.Session, settings: Settings, request: Request, url: 
     )
 
 
-class PlainSession(Session):
-    """A session that ignores ``Location``: requests would raise an error for an invalid one and lose the response."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Returns None: ``send_request`` follows redirects."""
+_shared: dict[int, TimedAdapter] = {}
 
 
-_sessions: dict[int, requests.Session] = {}
-
-
-def shared_session() -> requests.Session:
-    """Returns the session of this process. Tasks and loop items share its connections, forks don't.
-
-    It stores no cookies and does not retry.
-    """
-    session = _sessions.get(os.getpid())
-    if session is None:
-        _sessions.clear()
-        session = _sessions[os.getpid()] = _new_session()
-    return session
-
-
-def _new_session() -> requests.Session:
-    session = PlainSession()
-    session.trust_env = False
-    connections = TimedAdapter(pool_maxsize=MAX_WORKERS)
-    session.mount("https://", connections)
-    session.mount("http://", connections)
-    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    return session
+def shared_connections() -> TimedAdapter:
+    """Returns the connections of this process. Tasks and loop items share them, forks don't."""
+    connections = _shared.get(os.getpid())
+    if connections is None:
+        _shared.clear()
+        connections = _shared[os.getpid()] = TimedAdapter(pool_maxsize=MAX_WORKERS)
+    return connections
 
 
 @contextlib.contextmanager
-def _session(*, is_new: bool) -> t.Iterator[requests.Session]:
-    """Yields the shared session, or a new one for a single request."""
+def _connections(*, is_new: bool) -> t.Iterator[TimedAdapter]:
+    """Yields the shared connections, or a new one for a single request."""
     if not is_new:
-        yield shared_session()
+        yield shared_connections()
         return
-    with _new_session() as session:
-        yield session
+    with contextlib.closing(TimedAdapter()) as connections:
+        yield connections
 
 
 @functools.lru_cache(maxsize=4)
@@ -317,53 +254,30 @@ def find_bundle() -> tuple[str, str] | None:
     return None
 
 
-def _redirect_origin(url: str, location: str) -> str:
-    """Returns scheme and host of the redirect target. The rest may be secret."""
+def _find_origin(response: requests.Response) -> str:
+    """Returns scheme and host of the target of a redirect. The rest may be secret."""
     try:
-        target = urlsplit(urljoin(url, location))
+        target = urlsplit(urljoin(response.url, response.headers["Location"]))
         return one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
     except ValueError:
         return "an invalid address"
 
 
-def _resolve_within_host(url: str, location: str) -> str | None:
-    """Returns the URL of the redirect target, or None if it is invalid or on another host."""
-    try:
-        target = urljoin(url, location)
-        source, destination = urlsplit(url), urlsplit(target)
-        is_same_host = all(
-            getattr(source, part) == getattr(destination, part) for part in ("scheme", "hostname", "port")
-        )
-    except ValueError:
-        return None
-    return target if is_same_host else None
-
-
-def decode_body(response: requests.Response, timeout: float) -> str:
+def read_body(response: requests.Response) -> str:
     """Returns the body as text.
 
-    ``timeout`` is for the whole body, while that of requests is for each read. Raises the errors of urllib3,
-    ReadTimeout, and ContentDecodingError for a body that is too large or has an unsupported encoding.
+    Raises the errors of urllib3, and ContentDecodingError for a body that is too large or in another coding than gzip.
     """
-    end = time.monotonic() + timeout
+    coding = response.headers.get("Content-Encoding", "").lower()
+    if coding not in CODINGS:
+        raise requests.exceptions.ContentDecodingError(f"Content-Encoding {one_line(coding)}")
     # urllib3 1.26 accepts a truncated body by default.
     response.raw.enforce_content_length = True
-    # urllib3 1.26 has no read1; its read waits for a whole chunk.
-    read = getattr(response.raw, "read1", response.raw.read)
     content = bytearray()
-    try:
-        is_compressed = is_gzip(response.headers.get("Content-Encoding", ""))
-        while chunk := read(CHUNK_SIZE, decode_content=False):
-            content += chunk
-            _require_small(content)
-            if time.monotonic() > end:
-                raise requests.exceptions.ReadTimeout
-        if is_compressed:
-            content = bytearray(decompress(content))
-            _require_small(content)
-    except BaseException:
-        response.close()
-        raise
+    while chunk := response.raw.read(CHUNK_SIZE, decode_content=True):
+        content += chunk
+        if len(content) > MAX_BODY_BYTES:
+            raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
     text = content.decode("utf-8-sig", errors="replace")
     if _count_brackets(text) > MAX_OBJECTS and _count_objects(text) > MAX_OBJECTS:
         raise requests.exceptions.ContentDecodingError(f"more than {MAX_OBJECTS} objects")
@@ -379,11 +293,6 @@ def _count_brackets(text: str) -> int:
     return text.count("{") + text.count("[")
 
 
-def _require_small(content: bytearray) -> None:
-    if len(content) > MAX_BODY_BYTES:
-        raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
-
-
 def replace_json_controls(body: str) -> str:
     """Returns the text of a body with U+FFFD for each control character, also where JSON escapes it."""
     if not body.isprintable():
@@ -392,25 +301,3 @@ def replace_json_controls(body: str) -> str:
     if "\\" not in body:
         return body
     return _ESCAPED_CONTROL.sub(lambda match: match[0] if match["backslash"] else "\N{REPLACEMENT CHARACTER}", body)
-
-
-def is_gzip(encoding: str) -> bool:
-    """Returns True for gzip, False for no encoding. Raises ContentDecodingError for any other Content-Encoding."""
-    codings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    if codings in ([], ["gzip"], ["x-gzip"]):
-        return bool(codings)
-    raise requests.exceptions.ContentDecodingError(f"Content-Encoding {one_line(encoding)}")
-
-
-def decompress(body: bytes | bytearray) -> bytes:
-    """Decompresses gzip, up to one byte more than a body may have. Raises ContentDecodingError.
-
-    urllib3 could make 64 MiB of a single chunk.
-    """
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
-            return stream.read(MAX_BODY_BYTES + 1)
-    except EOFError:
-        raise requests.exceptions.ContentDecodingError("its end is missing") from None
-    except (OSError, zlib.error):
-        raise requests.exceptions.ContentDecodingError("invalid gzip") from None

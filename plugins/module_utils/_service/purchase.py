@@ -9,17 +9,15 @@ This spends real money: one POST, which is never retried.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from .._http.client import Client
-from .._http.payment_redaction import redact_payment
 from .._http.request import NEVER
-from .._http.responses import find_denial, parse_accepted
+from .._http.responses import find_denial, parse_accepted, parse_object
 from .._model.account_identity import find_email, find_id
 from .._model.resource import Options, Redacted, Result
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, redact
@@ -34,10 +32,11 @@ from .at_most_once import (
     explain_unknown,
     format_at,
 )
+from .payment_redaction import redact_payment
 
 if t.TYPE_CHECKING:
-    from .._http.request import Request
     from .._http.transport import Response
+    from .._model.resource import Resource
 
 _EMAIL = "email "
 """Begins the identity of an account that the service shows no id of. The rest is a digest of its e-mail address."""
@@ -62,12 +61,6 @@ def redact_request(params: Options) -> Redacted:
     return Redacted({**params, "request": redacted}, find_secrets(request, words=PAYMENT_WORDS))
 
 
-def _redact(texts: t.Collection[str], request: Request, response: Response) -> Response:
-    """Redacts links, tokens and the ``texts`` of the purchase in each response but that to an accepted purchase."""
-    is_purchased = request.retry is NEVER and response.is_success and find_denial(response) is None
-    return response if is_purchased else redact_payment(response, texts)
-
-
 @dataclass
 class Purchase:
     """Purchase for one order."""
@@ -77,6 +70,8 @@ class Purchase:
     order: str
     warn: t.Callable[[str], None]
     account: AccountCheck
+    _secrets: frozenset[str] = field(default=frozenset(), init=False)
+    """Texts of the request, which a response may repeat."""
 
     def run(self, body: dict[str, t.Any], balance_below: int) -> Result:
         """Buys if the balance is below ``balance_below``, and returns the result of the task.
@@ -84,8 +79,7 @@ class Purchase:
         Raises RefusedError if another run works on the order, ApiError if the service rejects the request, and
         PartialError if it is unknown whether the purchase was made.
         """
-        redact = functools.partial(_redact, frozenset(find_texts({**body, "package_id": None})))
-        self.client = replace(self.client, redact=redact)
+        self._secrets = frozenset(find_texts({**body, "package_id": None}))
         key = OperationKey("purchase", self.client.settings.api_url, self.order)
         with self.client.progress.if_interrupted(f"Nothing was sent for order {self.order}.") as note:
             guard = OperationGuard(self.journal, key, self.warn, f"order {self.order}", note)
@@ -122,7 +116,7 @@ class Purchase:
             purchase = guard.send(
                 self.client,
                 lambda hooks: self.client.request(
-                    "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=parse_accepted
+                    "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=self._parse_purchase
                 ),
                 facts,
                 "Nothing was bought; you can run the same order again.",
@@ -192,9 +186,21 @@ class Purchase:
             error,
         )
 
+    def _parse_purchase(self, request: str, response: Response) -> object:
+        """Parses the response to the purchase, without links and tokens unless it was accepted."""
+        is_accepted = response.is_success and find_denial(response) is None
+        return parse_accepted(request, response if is_accepted else self._redact(response))
+
+    def _redact(self, response: Response) -> Response:
+        return redact_payment(response, self._secrets)
+
     def _fetch_balance(self) -> int:
         """Returns the balance in Claws. Raises RefusedError if the summary does not have it."""
-        balance = self.client.fetch_object("/billing/summary").get("claws_balance")
+
+        def parse(request: str, response: Response) -> Resource:
+            return parse_object(request, self._redact(response))
+
+        balance = self.client.get("/billing/summary", {}, parse=parse).get("claws_balance")
         if isinstance(balance, bool) or not isinstance(balance, (int, float)) or not math.isfinite(balance):
             raise RefusedError(
                 "The billing summary shows no number as claws_balance, so it is unknown whether to buy: nothing was "

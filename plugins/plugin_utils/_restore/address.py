@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 from ...module_utils._errors import TlsError, TransportError, WaitTimeoutError
 from ...module_utils._http.client import MIN_POLL_TIMEOUT
 from ...module_utils._http.connection_errors import Connection, build_transport_error
-from ...module_utils._http.transport import BearerAuth, PlainSession, find_bundle, find_certificates, find_proxies
-from ...module_utils._http.watchdog import RequestWatchdog, TimedAdapter
+from ...module_utils._http.time_limit import TimedAdapter, TimeLimit
+from ...module_utils._http.transport import find_bundle, find_certificates, find_proxies
 from ...module_utils._waiter import Waiter
 from .failures import AddressError
 
 try:
-    from requests import RequestException, Timeout
+    from requests import Request, RequestException, Timeout
     from requests.adapters import HTTPAdapter
     from urllib3.exceptions import HTTPError, NewConnectionError
 except ImportError:
@@ -97,28 +97,27 @@ def _fetch_status(url: str, ca_path: str | None, timeout: float) -> int:
     with contextlib.suppress(OSError):
         # For a proxy, which resolves the name itself, and may know names that are unknown here.
         _resolve(urlsplit(url).hostname)
-    watchdog = RequestWatchdog(timeout, lambda _seconds: None)
+    limit = TimeLimit(timeout)
     try:
-        with watchdog, PlainSession() as session:
-            session.trust_env = False
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, _Adapter())
-            with session.get(
-                url,
+        with (
+            limit,
+            contextlib.closing(_Adapter()) as connections,
+            connections.send(
+                Request("GET", url).prepare(),
                 timeout=min(READ_TIMEOUT, timeout),
-                auth=BearerAuth(None),
                 verify=ca_path or find_certificates(),
                 proxies=find_proxies(url),
-                allow_redirects=False,
                 stream=True,
-            ) as response:
-                status: int = response.status_code
-        if watchdog.has_timed_out:
+            ) as response,
+        ):
+            status: int = response.status_code
+        if limit.has_expired:
             # A response that was cut off can look complete.
             raise Timeout
     except (RequestException, OSError, ValueError) as error:
-        cause = Timeout() if watchdog.has_timed_out else error
-        connection = Connection(host, timeout, None, watchdog.may_have_sent, None if ca_path else find_bundle())
+        cause = Timeout() if limit.has_expired else error
+        bundle = None if ca_path else find_bundle()
+        connection = Connection(host, timeout, bool(find_proxies(url)), limit.may_have_sent, bundle)
         raise build_transport_error("GET", connection, cause) from None
     return status
 

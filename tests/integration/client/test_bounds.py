@@ -17,8 +17,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, TransportError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import pagination
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ClawHostersError,
+    ResponseError,
+    TransportError,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import lists
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
@@ -104,6 +108,31 @@ def test_no_answer_takes_more_memory_than_a_few_times_what_is_allowed(body: str)
     assert grown < 8 * MAX_BODY_BYTES
 
 
+@pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,identity,gzip", "br", "deflate", "zstd", "x-gzip", "gzip "])
+def test_a_body_in_another_coding_than_gzip_is_refused(coding: str) -> None:
+    answer = (200, {"Content-Encoding": coding}, gzip.compress(b'{"data": []}'))
+    refused = pytest.raises(TransportError, match=rf"can't be used \(Content-Encoding {coding.strip()}\)")
+    with raw_service(lambda _method, _path: answer) as options, refused as failure:
+        client_of({**options, "retry_timeout": 0}).request("POST", "/instances/1/stop")
+    assert failure.value.may_have_been_sent
+
+
+WHOLE = gzip.compress(b'{"data": [{"id": 1}]}', mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [(b"no gzip", "invalid gzip"), (WHOLE[:9] + WHOLE[10:], "invalid gzip"), (WHOLE[:15], "not JSON")],
+    ids=["none", "damaged", "cut off"],
+)
+def test_gzip_that_is_damaged_or_cut_off_is_not_used(body: bytes, words: str) -> None:
+    with (
+        raw_service(lambda _method, _path: (200, {"Content-Encoding": "GZIP"}, body)) as options,
+        pytest.raises(ClawHostersError, match=words),
+    ):
+        fetch_all(client_of({**options, "retry_timeout": 0}), "/instances")
+
+
 @pytest.mark.parametrize("name", ["[" * (MAX_OBJECTS + 1), '"[\\' * (MAX_OBJECTS + 1)], ids=["brackets", "escaped"])
 def test_brackets_in_a_name_are_not_counted_as_objects(name: str) -> None:
     answer = (200, {}, json.dumps({"data": [{"id": 1, "name": name}]}).encode())
@@ -141,7 +170,7 @@ def test_a_list_that_says_that_it_has_no_end_is_read_no_further(pagination: dict
 
 
 def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pagination, "MAX_LIST_CHARACTERS", 1 << 20)
+    monkeypatch.setattr(lists, "MAX_LIST_CHARACTERS", 1 << 20)
     text = "x" * (300 << 10)
 
     def answer(_method: str, path: str) -> Raw:

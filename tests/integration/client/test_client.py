@@ -31,7 +31,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import watchdog
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import time_limit
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER, RequestHooks
@@ -399,7 +399,7 @@ def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
 
 
 def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "PROGRESS_INTERVAL", 0.2)
+    monkeypatch.setattr(time_limit, "PROGRESS_INTERVAL", 0.2)
     lines: list[str] = []
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
     simulator.fault("slow", seconds=0.7)

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"
 
 def use_up_descriptors() -> None:
     """Opens as many files as the system permits, and ends the kept connection. From then on, no more are permitted."""
-    transport.shared_session().close()
+    transport.shared_connections().close()
     with _USING_UP, contextlib.suppress(OSError):
         limit = min(max(map(int, os.listdir("/proc/self/fd"))) + 20, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))  # The journal raises the first one up to the second.
@@ -48,7 +48,7 @@ def use_up_descriptors() -> None:
 
 def run_in_fork(task: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     """Returns the result of a task in a fork: the threads of this process close files, and need some."""
-    transport.shared_session().close()
+    transport.shared_connections().close()
     gc.collect()  # What earlier tests have left opens files when it is deleted.
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
@@ -89,14 +89,14 @@ def before_request(monkeypatch: pytest.MonkeyPatch, happen: t.Callable[[], None]
 
 def before_connection(monkeypatch: pytest.MonkeyPatch, happen: t.Callable[[], None]) -> None:
     """Lets something happen when a change is in the journal, and before the connection is made."""
-    send = transport._send_once
+    send = client.send_request
 
     def wait_and_send(settings: t.Any, request: t.Any, *others: t.Any) -> t.Any:
         if request.method != "GET":
             happen()
         return send(settings, request, *others)
 
-    monkeypatch.setattr(transport, "_send_once", wait_and_send)
+    monkeypatch.setattr(client, "send_request", wait_and_send)
 
 
 def at_once(_monkeypatch: pytest.MonkeyPatch, happen: t.Callable[[], None]) -> None:

@@ -125,6 +125,12 @@ def test_ca_path_comes_before_the_environment(
             client.fetch_object("/account")
 
 
+def test_a_certificate_for_another_name_is_not_trusted(api_url: str, right_ca: Path) -> None:
+    options = {"api_key": KEY, "api_url": api_url.replace(HOST, "127.0.0.1"), "ca_path": str(right_ca)}
+    with pytest.raises(TlsError, match=r"no trusted connection to 127\.0\.0\.1:\d+ \(.*(mismatch|match)"):
+        Client(parse_settings(options, pytest.fail)).fetch_object("/account")
+
+
 @pytest.mark.parametrize("is_behind_proxy", [False, True])
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_a_response_that_was_lost_was_perhaps_sent(
@@ -175,7 +181,7 @@ def test_without_a_proxy_in_the_environment_the_system_is_not_asked_for_one(
 
 def test_a_bundle_that_is_not_there_is_named(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    with pytest.raises(SettingsError, match="REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there"):
+    with pytest.raises(SettingsError, match=r"REQUESTS_CA_BUNDLE /nowhere/ca\.pem does not exist\."):
         Client(parse_settings({"api_key": KEY, "api_url": api_url}, pytest.fail)).fetch_object("/account")
 
 

@@ -47,7 +47,7 @@ def test_health_in_each_of_its_shapes(simulator: Simulator, answer: str, availab
         ("status", {"status": 404, "message": "No"}, "404 error: No. Is api_url the address of the API?"),
         ("reset_before", {}, "broke"),
         ("rate_limited", {}, "429"),
-        ("redirect", {"location": "http://127.0.0.2:1/"}, "is not followed"),
+        ("redirect", {"location": "http://127.0.0.2:1/"}, "No redirect is followed"),
     ],
 )
 def test_what_is_wrong_is_a_finding_and_asked_for_once(

@@ -411,11 +411,11 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
     simulator.set_instance(1, status="stopped")
     original, refused = transport._send, []
 
-    def send(session: t.Any, settings: t.Any, request: t.Any, url: str) -> t.Any:
+    def send(connections: t.Any, settings: t.Any, request: t.Any) -> t.Any:
         if request.method == "POST" and len(refused) < refusals:
             refused.append(request)
             raise requests.exceptions.ConnectTimeout
-        return original(session, settings, request, url)
+        return original(connections, settings, request)
 
     monkeypatch.setattr(transport, "_send", send)
     refusals = 2

@@ -10,11 +10,11 @@ import json
 import re
 import typing as t
 
+from .._http.responses import parse_json
+from .._http.transport import Response, redact_headers
 from .._redaction import Redactor
 from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
 from .._text import MASK, map_texts
-from .responses import parse_json
-from .transport import Response, redact_headers
 
 _SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
 _COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
