@@ -2,35 +2,55 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the lists of the service: all pages, several at a time. Starts over if a list changes."""
+"""Reads the lists of the service: all pages, several at a time. A list is complete, or an error.
+
+The service documents neither the parameters of its lists nor their order, and may return a list without pages.
+"""
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass, field
 
 from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
 from .._model.resource import Resource, id_sort_key, parse_keys
-from .pagination import ListChangedError, ListTooLongError, Page, Paginator, parse_pagination
+from .._text import is_number, one_line
 from .responses import NOT_THE_API, describe_id, describe_type, parse_envelope
 
 if t.TYPE_CHECKING:
     from .client import Client
-    from .pagination import PageContent
     from .transport import Response
 
-    PageParser = t.Callable[[str, Response], PageContent]
+Pagination = t.Mapping[str, t.Any]
+PageContent: t.TypeAlias = "tuple[list[Resource], Pagination | None]"
+PageParser: t.TypeAlias = "t.Callable[[str, Response], PageContent]"
+ItemsHandler = t.Callable[[list[Resource]], None]
+FirstPageHandler = t.Callable[[list[Resource], int], bool]
+"""Gets the items of the first page and the number of pages. Returns False to leave the other pages unread."""
 
 REFUSED_PAGE_SIZE = (400, 422)
 """Statuses that may mean that the service does not accept ``per_page``."""
 UNSET_PAGE_SIZE = "unset page_size (the option, or CLAWHOSTERS_PAGE_SIZE)"
 MAX_ATTEMPTS = 3
 """Attempts to read a list that changes while it is read."""
+MAX_PAGES = 10_000
+"""Pages of a list, which are 100 minutes at 100 requests a minute. 14 backups of each of 10 000 instances are 5600."""
+MAX_LIST_CHARACTERS = 1 << 26
+"""Characters of all pages of a list together: 260 for each of 250 000 entries."""
 
-ItemsHandler = t.Callable[[list[Resource]], None]
-FirstPageHandler = t.Callable[[list[Resource], int], bool]
-"""Gets the items of the first page and the number of pages. Returns False to leave the other pages unread."""
+
+class ListAbandonedError(Exception):
+    """The handler of the first page has decided not to read the others."""
+
+
+class ListChangedError(Exception):
+    """The list changed, or contradicted itself, while it was read. ``str(error)`` says how."""
+
+
+class ListTooLongError(Exception):
+    """The list exceeds MAX_PAGES or MAX_LIST_CHARACTERS. ``str(error)`` says which."""
 
 
 def fetch_all(
@@ -43,58 +63,203 @@ def fetch_all(
 ) -> list[Resource]:
     """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`Client.fetch`.
 
-    ``on_items``, ``on_first_page``: see :func:`read_list`. Raises ListAbandonedError if ``on_first_page`` returns
-    False, and ResponseError instead of returning a part of the list: IncompleteListError if it changes.
+    ``on_items`` is called with the items of each page while the next pages are on their way, and again from the first
+    page if the list changes: nothing is final before this returns. ``on_first_page`` is called if the service says how
+    many pages there are.
+
+    Raises ListAbandonedError if ``on_first_page`` returns False, and ResponseError instead of returning a part of the
+    list: IncompleteListError if it keeps changing.
     """
-    requests = _ListRequests(client, path, parse_resource_list, client.end_of_wait(time_left))
-    items = read_list(f"GET {path}", requests.fetch, on_items=on_items, on_first_page=on_first_page)
-    return sorted(items, key=id_sort_key)
+    end_of_wait = client.end_of_wait(time_left)
+    reader = _ListReader(client, path, parse_resource_list, end_of_wait, on_items=on_items, on_first_page=on_first_page)
+    return sorted(reader.read(), key=id_sort_key)
 
 
 def fetch_list(client: Client, path: str, max_pages: int = 0) -> list[Resource]:
     """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
-    return read_list(f"GET {path}", _ListRequests(client, path, parse_object_list).fetch, max_pages)
+    return _ListReader(client, path, parse_object_list, max_pages=max_pages).read()
 
 
 @dataclass
-class _ListRequests:
-    """Requests the pages of a list. A request that is sent again counts as a repeat."""
+class _ListReader:
+    """Reads one list. A request that is sent again counts as a repeat."""
 
     client: Client
     path: str
     parse: PageParser
     end_of_wait: float | None = None
-    _sent: set[frozenset[tuple[str, str]]] = field(default_factory=set)
-    """The query parameters of each request."""
+    max_pages: int = 0
+    on_items: ItemsHandler | None = None
+    on_first_page: FirstPageHandler | None = None
+    _sent: set[int] = field(default_factory=set)
+    """The numbers of the pages that were asked for."""
 
-    def fetch(self, number: int) -> Page:
-        """Returns a page. Raises ResponseError for a first page that may be a part of a list without counts."""
+    def read(self) -> list[Resource]:
+        """Returns the items of all pages in the order of the service. Starts over if the list changes."""
+        change: ListChangedError | None = None
+        for _attempt in range(MAX_ATTEMPTS):
+            try:
+                return self._read_pages()
+            except ListChangedError as error:
+                change = error
+            except ListTooLongError as error:
+                raise ResponseError(f"GET {self.path}: the list was not read to its end: {error}.") from None
+        raise IncompleteListError(
+            f"GET {self.path}: the list could not be read completely, {MAX_ATTEMPTS} times in a row: {change}. "
+            "An incomplete list is never used. Try again when nothing changes in the account."
+        )
+
+    def _read_pages(self) -> list[Resource]:
+        pages = Paginator(self.max_pages)
+        self._add(pages, self._fetch_page(1))
+        if self.on_first_page and pages.last_page and not self.on_first_page(list(pages.items), pages.last_page):
+            raise ListAbandonedError
+        for page in map_ordered(self._fetch_page, range(2, 1 + (pages.last_page or 1))):
+            self._add(pages, page)
+            if pages.is_complete:
+                break
+        while not pages.is_complete:
+            self._add(pages, self._fetch_page(pages.count + 1))
+        return pages.items
+
+    def _add(self, pages: Paginator, page: tuple[PageContent, int]) -> None:
+        count = len(pages.items)
+        (items, pagination), characters = page
+        pages.add(items, pagination, characters)
+        if self.on_items:
+            self.on_items(pages.items[count:])
+
+    def _fetch_page(self, number: int) -> tuple[PageContent, int]:
+        """Returns a page, and its characters. Raises ResponseError for a first page that may be a part of a list
+        without counts."""
         page_size = self.client.settings.page_size
         query = {} if number == 1 else {"page": str(number)}
         if page_size is not None:
             query["per_page"] = str(page_size)
+        if number in self._sent:
+            self.client.count_next_as_repeat(self.path, query)
+        self._sent.add(number)
         try:
-            page = self._send(query)
+            content, characters = self.client.get(
+                self.path,
+                query,
+                parse=lambda request, response: (self.parse(request, response), len(response.text)),
+                end_of_wait=self.end_of_wait,
+            )
         except ApiError as error:
             if number == 1 and page_size is not None and error.status in REFUSED_PAGE_SIZE:
                 error.hint = f"Perhaps the service does not accept per_page={page_size}: {UNSET_PAGE_SIZE}."
             raise
-        if number == 1 and page.pagination is None and len(page.items) == page_size:
+        items, pagination = content
+        if number == 1 and pagination is None and len(items) == page_size:
             raise ResponseError(
                 f"GET {self.path}: the response has exactly {page_size} entries, as many as page_size asks for, and no "
                 f"`pagination`. It may be a part of the list, so it is not used: {UNSET_PAGE_SIZE}."
             )
-        return page
+        return content, characters
 
-    def _send(self, query: dict[str, str]) -> Page:
-        def parse_page(request: str, response: Response) -> Page:
-            return Page(*self.parse(request, response), len(response.text))
 
-        sent = frozenset(query.items())
-        if sent in self._sent:
-            self.client.count_next_as_repeat(self.path, query)
-        self._sent.add(sent)
-        return self.client.get(self.path, query, parse=parse_page, end_of_wait=self.end_of_wait)
+class Paginator:
+    """Collects the pages of a list in order, and detects an incomplete or changing list. Pure.
+
+    Without a ``pagination`` object the first page is the whole list. With one, the list is complete when it has
+    ``total_count`` ids. Any sign of a change between two pages raises ListChangedError: a duplicate id, another count,
+    a page of another length.
+
+    Entries without an id are compared by their content. If ``max_pages`` is not 0, the list ends there. A list above
+    the limits raises ListTooLongError, before its second page if it has a count.
+    """
+
+    def __init__(self, max_pages: int = 0) -> None:
+        self.items: list[Resource] = []
+        self.count = 0
+        """Pages that were added."""
+        self.is_complete = False
+        self._max_pages = max_pages
+        self._keys: set[str] = set()
+        self._characters = 0
+        self._page_length = 0
+        self._total_pages: int | None = None
+        self._total_count: int | None = None
+
+    def add(self, page: list[Resource], pagination: Pagination | None, characters: int = 0) -> None:
+        """Adds the next page. Raises ListChangedError and ListTooLongError."""
+        self.count += 1
+        self._characters += characters
+        if self._characters > MAX_LIST_CHARACTERS:
+            raise ListTooLongError(f"the first {self.count} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
+        counts = pagination or {}
+        if self.count == 1:
+            self._page_length = len(page)
+            self._total_pages, self._total_count = map(_parse_count, map(counts.get, ("total_pages", "total_count")))
+        else:
+            self._require_unchanged(page, counts)
+        duplicates = self._add_items(page)
+        if pagination is None and self.count == 1:
+            # Duplicates within a single response do not show a change.
+            self.is_complete = True
+            return
+        if duplicates:
+            raise ListChangedError(f"{duplicates[0]} appears twice, the second time on page {self.count}")
+        if not page and self.count < (self._total_pages or 0):
+            # Without this check, a wrong total_pages would cause thousands of requests for empty pages.
+            raise ListChangedError(f"page {self.count} of {self._total_pages} is empty")
+        self.is_complete = not self._expects_more(page)
+        if self.is_complete and self._total_count not in (None, len(self.items)):
+            raise ListChangedError(f"total_count is {self._total_count}, but {len(self.items)} entries were returned")
+        self.is_complete = self.is_complete or self.count == self._max_pages
+        last = self.last_page
+        if not self.is_complete and not self._max_pages and max(self.count + 1, last or 0) > MAX_PAGES:
+            says = "" if last is None else f", {one_line(last, 20)} by its own count"
+            raise ListTooLongError(f"it has more than {MAX_PAGES} pages{says}")
+
+    @property
+    def last_page(self) -> int | None:
+        """The number of the last page to request; None if the list has no counts."""
+        if self.is_complete:
+            return self.count
+        limits = [self._total_pages] if self._total_pages is not None else []
+        if self._total_count is not None and self._page_length:
+            # Rounded up. total_count is decisive: the list is complete with as many entries.
+            limits.append(-(-self._total_count // self._page_length))
+        if limits and self._max_pages:
+            limits.append(self._max_pages)
+        return min(limits, default=None)
+
+    def _require_unchanged(self, page: list[Resource], counts: Pagination) -> None:
+        number, length = self.count, self._page_length
+        total_count, current = _parse_count(counts.get("total_count")), _parse_count(counts.get("current_page"))
+        if total_count != self._total_count:
+            raise ListChangedError(f"total_count changed from {self._total_count} to {total_count} on page {number}")
+        if current not in (None, number):
+            raise ListChangedError(f"page {number} was requested, but page {current} was returned")
+        is_last = self._total_pages is None or number >= self._total_pages
+        if len(page) > length or (len(page) < length and not is_last):
+            raise ListChangedError(f"page {number} has {len(page)} entries, the first one {length}")
+
+    def _add_items(self, page: list[Resource]) -> list[str]:
+        """Adds the new items and returns descriptions of the duplicates. Ids are compared as text."""
+        duplicates = []
+        keys: set[str] = set()
+        for item in page:
+            has_id = item.get("id") is not None
+            key = f"id {item['id']}" if has_id else f"an entry without id {json.dumps(item, sort_keys=True)}"
+            # Equal entries without ids are duplicates only if they are on different pages.
+            if key in self._keys or (has_id and key in keys):
+                duplicates.append(one_line(key))
+            else:
+                keys.add(key)
+                self.items.append(item)
+        self._keys |= keys
+        return duplicates
+
+    def _expects_more(self, page: list[Resource]) -> bool:
+        if self._total_count is not None and len(self.items) >= self._total_count:
+            return False
+        if self._total_pages is not None:
+            return self.count < self._total_pages
+        # Without counts, only an empty page shows that the list has ended.
+        return bool(page)
 
 
 def parse_resource_list(request: str, response: Response) -> PageContent:
@@ -118,64 +283,21 @@ def parse_object_list(request: str, response: Response) -> PageContent:
     return data, parse_pagination(body)
 
 
-class ListAbandonedError(Exception):
-    """The handler of the first page has decided not to read the others."""
+def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
+    """Returns the pagination object, beside ``data`` or under ``meta``, or None."""
+    meta = body.get("meta")
+    candidates = [body.get("pagination"), meta.get("pagination") if isinstance(meta, dict) else None, meta]
+    for candidate in candidates:
+        if isinstance(candidate, dict) and (
+            "total_pages" in candidate or "total_count" in candidate or candidate is not meta
+        ):
+            return candidate
+    return None
 
 
-def read_list(
-    request: str,
-    fetch_page: t.Callable[[int], Page],
-    max_pages: int = 0,
-    *,
-    on_items: ItemsHandler | None = None,
-    on_first_page: FirstPageHandler | None = None,
-) -> list[Resource]:
-    """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
-
-    ``request`` names the list in messages. ``on_items`` is called with the items of each page while the next pages are
-    on their way, and again from the first page if the list changes: nothing is final before this returns.
-    ``on_first_page`` is called if the service says how many pages there are.
-
-    Raises ListAbandonedError if ``on_first_page`` returns False, IncompleteListError instead of returning a part of a
-    list that keeps changing, ResponseError for a list above the limits of :class:`Paginator`, and the errors of
-    ``fetch_page``.
-    """
-    change: ListChangedError | None = None
-    for _attempt in range(MAX_ATTEMPTS):
-        try:
-            return _read_pages(fetch_page, max_pages, on_items, on_first_page)
-        except ListChangedError as error:
-            change = error
-        except ListTooLongError as error:
-            raise ResponseError(f"{request}: the list was not read to its end: {error}.") from None
-    raise IncompleteListError(
-        f"{request}: the list could not be read completely, {MAX_ATTEMPTS} times in a row: {change}. "
-        "An incomplete list is never used. Try again when nothing changes in the account."
-    )
-
-
-def _read_pages(
-    fetch_page: t.Callable[[int], Page],
-    max_pages: int,
-    on_items: ItemsHandler | None,
-    on_first_page: FirstPageHandler | None,
-) -> list[Resource]:
-    pages = Paginator(max_pages)
-
-    def add(page: Page) -> None:
-        count = len(pages.items)
-        pages.add(*page)
-        if on_items:
-            on_items(pages.items[count:])
-
-    add(fetch_page(1))
-    count = pages.count_pages()
-    if on_first_page and count is not None and not on_first_page(list(pages.items), count):
-        raise ListAbandonedError
-    for page in map_ordered(fetch_page, pages.remaining_pages()):
-        add(page)
-        if not pages.next_page:
-            break
-    while pages.next_page:
-        add(fetch_page(pages.next_page))
-    return pages.items
+def _parse_count(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    return int(value) if is_number(value) else None

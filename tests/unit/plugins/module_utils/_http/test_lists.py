@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import (
     MAX_LIST_CHARACTERS,
     MAX_PAGES,
     ListChangedError,
@@ -29,8 +29,8 @@ def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], in
     """Returns the items of all pages, and the number of pages requested."""
     collector = Paginator()
     asked = 0
-    while collector.next_page:
-        items, pagination = pages[collector.next_page - 1]
+    while not collector.is_complete:
+        items, pagination = pages[collector.count]
         asked += 1
         collector.add(items, pagination)
     return collector.items, asked
@@ -131,19 +131,18 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
     pages = split(list(range(count)), size)
     collector = Paginator(limit)
     collector.add(*pages[0])
-    expected = list(collector.remaining_pages())
-    asked = []
-    while collector.next_page:
-        asked.append(collector.next_page)
-        collector.add(*pages[collector.next_page - 1])
-    assert expected == asked
+    expected = collector.last_page
+    while not collector.is_complete:
+        collector.add(*pages[collector.count])
+    assert expected == collector.count == min(limit or len(pages), len(pages))
 
 
-@pytest.mark.parametrize("pagination", [None, {}, {"total_count": 9}])
+@pytest.mark.parametrize("pagination", [{}, {"current_page": 1}])
 def test_pages_without_a_total_are_requested_one_at_a_time(pagination):
     collector = Paginator()
     collector.add([{"id": 1}], pagination)
-    assert list(collector.remaining_pages()) == []
+    assert not collector.is_complete
+    assert collector.last_page is None
 
 
 @given(
@@ -159,11 +158,11 @@ def test_a_list_that_grows_and_shrinks_is_whole_or_an_error_at_every_length(coun
     lengths = set()
     try:
         for change in changes:
-            if not collector.next_page:
+            if collector.is_complete:
                 break
             lengths.add(len(ids))
             pages = split(ids, size)
-            collector.add(*pages[collector.next_page - 1] if collector.next_page <= len(pages) else ([], pages[-1][1]))
+            collector.add(*pages[collector.count] if collector.count < len(pages) else ([], pages[-1][1]))
             for _one in range(abs(change)):
                 if change > 0:
                     ids.insert(chance.randint(0, len(ids)), next(fresh))
@@ -171,7 +170,7 @@ def test_a_list_that_grows_and_shrinks_is_whole_or_an_error_at_every_length(coun
                     ids.remove(chance.choice(ids))
     except ListChangedError:
         return
-    assert collector.next_page is None
+    assert collector.is_complete
     # total_count was the same on every page, so that no entry is missing.
     assert len(lengths) == 1
     assert len({item["id"] for item in collector.items}) == len(collector.items) == lengths.pop()
@@ -194,11 +193,11 @@ def test_a_service_that_always_sends_the_same_response_is_given_up(pagination, p
     collector = Paginator()
     try:
         for _turn in range(5):
-            if collector.next_page:
+            if not collector.is_complete:
                 collector.add(page, pagination)
     except (ListChangedError, ListTooLongError):
         return
-    assert collector.next_page is None
+    assert collector.is_complete
 
 
 @pytest.mark.parametrize("pagination", [{"total_pages": HUGE}, {"total_count": HUGE}, {"total_pages": 10**300}])
@@ -220,22 +219,19 @@ def test_a_list_with_new_ids_for_ever_ends_in_an_error(pagination):
 def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
     collector = Paginator()
     ids = iter(range(100))
-    asked = []
-    while collector.next_page:
-        asked.append(collector.next_page)
+    while not collector.is_complete:
         page = [{"id": number} for number in itertools.islice(ids, 25)]
         collector.add(page, {"total_pages": HUGE, "total_count": 50})
-        assert collector.remaining_pages() == (range(2, 3) if collector.next_page else range(0))
-    assert asked == [1, 2]
+        assert collector.last_page == 2
     assert len(collector.items) == 50
 
 
 def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
     collector = Paginator(max_pages=2)
     collector.add([{"id": 1}], {"total_pages": HUGE})
-    assert list(collector.remaining_pages()) == [2]
+    assert collector.last_page == 2
     collector.add([{"id": 2}], {"total_pages": HUGE})
-    assert collector.next_page is None
+    assert collector.is_complete
 
 
 def test_what_all_pages_hold_is_bounded_too():
