@@ -147,7 +147,8 @@ def _explain_failure(
         broken = f"{request}: the connection to {settings.host} broke before the response was complete."
         text = broken if may_have_sent else f"{request} was not sent: no connection to {settings.host}."
         return TransportError(text, sent=may_have_sent, reason="the connection broke")
-    has_proxy = find_proxy(settings, settings.api_url) is not None
+    proxies = {} if settings.is_loopback else find_proxies(settings.api_url)
+    has_proxy = requests.utils.select_proxy(settings.api_url, proxies) is not None
     bundle = None if settings.ca_path else find_bundle()
     return build_transport_error(
         str(request), Connection(settings.host, request.timeout, has_proxy, may_have_sent, bundle), error
@@ -220,13 +221,6 @@ def redact_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str])
     if redact(values) == values:
         return headers
     return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
-
-
-def find_proxy(settings: Settings, url: str) -> str | None:
-    """Returns the URL of the proxy for ``url`` in the environment, with its password, or None."""
-    if settings.is_loopback:
-        return None
-    return requests.utils.select_proxy(url, find_proxies(url))
 
 
 def find_proxies(url: str) -> dict[str, str]:

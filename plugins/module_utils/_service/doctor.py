@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from .._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError, WrongAddressError
 from .._http.client import Client
-from .._http.pagination import parse_pagination
+from .._http.lists import parse_pagination
 from .._http.responses import parse_envelope, resource_path
 from .._http.transport import Response
 from .._model.account_identity import format_account, format_scope, is_account
