@@ -6,66 +6,18 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import typing as t
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
+
+from ._cancellation import Cancellation, current_cancellation, heed
 
 MAX_WORKERS = 24
 """Requests in flight: enough to hide the latency without flooding the service."""
 
 Argument = t.TypeVar("Argument")
 Value = t.TypeVar("Value")
-
-_current_call = threading.local()
-
-
-class Cancelled(Exception):
-    """The result of this call is no longer needed."""
-
-
-class Cancellation(threading.Event):
-    """Set when the results of some calls are no longer needed, those of calls within these calls included."""
-
-    def __init__(self, outer: Cancellation | None = None) -> None:
-        super().__init__()
-        self._inner: list[Cancellation] = []
-        if outer is not None:
-            outer._inner.append(self)
-            if outer.is_set():
-                self.set()
-
-    def set(self) -> None:
-        super().set()
-        for inner in self._inner:
-            inner.set()
-
-
-def heed(cancellation: Cancellation) -> None:
-    """From now on, :func:`sleep` and :func:`raise_if_cancelled` end what this thread does once that is set."""
-    _current_call.cancellation = cancellation
-
-
-def sleep(seconds: float) -> None:
-    """Sleeps. Raises Cancelled as soon as the cancellation that this thread heeds is set."""
-    cancellation = _cancellation()
-    if cancellation is None:
-        time.sleep(seconds)
-    elif cancellation.wait(seconds):
-        raise Cancelled
-
-
-def raise_if_cancelled() -> None:
-    """Raises Cancelled if the cancellation that this thread heeds is set."""
-    if (cancellation := _cancellation()) and cancellation.is_set():
-        raise Cancelled
-
-
-def _cancellation() -> Cancellation | None:
-    """Returns the cancellation that this thread heeds, or None. Each call of :func:`map_ordered` heeds one."""
-    return getattr(_current_call, "cancellation", None)
 
 
 def run_parallel(first: t.Callable[[], Argument], second: t.Callable[[], Value]) -> tuple[Argument, Value]:
@@ -87,7 +39,7 @@ def map_ordered(
     if len(first) < 2:
         yield from map(function, chain(first, rest))
         return
-    cancellation = Cancellation(_cancellation())
+    cancellation = Cancellation(current_cancellation())
     with ThreadPoolExecutor(len(first), initializer=heed, initargs=(cancellation,)) as pool:
         pending: deque[Future[Value]] = deque(pool.submit(function, argument) for argument in first)
         try:

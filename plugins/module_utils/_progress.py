@@ -13,7 +13,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from . import _concurrency as concurrency
+from . import _cancellation
 
 REPORT_INTERVAL = 10.0
 LINE_WIDTH = 53
@@ -44,7 +44,7 @@ class InterruptShield:
         """Called before such a request. Raises Cancelled after Ctrl-C: then no more is sent."""
         with self._lock:
             if self._deferred:
-                raise concurrency.Cancelled
+                raise _cancellation.Cancelled
             self._count += 1
 
     def leave(self) -> None:
@@ -73,7 +73,7 @@ class Progress:
         show: t.Callable[[str], None] | None = None,
         *,
         clock: t.Callable[[], float] = time.monotonic,
-        sleep: t.Callable[[float], None] = concurrency.sleep,
+        sleep: t.Callable[[float], None] = _cancellation.sleep,
     ) -> None:
         self._show = show
         self._sleep = sleep

@@ -16,7 +16,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .._concurrency import raise_if_cancelled
+from .._cancellation import raise_if_cancelled
 from .._errors import ApiError, CheckModeError, ClawHostersError, RateLimitedError
 from .._progress import LINE_WIDTH, Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot

@@ -22,7 +22,7 @@ from .._errors import (
     WrongAddressError,
     error_class,
 )
-from .._model.resource import Resource, as_object, normalize, parse_keys
+from .._model.resource import Resource, parse_keys
 from .._rate import headers as rate_headers
 from .._text import one_line
 from .transport import Response
@@ -32,23 +32,6 @@ MAX_DEPTH = 100
 """Levels of objects and lists. Recursive functions can go deeper."""
 MAX_DIGITS = 308
 """Digits of a number. A longer one fits no float, and Python rejects numbers of more than 4300 digits."""
-_ACCEPTING = (200, 201, 202, 204)
-_FAILED = frozenset(
-    (
-        "fail",
-        "failed",
-        "failure",
-        "error",
-        "rejected",
-        "refused",
-        "declined",
-        "denied",
-        "canceled",
-        "cancelled",
-        "aborted",
-    )
-)
-"""Words of a status by which something has failed. No status of an action is documented."""
 _WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
 
 
@@ -78,38 +61,6 @@ def parse_data_object(request: str, response: Response) -> Resource | None:
     body = parse_body(request, response)
     data = body.get("data") if isinstance(body, dict) else None
     return parse_keys(data) if isinstance(data, dict) else None
-
-
-def parse_accepted(
-    request: str, response: Response, find_other: t.Callable[[Resource], str] = lambda _item: ""
-) -> object:
-    """Returns ``data``, or else the body or its text, of a success by which an action of unknown shape was accepted.
-
-    Raises ApiError for any other status, and if :func:`find_denial` finds something.
-    """
-    body = parse_body(request, response)
-    if (denial := find_denial(response, find_other)) is not None:
-        raise build_api_error(request, response, denial)
-    if isinstance(body, dict) and "data" in body:
-        return body["data"]
-    return response.text or None if body is None else body
-
-
-def find_denial(response: Response, find_other: t.Callable[[Resource], str] = lambda _item: "") -> Resource | None:
-    """Returns what in a success says that the action may not have been carried out, as an error; None if nothing does.
-
-    ``find_other`` returns what else than was asked for an object is about.
-    """
-    body, _is_json = parse_json(response.text)
-    parts = [part for part in (body, as_object(body).get("data")) if isinstance(part, dict)]
-    for part in parts:
-        if part.get("error") or part.get("errors") or part.get("success") is False:
-            return part
-        if _FAILED.intersection(normalize(part.get("status")).split("_")):
-            return {"message": f"the status in the answer is {one_line(part['status'])}"}
-    if parts and (other := find_other(parse_keys(parts[-1]))):
-        return {"message": f"the answer is about {other}"}
-    return None if response.status in _ACCEPTING else as_object(body)
 
 
 def parse_envelope(request: str, response: Response, absent: type[ApiError] = WrongAddressError) -> dict[str, t.Any]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies_environment
 
-from .._concurrency import MAX_WORKERS
 from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE, ClawHostersError, RedirectedError, TransportError
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import Slot
@@ -45,6 +44,8 @@ HEADERS = {
     "Connection": "keep-alive",
 }
 
+MAX_CONNECTIONS = 24
+"""Connections that are kept, for as many requests in flight as ``_concurrency`` allows."""
 CODINGS = ("", "identity", "gzip")
 """Values of Content-Encoding. In one of several codings, a small body could become one of any size at once."""
 CHUNK_SIZE = 1 << 13
@@ -196,7 +197,7 @@ def shared_connections() -> TimedAdapter:
     connections = _shared.get(os.getpid())
     if connections is None:
         _shared.clear()
-        connections = _shared[os.getpid()] = TimedAdapter(pool_maxsize=MAX_WORKERS)
+        connections = _shared[os.getpid()] = TimedAdapter(pool_maxsize=MAX_CONNECTIONS)
     return connections
 
 

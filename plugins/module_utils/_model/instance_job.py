@@ -33,9 +33,10 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from .._errors import ApiError, ClawHostersError
-    from .instance import Decision, StateReached
+    from .instance import Decision
     from .restore_in_flight import RestoreInFlight
     from .saved_plan import Approval
+    from .state_reached import StateReached
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ import os
 import platform
 import threading
 import typing as t
-from collections import deque
 from dataclasses import dataclass, field
 
 from .._state.store import KnownOutageError, StoreError, key_digest
@@ -48,15 +47,6 @@ class Slot:
     outcome: RequestOutcome = field(default_factory=lambda: RequestOutcome(sent=False))
 
 
-@dataclass(eq=False)
-class _BudgetWrite:
-    """A change of the state that a thread waits for, and its result."""
-
-    function: t.Callable[[RateLimiter, float], t.Any]
-    result: t.Any = None
-    is_done: bool = False
-
-
 class SharedRateBudget:
     """The rate limit of one key at one service. ``clock`` returns Unix time.
 
@@ -81,7 +71,6 @@ class SharedRateBudget:
         self.is_shared = True
         """False once the store could not be used, of which the user was warned."""
         self._update_lock = threading.Lock()
-        self._writes: deque[_BudgetWrite] = deque()
         self._written: tuple[str, RateLimiter] | None = None
         """The document as this process has written it last, and the state in it."""
 
@@ -140,52 +129,26 @@ class SharedRateBudget:
     def _update(self, change: t.Callable[[RateLimiter, float], T]) -> T | None:
         """Applies ``change`` to the locked state and returns its result, or None if the state can't be used.
 
-        Threads of this process queue here, since those that wait for the lock of a file have to poll. The thread that
-        gets the lock applies the changes of all that wait, in one access to the document.
+        Threads of this process queue here, since those that wait for the lock of a file have to poll.
         """
-        queued = _BudgetWrite(change)
-        self._writes.append(queued)
-        try:
-            with self._update_lock:
-                if not queued.is_done:
-                    self._apply_queued(queued)
-        except BaseException:
-            # An interrupted thread does not wait for its change any more. Those of the others stay queued.
-            with contextlib.suppress(ValueError):
-                self._writes.remove(queued)
-            raise
-        return t.cast("T | None", queued.result)
-
-    def _apply_queued(self, own: _BudgetWrite) -> None:
-        """Applies the queued changes in order. ``own``, that of this thread, is nobody else's to apply any more."""
-        changes = self._writes.copy()
-        self._writes.remove(own)
-        results = self._apply([change.function for change in changes])
-        for change, result in zip(changes, results, strict=True):
-            change.result, change.is_done = result, True
-            with contextlib.suppress(ValueError):
-                self._writes.remove(change)
-
-    def _apply(self, functions: t.Sequence[t.Callable[[RateLimiter, float], t.Any]]) -> list[t.Any]:
-        """Returns the results of the functions, or None for each if the state can't be used."""
-        unknown: list[t.Any] = [None] * len(functions)
-        if not self.is_shared:
-            return unknown
-        try:
-            with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
-                limiter = self._take_state(document.read())
-                self._drop_dead_processes(limiter)
-                results = [function(limiter, self._clock() + document.clock_offset) for function in functions]
-                text = json.dumps(limiter.as_dict())
-                document.write(text)
-                self._written = text, limiter
-            return results
-        except StoreError as error:
-            self.is_shared = False
-            if not isinstance(error, KnownOutageError):
-                reason = one_line(error, MESSAGE_LIMIT)
-                self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
-            return unknown
+        with self._update_lock:
+            if not self.is_shared:
+                return None
+            try:
+                with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
+                    limiter = self._take_state(document.read())
+                    self._drop_dead_processes(limiter)
+                    result = change(limiter, self._clock() + document.clock_offset)
+                    text = json.dumps(limiter.as_dict())
+                    document.write(text)
+                    self._written = text, limiter
+                return result
+            except StoreError as error:
+                self.is_shared = False
+                if not isinstance(error, KnownOutageError):
+                    reason = one_line(error, MESSAGE_LIMIT)
+                    self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
+                return None
 
     def _take_state(self, text: str) -> RateLimiter:
         """Returns the state in the document, to be changed. It is parsed only if another process has changed it."""

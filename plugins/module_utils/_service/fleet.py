@@ -28,10 +28,11 @@ from .._model.fleet_plan import (
     note_reached,
     plan,
 )
-from .._model.instance import Action, explain_lapse, get_status, keeps_state, label
+from .._model.instance import Action, get_status, label
 from .._model.instance_index import InstanceIndex
 from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
 from .._model.resource import Resource, Result
+from .._model.state_reached import explain_lapse, keeps_state
 from .._wait_summary import ProgressSummary, describe_remaining
 from .instance_changes import InstanceChanges, PollReader, find_open, format_accepted
 from .instance_requests import fetch_instance

@@ -28,7 +28,6 @@ from .._http.client import Client
 from .._http.request import RequestHooks
 from .._model.instance import (
     Action,
-    FailureStatusError,
     decide,
     describe_condition,
     describe_instance,
@@ -38,10 +37,10 @@ from .._model.instance import (
     is_deleted,
     is_healthy,
     label,
-    state_reached,
 )
 from .._model.instance_job import Job, Phase
 from .._model.resource import Resource
+from .._model.state_reached import FailureStatusError, state_reached
 from .._waiter import Waiter, explain_ended_wait
 from .instance_requests import fetch_instance, instance_path
 

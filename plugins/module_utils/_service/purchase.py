@@ -15,9 +15,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
+from .._http.acceptance import find_denial, parse_accepted
 from .._http.client import Client
 from .._http.request import NEVER
-from .._http.responses import find_denial, parse_accepted, parse_object
+from .._http.responses import parse_object
 from .._model.account_identity import find_email, find_id
 from .._model.resource import Options, Redacted, Result
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, redact

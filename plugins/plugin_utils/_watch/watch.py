@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ...module_utils._concurrency import Cancellation, heed
+from ...module_utils._cancellation import Cancellation, heed
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
 from ...module_utils._http.lists import fetch_all

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import Cancelled
+from ansible_collections.clawhosters.cloud.plugins.module_utils._cancellation import Cancelled
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
     CheckModeError,

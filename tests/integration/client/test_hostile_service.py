@@ -18,8 +18,8 @@ from types import ModuleType
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.acceptance import parse_accepted
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import parse_accepted
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,

@@ -8,15 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.instance import (
-    FailureStatusError,
-    describe_condition,
-    describe_instance,
-    get_status,
-    is_healthy,
-    label,
-    state_reached,
-)
+from ..._model.instance import describe_condition, describe_instance, get_status, is_healthy, label
+from ..._model.state_reached import FailureStatusError, state_reached
 from ..._waiter import explain_ended_wait
 
 if t.TYPE_CHECKING:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError
 from ..._model.batches import BatchSize, announce_batch, begin_batches, split_batches
-from ..._model.instance import explain_lapse, get_status, keeps_state, short_name
+from ..._model.instance import get_status, short_name
+from ..._model.state_reached import explain_lapse, keeps_state
 from ..instance_reader import InstanceReader
 from .plan import RestoreAction
 from .recovery import Recoveries

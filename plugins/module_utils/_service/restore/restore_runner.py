@@ -17,21 +17,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from ..._errors import ClawHostersError, LastSeen
-from ..._http.responses import parse_accepted
+from ..._http.acceptance import parse_accepted
 from ..._model.backup import taken_at
-from ..._model.instance import (
-    FailureStatusError,
-    StateReached,
-    describe_condition,
-    describe_instance,
-    get_status,
-    is_busy,
-    is_healthy,
-    label,
-    short_name,
-)
+from ..._model.instance import describe_condition, describe_instance, get_status, is_busy, is_healthy, label, short_name
 from ..._model.ownership import has_owner, may_belong, parse_owner
 from ..._model.resource import parse_id
+from ..._model.state_reached import FailureStatusError, StateReached
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count

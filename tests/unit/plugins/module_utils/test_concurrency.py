@@ -13,13 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._cancellation import (
     Cancelled,
-    map_ordered,
     raise_if_cancelled,
-    run_parallel,
     sleep,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import map_ordered, run_parallel
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 8))

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     STATES,
     Action,
-    FailureStatusError,
-    StateReached,
     build_paused_warning,
     decide,
     is_busy,
     predict,
-    state_reached,
     summarize,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.state_reached import (
+    FailureStatusError,
+    StateReached,
+    state_reached,
 )
 
 FOUND = """
