@@ -57,7 +57,7 @@ options:
   statuses:
     description:
       - Statuses of the instances to add. V([all]) adds all instances.
-      - A status that is neither documented nor found gives a warning that lists the statuses found.
+      - A status that is neither documented nor found is an error that lists the statuses found.
     type: list
     elements: str
     default: [running]
@@ -167,9 +167,9 @@ import gc
 import hashlib
 import json
 import os
+import re
 import typing as t
 
-import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.host import Host
@@ -181,7 +181,7 @@ from ..module_utils._http.client import Client
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
 from ..module_utils._http.transport import require_library
-from ..module_utils._model.instance_filter import build_filter_warnings, collect_values, matches_filter
+from ..module_utils._model.instance_filter import matches_filter, require_known_values
 from ..module_utils._model.resource import Resource, normalize
 from ..module_utils._module.arguments import API, KNOWN_VARIABLES, warn_of_misspelt_variables
 from ..module_utils._names import normalize_name
@@ -212,7 +212,8 @@ SETTINGS = tuple(API.options)
 FILE_NAMES = ("clawhosters.yml", "clawhosters.yaml")
 """Endings of the names of configuration files."""
 _READ_LIMIT = 65_536
-"""Characters of the longest file with another name that is parsed to see whether it names this plugin."""
+"""Bytes of the longest file with another name that is read to see whether it names this plugin."""
+_PLUGIN = re.compile(r"""^[\s{"']*plugin["']?\s*:\s*["']?clawhosters\.cloud\.instances\b""", re.MULTILINE)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
 INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")
@@ -221,13 +222,6 @@ GROUP_TEMPLATES = ("key", "parent_group")
 """Keys of an entry of keyed_groups that are evaluated for each instance."""
 ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 """Variables that ssh gets as an argument."""
-
-
-class InstanceList(t.NamedTuple):
-    """The instances with a wanted status, and the statuses of all instances of the account."""
-
-    instances: list[Resource]
-    statuses: list[str]
 
 
 class Candidate(t.NamedTuple):
@@ -251,7 +245,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._source = ""
         self._invalid_addresses: dict[str, list[str]] = {}
         self._declared_hosts: list[str] = []
-        self._candidates: dict[str, Candidate | None] = {}
         self._valid_names: set[str] = set()
 
     @staticmethod
@@ -294,10 +287,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             with _hosts_not_garbage_collected():
                 with open_store(values, outage_path=outage_path()) as store:
                     client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
-                    listed = self._load_instances(client, self.get_cache_key(path), cache)
-                for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
-                    self._warn(warning)
-                self._add_hosts(listed.instances, settings.api_url)
+                    instances = self._load_instances(client, self.get_cache_key(path), cache)
+                self._add_hosts(instances, settings.api_url)
         except (ClawHostersError, DuplicateNamesError) as error:
             # Ansible tries its own plugins next, and shows their messages below this one. It may end with a command.
             message = f"Messages of other plugins about this file don't matter. {self._source}: {error}"
@@ -373,17 +364,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"The documentation of the inventory plugin {self.NAME} lists the options."
             )
 
-    def _load_instances(self, client: Client, cache_key: str, cache: bool) -> InstanceList:
+    def _load_instances(self, client: Client, cache_key: str, cache: bool) -> list[Resource]:
         """Returns the instances with a wanted status, from Ansible's cache if possible."""
         if not self.get_option("cache"):
             return self._fetch_instances(client)
         key = f"{cache_key}_{self._fingerprint(client.settings)}"
         if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
             return cached
-        listed = self._fetch_instances(client)
+        instances = self._fetch_instances(client)
         # As text: Ansible's cache takes some keys of an object for tags, one of which marks text as trusted.
-        self._cache[key] = json.dumps(listed._asdict())
-        return listed
+        self._cache[key] = json.dumps(instances)
+        return instances
 
     def _fingerprint(self, settings: Settings) -> str:
         """Returns a part of a cache key that differs between accounts and selections."""
@@ -391,31 +382,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         parts = (settings.api_url, settings.api_key, settings.account, *selection)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
-    def _fetch_instances(self, client: Client) -> InstanceList:
+    def _fetch_instances(self, client: Client) -> list[Resource]:
         """Returns the instances with a wanted status, with their details if they are needed."""
         if client.settings.account:
             from ..module_utils._service.account_check import AccountCheck
 
             AccountCheck(client).require()
-        # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
-        on_items = None if self._needs_details() else self._prepare_all
-        every, wanted = fetch_all(client, "/instances", on_items=on_items), self._wanted()
-        instances = [instance for instance in every if matches_filter(instance, wanted)]
-        if self._needs_details() and instances:
-            from ..module_utils._service.instance_selection import fetch_details
+        instances, wanted = fetch_all(client, "/instances"), self._wanted()
+        require_known_values(wanted, instances)
+        instances = [instance for instance in instances if matches_filter(instance, wanted)]
+        if not self._needs_details() or not instances:
+            return instances
+        from ..module_utils._service.instance_selection import fetch_details
 
-            detailed = fetch_details(client, instances)
-            read = {str(instance["id"]) for instance in detailed}
-            if gone := [str(instance["id"]) for instance in instances if str(instance["id"]) not in read]:
-                self._warn(f"Instances that were deleted after they were listed are no hosts: {format_list(gone, 10)}.")
-            instances = [instance for instance in detailed if matches_filter(instance, wanted)]
-        return InstanceList(instances, collect_values(every, wanted)["status"])
-
-    def _prepare_all(self, instances: list[Resource]) -> None:
-        """Prepares the hosts of those instances that have a wanted status."""
-        wanted = self._wanted()
-        matching = [instance for instance in instances if matches_filter(instance, wanted)]
-        self._candidates.update({str(instance["id"]): self._prepare(instance) for instance in matching})
+        detailed = fetch_details(client, instances)
+        read = {str(instance["id"]) for instance in detailed}
+        if gone := [str(instance["id"]) for instance in instances if str(instance["id"]) not in read]:
+            self._warn(f"Instances that were deleted after they were listed are no hosts: {format_list(gone, 10)}.")
+        return [instance for instance in detailed if matches_filter(instance, wanted)]
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")
@@ -428,7 +412,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return DETAIL_FIELDS if self._needs_details() else LIST_FIELDS
 
     def _add_hosts(self, instances: list[Resource], api_url: str) -> None:
-        candidates = [self._find_candidate(instance) for instance in instances]
+        candidates = map(self._prepare, instances)
         kept = [candidate for candidate in candidates if candidate is not None]
         if len(kept) < self.get_option("min_hosts"):
             statuses = self._wanted()["status"]
@@ -569,13 +553,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             else:
                 self.inventory.set_variable(host, name, protect_value(composed[name]))
 
-    def _find_candidate(self, instance: Resource) -> Candidate | None:
-        """Returns what was prepared while the list was read, or prepares it now."""
-        instance_id = str(instance["id"])
-        if instance_id not in self._candidates:
-            self._candidates[instance_id] = self._prepare(instance)
-        return self._candidates[instance_id]
-
     def _prepare(self, instance: Resource) -> Candidate | None:
         """Returns the host to add, or None if C(filters) exclude the instance."""
         variables = build_host_variables(instance, self.get_option("hostvars_prefix"), self._documented_fields())
@@ -692,14 +669,9 @@ def _names_this_plugin(path: str) -> bool:
         return False
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read()
-        # Most files are not parsed. Tabs, which JSON may have and YAML may not, mean the same between values.
-        root = yaml.compose(text.replace("\t", " "), yaml.SafeLoader) if InventoryModule.NAME in text else None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+            return bool(_PLUGIN.search(file.read()))
+    except (OSError, ValueError):
         return False
-    # Only composed: the tags of Ansible, such as that of a vaulted key, need no meaning here.
-    pairs = root.value if isinstance(root, yaml.MappingNode) else []
-    return any((key.value, value.value) == ("plugin", InventoryModule.NAME) for key, value in pairs)
 
 
 def _shorten_path(path: str) -> str:
@@ -708,24 +680,16 @@ def _shorten_path(path: str) -> str:
 
 
 def _find_unknown(names: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
-    """Returns the names that are neither a name nor an alias in ``definitions``, with a suggestion."""
+    """Returns the names that are neither a name nor an alias in ``definitions``."""
     known = {*definitions, *(alias for option in definitions.values() for alias in option.get("aliases") or ())}
-    unknown = [one_line(name, 80) for name in names if name not in known]
-    if unknown:
-        from ..module_utils._model.similar_names import with_suggestion
-
-        unknown = [with_suggestion(name, known) for name in unknown]
-    return unknown
+    return [one_line(name, 80) for name in names if name not in known]
 
 
-def _parse_cached(text: t.Any) -> InstanceList | None:
-    """Parses text from the cache. Returns None if it is not a valid list."""
+def _parse_cached(text: t.Any) -> list[Resource] | None:
+    """Parses text from the cache. Returns None if it is not a list of instances."""
     try:
-        listed = InstanceList(**json.loads(str(text)))
-    except (ValueError, TypeError, RecursionError):
+        instances = json.loads(str(text))
+    except (ValueError, RecursionError):
         return None
-    has_instances = isinstance(listed.instances, list) and all(
-        isinstance(instance, dict) and "id" in instance for instance in listed.instances
-    )
-    has_statuses = isinstance(listed.statuses, list) and all(isinstance(status, str) for status in listed.statuses)
-    return listed if has_instances and has_statuses else None
+    is_valid = isinstance(instances, list) and all(isinstance(one, dict) and "id" in one for one in instances)
+    return instances if is_valid else None

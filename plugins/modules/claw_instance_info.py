@@ -12,7 +12,7 @@ short_description: Read ClawHosters instances
 version_added: 1.0.0
 description:
   - Returns all instances of an account, or the matching ones. The list may be empty.
-  - A warning lists values of C(statuses), C(tiers) and C(health_statuses) that are neither documented nor found.
+  - A value of C(statuses), C(tiers) or C(health_statuses) that is neither documented nor found is an error.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -129,9 +129,7 @@ def run(context: ModuleContext) -> Result:
     """Reads the matching instances."""
     params = context.params
     wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
-    instances = fetch_instances(
-        context.client, params["id"], params["name"], wanted, details=params["details"], warn=context.warn
-    )
+    instances = fetch_instances(context.client, params["id"], params["name"], wanted, details=params["details"])
     return {"instances": instances}
 
 

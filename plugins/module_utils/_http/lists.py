@@ -26,7 +26,6 @@ if t.TYPE_CHECKING:
 Pagination = t.Mapping[str, t.Any]
 PageContent: t.TypeAlias = "tuple[list[Resource], Pagination | None]"
 PageParser: t.TypeAlias = "t.Callable[[str, Response], PageContent]"
-ItemsHandler = t.Callable[[list[Resource]], None]
 FirstPageHandler = t.Callable[[list[Resource], int], bool]
 """Gets the items of the first page and the number of pages. Returns False to leave the other pages unread."""
 
@@ -39,6 +38,14 @@ MAX_PAGES = 10_000
 """Pages of a list, which are 100 minutes at 100 requests a minute. 14 backups of each of 10 000 instances are 5600."""
 MAX_LIST_CHARACTERS = 1 << 26
 """Characters of all pages of a list together: 260 for each of 250 000 entries."""
+
+
+class Page(t.NamedTuple):
+    """One page of a list. ``characters``: the length of its body."""
+
+    items: list[Resource]
+    pagination: Pagination | None
+    characters: int
 
 
 class ListAbandonedError(Exception):
@@ -58,20 +65,17 @@ def fetch_all(
     path: str,
     *,
     time_left: float | None = None,
-    on_items: ItemsHandler | None = None,
     on_first_page: FirstPageHandler | None = None,
 ) -> list[Resource]:
     """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`Client.fetch`.
 
-    ``on_items`` is called with the items of each page while the next pages are on their way, and again from the first
-    page if the list changes: nothing is final before this returns. ``on_first_page`` is called if the service says how
-    many pages there are.
+    ``on_first_page`` is called if the service says how many pages there are.
 
     Raises ListAbandonedError if ``on_first_page`` returns False, and ResponseError instead of returning a part of the
     list: IncompleteListError if it keeps changing.
     """
     end_of_wait = client.end_of_wait(time_left)
-    reader = _ListReader(client, path, parse_resource_list, end_of_wait, on_items=on_items, on_first_page=on_first_page)
+    reader = _ListReader(client, path, parse_resource_list, end_of_wait, on_first_page=on_first_page)
     return sorted(reader.read(), key=id_sort_key)
 
 
@@ -89,7 +93,6 @@ class _ListReader:
     parse: PageParser
     end_of_wait: float | None = None
     max_pages: int = 0
-    on_items: ItemsHandler | None = None
     on_first_page: FirstPageHandler | None = None
     _sent: set[int] = field(default_factory=set)
     """The numbers of the pages that were asked for."""
@@ -111,27 +114,19 @@ class _ListReader:
 
     def _read_pages(self) -> list[Resource]:
         pages = Paginator(self.max_pages)
-        self._add(pages, self._fetch_page(1))
+        pages.add(*self._fetch_page(1))
         if self.on_first_page and pages.last_page and not self.on_first_page(list(pages.items), pages.last_page):
             raise ListAbandonedError
         for page in map_ordered(self._fetch_page, range(2, 1 + (pages.last_page or 1))):
-            self._add(pages, page)
+            pages.add(*page)
             if pages.is_complete:
                 break
         while not pages.is_complete:
-            self._add(pages, self._fetch_page(pages.count + 1))
+            pages.add(*self._fetch_page(pages.count + 1))
         return pages.items
 
-    def _add(self, pages: Paginator, page: tuple[PageContent, int]) -> None:
-        count = len(pages.items)
-        (items, pagination), characters = page
-        pages.add(items, pagination, characters)
-        if self.on_items:
-            self.on_items(pages.items[count:])
-
-    def _fetch_page(self, number: int) -> tuple[PageContent, int]:
-        """Returns a page, and its characters. Raises ResponseError for a first page that may be a part of a list
-        without counts."""
+    def _fetch_page(self, number: int) -> Page:
+        """Raises ResponseError for a first page that may be a part of a list without counts."""
         page_size = self.client.settings.page_size
         query = {} if number == 1 else {"page": str(number)}
         if page_size is not None:
@@ -140,23 +135,20 @@ class _ListReader:
             self.client.count_next_as_repeat(self.path, query)
         self._sent.add(number)
         try:
-            content, characters = self.client.get(
-                self.path,
-                query,
-                parse=lambda request, response: (self.parse(request, response), len(response.text)),
-                end_of_wait=self.end_of_wait,
-            )
+            page = self.client.get(self.path, query, parse=self._parse_page, end_of_wait=self.end_of_wait)
         except ApiError as error:
             if number == 1 and page_size is not None and error.status in REFUSED_PAGE_SIZE:
                 error.hint = f"Perhaps the service does not accept per_page={page_size}: {UNSET_PAGE_SIZE}."
             raise
-        items, pagination = content
-        if number == 1 and pagination is None and len(items) == page_size:
+        if number == 1 and page.pagination is None and len(page.items) == page_size:
             raise ResponseError(
                 f"GET {self.path}: the response has exactly {page_size} entries, as many as page_size asks for, and no "
                 f"`pagination`. It may be a part of the list, so it is not used: {UNSET_PAGE_SIZE}."
             )
-        return content, characters
+        return page
+
+    def _parse_page(self, request: str, response: Response) -> Page:
+        return Page(*self.parse(request, response), len(response.text))
 
 
 class Paginator:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._errors import SettingsError
 from .._text import format_list, one_line
 from .instance import HEALTH_STATUSES, NAME_LIMIT, STATUSES, TIERS
 from .resource import Resource, normalize
@@ -31,24 +32,21 @@ def matches_filter(instance: Resource, wanted: FieldFilter) -> bool:
     return True
 
 
-def collect_values(instances: list[Resource], fields: t.Iterable[str]) -> dict[str, list[str]]:
-    """Returns the normalized values that the instances have in each of ``fields``, sorted."""
-    return {field: sorted({normalize(instance.get(field)) for instance in instances}) for field in fields}
+def require_known_values(wanted: FieldFilter, instances: t.Collection[Resource]) -> None:
+    """Raises SettingsError for a value of ``wanted`` that is neither documented nor one of the instances'.
 
-
-def build_filter_warnings(wanted: FieldFilter, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
-    """Returns a warning for each field of ``wanted`` with a value that is neither documented nor ``seen``.
-
-    Such a value may be a typing error, or a status that the service added and that no instance has now.
+    It is a typing error, or a status that the service added and that no instance has now.
     """
-    warnings = []
     for field, values in wanted.items():
         option, documented = _FILTERS[field]
-        unknown = [value for value in values or () if normalize(value) not in {*documented, *seen[field]}]
-        if unknown:
-            found = format_list((one_line(value, NAME_LIMIT) for value in seen[field] if value), 10)
-            warnings.append(
-                f"{option}: no instance has {format_list((one_line(value, NAME_LIMIT) for value in unknown), 10)}, "
-                f"which is not a documented value. Seen: {found or 'none'}."
+        seen = {normalize(instance.get(field)) for instance in instances}
+        if unknown := [value for value in values or () if normalize(value) not in {*documented, *seen}]:
+            known = [*sorted(documented), *sorted(seen.difference(documented, ("",)))]
+            raise SettingsError(
+                f"{option}: no instance that was read has {_format(unknown)}, and the service documents no such value. "
+                f"Known are {_format(known)}."
             )
-    return warnings
+
+
+def _format(values: t.Iterable[str]) -> str:
+    return format_list((one_line(value, NAME_LIMIT) for value in values), 20)

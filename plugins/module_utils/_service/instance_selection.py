@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._concurrency import map_ordered
-from .._model.instance_filter import build_filter_warnings, collect_values, matches_filter
+from .._model.instance_filter import matches_filter, require_known_values
 from .._names import require_names
 from .instance_lists import list_instances
 from .instance_requests import fetch_instance
@@ -21,18 +21,12 @@ if t.TYPE_CHECKING:
 
 
 def fetch_instances(
-    client: Client,
-    instance_id: int | None,
-    name: str | None,
-    wanted: FieldFilter,
-    *,
-    details: bool,
-    warn: t.Callable[[str], None],
+    client: Client, instance_id: int | None, name: str | None, wanted: FieldFilter, *, details: bool
 ) -> list[Resource]:
-    """Returns the matching instances, sorted by id. Warns of values in ``wanted`` that are unknown and match nothing.
+    """Returns the matching instances, sorted by id.
 
     An instance asked for by id comes with its detail fields; others only with ``details``, at one request each.
-    Raises SettingsError for an empty name.
+    Raises SettingsError for an empty name, and for a value in ``wanted`` that nobody knows.
     """
     require_names(name=name)
     if instance_id is None:
@@ -40,8 +34,7 @@ def fetch_instances(
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]
-    for warning in build_filter_warnings(wanted, collect_values(instances, wanted)):
-        warn(warning)
+    require_known_values(wanted, instances)
     named = (instance for instance in instances if name in (None, instance.get("name")))
     matching = [instance for instance in named if matches_filter(instance, wanted)]
     if not details or instance_id is not None:

@@ -626,17 +626,11 @@ def test_parent_group_is_evaluated_for_each_instance(
     assert found == parents
 
 
-def test_a_status_that_nobody_knows_is_a_warning_from_the_cache_too(small: Simulator, controller: Controller) -> None:
-    config = {
-        **CACHE,
-        "cache_connection": str(controller.folder / "cache"),
-        "statuses": ["runing", "Stopped", "paused"],
-    }
+def test_a_status_that_nobody_knows_is_an_error_with_a_cache_too(small: Simulator, controller: Controller) -> None:
+    config = {**CACHE, "cache_connection": str(controller.folder / "cache")}
     for _time in range(2):
-        run = controller.inventory(config)
-        assert hosts(run) == ["charlie"]
-        assert run.says("statuses: no instance has runing, which is not a documented value. Seen: running, stopped."), (
-            run.screen
-        )
-    assert small.calls() == ["GET /instances"]
-    assert "no instance has" not in controller.inventory({"statuses": ["all", "paused"]}).screen
+        run = controller.inventory({**config, "statuses": ["runing", "Stopped"]})
+        assert run.rc != 0
+        assert run.says("statuses: no instance that was read has runing, and the service documents no such value.")
+    assert hosts(controller.inventory({**config, "statuses": ["Stopped", "paused"]})) == ["charlie"]
+    assert controller.inventory({"statuses": ["all", "runing"]}).rc == 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import (
     find_email,
     find_id,
@@ -18,9 +18,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_i
     is_account,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_filter import (
-    build_filter_warnings,
-    collect_values,
     matches_filter,
+    require_known_values,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import find_owner
@@ -92,14 +91,15 @@ def test_a_filter_needs_one_value_of_each_field(wanted, matches):
     assert matches_filter({"id": 1, "status": "Running", "tier": "balanced"}, wanted) is matches
 
 
-def test_a_value_that_is_neither_documented_nor_seen_is_warned_of():
-    seen = collect_values([{"status": "Hibernating", "tier": ""}, {"status": "stopped"}], ["status", "tier"])
-    assert seen == {"status": ["hibernating", "stopped"], "tier": [""]}
-    assert build_filter_warnings({"status": ["hibernating", "RUNNING"], "tier": None}, seen) == []
-    assert build_filter_warnings({"status": ["runing", "x"], "tier": ["huge"]}, seen) == [
-        "statuses: no instance has runing, x, which is not a documented value. Seen: hibernating, stopped.",
-        "tiers: no instance has huge, which is not a documented value. Seen: none.",
-    ]
+def test_a_value_that_is_neither_documented_nor_seen_is_an_error():
+    instances = [{"status": "Hibernating", "tier": ""}, {"status": "stopped"}]
+    require_known_values({"status": ["hibernating", "RUNNING"], "tier": None}, instances)
+    with pytest.raises(SettingsError) as error:
+        require_known_values({"status": ["stopped"], "tier": ["huge", "pro"]}, instances)
+    assert str(error.value) == (
+        "tiers: no instance that was read has huge, and the service documents no such value. Known are balanced, "
+        "budget, pro."
+    )
 
 
 def test_a_name_that_is_listed_is_not_meant_by_a_misspelt_one():
