@@ -213,7 +213,9 @@ FILE_NAMES = ("clawhosters.yml", "clawhosters.yaml")
 """Endings of the names of configuration files."""
 _READ_LIMIT = 65_536
 """Bytes of the longest file with another name that is read to see whether it names this plugin."""
-_PLUGIN = re.compile(r"""^[\s{"']*plugin["']?\s*:\s*["']?clawhosters\.cloud\.instances\b""", re.MULTILINE)
+_PLUGIN = re.compile(
+    r"""^(?:\s*\{?\s*"|\{?['"]?)plugin["']?\s*:\s*["']?clawhosters\.cloud\.instances\b""", re.MULTILINE
+)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
 INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")

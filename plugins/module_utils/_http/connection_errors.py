@@ -134,7 +134,7 @@ def _find_tls_fault(host: str, causes: t.Iterable[BaseException]) -> str:
 def _find_words(causes: t.Iterable[BaseException]) -> str:
     """Returns the words of the system, or of HTTP for the status with which a proxy refuses a tunnel."""
     for cause in causes:
-        if isinstance(cause, OSError) and cause.strerror:
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
             return one_line(cause.strerror)
         if refusal := _TUNNEL_REFUSED.search(str(cause)):
             with contextlib.suppress(ValueError):

@@ -578,15 +578,14 @@ def test_no_name_is_an_option_of_ssh(hostile: Simulator, controller: Controller)
 
 
 @pytest.mark.slice
-def test_an_unknown_option_is_refused_with_the_one_that_is_meant(small: Simulator, controller: Controller) -> None:
+def test_unknown_options_are_refused(small: Simulator, controller: Controller) -> None:
     run = controller.inventory(
         {"quux": 1, "page_sise": 3, "keyed_group": [], "keyed_groups": [{"key": "claw_tier", "prefx": "tier"}]}
     )
     assert run.rc != 0
-    assert run.says(
-        "Unknown options: quux, page_sise (did you mean page_size?), keyed_group (did you mean keyed_groups?), "
-        "in keyed_groups prefx (did you mean prefix?). Nothing was read."
-    ), run.screen
+    assert run.says("Unknown options: quux, page_sise, keyed_group, in keyed_groups prefx. Nothing was read."), (
+        run.screen
+    )
     assert small.calls() == []
 
 
