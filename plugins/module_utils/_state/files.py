@@ -354,13 +354,10 @@ class FolderDocuments:
                 file = stack.enter_context(folder.open(f"{name}.json", os.O_RDONLY))
             except FileNotFoundError:
                 return ""
-            with open(file, "rb", closefd=False) as stream:
-                return stream.read().decode(errors="replace")
+            return read_from(file, 0).decode(errors="replace")
 
     def write_snapshot(self, name: str, text: str) -> None:
         """Replaces it, as a whole or not at all, and syncs it to the disk."""
-        from .file_content import atomic_replace
-
         with self._converted_errors(), contextlib.ExitStack() as stack:
             folder = stack.enter_context(self._folder.open(creates=True))
             lock = stack.enter_context(folder.open(f"{name}.lock", os.O_RDWR | os.O_CREAT))
