@@ -73,6 +73,7 @@ def test_a_link_that_falls_silent_at_any_line(
 
 def test_a_slow_link_changes_nothing_but_the_time(simulator: Simulator, postgres: Postgres) -> None:
     simulator.set_state(balance=500)
+    simulator.switch(transition_reads=1)  # or the restore could not be seen
     prepare(postgres)
     proxy = TcpProxy(postgres.port, delay=0.05)
     worker = Worker(simulator, {"state_database": postgres.url(port=proxy.port)})

@@ -192,6 +192,7 @@ class TakeOver:
 
         def write() -> None:
             while pending:
+                self.first.read_entries([self.key.subject])
                 self.first.append(self.key, pending.pop(0), backup_id=12)
 
         self.worker.sleeper.before_sleep = write
