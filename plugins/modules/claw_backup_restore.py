@@ -170,42 +170,17 @@ instance:
     llm_configured: true
     telegram_configured: false
 restore:
-  description: State of the restore.
+  description:
+    - State of the restore. C(sent_at) is null if it was not sent, C(completed_at) before it is completed, and C(by) is
+      who sent it.
+    - C(outcome) is V(completed), even if the instance is not healthy yet, V(in_flight) if its end was not seen,
+      V(failed), V(unknown) if the response was lost or unclear, or V(planned) in check mode.
+    - C(seen) is V(true) once the instance has shown a sign of the restore, such as the status V(deploying). V(false) if
+      it has completed without one, so that it may not be restored; null before.
+    - C(failure) says why the outcome could not be read, else null. V(timeout), V(unreachable), V(unauthorized) or
+      V(forbidden) if the key is no longer accepted, or V(other). C(last_seen) is then the instance as it was seen last.
   returned: if the instance was found, or the journal holds its restore for this incident
   type: dict
-  contains:
-    incident:
-      description: The incident.
-      type: str
-    sent_at:
-      description:
-        - Time when it was sent; null if it was not. With V(planned), that of the attempt that C(force) would repeat.
-      type: str
-    completed_at:
-      description: Time when the restore counted as completed; null before.
-      type: str
-    outcome:
-      description:
-        - V(completed), even if the instance is not healthy yet, V(in_flight) if its end was not seen, V(failed),
-          V(unknown) if the response was lost or unclear, or V(planned) in check mode.
-      type: str
-    seen:
-      description:
-        - V(true) once the instance has shown a sign of the restore, such as the status V(deploying) or the time of a
-          restore. V(false) if it has completed without one, so that it may not be restored; null before.
-      type: bool
-    by:
-      description: Who sent it, as C(user) and C(host); null if it was not sent.
-      type: dict
-    failure:
-      description:
-        - Why the outcome could not be read, else null. V(timeout), V(unreachable), V(unauthorized) or V(forbidden) if
-          the key is no longer accepted, or V(other).
-      type: str
-    last_seen:
-      description:
-        - The instance as a failed wait last saw it, else null. It has C(status), C(health_status) and the time C(at).
-      type: dict
   sample:
     incident: INC-2041
     sent_at: "2026-02-01T10:12:00+00:00"
