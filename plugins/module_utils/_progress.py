@@ -133,7 +133,7 @@ class Progress:
 
     def _report_wait(self, what: t.Callable[[float], str], seconds: float, *, since: float, limit: float) -> None:
         self._reported[since] = seconds
-        at_most = f" of at most {limit:.0f} s" if math.isfinite(limit) else ""
+        at_most = f" of at most {limit:.0f} s" if seconds <= limit < math.inf else ""
         self.report(f"{what(since + seconds)}, {seconds:.0f} s{at_most}")
 
     def report(self, line: str) -> None:

@@ -25,12 +25,13 @@ if t.TYPE_CHECKING:
     from .saved_plan import Approval, SavedPlan
 
 _WORDS = {
-    Action.START: ("to start", "started"),
-    Action.STOP: ("to stop", "stopped"),
-    Action.RESTART: ("to restart", "restarted"),
-    Action.DELETE: ("to delete", "deleted"),
+    Action.START: ("to start", "started", "start accepted"),
+    Action.STOP: ("to stop", "stopped", "stop accepted"),
+    Action.RESTART: ("to restart", "restarted", "restart accepted"),
+    Action.DELETE: ("to delete", "deleted", "deletion accepted"),
 }
-"""By change: its word in a plan, and its word in a result."""
+PLANNED, SEEN, ACCEPTED = range(3)
+"""What is known of the changes: the column of the words."""
 
 
 def plan(
@@ -89,7 +90,7 @@ def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[Excess]:
     lost = f"{'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
     counted = (
         ("max_deletions", limits.deletions, len(deleted), f"{format_list(deleted, NAMED)}. {lost}"),
-        ("max_changes", limits.changes, len(changing), f"{', '.join(_count_changes(jobs, done=False))}."),
+        ("max_changes", limits.changes, len(changing), f"{', '.join(_count_changes(jobs, PLANNED))}."),
     )
     return [
         Excess(option, limit, count, details)
@@ -163,14 +164,14 @@ def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
         )
 
 
-def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
+def _count_changes(jobs: list[Job], known: int) -> list[str]:
     """Returns, for example, ``4 to start`` and ``1 to delete``."""
     changes = [job.change() for job in jobs if job.error is None and job.is_begun]
-    return [f"{changes.count(change)} {words[done]}" for change, words in _WORDS.items() if change in changes]
+    return [f"{changes.count(change)} {words[known]}" for change, words in _WORDS.items() if change in changes]
 
 
-def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> list[str]:
-    """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
+def format_report(entries: list[FleetEntry], jobs: list[Job], known: int) -> list[str]:
+    """Returns a line for each entry that changes, then those that fail, then the totals."""
     changed, failed, not_begun, reached = [], [], [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()
@@ -183,23 +184,26 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], *, done: bool) -> 
         elif change in _WORDS:
             found = t.cast("dict[str, t.Any]", job.found)
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
-            status = f"{'was' if done else 'now'} {describe_condition(found)}"
+            status = f"{'now' if known == PLANNED else 'was'} {describe_condition(found)}"
             health = f", healthy at {format_time_of_day(job.healthy_at)}" if job.healthy_at else ""
-            changed.append(f"{label(found)}: {_WORDS[change][done]} ({status}){backups}{health}")
+            changed.append(f"{label(found)}: {_WORDS[change][known]} ({status}){backups}{health}")
     unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun) - len(reached)
     total = [
         f"{len(reached)} reached before" if reached else "",
-        ", ".join(_count_changes(jobs, done=done)),
+        ", ".join(_count_changes(jobs, known)),
         f"{unchanged} as declared" if unchanged else "",
     ]
     total += [f"{len(failed)} failed" if failed else "", f"{len(not_begun)} not begun" if not_begun else ""]
     return [*reached, *changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
 
 
-def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool = False) -> list[Outcome]:
+def build_outcomes(
+    entries: list[FleetEntry], jobs: list[Job], *, refused: bool = False, done: bool = True
+) -> list[Outcome]:
     """Returns what became of each entry.
 
-    ``refused``: nothing was begun because of the limits, so the entries that would change count as failed.
+    ``refused``: nothing was begun because of the limits, so the entries that would change count as failed. ``done``: it
+    is not a plan.
     """
     outcomes = []
     for entry, job in zip(entries, jobs, strict=True):
@@ -217,6 +221,7 @@ def build_outcomes(entries: list[FleetEntry], jobs: list[Job], *, refused: bool 
                 job.error or (BEYOND_LIMITS if refused and job.change() in _WORDS else None),
                 is_begun,
                 job.note if is_begun else BEYOND_FAILURES,
+                "Changed" if done else "Would change",
             )
         )
     return outcomes

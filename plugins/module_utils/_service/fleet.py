@@ -20,6 +20,9 @@ from .._http.lists import fetch_all
 from .._model.batches import AT_ONCE, Batches
 from .._model.fleet_entries import ChangeLimits, FleetEntry, build_result, format_failures, raise_excess, raise_failures
 from .._model.fleet_plan import (
+    ACCEPTED,
+    PLANNED,
+    SEEN,
     build_diff,
     build_outcomes,
     find_excess,
@@ -150,12 +153,14 @@ class Fleet:
             if check_mode:  # the plan is shown all the same
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
-            result = self._build_result(entries, jobs, done=False, refused=not check_mode)
+            result = self._build_result(entries, jobs, PLANNED, refused=not check_mode)
             raise_excess(excess, result)
         with self.client.progress.if_interrupted("", lambda: changes.explain_interruption(jobs)):
             self._carry_out(changes, batches, reader, waiter)
-        result = self._build_result(entries, jobs, done=not check_mode)
-        if failures := format_failures(build_outcomes(entries, jobs), self.batches.max_failures):
+        known = PLANNED if check_mode else ACCEPTED if self.wait_timeout is None else SEEN
+        result = self._build_result(entries, jobs, known)
+        outcomes = build_outcomes(entries, jobs, done=not check_mode)
+        if failures := format_failures(outcomes, self.batches.max_failures):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))
         return {**result, "plan": self.plans.make(jobs)} if self.plans and check_mode else result
 
@@ -187,13 +192,13 @@ class Fleet:
             elif job.error is None:
                 job.fail(error, error)
 
-    def _build_result(self, entries: list[FleetEntry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
+    def _build_result(self, entries: list[FleetEntry], jobs: list[Job], known: int, *, refused: bool = False) -> Result:
         saved = self.plans.saved if self.plans else None
         if saved:
             note_reached(saved, entries, jobs)
         outcomes = build_outcomes(entries, jobs, refused=refused)
         result = build_result(outcomes, build_diff(jobs), has_batches=bool(self.batches.sizes))
-        return {**result, "report": [*([saved.label()] if saved else []), *format_report(entries, jobs, done=done)]}
+        return {**result, "report": [*([saved.label()] if saved else []), *format_report(entries, jobs, known)]}
 
     def _warn_of_deletions(self, jobs: list[Job]) -> None:
         """Warns before the first request: the warnings of a task are shown when it ends."""

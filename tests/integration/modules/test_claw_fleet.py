@@ -100,17 +100,18 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
     simulator.reset(state=fleet("stopped", "paused", "running", "running", "running"))
     simulator.set_instance(4, name="twin")
     simulator.set_instance(5, name="twin")
-    result = worker.run(
-        claw_fleet,
-        instances=[
-            {"name": "bot-1"},
-            {"name": "bot-2"},
-            {"name": "nobody"},
-            {"name": "twin", "state": "absent"},
-            {"id": 3, "name": "bot-4", "state": "absent"},
-            {"name": "bot-3", "state": "stopped"},
-        ],
-    )
+    instances = [
+        {"name": "bot-1"},
+        {"name": "bot-2"},
+        {"name": "nobody"},
+        {"name": "twin", "state": "absent"},
+        {"id": 3, "name": "bot-4", "state": "absent"},
+        {"name": "bot-3", "state": "stopped"},
+    ]
+    checked = worker.run(claw_fleet, check=True, instances=instances)
+    assert checked["msg"].endswith(" And 1 more. Would change: bot-1 (id 1), bot-3 (id 3).")
+    assert writes(simulator) == []
+    result = worker.run(claw_fleet, instances=instances)
     assert result["failed"] is True
     assert result["changed"] is True
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 4}
@@ -326,6 +327,7 @@ def test_without_waiting_the_changes_are_sent_and_nothing_else(simulator: Simula
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait=False)
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
     assert result["instances"][0]["after"] == "running"
+    assert result["report"][0] == "bot-1 (id 1): start accepted (was stopped)"
     assert result["instances"][1]["msg"] == (
         "It is deploying, and the next step depends on how that ends: run this again later, or with wait: true."
     )

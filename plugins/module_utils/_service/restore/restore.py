@@ -116,7 +116,12 @@ class Restore:
     @property
     def ended(self) -> str:
         """The sentence that says how a completed restore has ended."""
-        return f"The restore {UNSEEN}." if self.state and self.state.is_unseen else "It was restored."
+        return f"The restore {UNSEEN}." if self.is_unseen else "It was restored."
+
+    @property
+    def is_unseen(self) -> bool:
+        """True if it has completed without a sign."""
+        return self.state is not None and self.state.is_unseen
 
     def explain_unrecovered(self, reason: object, cause: ClawHostersError | None = None) -> PartialError:
         """Returns the error of an instance that is not as it should be. Without a ``cause``, that is its status."""

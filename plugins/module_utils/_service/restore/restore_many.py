@@ -63,7 +63,7 @@ def restore_many(
     for restore in restores:
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
             restore.fail(incident.build_error(restore.plan), restore.outcome)
-    outcomes = build_outcomes(entries, restores)
+    outcomes = build_outcomes(entries, restores, done=not client.check_mode)
     result = build_result(outcomes, build_diff(restores), has_batches=True)
     surface, allowed = incident.surface, batches.max_failures
     if failures := format_fleet_failures(outcomes, restores, allowed, surface, is_refused=is_refused):
@@ -87,8 +87,8 @@ def predict(incident: Incident, restores: t.Sequence[Restore], batches: Batches)
 # Results
 
 
-def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore]) -> list[Outcome]:
-    """Returns what became of each entry of ``claw_fleet_restore``."""
+def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore], *, done: bool) -> list[Outcome]:
+    """Returns what became of each entry of ``claw_fleet_restore``. ``done``: it is not a plan."""
     outcomes = []
     for entry, restore in zip(entries, restores, strict=True):
         plan = restore.plan
@@ -108,10 +108,17 @@ def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Resto
                 restore.changed,
                 None if restore.error is None else str(restore.error),
                 is_begun=restore.stage is Stage.DONE or restore.outcome == COMPLETED,
-                verb="Restored" if restore.is_sent else "Started",
+                verb=_find_verb(restore, done=done),
             )
         )
     return outcomes
+
+
+def _find_verb(restore: Restore, *, done: bool) -> str:
+    if restore.is_sent and restore.is_unseen:
+        return "Accepted without a sign of the restore"
+    planned, made = ("Would restore", "Restored") if restore.is_sent else ("Would start", "Started")
+    return made if done else planned
 
 
 def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:

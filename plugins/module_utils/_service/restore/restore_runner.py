@@ -351,7 +351,7 @@ class RestoreRunner:
             self._record_completed()
             self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
             self.require_recorded()
-            if self.restore.state and self.restore.state.is_unseen and not self._incident.surface.prefix:
+            if self.restore.is_unseen and not self._incident.surface.prefix:
                 told = f"The restore of {label(now)} {UNSEEN}: check whether its data is that of the backup."
                 self._incident.warn(told)
             if self.restore.error is None:

@@ -35,6 +35,11 @@ def test_short_sleeps_of_one_wait_add_up(progress, sleeper, lines):
     assert lines == ["x, 10 s of at most 60 s", "x, 20 s of at most 60 s"]
 
 
+def test_no_more_than_a_limit_is_shown_as_its_part(progress, lines):
+    progress.sleep(25, lambda _now: "x", since=progress.clock(), limit=16)
+    assert lines == ["x, 10 s of at most 16 s", "x, 20 s"]
+
+
 def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, sleeper, lines):
     since = sleeper.now
     for _look in range(4):

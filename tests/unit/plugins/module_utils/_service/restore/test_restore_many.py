@@ -41,7 +41,7 @@ def entries(count: int) -> list[RestoreEntry]:
 
 
 def outcomes(restores: list[Restore]) -> list[Outcome]:
-    return build_outcomes(entries(len(restores)), restores)
+    return build_outcomes(entries(len(restores)), restores, done=True)
 
 
 def message(restores: list[Restore], max_failures: int = 0, *, is_refused: bool = False) -> str:
