@@ -154,6 +154,36 @@ def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
     assert re.fullmatch(told, result["instances"][0]["msg"]), result["instances"][0]["msg"]
 
 
+@pytest.mark.parametrize("ends", ["running", "stopped"])
+def test_who_stops_an_instance_during_the_wait_is_not_overruled(
+    simulator: Simulator, local_worker: Worker, ends: str
+) -> None:
+    simulator.switch(restore_ends=ends)
+    simulator.set_instance(1, health_after="unhealthy")
+    seen = 0
+
+    def stop_it() -> None:
+        nonlocal seen
+        if posts(simulator) and simulator.instance(1)["status"] == "running":
+            seen += 1
+            if seen == 3:
+                simulator.set_instance(1, status="stopped")
+
+    local_worker.sleeper.before_sleep = stop_it
+    result = local_worker.run(claw_fleet_restore, instances=bots(1), wait_timeout=60)
+    starts = simulator.calls("POST /instances/*")
+    assert starts == ["POST /instances/1/start"] * (ends == "stopped")
+    assert re.search(
+        r"It was restored\. It was running at [0-9:]{8} UTC, and is stopped at [0-9:]{8} UTC\.",
+        result["msg"],
+    ), result["msg"]
+    # As asked for in so many words.
+    local_worker.sleeper.before_sleep = lambda: None
+    simulator.set_instance(1, health_after="healthy")
+    assert local_worker.run(claw_fleet_restore, instances=bots(1))["failed"] is False
+    assert simulator.calls("POST /instances/*") == [*starts, "POST /instances/1/start"]
+
+
 def test_finished_instances_that_can_not_be_read_keep_the_next_batch_back(
     simulator: Simulator, local_worker: Worker
 ) -> None:

@@ -26,7 +26,7 @@ from ..._model.state_reached import FailureStatusError, StateReached
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
-from ..._times import CLOCK_TOLERANCE, format_iso, parse_time
+from ..._times import CLOCK_TOLERANCE, format_iso, format_time_of_day, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..instance_requests import fetch_instance
@@ -128,6 +128,8 @@ class RestoreRunner:
         self._was_busy = False
         """True if it was busy before this run sent the restore: that it is still busy is no sign of it."""
         self._seen_at = datetime.now(UTC)
+        self._ran_at: datetime | None = None
+        """When it was seen running last, after its restore."""
         self.deadline = math.inf
         """When the wait of its stage ends, by the clock."""
 
@@ -337,8 +339,11 @@ class RestoreRunner:
             self.fail(InstanceGoneError(self.restore.instance))
             return
         self.restore.current, self._seen_at = now, datetime.now(UTC)
+        has_ended = self._is_restored is None or self._is_restored.is_transition_seen
+        self._ran_at = self._seen_at if has_ended and get_status(now) == "running" else self._ran_at
         if self.stage is not Stage.ACCEPTED:
-            self.recovery.update(now)
+            if not self._fail_if_stopped():
+                self.recovery.update(now)
             return
         self._note_sign()
         try:
@@ -389,8 +394,19 @@ class RestoreRunner:
         now, precision = self._incident.now, timedelta(seconds=2)
         return next((at for at in filter(None, times) if -precision <= now - at <= sent_ago + precision), None)
 
+    def _fail_if_stopped(self) -> bool:
+        """Fails a restore whose instance ran and is stopped, and returns True: whoever did that is not overruled."""
+        if self._ran_at is None or get_status(self.restore.current) != "stopped":
+            return False
+        times = f"at {format_time_of_day(self._ran_at)}, and is stopped at {format_time_of_day(self._seen_at)}"
+        stopped = f"It was running {times}. This run did not stop it, and does not start it."
+        self.fail(self.restore.explain_unrecovered(stopped))
+        return True
+
     def _begin_recovery(self) -> None:
         """Follows a restored instance until it runs and is healthy."""
+        if self._fail_if_stopped():
+            return
         healthy = self._context.options.healthy_timeout
         self.deadline = math.inf if healthy is None else self._context.clock() + healthy
         self.recovery = self._context.recoveries.follow(self.restore.current)
@@ -402,6 +418,8 @@ class RestoreRunner:
     def announce_start(self) -> None:
         """Tells the observer of a start that is sent next."""
         if self.recovery.needs_start:
+            name = short_name(self.restore.instance)
+            self._incident.client.progress.report(f"{name}: stopped after its restore, so this run starts it")
             self._enter(Stage.STARTING)
 
     def end_recovery(self) -> None:
