@@ -132,7 +132,7 @@ def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
     """Returns what else is to be known of an instance. ``of_many``: of all that are alike."""
     notes = [note.plural if of_many and note.plural else note.text for note in plan.notes]
     if plan.kind:
-        return [plan.failed.message if plan.failed else "", *notes]
+        return [*([plan.failed.message, plan.failed.advice] if plan.failed else []), *notes]
     if plan.outcome == "completed":
         when = format_sent_and_completed(t.cast("OperationState", plan.earlier))
         return [f"{when[:1].upper()}{when[1:]}.", *notes]

@@ -99,7 +99,8 @@ def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, contro
     run = plan("web-bot,bare-bot")
     assert "web-bot (id 1), running, healthy: restore backup 11, 1 d 2 h old." in run.stdout
     assert "DATA LOSS: all changes since 20" in run.stdout
-    assert "\nbare-bot (id 5): CAN'T BE RESTORED.\n    It has no usable backup.\n" in run.stdout
+    why = "    It has no usable backup.\n    Without a backup, only a rebuild in the dashboard remains.\n"
+    assert f"\nbare-bot (id 5): CAN'T BE RESTORED.\n{why}" in run.stdout
     assert all(call.startswith("GET ") for call in simulator.calls())
     assert not (controller.folder / "clawhosters-restore").exists()
     assert plan("web-bot").rc == 0
