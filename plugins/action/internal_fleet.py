@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.common.parameters import remove_values
+
 from ..module_utils._errors import PartialError, SettingsError
 from ..module_utils._model.fleet_entries import FLEET
 from ..module_utils._model.saved_plan import parse_plan
@@ -103,8 +105,4 @@ class ActionModule(ControllerAction):
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""
-        return run(context, self.show)
-
-    def show(self, lines: list[str]) -> None:
-        """Shows lines at once."""
-        show_lines(self._display, lines)
+        return run(context, lambda lines: show_lines(self._display, remove_values(lines, secrets)))

@@ -13,7 +13,6 @@ from .._errors import ClawHostersError, PartialError, SettingsError
 from .._text import MESSAGE_LIMIT, format_count, format_first, format_list, one_line
 from .instance import NAME_LIMIT, STATES, has_name, label
 from .resource import Options, Resource, Result
-from .similar_names import find_similar
 
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
 BEYOND_FAILURES = "Not begun: too many entries of earlier batches failed."
@@ -109,10 +108,10 @@ class EntryKind:
         """Yields each fault that an entry has by itself."""
         for key in entry:
             if key not in self.keys:
-                yield f"unknown key {_quote(key)}{_suggest(key, self.keys)}"
+                yield f"unknown key {_quote(key)} (known: {', '.join(self.keys)})"
         state = entry.get("state")
         if self.own_key == "state" and state is not None and state not in STATES:
-            yield f"unknown state {_quote(state)}{_suggest(state, STATES)}"
+            yield f"unknown state {_quote(state)} (known: {', '.join(STATES)})"
         for key in ("id", "backup_id"):
             value = entry.get(key) if key in self.keys else None
             if value is not None and not str(value).strip().lstrip("-").isdecimal():
@@ -134,11 +133,6 @@ def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str,
         earlier = first.setdefault((key, str(entry[key]).strip() if key == "id" else str(entry[key])), number)
         if earlier != number:
             yield f"it is listed already, in entry {earlier}"
-
-
-def _suggest(given: object, known: tuple[str, ...]) -> str:
-    similar = find_similar(str(given), known)
-    return f"; did you mean {similar}?" if similar else f" (known: {format_list(known, len(known))})"
 
 
 def format_entry(number: int, identity: object, name: object) -> str:

@@ -20,6 +20,7 @@ import yaml
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
 from simulator.handle import Simulator
+from support import KEY
 from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.users import STRANGER, Owners
 from support.worker import Worker
@@ -270,6 +271,14 @@ def test_the_protected_may_be_text_with_one_name_a_line(simulator: Simulator, co
     run = apply(controller, declared, fleet_protected="web-bot\nold-bot\n", fleet_max_deletions=1)
     assert "old-bot (id 4) is listed in protected and must not be deleted" in failure(run)
     assert simulator.effects() == {}
+
+
+def test_the_key_in_a_name_is_not_shown(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(1, name=f"bot {KEY}")
+    run = apply(controller, [{"id": 1, "state": "stopped"}])
+    assert run.rc == 0, run.screen
+    assert "(id 1): stopped (was running)" in run.stdout
+    assert KEY not in run.screen
 
 
 def test_the_role_can_be_imported(simulator: Simulator, controller: Controller) -> None:

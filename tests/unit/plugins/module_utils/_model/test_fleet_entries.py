@@ -28,8 +28,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
-        ({"name": "a", "state": "stoped"}, "entry 1, a: unknown state stoped; did you mean stopped?"),
-        ({"id": 7, "sate": "stopped"}, "entry 1, id 7: unknown key sate; did you mean state?"),
+        (
+            {"name": "a", "state": "stoped"},
+            "entry 1, a: unknown state stoped (known: started, stopped, restarted, absent)",
+        ),
+        ({"id": 7, "sate": "stopped"}, "entry 1, id 7: unknown key sate (known: id, name, state)"),
         ({"id": 7, "name": "a", "tier": "x"}, "entry 1, a: unknown key tier (known: id, name, state)"),
         ({"name": None}, "entry 1: it has neither id nor name"),
         ({"name": " "}, "entry 1: name is empty"),
