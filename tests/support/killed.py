@@ -50,7 +50,7 @@ SCOPES = {
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
-        "_state/folder_journal.py:append _state/files.py:write_at "
+        "_state/folder_journal.py:append _state/folder_mark.py:write_at "
         "_state/folder_journal.py:open_mark _state/folder_mark.py:write _state/folder_mark.py:add_name "
         "_state/files.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "

@@ -17,7 +17,6 @@ import itertools
 import os
 import platform
 import random
-import resource
 import stat
 import time
 import typing as t
@@ -31,9 +30,6 @@ from .store import StoreError
 LOCK_POLL_INTERVAL = 0.002
 MAX_LOCK_POLL_INTERVAL = 0.1
 """Seconds between two attempts to take a lock. Locks are held for less, but many processes may wait."""
-
-PROBE_TIMEOUT = 0.05
-"""Seconds to wait for a lock that a reader tests for a moment."""
 
 ROOT_UID = 0
 OVERFLOW_UID = 65534
@@ -86,14 +82,8 @@ def open_owned(folder: int, name: str, flags: int, path: Path, *, group: int | N
     return file
 
 
-def lock_file(file: int, timeout: float | None = None) -> None:
-    """Locks an open file against other processes until it is closed. Without ``timeout`` (seconds) it waits forever.
-
-    Raises LockHeldError after ``timeout``.
-    """
-    if timeout is None:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        return
+def lock_file(file: int, timeout: float) -> None:
+    """Locks an open file against other processes until it is closed. Raises LockHeldError after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     interval = LOCK_POLL_INTERVAL
     while True:
@@ -165,27 +155,11 @@ def _stands_for_unmapped_users() -> bool:
     return not any(first <= OVERFLOW_UID < first + count for first, _outside, count in ranges)
 
 
-def allow_open_files(number: int) -> None:
-    """Raises the limit of this process, as far as the system permits, to ``number`` files at once."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
-    if resource.RLIM_INFINITY != soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def read_from(file: int, offset: int) -> bytes:
     """Returns the content from ``offset`` to the end of the file."""
     with open(file, "rb", closefd=False) as stream:
         stream.seek(offset)
         return stream.read()
-
-
-def write_at(file: int, data: bytes, offset: int) -> None:
-    """Writes all of the data at ``offset``."""
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written
 
 
 def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, draft: str = "") -> None:

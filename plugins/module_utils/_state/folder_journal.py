@@ -25,6 +25,7 @@ import errno
 import fcntl
 import os
 import re
+import resource
 import time
 import typing as t
 from dataclasses import dataclass, replace
@@ -32,18 +33,15 @@ from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
 from .files import (
-    PROBE_TIMEOUT,
     FolderDocuments,
     LockHeldError,
     OpenFolder,
     UntrustedError,
-    allow_open_files,
     atomic_replace,
     lock_file,
     read_from,
-    write_at,
 )
-from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum
+from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum, write_at
 from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines, describe_process
 
 JOURNAL, MARKS = "journal", "journal-marks"
@@ -56,6 +54,8 @@ REPAIR_HINT = (
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for the lock of a file, which is held for milliseconds."""
+PROBE_TIMEOUT = 0.05
+"""Seconds to wait for the lock of a mark, which a reader tests for a moment."""
 DAMAGED_MARK = f"has a damaged mark in {MARKS}"
 _NOT_OURS = (errno.EACCES, errno.EPERM, errno.ELOOP)
 """Errors that opening a file gives if another user owns it, or if it is a link."""
@@ -314,6 +314,15 @@ def _is_lock_free(file: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def allow_open_files(number: int) -> None:
+    """Raises the limit of this process, as far as the system permits, to ``number`` files at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if resource.RLIM_INFINITY != soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 OTHER_FILES = 200

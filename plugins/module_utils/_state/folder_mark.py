@@ -20,7 +20,7 @@ import typing as t
 import zlib
 from dataclasses import asdict, dataclass, replace
 
-from .files import read_from, write_at
+from .files import read_from
 from .journal_store import Holder
 
 MARK_SIZE, HOLDER_AT, NAMES_AT, NAME_SIZE = 256, 512, 2048, 17
@@ -122,6 +122,13 @@ class MarkFile:
 
     def _unseal(self, place: int, size: int) -> dict[str, t.Any] | None:
         return _unseal(self.subject, os.pread(self.descriptor, size, place))
+
+
+def write_at(file: int, data: bytes, offset: int) -> None:
+    """Writes all of the data at ``offset``."""
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
 
 
 def build_new(subject: str) -> bytes:
