@@ -61,6 +61,8 @@ INSERT INTO clawhosters.version VALUES (1);
 PATH = f"""
 CREATE FUNCTION evil.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS $$ SELECT evil.run()::text $$;
 CREATE FUNCTION evil.pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS $$ SELECT evil.run() $$;
+CREATE FUNCTION evil.equals(integer, integer) RETURNS boolean LANGUAGE sql AS $$ SELECT evil.run() = $1 $$;
+CREATE OPERATOR evil.= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.equals);
 CREATE VIEW evil.pg_roles AS SELECT *, evil.run() FROM pg_catalog.pg_roles;
 ALTER DATABASE {DATABASE} SET search_path = evil, pg_catalog;
 """
