@@ -11,7 +11,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 import typing as t
 from pathlib import Path
 
@@ -19,8 +18,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
-    claw_fleet_restore,
-    claw_journal_info,
 )
 from simulator.handle import Simulator
 from support import KEY
@@ -158,54 +155,3 @@ with open_store(options) as store:
     statuses = [request["status"] for request in simulator.log()]
     # One that is sent at the end of a window may arrive in the next: one of each machine, in each window.
     assert (statuses.count(200), len(statuses) - 120 <= 4 * 120 / 20) == (120, True), statuses
-
-
-@pytest.mark.parametrize("place", ["folder", "database"])
-@pytest.mark.parametrize("change", ["-3600", "+3600"])
-def test_a_clock_that_is_set_lets_no_restore_overwrite_a_later_one(
-    simulator: Simulator,
-    tmp_path: Path,
-    collections: Path,
-    skewed: Skew,
-    place: str,
-    change: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    """While INC-B is at its first instance, the clock is set, and INC-A restores the second."""
-    clock, stored = tmp_path / "clock", {"state_dir": str(tmp_path / "state")}
-    if place == "database":
-        stored = {"state_database": str(request.getfixturevalue("options")["state_database"])}
-    clock.write_text("+0", encoding="utf-8")
-    turned = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_RESET": "1"}
-    turned |= {"LD_PRELOAD": skewed("")["LD_PRELOAD"], "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    machines = [Machine(tmp_path / name, collections, turned) for name in ("a", "b")]
-    common = {"api_url": simulator.url, "api_key": KEY, **stored}
-    simulator.switch(transition_reads=1)
-    simulator.fault("slow", method="GET", path="/instances/1", seconds=300, skip=2)
-    fleet = {**common, "timeout": 300, "incident": "INC-B", "instances": [{"id": 1}, {"id": 2}]}
-    running = machines[1].start(claw_fleet_restore.__name__, fleet)
-    deadline = time.monotonic() + 60
-    while not simulator.calls("POST *"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    # At once: each look at the time reads it.
-    (tmp_path / "change").write_text(change, encoding="utf-8")
-    (tmp_path / "change").replace(clock)
-    other = machines[0].start(claw_backup_restore.__name__, {**common, "incident": "INC-A", "instance_id": 2})
-    assert json.loads(other.communicate(timeout=120)[0])["restore"]["outcome"] == "completed"
-    simulator.clear_faults()
-    result = json.loads(running.communicate(timeout=120)[0])
-    assert [one["outcome"] for one in result["instances"]] == ["completed", "refused"], result
-    assert "since this run began, incident INC-A sent a restore of it at" in result["instances"][1]["msg"]
-    assert len(simulator.calls("POST *")) == 2
-
-
-def test_the_journal_has_the_times_of_the_database(
-    simulator: Simulator, machines: list[Machine], options: dict[str, t.Any]
-) -> None:
-    for number, machine in enumerate(machines, start=1):
-        restore = {**options, "incident": "INC-1", "instance_id": number, "wait": False}
-        assert machine.start(claw_backup_restore.__name__, restore).wait(120) == 0
-    shown = machines[0].start(claw_journal_info.__name__, options)
-    operations = json.loads(shown.communicate(timeout=120)[0])["operations"]
-    assert [operation["instance_id"] for operation in operations] == [2, 1]

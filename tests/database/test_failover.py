@@ -84,32 +84,3 @@ def test_an_asynchronous_standby_may_lack_the_last_lines(
             fail_over(primary, standby)
             assert stage.run().result["changed"] is is_behind
             assert len(simulator.calls("POST *")) == (2 if is_behind else 1)
-
-
-def test_a_run_writes_again_what_an_asynchronous_standby_lacks(
-    simulator: Simulator, tmp_path: Path, collections: Path
-) -> None:
-    """The primary crashes while a restore is under way, and its line with it: the run still knows it."""
-    with pair(synchronous=False) as (primary, standby):
-        stage = Stage(simulator, tmp_path, collections, RESTORE, 0, primary, standby.failover_url())
-        standby.disconnect()
-        first = stage.run(1, "after the request", lambda: fail_over(primary, standby)).result
-        assert first["restore"]["outcome"] == "completed"
-        second = stage.run().result
-        assert (second["changed"], second["restore"]) == (False, first["restore"])
-        assert len(simulator.calls("POST *")) == 1
-
-
-def test_without_its_synchronous_standby_nothing_is_sent(
-    simulator: Simulator, tmp_path: Path, collections: Path
-) -> None:
-    with pair(synchronous=True) as (primary, standby):
-        for case in (RESTORE, PURCHASE):
-            stage = Stage(simulator, tmp_path, collections, case, 0, primary)
-            standby.kill()
-            result = stage.run().result
-            assert "state_database can't be reached (no answer within" in result["msg"]
-            assert result["msg"].endswith("Nothing was sent.")
-            assert simulator.calls("POST *") == []
-            # The server holds the line until the standby is there again.
-            standby.start()

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import subprocess
@@ -213,24 +212,6 @@ def test_a_disk_that_fills_up_after_the_request(
 
 
 # Sessions
-
-
-def test_a_session_that_is_ended_between_lock_and_line_lets_nothing_out(
-    simulator: Simulator, tmp_path: Path, collections: Path, postgres: Postgres
-) -> None:
-    def end(held: list[t.Any]) -> None:
-        held += postgres.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
-        postgres.end_sessions()
-
-    for case in (RESTORE, PURCHASE):
-        stage = Stage(simulator, tmp_path, collections, case, 0, postgres)
-        held: list[t.Any] = []
-        result = stage.run(1, "before the request", functools.partial(end, held)).result
-        assert held == [(1,)]
-        assert "the connection was lost" in result["msg"]
-        assert result["msg"].endswith("Nothing was sent.")
-        assert simulator.calls("POST *") == []
-        assert not stage.judge(stage.run())
 
 
 def test_each_fork_has_a_session_and_none_is_left(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A clock that is set while restores are planned, sent and proven. `make database` turns real clocks."""
+"""A clock that is set while restores are planned, sent and proven."""
 
 from __future__ import annotations
 
