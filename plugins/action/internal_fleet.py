@@ -13,6 +13,7 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ..module_utils._errors import PartialError, SettingsError
 from ..module_utils._model.fleet_entries import FLEET
+from ..module_utils._model.plan_scope import SHOWN_DIGITS
 from ..module_utils._model.saved_plan import parse_plan
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._text import format_count
@@ -59,7 +60,7 @@ def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
     try:
         result, failure = claw_fleet.run(context), ""
     except PartialError as error:
-        result, failure = error.result, _explain(error, params)
+        result, failure = error.result, _explain(error, dict(context.params))
     lines = [*result.get("report", []), *_keep_plan(result.get("plan"), params)]
     show(lines)
     return {**result, "report": lines, "msg": failure, "is_complete": not failure}
@@ -81,7 +82,8 @@ def _explain(error: PartialError, params: Options) -> str:
     result = error.result
     if "differences" in result:
         count = format_count(result["differences"], "difference")
-        return f"The plan in {params['apply_plan']} does not hold any more: {count}. Nothing was sent. Make a new plan."
+        plan = f"Plan {params['plan']['digest'][:SHOWN_DIGITS]} in {params['apply_plan']}"
+        return f"{plan} does not hold any more: {count}. Nothing was sent. Make a new plan."
     if "exceeded" in result:
         # With fleet_max_changes=0 no change is to be allowed: the run looks for drift.
         allowed = [one for one in result["exceeded"] if one["option"] == "max_deletions" or one["limit"]]

@@ -174,7 +174,7 @@ def test_a_plan_is_written_with_check_and_only_it_is_applied(simulator: Simulato
         "sales-bot (id 3): it is running now and would change, and the plan has no change of it.",
     ]
     assert failure(outdated) == (
-        f"The plan in {path} does not hold any more: 1 difference. Nothing was sent. Make a new plan."
+        f"Plan {plan['digest'][:12]} in {path} does not hold any more: 1 difference. Nothing was sent. Make a new plan."
     )
     assert simulator.effects() == {}
     simulator.set_instance(3, status="stopped")
