@@ -227,7 +227,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreOptions, Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_one import restore_one
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import restore_one
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import MODULE
 
 SPEC = ArgumentSpec(
@@ -255,8 +255,10 @@ def run(context: ModuleContext) -> Result:
     surface = MODULE.for_task(force=rules.force)
     incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
-    options = RestoreOptions(parse_wait_timeout(context.params))
-    return restore_one(incident, target, options, waits=params["wait"], wait_healthy=params["wait_healthy"])
+    options = RestoreOptions(
+        parse_wait_timeout(params), wait_healthy=params["wait_healthy"], waits=params["wait"], starts=False
+    )
+    return restore_one(incident, target, options)
 
 
 def main() -> None:

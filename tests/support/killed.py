@@ -40,7 +40,7 @@ WAITING = "waiting\n"
 SCOPES = {
     "all": "",
     "around what is sent": (
-        "_service/restore/restore_one.py _service/restore/restore_many.py _service/restore/incident.py "
+        "_service/restore/restore_task.py _service/restore/incident.py "
         "_service/restore/incident_plan.py "
         "_service/restore/restore_batches.py _service/restore/restore_batch.py _service/restore/restore_runner.py "
         "_service/restore/starter.py _service/purchase.py "
@@ -62,7 +62,7 @@ SCOPES = {
         "_state/postgres_store.py _service/at_most_once.py"
     ),
     "between the readings": "_service/restore/account_reader.py:read",
-    "before the second reading": "_service/restore/incident_plan.py:_read_again",
+    "after the lists": "_service/restore/account_reader.py:_read_owners",
     "before the request": "_service/at_most_once.py:before_send",
     "after the request": "_service/at_most_once.py:record_event",
     "before the last look": (

@@ -47,7 +47,11 @@ def parse_serial(option: str, values: object) -> list[BatchSize]:
 
 
 def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list[list[Item]]:
-    """Returns the items in batches of these sizes, in order. The last size is repeated, the last batch may be short."""
+    """Returns the items in batches of these sizes, in order: all in one without a size.
+
+    The last size is repeated, and the last batch may be short.
+    """
+    sizes = sizes or [BatchSize(len(items))]
     batches: list[list[Item]] = []
     start = 0
     while start < len(items):

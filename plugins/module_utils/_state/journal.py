@@ -256,10 +256,6 @@ class Journal:
         with self._before_sending():
             return self._store.read_positions()
 
-    def known_position(self, subject: str) -> int:
-        """Returns the last position of a subject, as it was read or written last."""
-        return len(self._entries.get(subject, ()))
-
     def read_states(
         self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
     ) -> dict[OperationKey, OperationState]:

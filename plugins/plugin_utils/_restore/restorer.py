@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.backup import has_good_status, taken_at
-from ...module_utils._model.batches import parse_serial
+from ...module_utils._model.batches import Batches, parse_serial
 from ...module_utils._model.instance import short_name
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource, normalize
@@ -25,7 +25,7 @@ from ...module_utils._service.instance_requests import fetch_instance
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.incident_state import run_key
 from ...module_utils._service.restore.list_readings import read_by_ids
-from ...module_utils._service.restore.plan import RestoreOptions, Target
+from ...module_utils._service.restore.plan import RestoreOptions
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._state.journal import JournalError, NoteKind
@@ -72,7 +72,7 @@ def _find_reason(incident: Incident, plan: RolePlan, now: Resource | None) -> Cl
     if not (change := explain_changed_backup(plan, now)):
         return None
     instance = plan.instance or {}
-    history = incident.read_history([Target(instance["id"], None)])
+    history = incident.read_history([instance["id"]])
     own, other = history.find_own(instance["id"]), history.find_unfinished(instance)
     if own and own.position > plan.known_position:
         return None
@@ -180,9 +180,13 @@ class Restorer(RestoreObserver):
         batches = RestoreBatches(
             self._incident,
             self._run.list_pages,
-            RestoreOptions(variables["restore_wait_timeout"], variables["restore_healthy_timeout"]),
-            parse_serial("restore_serial", variables["restore_serial"]),
-            variables["restore_max_failures"],
+            RestoreOptions(
+                variables["restore_wait_timeout"],
+                variables["restore_healthy_timeout"],
+                batches=Batches(
+                    parse_serial("restore_serial", variables["restore_serial"]), variables["restore_max_failures"]
+                ),
+            ),
             observer=self,
         )
         progress.unwinds = True

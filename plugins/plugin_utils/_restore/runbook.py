@@ -146,13 +146,10 @@ class Runbook:
         self.run.account = self.context.account.label()
         incident, variables = self.incident, self.variables
         targets = [build_target(target, variables) for target in self.run.targets]
-        history = incident.read_history(targets, with_holders=True)
-        # Each newer backup than that of an approved plan, or of an earlier run, is named.
-        is_known = any(history.find_own(one.instance_id, one.name) for one in targets)
-        reader = AccountReader(self.client, incident.rules, lists_backups=is_known or self.run.approved is not None)
+        # Of an approved plan, each newer backup is named.
+        reader = AccountReader(self.client, lists_backups=self.run.approved is not None)
         try:
-            account = reader.read(targets, history)
-            planned = plan_incident(incident, targets, account, history)
+            planned, account, history = plan_incident(incident, targets, reader, with_holders=True)
             plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
             if self.run.approved:
                 self._require_approved(plans, history)

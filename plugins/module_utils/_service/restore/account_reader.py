@@ -22,8 +22,7 @@ from .list_readings import Reading, read_by_ids, read_list_counted
 from .planner import AccountView
 
 if t.TYPE_CHECKING:
-    from .history import RestoreHistory
-    from .plan import Rules, Target
+    from .plan import Target
 
 
 @dataclass
@@ -31,7 +30,6 @@ class AccountReader:
     """Reads what the plan of targets needs. The fields are set as far as the reading came."""
 
     client: Client
-    rules: Rules
     instances: list[Resource] = field(default_factory=list)
     is_whole: bool = False
     """True if ``instances`` are all of the account."""
@@ -40,17 +38,12 @@ class AccountReader:
     lists_backups: bool = False
     """True if all backups are read, whatever the targets need."""
     backups: list[Resource] = field(default_factory=list)
+    """Those that were read. What is set before is not read again by its id."""
     _missing: dict[str, ClawHostersError] = field(default_factory=dict, repr=False)
 
-    def read(self, targets: t.Sequence[Target], history: RestoreHistory) -> AccountView:
-        """Returns what the plan of ``targets`` needs. Raises what the client raises.
-
-        A target that the journal holds for the incident is not sent again, and needs no backup. By name, it may be
-        another instance than the journal has.
-        """
-        is_new = self.rules.force or self.lists_backups
-        new = [one for one in targets if is_new or one.instance_id is None or not history.find_own(one.instance_id)]
-        run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(new))
+    def read(self, targets: t.Sequence[Target]) -> AccountView:
+        """Returns what the plan of ``targets`` needs. Raises what the client raises."""
+        run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(targets))
         self._read_owners(targets)
         return AccountView(InstanceIndex(self.instances), self.backups, self._missing)
 
@@ -82,7 +75,7 @@ class AccountReader:
         """Reads the backups of the targets: those that they name, or else all."""
         given = [target.backup_id for target in targets if target.backup_id is not None]
         reads_list = self.lists_backups or len(given) < len(targets)
-        self.backups = list_backups(self.client) if reads_list else []
+        self.backups = list_backups(self.client) if reads_list else self.backups
         known = {str(backup["id"]) for backup in self.backups}
         if rest := [one for one in given if str(one) not in known]:
             self.backups += self._read_by_ids("/backups", rest, fetch_backup, is_list_known=reads_list).items

@@ -91,7 +91,7 @@ class RestoreHistory:
     holders: dict[str, Holder] = field(default_factory=dict)
     """Who works on what now, by the digest of the subject."""
     read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When the journal was first read, by its clock."""
+    """When the journal was read, by its clock."""
     service_time: datetime | None = None
     """The time by the clock of the service, if it has told it."""
     positions: dict[str, int] = field(default_factory=dict)
@@ -103,23 +103,9 @@ class RestoreHistory:
         """Returns the key of the restore of an instance for this incident."""
         return OperationKey("restore", self.service, self.incident, str(instance_id))
 
-    def find_own(self, instance_id: object = None, name: object = None) -> OperationState | None:
-        """Returns the restore of an instance for this incident.
-
-        Without an id it is the newest restore of an instance that had this name.
-        """
-        if instance_id is None:
-            instance_id = self.find_id(name)
-        return None if instance_id is None else self.states.get(self.key(instance_id))
-
-    def find_id(self, name: object) -> int | str | None:
-        """Returns the id of the instance that had this name at the newest restore for this incident, or None."""
-        named = {
-            state.sent_at: key.instance_id
-            for key, state in self.restores()
-            if key.name == self.incident and state.facts.get("instance_name") == name
-        }
-        return parse_id(named[max(named)]) if named and name is not None else None
+    def find_own(self, instance_id: object) -> OperationState | None:
+        """Returns the restore of an instance for this incident."""
+        return self.states.get(self.key(instance_id))
 
     def find_by_backup(self, backup_id: object) -> int | str | None:
         """Returns the id of the only instance that was restored from this backup for this incident, or None."""

@@ -7,49 +7,42 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
+from ..._errors import RefusedError
 from ..._model.instance import label
+from ..._model.ownership import has_owner, parse_owner
 from ..._state.journal import JournalError
 from ..._time_options import require_past
-from .plan import ObstacleKind
+from ..backups import fetch_backup
+from .plan import ObstacleKind, Target
 from .planner import plan_restores
 from .words import describe_choice, describe_clock
 
 if t.TYPE_CHECKING:
+    from .account_reader import AccountReader
     from .history import RestoreHistory
     from .incident import Incident
-    from .plan import RestorePlan, Target
+    from .plan import RestorePlan
     from .planner import AccountView
 
 
 def plan_incident(
-    incident: Incident, targets: t.Sequence[Target], account: AccountView, history: RestoreHistory
-) -> list[RestorePlan]:
-    """Returns a plan for each target, in order.
+    incident: Incident, targets: t.Sequence[Target], reader: AccountReader, *, with_holders: bool
+) -> tuple[list[RestorePlan], AccountView, RestoreHistory]:
+    """Reads account and journal, and returns a plan for each target, in order, and what was read.
 
-    Adds to ``history`` the instances that are known by now, of targets without id. One that the journal does not
-    know, and the folder of this machine beside the database does, has an obstacle. Raises JournalError, and
+    The journal is read last, so that it explains what the account shows. An instance that it does not know, and the
+    folder of this machine beside the database does, has an obstacle. Raises JournalError, what the client raises, and
     RefusedError for a limit in the future.
     """
+    incident.begin()
+    targets = [_find_owner(incident, target, reader) for target in targets]
+    account = reader.read(targets)
     require_past(incident.surface.option("before"), incident.rules.before, incident.now, is_unsent=True)
     named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
     ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
-    for subject in incident.read_more(history, set(), ids - {None}):
-        history.positions[subject] = incident.positions.get(subject, 0)
-    history = replace(history, service_time=incident.client.stats.service_time())
+    history = incident.read_history(ids - {None}, with_holders=with_holders)
     plans = plan_restores(targets, account, history, incident.rules, incident.now)
-    if _read_again(incident, plans, history):
-        first, plans = plans, plan_restores(targets, account, history, incident.rules, incident.now)
-        for before, plan in zip(first, plans, strict=True):
-            if plan.obstacle and plan.obstacle.kind is ObstacleKind.WRONG_STATUS and not plan.obstacle.other:
-                # It ended between the two readings of the journal, and perhaps since the status was read.
-                plan.stop(ObstacleKind.WRONG_STATUS, other=before.unfinished)
-    for error in incident.damaged.values():
-        if any(plan.obstacle and plan.obstacle.kind is ObstacleKind.NO_INSTANCE for plan in plans):
-            # It may have been restored before it was renamed or deleted.
-            error.is_unsent = True
-            raise error
     for plan in plans:
         # The folder says more than the JSON: how its journal becomes the database's.
         kind = plan.obstacle.kind if plan.obstacle else None
@@ -58,25 +51,22 @@ def plan_incident(
                 incident.journal.require_not_in_folder(history.key(plan.instance["id"]))
             except JournalError as error:
                 plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
-    return plans
+    return plans, account, history
 
 
-def _read_again(incident: Incident, plans: list[RestorePlan], history: RestoreHistory) -> bool:
-    """Reads the journal again for instances with an obstacle: it was read before the account.
-
-    A restore that was sent in between shows in the status of the instance, and in that of its backup, which is then not
-    usable: so any obstacle may come from it. Returns False if there are none.
-    """
-    stopped = [plan.instance for plan in plans if plan.instance and plan.obstacle and plan.obstacle.is_final]
-    subjects = {history.key(one["id"]).subject for one in stopped}
-    if subjects:
-        # Before the states: what ends in between is then known.
-        holders = incident.journal.read_holders()
-        for subject in subjects - holders.keys():
-            history.holders.pop(subject, None)
-        history.holders.update(holders)
-        history.states.update(incident.journal.read_states(subjects))
-    return bool(subjects)
+def _find_owner(incident: Incident, target: Target, reader: AccountReader) -> Target:
+    """Returns the target with an instance: the one that its backup shows, if the user gave the backup alone."""
+    if target.instance_id is not None or target.name is not None:
+        return target
+    if not incident.rules.force and (recorded := incident.find_restored_from(target.backup_id)) is not None:
+        # Its backup may have expired since.
+        return Target(t.cast("int", recorded), None, target.backup_id)
+    backup = fetch_backup(incident.client, target.backup_id)
+    reader.backups = [backup]
+    owner = parse_owner(backup)
+    if not has_owner(backup):
+        raise RefusedError(f"Backup {backup['id']} does not show its instance: give the instance with instance_id too.")
+    return Target(t.cast("int", owner.id), None if owner.id else owner.name, target.backup_id)
 
 
 def warn_of_choice(incident: Incident, plan: RestorePlan) -> None:

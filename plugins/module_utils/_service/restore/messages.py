@@ -32,7 +32,7 @@ from ..._state.journal import OperationEvent
 from ..._text import format_list, one_line
 from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
-from ..at_most_once import explain_recorded, explain_unknown, format_at
+from ..at_most_once import explain_unknown, format_at
 from .plan import ObstacleKind
 from .restore import Stage
 from .words import capitalize, describe_left_out, describe_report, format_moment, format_other, format_taken
@@ -42,7 +42,6 @@ if t.TYPE_CHECKING:
 
     from ..._errors import ClawHostersError
     from ..._model.resource import Resource
-    from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
     from .plan import Obstacle, RestoreOptions, RestorePlan, Rules
     from .recovery import Recovery
@@ -54,7 +53,7 @@ _LISTED = 5
 
 _TABLE: dict[ObstacleKind, tuple[str, str]] = {
     ObstacleKind.NO_INSTANCE: (
-        "There is no instance {target}{similar}",
+        "There is no instance {target}{for_backup}{similar}",
         "Correct the name, which must match exactly, or give the right id with {ids}.",
     ),
     ObstacleKind.AMBIGUOUS: ("{namesakes}.", "Give the id of the right one with {ids}."),
@@ -136,6 +135,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         "ids": surface.ids,
         "incident": incident,
         "target": one_line(target.name, NAME_LIMIT) if target.instance_id is None else f"with id {target.instance_id}",
+        "for_backup": f", for backup {target.backup_id}" if target.backup_id else "",
         "similar": f"; did you mean {one_line(obstacle.similar, NAME_LIMIT)}?" if obstacle.similar else ".",
         "namesakes": describe_namesakes(target.name, obstacle.ids),
         "name_fault": find_name_fault(instance, target.name) if instance else "",
@@ -253,14 +253,6 @@ def advise_unknown(plan: RestorePlan, instance: Resource, surface: Surface) -> s
 
 
 # Restores that failed
-
-
-def explain_unread(error: ClawHostersError, restore: Restore, surface: Surface) -> str:
-    """Returns what the journal holds of a restore, for a run that ``error`` kept from reading the service."""
-    state = t.cast("OperationState", restore.state)
-    known = explain_recorded(f"the restore of {short_name(restore.instance)}", state)
-    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, surface.advice)
-    return f"{error} {known} {again}"
 
 
 def _explain_unknown(instance: Resource) -> str:

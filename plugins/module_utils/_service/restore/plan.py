@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..._model.backup import explain_future, explain_unusable
+from ..._model.batches import AT_ONCE, Batches
 from ..._model.instance import get_status, is_busy
 from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
@@ -129,6 +130,12 @@ class RestoreOptions:
 
     timeout: float
     healthy_timeout: float | None = None
+    wait_healthy: bool = True
+    waits: bool = True
+    """Without it, requests are sent, and nothing is waited for."""
+    starts: bool = True
+    """True if instances that come back stopped are started."""
+    batches: Batches = AT_ONCE
 
 
 @dataclass
@@ -164,6 +171,11 @@ class RestorePlan:
     @property
     def backup_id(self) -> t.Any:
         return (self.backup or {}).get("id")
+
+    @property
+    def is_refused(self) -> bool:
+        """True if nothing is sent, whatever the journal says under the lock."""
+        return self.obstacle is not None and self.obstacle.is_final
 
     def stop(self, kind: ObstacleKind, **facts: t.Any) -> None:
         """Sets the obstacle."""

@@ -82,8 +82,6 @@ class Restore:
     """The last answer of a wait that ended early."""
     healthy_at: datetime | None = None
     """When its instance was seen running last, and healthy if that is waited for; None if it is so no more."""
-    is_fresh: bool = False
-    """True if the instance was read last of all, a moment before: it is not read again before the request."""
 
     def __post_init__(self) -> None:
         self.current = self.current or self.instance

@@ -21,16 +21,13 @@ from ..._state.journal import OperationEvent
 from ..._wait_summary import ProgressSummary, describe_remaining
 from ..._waiter import POLL_SHARE, Waiter
 from ..instance_reader import InstanceReader
-from .plan import RestoreAction, Target
-from .recovery import Recoveries
-from .restore import RestoreObserver, Stage
+from .plan import RestoreAction
+from .restore import Stage
 from .restore_runner import RestoreRunner, RunContext
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from .history import RestoreHistory
-    from .incident import Incident
-    from .plan import RestoreOptions
     from .restore import Restore
 
 NEEDED_BY_OTHERS = (connection_errors,)
@@ -40,14 +37,13 @@ updated, or file descriptors run out."""
 
 @dataclass
 class RestoreBatch:
-    """The ``restores`` of one batch. ``waits``: without it, the requests are sent, and nothing is waited for."""
+    """The ``restores`` of one batch."""
 
     context: RunContext
     reader: InstanceReader
     restores: t.Sequence[Restore]
     prefix: str = ""
     """Says which of many batches it is, in the progress lines."""
-    waits: bool = True
 
     def __post_init__(self) -> None:
         self._locks = contextlib.ExitStack()
@@ -58,7 +54,7 @@ class RestoreBatch:
         with self._locks:
             self._begin(self._runners)
             self._release_ended()
-            if not self.waits:
+            if not self.context.options.waits:
                 for runner in self._runners:
                     if runner.stage is Stage.LOCKED:
                         runner.decide_held()
@@ -76,9 +72,7 @@ class RestoreBatch:
         try:
             if self.context.unseen is not None:
                 raise self.context.unseen
-            history = self.context.incident.read_history(
-                Target(runner.restore.instance["id"], None) for runner in ready
-            )
+            history = self.context.incident.read_history(runner.id for runner in ready)
             seen = self._look(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
@@ -97,7 +91,7 @@ class RestoreBatch:
         for runner in ready:
             state, was_completed = history.find_own(runner.id), runner.restore.plan.action is RestoreAction.NONE
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
-            if not is_completed and not (runner.restore.is_fresh and state is None):
+            if not is_completed:
                 ids.append(runner.id)
         return self.reader.read(ids) if ids else {}
 
@@ -166,14 +160,3 @@ class RestoreBatch:
         for runner in self._runners:
             if not runner.stage.is_open:
                 runner.release()
-
-
-def restore_alone(
-    restore: Restore, incident: Incident, options: RestoreOptions, *, waits: bool, wait_healthy: bool
-) -> None:
-    """Sends one restore, and sets its result. An instance that comes back stopped is not started."""
-    client = incident.client
-    with client.progress.if_interrupted("") as note:
-        recoveries = Recoveries(wait_healthy=wait_healthy)
-        context = RunContext(incident, options, recoveries, RestoreObserver(), [restore], note)
-        RestoreBatch(context, InstanceReader(client), [restore], waits=waits).run()

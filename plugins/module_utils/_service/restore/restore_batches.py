@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError
-from ..._model.batches import BatchSize, announce_batch, begin_batches, split_batches
+from ..._model.batches import announce_batch, begin_batches, split_batches
 from ..._model.instance import get_status, short_name
 from ..._model.state_reached import explain_lapse, keeps_state
 from ..instance_reader import InstanceReader
@@ -51,17 +51,11 @@ class Starts(Recoveries):
 
 @dataclass
 class RestoreBatches:
-    """Restores in batches. ``list_requests``: see :class:`InstanceReader`.
-
-    ``max_failures``: when more than this have failed, no further batch begins.
-    """
+    """Restores in batches. ``list_requests``: see :class:`InstanceReader`."""
 
     incident: Incident
     list_requests: int | None
     options: RestoreOptions
-    serial: t.Sequence[BatchSize]
-    max_failures: int = 0
-    wait_healthy: bool = True
     observer: RestoreObserver = field(default_factory=RestoreObserver)
 
     def run(self, restores: t.Sequence[Restore]) -> None:
@@ -70,12 +64,15 @@ class RestoreBatches:
         One that has an ``error`` already counts as failed in its batch, and is not sent. A failed restore stops neither
         the others of its batch nor, up to ``max_failures``, the next batches. Not for check mode.
         """
-        batches, reader = split_batches(restores, self.serial), InstanceReader(self.incident.client, self.list_requests)
+        options, reader = self.options, InstanceReader(self.incident.client, self.list_requests)
+        batches = split_batches(restores, options.batches.sizes)
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
-            starts = Starts(self.incident, wait_healthy=self.wait_healthy)
-            context = RunContext(self.incident, self.options, starts, self.observer, restores, note)
-            for number, batch in begin_batches(batches, self.max_failures, Restore.has_failed):
+            recoveries = Recoveries(wait_healthy=options.wait_healthy)
+            if options.starts:
+                recoveries = Starts(self.incident, wait_healthy=options.wait_healthy)
+            context = RunContext(self.incident, options, recoveries, self.observer, restores, note)
+            for number, batch in begin_batches(batches, options.batches.max_failures, Restore.has_failed):
                 progress.require_controller()
                 names = (short_name(restore.instance) for restore in batch)
                 prefix = announce_batch(progress, number, len(batches), names)
@@ -98,7 +95,7 @@ class RestoreBatches:
             return
         for restore in done:
             now = seen[str(restore.instance["id"])]
-            if keeps_state(now, "started", wait_healthy=self.wait_healthy):
+            if keeps_state(now, "started", wait_healthy=self.options.wait_healthy):
                 restore.healthy_at = at
                 continue
             lapse = explain_lapse(restore.current, restore.healthy_at, now, at)

@@ -32,7 +32,7 @@ from ..backups import backup_path
 from ..instance_requests import fetch_instance
 from .history import LONGEST_RESTORE
 from .messages import build_lost_error, build_status_error, build_wait_error
-from .plan import RestoreAction, Target, check_again, check_held
+from .plan import RestoreAction, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Stage
 
 if t.TYPE_CHECKING:
@@ -175,8 +175,7 @@ class RestoreRunner:
             if is_free:
                 self._lock = locks.enter_context(attempt.pop_all())
             else:
-                # The other run may change the instance.
-                self.restore.stage, self.restore.is_fresh = Stage.LOCKED, False
+                self.restore.stage = Stage.LOCKED
             return is_free
 
     def release(self) -> None:
@@ -207,7 +206,7 @@ class RestoreRunner:
 
     def _read_held(self) -> RestoreHistory:
         """Returns what the journal has of the instance now, and who works on it. Raises JournalError."""
-        return self._incident.read_history([Target(self.restore.instance["id"], None)], with_holders=True)
+        return self._incident.read_history([self.id], with_holders=True)
 
     def _follow_plan(self) -> bool:
         """Returns True if the restore is to be sent. Else it is waited for, or has ended."""

@@ -51,7 +51,7 @@ def build(*items):
     return RestoreHistory(f"{SERVICE}/", "INC-1", dict(items), read_at=NOW)
 
 
-def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
+def test_own_restores_are_found_by_id():
     history = build(
         restored("INC-1", "1", 3),
         restored("INC-1", "2", 2, name="shop-bot"),
@@ -60,10 +60,8 @@ def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
         restored("INC-1", "1", 0, kind="purchase"),
     )
     assert history.find_own(1).sent_at.startswith("2026-02-03T07")
-    assert history.find_own(2, "web-bot").facts["instance_name"] == "shop-bot"
-    assert history.find_own(None, "web-bot").sent_at.startswith("2026-02-03T09")
-    assert (history.find_id("web-bot"), history.find_id("shop-bot"), history.find_id("news-bot")) == (3, 2, None)
-    assert history.find_own(None, "news-bot") is history.find_own(7) is history.find_own() is None
+    assert history.find_own(2).facts["instance_name"] == "shop-bot"
+    assert history.find_own(7) is None
 
 
 def test_restores_for_other_incidents_are_found_newest_first():

@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import (
     build_diff,
     build_outcomes,
     format_fleet_failures,
@@ -96,7 +96,7 @@ def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> 
     assert message(items, 2) == (
         "5 of 8 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
         f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). "
-        f"Started: bot-8 (id 8). {FLEET.advice} Nothing is sent twice."
+        f"Started: bot-8 (id 8). {FLEET.advice}"
     )
     assert message(items, is_refused=True) == (
         "5 of 8 entries can't be restored, so nothing was sent: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. "
