@@ -54,9 +54,9 @@ FRAMES = (
         "ansible-inventory -i examples/fleet.clawhosters.yml --graph",
         ((r"^@all", r"mail-bot"), (r"@unhealthy", r"library-agent")),
     ),
-    Frame(f"{FLEET} --check --diff", ((r"^@@", r"web-bot"), (r"^TASK .*Show the plan", r"as declared"))),
-    Frame(RESTORE, ((r"^TASK .*Show the restore plan", r"Estimated"), (r"^TASK .*: Confirm ", r"type exactly"))),
-    Frame("", ((r"^changed: ", r"^$"), (r"^PLAY RECAP", r"localhost"))),
+    Frame(f"{FLEET} --check --diff", ((r"^TASK .*Bring each", r"^Plan "), (r"^@@", r"web-bot"))),
+    Frame(RESTORE, ((r"^TASK .*Restore for incident", r"Estimated"), (r"^An empty answer", r"type exactly"))),
+    Frame("", ((r"restored and healthy", r"^$"), (r"^PLAY RECAP", r"localhost"))),
 )
 """The last frame continues with what the command before it printed."""
 
