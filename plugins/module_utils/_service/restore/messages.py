@@ -127,6 +127,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
     target, state, seen = plan.target, plan.earlier, obstacle.seen or {}
     it, again = surface.show(instance), surface.again
     other = format_other(obstacle.other, now) if obstacle.other else ""
+    try_again = f"To try it in this status, {surface.restore_with(surface.force)}; each such run sends it again."
     words = {
         "It": "It" if surface.prefix else it,
         "it": it,
@@ -153,8 +154,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         "send_again": surface.send_again,
         "send_after_failure": advise_failed(plan, instance, surface),
         "send_if_not_restored": advise_unknown(plan, instance, surface),
-        "send_in_status": advise_on_status(instance, again)
-        or f"To try it in this status, {surface.restore_with(surface.force)}; each such run sends it again.",
+        "send_in_status": advise_on_status(instance, again) or try_again,
         "min_interval": surface.option("min_interval"),
         "interval": format_duration(rules.min_interval or timedelta(0)),
         **_find_backup_words(plan, rules, now, surface),
