@@ -63,7 +63,6 @@ SCOPES = {
     ),
     "between the readings": "_service/restore/account_reader.py:read",
     "after the lists": "_service/restore/account_reader.py:_read_owners",
-    "before the request": "_service/at_most_once.py:before_send",
     "after the request": "_service/at_most_once.py:record_event",
     "before the last look": (
         "_service/fleet.py _service/instance_state.py _service/instance_changes.py:carry_out "

