@@ -231,11 +231,9 @@ class Restorer(RestoreObserver):
 
     def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
         """Notes a failure, and a response of the address. The journal has the rest already."""
-        if stage is Stage.DONE:
-            self._plan(restore).is_done = True
-            if self._run.variables["restore_http_check"]:
-                status = self._statuses[str(restore.instance["id"])]
-                self._note(self._incident.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
+        if stage is Stage.DONE and self._run.variables["restore_http_check"]:
+            status = self._statuses[str(restore.instance["id"])]
+            self._note(self._incident.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
         elif stage is Stage.FAILED and restore.error is not None:
             self._note_failure(restore, restore.error)
 

@@ -18,6 +18,7 @@ from ...module_utils._model.instance import is_healthy
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.incident_state import IN_PROGRESS, InstanceState, TimelineEvent
 from ...module_utils._service.restore.plan import ObstacleKind, RestoreAction, Target
+from ...module_utils._service.restore.restore import Stage
 from ...module_utils._service.restore.words import format_moment
 from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list
@@ -134,7 +135,6 @@ def _build_own(plan: RolePlan, run: Run, state: IncidentState | None, now: datet
 def _build_recorded(instance: InstanceState, state: IncidentState, run: Run, now: datetime) -> Result:
     number = instance.id if isinstance(instance.id, int) else None
     plan = describe_reported(instance, Target(number, None), now)
-    plan.is_done = instance.healthy_at is not None
     failed = _find_recorded(instance, state)
     result = _describe(plan, instance, failed, run, now)
     if failed is None:
@@ -176,7 +176,7 @@ def _describe(plan: RolePlan, known: InstanceState, failed: Failed | None, run: 
 
 def _find_failed(plan: RolePlan, run: Run, known: InstanceState) -> Failed | None:
     """Returns why the restore of a target has not come to its end; None if it has."""
-    if plan.failed or plan.is_done:
+    if plan.failed or (plan.restore and plan.restore.stage is Stage.DONE):
         return plan.failed
     if run.failed:
         return run.failed

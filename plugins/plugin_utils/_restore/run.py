@@ -47,8 +47,6 @@ class RolePlan(RestorePlan):
     """The restore, once its batch may begin."""
     failed: Failed | None = None
     """The obstacle in the words of the role, or why this run has not brought the restore to its end."""
-    is_done: bool = False
-    """True once this run has seen the instance restored, running and healthy, with its address checked if asked for."""
 
     @property
     def name(self) -> str:

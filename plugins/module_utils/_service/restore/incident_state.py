@@ -41,10 +41,6 @@ _TITLES = {
     OperationEvent.COMPLETED.value: "seen restored",
     OperationEvent.FAILED.value: "failed",
 }
-_SEEN_TITLES: dict[tuple[object, object], str] = {
-    (OperationEvent.ACCEPTED.value, True): "seen begun",
-    (OperationEvent.COMPLETED.value, False): "no sign seen",
-}
 _FAULTS = {OperationEvent.UNCLEAR.value, OperationEvent.REFUSED.value, OperationEvent.FAILED.value}
 
 
@@ -218,7 +214,8 @@ def _add_note(instance: InstanceState, note: JournalEntry) -> None:
 def _add_event(instance: InstanceState, line: JournalEntry) -> None:
     """Adds what a line says for the first time."""
     event, at, events = line["event"], line["at"], instance.events
-    title = _SEEN_TITLES.get((event, line.get("seen")), _TITLES[event])
+    title = "no sign seen" if line.get("seen") is False else _TITLES[event]
+    title = "seen begun" if line.get("seen") and event == OperationEvent.ACCEPTED.value else title
     if restored_at := line.get("restored_at"):
         events.append(TimelineEvent("restored", str(restored_at)))
     elif not any(one.title in (title, "restored") for one in events):
