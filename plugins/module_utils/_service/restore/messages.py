@@ -280,14 +280,13 @@ def build_wait_error(
     options: RestoreOptions,
     surface: Surface,
     recovery: Recovery | None,
-    holder: Holder | None,
     *,
     is_one: bool,
 ) -> PartialError:
     """Returns the error of a restore whose wait ended with ``error``. ``last_seen`` of the restore is set.
 
-    ``recovery``: how far the instance is, if it is restored. ``holder``: the run that works on it, if it is held.
-    ``is_one``: the message says how to go on; of many, that of the task does at its end.
+    ``recovery``: how far the instance is, if it is restored. ``is_one``: the message says how to go on; of many, that
+    of the task does at its end.
     """
     own, is_held = copy.copy(error), restore.stage is Stage.LOCKED
     own.last_seen = restore.last_seen
@@ -301,8 +300,7 @@ def build_wait_error(
         reason = explain_ended_wait(own, condition, goal, options.timeout, option=surface.option("wait_timeout"))
     own.replace(reason)
     again = f" {go_on(own, surface.advice)}" if is_one else ""
-    other = f" It is held for incident {one_line(holder.name)}." if holder and holder.name else ""
-    return PartialError(f"{known} {reason}{again}{other}", {}, own)
+    return PartialError(f"{known} {reason}{again}", {}, own)
 
 
 def _format_sent(restore: Restore) -> str:

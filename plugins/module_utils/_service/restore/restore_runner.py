@@ -25,7 +25,7 @@ from ..._model.resource import parse_id
 from ..._model.state_reached import FailureStatusError, StateReached
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
-from ..._text import format_count
+from ..._text import format_count, one_line
 from ..._times import CLOCK_TOLERANCE, format_iso, format_time_of_day, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
@@ -459,7 +459,10 @@ class RestoreRunner:
                 outcome, holder = self._look_at_holder()
         surface, options = self._incident.surface, self._context.options
         is_one = not self._context.recoveries.starts
-        self.fail(build_wait_error(restore, error, options, surface, recovery, holder, is_one=is_one), outcome)
+        failure = build_wait_error(restore, error, options, surface, recovery, is_one=is_one)
+        if holder and holder.name:
+            failure.add(f"It is held for incident {one_line(holder.name)}.")
+        self.fail(failure, outcome)
 
     def _look_at_holder(self) -> tuple[str, Holder | None]:
         """Returns the outcome of a restore whose instance another run works on, and that run. Raises JournalError."""
