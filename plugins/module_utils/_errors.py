@@ -51,8 +51,6 @@ class ClawHostersError(Exception):
     """False if another key would change nothing, so that messages need not name its file."""
     is_unsent = False
     """True if nothing was sent. The last sentence of ``str(error)`` then says so."""
-    names_status = False
-    """True if the message has the current status of the instance."""
     hint = ""
     """The end of the message, which says what to do, until ``replace`` replaces both."""
 

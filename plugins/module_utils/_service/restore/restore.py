@@ -123,10 +123,7 @@ class Restore:
 
     def explain_unrecovered(self, reason: object, cause: ClawHostersError | None = None) -> PartialError:
         """Returns the error of an instance that is not as it should be. Without a ``cause``, that is its status."""
-        if cause is None:
-            cause = RefusedError(reason)
-            cause.names_status = True
-        return PartialError(f"{self.ended} {reason}", {}, cause)
+        return PartialError(f"{self.ended} {reason}", {}, cause or RefusedError(reason))
 
     def summarize(self) -> dict[str, t.Any]:
         """Returns ``restore`` of a result, without the incident."""
