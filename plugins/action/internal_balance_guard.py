@@ -75,3 +75,5 @@ def _describe_order(context: ModuleContext) -> str:
 
 class ActionModule(ControllerAction):
     """Runs the task of the role."""
+
+    IS_SHOWN_ALONE = True

@@ -197,3 +197,5 @@ def _fetch_usable_backups(context: ModuleContext) -> list[Resource]:
 
 class ActionModule(ControllerAction):
     """Writes the files."""
+
+    IS_SHOWN_ALONE = True

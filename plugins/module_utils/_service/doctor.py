@@ -30,8 +30,6 @@ from .._rate import headers as rate_headers
 from .._times import parse_time
 from .health import measure_health
 
-MAX_REQUESTS = 16
-"""Requests of one examination. Retries don't count."""
 MAX_SECONDS = 120.0
 """Seconds for all requests, with their retries and waits."""
 MAX_SKEW = 30.0
@@ -309,9 +307,6 @@ class Examination:
         seconds = MAX_SECONDS - (self._client.progress.clock() - self._start)
         if seconds <= 0:
             self._stopped = f"Needs a service that answers all requests within {MAX_SECONDS:.0f} s."
-        # One that is redirected costs two.
-        if self._client.stats.requests - self._client.stats.retries > MAX_REQUESTS - 2:
-            self._stopped = f"Needs more than {MAX_REQUESTS} requests, since they are redirected."
         reply = Reply(f"GET {endpoint.path}", problem=self._stopped, is_sent=not self._stopped)
         if not self._stopped:
             try:
