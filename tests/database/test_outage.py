@@ -36,7 +36,7 @@ FORKS = 50
 # Slow, and silent
 
 
-UNRECORDED = "The request was executed, but the journal could not be written."
+UNRECORDED = "The request was accepted, and counts as done, but the journal could not be written."
 
 
 @pytest.mark.parametrize("case", [RESTORE, PURCHASE], ids=str)

@@ -26,7 +26,7 @@ _EVENT_TEXTS = {
     OperationEvent.ACCEPTED: "The service accepted the request",
     OperationEvent.UNCLEAR: "The request was sent, and its response was lost or unclear",
     OperationEvent.REFUSED: "The request was not executed",
-    OperationEvent.COMPLETED: "The request was executed",
+    OperationEvent.COMPLETED: "The request was accepted, and counts as done",
     OperationEvent.FAILED: "The request was accepted, and failed",
 }
 

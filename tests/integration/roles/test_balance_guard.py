@@ -248,7 +248,7 @@ def forbid(path: str) -> Change:
         ),
         pytest.param(
             lambda simulator: simulator.switch(transition_reads=10_000),
-            [UNCOUNTED, "Stopped: test-bot."],
+            [UNCOUNTED, "Stopped: none.", "test-bot could not be stopped: The stop was accepted."],
             [3],
             marks=pytest.mark.rest,
         ),
