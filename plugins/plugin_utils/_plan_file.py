@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pwd
 import stat
 import typing as t
 
 from ..module_utils._errors import SettingsError
 from ..module_utils._http.settings import expand_home
 from ..module_utils._state.files import ROOT_UID
+from ..module_utils._state.store import find_user_name
 from ..module_utils._text import one_line
 from ._reports.report_folder import write_report
 
@@ -39,17 +38,12 @@ def read_plan_file(option: str, path: str) -> tuple[object, str]:
     except OSError as error:
         raise SettingsError(f"{option} is {shown}, but that can't be read: {error.strerror}.", is_unsent=True) from None
     is_own = status.st_uid in (ROOT_UID, os.geteuid())
-    warning = "" if is_own else f"{option}: {shown} belongs to {_find_user(status.st_uid)}, who may have edited it."
+    owner = one_line(find_user_name(status.st_uid))
+    warning = "" if is_own else f"{option}: {shown} belongs to the user {owner}, who may have edited it."
     try:
         return (json.loads(content) if len(content) <= MAX_BYTES else None), warning
     except (ValueError, RecursionError):
         return None, warning
-
-
-def _find_user(uid: int) -> str:
-    with contextlib.suppress(KeyError):
-        return f"the user {one_line(pwd.getpwuid(uid).pw_name)}"
-    return f"the user with the id {uid}"
 
 
 def write_plan_file(path: str, plan: dict[str, t.Any]) -> None:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError, SettingsError
-from .._text import MESSAGE_LIMIT, format_count, format_first, format_list, one_line
+from .._text import MESSAGE_LIMIT, format_first, format_list, one_line
 from .instance import NAME_LIMIT, STATES, has_name, label
 from .resource import Options, Resource, Result
 
@@ -216,23 +216,6 @@ def format_failures(
 
 
 @dataclass(frozen=True)
-class Excess:
-    """A limit that a plan exceeds. ``details`` is text for people."""
-
-    option: str
-    limit: int
-    count: int
-    details: str
-
-    def explain(self) -> str:
-        """Returns the sentences that say so."""
-        count = format_count(self.count, "instance")
-        if self.option == "max_deletions":
-            return f"{count} would be deleted, more than max_deletions ({self.limit}) allows: {self.details}"
-        return f"{count} would change, more than max_changes ({self.limit}) allows: {self.details}"
-
-
-@dataclass(frozen=True)
 class ChangeLimits:
     """Most changes, and most deletions among them, that a task may make; None for any number."""
 
@@ -244,12 +227,6 @@ class ChangeLimits:
         for name, limit in vars(self).items():
             if limit is not None and limit < 0:
                 raise SettingsError(f"max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
-
-
-def raise_excess(excess: t.Iterable[Excess], result: Result) -> t.NoReturn:
-    """Raises PartialError with the result and the limits that its plan exceeds."""
-    explained = " ".join(one.explain() for one in excess)
-    raise PartialError(f"{explained} Nothing was sent.", {**result, "exceeded": [asdict(one) for one in excess]})
 
 
 def raise_failures(message: str, result: Result, errors: t.Iterable[ClawHostersError | None]) -> t.NoReturn:

@@ -10,9 +10,9 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import RefusedError, SettingsError
-from .._text import format_list, one_line
+from .._text import format_count, format_list, one_line
 from .._times import format_time_of_day
-from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, Excess, FaultyListError, Outcome
+from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, FaultyListError, Outcome
 from .instance import NAME_LIMIT, Action, describe_condition, describe_status, find_name_fault, label
 from .instance_index import InstanceIndex
 from .instance_job import UNPROTECTED, Consent, Job, Phase
@@ -83,8 +83,8 @@ def _plan_entry(
     return Job(entry.wanted, error=missing or "no such instance: instances are created in the dashboard.")
 
 
-def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[Excess]:
-    """Returns the limits that the plan exceeds."""
+def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[dict[str, t.Any]]:
+    """Returns the limits that the plan exceeds, as a result has them."""
     changing = [job for job in jobs if job.change() in _WORDS]
     deleted = [label(job.instance) for job in changing if job.change() is Action.DELETE]
     lost = f"{'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
@@ -93,10 +93,18 @@ def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[Excess]:
         ("max_changes", limits.changes, len(changing), f"{', '.join(_count_changes(jobs, PLANNED))}."),
     )
     return [
-        Excess(option, limit, count, details)
+        {"option": option, "limit": limit, "count": count, "details": details}
         for option, limit, count, details in counted
         if limit is not None and count > limit
     ]
+
+
+def explain_excess(option: str, limit: int, count: int, details: str) -> str:
+    """Returns the sentences about a limit that the plan exceeds."""
+    instances = format_count(count, "instance")
+    if option == "max_deletions":
+        return f"{instances} would be deleted, more than max_deletions ({limit}) allows: {details}"
+    return f"{instances} would change, more than max_changes ({limit}) allows: {details}"
 
 
 def list_changes(jobs: list[Job]) -> list[PlannedChange]:

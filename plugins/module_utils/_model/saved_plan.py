@@ -14,7 +14,7 @@ from .._errors import SettingsError
 from .._service_url import normalize_url
 from .._text import one_line
 from .._times import format_iso, parse_time
-from .instance import Action, Decision, decide, describe_status, has_name, is_busy, short_name
+from .instance import Action, Decision, decide, describe_status, find_name_fault, is_busy
 from .plan_scope import FIELDS, PlanScope, digest, find_fault
 from .resource import Resource
 
@@ -94,8 +94,8 @@ class Approval:
             return ""
         if change is None:
             return f"The plan has no change of it, and now it would {action.value}"
-        if (instance.get("name") if isinstance(instance.get("name"), str) else None) != change.name:
-            return f"It is named {short_name(instance)} now" if has_name(instance) else "It is shown without a name now"
+        if fault := find_name_fault(instance, change.name):
+            return fault
         if action is Action.NONE and self._is_reached(instance):
             return ""
         if instance.get("status") != change.found and not is_busy({"status": change.found}):

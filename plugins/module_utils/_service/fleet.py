@@ -14,17 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from .._concurrency import map_ordered
-from .._errors import ClawHostersError
+from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._http.lists import fetch_all
 from .._model.batches import AT_ONCE, Batches
-from .._model.fleet_entries import ChangeLimits, FleetEntry, build_result, format_failures, raise_excess, raise_failures
+from .._model.fleet_entries import ChangeLimits, FleetEntry, build_result, format_failures, raise_failures
 from .._model.fleet_plan import (
     ACCEPTED,
     PLANNED,
     SEEN,
     build_diff,
     build_outcomes,
+    explain_excess,
     find_excess,
     format_report,
     hold_back_excess,
@@ -154,7 +155,8 @@ class Fleet:
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
             result = self._build_result(entries, jobs, PLANNED, refused=not check_mode)
-            raise_excess(excess, result)
+            explained = " ".join(explain_excess(**one) for one in excess)
+            raise PartialError(f"{explained} Nothing was sent.", {**result, "exceeded": excess})
         with self.client.progress.if_interrupted("", lambda: changes.explain_interruption(jobs)):
             self._carry_out(changes, batches, reader, waiter)
         known = PLANNED if check_mode else ACCEPTED if self.wait_timeout is None else SEEN

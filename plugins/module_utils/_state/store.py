@@ -37,11 +37,11 @@ class KnownOutageError(StoreError):
 
 def describe_sender() -> dict[str, str]:
     """Returns ``by`` of the journal: user and host of this process, whatever its environment says."""
-    return {"user": _find_user_name(os.geteuid()), "host": platform.node()}
+    return {"user": find_user_name(os.geteuid()), "host": platform.node()}
 
 
 @functools.cache
-def _find_user_name(user_id: int) -> str:
+def find_user_name(user_id: int) -> str:
     """Returns the name in the password database, or the number: a container may run as a user without a name."""
     try:
         return pwd.getpwuid(user_id).pw_name or str(user_id)

@@ -116,7 +116,7 @@ CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]
     (
         lambda simulator: simulator.set_instance(3, name="other"),
         {},
-        ["bot-3 (id 3): It is named other now."],
+        ["bot-3 (id 3): The instance with id 3 is named other, not bot-3."],
     ),
     (
         lambda simulator: simulator.set_instance(4, name="other"),

@@ -253,7 +253,7 @@ def test_the_other_user_who_owns_a_plan_is_named(simulator: Simulator, owners: O
     module = SimpleNamespace(SPEC=internal_fleet.SPEC, run=lambda context: internal_fleet.run(context, print))
     assert worker.run(module, apply_plan=str(path), **options)["is_complete"] is True
     (warning,) = worker.warnings
-    assert warning.endswith(f"belongs to the user with the id {STRANGER}, who may have edited it.")
+    assert warning.endswith(f"belongs to the user {STRANGER}, who may have edited it.")
     assert simulator.effects() == {"stops": 3}
 
 

@@ -19,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     FleetEntry,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
+    explain_excess,
     find_excess,
     plan,
 )
@@ -162,7 +163,7 @@ ENTRIES = [
 )
 def test_limits_count_what_would_change(limits, excess):
     found = find_excess(plan(ENTRIES, LISTING), limits)
-    assert " ".join(one.explain() for one in found) == excess
+    assert " ".join(explain_excess(**one) for one in found) == excess
 
 
 def test_a_negative_limit_is_refused():
