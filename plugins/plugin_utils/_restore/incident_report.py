@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ...module_utils._model.resource import as_objects
 from ...module_utils._service.restore.history import Witness
+from ...module_utils._service.restore.incident_state import IN_PROGRESS
 from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, open_folder_of, render
 from .confirmation import GIVEN, NOT_ASKED, TYPED
@@ -60,13 +61,16 @@ def build_report(run: Run, results: t.Sequence[Result], state: IncidentState, no
     shown = [*recorded.values()]
     # That an earlier run has restored an instance is no news about the incident.
     is_of_run = shown == [*results] and any(one.kind for one in results)
+    # The page of a run that is killed stays as it was written.
+    going_on = "; a run was in progress" if any(one.state == IN_PROGRESS for one in state.runs) else ""
+    headline = format_headline(run, shown) if is_of_run else format_restored(shown)
     return {
         "incident": run.incident,
         "service": run.service,
         "account": run.account,
         "began_at": run.began_at,
         "written_at": now.isoformat(timespec="milliseconds"),
-        "headline": format_headline(run, shown) if is_of_run else format_restored(shown),
+        "headline": f"{headline}{going_on}",
         "instances": [{**one.to_dict(), "is_unconfirmed": one.kind in UNCONFIRMED} for one in shown],
         "runs": [{**vars(one), "state": one.state} for one in state.runs],
     }

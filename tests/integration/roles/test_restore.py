@@ -315,7 +315,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     report, page = evidence(controller.folder)
     # Written before anything was sent: what happened since is in the journal alone.
     assert [one["state"] for one in report["runs"]] == ["in progress"]
-    assert report["headline"] == "0 of 2 instances restored and healthy"
+    assert report["headline"] == "0 of 2 instances restored and healthy; a run was in progress"
     for number in (1, 2):
         one = result_of(report, number)
         assert (one["outcome"], one["tag"], one["sent_at"]) == ("unfinished", "not finished", None)
