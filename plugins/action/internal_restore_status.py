@@ -27,10 +27,11 @@ from ..plugin_utils._controller.action import ControllerAction
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._formatting import SCREEN_WIDTH, wrap
 from ..plugin_utils._reports.report_folder import ReportError
-from ..plugin_utils._restore.incident_report import build_report, name_json, write_report
+from ..plugin_utils._restore.incident_report import build_report, write_report
 from ..plugin_utils._restore.results import build_recorded
 from ..plugin_utils._restore.run import Run
 from ..plugin_utils._restore.status import LISTED_PERIOD, add_present, show_incident, show_incidents
+from ..plugin_utils._restore.witness import name_json
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Resource, Result

@@ -10,10 +10,11 @@ It has no text of the service: a digest stands for the name of each instance.
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
-from ...module_utils._errors import RefusedError, SettingsError
-from ...module_utils._model.plan_scope import FIELDS, digest, find_fault
+from ...module_utils._errors import SettingsError
+from ...module_utils._model.plan_scope import FIELDS, PlanScope, digest, find_fault
 from ...module_utils._names import normalize_name
 from ...module_utils._service.restore.plan import explain_left_out
 from ...module_utils._service_url import normalize_url
@@ -21,9 +22,12 @@ from ...module_utils._text import format_first, one_line
 from ...module_utils._times import parse_time
 from .._formatting import format_label
 from .._plan_file import read_plan_file
-from .run import ApprovedPlan
+from .confirmation import NotConfirmedError
+from .failures import FailureKind
 
 if t.TYPE_CHECKING:
+    from datetime import timedelta
+
     from ...module_utils._service.restore.history import RestoreHistory
     from .run import Data, RolePlan, Run
 
@@ -32,8 +36,45 @@ _FIELDS = {**FIELDS, "incident": str}
 _ENTRY_FIELDS = {"id": (int, str), "name_digest": str, "backup_id": (int, str), "taken_at": (str, type(None))}
 
 
-class PlanOutdatedError(RefusedError):
+class PlanOutdatedError(NotConfirmedError):
     """The approved plan does not hold any more, so nothing is sent."""
+
+    failure = FailureKind.PLAN_OUTDATED
+
+
+@dataclass(frozen=True)
+class ApprovedPlan(PlanScope):
+    """A plan whose digest is right. ``entries``: those of the plan, by the id of the instance as text."""
+
+    incident: str
+    entries: dict[str, Data]
+
+    def find_targets(self, incident: str, targets: list[Data]) -> list[Data]:
+        """Returns the targets. Raises SettingsError for another incident, or other ``targets`` beside the plan."""
+        if normalize_name(self.incident) != incident:
+            other = f"restore_apply_plan is of the incident {one_line(self.incident)}, not of {one_line(incident)}."
+            raise SettingsError(other, is_unsent=True)
+        names = {entry["name_digest"] for entry in self.entries.values()}
+        ids = {str(one["id"]) for one in targets if one["id"] is not None}
+        named = {digest(one["name"]) for one in targets if one["id"] is None}
+        if (ids and ids != self.entries.keys()) or (named and (named != names or len(targets) != len(self.entries))):
+            text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
+            raise SettingsError(text, is_unsent=True)
+        return [{"name": None, "id": int(key), "backup_id": one["backup_id"]} for key, one in self.entries.items()]
+
+    def require_current(
+        self,
+        plans: list[RolePlan],
+        history: RestoreHistory,
+        service: str,
+        account: str | None,
+        max_age: timedelta | None,
+    ) -> None:
+        """Raises PlanOutdatedError that names each difference between this plan and what is to be restored now."""
+        found = self.find_differences(normalize_url(service), account, history.read_at, "restore_plan_max_age", max_age)
+        found += [text for one in plans if (text := _find_difference(self, one, history))]
+        if found:
+            raise PlanOutdatedError(format_first(found, _LISTED), is_unsent=True)
 
 
 def build_plan(run: Run, service: str, account: str | None, made_at: str) -> Data:
@@ -63,36 +104,6 @@ def read_plan(given: object) -> ApprovedPlan:
     entries = {str(entry["id"]): entry for entry in plan["entries"]}
     service = normalize_url(plan["service"])
     return ApprovedPlan(service, plan["account"], made_at, plan["digest"], plan["incident"], entries)
-
-
-def require_for(plan: ApprovedPlan, incident: str, targets: list[Data]) -> list[Data]:
-    """Returns the targets of a plan. Raises SettingsError for another incident, or other ``targets`` beside it."""
-    if normalize_name(plan.incident) != incident:
-        other = f"restore_apply_plan is of the incident {one_line(plan.incident)}, not of {one_line(incident)}."
-        raise SettingsError(other, is_unsent=True)
-    names = {entry["name_digest"] for entry in plan.entries.values()}
-    ids = {str(one["id"]) for one in targets if one["id"] is not None}
-    named = {digest(one["name"]) for one in targets if one["id"] is None}
-    if (ids and ids != plan.entries.keys()) or (named and (named != names or len(targets) != len(plan.entries))):
-        text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
-        raise SettingsError(text, is_unsent=True)
-    return [{"name": None, "id": int(key), "backup_id": entry["backup_id"]} for key, entry in plan.entries.items()]
-
-
-def require_current(
-    plan: ApprovedPlan,
-    plans: list[RolePlan],
-    history: RestoreHistory,
-    service: str,
-    account: str | None,
-    max_age: timedelta | None,
-) -> None:
-    """Raises PlanOutdatedError that names each difference between the approved plan and what is to be restored now."""
-    now, option = history.read_at, "restore_plan_max_age"
-    found = plan.find_differences(normalize_url(service), account, now, option, max_age)
-    found += [text for one in plans if (text := _find_difference(plan, one, history))]
-    if found:
-        raise PlanOutdatedError(format_first(found, _LISTED), is_unsent=True)
 
 
 def _find_difference(approved: ApprovedPlan, plan: RolePlan, history: RestoreHistory) -> str:

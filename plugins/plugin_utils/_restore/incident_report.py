@@ -4,8 +4,7 @@
 
 """The page of an incident, and the JSON beside it: what the journal holds, for people.
 
-Nothing is read back from them, with one exception: a JSON that says that a restore was sent is a witness against a
-journal that does not know the instance, since that may be another one.
+Nothing is read back from them, with one exception: see ``witness.py``.
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ import re
 import typing as t
 from pathlib import Path
 
-from ...module_utils._model.resource import as_objects
-from ...module_utils._service.restore.history import Witness
 from ...module_utils._service.restore.incident_state import IN_PROGRESS
 from .._formatting import format_recorded
-from .._reports.report_folder import ReportError, open_folder_of, render
+from .._reports.report_folder import open_folder_of, render
 from .confirmation import GIVEN, NOT_ASKED, TYPED
 from .failures import FAILURES, UNCONFIRMED
 from .results import OK, build_recorded, format_headline, format_restored
+from .witness import find_sent, name_json, parse_report
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -93,47 +91,8 @@ def write_report(path: str, report: Data) -> None:
         known = {str(one["id"]) for one in report["instances"] if one["sent_at"]}
         earlier: dict[str, str] = {}
         with contextlib.suppress(OSError, ValueError):
-            earlier = _find_sent(_parse(folder.read(json_name)), report["incident"], report["service"])
+            earlier = find_sent(parse_report(folder.read(json_name)), report["incident"], report["service"])
         unknown = {key: at for key, at in earlier.items() if key not in known}
         content = {**report, "not_in_journal": unknown} if unknown else report
         folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
         folder.write(page_name, render(str(TEMPLATE), {**variables, **report}))
-
-
-def read_witness(path: str, incident: str, service: str, journal: str) -> Witness:
-    """Returns what the JSON next to the page at ``path`` says was sent for the incident.
-
-    ``service`` is its host and port; ``journal`` is the place of the journal.
-    """
-    file = Path(name_json(path))
-    try:
-        if not file.parent.is_dir():
-            return Witness(str(file), journal)
-        with open_folder_of(path) as (folder, _page_name):
-            content = folder.read(file.name)
-        return Witness(str(file), journal, _find_sent(_parse(content), incident, service))
-    except (ReportError, ValueError):
-        return Witness(str(file), journal, unreadable=str(file))
-
-
-def _parse(content: bytes | None) -> t.Any:
-    """Returns the JSON, None if there is none. Raises ValueError."""
-    try:
-        return None if content is None else json.loads(content)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _find_sent(report: t.Any, incident: str, service: str) -> dict[str, str]:
-    """Returns when a restore was sent, by the id of its instance; nothing if the JSON is of something else."""
-    if not isinstance(report, dict) or (report.get("incident"), report.get("service")) != (incident, service):
-        return {}
-    sent = {str(one.get("id")): one.get("sent_at") for one in as_objects(report.get("instances"))}
-    more = report.get("not_in_journal")
-    sent |= more if isinstance(more, dict) else {}
-    return {key: at for key, at in sent.items() if isinstance(at, str)}
-
-
-def name_json(page: str) -> str:
-    """Returns the name or path of the JSON next to a page."""
-    return str(Path(page).with_suffix(".json"))

@@ -19,8 +19,9 @@ from .._formatting import SCREEN_WIDTH, wrap
 from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
 from .approved_plan import build_plan, read_plan
-from .incident_report import build_report, name_json, write_report
+from .incident_report import build_report, write_report
 from .results import OK, build_results, describe_reported, format_done, format_failures, format_headline
+from .witness import name_json
 
 if t.TYPE_CHECKING:
     from datetime import datetime

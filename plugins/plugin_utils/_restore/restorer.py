@@ -37,8 +37,8 @@ from .classify import classify_failure, classify_obstacle
 from .confirmation import NOT_ASKED, PictureChangedError, require_confirmation
 from .outcome import record
 from .plan_screen import summarize_plan
-from .run import RolePlan
-from .unhealthy_limit import PLAYBOOK, UnhealthyLimit
+from .run import UNHEALTHY, RolePlan
+from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -130,7 +130,7 @@ class Restorer(RestoreObserver):
             if not given:
                 self._require_same_picture()
         journal = self._incident.journal
-        if run.chosen_by == PLAYBOOK:
+        if run.chosen_by == UNHEALTHY:
             limit = UnhealthyLimit(journal, self._client.settings.api_url, int(run.variables["restore_at_most"]))
             for plan in run.plans:
                 if plan.sends:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._model.backup import is_in_future, taken_at
-from ...module_utils._model.plan_scope import PlanScope
 from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._service.restore.words import ROLE
@@ -21,9 +20,12 @@ from .._formatting import format_label, slugify
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.restore import Restore
     from ...module_utils._service.restore.words import Note, Surface
+    from .approved_plan import ApprovedPlan
     from .failures import Failed
 
 Data = dict[str, t.Any]
+UNHEALTHY = "restore_unhealthy"
+"""The playbook that restores unhealthy instances."""
 
 
 @dataclass
@@ -129,14 +131,6 @@ def build_target(target: Data, variables: Data) -> Target:
     backup = variables["restore_backup"]
     backup_id = target.get("backup_id", None if backup == "latest" else backup)
     return Target(target["id"], target["name"], None if backup_id is None else int(backup_id))
-
-
-@dataclass(frozen=True)
-class ApprovedPlan(PlanScope):
-    """A plan whose digest is right. ``entries``: those of the plan, by the id of the instance as text."""
-
-    incident: str
-    entries: dict[str, Data]
 
 
 @dataclass

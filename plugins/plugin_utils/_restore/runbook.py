@@ -30,21 +30,18 @@ from ...module_utils._time_options import parse_duration, parse_timestamp, requi
 from ...module_utils._times import format_iso
 from .._reports.report_folder import prepare_folder
 from .answers import FEW, expected_answer, is_confirmed, set_answers
-from .approved_plan import PlanOutdatedError, require_current
 from .confirmation import NotConfirmedError
 from .failures import FailureKind
-from .incident_report import read_witness
 from .plan_screen import show_plan
 from .role_plan import build_plan, note_newer, require_unhealthy
-from .run import Run, build_target
-from .unhealthy_limit import PLAYBOOK
+from .run import UNHEALTHY, Run, build_target
 from .variables import parse_variables
+from .witness import read_witness
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._module.runner import ModuleContext
-    from ...module_utils._service.restore.history import RestoreHistory
-    from .run import ApprovedPlan, Data, RolePlan
+    from .run import Data, RolePlan
 
 
 class Screen(t.Protocol):
@@ -71,8 +68,6 @@ def begin_run(variables: Data, *, check: bool) -> Run:
 def _find_run_failure(error: Exception) -> FailureKind:
     if isinstance(error, NotConfirmedError):
         return error.failure
-    if isinstance(error, PlanOutdatedError):
-        return FailureKind.PLAN_OUTDATED
     is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
     return FailureKind.BAD_KEY if is_about_key else FailureKind.NOT_PLANNED
 
@@ -152,7 +147,9 @@ class Runbook:
             planned, account, history = plan_incident(incident, targets, reader, with_holders=True)
             plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
             if self.run.approved:
-                self._require_approved(plans, history)
+                max_age = parse_duration("restore_plan_max_age", variables["restore_plan_max_age"])
+                service = self.client.settings.api_url
+                self.run.approved.require_current(plans, history, service, self.account_id, max_age)
             for plan in plans:
                 plan.notes += note_newer(plan, account, incident.now, is_approved=self.run.approved is not None)
             set_answers(plans, reader.known_instances, is_whole=reader.is_whole)
@@ -163,7 +160,7 @@ class Runbook:
                 set_answers(plans, reader.instances, is_whole=True)
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
-        if self.run.chosen_by == PLAYBOOK:
+        if self.run.chosen_by == UNHEALTHY:
             # The instance may have recovered since the decision.
             require_unhealthy(plans)
         asks = not self._is_confirmed(plans) and sum(plan.sends for plan in plans) <= FEW
@@ -172,11 +169,6 @@ class Runbook:
         self.run.plans = plans
         self.plan_lines = self.redact(show_plan(self.run, self.client.stats.find_clock_lead()))
         self.screen.show(self.plan_lines)
-
-    def _require_approved(self, plans: list[RolePlan], history: RestoreHistory) -> None:
-        max_age = parse_duration("restore_plan_max_age", self.variables["restore_plan_max_age"])
-        approved, service = t.cast("ApprovedPlan", self.run.approved), self.client.settings.api_url
-        require_current(approved, plans, history, service, self.account_id, max_age)
 
     @property
     def account_id(self) -> str | None:

@@ -16,11 +16,11 @@ from ...module_utils._errors import RefusedError
 from ...module_utils._state.journal import NOTE, JournalConflictError, NoteKind, OperationEvent, OperationKey
 from ...module_utils._text import format_count
 from ...module_utils._times import CLOCK_TOLERANCE, format_time
+from .run import UNHEALTHY
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.journal import Journal, JournalEntry
 
-PLAYBOOK = "restore_unhealthy"
 PERIOD = timedelta(hours=1)
 """For so long a restore counts, and nothing is restored after too many instances were unhealthy."""
 
@@ -30,7 +30,7 @@ class UnhealthyLimit:
 
     def __init__(self, journal: Journal, service: str, at_most: int) -> None:
         self._journal, self._service, self._at_most = journal, service, at_most
-        self._key = OperationKey(PLAYBOOK, service, PLAYBOOK)
+        self._key = OperationKey(UNHEALTHY, service, UNHEALTHY)
 
     def find_reason(self, unhealthy: t.Collection[str], *, writes: bool = True) -> str:
         """Returns why nothing is restored while these instances are unhealthy; empty if one of them may be.

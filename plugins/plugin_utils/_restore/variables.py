@@ -16,10 +16,10 @@ from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp
 from .._extra_variables import parse_ids, parse_list
 from .._variable_problems import Problems
-from .approved_plan import read_plan, require_for
 
 if t.TYPE_CHECKING:
-    from .run import ApprovedPlan, Data
+    from .approved_plan import ApprovedPlan
+    from .run import Data
 
 
 _OF_TARGETS = ("restore_instances", "restore_instance_ids", "restore_expected_name", "restore_handed_plan")
@@ -39,7 +39,7 @@ def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Dat
     has_plan = approved or given.get("restore_apply_plan")
     targets = [] if has_plan and not (named or numbered) else problems.collect(parse_targets, named, numbered) or []
     if approved:
-        targets = problems.collect(require_for, approved, variables["restore_incident"], targets) or []
+        targets = problems.collect(approved.find_targets, variables["restore_incident"], targets) or []
     if expected := given.get("restore_expected_name"):
         targets = [{**target, "name": str(expected)} for target in targets]
     problems.collect(_require_one_backup, variables, targets)
@@ -58,6 +58,8 @@ def _find_plan(given: Data, variables: Data, check: bool) -> ApprovedPlan | None
         return None
     if variables["restore_backup"] != "latest" or variables["restore_before"]:
         raise SettingsError("restore_apply_plan names each backup: leave out restore_backup and restore_before.")
+    from .approved_plan import read_plan
+
     return read_plan(plan)
 
 

@@ -128,7 +128,7 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
     assert [one["state"] for one in report["runs"]] == ["in progress"]
     page = (folder / "INC-1.html").read_text(encoding="utf-8")
     assert "<td>in progress</td>" in page
-    assert f"<h1>{headline}</h1>" in page
+    assert f"<h1>{headline}; a run was in progress</h1>" in page
     assert "It is running, unhealthy now. Its newest backup is 11," in page
     # The run was killed.
     killed = ask(controller, "INC-1", "--check")

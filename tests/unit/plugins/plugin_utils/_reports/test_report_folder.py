@@ -19,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_
     write_report,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import incident_report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.witness import read_witness
 
 REPORT = {"incident": "INC-1", "service": "host", "headline": "restored", "instances": [], "runs": []}
 
@@ -106,7 +107,7 @@ def test_a_file_of_another_user_is_neither_read_nor_written(page, owners):
     contents = [path.read_bytes() for path in files]
     theirs = [path.open("rb") for path in files]
     owners.give(*files)
-    witness = incident_report.read_witness(str(page), "INC-1", "host", "the journal")
+    witness = read_witness(str(page), "INC-1", "host", "the journal")
     assert (witness.sent_at, bool(witness.unreadable)) == ({}, True)
     write_incident(page)
     assert "not_in_journal" not in read_json(page)

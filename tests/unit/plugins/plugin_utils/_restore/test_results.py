@@ -17,7 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind, name_kind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import (
     build_report,
-    read_witness,
     write_report,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.outcome import build_plan, list_outcomes
@@ -29,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results
     format_restored,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.witness import read_witness
 from support.restores import NOW, WEB, history, named, plan, run
 from support.stores import StorePlace
 from support.stories import URL, Story
