@@ -56,6 +56,7 @@ def state(tmp_path: Path) -> Path:
 def alone(simulator: Simulator, state: Path) -> Worker:
     """Runs tasks without the database."""
     simulator.set_state(balance=500)
+    simulator.switch(transition_reads=1)  # or a restore could not be seen
     return Worker(simulator, {"state_dir": str(state)})
 
 
