@@ -127,6 +127,8 @@ def test_a_mark_of_which_a_part_is_damaged_is_damage(simulator: Simulator, state
     worker = prepare(simulator, folder_place(state))
     spoil(find_mark(state), PARTS[part])
     assert is_noticed(worker, find_file(state).name)
+    # So does whoever looks for one of its incidents.
+    assert folder_place(state).journal().find_subjects("restore", simulator.url, "INC-1") == {find_file(state).stem}
 
 
 @pytest.mark.parametrize("place", [b"\0" * 256, b"x" * 256], ids=["zeroed", "garbled"])
