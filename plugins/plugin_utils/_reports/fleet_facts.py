@@ -207,7 +207,6 @@ def _build_claws(source: ReportSource, usage: Data, instances: list[Data]) -> Da
         "daily_cost": cost,
         "days_left": days,
         "is_low": _judge_balance(summary, days),
-        "subscription": _clean(summary.get("subscription_status"), 40),
         "costs": split_cost(cost, usage, instances),
     }
 
@@ -268,10 +267,7 @@ def split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Da
     ]
     spent = sum(part["claws"] for part in parts)
     rest = total - spent if total is not None and (parts or addons) else 0
-    unpriced = sum(price is None for _addon, price in addons)
-    if rest > 0 and unpriced:
-        parts.append({"kind": ADDON_TYPE, "item": "unpriced", "number": unpriced, "claws": rest})
-    elif rest:
+    if rest:
         parts.append({"kind": REST, "item": "not itemized", "number": None, "claws": rest})
     return parts
 

@@ -65,7 +65,7 @@ def fleet(*labels):
     [
         (245, {"pro": 200}, [("llm", 20), ("backup", 5), ("llm", 20)],
          [("pro", 200), ("llm add-ons", 40), ("backup add-ons", 5)]),
-        (245, {"pro": 200}, [("llm", 40), ("llm", None)], [("pro", 200), ("llm add-ons", 40), ("unpriced add-ons", 5)]),
+        (245, {"pro": 200}, [("llm", 40), ("llm", None)], [("pro", 200), ("llm add-ons", 40), ("not itemized", 5)]),
         (245, {"pro": 200}, [], [("pro", 200), ("not itemized", 45)]),
         (150, {"pro": 200}, [("llm", None)], [("pro", 200), ("not itemized", -50)]),
         (None, {"pro": 200}, [(None, 45)], [("pro", 200), ("unknown add-ons", 45)]),
