@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._errors import RefusedError, SettingsError
 from .._text import format_count, format_list, one_line
@@ -46,11 +45,13 @@ def plan(
     """
     index = InstanceIndex(listing)
     listed = {entry.name or index.by_id.get(str(entry.instance_id), {}).get("name") for entry in entries}
-    jobs = [_plan_entry(entry, index, Consent(entry.name, protection), listed, approve) for entry in entries]
+    jobs = [_plan_entry(entry, index, listed) for entry in entries]
     faults = []
     first: dict[str, int] = {}
     for entry, job in zip(entries, jobs, strict=True):
         if job.found is not None:
+            job.consent = Consent(entry.name, protection, approve(job.found["id"]) if approve else None)
+            job.decide(job.found)
             earlier = first.setdefault(str(job.found["id"]), entry.number)
             if earlier != entry.number:
                 faults.append(f"{entry.label}: {label(job.found)} is listed already, in entry {earlier}")
@@ -61,21 +62,14 @@ def plan(
     return jobs
 
 
-def _plan_entry(
-    entry: FleetEntry,
-    index: InstanceIndex,
-    consent: Consent,
-    listed: set[object],
-    approve: t.Callable[[object], Approval] | None,
-) -> Job:
+def _plan_entry(entry: FleetEntry, index: InstanceIndex, listed: set[object]) -> Job:
+    """Returns a job that is still to be decided, or one without an instance."""
     try:
         found = index.resolve(entry.instance_id, entry.name)
     except (RefusedError, SettingsError) as error:
         return Job(entry.wanted, error=str(error))
     if found is not None:
-        job = Job(entry.wanted, found, replace(consent, approval=approve(found["id"]) if approve else None))
-        job.decide(found)
-        return job
+        return Job(entry.wanted, found)
     similar = index.find_similar_name(entry.name, listed) if entry.instance_id is None else None
     missing = f"no such instance; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ""
     if entry.wanted == "absent":

