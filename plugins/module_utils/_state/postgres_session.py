@@ -75,8 +75,9 @@ operator that one of ours would then run; a user or a database may have a defaul
 
 A pooler may give each transaction another session, which strands locks and settings. It shows a number of its own
 for the server's process; then nothing is set, and no row comes back."""
-_INVALID = re.compile(r"invalid (\w+ value|port)|could not match|bad value")
-"""What libpq or psycopg says of a value of the connection string, before anything is sent."""
+_INVALID = re.compile(r"invalid (\w+ value|port|literal)|could not match|bad value|^connection is bad: \"")
+"""What libpq or psycopg says of a value of the connection string, before anything is sent. Before 3.2, psycopg may show
+the value alone."""
 _REFUSALS = {
     "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
     "certificate": "the server's certificate is not trusted, or is for another name",
@@ -239,7 +240,7 @@ class Session:
 
         try:
             connection = _call_in_time(connect)
-        except self._psycopg.Error as error:
+        except (self._psycopg.Error, ValueError) as error:  # before 3.2, psycopg does not catch those of a timeout
             raise _explain_refusal(str(error)) from None
         except _NoAnswerError:
             raise UnreachableError(f"no connection within {TIMEOUT} s") from None

@@ -36,7 +36,8 @@ def test_an_id_without_an_instance_fails_with_the_error_of_the_service(worker: W
     assert "created in the dashboard" in result["msg"]
     assert (result["error"]["status"], result["error"]["code"]) == (404, "not_found")
     restore = worker.run(claw_backup_restore, check=check, incident="INC-1", instance_id=9)
-    assert restore["msg"] == "There is no instance with id 9. Nothing was sent. Correct the id."
+    advice = "Give the right id with instance_id, or the exact name."
+    assert restore["msg"] == f"There is no instance with id 9. Nothing was sent. {advice}"
     assert restore["error"] == {**result["error"], "request_id": restore["error"]["request_id"]}
     by_name = worker.run(claw_instance, check=check, name="nobody", state=state)
     assert "error" not in by_name, "the service answered with a list"

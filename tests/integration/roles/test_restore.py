@@ -134,7 +134,10 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
     told = [
         ("lost-bot (id 3): It is unknown whether", "restore it alone with restore_force=true, which sends it again."),
         ("shy-bot (id 4): The restore was rejected", "restore it alone with restore_backup=42, taken "),
-        ("nobody: Nothing was sent. There is no instance nobody.", "Correct the name, which must match exactly, "),
+        (
+            "nobody: Nothing was sent. There is no instance nobody.",
+            "Give the right id with restore_instance_ids, or the exact name.",
+        ),
         ("bare-bot (id 5): Nothing was sent. It has no usable backup.", "only a rebuild in the dashboard remains."),
         (
             "sick-bot (id 2): The restore has completed, but the instance is not running and healthy.",

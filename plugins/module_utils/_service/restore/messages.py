@@ -54,7 +54,7 @@ _LISTED = 5
 _TABLE: dict[ObstacleKind, tuple[str, str]] = {
     ObstacleKind.NO_INSTANCE: (
         "There is no instance {target}{for_backup}{similar}",
-        "Correct the name, which must match exactly, or give the right id with {ids}.",
+        "Give the right id with {ids}, or the exact name.",
     ),
     ObstacleKind.AMBIGUOUS: ("{namesakes}.", "Give the id of the right one with {ids}."),
     ObstacleKind.OTHER_NAME: ("{name_fault}.", "Correct the name or the id."),
