@@ -251,7 +251,6 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import (
-    Batches,
     parse_serial,
     require_max_failures,
 )
@@ -270,7 +269,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreOptions
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import restore_many
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import FLEET
 
 SPEC = ArgumentSpec(
@@ -304,9 +303,12 @@ def run(context: ModuleContext) -> Result:
     journal, rules = open_journal(context, warns=True), parse_rules(params)
     surface = FLEET.for_task(force=rules.force)
     incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
-    batches = Batches(parse_serial("serial", params["serial"]), require_max_failures(params["max_failures"]))
-    timeout = parse_wait_timeout(params)
-    options = RestoreOptions(timeout, wait_healthy=params["wait_healthy"], batches=batches)
+    options = RestoreOptions(
+        parse_wait_timeout(params),
+        wait_healthy=params["wait_healthy"],
+        sizes=parse_serial("serial", params["serial"]),
+        max_failures=require_max_failures(params["max_failures"]),
+    )
     return restore_many(incident, entries, options)
 
 

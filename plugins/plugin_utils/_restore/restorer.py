@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.backup import has_good_status, taken_at
-from ...module_utils._model.batches import Batches, parse_serial
+from ...module_utils._model.batches import parse_serial
 from ...module_utils._model.instance import short_name
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource, normalize
@@ -41,8 +41,6 @@ from .run import UNHEALTHY, RolePlan
 from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
     from ...module_utils._state.journal import OperationKey
     from .runbook import Runbook
 
@@ -183,9 +181,8 @@ class Restorer(RestoreObserver):
             RestoreOptions(
                 variables["restore_wait_timeout"],
                 variables["restore_healthy_timeout"],
-                batches=Batches(
-                    parse_serial("restore_serial", variables["restore_serial"]), variables["restore_max_failures"]
-                ),
+                sizes=parse_serial("restore_serial", variables["restore_serial"]),
+                max_failures=variables["restore_max_failures"],
             ),
             observer=self,
         )
@@ -229,13 +226,13 @@ class Restorer(RestoreObserver):
             by_backup[key].fail(reason, REFUSED)
             self._note_failure(by_backup[key], reason)
 
-    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
+    def on_end(self, restore: Restore) -> None:
         """Notes a failure, and a response of the address. The journal has the rest already."""
-        if stage is Stage.DONE and self._run.variables["restore_http_check"]:
+        if restore.error is not None:
+            self._note_failure(restore, restore.error)
+        elif self._run.variables["restore_http_check"]:
             status = self._statuses[str(restore.instance["id"])]
             self._note(self._incident.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
-        elif stage is Stage.FAILED and restore.error is not None:
-            self._note_failure(restore, restore.error)
 
     def _note_failure(self, restore: Restore, error: ClawHostersError) -> None:
         plan, incident = self._plan(restore), self._incident

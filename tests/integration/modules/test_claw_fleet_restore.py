@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import re
 import typing as t
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import Batches, parse_serial
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
@@ -32,6 +31,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Stage,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RunContext
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import Surface
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -603,25 +603,20 @@ def test_an_instance_with_the_name_of_a_restored_one_gets_its_own_backup(
 
 
 class Recorder(RestoreObserver):
-    """Notes each stage, and what the service had received by then."""
+    """Notes batches and ends."""
 
-    def __init__(self, simulator: Simulator, sleeper: Sleeper) -> None:
-        self.simulator = simulator
+    def __init__(self, sleeper: Sleeper) -> None:
         self.sleeper = sleeper
         self.batch_began = 0.0
         self.stages: list[tuple[str, str]] = []
-        self.received: dict[str, list[int]] = {}
         self.refused: str | None = None
 
     def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
         self.batch_began = self.sleeper.now
         self.stages.append((f"batch {number} of {total}", ", ".join(one.instance["name"] for one in restores)))
 
-    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
-        assert at.tzinfo is UTC
-        if stage is Stage.SENDING:
-            self.received[restore.instance["name"]] = posts(self.simulator)
-        self.stages.append((stage.value, restore.instance["name"]))
+    def on_end(self, restore: Restore) -> None:
+        self.stages.append((restore.stage.value, restore.instance["name"]))
 
     def verify(self, restore: Restore) -> None:
         if restore.instance["name"] == self.refused:
@@ -647,8 +642,8 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     journal = Journal(FolderStore(str(tmp_path / "state")))
     surface = Surface(again="run it again")
     incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None, surface=surface)
-    observer = Recorder(simulator, sleeper)
-    options = RestoreOptions(60, 30, batches=Batches(parse_serial("serial", [1, 2])))
+    observer = Recorder(sleeper)
+    options = RestoreOptions(60, 30, sizes=parse_serial("serial", [1, 2]))
     batches = RestoreBatches(incident, None, options, observer)
     return Engine(batches, observer, sleeper, progress)
 
@@ -665,7 +660,7 @@ def planned(*numbers: int, **fields: t.Any) -> list[Restore]:
     ]
 
 
-def test_ctrl_c_waits_until_the_observer_knows_that_a_restore_was_accepted(
+def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_deferred = []
@@ -673,34 +668,24 @@ def test_ctrl_c_waits_until_the_observer_knows_that_a_restore_was_accepted(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    def on_stage(_restore: Restore, stage: Stage, _at: datetime) -> None:
-        if stage is Stage.ACCEPTED:
+    def observe(_context: RunContext, restore: Restore) -> None:
+        if restore.stage is Stage.ACCEPTED:
             is_deferred.append(engine.progress.shield.defer(interrupt))
 
-    monkeypatch.setattr(engine.observer, "on_stage", on_stage)
+    monkeypatch.setattr(RunContext, "observe", observe)
     with pytest.raises(KeyboardInterrupt):
         engine.batches.run(planned(1))
     assert is_deferred == [True]
 
 
-def test_the_observer_gets_each_stage_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
+def test_the_observer_gets_each_batch_and_each_end(simulator: Simulator, engine: Engine) -> None:
     simulator.switch(restore_ends="stopped")
     wanted = planned(1, 2, 3)
     engine.batches.run(wanted)
     assert all(one.stage is Stage.DONE and one.error is None and one.summarize()["sent_at"] for one in wanted)
-    stages = ["sending", "accepted", "restored", "starting", "running", "done"]
-    assert [stage for stage, name in engine.observer.stages if name == "bot-1"][1:] == stages
-    assert [stage for stage, name in engine.observer.stages if name == "bot-3"] == stages
-    assert [stage for stage, _names in engine.observer.stages if stage.startswith("batch")] == [
-        "batch 1 of 2",
-        "batch 2 of 2",
-    ]
-    assert engine.observer.received["bot-1"] == []
-    assert 202 not in engine.observer.received["bot-2"]
-    assert 302 not in engine.observer.received["bot-3"]
-    engine.observer.stages.clear()
-    engine.batches.run(planned(1))
-    assert [stage for stage, _name in engine.observer.stages] == ["batch 1 of 1", "restored", "running", "done"]
+    first, rest = ("batch 1 of 2", "bot-1"), ("batch 2 of 2", "bot-2, bot-3")
+    assert engine.observer.stages[:3] == [first, ("done", "bot-1"), rest]
+    assert sorted(engine.observer.stages[3:]) == [("done", "bot-2"), ("done", "bot-3")]
 
 
 def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) -> None:

@@ -14,7 +14,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..._model.backup import explain_future, explain_unusable
-from ..._model.batches import AT_ONCE, Batches
 from ..._model.instance import get_status, is_busy
 from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
@@ -24,6 +23,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from ..._errors import ClawHostersError
+    from ..._model.batches import BatchSize
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
@@ -135,7 +135,10 @@ class RestoreOptions:
     """Without it, requests are sent, and nothing is waited for."""
     starts: bool = True
     """True if instances that come back stopped are started."""
-    batches: Batches = AT_ONCE
+    sizes: t.Sequence[BatchSize] = ()
+    """Sizes of the batches; all in one without."""
+    max_failures: int = 0
+    """When more than this have failed, no further batch begins."""
 
 
 @dataclass

@@ -2,83 +2,71 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Follows a restored instance until it runs and is healthy. Sends nothing: see ``Starter``."""
+"""Follows a restored instance until it runs and is healthy."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..._model.instance import describe_condition, describe_instance, get_status, is_healthy, label
-from ..._model.state_reached import FailureStatusError, state_reached
-from ..._waiter import explain_ended_wait
+from ..._model.instance import describe_condition, get_status, label
+from ..._model.instance_job import Job, Phase
 
 if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError
     from ..._model.resource import Resource
+    from ..instance_changes import InstanceChanges
 
 
 class Recovery:
-    """The time from the end of a restore until its instance runs and, with ``wait_healthy``, is healthy."""
+    """The time from the end of a restore until its instance runs and, if that is waited for, is healthy.
 
-    needs_start = False
-    """True if the instance is started next."""
-    is_started = False
-    """True if this run has started it."""
+    It is a job of ``changes``. Unless the run ``starts`` instances, one that came back stopped is left as it is.
+    """
 
-    def __init__(self, instance: Resource, *, wait_healthy: bool) -> None:
+    def __init__(self, instance: Resource, changes: InstanceChanges, *, starts: bool) -> None:
         self.current = instance
         """The instance as last seen."""
         self.failure: tuple[object, ClawHostersError | None] | None = None
         """Why it will not recover, and the error behind that; None for its status."""
-        self._wait_healthy = wait_healthy
-        self._is_reached = state_reached("started", get_status(instance), wait_healthy=wait_healthy)
-        self.is_done = get_status(instance) != "running" or not self._waits_for_health()
+        self.needs_start = self.is_started = False
+        """True if the instance is started next, and if this run has started it."""
+        self.is_done = not starts and get_status(instance) != "running"
         """True if nothing is left to wait for, or if it has failed."""
+        self.warning = ""
+        """The warning at the end of the restore."""
+        if self.is_done and changes.wait_healthy:
+            self.warning = f"{label(instance)} is {describe_condition(instance)}, so its health is not waited for."
+        self.job = Job("started", found=instance, instance=instance)
+        self._changes = changes
+        if not self.is_done:
+            self._decide(instance)
 
-    @property
-    def warning(self) -> str:
-        """The warning at the end of the restore; empty if there is none."""
-        if self._wait_healthy and get_status(self.current) != "running":
-            return f"{label(self.current)} is {describe_condition(self.current)}, so its health is not waited for."
-        return ""
+    def _decide(self, instance: Resource) -> None:
+        self.job.decide(instance)
+        self._changes.wait_for_unchanged(self.job)
+        self.follow_job()
 
     def update(self, now: Resource) -> None:
         """Updates it from the instance as a poll shows it."""
-        self.current = now
-        try:
-            self.is_done = self._is_reached(now)
-        except FailureStatusError as error:
-            self.fail(error)
+        if self.needs_start:
+            # It was decided from an instance that may have been read long before.
+            self._decide(now)
+        else:
+            self._changes.update(self.job, now)
+            self.follow_job()
 
-    def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
-        """Ends it as failed."""
-        self.failure, self.is_done = (reason, cause), True
+    def follow_job(self) -> None:
+        """Takes over what the job knows."""
+        job = self.job
+        self.needs_start, self.is_started, self.is_done = job.phase is Phase.READY, job.changed, job.phase is Phase.DONE
+        self.current = job.current or self.current
+        if job.error is not None:
+            self.failure = (job.error, job.cause)
 
     def describe(self) -> tuple[str, str]:
         """Returns name and condition of the instance, for progress lines."""
-        return describe_instance(self.current, with_health=self._wait_healthy)
+        return self._changes.describe(self.job)
 
     def explain_unfinished(self, error: ClawHostersError, timeout: float, option: str) -> str:
         """Returns what is known if the wait ended with ``error``; ``option`` set its timeout."""
-        is_unhealthy = get_status(self.current) == "running" and self._waits_for_health()
-        goal = "healthy" if is_unhealthy else "started"
-        return explain_ended_wait(error, self.describe()[1], goal, timeout, option=option)
-
-    def _waits_for_health(self) -> bool:
-        return self._wait_healthy and not is_healthy(self.current)
-
-
-class Recoveries:
-    """Follows the instances of a run. None is started."""
-
-    starts = False
-
-    def __init__(self, *, wait_healthy: bool) -> None:
-        self.wait_healthy = wait_healthy
-
-    def follow(self, instance: Resource) -> Recovery:
-        """Begins to follow an instance that was restored."""
-        return Recovery(instance, wait_healthy=self.wait_healthy)
-
-    def request_starts(self, recoveries: t.Sequence[Recovery]) -> None:
-        """Starts the instances that need it. Here, none."""
+        return self._changes.explain_unfinished(self.job, error, timeout, option=option)

@@ -43,7 +43,6 @@ class Stage(enum.Enum):
     SENDING = "sending"  # before the POST that restores it
     ACCEPTED = "accepted"  # accepted, by this run or an earlier one, or the instance became busy: waits for its end
     RESTORED = "restored"
-    STARTING = "starting"  # it came back stopped: before the POST that starts it
     RUNNING = "running"  # it runs and, if that is waited for, is healthy
     DONE = "done"
     FAILED = "failed"  # ``error`` says why, ``outcome`` what is known of the restore
@@ -51,7 +50,7 @@ class Stage(enum.Enum):
     @property
     def is_open(self) -> bool:
         """True if the restore is waited for."""
-        return self in (Stage.LOCKED, Stage.SENDING, Stage.ACCEPTED, Stage.RESTORED, Stage.STARTING)
+        return self in (Stage.LOCKED, Stage.SENDING, Stage.ACCEPTED, Stage.RESTORED)
 
 
 @dataclass(eq=False)
@@ -103,6 +102,12 @@ class Restore:
     def changed(self) -> bool:
         return self.is_sent or self.is_started
 
+    @property
+    def may_be_sent(self) -> bool:
+        """True if this run sends the restore, or has sent it, and the service has not refused it."""
+        is_unknown = self.outcome == UNKNOWN and self.plan.obstacle is None
+        return self.is_sent or is_unknown or self.stage is Stage.SENDING
+
     def has_failed(self) -> bool:
         """Returns True if the restore counts as failed."""
         return self.error is not None
@@ -146,21 +151,17 @@ class Restore:
 
 
 class RestoreObserver:
-    """Follows restores, for example to record each stage before the next one. Each method does nothing here.
+    """Follows restores. Each method does nothing here.
 
-    Calls never overlap, except those of ``verify``. What ``on_batch`` or ``on_stage`` raises ends the run: no more is
+    Calls never overlap, except those of ``verify``. What ``on_batch`` or ``on_end`` raises ends the run: no more is
     sent. What is under way goes on, unobserved.
     """
 
     def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
         """Called before anything is read or sent for batch ``number`` (from 1) of ``total``."""
 
-    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
-        """Called at each stage but PLANNED and LOCKED. ``at`` is in UTC.
-
-        For SENDING and STARTING the request is sent only after this returns. SENDING comes before a wait for the rate
-        limit: the time of the request itself is in the journal.
-        """
+    def on_end(self, restore: Restore) -> None:
+        """Called when a restore is done or has failed. One that is done may fail later."""
 
     def verify(self, restore: Restore) -> None:
         """Checks an instance that runs, such as its HTTP address. Raises ClawHostersError to fail its restore.

@@ -138,7 +138,7 @@ class RestoreBatch:
             if runner.stage is not Stage.LOCKED and runner.id in seen:
                 runner.update(seen[runner.id])
         self._begin([runner for runner in self._runners if runner.stage is Stage.LOCKED])
-        self._request_starts([runner for runner in self._runners if runner.stage in (Stage.RESTORED, Stage.STARTING)])
+        self._request_starts([runner for runner in self._runners if runner.stage is Stage.RESTORED])
         for runner in self._open():
             if runner.is_overdue:
                 runner.give_up(WaitTimeoutError("The time is over."))
@@ -148,7 +148,7 @@ class RestoreBatch:
         """Starts the instances that came back stopped."""
         for runner in runners:
             runner.announce_start()
-        self.context.recoveries.request_starts([runner.recovery for runner in runners])
+        self.context.changes.request_changes([runner.recovery.job for runner in runners])
         for runner in runners:
             runner.end_recovery()
 

@@ -12,41 +12,17 @@ from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError
 from ..._model.batches import announce_batch, begin_batches, split_batches
-from ..._model.instance import get_status, short_name
+from ..._model.instance import short_name
 from ..._model.state_reached import explain_lapse, keeps_state
 from ..instance_reader import InstanceReader
 from .plan import RestoreAction
-from .recovery import Recoveries
 from .restore import COMPLETED, InstanceGoneError, Restore, RestoreObserver, Stage
 from .restore_batch import RestoreBatch
 from .restore_runner import RunContext
-from .starter import Starter
 
 if t.TYPE_CHECKING:
-    from ..._model.resource import Resource
     from .incident import Incident
     from .plan import RestoreOptions
-    from .recovery import Recovery
-    from .starter import StartingRecovery
-
-
-class Starts(Recoveries):
-    """Follows the instances of a run, and starts those that came back stopped."""
-
-    starts = True
-
-    def __init__(self, incident: Incident, *, wait_healthy: bool) -> None:
-        super().__init__(wait_healthy=wait_healthy)
-        self._starter = Starter(incident, wait_healthy=wait_healthy)
-
-    def follow(self, instance: Resource) -> Recovery:
-        """Begins to follow an instance that was restored."""
-        return super().follow(instance) if get_status(instance) == "running" else self._starter.follow(instance)
-
-    def request_starts(self, recoveries: t.Sequence[Recovery]) -> None:
-        """Starts the instances that need it."""
-        if starting := [recovery for recovery in recoveries if recovery.needs_start]:
-            self._starter.request(t.cast("t.Sequence[StartingRecovery]", starting))
 
 
 @dataclass
@@ -65,14 +41,11 @@ class RestoreBatches:
         the others of its batch nor, up to ``max_failures``, the next batches. Not for check mode.
         """
         options, reader = self.options, InstanceReader(self.incident.client, self.list_requests)
-        batches = split_batches(restores, options.batches.sizes)
+        batches = split_batches(restores, options.sizes)
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
-            recoveries = Recoveries(wait_healthy=options.wait_healthy)
-            if options.starts:
-                recoveries = Starts(self.incident, wait_healthy=options.wait_healthy)
-            context = RunContext(self.incident, options, recoveries, self.observer, restores, note)
-            for number, batch in begin_batches(batches, options.batches.max_failures, Restore.has_failed):
+            context = RunContext(self.incident, options, self.observer, restores, note)
+            for number, batch in begin_batches(batches, options.max_failures, Restore.has_failed):
                 progress.require_controller()
                 names = (short_name(restore.instance) for restore in batch)
                 prefix = announce_batch(progress, number, len(batches), names)

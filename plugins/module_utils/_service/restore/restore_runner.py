@@ -29,10 +29,12 @@ from ..._text import format_count, one_line
 from ..._times import CLOCK_TOLERANCE, format_iso, format_time_of_day, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
+from ..instance_changes import InstanceChanges
 from ..instance_requests import fetch_instance
 from .history import LONGEST_RESTORE
 from .messages import build_lost_error, build_status_error, build_wait_error
 from .plan import RestoreAction, check_again, check_held
+from .recovery import Recovery
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Stage
 
 if t.TYPE_CHECKING:
@@ -42,7 +44,6 @@ if t.TYPE_CHECKING:
     from .history import RestoreHistory
     from .incident import Incident
     from .plan import RestoreOptions
-    from .recovery import Recoveries, Recovery
     from .restore import Restore, RestoreObserver
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
@@ -61,43 +62,37 @@ class RunContext:
 
     incident: Incident
     options: RestoreOptions
-    recoveries: Recoveries
     observer: RestoreObserver
     restores: t.Sequence[Restore]
     note: InterruptNote
     unseen: ClawHostersError | None = None
     """Why the instances of earlier batches can't be read: then nothing is sent."""
-    _sent: set[Restore] = field(default_factory=set)
-    _completed: set[Restore] = field(default_factory=set)
-    """Those sent by this run that were restored."""
     _observer_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.changes = InstanceChanges(self.incident.client, self.options.wait_healthy, self.incident.warn)
         self._update_note()
 
     def observe(self, restore: Restore) -> None:
-        """Updates the note, and tells the observer of a stage. Calls do not overlap."""
+        """Updates the note, and tells the observer of a restore that has ended. Calls do not overlap."""
         with self._observer_lock:
-            if restore.stage is Stage.SENDING:
-                self._sent.add(restore)
-            elif restore.outcome == REFUSED:
-                self._sent.discard(restore)
-            elif restore.outcome == COMPLETED and restore in self._sent:
-                self._completed.add(restore)
             self._update_note()
-            self.observer.on_stage(restore, restore.stage, datetime.now(UTC))
+            if restore.stage in (Stage.DONE, Stage.FAILED):
+                self.observer.on_end(restore)
 
     def _update_note(self) -> None:
-        if self.recoveries.starts:
+        if self.options.starts:
             self.note.text = f"{self._format_progress()} {self.incident.surface.advice}"
 
     def _format_progress(self) -> str:
-        if not self._sent:
+        sent = [one for one in self.restores if one.may_be_sent]
+        if not sent:
             return f"This run has sent nothing for incident {self.incident.name}."
+        completed = sum(one.outcome == COMPLETED for one in sent)
         return (
-            f"Incident {self.incident.name}: this run has sent {len(self._sent)} of "
-            f"{format_count(len(self.restores), 'restore')}, and {len(self._completed)} completed; what the service "
-            "has accepted goes on."
+            f"Incident {self.incident.name}: this run has sent {len(sent)} of "
+            f"{format_count(len(self.restores), 'restore')}, and {completed} completed; what the service has accepted "
+            "goes on."
         )
 
     def clock(self) -> float:
@@ -115,7 +110,7 @@ class RestoreRunner:
         self._context = context
         self._incident = context.incident
         # Ctrl-C shows one note of a run: that of the guard if it has a single restore, which is only followed.
-        note = InterruptNote("") if context.recoveries.starts else context.note
+        note = InterruptNote("") if context.options.starts else context.note
         self._guard = OperationGuard(
             context.incident.journal,
             context.incident.key(restore.instance["id"]),
@@ -146,7 +141,7 @@ class RestoreRunner:
         """Returns name and condition of the instance, for progress lines."""
         if self.stage is Stage.LOCKED:
             return short_name(self.restore.instance), self._describe_lock()
-        if self.stage in (Stage.RESTORED, Stage.STARTING):
+        if self.stage is Stage.RESTORED:
             return self.recovery.describe()
         name, condition = describe_instance(self.restore.current)
         # ``running`` alone would read as done.
@@ -408,21 +403,23 @@ class RestoreRunner:
             return
         healthy = self._context.options.healthy_timeout
         self.deadline = math.inf if healthy is None else self._context.clock() + healthy
-        self.recovery = self._context.recoveries.follow(self.restore.current)
+        starts = self._context.options.starts
+        self.recovery = Recovery(self.restore.current, self._context.changes, starts=starts)
         self._enter(Stage.RESTORED)
         if self.recovery.warning:
             self._incident.warn(self.recovery.warning)
         self.end_recovery()
 
     def announce_start(self) -> None:
-        """Tells the observer of a start that is sent next."""
+        """Says that the instance is started next, if it is."""
         if self.recovery.needs_start:
             name = short_name(self.restore.instance)
             self._incident.client.progress.report(f"{name}: stopped after its restore, so this run starts it")
-            self._enter(Stage.STARTING)
 
     def end_recovery(self) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
+        if not self.recovery.is_done:
+            self.recovery.follow_job()
         self.restore.is_started = self.restore.is_started or self.recovery.is_started
         self.restore.current = self.recovery.current
         if self.recovery.failure is not None:
@@ -450,7 +447,7 @@ class RestoreRunner:
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
         restore.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
-        recovery = self.recovery if self.stage in (Stage.RESTORED, Stage.STARTING) else None
+        recovery = self.recovery if self.stage is Stage.RESTORED else None
         if recovery is None:
             is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
             outcome = restore.state.outcome if restore.state and is_settled else IN_FLIGHT
@@ -458,7 +455,7 @@ class RestoreRunner:
             with contextlib.suppress(JournalError):
                 outcome, holder = self._look_at_holder()
         surface, options = self._incident.surface, self._context.options
-        is_one = not self._context.recoveries.starts
+        is_one = not options.starts
         failure = build_wait_error(restore, error, options, surface, recovery, is_one=is_one)
         if holder and holder.name:
             failure.add(f"It is held for incident {one_line(holder.name)}.")

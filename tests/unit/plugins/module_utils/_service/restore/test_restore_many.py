@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import (
     build_diff,
     build_outcomes,
     format_fleet_failures,

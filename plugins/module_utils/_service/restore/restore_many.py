@@ -1,0 +1,111 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The task of ``claw_fleet_restore``, and its result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._model.backup import summarize_backup
+from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
+from ..._model.instance import describe_status, label
+from .plan import Target
+from .restore import COMPLETED, FAILED, UNKNOWN, Restore, Stage
+from .restore_task import run_restores
+
+if t.TYPE_CHECKING:
+    from ..._model.fleet_entries import RestoreEntry
+    from ..._model.resource import Result
+    from .incident import Incident
+    from .plan import RestoreOptions
+    from .words import Surface
+
+
+def restore_many(incident: Incident, entries: t.Sequence[RestoreEntry], options: RestoreOptions) -> Result:
+    """Restores the entries unless one is refused, and returns the result of the task.
+
+    Raises PartialError with the result if an entry failed, and before anything is sent what the journal and the client
+    raise.
+    """
+    targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
+    restores, is_refused = run_restores(incident, targets, options)
+    outcomes = build_outcomes(entries, restores, done=not incident.client.check_mode)
+    result = build_result(outcomes, build_diff(restores), has_batches=True)
+    allowed, surface = options.max_failures, incident.surface
+    if failures := format_fleet_failures(outcomes, restores, allowed, surface, is_refused=is_refused):
+        raise_failures(failures, result, (restore.error for restore in restores))
+    return result
+
+
+def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore], *, done: bool) -> list[Outcome]:
+    """Returns what became of each entry of ``claw_fleet_restore``. ``done``: it is not a plan."""
+    outcomes = []
+    for entry, restore in zip(entries, restores, strict=True):
+        plan = restore.plan
+        facts = {
+            "id": restore.instance["id"],
+            "name": restore.instance.get("name"),
+            "backup_id": plan.backup["id"] if plan.backup else plan.target.backup_id,
+            "outcome": restore.outcome,
+        }
+        outcomes.append(
+            Outcome(
+                entry.name_with(restore.instance),
+                label(restore.instance),
+                facts,
+                restore.instance.get("status"),
+                restore.current.get("status"),
+                restore.changed,
+                None if restore.error is None else str(restore.error),
+                is_begun=restore.stage is Stage.DONE or restore.outcome == COMPLETED,
+                verb=_find_verb(restore, done=done),
+            )
+        )
+    return outcomes
+
+
+def _find_verb(restore: Restore, *, done: bool) -> str:
+    if restore.is_sent and restore.is_unseen:
+        return "Accepted without a sign of the restore"
+    planned, made = ("Would restore", "Restored") if restore.is_sent else ("Would start", "Started")
+    return made if done else planned
+
+
+def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
+    """Returns the diff of ``claw_fleet_restore``."""
+    before: dict[str, t.Any] = {}
+    after: dict[str, t.Any] = {}
+    for restore in restores:
+        instance = restore.plan.instance
+        if instance is None:
+            continue
+        name, is_restored = label(instance), restore.is_sent
+        before[name] = {"restored_from": None}
+        after[name] = {"restored_from": summarize_backup(restore.plan.backup) if is_restored else None}
+        if restore.is_started and not is_restored:
+            before[name]["status"] = describe_status(instance)
+            after[name]["status"] = f"{describe_status(restore.current)} (started)"
+    return {"before": before, "after": after}
+
+
+def format_fleet_failures(
+    outcomes: t.Sequence[Outcome],
+    restores: t.Sequence[Restore],
+    max_failures: int,
+    surface: Surface,
+    *,
+    is_refused: bool = False,
+) -> str:
+    """Returns the message of a task with failed entries; empty if there are none. ``is_refused``: nothing was sent."""
+    if is_refused:
+        return format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
+    if not (failures := format_failures(outcomes, max_failures)):
+        return ""
+    from .messages import advise_on_status
+
+    unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
+    is_force_offered = not all(advise_on_status(one.current, surface.again) for one in unsure)
+    force = f" {surface.force} sends again what failed or is unknown." if is_force_offered else ""
+    return f"{failures} {surface.advice}{force}"
