@@ -104,23 +104,6 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
     assert simulator.calls(POSTS) == []
 
 
-@pytest.mark.rest
-@pytest.mark.slow
-def test_a_name_that_two_instances_bear_confirms_neither(simulator: Simulator, controller: Controller) -> None:
-    simulator.set_instance(2, name="web-bot")
-    for given in ({"restore_backup": "1"}, {}):
-        run = restore(controller, 1, restore_confirm="web-bot", **given)
-        assert run.rc != 0
-        assert run.says("restore_confirm is: web-bot. It must be: 1.")
-    # The name of another one, and one that is unique.
-    assert restore(controller, 9, restore_confirm="web-bot").rc != 0
-    assert simulator.calls(POSTS) == []
-    simulator.set_instance(8, name="news-bot")
-    assert restore(controller, 8, restore_confirm="news-bot").rc == 0
-    assert restore(controller, 1, restore_confirm=1).rc == 0
-    assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/1/restore"]
-
-
 def wait_for_end(processes: t.Sequence[int]) -> None:
     """Waits until the processes of a closed terminal have ended."""
     deadline = time.monotonic() + 60
