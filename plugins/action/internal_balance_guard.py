@@ -19,7 +19,7 @@ from ..module_utils._service.billing import fetch_billing
 from ..module_utils._state.journal import OperationEvent, OperationKey
 from ..plugin_utils._balance_plan import build_plan, parse_stop_order
 from ..plugin_utils._controller.action import ControllerAction
-from ..plugin_utils._variable_problems import Problems
+from ..plugin_utils._extra_variables import Problems
 
 SPEC = ArgumentSpec(
     {

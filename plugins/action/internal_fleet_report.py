@@ -26,7 +26,7 @@ from ..module_utils._state.journal import JournalError, format_damage
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..plugin_utils._controller.action import ControllerAction
-from ..plugin_utils._extra_variables import parse_list
+from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ..plugin_utils._reports.fleet_findings import (
     CHECKS,
@@ -41,7 +41,6 @@ from ..plugin_utils._reports.fleet_findings import (
 from ..plugin_utils._reports.fleet_metrics import build_stats, format_data, format_metrics
 from ..plugin_utils._reports.fleet_page import build_page
 from ..plugin_utils._reports.report_folder import read_report, render, write_report
-from ..plugin_utils._variable_problems import Problems
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/fleet_report"
 

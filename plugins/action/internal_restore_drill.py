@@ -29,8 +29,7 @@ from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import ControllerAction
-from ..plugin_utils._extra_variables import parse_ids, parse_list
-from ..plugin_utils._variable_problems import Problems
+from ..plugin_utils._extra_variables import Problems, parse_ids, parse_list
 
 SPEC = ArgumentSpec(
     {

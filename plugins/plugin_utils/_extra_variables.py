@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists that are given as text, and what Ansible loses of extra variables. Pure."""
+"""Variables of roles: lists that are given as text, what Ansible loses of ``-e``, and all problems at once. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import typing as t
 
 from ansible.parsing.splitter import parse_kv, split_args
 
-from ..module_utils._errors import RefusedError
+from ..module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ..module_utils._text import is_number, one_line
 
+P = t.ParamSpec("P")
+T = t.TypeVar("T")
 MAY_BE_SECRET = re.compile(
     r"oc_live_|://|=|pass|pwd?\b|_pw|auth|secret|token|key|bearer|database|credential", re.IGNORECASE
 )
@@ -87,3 +89,27 @@ def _parse_json(text: str) -> t.Any:
         return json.loads(text) if text.lstrip().startswith(("[", "{")) else None
     except (ValueError, RecursionError):
         return None
+
+
+class Problems:
+    """The errors that the checks of variables have raised, and other sentences."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def collect(self, check: t.Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Returns what a check returns. If it raises an error of the collection, keeps that and returns None."""
+        try:
+            return check(*args, **kwargs)
+        except ClawHostersError as error:
+            self._texts.append(error.text)
+            return None
+
+    def add(self, text: str) -> None:
+        """Adds a sentence."""
+        self._texts.append(text)
+
+    def raise_if_any(self) -> None:
+        """Raises SettingsError with all errors, if there are any."""
+        if self._texts:
+            raise SettingsError(" ".join(self._texts), is_unsent=True)

@@ -14,8 +14,7 @@ from ...module_utils._model.batches import parse_serial
 from ...module_utils._module.open_journal import parse_operation_name
 from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp
-from .._extra_variables import parse_ids, parse_list
-from .._variable_problems import Problems
+from .._extra_variables import Problems, parse_ids, parse_list
 
 if t.TYPE_CHECKING:
     from .approved_plan import ApprovedPlan
