@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import ModuleType
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import digest
+
 Result = dict[str, t.Any]
 
 STATE: dict[str, t.Any] = {
@@ -124,7 +126,7 @@ class Case:
             return self.options
         made_at = datetime.now(UTC).isoformat()
         plan = {"service": url, "account": "1", "made_at": made_at, "entries": list(self.plan)}
-        return {**self.options, "plan": plan}
+        return {**self.options, "plan": {**plan, "digest": digest(plan)}}
 
 
 CASES = [
