@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import digest
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_journal_info
 from simulator.handle import Simulator
+from support.stores import StorePlace
 from support.worker import Worker
 
 STATUSES = ("running", "stopped", "paused", "error", "deploying", "pending_configuration")
@@ -282,7 +283,8 @@ def test_what_is_as_planned_already_is_done_and_the_rest_goes_on(simulator: Simu
 RESTARTS: dict[str, t.Any] = {"ids": [1, 3], "state": "restarted"}
 
 
-def test_each_restart_of_a_plan_is_sent_once(simulator: Simulator, worker: Worker) -> None:
+def test_each_restart_of_a_plan_is_sent_once(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
+    worker.defaults |= place.options
     plan = made(worker, **RESTARTS)
     for changed in (True, False):
         check = worker.run(claw_fleet, check=True, plan=plan, **RESTARTS)
