@@ -18,9 +18,9 @@ from ...module_utils._service.restore.words import ROLE
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
+    from ...module_utils._model.plan_scope import PlanScope
     from ...module_utils._service.restore.restore import Restore
     from ...module_utils._service.restore.words import Note, Surface
-    from .approved_plan import ApprovedPlan
     from .failures import Failed
 
 Data = dict[str, t.Any]
@@ -154,7 +154,7 @@ class Run:
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
-    approved: ApprovedPlan | None = None
+    approved: PlanScope | None = None
     """The plan that it restores exactly."""
     failed: Failed | None = None
     """The cause that has stopped the whole run; None while it goes on."""

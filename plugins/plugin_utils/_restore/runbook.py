@@ -41,6 +41,7 @@ from .witness import read_witness
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._module.runner import ModuleContext
+    from .approved_plan import ApprovedPlan
     from .run import Data, RolePlan
 
 
@@ -149,7 +150,8 @@ class Runbook:
             if self.run.approved:
                 max_age = parse_duration("restore_plan_max_age", variables["restore_plan_max_age"])
                 service = self.client.settings.api_url
-                self.run.approved.require_current(plans, history, service, self.account_id, max_age)
+                approved = t.cast("ApprovedPlan", self.run.approved)
+                approved.require_current(plans, history, service, self.account_id, max_age)
             for plan in plans:
                 plan.notes += note_newer(plan, account, incident.now, is_approved=self.run.approved is not None)
             set_answers(plans, reader.known_instances, is_whole=reader.is_whole)
