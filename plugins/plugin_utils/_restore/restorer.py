@@ -22,9 +22,9 @@ from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.instance_requests import fetch_instance
+from ...module_utils._service.restore.account_reader import read_by_ids
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.incident_state import run_key
-from ...module_utils._service.restore.list_readings import read_by_ids
 from ...module_utils._service.restore.plan import RestoreOptions
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.restore_batches import RestoreBatches

@@ -23,8 +23,7 @@ from ...module_utils._model.account_identity import find_id
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
-from ...module_utils._service.restore.incident import Incident, parse_rules
-from ...module_utils._service.restore.incident_plan import plan_incident
+from ...module_utils._service.restore.incident import Incident, parse_rules, plan_incident
 from ...module_utils._state.store import describe_sender
 from ...module_utils._time_options import parse_duration, parse_timestamp, require_past
 from ...module_utils._times import format_iso

@@ -9,20 +9,73 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._concurrency import run_parallel
-from ..._errors import ClawHostersError, NotFoundError
+from ..._concurrency import map_ordered, run_parallel
+from ..._errors import ClawHostersError, NotFoundError, ResponseError
 from ..._http.client import Client
+from ..._http.lists import ListAbandonedError, fetch_all
 from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import parse_owner
 from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
 from ..instance_lists import list_instances
 from ..instance_requests import fetch_existing_instance
-from .list_readings import Reading, read_by_ids, read_list_counted
 from .planner import AccountView
 
 if t.TYPE_CHECKING:
     from .plan import Target
+
+
+class Reading(t.NamedTuple):
+    """Items that were read. ``pages``: the number of pages of the list; None if it is not known."""
+
+    items: list[Resource]
+    is_whole_list: bool
+    pages: int | None
+
+
+def read_list_counted(client: Client, path: str) -> Reading:
+    """Returns the whole list."""
+    pages: list[int] = []
+
+    def keep(_items: list[Resource], count: int) -> bool:
+        pages.append(count)
+        return True
+
+    items = fetch_all(client, path, on_first_page=keep)
+    return Reading(items, True, pages[-1] if pages else None)
+
+
+def read_by_ids(
+    client: Client,
+    path: str,
+    ids: t.Collection[object],
+    fetch_one: t.Callable[[object], Resource | None],
+    *,
+    is_list_known: bool = False,
+) -> Reading:
+    """Returns the resources with these ids, and perhaps others. Those that don't exist are missing.
+
+    The first page of the list says what the list costs. It is not asked for if there is one id only, or if the caller
+    has read the list and these ids were not in it.
+    """
+    wanted = {str(one): one for one in ids}
+    found: dict[str, Resource] = {}
+    pages: int | None = None
+
+    def is_worth_reading(items: list[Resource], count: int) -> bool:
+        nonlocal pages
+        pages = count
+        found.update((str(item["id"]), item) for item in items)
+        return count - 1 <= len(wanted.keys() - found.keys())
+
+    if len(wanted) > 1 and not is_list_known:
+        try:
+            return Reading(fetch_all(client, path, on_first_page=is_worth_reading), True, pages)
+        except (ListAbandonedError, ResponseError):
+            pass  # a list that can't be read to its end is no obstacle here
+    rest = [one for key, one in wanted.items() if key not in found]
+    items = [*found.values(), *(item for item in map_ordered(fetch_one, rest) if item is not None)]
+    return Reading(items, False, pages)
 
 
 @dataclass

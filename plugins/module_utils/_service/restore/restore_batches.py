@@ -2,27 +2,170 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends planned restores in batches, and starts the instances that come back stopped."""
+"""Sends planned restores in batches, each together and with one waiter, and starts what comes back stopped.
+
+Imports all that may be needed once they were sent, so a task imports it before that, and only if something may be sent.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ..._errors import ClawHostersError
+from ..._concurrency import map_ordered
+from ..._errors import ClawHostersError, WaitTimeoutError
+from ..._http import connection_errors
 from ..._model.batches import announce_batch, begin_batches, split_batches
 from ..._model.instance import short_name
 from ..._model.state_reached import explain_lapse, keeps_state
+from ..._state.journal import OperationEvent
+from ..._wait_summary import ProgressSummary, describe_remaining
+from ..._waiter import POLL_SHARE, Waiter
 from ..instance_reader import InstanceReader
 from .plan import RestoreAction
 from .restore import COMPLETED, InstanceGoneError, Restore, RestoreObserver, Stage
-from .restore_batch import RestoreBatch
-from .restore_runner import RunContext
+from .restore_runner import RestoreRunner, RunContext
 
 if t.TYPE_CHECKING:
+    from ..._model.resource import Resource
+    from .history import RestoreHistory
     from .incident import Incident
     from .plan import RestoreOptions
+
+
+NEEDED_BY_OTHERS = (connection_errors,)
+"""Imported here for those that import it when they need it, such as the client: during a restore, the collection may be
+updated, or file descriptors run out."""
+
+
+@dataclass
+class RestoreBatch:
+    """The ``restores`` of one batch."""
+
+    context: RunContext
+    reader: InstanceReader
+    restores: t.Sequence[Restore]
+    prefix: str = ""
+    """Says which of many batches it is, in the progress lines."""
+
+    def __post_init__(self) -> None:
+        self._locks = contextlib.ExitStack()
+        self._runners = [RestoreRunner(restore, self.context) for restore in self.restores if restore.error is None]
+
+    def run(self) -> None:
+        """Restores those without an error."""
+        with self._locks:
+            self._begin(self._runners)
+            self._release_ended()
+            if not self.context.options.waits:
+                for runner in self._runners:
+                    if runner.stage is Stage.LOCKED:
+                        runner.decide_held()
+                    runner.require_recorded()
+                return
+            self._wait()
+            running = [runner for runner in self._runners if runner.stage is Stage.RUNNING]
+            list(map_ordered(RestoreRunner.verify, running))
+
+    def _begin(self, runners: list[RestoreRunner]) -> None:
+        """Locks the instances, decides under the locks what is left to do, and sends what has to be sent."""
+        ready = [runner for runner in runners if runner.acquire(self._locks)]
+        if not ready:
+            return
+        try:
+            if self.context.unseen is not None:
+                raise self.context.unseen
+            history = self.context.incident.read_history(runner.id for runner in ready)
+            seen = self._look(ready, history)
+        except ClawHostersError as error:
+            error.add("This run sent nothing for it.")
+            for runner in ready:
+                runner.fail(error)
+            return
+        sends = [runner for runner in ready if runner.decide(history, seen.get(runner.id, runner.restore.instance))]
+        list(map_ordered(RestoreRunner.send, sends))
+
+    def _look(self, ready: list[RestoreRunner], history: RestoreHistory) -> dict[str, Resource | None]:
+        """Returns the instances as they are now, those that must be read again.
+
+        One whose restore was completed before the plan was read since then.
+        """
+        ids = []
+        for runner in ready:
+            state, was_completed = history.find_own(runner.id), runner.restore.plan.action is RestoreAction.NONE
+            is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
+            if not is_completed:
+                ids.append(runner.id)
+        return self.reader.read(ids) if ids else {}
+
+    def _wait(self) -> None:
+        """Polls until no restore has to be waited for, and fails those that have not ended in time."""
+        options, client = self.context.options, self.context.incident.client
+        waiter = Waiter(
+            options.timeout + (options.healthy_timeout or 0.0),
+            client.progress,
+            requests_left=lambda: client.stats.remaining,
+        )
+        waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
+        if len(self._runners) > 1:
+            waiter.budget_share = POLL_SHARE
+            summary = ProgressSummary(lambda: (runner.describe() for runner in self._open()), self.prefix)
+            waiter.summarize = summary.format
+        for runner in self._runners:
+            runner.limit_wait()
+        if not self._open():
+            return
+
+        def fetch(seconds: float) -> dict[str, Resource | None]:
+            # Nothing is to be seen of an instance that another run works on, but its lock.
+            ids = [runner.id for runner in self._open() if runner.stage is not Stage.LOCKED]
+            waiter.requests_per_poll = self.reader.cost(len(ids))
+            return self.reader.read(ids, time_left=seconds) if ids else {}
+
+        def is_done(seen: dict[str, Resource | None]) -> bool:
+            self._update(seen)
+            return not self._open()
+
+        def describe(_seen: object) -> tuple[str, str]:
+            return describe_remaining((runner.describe() for runner in self._open()), self.prefix)
+
+        try:
+            waiter.until(t.cast("dict[str, Resource | None]", {}), fetch, is_done, describe)
+        except ClawHostersError as error:
+            for runner in self._open():
+                runner.give_up(error)
+
+    def _update(self, seen: dict[str, Resource | None]) -> None:
+        """Updates the restores after a poll, and sends what has become possible."""
+        for runner in self._open():
+            if runner.stage is not Stage.LOCKED and runner.id in seen:
+                runner.update(seen[runner.id])
+        self._begin([runner for runner in self._runners if runner.stage is Stage.LOCKED])
+        self._request_starts([runner for runner in self._runners if runner.stage is Stage.RESTORED])
+        for runner in self._open():
+            if runner.is_overdue:
+                runner.give_up(WaitTimeoutError("The time is over."))
+        self._release_ended()
+
+    def _request_starts(self, runners: list[RestoreRunner]) -> None:
+        """Starts the instances that came back stopped."""
+        for runner in runners:
+            runner.announce_start()
+        self.context.changes.request_changes([runner.recovery.job for runner in runners])
+        for runner in runners:
+            runner.end_recovery()
+
+    def _open(self) -> list[RestoreRunner]:
+        return [runner for runner in self._runners if runner.stage.is_open]
+
+    def _release_ended(self) -> None:
+        """Unlocks the instances whose restores have ended: two runs that wait for each other would do so in vain."""
+        for runner in self._runners:
+            if not runner.stage.is_open:
+                runner.release()
 
 
 @dataclass

@@ -12,13 +12,12 @@ from ..._errors import PartialError
 from ..._model.backup import summarize_backup
 from ..._model.instance import get_status
 from .account_reader import AccountReader
-from .incident_plan import plan_incident, warn_of_choice, warn_of_clock
+from .incident import Incident, plan_incident, warn_of_choice, warn_of_clock
 from .plan import Target, check_held
 from .restore import COMPLETED, PLANNED, REFUSED, Restore, Stage
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Result
-    from .incident import Incident
     from .plan import RestoreOptions
 
 
