@@ -155,7 +155,7 @@ def test_incidents_are_listed_and_an_unknown_one_is_told_with_similar_ones(
 
 
 def test_a_restore_of_days_ago_leads_to_another_name(simulator: Simulator, controller: Controller) -> None:
-    old = Story(folder_place(controller.home / ".ansible/clawhosters"), simulator.url, timedelta(days=2, hours=1))
+    old = Story(folder_place(controller.home / ".ansible/clawhosters"), simulator.url, timedelta(days=2, hours=1, minutes=1))
     old.restore(1, INTENDED, ACCEPTED, COMPLETED)
     assert ask(controller).says(
         "The last restore was sent 2 d 1 h ago. What has happened since is another incident: give it another name."
@@ -164,7 +164,7 @@ def test_a_restore_of_days_ago_leads_to_another_name(simulator: Simulator, contr
 
 def test_the_plan_shows_how_old_an_earlier_restore_is_and_what_came_after(simulator: Simulator, tmp_path: Path) -> None:
     worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
-    old = Story(folder_place(tmp_path / "state"), simulator.url, timedelta(days=30, hours=1))
+    old = Story(folder_place(tmp_path / "state"), simulator.url, timedelta(days=30, hours=1, minutes=1))
     old.restore(1, INTENDED, ACCEPTED, COMPLETED)
     simulator.set_instance(1, health_status="unhealthy")
     book = Runbook(worker, tmp_path / "report", {"restore_instances": "bot-1", "restore_healthy_timeout": 30})
