@@ -39,29 +39,20 @@ SPEC = ArgumentSpec(
 
 @dataclass(frozen=True)
 class RestorePermission:
-    """Which instances may be restored."""
+    """Which instances may be restored: by these names or ids, and how long after another restore."""
 
-    names: t.Any
-    """A list, or text; ``all`` alone stands for each instance."""
-    ids: t.Any
+    names: list[str]
+    ids: list[str]
     cooldown: timedelta
 
     @property
     def is_for_all(self) -> bool:
-        return parse_list(self.names) == ["all"]
+        return self.names == ["all"]
 
     def allows(self, instance: Resource, instances: list[Resource]) -> bool:
         """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
-        is_named = self.lists_name(instance) and _count_bearers(instance, instances) == 1
-        return self.is_for_all or self.lists_id(instance) or is_named
-
-    def lists_id(self, instance: Resource) -> bool:
-        """Returns True if the id is in the list."""
-        return str(instance["id"]) in [str(one).strip() for one in parse_list(self.ids)]
-
-    def lists_name(self, instance: Resource) -> bool:
-        """Returns True if the name is in the list."""
-        return str(instance.get("name")) in [str(name).strip() for name in parse_list(self.names)]
+        is_named = instance.get("name") in self.names and _count_bearers(instance, instances) == 1
+        return self.is_for_all or str(instance["id"]) in self.ids or is_named
 
 
 def run(context: ModuleContext) -> Result:
@@ -81,7 +72,7 @@ def run(context: ModuleContext) -> Result:
 
     reason = find_reason(params["id"], instances, history, permission, find_excess)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
-    is_by_name = instance is not None and not (permission.is_for_all or permission.lists_id(instance))
+    is_by_name = instance is not None and not (permission.is_for_all or str(params["id"]) in permission.ids)
     report = [scope, reason]
     if instance and is_unhealthy(instance):
         variables = f"restore_instance_ids={params['id']} and restore_incident={one_line(incident)}"
@@ -98,7 +89,8 @@ def parse_variables(params: t.Mapping[str, t.Any]) -> tuple[RestorePermission, s
     cooldown = problems.collect(parse_duration, "restore_unhealthy_cooldown", lasts)
     incident = problems.collect(parse_operation_name, "restore_incident", params["incident"])
     problems.raise_if_any()
-    return RestorePermission(params["names"], params["ids"], t.cast(timedelta, cooldown)), str(incident)
+    names, ids = ([str(one).strip() for one in parse_list(params[name])] for name in ("names", "ids"))
+    return RestorePermission(names, ids, t.cast(timedelta, cooldown)), str(incident)
 
 
 def find_reason(
@@ -122,7 +114,7 @@ def find_reason(
             "nothing to do."
         )
     if not permission.allows(instance, instances):
-        if permission.lists_name(instance):
+        if instance.get("name") in permission.names:
             return (
                 f"{_count_bearers(instance, instances)} instances are named {short_name(instance)}, so "
                 f"restore_unhealthy_names allows none of them. Add the id {instance_id} to restore_unhealthy_ids."

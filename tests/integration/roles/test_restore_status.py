@@ -155,7 +155,9 @@ def test_incidents_are_listed_and_an_unknown_one_is_told_with_similar_ones(
 
 
 def test_a_restore_of_days_ago_leads_to_another_name(simulator: Simulator, controller: Controller) -> None:
-    old = Story(folder_place(controller.home / ".ansible/clawhosters"), simulator.url, timedelta(days=2, hours=1, minutes=1))
+    old = Story(
+        folder_place(controller.home / ".ansible/clawhosters"), simulator.url, timedelta(days=2, hours=1, minutes=1)
+    )
     old.restore(1, INTENDED, ACCEPTED, COMPLETED)
     assert ask(controller).says(
         "The last restore was sent 2 d 1 h ago. What has happened since is another incident: give it another name."
