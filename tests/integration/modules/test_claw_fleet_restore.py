@@ -563,7 +563,7 @@ def test_one_that_another_incident_keeps_is_not_under_way_for_this_one(
     (instance,) = result["instances"]
     assert (instance["outcome"], instance["failed"]) == ("refused", True)
     assert "This run sent nothing for bot-1. It is held by" in instance["msg"]
-    assert "It is held for incident INC-2." in instance["msg"]
+    assert ", for incident INC-2, and not free within" in instance["msg"]
     assert posts(simulator) == []
 
 

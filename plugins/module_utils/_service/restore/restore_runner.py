@@ -35,16 +35,15 @@ from .history import LONGEST_RESTORE
 from .messages import build_lost_error, build_status_error, build_wait_error
 from .plan import RestoreAction, check_again, check_held
 from .recovery import Recovery
-from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Stage
+from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
-    from ..._state.journal_store import Holder
     from .history import RestoreHistory
     from .incident import Incident
     from .plan import RestoreOptions
-    from .restore import Restore, RestoreObserver
+    from .restore import RestoreObserver
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
@@ -151,7 +150,8 @@ class RestoreRunner:
         """Returns who holds the lock, as far as the store names anybody."""
         with contextlib.suppress(JournalError):
             if holder := self._guard.find_holder():
-                return f"held by {holder.format(self._incident.journal.now().timestamp())}"
+                incident = f", for incident {one_line(holder.name)}" if holder.name else ""
+                return f"held by {holder.format(self._incident.journal.now().timestamp())}{incident}"
         return "held by another run"
 
     # The lock of the instance
@@ -442,7 +442,7 @@ class RestoreRunner:
 
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
-        restore, holder, outcome = self.restore, None, None
+        restore, outcome = self.restore, None
         restore.state, restore.failure = self._guard.known_state(), error.kind
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
@@ -453,23 +453,19 @@ class RestoreRunner:
             outcome = restore.state.outcome if restore.state and is_settled else IN_FLIGHT
         if self.stage is Stage.LOCKED:
             with contextlib.suppress(JournalError):
-                outcome, holder = self._look_at_holder()
+                outcome = self._find_held_outcome()
         surface, options = self._incident.surface, self._context.options
         is_one = not options.starts
-        failure = build_wait_error(restore, error, options, surface, recovery, is_one=is_one)
-        if holder and holder.name:
-            failure.add(f"It is held for incident {one_line(holder.name)}.")
-        self.fail(failure, outcome)
+        self.fail(build_wait_error(restore, error, options, surface, recovery, is_one=is_one), outcome)
 
-    def _look_at_holder(self) -> tuple[str, Holder | None]:
-        """Returns the outcome of a restore whose instance another run works on, and that run. Raises JournalError."""
+    def _find_held_outcome(self) -> str:
+        """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""
         plan, history = replace(self.restore.plan), self._read_held()
         check_held(plan, history, self._incident.rules)
-        holder = history.find_holder(self.id)
-        if plan.obstacle and plan.obstacle.is_final:
+        if plan.is_refused:
             # A run of this incident may be about to send it.
-            return IN_FLIGHT if history.is_held(self.id) else REFUSED, holder
-        return plan.earlier.outcome if plan.earlier and plan.action is not RestoreAction.WAIT else IN_FLIGHT, holder
+            return IN_FLIGHT if history.is_held(self.id) else REFUSED
+        return Restore.begin(plan).outcome
 
     def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""
