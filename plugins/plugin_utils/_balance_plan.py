@@ -15,14 +15,14 @@ import typing as t
 from collections import Counter
 
 from ..module_utils._errors import RefusedError
-from ..module_utils._model.instance import describe_condition, describe_namesakes, get_status
+from ..module_utils._model.instance import describe_namesakes, describe_status, get_status
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.ownership import find_owner
 from ..module_utils._model.resource import Resource, as_object, as_objects, parse_id
 from ..module_utils._text import format_count, one_line
 from ._extra_variables import parse_list
 from ._formatting import format_label
-from ._reports.forecast import build_forecast, days_left, format_forecast, format_lasting, parse_number
+from ._reports.forecast import Forecast, build_forecast, days_left, format_forecast, format_lasting, parse_number
 
 Data = dict[str, t.Any]
 
@@ -42,19 +42,11 @@ def build_plan(
     allowed, name_problems = _find_allowed(parse_stop_order(order), instances)
     usage = as_object(billing.get("usage"))
     forecast = build_forecast(as_object(billing.get("summary")), usage)
-    balance, cost, days = forecast
+    balance, cost = forecast.balance, forecast.cost
     # Instances that cost Claws are paused at a balance of zero, and then nothing costs Claws any more.
     paused = [instance for instance in instances if get_status(instance) == "paused" and _is_paid_in_claws(instance)]
     has_run_out = bool(paused) and balance is not None and balance <= 0
-    plan: Data = {
-        "is_sufficient": not has_run_out
-        and ((cost is not None and cost <= 0) or (days is not None and days >= min_days)),
-        "cost": cost,
-        "balance_below": max((balance or 0) + 1, max(cost or 0, 0) * min_days),
-        "stops": [],
-        "lines": [format_forecast(forecast), f"The balance must last for at least {format_count(min_days, 'day')}."],
-        "name_problems": name_problems,
-    }
+    plan = {**_begin_plan(forecast, min_days, has_run_out=has_run_out), "name_problems": name_problems}
     if plan["is_sufficient"]:
         plan["lines"].append("The balance lasts; there is nothing to do.")
     elif has_run_out and cost is not None and cost <= 0:
@@ -77,6 +69,19 @@ def build_plan(
         candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
         _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
     return plan
+
+
+def _begin_plan(forecast: Forecast, min_days: int, *, has_run_out: bool) -> Data:
+    """Returns a plan without stops."""
+    balance, cost, days = forecast
+    lasts = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
+    return {
+        "is_sufficient": lasts and not has_run_out,
+        "cost": cost,
+        "balance_below": max((balance or 0) + 1, max(cost or 0, 0) * min_days),
+        "stops": [],
+        "lines": [format_forecast(forecast), f"The balance must last for at least {format_count(min_days, 'day')}."],
+    }
 
 
 def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
@@ -166,7 +171,7 @@ def _is_paid_in_claws(instance: Resource) -> bool:
 def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
     status = get_status(instance)
     if status != "running":
-        return f"it is {describe_condition(instance, 40)}"
+        return f"its status is {describe_status(instance, 40)}"
     if not _is_paid_in_claws(instance):
         return f"it is billed {one_line(instance.get('billing_mode'), 40)}"
     saved = savings.get(str(instance["id"]))

@@ -348,7 +348,7 @@ def test_no_wait_for_the_health_of_a_restored_stopped_instance(
     simulator.switch(restore_ends=ends)
     result = local_worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
     assert (result["failed"], result["restore"]["outcome"]) == (False, "completed")
-    assert local_worker.warnings[-1] == f"web-bot (id 1) is {ends}, so its health is not waited for."
+    assert local_worker.warnings[-1] == f"The status of web-bot (id 1) is {ends}, so its health is not waited for."
 
 
 def test_a_running_instance_does_not_read_as_done_before_its_restore_does(

@@ -55,7 +55,7 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     for screen in (plan.stdout, run.stdout):
         assert "1000 Claws at 250 a day last 4 days." in screen
         assert "The balance must last for at least 6 days." in screen
-        assert "Skip off-bot (id 5): it is stopped." in screen
+        assert "Skip off-bot (id 5): its status is stopped." in screen
         assert "Skip plan-bot (id 6): it is billed monthly." in screen
         assert "Stop demo-bot (id 2): saves 40 Claws a day; the balance lasts 4 days." in screen
         assert "Stop test-bot (id 3): saves 60 Claws a day; the balance lasts 6 days." in screen

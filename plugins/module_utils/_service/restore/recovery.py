@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.instance import describe_condition, get_status, label
+from ..._model.instance import describe_status, get_status, label
 from ..._model.instance_job import Job, Phase
 
 if t.TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Recovery:
         self.warning = ""
         """The warning at the end of the restore."""
         if self.is_done and changes.wait_healthy:
-            self.warning = f"{label(instance)} is {describe_condition(instance)}, so its health is not waited for."
+            status = f"The status of {label(instance)} is {describe_status(instance)}"
+            self.warning = f"{status}, so its health is not waited for."
         self.job = Job("started", found=instance, instance=instance)
         self._changes = changes
         if not self.is_done:
