@@ -51,7 +51,7 @@ def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
         raise SettingsError("fleet_plan_path is written with --check: add that, or leave it out.", is_unsent=True)
     if path := params["apply_plan"]:
         plan, warning = read_plan_file("fleet_apply_plan", path)
-        # None would be no plan.
+        # A file without JSON must not count as a task without a plan.
         context.params = {**params, "plan": {} if plan is None else plan}
         parse_plan(context.params["plan"], "fleet_apply_plan")
         if warning:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tells if a success says that an action was accepted. Its shape is undocumented."""
+"""Decides if a successful response means that an action was accepted. Its shape is undocumented."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def parse_accepted(
 
 
 def find_denial(response: Response, find_other: t.Callable[[Resource], str] = lambda _item: "") -> Resource | None:
-    """Returns what in a success says that the action may not have been carried out, as an error; None if nothing does.
+    """Returns the part of a success by which the action may have failed, as an error; None without one.
 
-    ``find_other`` returns what else than was asked for an object is about.
+    ``find_other`` returns the other resource that an object is about; empty if it is about the requested one.
     """
     body, _is_json = parse_json(response.text)
     parts = [part for part in (body, as_object(body).get("data")) if isinstance(part, dict)]

@@ -27,7 +27,7 @@ with contextlib.suppress(ImportError):
     from urllib3.exceptions import DecodeError, ReadTimeoutError
 
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ")
-"""What Python makes of the answer of a proxy. The rest of the line is the proxy's, and may repeat its password."""
+"""Python's error for a proxy's answer. The rest of the line is the proxy's, and may repeat its password."""
 
 
 def build_library_error(min_version: tuple[int, ...], reason: ImportError | None) -> ClawHostersError:

@@ -30,7 +30,7 @@ _WORDS = {
     Action.DELETE: ("to delete", "deleted", "deletion accepted"),
 }
 PLANNED, SEEN, ACCEPTED = range(3)
-"""What is known of the changes: the column of the words."""
+"""How far the changes are: a column of ``_WORDS``."""
 
 
 def plan(

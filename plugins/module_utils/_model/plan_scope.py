@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the plans of ``claw_fleet`` and of the role ``restore`` share: where and when one was made, and its digest.
+"""Plans of ``claw_fleet`` and of the role ``restore``: where and when one was made, and its digest. Pure.
 
-The digest tells a plan that was edited, and lets people compare a reviewed plan with the one that a job applies.
+The digest shows that a plan was edited, and lets people compare a reviewed plan with the one that a job applies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .._text import one_line
 from .._times import CLOCK_TOLERANCE, format_duration, format_time, parse_time
 
 SHOWN_DIGITS = 12
-"""Of the digest of a plan: enough to compare two by eye."""
+"""Digits of the digest that are shown: enough to compare two plans by eye."""
 _TEXTS = dict.fromkeys(("service", "made_at", "digest"), str)
 FIELDS = {**_TEXTS, "account": (str, type(None)), "entries": list}
 """The fields of every plan, and their types."""

@@ -70,7 +70,7 @@ NEEDED = {
     "addons": "an add-on: order one in the dashboard",
     "backups": "a backup: order the backup add-on; the first backup comes within a day",
 }
-"""What an account needs in order to show these objects."""
+"""The resource without which an account does not show these objects."""
 
 WORDS: dict[str, t.Callable[[object], bool]] = {
     "known status": lambda value: normalize(value) in INSTANCE_STATUSES,
@@ -408,7 +408,7 @@ def _describe_field(name: str, items: list[Resource], *, is_documented: bool) ->
 
 
 def find_all(seen: Examination, wanted_account: str | None) -> t.Iterator[Finding]:
-    """Returns all findings, in the order in which those of one status are shown."""
+    """Yields all findings, in the order in which those of one status are shown."""
     account = "GET /account accepts the key, and shows the account that is meant"
     limit = "X-RateLimit-Limit: 100, X-RateLimit-Remaining and X-RateLimit-Reset in each response"
     yield Finding("api", "GET /health is answered with 2xx without a key", *_check_api(seen))
@@ -426,7 +426,7 @@ def find_all(seen: Examination, wanted_account: str | None) -> t.Iterator[Findin
 
 
 def _check_fields(rows: list[Row], seen: Examination) -> Judgement:
-    """Walks the rows of one check."""
+    """Returns the judgement of the rows of one check."""
     if not any(seen.find_objects(row.objects) for row in rows):
         name = rows[0].objects
         reply = seen[name.partition(".")[0]]

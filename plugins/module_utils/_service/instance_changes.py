@@ -80,7 +80,7 @@ class LastLook(RequestHooks):
 
     job: Job
     guard: RequestHooks
-    """Knows of each request that is sent, if the change is sent at most once."""
+    """Records each request, if the change is sent at most once."""
     is_counted: bool = False
 
     def __post_init__(self) -> None:
@@ -138,7 +138,7 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
 
 
 def _send(job: Job, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
-    """Returns what ``request`` does, which sends the change of a job."""
+    """Returns the result of ``request``, which sends the change of a job."""
     approval = job.consent.approval
     if job.action is Action.RESTART and approval and approval.send_once:
         return approval.send_once(job.instance["id"], request)
@@ -375,13 +375,13 @@ class InstanceChanges:
         if not self.client.check_mode and job.is_unreached(wait_healthy=self.wait_healthy):
             self._start_waiting(job, job.instance)
 
-    # What a wait for several does otherwise
+    # Overridden for several instances
 
     def review(self, decided: list[Job], seconds: float) -> None:
         """Called with the jobs that a poll has updated, and the seconds left, before further changes are requested."""
 
     def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:
-        """Returns what formats the progress lines of the wait; None to show name and condition."""
+        """Returns the function that formats the progress lines; None to show name and condition."""
         return None
 
     def _describe_all(self, watched: list[Job]) -> tuple[str, str]:
@@ -442,7 +442,7 @@ def find_open(jobs: list[Job]) -> list[Job]:
 
 
 def format_accepted(job: Job) -> str:
-    """Returns the sentence that the change of a job was accepted, if it was."""
+    """Returns a sentence if the change of a job was accepted, else nothing."""
     return f"The {job.action.value} was accepted. " if job.changed else ""
 
 

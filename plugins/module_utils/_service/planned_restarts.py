@@ -33,14 +33,14 @@ class PlannedRestarts:
         self.journal.read_states([self._key(instance_id).subject for instance_id in ids])
 
     def approve(self, change: PlannedChange) -> Approval:
-        """Returns what the plan allows by a change, as the journal was read."""
+        """Returns what the plan allows for the instance of a change, by the journal as it was read."""
         state = self.journal.known_state(self._key(change.id))
         if state is None:
             return Approval(change, send_once=self._send_once)
         return Approval(change, format_at(state.sent_at), state.event is OperationEvent.ACCEPTED)
 
     def _send_once(self, instance_id: object, request: t.Callable[[RequestHooks], t.Any]) -> t.Any:
-        """Returns what ``request`` does, which sends the restart with the hooks that it gets. Raises what it raises.
+        """Returns the result of ``request``, which sends the restart with the hooks that it gets. Raises its errors.
 
         Raises JournalConflictError if another run of the plan has sent it since the journal was read.
         """

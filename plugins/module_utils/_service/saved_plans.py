@@ -56,7 +56,7 @@ class Plans:
         return SavedPlan.build(client.settings.api_url, identity, client.stats.now(), changes).as_result()
 
     def begin(self) -> t.Callable[[object], Approval] | None:
-        """Returns what tells, by the id, what the plan allows for an instance; None without a plan.
+        """Returns the function that finds the approval of an instance by its id; None without a plan.
 
         Reads which of its restarts were sent already. Raises JournalError.
         """
@@ -64,7 +64,7 @@ class Plans:
             return None
         changes = self.saved.changes.values()
         if ids := [change.id for change in changes if change.action == Action.RESTART.value]:
-            # It is not compiled in a task without one.
+            # A task without a restart does not compile it.
             from .planned_restarts import PlannedRestarts
 
             self._restarts = PlannedRestarts(self.account.client, self.open_journal(), self.saved.digest)

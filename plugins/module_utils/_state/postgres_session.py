@@ -76,8 +76,8 @@ operator that one of ours would then run; a user or a database may have a defaul
 A pooler may give each transaction another session, which strands locks and settings. It shows a number of its own
 for the server's process; then nothing is set, and no row comes back."""
 _INVALID = re.compile(r"invalid (\w+ value|port|literal)|could not match|bad value|^connection is bad: \"")
-"""What libpq or psycopg says of a value of the connection string, before anything is sent. Before 3.2, psycopg may show
-the value alone."""
+"""Errors of libpq or psycopg about a value of the connection string, before anything is sent. Before 3.2, psycopg may
+show the value alone."""
 _REFUSALS = {
     "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
     "certificate": "the server's certificate is not trusted, or is for another name",
@@ -90,7 +90,7 @@ _REFUSALS = {
     "timeout": f"no connection within {TIMEOUT} s",
     "service": "its service is not defined",
 }
-"""Parts of messages of libpq and the server, and what is said instead. The first that fits counts."""
+"""Parts of messages of libpq and the server, and the words that replace them. The first that fits counts."""
 
 Rows: t.TypeAlias = "list[tuple[t.Any, ...]]"
 

@@ -64,7 +64,7 @@ class ReportSource:
     failed_drills: t.Collection[int | str | None] = ()
     """The ids of the instances whose last drill did not end healthy, and that no proof followed."""
     operations: t.Mapping[OperationKey, OperationState] = field(default_factory=dict)
-    """What the journal has, of all services and accounts."""
+    """All operations in the journal, of all services and accounts."""
     journal_problem: str = ""
     """Why the journal is not reliable."""
     notices: list[str] = field(default_factory=list)

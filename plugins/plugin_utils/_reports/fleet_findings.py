@@ -24,7 +24,7 @@ from .forecast import format_lasting
 
 Data = dict[str, t.Any]
 Findings = t.Iterator[tuple[str, str]]
-"""What a finding is about, the id of an instance or nothing, and the sentence."""
+"""The id of the instance that a finding is about, or nothing, and the sentence."""
 
 MAX_LINES, MAX_ON_SCREEN = 12, 30
 """Lines of a failure, which may go into a chat, and of the report on the screen."""
@@ -33,7 +33,7 @@ _KEYS = re.compile(r'finding_keys"(?:: | content=)"([^"]*)"')
 
 
 class Finding(t.NamedTuple):
-    """What a check found. ``is_new``: the last report did not have it."""
+    """One finding of a check. ``is_new``: the last report did not have it."""
 
     check: str
     about: str
@@ -47,7 +47,7 @@ class Finding(t.NamedTuple):
 
 
 def find_findings(facts: Data, min_days: int, proof_max_age: timedelta, last_keys: str | None) -> list[Finding]:
-    """Returns what the checks find: what is new first, then by check, the worst instances first.
+    """Returns the findings of all checks: what is new first, then by check, the worst instances first.
 
     ``last_keys``: those of the last report; None without one, so that nothing is called new.
     """

@@ -32,7 +32,6 @@ _NAMED = 12
 """Names up to which a group shows all of its own."""
 _OLD = 2.0
 """A backup that is so many times as old as the median is not like the others."""
-
 _MANY = 5
 """More batches than this are shown in groups of one size."""
 

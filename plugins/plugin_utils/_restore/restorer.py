@@ -115,7 +115,7 @@ class Restorer(RestoreObserver):
         """True if the batch is one restore."""
 
     def confirm(self, held: contextlib.ExitStack) -> None:
-        """Asks for the answer that confirms what will be overwritten, and notes it. ``held``: for as long as it runs.
+        """Asks for the answer that confirms what will be overwritten, and notes it. ``held`` keeps the lock of the run.
 
         Raises NotConfirmedError, or what the client and the journal raise.
         """
@@ -159,7 +159,7 @@ class Restorer(RestoreObserver):
 
         The instances are read under their locks.
         """
-        # Not what the plan has read.
+        # Read anew, not from the account that the plan has read.
         account = AccountCheck(self._client).label()
         changes = [f"The account is {account} now."] if account != self._run.account else []
         changes += [error.text for error in find_changed_backups(self._incident, self._run.plans).values()]
@@ -222,7 +222,7 @@ class Restorer(RestoreObserver):
             errors = dict.fromkeys(by_backup, error)
         for key, reason in errors.items():
             if isinstance(reason, InstanceGoneError):
-                continue  # found out under its lock, as of any other
+                continue  # reported when its lock is taken, as for any other instance
             by_backup[key].fail(reason, REFUSED)
             self._note_failure(by_backup[key], reason)
 

@@ -112,11 +112,6 @@ class RolePlan(RestorePlan):
         return self.earlier.sent_at if self.earlier else None
 
     @property
-    def sent_by(self) -> str:
-        """Who sent the earlier restore of this incident; empty if that is not known."""
-        return self.earlier.by if self.earlier else ""
-
-    @property
     def is_unseen(self) -> bool:
         """True if that restore has completed without a sign."""
         return self.earlier is not None and self.earlier.is_unseen

@@ -74,7 +74,7 @@ def _find_run_failure(error: Exception) -> FailureKind:
 
 @dataclass
 class Runbook:
-    """Plans a run, and holds what confirming, restoring and telling of it need."""
+    """Plans a run, and holds what its confirmation, its restores and its report need."""
 
     context: ModuleContext
     run: Run

@@ -59,7 +59,7 @@ SPEC = API.with_default("priority", "low").merge(
 )
 
 TAKEN_INTERVAL = 0.05
-"""Seconds between two looks whether the rulebook has taken the last event."""
+"""Seconds between two checks that the rulebook has taken the last event."""
 POLL_THREAD = "clawhosters-poll"
 """Name of the thread of a poll."""
 FATAL_ERRORS = (SettingsError, UnauthorizedError, ForbiddenError)
@@ -133,7 +133,7 @@ class Watcher:
     document: str | None = None
     """Where the store keeps the snapshot; None if it does not."""
     saved: str = ""
-    """What the store has."""
+    """The snapshot in the store."""
     failure: str | None = None
     """Reason of the last failure since the last successful poll."""
     is_prepared: bool = False

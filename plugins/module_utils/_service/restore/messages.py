@@ -109,7 +109,7 @@ _TABLE: dict[ObstacleKind, tuple[str, str]] = {
     ),
     ObstacleKind.HELD: ("{It} is held by {holder}.", "{again} when that run has ended, or with wait: true."),
 }
-"""What each obstacle is, and what to do. Advice that names ``force`` says that this sends the restore again."""
+"""The sentence and the advice of each obstacle. Advice that names ``force`` says that this sends the restore again."""
 
 
 def build_error(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> RefusedError:

@@ -79,7 +79,7 @@ class RestoreBatch:
             if self.context.unseen is not None:
                 raise self.context.unseen
             history = self.context.incident.read_history(runner.id for runner in ready)
-            seen = self._look(ready, history)
+            seen = self._read_again(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
             for runner in ready:
@@ -88,11 +88,8 @@ class RestoreBatch:
         sends = [runner for runner in ready if runner.decide(history, seen.get(runner.id, runner.restore.instance))]
         list(map_ordered(RestoreRunner.send, sends))
 
-    def _look(self, ready: list[RestoreRunner], history: RestoreHistory) -> dict[str, Resource | None]:
-        """Returns the instances as they are now, those that must be read again.
-
-        One whose restore was completed before the plan was read since then.
-        """
+    def _read_again(self, ready: list[RestoreRunner], history: RestoreHistory) -> dict[str, Resource | None]:
+        """Returns the instances as they are now, except those that the plan has read after their restores completed."""
         ids = []
         for runner in ready:
             state, was_completed = history.find_own(runner.id), runner.restore.plan.action is RestoreAction.NONE

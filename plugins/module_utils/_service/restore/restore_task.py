@@ -75,7 +75,6 @@ def run_restores(
 
 def _predict(incident: Incident, restores: t.Sequence[Restore], options: RestoreOptions) -> None:
     """Sets the results that the restores would have, and the starts that would follow them, for check mode."""
-
     from ..._model.batches import begin_batches, split_batches
 
     split = split_batches(restores, options.sizes)

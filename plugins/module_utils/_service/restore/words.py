@@ -33,7 +33,7 @@ _OTHER_ENDS = {
     OperationEvent.COMPLETED: "it has completed",
     OperationEvent.FAILED: "it has failed",
 }
-"""What the journal knows of the end of a restore for another incident; of any other, the outcome is unknown."""
+"""How a restore for another incident ended, by its last event. After any other event, the outcome is unknown."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def describe_clock(lead: timedelta) -> str:
 
 
 def note_other(other: EarlierRestore, now: datetime, backup: Resource | None = None) -> Note:
-    """Returns the note about a restore for another incident, and whether it is of the ``backup`` to be restored."""
+    """Returns the note about a restore for another incident. It says if that restored the same ``backup``."""
     is_same = backup is not None and other.uses(backup)
     same = " It is the same backup." if is_same else ""
     about = ("other", other.incident, other.state.event, other.state.by, is_same)
@@ -143,7 +143,7 @@ def format_other(other: EarlierRestore, now: datetime) -> str:
 
 
 def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> list[Note]:
-    """Returns notes on what the choice of the backup passes over, and what can't be told of it."""
+    """Returns notes about backups that were passed over, and about facts that the chosen one does not show."""
     backup, given = plan.backup or {}, plan.target.backup_id
     if plan.sends:
         notes = []
