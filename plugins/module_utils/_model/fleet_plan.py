@@ -119,8 +119,8 @@ def find_differences(saved: SavedPlan, jobs: list[Job], listed: t.Mapping[str, R
         if key not in saved.changes and is_changing and job.instance.get("name") in gone:
             causes[gone[job.instance["name"]]] = f"it is gone, and {label(job.instance)} was created with its name"
         elif key not in saved.changes and is_changing:
-            seen = describe_condition(job.instance)
-            causes[key] = f"it is {seen} now and would change, and the plan has no change of it"
+            seen = describe_status(job.instance)
+            causes[key] = f"its status is {seen} now, so it would change, and the plan has no change of it"
     names = {key: label(job.instance) for key, job in found.items()}
     names |= {key: change.describe() for key, change in saved.changes.items()}
     return [f"{names[key]}: {cause}." for key, cause in causes.items() if cause]
@@ -160,10 +160,8 @@ def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
     ready = [job for job in jobs if job.phase is Phase.READY]
     excess = sum(job.change() in _WORDS for job in jobs) - limits.changes
     for job in ready[-excess:] if excess > 0 else []:
-        job.fail(
-            f"Not begun: it is {describe_condition(job.instance)} now, and the other changes take all of max_changes "
-            f"({limits.changes})."
-        )
+        status = f"Not begun: its status is {describe_status(job.instance)} now"
+        job.fail(f"{status}, and the other changes take all of max_changes ({limits.changes}).")
 
 
 def _count_changes(jobs: list[Job], known: int) -> list[str]:

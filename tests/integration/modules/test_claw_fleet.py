@@ -508,7 +508,7 @@ def test_a_busy_instance_can_not_exceed_the_limit_by_how_it_settles(simulator: S
         result = worker.run(claw_fleet, check=check, instances=[{"id": 1}, {"id": 2}], max_changes=1)
         assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
         assert result["instances"][1]["msg"] == (
-            "Not begun: it is stopped now, and the other changes take all of max_changes (1)."
+            "Not begun: its status is stopped now, and the other changes take all of max_changes (1)."
         )
         assert writes(simulator) == ([] if check else ["POST /instances/1/start"])
 

@@ -99,7 +99,9 @@ def test_an_empty_plan_holds_while_nothing_would_change(simulator: Simulator, wo
     assert worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)["changed"] is False
     simulator.set_instance(2, status="running")
     result = worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)
-    assert result["report"] == ["bot-2 (id 2): it is running now and would change, and the plan has no change of it."]
+    assert result["report"] == [
+        "bot-2 (id 2): its status is running now, so it would change, and the plan has no change of it."
+    ]
     assert writes(simulator) == []
 
 
@@ -112,7 +114,7 @@ CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]
     (
         lambda simulator: simulator.set_instance(2, status="running"),
         {},
-        ["bot-2 (id 2): it is running now and would change, and the plan has no change of it."],
+        ["bot-2 (id 2): its status is running now, so it would change, and the plan has no change of it."],
     ),
     (
         lambda simulator: simulator.set_instance(3, name="other"),

@@ -171,7 +171,7 @@ def test_a_plan_is_written_with_check_and_only_it_is_applied(simulator: Simulato
     simulator.set_instance(3, status="running")
     outdated = apply(controller, STOP_ALL, fleet_apply_plan=str(path))
     assert shown(outdated) == [
-        "sales-bot (id 3): it is running now and would change, and the plan has no change of it.",
+        "sales-bot (id 3): its status is running now, so it would change, and the plan has no change of it.",
     ]
     assert failure(outdated) == (
         f"Plan {plan['digest'][:12]} in {path} does not hold any more: 1 difference. Nothing was sent. Make a new plan."
@@ -350,7 +350,7 @@ def test_plan_apply_and_drift_as_the_workflow_runs_them(simulator: Simulator, co
     simulator.set_instance(1, status="stopped")
     outdated, summary = run_job(controller, "push")
     assert outdated.rc == 2
-    assert "web-bot (id 1): it is stopped now and would change, and the plan has no change of it." in summary
+    assert "web-bot (id 1): its status is stopped now, so it would change, and the plan has no change of it." in summary
     assert "does not hold any more: 1 difference. Nothing was sent." in " ".join(summary.split())
     assert simulator.effects() == {}
     simulator.set_instance(1, status="running")
