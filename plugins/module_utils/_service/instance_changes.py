@@ -293,6 +293,7 @@ class InstanceChanges:
             return
         except ClawHostersError as error:
             job.fail(error, error)
+            job.is_outcome_unknown |= job.is_sending and error.may_have_been_executed
             return
         if change.effect is Effect.REDECIDE:
             job.phase = Phase.SETTLING

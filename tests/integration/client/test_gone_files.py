@@ -12,13 +12,13 @@ import sys
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from simulator.handle import Simulator
 from support.cases import STATE
 from support.worker import Worker
 
 CODE = "ansible_collections.clawhosters.cloud.plugins.module_utils"
-EXPLAINS, LISTS, TELLS = "_http.connection_errors", "_service.instance_lists", "_service.restore.messages"
+EXPLAINS, LISTS = "_http.connection_errors", "_service.instance_lists"
 
 
 @pytest.fixture(autouse=True)
@@ -58,15 +58,3 @@ def test_a_deletion_is_reported_although_no_list_can_be_read(
     result = Worker(simulator).run(claw_instance, id=111, state="absent", wait_timeout=300)
     assert (result["failed"], result["changed"]) == (True, True)
     assert "The delete was accepted. It is deleting, and not gone within 300 s" in result["msg"]
-
-
-def test_the_earlier_restore_stays_in_the_result(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = Worker(simulator, {"incident": "INC-1", "retry_timeout": 0})
-    earlier = worker.run(claw_backup_restore, instance_id=113)["restore"]
-    remove(monkeypatch, TELLS)
-    simulator.fault("status", status=500, method="GET", times=None)
-    result = worker.run(claw_backup_restore, instance_id=113)
-    assert result["failed"]
-    for fact in ("incident", "outcome", "sent_at", "completed_at"):
-        assert earlier[fact]
-        assert result["restore"][fact] == earlier[fact]

@@ -191,7 +191,7 @@ def test_another_word_is_refused_before_anything_is_sent(simulator: Simulator, c
     assert run.says("restore_priority is 'urgent', but must be low, normal or high. Nothing was sent.")
     given = extra_variables(fleet_report_priority="urgent")
     run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *given)
-    assert run.says("value of fleet_report_priority must be one of: low, normal, high, got: urgent")
+    assert run.says("value of fleet_report_priority must be one of: , low, normal, high, got: urgent")
     assert simulator.log() == []
 
 

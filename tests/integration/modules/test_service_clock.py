@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import typing as t
 from datetime import UTC, datetime, timedelta
@@ -228,6 +229,4 @@ def test_plan_prompt_and_page_show_local_time_beside_utc(worker: Worker, simulat
     assert "Only backups from before 2025-10-26 02:31 CEST (00:31 UTC) (restore_before)." in plan
     assert "restore_before passes over 1 newer backup: id 12 of 2025-10-26 02:30 CET (01:30 UTC)." in plan
     assert all(len(line) <= 80 for line in runbook.plan)
-    page = runbook.page()
-    assert "taken <time" in page
-    assert "2025-10-26 02:30:00 CEST (00:30:00 UTC)</time>" in page
+    assert "taken 2025-10-26 02:30:00 CEST (00:30:00 UTC)" in re.sub("<[^>]+>", "", runbook.page())
