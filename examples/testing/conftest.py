@@ -37,8 +37,12 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as simulator:
         url = simulator.stdout.readline().strip()
+        if not url:
+            # Without a URL of its own, a role would change the real service.
+            pytest.fail("The simulator has not started: its message is above.")
         monkeypatch.setenv("CLAWHOSTERS_API_URL", url)
         monkeypatch.setenv("CLAWHOSTERS_API_KEY", "oc_live_rehearsal_0000")
+        monkeypatch.setenv("CLAWHOSTERS_ACCOUNT", "")
         monkeypatch.setenv("CLAWHOSTERS_STATE_DIR", str(tmp_path / "state"))
         monkeypatch.setenv("CLAWHOSTERS_STATE_DATABASE", "")
         yield url

@@ -40,9 +40,10 @@ def find_denial(response: Response, find_other: t.Callable[[Resource], str] = la
     ``find_other`` returns the other resource that an object is about; empty if it is about the requested one.
     """
     body, _is_json = parse_json(response.text)
-    parts = [part for part in (body, as_object(body).get("data")) if isinstance(part, dict)]
-    for part in parts:
-        if part.get("error") or part.get("errors") or part.get("success") is False:
+    data = as_object(body).get("data")
+    parts = [part for part in (body, data) if isinstance(part, dict)]
+    for part in [*parts, *(as_object(item) for item in (data if isinstance(data, list) else []))]:
+        if part.get("error") or part.get("errors") or part.get("success", True) in (False, "false"):
             return part
         if _FAILED.intersection(normalize(part.get("status")).split("_")):
             return {"message": f"the status in the answer is {one_line(part['status'])}"}

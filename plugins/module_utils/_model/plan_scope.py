@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from .._service_url import find_url_problem
 from .._text import one_line
 from .._times import CLOCK_TOLERANCE, format_duration, format_time, parse_time
+from .resource import parse_id
 
 SHOWN_DIGITS = 12
 """Digits of the digest that are shown: enough to compare two plans by eye."""
@@ -39,7 +40,10 @@ def find_fault(plan: object, fields: t.Mapping[str, t.Any], entry_fields: t.Mapp
         return "a part is missing, or of another type."
     if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:
         return "it was edited, so its digest is another."
-    ids = [str(entry["id"]) for entry in plan["entries"]]
+    entries = plan["entries"]
+    if any(parse_id(entry[name]) != entry[name] for entry in entries for name in ("id", "backup_id") if name in entry):
+        return "an id has another spelling."
+    ids = [str(entry["id"]) for entry in entries]
     is_whole = parse_time(plan["made_at"]) and len(set(ids)) == len(ids) and not find_url_problem(plan["service"])
     return "" if is_whole else "its time or service is none, or an id is in it twice."
 

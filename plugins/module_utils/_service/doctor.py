@@ -74,7 +74,7 @@ NEEDED = {
 
 WORDS: dict[str, t.Callable[[object], bool]] = {
     "known status": lambda value: normalize(value) in INSTANCE_STATUSES,
-    "documented status": lambda value: value in INSTANCE_STATUSES,
+    "documented status": lambda value: isinstance(value, str) and value in INSTANCE_STATUSES,
     "known health": lambda value: normalize(value) in HEALTH_STATUSES,
     "usable status": lambda value: normalize(value) in GOOD_STATUSES,
 }

@@ -60,7 +60,7 @@ class ApprovedPlan(PlanScope):
         if (ids and ids != self.entries.keys()) or (named and (named != names or len(targets) != len(self.entries))):
             text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
             raise SettingsError(text, is_unsent=True)
-        return [{"name": None, "id": int(key), "backup_id": one["backup_id"]} for key, one in self.entries.items()]
+        return [{"name": None, "id": one["id"], "backup_id": one["backup_id"]} for one in self.entries.values()]
 
     def require_current(
         self,

@@ -42,10 +42,16 @@ def finish(runbook: Runbook) -> Result:
     failed = [one for one in results if one.outcome != OK]
     done = [] if run.check else [one for one in results if one.outcome == OK]
     outcome: Data = {"incident": run.incident, "instances": list_outcomes(run, state)}
+    # A drill is to prove a backup.
+    is_unproven = run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)
+    problem = ""
     if run.check and not run.failed and not run.approved and any(plan.ready for plan in run.plans):
         made_at = format_iso(runbook.incident.journal.now())
         outcome["plan"] = build_plan(run, runbook.client.settings.api_url, runbook.account_id, made_at)
-        runbook.written += _write_plan(run, outcome["plan"])
+        try:
+            runbook.written += _write_plan(run, outcome["plan"])
+        except ReportError as error:
+            problem = f" {error}"
     told = {"restored": format_done(done), "failures": format_failures(failed), "report": runbook.written}
     headline = format_headline(run, results)
     lines = runbook.redact([headline, *told["restored"], *told["failures"]])
@@ -55,25 +61,23 @@ def finish(runbook: Runbook) -> Result:
     result: Result = {
         "changed": any(plan.sends if run.check else _has_changed(plan) for plan in run.plans),
         "plan": runbook.plan_lines,
-        **runbook.redact({"msg": f"{headline}.", **told}),
-        # A drill is to prove a backup.
-        "is_complete": not failed and not (run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)),
+        **runbook.redact({"msg": f"{headline}.{problem}", **told}),
+        "is_complete": not (failed or problem or is_unproven),
         "ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False},
     }
     return {**result, "exception": runbook.redact(runbook.traceback)} if runbook.traceback else result
 
 
 def _write_plan(run: Run, plan: Data) -> list[str]:
-    """Writes the plan for whoever approves it, if that is asked for, and returns the lines about it."""
+    """Writes the plan for whoever approves it, if that is asked for, and returns the lines about it.
+
+    Raises ReportError.
+    """
     lines = [read_plan(plan).label()]
     if path := run.variables["restore_plan_path"]:
-        try:
-            write_plan_file(path, plan)
-        except ReportError as error:
-            return [*lines, str(error)]
-        lines.append(
-            f"To restore exactly this, set restore_apply_plan={path} instead of restore_plan_path and --check."
-        )
+        write_plan_file(path, plan)
+        lines.append("To restore exactly this, set, instead of restore_plan_path and --check:")
+        lines.append(f"restore_apply_plan={path}")
     return lines
 
 
@@ -84,7 +88,7 @@ def record(runbook: Runbook) -> IncidentState | None:
     if run.failed and not run.plans:
         run.plans = [_describe_unplanned(target, runbook, state, now) for target in run.targets]
     if run.check:
-        runbook.written = ["Check mode: nothing was sent, asked or written."]
+        runbook.written = ["Check mode: nothing was sent or asked, and no report was written."]
         return state
     known = state or IncidentState(context.client.settings.api_url, run.incident)
     try:

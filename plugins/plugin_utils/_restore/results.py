@@ -18,7 +18,7 @@ from ...module_utils._model.instance import is_healthy
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.incident_state import IN_PROGRESS, InstanceState, TimelineEvent
 from ...module_utils._service.restore.plan import ObstacleKind, RestoreAction, Target
-from ...module_utils._service.restore.restore import Stage
+from ...module_utils._service.restore.restore import COMPLETED, Stage
 from ...module_utils._service.restore.words import format_moment
 from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list
@@ -295,7 +295,7 @@ def format_headline(run: Run, results: list[Result]) -> str:
         return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
     if run.check:
         seen = (plan for plan in run.plans if plan.ready and not plan.is_unseen)
-        done = [plan.instance or {} for plan in seen if plan.action is RestoreAction.NONE]
+        done = [plan.instance or {} for plan in seen if plan.outcome == COMPLETED]
         ill = sum(not is_healthy(instance) for instance in done)
         waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
         known = f", {len(done)} already restored" if done else ""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._model.backup import is_in_future, taken_at
+from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
 from ...module_utils._service.restore.words import ROLE
@@ -125,7 +126,7 @@ def build_target(target: Data, variables: Data) -> Target:
     """Returns what the planner needs of a target of a run."""
     backup = variables["restore_backup"]
     backup_id = target.get("backup_id", None if backup == "latest" else backup)
-    return Target(target["id"], target["name"], None if backup_id is None else int(backup_id))
+    return Target(target["id"], target["name"], t.cast("int", parse_id(backup_id)))
 
 
 @dataclass

@@ -155,8 +155,8 @@ class Runbook:
                 plan.notes += note_newer(plan, account, incident.now, is_approved=self.run.approved is not None)
             set_answers(plans, reader.known_instances, is_whole=reader.is_whole)
             is_open = any(plan.sends for plan in plans) and not self._is_confirmed(plans)
-            if variables["restore_confirm"] and is_open and not reader.is_whole:
-                # A name in it confirms if it is unique in the whole account.
+            if is_open and not reader.is_whole and (variables["restore_confirm"] or self.run.approved):
+                # A name confirms if it is unique in the whole account; whoever approved a plan has read names.
                 self._list_all_instances(reader, plans)
                 set_answers(plans, reader.instances, is_whole=True)
         finally:

@@ -37,7 +37,7 @@ def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Dat
     approved = problems.collect(_find_plan, given, variables, check)
     has_plan = approved or given.get("restore_apply_plan")
     targets = [] if has_plan and not (named or numbered) else problems.collect(parse_targets, named, numbered) or []
-    if approved:
+    if approved and variables["restore_incident"]:
         targets = problems.collect(approved.find_targets, variables["restore_incident"], targets) or []
     if expected := given.get("restore_expected_name"):
         targets = [{**target, "name": str(expected)} for target in targets]

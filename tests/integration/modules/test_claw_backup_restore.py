@@ -172,6 +172,7 @@ def test_a_lost_response_without_a_sign_of_a_restore_is_not_sent_again(
 DENIALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "error": ({"error": {"code": "corrupt", "message": "Nothing was restored."}}, "corrupt: Nothing was restored"),
     "error in data": ({"data": {"id": 12, "errors": ["corrupt"]}}, "corrupt"),
+    "a list that failed": ({"data": [{"status": "failed"}]}, "the status in the answer is failed"),
     "no success": ({"success": False, "message": "Nothing was restored."}, "200: Nothing was restored"),
     "status": ({"data": {"id": 12, "status": "Restore failed"}}, "the status in the answer is Restore failed"),
     "backup": ({"data": {"id": 11}}, "the answer is about backup 11"),

@@ -209,6 +209,12 @@ def test_another_shape_of_an_endpoint_is_a_finding(simulator: Simulator, path: s
     assert "endpoints" in with_status(examine(simulator), "failed")
 
 
+def test_a_status_that_is_an_object_is_a_finding(simulator: Simulator) -> None:
+    items = [{"id": number, "name": f"bot-{number}", "status": {"a": 1}} for number in (1, 2)]
+    simulator.fault("wrong_type", path="/instances", times=None, body={"data": items})
+    assert examine(simulator)["healthy"] is False
+
+
 def test_transient_faults_are_no_finding(simulator: Simulator) -> None:
     simulator.fault("reset_before", path="/account")
     simulator.fault("json_503", path="/backups")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import digest
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.approved_plan import read_plan
 from simulator.handle import Simulator
 from support.runbook import Runbook
 from support.worker import Worker
@@ -75,6 +76,30 @@ def test_a_plan_of_another_incident_is_not_applied_unnamed(simulator: Simulator,
     assert simulator.calls("POST *") == ["POST /backups/99/restore"]
 
 
+def test_names_confirm_an_approved_plan_at_the_prompt(simulator: Simulator, runbook: Runbook) -> None:
+    plan = approve(runbook)
+    assert runbook.run(answers=[",".join(NAMES)], restore_apply_plan=plan)["failed"] is False
+    assert sorted(simulator.calls("POST *")) == POSTS
+
+
+def test_ids_that_are_text_can_be_approved(runbook: Runbook) -> None:
+    plan = approve(runbook)
+    given = resigned(plan, entries=[{**plan["entries"][0], "id": "i-1", "backup_id": "b-1"}])
+    assert read_plan(given).find_targets("INC-1", []) == [{"name": None, "id": "i-1", "backup_id": "b-1"}]
+
+
+def test_a_plan_that_cannot_be_written_fails_the_check(runbook: Runbook) -> None:
+    result = runbook.run(check=True, restore_instances=",".join(NAMES), restore_plan_path="/proc/none/plan.json")
+    assert result["is_complete"] is False
+    assert "/proc/none" in result["msg"]
+
+
+def test_a_check_without_a_service_counts_nothing_as_restored(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("status", status=503, path="/health", times=None)
+    result = runbook.run(check=True, restore_instances=NAMES[0])
+    assert "already restored" not in result["msg"]
+
+
 def resigned(plan: dict[str, t.Any], **changes: t.Any) -> dict[str, t.Any]:
     """Returns the plan with changes and the digest that fits them."""
     changed = {**plan, **changes}
@@ -92,6 +117,8 @@ OLD = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
         (lambda plan: resigned(plan, service="https://other.example"), "of the service https://other.example"),
         (lambda plan: resigned(plan, account="9"), "of the account 9, and this key is of 1"),
         (lambda plan: resigned(plan, incident="INC-9"), "is of the incident INC-9, not of INC-1"),
+        (lambda plan: resigned(plan, entries=[{**plan["entries"][0], "id": "01"}]), "an id has another spelling"),
+        (lambda plan: resigned(plan, entries=[{**plan["entries"][0], "backup_id": "\ud800"}]), "another spelling"),
         (lambda plan: {**plan, "entries": [7]}, "a part is missing, or of another type"),
         (lambda _plan: [7], "it is no dictionary"),
     ],

@@ -223,7 +223,7 @@ def advise_on_status(instance: Resource, again: str) -> str:
 
     ``force`` is no answer to these: what works on the instance may be a restore, and the others have no server.
     """
-    if is_busy(instance):
+    if instance.get("status") is not None and is_busy(instance):
         return f"Something works on it: look at it in the dashboard first, then {again}."
     return {
         "paused": f"Buy Claws and resume it in the dashboard, then {again}.",
