@@ -268,7 +268,8 @@ class Examination:
         if error and not error.may_have_been_sent:
             self._stopped = "Needs a service that can be reached."
         account, instances = self._get("account"), self._get("instances")
-        if account.problem and instances.problem and account.status == instances.status in (None, 401):
+        has_same_status = account.status == instances.status
+        if account.problem and instances.problem and has_same_status and account.status in (None, 401):
             self._stopped = account.needed
         self.replies["pagination"] = Reply(data=instances.pagination)
         self._get("absent", ABSENT_ID)

@@ -28,9 +28,9 @@ def set_answers(plans: t.Sequence[RolePlan], instances: t.Iterable[Resource], *,
     ``instances`` are those that are known, ``is_whole`` if they are all of the account.
     """
     # Names that differ in white space alone count as one.
-    names = Counter(
-        text for one in instances for text in {_squash(str(one.get("name") or "")), _squash(str(one["id"]))}
-    )
+    names: Counter[str] = Counter()
+    for one in instances:
+        names.update({_squash(str(one.get("name") or "")), _squash(str(one["id"]))})
     for plan in plans:
         plan.answer, plan.id_reason = one_line(plan.name), ""
         if plan.instance:
