@@ -17,7 +17,6 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ClawHostersError, SettingsError, TlsError, TransportError
-from .._installation import install_command
 from .._text import one_line
 from .settings import find_bundle_fault
 
@@ -37,8 +36,8 @@ def build_library_error(min_version: tuple[int, ...], reason: ImportError | None
         version += f" with urllib3 {_installed('urllib3')}, which can't be imported: {one_line(reason)}"
     return ClawHostersError(
         f"The Python library requests {'.'.join(map(str, min_version))} or newer, with urllib3 1.26 or 2, is needed "
-        f"where Ansible runs; {sys.executable} has {version or 'none'}. Install or upgrade it: "
-        f"{install_command('requests')}"
+        f"where Ansible runs; {sys.executable} has {version or 'none'}. Install or upgrade it for that Python: "
+        "pip install requests, or as pipx, uv or your system do it."
     )
 
 

@@ -15,12 +15,12 @@ import importlib
 import os
 import re
 import socket
+import sys
 import threading
 import typing as t
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .._errors import ClawHostersError, SettingsError
-from .._installation import install_command
 from .._service_url import is_loopback
 from .._text import one_line
 from .store import StoreError
@@ -33,8 +33,8 @@ MIN_SECRET_LENGTH = 4
 """Characters. Replacing a shorter password everywhere would make ordinary text unreadable."""
 
 NEEDS_PSYCOPG = (
-    "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade it (`pip install 'psycopg[binary]'`). "
-    "For the Python that runs Ansible, type: {command}"
+    "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade it for the Python that runs Ansible, "
+    "{python}: pip install 'psycopg[binary]', or as pipx, uv or your system do it."
 )
 _DEFAULTS = {
     "application_name": "clawhosters.cloud",
@@ -103,7 +103,7 @@ def load_psycopg() -> t.Any:
         if hasattr(psycopg, "ClientCursor"):
             return psycopg
         reason = f"version {psycopg.__version__} is installed"
-    raise ClawHostersError(NEEDS_PSYCOPG.format(reason=reason, command=install_command("psycopg", "psycopg-binary")))
+    raise ClawHostersError(NEEDS_PSYCOPG.format(reason=reason, python=sys.executable))
 
 
 def find_secrets(text: str) -> set[str]:
