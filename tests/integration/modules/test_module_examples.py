@@ -56,7 +56,7 @@ SHOWN = {
     "claw_backup_info": ['"shop-bot"', '"bare-bot"'],
     "claw_billing_info": ['"daily_claws"'],
 }
-"""What the examples of a module print. Nothing that is missing or unknown passes for good news."""
+"""The output of the examples of a module. Nothing that is missing or unknown passes for good news."""
 
 
 @pytest.mark.parametrize("name", MODULES)

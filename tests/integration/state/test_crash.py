@@ -101,7 +101,7 @@ POSTS = ["POST /backups/11/restore", "POST /backups/32/restore"]
 
 
 class Incident:
-    """What can be known of the incident after a run of the role, from its store."""
+    """The incident after a run of the role, as its store tells it."""
 
     def __init__(self, stage: Stage, folder: Path) -> None:
         self.stage, self.folder = stage, folder

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stops a run comes at a random moment of it, and by the log of the service nothing is sent that this forbids.
+"""Runs are stopped at random moments, and by the log of the service nothing is sent that this forbids.
 
 `make crash` takes fifty moments of each kind.
 """
