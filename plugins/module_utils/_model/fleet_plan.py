@@ -147,7 +147,8 @@ def note_reached(saved: SavedPlan, entries: list[FleetEntry], jobs: list[Job]) -
         change = approval.change if approval else saved.changes.get(str(entry.instance_id)) or deleted.get(entry.name)
         if change and job.phase is Phase.DONE and job.error is None and not job.changed:
             at = f" at {approval.restarted_at}" if approval and approval.restarted_at else ""
-            job.note = f"{_WORDS[Action(change.action)][1]} already{at}"
+            reached = "paused" if job.find_paused_warning() else _WORDS[Action(change.action)][1]
+            job.note = f"{reached} already{at}"
 
 
 def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:

@@ -333,6 +333,13 @@ def test_no_restart_of_a_plan_is_sent_without_the_journal(simulator: Simulator, 
     assert writes(simulator) == []
 
 
+def test_an_instance_that_was_paused_is_not_said_to_be_stopped(simulator: Simulator, worker: Worker) -> None:
+    plan = made(worker, ids=[1], state="stopped")
+    simulator.set_instance(1, status="paused")
+    result = worker.run(claw_fleet, ids=[1], state="stopped", plan=plan)
+    assert "bot-1 (id 1): paused already" in result["report"]
+
+
 def test_what_is_busy_when_a_plan_is_applied_is_waited_for(simulator: Simulator, worker: Worker) -> None:
     plan = made(worker, **DECLARED)
     simulator.switch(transition_reads=3, transition_shows="busy")
