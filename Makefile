@@ -71,7 +71,7 @@ slice: OPTIONS = -n 3 --dist loadgroup --failed-first -m slice
 # A sixteenth of the cells: make fault-matrix CELLS="-k '[0-'"
 fault-matrix: TESTS = tests/integration/modules/test_fault_matrix.py ## Test each fault on each request (some minutes)
 fault-matrix: OPTIONS = -n 2 --dist worksteal --all-cells $(CELLS)
-fuzz: TESTS = tests/integration/modules/test_every_module.py tests/project/test_simulator_contract.py
+fuzz: TESTS = tests/integration/modules/test_every_module.py
 fuzz: OPTIONS = -n 2 -m fuzz --all-cells --examples $(or $(EXAMPLES),500) ## Test with random input (some minutes)
 # Each run prints the seed of its random moments. The same moments again: make crash ARGS=--kill-seed=12345
 crash: TESTS = $(patsubst %,tests/integration/state/test_%.py,crash two_incidents random_stops)

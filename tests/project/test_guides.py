@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from project import guides
-from simulator.models import Instance, ListedInstance
+from simulator.instances import DETAILED, FLAGS, LISTED, Instance
 from support.controller import REPOSITORY
 
 # Tools write pages of their own into these folders and hidden ones, at any moment.
@@ -122,9 +122,8 @@ def test_every_message_in_the_troubleshooting_exists_in_the_source() -> None:
 def test_the_host_variables_are_documented_with_type_and_example() -> None:
     """In the guide and in the plugin's documentation, with all fields of the service's list and detail."""
     types = {int: "int", str: "str", bool: "bool", str | None: "str or null"}
-    hints = t.get_type_hints(Instance)
-    fields = {f"claw_{name}": (types[hints[name]], name not in ListedInstance.model_fields) for name in hints}
-    fields.pop("claw_model_config", None)
+    hints = {**t.get_type_hints(Instance), **dict.fromkeys(FLAGS, bool)}
+    fields = {f"claw_{name}": (types[hints[name]], name not in LISTED) for name in DETAILED}
     guide = (REPOSITORY / "docs/inventory.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(claw_\w+)` \| (.+?) \| `(.+?)` \| (yes )?\|$", guide, re.MULTILINE)
     assert {name: (kind, bool(detail)) for name, kind, _example, detail in rows} == fields

@@ -29,7 +29,6 @@ from starlette.routing import Match, Route
 
 from simulator.api import build_api
 from simulator.control import build_control
-from simulator.document import openapi_document
 from simulator.errors import Refused, not_found
 from simulator.exchange import Answer, Ending, Exchange, error_answer, refusal
 from simulator.service import Service
@@ -55,7 +54,6 @@ class Application:
         self.api.add_exception_handler(Refused, self._refused)
         self.routes = [route for route in self.api.routes if isinstance(route, Route)]
         self.control = build_control(service)
-        self.document = openapi_document(self.api, PREFIX)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Handles one ASGI request."""
@@ -65,8 +63,7 @@ class Application:
             return
         prefix = next((prefix for prefix in (PREFIX, MOVED) if path.startswith(f"{prefix}/")), None)
         if prefix is None:
-            answer = Answer.of_json(self.document) if path == "/openapi.json" else refusal(not_found(), "object")
-            await self._deliver(answer, scope, receive, send)
+            await self._deliver(refusal(not_found(), "object"), scope, receive, send)
             return
         body = await _body(receive)
         if body is None:
