@@ -46,8 +46,8 @@ def measure(workplace: Workplace, runs: int, commit: str) -> Section:
     ]
     note = (
         f"Whole commands with an account of {INSTANCES:,} instances, start included: one unchanged instance by id with "
-        f"one host, {LOOP}, {SPREAD}, {FLEET}, and ansible-inventory --list. Each commit runs its own empty playbook right "
-        "before. Ratio: the median of the ratios of all rounds."
+        f"one host, {LOOP}, {SPREAD}, {FLEET}, and ansible-inventory --list. Each commit runs its own empty playbook "
+        "right before. Ratio: the median of the ratios of all rounds."
     )
     return Section(f"To {commit}, medians of {runs}", rows, [note], ("now", "before", ""))
 
