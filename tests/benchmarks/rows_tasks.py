@@ -45,12 +45,9 @@ def measure(workplace: Workplace, runs: int) -> Section:
     nets: dict[tuple[str, str], list[float]] = {}
     empties: dict[str, list[float]] = {"one.yml": [], "fifty.yml": []}
     with services(running=ACCOUNT) as account:
-        asked = []
         for job in jobs[: len(ALL)]:  # one call each warms up the bytecode caches
-            service = job.contestant.service(account)
-            service.configure()
+            job.contestant.service(account).configure()
             run_unchanged(workplace, job.playbook, job.inventory, account, job.contestant)
-            asked.append(f"{service.count_requests()} ({job.contestant.name})")
         for run in range(runs):
             for title in (ONE, LOOP, SPREAD, FLEET):
                 group = [job for job in jobs if job.title == title]
@@ -61,7 +58,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
                     seconds = run_unchanged(workplace, job.playbook, job.inventory, account, job.contestant).wall
                     nets.setdefault((title, job.contestant.name), []).append(seconds - empty)
                     log_progress(f"tasks, run {run + 1} of {runs}: {title}, {job.contestant.name}: {seconds:.2f} s")
-    return _section(nets, empties, asked, runs)
+    return _section(nets, empties, runs)
 
 
 def _job(workplace: Workplace, title: str, contestant: Contestant, task: dict[str, object], inventory: str) -> Job:
@@ -90,9 +87,7 @@ def run_unchanged(
     return sample
 
 
-def _section(
-    nets: dict[tuple[str, str], list[float]], empties: dict[str, list[float]], asked: list[str], runs: int
-) -> Section:
+def _section(nets: dict[tuple[str, str], list[float]], empties: dict[str, list[float]], runs: int) -> Section:
     section = Section(f"Tasks: one unchanged instance, less the time of an empty playbook, medians of {runs}")
     medians = {key: median_by(values, float) for key, values in nets.items()}
 
@@ -124,8 +119,7 @@ def _section(
         ),
         (
             f"The empty playbook: {median_by(empties['one.yml'], float):.2f} s with one host, "
-            f"{median_by(empties['fifty.yml'], float):.2f} s with {ITEMS}. Requests for one instance: "
-            f"{', '.join(asked)}."
+            f"{median_by(empties['fifty.yml'], float):.2f} s with {ITEMS}."
         ),
     ]
     return section

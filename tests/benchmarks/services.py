@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import requests
@@ -33,9 +32,6 @@ class Service(Protocol):
     def count_requests(self) -> int:
         """Returns the number of requests since the last reset."""
 
-    def cpu_seconds(self) -> float:
-        """Returns the CPU seconds of the service's process so far, or nan if unknown."""
-
 
 class Simulated:
     """Adapter for the simulator."""
@@ -51,13 +47,6 @@ class Simulated:
     def count_requests(self) -> int:
         return len(self.simulator.log())
 
-    def cpu_seconds(self) -> float:
-        try:
-            fields = Path(f"/proc/{self.simulator.process.pid}/stat").read_text(encoding="ascii").split()
-        except OSError:
-            return float("nan")
-        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-
 
 class StandIn:
     """Adapter for the stand-in's process."""
@@ -72,9 +61,6 @@ class StandIn:
 
     def count_requests(self) -> int:
         return int(self._control()["requests"])
-
-    def cpu_seconds(self) -> float:
-        return float(self._control()["cpu"])
 
     def _control(self, settings: Mapping[str, float] | None = None) -> Any:
         return self._session.get(self.url + CONTROL, params=settings, timeout=60).json()

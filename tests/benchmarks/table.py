@@ -24,12 +24,10 @@ class Row:
     ratio: str = ""
     target: str = ""
     met: bool | None = None
-    exempt: str = ""
-    """One-word reason why a missed target doesn't count."""
 
     def cells(self) -> tuple[str, ...]:
         """Returns the cells of the columns."""
-        verdict = {None: "", True: "met", False: self.exempt or "missed"}[self.met]
+        verdict = {None: "", True: "met", False: "missed"}[self.met]
         return (self.name, *self.values, self.ratio, self.target, verdict)
 
 
@@ -55,7 +53,7 @@ def table(sections: list[Section], versions: list[str]) -> str:
     lines = []
     for section in sections:
         lines += section.lines()
-    missed = [row.name for section in sections for row in section.rows if row.met is False and not row.exempt]
+    missed = [row.name for section in sections for row in section.rows if row.met is False]
     verdict = f"Missed targets ({len(missed)}): {'; '.join(missed)}" if missed else "All targets met."
     lines += ["", *textwrap.wrap(verdict, WIDTH)]
     for section in sections:
