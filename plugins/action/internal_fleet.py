@@ -12,7 +12,6 @@ import typing as t
 from ansible.module_utils.common.parameters import remove_values
 
 from ..module_utils._errors import PartialError, SettingsError
-from ..module_utils._model.fleet_entries import FLEET
 from ..module_utils._model.plan_scope import SHOWN_DIGITS
 from ..module_utils._model.saved_plan import parse_plan
 from ..module_utils._module.arguments import ArgumentSpec
@@ -31,10 +30,9 @@ _LISTS = ("instances", "protected", "serial")
 
 
 def require_valid(args: Options) -> None:
-    """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
+    """Raises SettingsError for wrong variables: a missing key is told only after them."""
     if misspelt := args.get("misspelt"):
         raise SettingsError(misspelt)
-    FLEET.require_valid(args)
 
 
 SPEC = ArgumentSpec(

@@ -262,9 +262,9 @@ import typing as t
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
-    FLEET,
     ChangeLimits,
     FleetEntry,
+    gather_entries,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
@@ -292,8 +292,7 @@ SPEC = ArgumentSpec(
         "max_failures": {"type": "int"},
         "plan": {"type": "dict"},
         "plan_max_age": {"type": "str", "default": "24h"},
-    },
-    require_valid=FLEET.require_valid,
+    }
 ).merge(
     entry_arguments(state={"type": "str", "choices": list(STATES)}),
     PROTECTED,
@@ -305,10 +304,9 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Brings every entry to its state. Fails at the end if an entry failed."""
     params = context.params
-    FLEET.require_valid(dict(params))
     entries = [
         FleetEntry(number, item["id"], item["name"], item["state"] or params["state"])
-        for number, item in enumerate(FLEET.gather(dict(params)), 1)
+        for number, item in enumerate(gather_entries(params, "state"), 1)
     ]
     fleet = Fleet(
         context.client,

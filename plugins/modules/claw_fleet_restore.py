@@ -254,7 +254,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches i
     parse_serial,
     require_max_failures,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RESTORES, RestoreEntry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry, gather_entries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
@@ -283,8 +283,7 @@ SPEC = ArgumentSpec(
         "wait_timeout": {"type": "int", "default": 900},
         "wait_healthy": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
-    },
-    require_valid=RESTORES.require_valid,
+    }
 ).merge(
     entry_arguments(backup_id={"type": "int"}),
     API.with_default("priority", "high"),
@@ -294,10 +293,9 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Plans all restores, and sends them in batches. Fails at the end if an entry failed."""
     params = context.params
-    RESTORES.require_valid(dict(params))
     entries = [
         RestoreEntry(number, item["id"], item["name"], item["backup_id"])
-        for number, item in enumerate(RESTORES.gather(dict(params)), 1)
+        for number, item in enumerate(gather_entries(params, "backup_id"), 1)
     ]
     name = parse_operation_name("incident", params["incident"])
     journal, rules = open_journal(context, warns=True), parse_rules(params)

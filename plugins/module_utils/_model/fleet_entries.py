@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Entries of the ``claw_fleet`` modules: the faults that a list of them can have, their outcomes, and limits. Pure."""
+"""Entries of the ``claw_fleet`` modules, their outcomes, and limits. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError, SettingsError
 from .._text import MESSAGE_LIMIT, format_first, format_list, one_line
-from .instance import NAME_LIMIT, STATES, has_name, label
-from .resource import Options, Resource, Result
+from .instance import NAME_LIMIT, has_name, label
+from .resource import Resource, Result
 
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
 BEYOND_FAILURES = "Not begun: too many entries of earlier batches failed."
@@ -63,86 +63,32 @@ class FaultyListError(PartialError):
         )
 
 
-@dataclass(frozen=True)
-class EntryKind:
-    """The entries of a module: dictionaries with an id or a name, and with a key of their own."""
+def gather_entries(params: t.Mapping[str, t.Any], own_key: str) -> list[dict[str, t.Any]]:
+    """Returns the entries of a task in the order of its options; ``own_key`` is the option that only its entries have.
 
-    own_key: str
-    finds_duplicates: bool = False
-    """True if an id or a name that is given twice is a fault, before it is known what it means."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that an entry may have."""
-        return "id", "name", self.own_key
-
-    def gather(self, options: Options) -> list[dict[str, t.Any]]:
-        """Returns the entries of the task in the order of its options. The argument spec rejects what is no entry."""
-
-        def get(name: str) -> list[t.Any]:
-            given = options.get(name)
-            return given if isinstance(given, list) else []
-
-        entries = [entry for entry in get("instances") if isinstance(entry, dict)]
-        unset = dict.fromkeys(self.keys)
-        entries += [unset | {"id": value} for value in get("ids")]
-        return entries + [unset | {"name": value} for value in get("names")]
-
-    def require_valid(self, options: Options) -> None:
-        """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
-
-        ``options`` may be unvalidated.
-        """
-        faults = []
-        first: dict[tuple[str, str], int] = {}
-        for number, entry in enumerate(self.gather(options), 1):
-            found = [*self._find_faults(entry)]
-            if self.finds_duplicates:
-                found += _find_duplicate(entry, number, first)
-            place = format_entry(number, entry.get("id"), entry.get("name"))
-            faults += [f"{place}: {fault}" for fault in found]
-        if faults:
-            raise FaultyListError(faults)
-
-    def _find_faults(self, entry: dict[str, t.Any]) -> t.Iterator[str]:
-        """Yields each fault that an entry has by itself."""
-        for key in entry:
-            if key not in self.keys:
-                yield f"unknown key {_quote(key)} (known: {', '.join(self.keys)})"
-        state = entry.get("state")
-        if self.own_key == "state" and state is not None and state not in STATES:
-            yield f"unknown state {_quote(state)} (known: {', '.join(STATES)})"
-        for key in ("id", "backup_id"):
-            value = entry.get(key) if key in self.keys else None
-            if value is not None and not str(value).strip().lstrip("-").isdecimal():
-                yield f"{key} must be a number, not {_quote(value)}"
-        if entry.get("name") is not None and not str(entry["name"]).strip():
-            yield "name is empty"
-        if entry.get("id") is None and entry.get("name") is None:
-            yield "it has neither id nor name"
-
-
-FLEET = EntryKind("state", finds_duplicates=True)
-RESTORES = EntryKind("backup_id")
-
-
-def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str, str], int]) -> t.Iterator[str]:
-    """Yields a fault if an entry in ``first`` has the same id or, without an id, the same name. Adds this one."""
-    key = next((key for key in ("id", "name") if entry.get(key) is not None), None)
-    if key is not None:
-        earlier = first.setdefault((key, str(entry[key]).strip() if key == "id" else str(entry[key])), number)
-        if earlier != number:
-            yield f"it is listed already, in entry {earlier}"
+    Raises FaultyListError for entries that have neither id nor name, or a blank name.
+    """
+    unset = dict.fromkeys(("id", "name", own_key))
+    entries = [
+        *(params["instances"] or ()),
+        *(unset | {"id": value} for value in params["ids"] or ()),
+        *(unset | {"name": value} for value in params["names"] or ()),
+    ]
+    faults = []
+    for number, entry in enumerate(entries, 1):
+        if entry["name"] is not None and not entry["name"].strip():
+            faults.append(f"{format_entry(number, entry['id'], None)}: name is empty")
+        elif entry["id"] is None and entry["name"] is None:
+            faults.append(f"{format_entry(number, None, None)}: it has neither id nor name")
+    if faults:
+        raise FaultyListError(faults)
+    return entries
 
 
 def format_entry(number: int, identity: object, name: object) -> str:
     """Returns ``entry 3, support-bot``, or ``entry 3, id 7``."""
     given = str(name or "").strip() or ("" if identity is None else f"id {identity}")
-    return f"entry {number}, {_quote(given)}" if given else f"entry {number}"
-
-
-def _quote(text: object) -> str:
-    return one_line(text, NAME_LIMIT)
+    return f"entry {number}, {one_line(given, NAME_LIMIT)}" if given else f"entry {number}"
 
 
 @dataclass(frozen=True)

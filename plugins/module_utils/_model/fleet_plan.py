@@ -47,14 +47,16 @@ def plan(
     listed = {entry.name or index.by_id.get(str(entry.instance_id), {}).get("name") for entry in entries}
     jobs = [_plan_entry(entry, index, listed) for entry in entries]
     faults = []
-    first: dict[str, int] = {}
+    first: dict[object, int] = {}
     for entry, job in zip(entries, jobs, strict=True):
+        # One that does not exist is known by what was given.
+        key = str(job.found["id"]) if job.found else (entry.instance_id, entry.name)
+        if (earlier := first.setdefault(key, entry.number)) != entry.number:
+            which = label(job.found) if job.found else "it"
+            faults.append(f"{entry.label}: {which} is listed already, in entry {earlier}")
         if job.found is not None:
             job.consent = Consent(entry.name, protection, approve(job.found["id"]) if approve else None)
             job.decide(job.found)
-            earlier = first.setdefault(str(job.found["id"]), entry.number)
-            if earlier != entry.number:
-                faults.append(f"{entry.label}: {label(job.found)} is listed already, in entry {earlier}")
             if fault := protection.find_fault(job.found, job.wanted):
                 faults.append(f"{entry.label}: {fault}")
     if faults:

@@ -153,15 +153,26 @@ SENSELESS: list[tuple[dict[str, t.Any], str]] = [
     ({"name": ""}, "name is empty"),
 ]
 """Options, and what is said of them."""
+WRONG_ENTRIES: list[tuple[dict[str, t.Any], str]] = [
+    ({"name": "demo-bot", "state": "stoped"}, "restarted, absent, got: stoped found in instances"),
+    ({"id": 2, "sate": "stopped"}, "Unsupported parameters for (clawhosters.cloud.claw_fleet) module: instances.sate"),
+    ({"state": "stopped"}, "one of the following is required: id, name found in instances"),
+    ({"name": None}, "entry 2: it has neither id nor name"),
+    ({"id": "two"}, "id"),
+]
+"""Entries of ``claw_fleet`` beside a right one, and what is said of them."""
 
 
 def test_options_that_make_no_sense_are_refused_before_anything_is_sent(
     simulator: Simulator, controller: Controller
 ) -> None:
     tasks = [{"clawhosters.cloud.claw_instance": options, "ignore_errors": True} for options, _words in SENSELESS]
+    for entry, _words in WRONG_ENTRIES:
+        options = {"instances": [{"name": "web-bot", "state": "stopped"}, entry]}
+        tasks.append({"clawhosters.cloud.claw_fleet": options, "ignore_errors": True})
     run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
     assert "Traceback" not in run.screen
-    for (options, words), result in zip(SENSELESS, run.all, strict=True):
+    for (options, words), result in zip([*SENSELESS, *WRONG_ENTRIES], run.all, strict=True):
         assert result["failed"], options
         assert result["msg"].isprintable(), options
         assert words in result["msg"], options

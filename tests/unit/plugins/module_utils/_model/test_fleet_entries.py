@@ -7,16 +7,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
-    FLEET,
-    RESTORES,
     ChangeLimits,
     FaultyListError,
     FleetEntry,
+    gather_entries,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import (
     explain_excess,
@@ -26,65 +23,33 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_pla
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Protection
 
 
-@pytest.mark.parametrize(
-    ("entry", "fault"),
-    [
-        (
-            {"name": "a", "state": "stoped"},
-            "entry 1, a: unknown state stoped (known: started, stopped, restarted, absent)",
-        ),
-        ({"id": 7, "sate": "stopped"}, "entry 1, id 7: unknown key sate (known: id, name, state)"),
-        ({"id": 7, "name": "a", "tier": "x"}, "entry 1, a: unknown key tier (known: id, name, state)"),
-        ({"name": None}, "entry 1: it has neither id nor name"),
-        ({"name": " "}, "entry 1: name is empty"),
-        ({"id": "seven"}, "entry 1, id seven: id must be a number, not seven"),
-    ],
-)
-def test_a_fault_names_its_entry(entry, fault):
-    with pytest.raises(FaultyListError) as caught:
-        FLEET.require_valid({"instances": [entry]})
-    assert caught.value.result == {"report": [fault]}
-    assert str(caught.value) == f"The list of instances has a fault, and nothing was changed: {fault}"
-
-
-def test_all_faults_are_told_at_once():
-    entries = [{"name": "a"}, {"nam": "b", "state": "on"}, {"id": 1}, {"name": "a"}, {"id": "1", "state": "stopped"}]
-    with pytest.raises(FaultyListError, match="has 5 faults") as caught:
-        FLEET.require_valid({"instances": entries})
-    assert caught.value.result["report"][-2:] == [
-        "entry 4, a: it is listed already, in entry 1",
-        "entry 5, id 1: it is listed already, in entry 3",
+def test_entries_come_in_the_order_of_the_options():
+    params = {"instances": [{"id": 5, "name": None, "state": "absent"}], "ids": [4], "names": ["bot-2"]}
+    assert gather_entries(params, "state") == [
+        {"id": 5, "name": None, "state": "absent"},
+        {"id": 4, "name": None, "state": None},
+        {"id": None, "name": "bot-2", "state": None},
     ]
+    assert gather_entries({"instances": None, "ids": None, "names": None}, "state") == []
 
 
-@pytest.mark.parametrize(
-    "entries", [None, [], "name=a", [1, "name=a"], [{"id": "1", "name": "a"}, {"name": "a", "state": None}, {"id": 2}]]
-)
-def test_other_entries_are_left_to_validation_and_the_instance_list(entries):
-    FLEET.require_valid({"instances": entries})
+def test_all_entries_that_name_no_instance_are_told_at_once():
+    params = {"instances": [{"id": 7, "name": " "}, {"id": None, "name": None}], "ids": [1], "names": ["", "a"]}
+    with pytest.raises(FaultyListError, match="has 3 faults, and nothing was changed") as caught:
+        gather_entries(params, "state")
+    assert caught.value.result == {
+        "report": ["entry 1, id 7: name is empty", "entry 2: it has neither id nor name", "entry 4: name is empty"]
+    }
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3) | st.sampled_from(["id", "name", "state"]), st.none() | st.text())))
-def test_any_entry_is_explained_on_one_line(entries):
-    report: list[str] = []
-    try:
-        FLEET.require_valid({"instances": entries})
-    except FaultyListError as error:
-        report = [str(error), *error.result["report"]]
-    assert all(line.isprintable() for line in report)
-
-
-def test_entries_of_restores_have_own_keys_and_may_repeat_until_found():
+def test_an_entry_that_is_listed_twice_is_a_fault_also_if_it_does_not_exist():
+    entries = [FleetEntry(1, None, "nobody", "absent"), FleetEntry(2, 2, None, "absent")]
     with pytest.raises(FaultyListError) as caught:
-        RESTORES.require_valid({"instances": [{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}]})
+        plan([*entries, FleetEntry(3, None, "nobody", "started"), FleetEntry(4, None, "bot-2", "absent")], LISTING)
     assert caught.value.result["report"] == [
-        "entry 1, id 1: unknown key state (known: id, name, backup_id)",
-        "entry 2, id 1: backup_id must be a number, not new",
+        "entry 3, nobody: it is listed already, in entry 1",
+        "entry 4, bot-2: bot-2 (id 2) is listed already, in entry 2",
     ]
-    RESTORES.require_valid({"instances": [{"id": 1}, {"id": 1, "backup_id": 7}]})
-
-
-# Which instances a list of names and ids protects
 
 
 def parse(listed: list[object], variable: str) -> Protection:
