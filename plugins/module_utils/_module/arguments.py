@@ -124,9 +124,9 @@ def warn_of_misspelt_variables(environment: t.Mapping[str, str], warn: t.Callabl
     unknown = {name for name in environment if name.upper().startswith(_BEGINNING)}.difference(KNOWN_VARIABLES)
     if not unknown:
         return
-    from .._model.similar_names import is_misspelling
+    from .._model.similar_names import SIMILAR_VARIABLE, find_similar
 
     missing = [known for known in KNOWN_VARIABLES if not environment.get(known)]
     for name in sorted(unknown):
-        if meant := next((known for known in missing if is_misspelling(name, known)), None):
+        if meant := find_similar(name, missing, SIMILAR_VARIABLE):
             warn(f"The environment variable {one_line(name, NAME_LIMIT)} is not used. Did you mean {meant}?")
