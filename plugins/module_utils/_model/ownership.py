@@ -81,12 +81,12 @@ def filter_by_instance(
     instance_id: object,
     instance_name: str | None,
     kind: str,
-    list_instances: t.Callable[[], list[Resource]],
+    read_index: t.Callable[[], InstanceIndex],
 ) -> list[Resource]:
     """Returns the items of the instance, in their order; all items if neither id nor name is given.
 
-    With both an id and a name, both must match. Calls ``list_instances`` at most once, and only if items do not show
-    what was given: several instances may share a name. Raises ResponseError and RefusedError rather than guess.
+    With both an id and a name, both must match. Calls ``read_index`` at most once, and only if items do not show what
+    was given: several instances may share a name. Raises ResponseError and RefusedError rather than guess.
     """
     wanted = Owner(None if instance_id is None else str(instance_id), instance_name)
     if wanted == (None, None):
@@ -94,22 +94,9 @@ def filter_by_instance(
     require_owners(items, kind)
     owners = [parse_owner(item) for item in items]
     if any(_lacks(wanted, owner) for owner in owners):
-        known = _KnownNames(list_instances())
-        owners = [_complete(owner, known, wanted.id, kind) if _lacks(wanted, owner) else owner for owner in owners]
+        index = read_index()
+        owners = [_complete(owner, index, wanted.id, kind) if _lacks(wanted, owner) else owner for owner in owners]
     return [item for item, owner in zip(items, owners, strict=True) if _matches(wanted, owner)]
-
-
-class _KnownNames:
-    """The ``names`` of instances by id, and the ``ids`` by name, as the service shows them. Ids are text."""
-
-    def __init__(self, instances: t.Iterable[Resource]) -> None:
-        self.names: dict[str, str | None] = {}
-        self.ids: dict[str, list[str]] = {}
-        for instance in instances:
-            name = None if instance.get("name") is None else str(instance["name"])
-            self.names[str(instance["id"])] = name
-            if name is not None:
-                self.ids.setdefault(name, []).append(str(instance["id"]))
 
 
 def _lacks(wanted: Owner, owner: Owner) -> bool:
@@ -120,17 +107,17 @@ def _matches(wanted: Owner, owner: Owner) -> bool:
     return all(given in (None, shown) for given, shown in zip(wanted, owner, strict=True))
 
 
-def _complete(owner: Owner, known: _KnownNames, wanted_id: str | None, kind: str) -> Owner:
+def _complete(owner: Owner, index: InstanceIndex, wanted_id: str | None, kind: str) -> Owner:
     """Returns ``owner`` with the id and the name of the one instance that it can mean."""
     if owner.id is not None:
-        return Owner(owner.id, known.names.get(owner.id))
-    ids = known.ids.get(str(owner.name), [])
+        return Owner(owner.id, _first_text(index.by_id.get(owner.id, {}).get("name")))
+    ids = [str(instance["id"]) for instance in index.by_name.get(str(owner.name), [])]
     if len(ids) > 1 and wanted_id in ids:
         raise RefusedError(
             f"{describe_namesakes(owner.name, ids)}, and the service shows the instance of each {kind} by name only, "
             f"so it is ambiguous. See the dashboard, and give the id of the {kind}."
         )
-    if not ids and wanted_id not in known.names:
+    if not ids and wanted_id not in index.by_id:
         raise RefusedError(
             f"There is no instance with id {wanted_id}, and the service shows the instance of each {kind} by name "
             "only: use instance_name."

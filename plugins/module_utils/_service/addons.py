@@ -11,9 +11,9 @@ from .._http.client import Client
 from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
 from .._model.addon import AddonQuery, merge_usage, require_one, require_same_owner
+from .._model.instance_index import InstanceIndex
 from .._model.ownership import filter_by_instance
 from .._model.resource import Resource
-from .instance_lists import list_instances
 
 
 def addon_path(addon_id: object) -> str:
@@ -59,7 +59,7 @@ def _select(client: Client, query: AddonQuery, addons: list[Resource]) -> list[R
         query.instance_id,
         query.instance_name,
         "add-on",
-        lambda: list_instances(client),
+        lambda: InstanceIndex(fetch_all(client, "/instances")),
     )
     ids = {str(addon["id"]) for addon in found}
     return [addon for addon in addons if str(addon["id"]) in ids]

@@ -18,7 +18,6 @@ from .._model.instance_index import InstanceIndex
 from .._model.ownership import filter_by_instance, parse_owner
 from .._model.resource import Resource
 from .._names import require_names
-from .instance_lists import list_instances
 
 
 def backup_path(backup_id: object) -> str:
@@ -57,7 +56,11 @@ def fetch_backups(
     else:
         found = find_backup(client, backup_id)
         backups = [] if found is None else [found]
-    return filter_by_instance(backups, instance_id, instance_name, "backup", lambda: list_instances(client))
+    return filter_by_instance(backups, instance_id, instance_name, "backup", lambda: _read_index(client))
+
+
+def _read_index(client: Client) -> InstanceIndex:
+    return InstanceIndex(fetch_all(client, "/instances"))
 
 
 def require_distinct_instances(client: Client, backups: t.Iterable[Resource]) -> None:
@@ -70,7 +73,7 @@ def require_distinct_instances(client: Client, backups: t.Iterable[Resource]) ->
     names = [name for name, count in counts.items() if count > 1]
     if not names:
         return
-    index = InstanceIndex(list_instances(client))
+    index = _read_index(client)
     for name in names:
         if len(named := index.by_name.get(name, [])) > 1:
             raise RefusedError(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from .._concurrency import map_ordered
+from .._http.lists import fetch_all
 from .._model.instance_filter import matches_filter, require_known_values
 from .._names import require_names
-from .instance_lists import list_instances
 from .instance_requests import fetch_instance
 
 if t.TYPE_CHECKING:
@@ -30,7 +30,7 @@ def fetch_instances(
     """
     require_names(name=name)
     if instance_id is None:
-        instances = list_instances(client)
+        instances = fetch_all(client, "/instances")
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]

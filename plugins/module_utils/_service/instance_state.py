@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from dataclasses import dataclass
-from types import ModuleType
 
 from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError
 from .._http.client import Client
@@ -18,6 +17,9 @@ from .._model.instance_job import ANY_CHANGE, Consent, Job, Phase
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
 from .instance_requests import fetch_existing_instance
+
+if t.TYPE_CHECKING:
+    from .._model.instance_index import InstanceIndex
 
 
 class Found(t.NamedTuple):
@@ -40,9 +42,9 @@ def find_instance(client: Client, instance_id: int | None, name: str | None) -> 
     require_names(name=name)
     wanted_id: object = instance_id
     if instance_id is None:
-        listed, similar = _load_lists().find_named(client, name)
-        if listed is None:
-            return Found(None, similar)
+        index = _list_instances(client)
+        if (listed := index.resolve(None, name)) is None:
+            return Found(None, index.find_similar_name(name))
         wanted_id = listed["id"]
     try:
         instance = fetch_existing_instance(client, wanted_id)
@@ -52,11 +54,12 @@ def find_instance(client: Client, instance_id: int | None, name: str | None) -> 
     return Found(instance)
 
 
-def _load_lists() -> ModuleType:
-    """Returns what reads lists: with an id, only a deletion that takes long needs one."""
-    from . import instance_lists
+def _list_instances(client: Client, time_left: float | None = None) -> InstanceIndex:
+    """Returns the instances. Imports what reads lists: with an id, only a deletion that takes long needs one."""
+    from .._http.lists import fetch_all
+    from .._model.instance_index import InstanceIndex
 
-    return instance_lists
+    return InstanceIndex(fetch_all(client, "/instances", time_left=time_left))
 
 
 FIRST_LOOK = 3
@@ -101,7 +104,8 @@ class DetailReader:
         is_missing = False
         # A list that can't be read proves nothing: the code that reads it may not be loaded either.
         with contextlib.suppress(ClawHostersError, OSError, ImportError):
-            is_missing = not _load_lists().is_listed(self.client, instance)
+            # No failed request is retried.
+            is_missing = str(instance["id"]) not in _list_instances(self.client, time_left=0.0).by_id
         self._lists_without = self._lists_without + 1 if is_missing else 0
 
 

@@ -10,7 +10,9 @@ This spends real money: one POST, which is never retried.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
+import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -18,12 +20,14 @@ from .._errors import ClawHostersError, PartialError, RefusedError, SettingsErro
 from .._http.acceptance import find_denial, parse_accepted
 from .._http.client import Client
 from .._http.request import NEVER
-from .._http.responses import parse_object
+from .._http.responses import parse_json, parse_object
+from .._http.transport import Response, redact_headers
 from .._model.account_identity import find_email, find_id
 from .._model.resource import Options, Redacted, Result
+from .._redaction import Redactor
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, redact
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._text import MASK, is_number
+from .._text import MASK, is_number, map_texts
 from .account_check import AccountCheck
 from .at_most_once import (
     OperationGuard,
@@ -33,14 +37,28 @@ from .at_most_once import (
     explain_unknown,
     format_at,
 )
-from .payment_redaction import redact_payment
 
 if t.TYPE_CHECKING:
-    from .._http.transport import Response
     from .._model.resource import Resource
 
 _EMAIL = "email "
 """Begins the identity of an account that the service shows no id of. The rest is a digest of its e-mail address."""
+
+
+_SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
+_COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
+# Each alternative begins at the start of a word, so that a long word is scanned only once.
+_LINK = re.compile(
+    r"(?<![\w.+-])(?:"
+    rf"[^\W\d_][\w.+-]*{_COLON}{_SLASH}{{2}}\S*"  # https://pay.example/...
+    rf"|{_SLASH}{{2}}[\w-]+\.\S*"  # //pay.example/...
+    rf"|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:{_SLASH}|[?#])\S*"  # pay.example/...
+    rf"|{_SLASH}[\w.%-]+(?:{_SLASH}|[?#=])\S*"  # /checkout/...
+    r")"
+)
+
+MAX_SEARCH = 10**8
+"""Characters of a response times the secrets in it: a second or two to search for all of them."""
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -60,6 +78,35 @@ def redact_request(params: Options) -> Redacted:
         return Redacted(params, set())
     redacted = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
     return Redacted({**params, "request": redacted}, find_secrets(request, words=PAYMENT_WORDS))
+
+
+def redact_links(text: str) -> str:
+    """Returns ``text`` with everything redacted that could be a link, with or without scheme or host.
+
+    A link ends at white space, since it may contain any other character.
+    """
+    return _LINK.sub(MASK, text)
+
+
+def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
+    """Returns ``response`` with links, secret fields and the ``texts`` redacted.
+
+    For displayed responses about a payment: a checkout link works for everybody who has it. A response with too many
+    secrets to search for is redacted as a whole.
+    """
+    parsed, is_json = parse_json(response.text)
+    secrets = {*texts, *find_secrets(parsed, words=PAYMENT_WORDS)}
+    if len(secrets) * len(response.text) > MAX_SEARCH:
+        return Response(response.status, redact_headers(response.headers, lambda _text: MASK), MASK)
+    redact_secrets = Redactor(secrets)
+
+    def redact_all(text: str) -> str:
+        return redact_links(redact_secrets(text))
+
+    redacted = (
+        json.dumps(map_texts(redact(parsed, words=PAYMENT_WORDS), redact_all)) if is_json else redact_all(response.text)
+    )
+    return Response(response.status, redact_headers(response.headers, redact_all), redacted)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from support.cases import STATE
 from support.worker import Worker
 
 CODE = "ansible_collections.clawhosters.cloud.plugins.module_utils"
-EXPLAINS, LISTS = "_http.connection_errors", "_service.instance_lists"
+EXPLAINS, LISTS = "_http.connection_errors", "_http.lists"
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,6 @@ from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import parse_owner
 from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
-from ..instance_lists import list_instances
 from ..instance_requests import fetch_existing_instance
 from .planner import AccountView
 
@@ -112,7 +111,7 @@ class AccountReader:
     def list_all_instances(self) -> list[Resource]:
         """Returns all instances of the account. Reads them at most once."""
         if not self.is_whole:
-            self.instances, self.is_whole = list_instances(self.client), True
+            self.instances, self.is_whole = fetch_all(self.client, "/instances"), True
         return self.instances
 
     def _read_instances(self, targets: t.Sequence[Target]) -> None:

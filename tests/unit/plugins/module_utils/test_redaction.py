@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.payment_redaction import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
     redact_links,
     redact_payment,
 )

@@ -12,6 +12,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ResponseError,
     SettingsError,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
     filter_by_instance,
     has_owner,
@@ -92,7 +93,9 @@ BY_BOTH = [{"id": 6, "instance_id": 7, "instance_name": "web"}, {"id": 7, "insta
 )
 def test_which_items_are_of_an_instance(items, instance_id, instance_name, ids, lists):
     read = []
-    found = filter_by_instance(items, instance_id, instance_name, "backup", lambda: read.append(1) or INSTANCES)
+    found = filter_by_instance(
+        items, instance_id, instance_name, "backup", lambda: read.append(1) or InstanceIndex(INSTANCES)
+    )
     assert [item["id"] for item in found] == ids
     assert len(read) == lists
 
@@ -100,5 +103,5 @@ def test_which_items_are_of_an_instance(items, instance_id, instance_name, ids, 
 def test_an_instance_without_a_text_as_its_name_owns_nothing_by_name():
     instances = [{"id": 5, "name": None}, {"id": 6, "name": {"x": ["y"]}}, {"id": 7, "name": "web"}]
     items = [{"id": 1, "instance_name": "None"}, {"id": 2, "instance_name": "web"}]
-    assert filter_by_instance(items, 5, None, "backup", lambda: instances) == []
-    assert filter_by_instance(items, 7, None, "backup", lambda: instances) == items[1:]
+    assert filter_by_instance(items, 5, None, "backup", lambda: InstanceIndex(instances)) == []
+    assert filter_by_instance(items, 7, None, "backup", lambda: InstanceIndex(instances)) == items[1:]
