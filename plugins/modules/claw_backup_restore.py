@@ -177,8 +177,6 @@ restore:
       V(failed), V(unknown) if the response was lost or unclear, or V(planned) in check mode.
     - C(seen) is V(true) once the instance has shown a sign of the restore, such as the status V(deploying). V(false) if
       it has completed without one, so that it may not be restored; null before.
-    - C(failure) says why the outcome could not be read, else null. V(timeout), V(unreachable), V(unauthorized) or
-      V(forbidden) if the key is no longer accepted, or V(other). C(last_seen) is then the instance as it was seen last.
   returned: if the instance was found, or the journal holds its restore for this incident
   type: dict
   sample:
@@ -188,8 +186,6 @@ restore:
     outcome: completed
     seen: true
     by: {user: ansible, host: controller}
-    failure: null
-    last_seen: null
 diff:
   description: The backup that the instance is restored from, before and after.
   returned: if the instance was found

@@ -42,7 +42,7 @@ SCOPES = {
     "around what is sent": (
         "_service/restore/restore_task.py _service/restore/restore_many.py _service/restore/incident.py "
         "_service/restore/restore_batches.py _service/restore/restore_runner.py "
-        "_service/restore/recovery.py _service/purchase.py "
+        "_service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_journal.py "
         "_state/folder_mark.py _state/postgres_store.py _service/fleet.py "
         "_service/instance_changes.py _service/instance_state.py _service/saved_plans.py _service/planned_restarts.py"

@@ -318,9 +318,7 @@ def test_a_dead_service_is_told_while_waiting_and_at_its_end(simulator: Simulato
     )
     assert worker.sleeper.total == pytest.approx(60, abs=1)
     restore = result["restore"]
-    assert (restore["outcome"], restore["failure"]) == ("in_flight", "unreachable")
-    assert restore["last_seen"]["status"] == result["instance"]["status"] == "deploying"
-    assert datetime.fromisoformat(restore["last_seen"]["at"]) >= datetime.fromisoformat(restore["sent_at"])
+    assert (restore["outcome"], result["instance"]["status"]) == ("in_flight", "deploying")
     simulator.clear_faults()
     assert worker.run(claw_backup_restore, instance_name="web-bot")["restore"]["outcome"] == "completed"
     assert restores(simulator) == 1
@@ -334,7 +332,6 @@ def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(
     assert local_worker.lines == [f"web-bot: running, unhealthy, {seconds} s of at most 25 s" for seconds in (10, 20)]
     assert result["msg"].startswith("It was restored. It is running, unhealthy, and not healthy within 25 s")
     assert (result["restore"]["outcome"], result["changed"]) == ("completed", True)
-    assert (result["restore"]["failure"], result["restore"]["last_seen"]["health_status"]) == ("timeout", "unhealthy")
     again = local_worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
     assert (again["failed"], again["restore"]["outcome"], again["changed"]) == (True, "completed", False)
     simulator.set_instance(1, health_status="healthy")

@@ -313,10 +313,10 @@ class Ways:
     def _between_plan_and_request(self, change: Change) -> None:
         changes, acquire = [change], RestoreRunner.acquire
 
-        def first_change(runner: RestoreRunner, locks: t.Any) -> bool:
+        def first_change(runner: RestoreRunner) -> bool:
             while changes:
                 changes.pop()(self.place)
-            return acquire(runner, locks)
+            return acquire(runner)
 
         self.monkeypatch.setattr(RestoreRunner, "acquire", first_change)
 

@@ -10,7 +10,6 @@ Pure. Only a task that needs it imports it.
 
 from __future__ import annotations
 
-import copy
 import math
 import typing as t
 from datetime import timedelta
@@ -44,7 +43,6 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal_store import Holder
     from .plan import Obstacle, RestoreOptions, RestorePlan, Rules
-    from .recovery import Recovery
     from .restore import Restore
     from .words import Surface
 
@@ -279,28 +277,25 @@ def build_wait_error(
     error: ClawHostersError,
     options: RestoreOptions,
     surface: Surface,
-    recovery: Recovery | None,
-    *,
-    is_one: bool,
+    explain: t.Callable[..., str],
 ) -> PartialError:
-    """Returns the error of a restore whose wait ended with ``error``. ``last_seen`` of the restore is set.
+    """Returns the error of a restore whose wait ended with ``error``, which this changes.
 
-    ``recovery``: how far the instance is, if it is restored. ``is_one``: the message says how to go on; of many, that
-    of the task does at its end.
+    ``explain``: says how far an instance is that is restored. The message of one says how to go on; of many, that of
+    the task does at its end.
     """
-    own, is_held = copy.copy(error), restore.stage is Stage.LOCKED
-    own.last_seen = restore.last_seen
-    if recovery is not None:
+    is_held = restore.stage is Stage.LOCKED
+    if restore.stage is Stage.RESTORED:
         known, limit = restore.ended, options.healthy_timeout or options.timeout
         option = surface.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")
-        reason = recovery.explain_unfinished(own, limit, option)
+        reason = explain(error, limit, option=option)
     else:
         known = f"This run sent nothing for {short_name(restore.instance)}." if is_held else _format_sent(restore)
-        goal, condition = "free" if is_held else "restored", own.last_seen.condition if own.last_seen else ""
-        reason = explain_ended_wait(own, condition, goal, options.timeout, option=surface.option("wait_timeout"))
-    own.replace(reason)
-    again = f" {go_on(own, surface.advice)}" if is_one else ""
-    return PartialError(f"{known} {reason}{again}", {}, own)
+        goal, condition = "free" if is_held else "restored", error.last_seen.condition if error.last_seen else ""
+        reason = explain_ended_wait(error, condition, goal, options.timeout, option=surface.option("wait_timeout"))
+    error.replace(reason)
+    again = "" if options.starts else f" {go_on(error, surface.advice)}"
+    return PartialError(f"{known} {reason}{again}", {}, error)
 
 
 def _format_sent(restore: Restore) -> str:

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from ..._errors import PartialError, RefusedError
 from ..._model.instance import label
 from ..._state.journal import UNSEEN
-from ..._times import format_iso
 from .plan import RestoreAction
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ..._errors import ClawHostersError, LastSeen
+    from ..._errors import ClawHostersError
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from .plan import RestorePlan
@@ -77,8 +76,6 @@ class Restore:
     failure: str | None = None
     """Why the end of a wait could not be read: ``timeout``, ``unreachable``, ``unauthorized``, ``forbidden`` or
     ``other``."""
-    last_seen: LastSeen | None = None
-    """The last answer of a wait that ended early."""
     healthy_at: datetime | None = None
     """When its instance was seen running last, and healthy if that is waited for; None if it is so no more."""
 
@@ -132,21 +129,13 @@ class Restore:
 
     def summarize(self) -> dict[str, t.Any]:
         """Returns ``restore`` of a result, without the incident."""
-        state, seen = self.state, self.last_seen
+        state = self.state
         return {
             "sent_at": state.sent_at if state else None,
             "completed_at": state.completed_at if state else None,
             "outcome": self.outcome,
             "seen": state.facts.get("seen") if state else None,
             "by": state.facts.get("by") if state else None,
-            "failure": self.failure,
-            "last_seen": None
-            if seen is None
-            else {
-                "status": seen.resource.get("status"),
-                "health_status": seen.resource.get("health_status"),
-                "at": format_iso(seen.at),
-            },
         }
 
 

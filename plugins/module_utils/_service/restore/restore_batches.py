@@ -52,12 +52,13 @@ class RestoreBatch:
     """Says which of many batches it is, in the progress lines."""
 
     def __post_init__(self) -> None:
-        self._locks = contextlib.ExitStack()
         self._runners = [RestoreRunner(restore, self.context) for restore in self.restores if restore.error is None]
 
     def run(self) -> None:
         """Restores those without an error."""
-        with self._locks:
+        with contextlib.ExitStack() as locks:
+            for runner in self._runners:
+                locks.callback(runner.release)
             self._begin(self._runners)
             self._release_ended()
             if not self.context.options.waits:
@@ -72,7 +73,7 @@ class RestoreBatch:
 
     def _begin(self, runners: list[RestoreRunner]) -> None:
         """Locks the instances, decides under the locks what is left to do, and sends what has to be sent."""
-        ready = [runner for runner in runners if runner.acquire(self._locks)]
+        ready = [runner for runner in runners if runner.acquire()]
         if not ready:
             return
         try:
@@ -143,15 +144,13 @@ class RestoreBatch:
         self._begin([runner for runner in self._runners if runner.stage is Stage.LOCKED])
         self._request_starts([runner for runner in self._runners if runner.stage is Stage.RESTORED])
         for runner in self._open():
-            if runner.is_overdue:
+            if self.context.clock() >= runner.deadline:
                 runner.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
 
     def _request_starts(self, runners: list[RestoreRunner]) -> None:
         """Starts the instances that came back stopped."""
-        for runner in runners:
-            runner.announce_start()
-        self.context.changes.request_changes([runner.recovery.job for runner in runners])
+        self.context.changes.request_changes([runner.job for runner in runners])
         for runner in runners:
             runner.end_recovery()
 

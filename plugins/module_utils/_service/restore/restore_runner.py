@@ -10,6 +10,8 @@ The batch polls for all of its restores at once.
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import math
 import threading
 import typing as t
@@ -19,14 +21,24 @@ from datetime import UTC, datetime, timedelta
 from ..._errors import ClawHostersError, LastSeen
 from ..._http.acceptance import parse_accepted
 from ..._model.backup import taken_at
-from ..._model.instance import describe_condition, describe_instance, get_status, is_busy, is_healthy, label, short_name
+from ..._model.instance import (
+    describe_condition,
+    describe_instance,
+    describe_status,
+    get_status,
+    is_busy,
+    is_healthy,
+    label,
+    short_name,
+)
+from ..._model.instance_job import Job, Phase
 from ..._model.ownership import has_owner, may_belong, parse_owner
 from ..._model.resource import parse_id
 from ..._model.state_reached import FailureStatusError, StateReached
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count, one_line
-from ..._times import CLOCK_TOLERANCE, format_iso, format_time_of_day, parse_time
+from ..._times import CLOCK_TOLERANCE, format_iso, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..instance_changes import InstanceChanges
@@ -34,7 +46,6 @@ from ..instance_requests import fetch_instance
 from .history import LONGEST_RESTORE
 from .messages import build_lost_error, build_status_error, build_wait_error
 from .plan import RestoreAction, check_again, check_held
-from .recovery import Recovery
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage
 
 if t.TYPE_CHECKING:
@@ -104,8 +115,8 @@ class RestoreRunner:
 
     def __init__(self, restore: Restore, context: RunContext) -> None:
         self.restore = restore
-        self.recovery: Recovery
-        """The rest of the way once the instance is restored."""
+        self.job = Job("started", found=restore.instance)
+        """The rest of the way once the instance is restored: it runs and, if that is waited for, is healthy."""
         self._context = context
         self._incident = context.incident
         # Ctrl-C shows one note of a run: that of the guard if it has a single restore, which is only followed.
@@ -122,8 +133,6 @@ class RestoreRunner:
         self._was_busy = False
         """True if it was busy before this run sent the restore: that it is still busy is no sign of it."""
         self._seen_at = datetime.now(UTC)
-        self._ran_at: datetime | None = None
-        """When it was seen running last, after its restore."""
         self.deadline = math.inf
         """When the wait of its stage ends, by the clock."""
 
@@ -141,7 +150,7 @@ class RestoreRunner:
         if self.stage is Stage.LOCKED:
             return short_name(self.restore.instance), self._describe_lock()
         if self.stage is Stage.RESTORED:
-            return self.recovery.describe()
+            return self._context.changes.describe(self.job)
         name, condition = describe_instance(self.restore.current)
         # ``running`` alone would read as done.
         return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
@@ -156,22 +165,17 @@ class RestoreRunner:
 
     # The lock of the instance
 
-    def acquire(self, locks: contextlib.ExitStack) -> bool:
-        """Locks the instance until ``release``, or until ``locks`` closes.
-
-        Returns False if that fails, or if another run works on it.
-        """
-        with contextlib.ExitStack() as attempt:
-            try:
-                is_free = attempt.enter_context(self._guard.lock())
-            except JournalError as error:
-                self.fail(error)
-                return False
-            if is_free:
-                self._lock = locks.enter_context(attempt.pop_all())
-            else:
-                self.restore.stage = Stage.LOCKED
-            return is_free
+    def acquire(self) -> bool:
+        """Locks the instance until ``release``. Returns False if that fails, or if another run works on it."""
+        try:
+            is_free = self._lock.enter_context(self._guard.lock())
+        except JournalError as error:
+            self.fail(error)
+            return False
+        if not is_free:
+            self.release()
+            self.restore.stage = Stage.LOCKED
+        return is_free
 
     def release(self) -> None:
         """Unlocks the instance."""
@@ -322,22 +326,18 @@ class RestoreRunner:
         if options.healthy_timeout is not None and self.stage in (Stage.LOCKED, Stage.ACCEPTED):
             self.deadline = self._context.clock() + options.timeout
 
-    @property
-    def is_overdue(self) -> bool:
-        """True if the time limit of the stage has passed."""
-        return self._context.clock() >= self.deadline
-
     def update(self, now: Resource | None) -> None:
         """Updates the restore from the instance as a poll shows it, None if it does not exist."""
         if now is None:
             self.fail(InstanceGoneError(self.restore.instance))
             return
         self.restore.current, self._seen_at = now, datetime.now(UTC)
-        has_ended = self._is_restored is None or self._is_restored.is_transition_seen
-        self._ran_at = self._seen_at if has_ended and get_status(now) == "running" else self._ran_at
         if self.stage is not Stage.ACCEPTED:
-            if not self._fail_if_stopped():
-                self.recovery.update(now)
+            if self.job.phase is Phase.READY:
+                # It was decided from an instance that may have been read long before.
+                self._decide_start()
+            else:
+                self._context.changes.update(self.job, now)
             return
         self._note_sign()
         try:
@@ -388,45 +388,36 @@ class RestoreRunner:
         now, precision = self._incident.now, timedelta(seconds=2)
         return next((at for at in filter(None, times) if -precision <= now - at <= sent_ago + precision), None)
 
-    def _fail_if_stopped(self) -> bool:
-        """Fails a restore whose instance ran and is stopped, and returns True: whoever did that is not overruled."""
-        if self._ran_at is None or get_status(self.restore.current) != "stopped":
-            return False
-        times = f"at {format_time_of_day(self._ran_at)}, and is stopped at {format_time_of_day(self._seen_at)}"
-        stopped = f"It was running {times}. This run did not stop it, and does not start it."
-        self.fail(self.restore.explain_unrecovered(stopped))
-        return True
-
     def _begin_recovery(self) -> None:
-        """Follows a restored instance until it runs and is healthy."""
-        if self._fail_if_stopped():
-            return
-        healthy = self._context.options.healthy_timeout
+        """Follows a restored instance until it runs and is healthy.
+
+        Unless the run starts instances, one that came back stopped is left as it is.
+        """
+        options, now = self._context.options, self.restore.current
+        healthy = options.healthy_timeout
         self.deadline = math.inf if healthy is None else self._context.clock() + healthy
-        starts = self._context.options.starts
-        self.recovery = Recovery(self.restore.current, self._context.changes, starts=starts)
         self._enter(Stage.RESTORED)
-        if self.recovery.warning:
-            self._incident.warn(self.recovery.warning)
+        if options.starts or get_status(now) == "running":
+            self._decide_start()
+        elif options.wait_healthy:
+            status = f"The status of {label(now)} is {describe_status(now)}"
+            self._incident.warn(f"{status}, so its health is not waited for.")
         self.end_recovery()
 
-    def announce_start(self) -> None:
-        """Says that the instance is started next, if it is."""
-        if self.recovery.needs_start:
-            name = short_name(self.restore.instance)
-            self._incident.client.progress.report(f"{name}: stopped after its restore, so this run starts it")
+    def _decide_start(self) -> None:
+        self.job.decide(self.restore.current)
+        self._context.changes.wait_for_unchanged(self.job)
 
     def end_recovery(self) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
-        if not self.recovery.is_done:
-            self.recovery.follow_job()
-        self.restore.is_started = self.restore.is_started or self.recovery.is_started
-        self.restore.current = self.recovery.current
-        if self.recovery.failure is not None:
-            self.fail(self.restore.explain_unrecovered(*self.recovery.failure))
-        elif self.recovery.is_done:
+        restore, job = self.restore, self.job
+        restore.is_started = restore.is_started or job.changed
+        restore.current = job.current or restore.current
+        if job.error is not None:
+            self.fail(restore.explain_unrecovered(job.error, job.cause))
+        elif job.phase is Phase.DONE:
             self._record_completed()
-            self.restore.healthy_at = self._seen_at
+            restore.healthy_at = self._seen_at
             self._enter(Stage.RUNNING)
 
     # The end
@@ -442,21 +433,20 @@ class RestoreRunner:
 
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
-        restore, outcome = self.restore, None
+        restore, error = self.restore, copy.copy(error)
         restore.state, restore.failure = self._guard.known_state(), error.kind
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
-        restore.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
-        recovery = self.recovery if self.stage is Stage.RESTORED else None
-        if recovery is None:
+        error.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
+        explain = functools.partial(self._context.changes.explain_unfinished, self.job)
+        outcome = None
+        if self.stage is not Stage.RESTORED:
             is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
-            outcome = restore.state.outcome if restore.state and is_settled else IN_FLIGHT
+            outcome = None if is_settled else IN_FLIGHT
         if self.stage is Stage.LOCKED:
             with contextlib.suppress(JournalError):
                 outcome = self._find_held_outcome()
-        surface, options = self._incident.surface, self._context.options
-        is_one = not options.starts
-        self.fail(build_wait_error(restore, error, options, surface, recovery, is_one=is_one), outcome)
+        self.fail(build_wait_error(restore, error, self._context.options, self._incident.surface, explain), outcome)
 
     def _find_held_outcome(self) -> str:
         """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""
@@ -472,10 +462,8 @@ class RestoreRunner:
         restore = self.restore
         state = restore.state = self._guard.known_state()
         if outcome is None:
-            # With force, an earlier restore says nothing of this run.
-            is_own = state is not None and (
-                not self._incident.rules.force or state.position > restore.plan.known_position
-            )
+            # An earlier restore says nothing of one that was to be sent again.
+            is_own = state and (not restore.plan.sends or state.position > restore.plan.known_position)
             outcome = state.outcome if state and is_own else REFUSED
         restore.fail(error, outcome)
         self._context.observe(restore)
