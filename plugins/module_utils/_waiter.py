@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import typing as t
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._progress import LINE_WIDTH, Progress
-from ._text import one_line
+from ._text import format_list, one_line
 from ._times import format_time_of_day
 
 INITIAL_INTERVAL = 2.0
@@ -42,6 +41,9 @@ POLL_SHARE = 0.25
 
 TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
 """Errors after which a wait polls again."""
+
+REMAINING_NAMED = 2
+"""Resources that a progress line names."""
 
 State = t.TypeVar("State")
 
@@ -67,7 +69,16 @@ class _Poll(t.NamedTuple):
         """Returns the same for a progress line: since an error response, it has the service's own words."""
         if self.error and self.error.response and (words := self.error.response.words):
             return one_line(f"{self.name}: {words}", LINE_WIDTH)
-        return one_line(self.format(now), LINE_WIDTH) if self.error else self.format(now)
+        return one_line(self.format(now), LINE_WIDTH)
+
+
+def describe_remaining(descriptions: t.Iterable[tuple[str, str]], prefix: str = "") -> tuple[str, str]:
+    """Returns name and condition of a wait: ``web-bot``, ``deploying``, or ``5 to go``, ``web-bot: deploying, …``."""
+    described = list(descriptions)
+    if len(described) == 1:
+        return f"{prefix}{described[0][0]}", described[0][1]
+    texts = [": ".join(description) for description in described]
+    return f"{prefix}{len(texts)} to go", format_list(texts, REMAINING_NAMED)
 
 
 def format_last_seen(condition: str, at: datetime | None) -> str:
@@ -134,8 +145,6 @@ class Waiter:
         """The cost of one poll. Expensive polls have a longer interval."""
         self.budget_share = 1.0
         """The part of the rate limit that polls may use. Other requests get the rest."""
-        self.summarize: t.Callable[[], str] | None = None
-        """Formats the progress lines while the service answers; None to show name and condition."""
         self.find_deadline: t.Callable[[], float] = lambda: math.inf
         """Returns when the wait for a resource ends, by the clock, if that may be before the end of the wait."""
         self._started = progress.clock() if since is None else since
@@ -184,15 +193,11 @@ class Waiter:
                 delay = min(self._poll_interval(interval), self.seconds_left)
                 # Without an answer, nothing that is waited for can end before the wait does.
                 limit = self.timeout if poll.error else min(self.timeout, self.find_deadline() - self._started)
-                self._progress.sleep(delay, functools.partial(self._format, poll), since=self._started, limit=limit)
+                self._progress.sleep(delay, poll.format_line, since=self._started, limit=limit)
                 interval = min(interval * INTERVAL_MULTIPLIER, MAX_INTERVAL)
         except ClawHostersError as error:
             error.last_seen = last_seen
             raise
-
-    def _format(self, poll: _Poll, now: float) -> str:
-        """Returns the progress line of a time of the clock, without its times."""
-        return poll.format_line(now) if poll.error or self.summarize is None else self.summarize()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._progress.now(), UTC)

@@ -37,8 +37,7 @@ from .._model.instance_index import InstanceIndex
 from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
 from .._model.resource import Resource, Result
 from .._model.state_reached import explain_lapse, keeps_state
-from .._wait_summary import ProgressSummary, describe_remaining
-from .instance_changes import InstanceChanges, PollReader, find_open, format_accepted
+from .instance_changes import InstanceChanges, PollReader, format_accepted
 from .instance_requests import fetch_instance
 
 if t.TYPE_CHECKING:
@@ -48,11 +47,10 @@ if t.TYPE_CHECKING:
 
 @dataclass
 class FleetChanges(InstanceChanges):
-    """Changes the instances of a fleet. The limits are for all its ``jobs``. ``prefix`` begins the lines of a wait."""
+    """Changes the instances of a fleet. The limits are for all its ``jobs``."""
 
     jobs: list[Job] = field(default_factory=list)
     limits: ChangeLimits = field(default_factory=ChangeLimits)
-    prefix: str = ""
 
     def check_flags(self, jobs: t.Iterable[Job], time_left: float | None = None) -> None:
         """Decides rejected jobs again with the detail: only the detail shows the flags."""
@@ -103,14 +101,6 @@ class FleetChanges(InstanceChanges):
             else:
                 job.fail(f"{format_accepted(job)}{explain_lapse(job.current, job.healthy_at, now, at)}")
                 job.current = now
-
-    def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:
-        if len(watched) == 1:
-            return None
-        return ProgressSummary(lambda: map(self.describe, find_open(watched)), self.prefix).format
-
-    def _describe_all(self, watched: list[Job]) -> tuple[str, str]:
-        return describe_remaining(map(self.describe, find_open(watched)), self.prefix)
 
 
 @dataclass

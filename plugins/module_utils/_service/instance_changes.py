@@ -41,7 +41,7 @@ from .._model.instance import (
 from .._model.instance_job import Job, Phase
 from .._model.resource import Resource
 from .._model.state_reached import FailureStatusError, state_reached
-from .._waiter import Waiter, explain_ended_wait
+from .._waiter import Waiter, describe_remaining, explain_ended_wait
 from .instance_requests import fetch_instance, instance_path
 
 _CHANGED_NOTHING = "The request changed nothing."
@@ -231,11 +231,12 @@ class PollReader(t.NamedTuple):
 
 @dataclass
 class InstanceChanges:
-    """Changes the instances of jobs. In check mode, predicts the changes."""
+    """Changes the instances of jobs. In check mode, predicts the changes. ``prefix`` begins the lines of a wait."""
 
     client: Client
     wait_healthy: bool
     warn: t.Callable[[str], None]
+    prefix: str = ""
 
     def begin_wait(self, timeout: float | None, since: float | None = None) -> Waiter | None:
         """Returns a waiter of ``timeout`` seconds from now, or from ``since`` by the clock; None without a timeout."""
@@ -334,11 +335,11 @@ class InstanceChanges:
             self.request_changes(updated)
             return not find_open(watched)
 
-        waiter.summarize = self._build_summary(watched)
+        def describe(_seen: object) -> tuple[str, str]:
+            return describe_remaining(map(self.describe, find_open(watched)), self.prefix)
+
         try:
-            waiter.until(
-                t.cast("dict[str, Resource]", {}), reader.read, is_done, lambda _seen: self._describe_all(watched)
-            )
+            waiter.until(t.cast("dict[str, Resource]", {}), reader.read, is_done, describe)
         except ClawHostersError as error:
             if isinstance(error, WaitTimeoutError) and error.cause is None:
                 for job in _find_deletions(watched):
@@ -376,17 +377,8 @@ class InstanceChanges:
         if not self.client.check_mode and job.is_unreached(wait_healthy=self.wait_healthy):
             self._start_waiting(job, job.instance)
 
-    # Overridden for several instances
-
     def review(self, decided: list[Job], seconds: float) -> None:
         """Called with the jobs that a poll has updated, and the seconds left, before further changes are requested."""
-
-    def _build_summary(self, watched: list[Job]) -> t.Callable[[], str] | None:
-        """Returns the function that formats the progress lines; None to show name and condition."""
-        return None
-
-    def _describe_all(self, watched: list[Job]) -> tuple[str, str]:
-        return self.describe(watched[0])
 
     # Messages
 

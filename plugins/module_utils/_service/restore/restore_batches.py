@@ -22,8 +22,7 @@ from ..._model.batches import announce_batch, begin_batches, split_batches
 from ..._model.instance import short_name
 from ..._model.state_reached import explain_lapse, keeps_state
 from ..._state.journal import OperationEvent
-from ..._wait_summary import ProgressSummary, describe_remaining
-from ..._waiter import POLL_SHARE, Waiter
+from ..._waiter import POLL_SHARE, Waiter, describe_remaining
 from ..instance_reader import InstanceReader
 from .plan import RestoreAction
 from .restore import COMPLETED, InstanceGoneError, Restore, RestoreObserver, Stage
@@ -110,8 +109,6 @@ class RestoreBatch:
         waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
         if len(self._runners) > 1:
             waiter.budget_share = POLL_SHARE
-            summary = ProgressSummary(lambda: (runner.describe() for runner in self._open()), self.prefix)
-            waiter.summarize = summary.format
         for runner in self._runners:
             runner.limit_wait()
         if not self._open():

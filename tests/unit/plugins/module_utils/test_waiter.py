@@ -23,7 +23,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter, explain_ended_wait
+from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import (
+    Waiter,
+    describe_remaining,
+    explain_ended_wait,
+)
 from support.sleeper import Sleeper
 
 
@@ -224,3 +228,22 @@ def test_an_error_has_one_line_of_80_columns(code: str, message: str | None, nam
         Waiter(1200, clock.progress).until("stopped", fetch, lambda _state: False, lambda state: (name, state))
     assert len(clock.lines) == 120
     assert all(line.isprintable() and len(line) <= 80 for line in clock.lines)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "line"),
+    [
+        (["web-bot: deploying"], "3 of 40, web-bot: deploying, 10 s of at most 30 s"),
+        (
+            ["a: running", "b: running", "c: running", "d: stopped"],
+            "3 of 40, 4 to go: a: running, b: running and 2 more, 10 s of at most 30 s",
+        ),
+    ],
+)
+def test_a_wait_for_several_names_some_of_them_in_its_line(waiting: list[str], line: str) -> None:
+    clock, described = Clock(), [tuple(text.split(": ")) for text in waiting]
+    with pytest.raises(WaitTimeoutError):
+        Waiter(30, clock.progress).until(
+            "", lambda _left: "", lambda _state: False, lambda _state: describe_remaining(described, "3 of 40, ")
+        )
+    assert clock.lines[0] == line
