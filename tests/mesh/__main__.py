@@ -16,8 +16,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = {"receptor": "receptor", "ip": "iproute2"}
-"""The Debian package of each program. PostgreSQL's programs are not in PATH, see ``postgres_programs``."""
 SETUP = 'ip link set lo up && mkdir -p /run/netns && mount -t tmpfs none /run/netns && exec "$@"'
 ENTER = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", SETUP, "sh"]
 
@@ -29,7 +27,7 @@ def postgres_programs() -> Path | None:
 
 def find_missing_packages() -> list[str]:
     """Returns the Debian packages to install."""
-    missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    missing = [] if shutil.which("ip") else ["iproute2"]
     return missing if postgres_programs() else [*missing, "postgresql"]
 
 

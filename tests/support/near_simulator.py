@@ -11,6 +11,7 @@ import contextlib
 import json
 import threading
 import typing as t
+from pathlib import Path
 
 import uvicorn
 
@@ -31,16 +32,22 @@ class Server(uvicorn.Server):
 
 
 class NearSimulator(Simulator):
-    """Like its base class. It ends with this process, and control requests are calls without HTTP."""
+    """Like its base class. It ends with this process, and control requests are calls without HTTP.
 
-    def __init__(self) -> None:
+    ``tls``: the files of a certificate and its key.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", tls: tuple[Path, Path] | None = None) -> None:
         service = Service(Seed({"instances": 60}, {"rate_limit": 1_000_000, "transition_seconds": 0}))
-        listener = listen("127.0.0.1", 0)
-        self.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener = listen(host, 0)
+        self.origin = f"{'https' if tls else 'http'}://{host}:{listener.getsockname()[1]}"
         self.url = self.origin + PREFIX
         self._control = build_control(service)
         self._loop = asyncio.new_event_loop()
-        serve = Server(configure(service)).serve(sockets=[listener])
+        config = configure(service)
+        if tls:
+            config.ssl_certfile, config.ssl_keyfile = tls
+        serve = Server(config).serve(sockets=[listener])
         threading.Thread(target=self._loop.run_until_complete, args=(serve,), daemon=True).start()
 
     def control(self, method: str, path: str, body: t.Any = None) -> t.Any:
