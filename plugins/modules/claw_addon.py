@@ -139,11 +139,13 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_update import redact_addon_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import ensure_config
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import (
+    ensure_config,
+    redact_addon_options,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import find_addon
 
 SPEC = ArgumentSpec(

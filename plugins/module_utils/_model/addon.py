@@ -152,7 +152,7 @@ def merge_usage(addons: list[Resource], usage: object) -> list[Resource]:
 
 
 def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery) -> Resource:
-    """Returns the only match. Raises RefusedError for none and for several, with similar ones of all ``addons``."""
+    """Returns the only match. Raises RefusedError for none and for several. ``addons``: all that there are."""
     if len(found) > 1:
         each = format_list((f"{addon['id']} of {parse_owner(addon)}" for addon in found), _LISTED)
         raise RefusedError(f"{len(found)} add-ons match {query} (ids {each}): choose one with id.")
@@ -161,9 +161,9 @@ def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery
             if str(addon["id"]) == str(query.id):
                 raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
     if not found:
-        raise RefusedError(
-            f"No add-on matches {query}. {_format_nearest(addons, query)} Order add-ons in the dashboard."
-        )
+        listed = format_list(map(label, addons[:_LISTED]), _LISTED, len(addons))
+        there = f"Found: {listed}." if addons else "The account has no add-ons."
+        raise RefusedError(f"No add-on matches {query}. {there} Order add-ons in the dashboard.")
     return found[0]
 
 
@@ -177,21 +177,6 @@ def require_same_owner(addon: Resource, found: Resource, query: AddonQuery) -> N
     is_other = shown.id not in (None, wanted_id) and wanted_id is not None
     if query.has_instance and (is_other or (query.instance_name and shown.name not in (None, query.instance_name))):
         raise RefusedError(f"The {label(addon)} is not the {query} any more; nothing was done.")
-
-
-def _format_nearest(addons: list[Resource], query: AddonQuery) -> str:
-    """Returns a sentence that lists the add-ons of the same instance, else those of the same type, else all."""
-    wanted_id = None if query.instance_id is None else str(query.instance_id)
-    of_instance, of_type = [], []
-    for addon in addons:
-        owner = parse_owner(addon)
-        if (wanted_id and owner.id == wanted_id) or (query.instance_name and owner.name == query.instance_name):
-            of_instance.append(addon)
-        if normalize(addon.get("addon_type")) == normalize(query.addon_type):
-            of_type.append(addon)
-    nearest = of_instance or of_type or addons
-    listed = format_list(map(label, nearest[:_LISTED]), _LISTED, len(nearest))
-    return f"Found: {listed}." if nearest else "The account has no add-ons."
 
 
 def require_shown(addon: Resource, config: Config, write_only: t.Collection[str]) -> None:

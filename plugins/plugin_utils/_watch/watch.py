@@ -31,7 +31,6 @@ from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec, warn_of_misspelt_variables
 from ...module_utils._progress import Progress
-from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._state.open_store import open_store
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
@@ -170,12 +169,15 @@ class Watcher:
         progress = Progress(lambda line: self.log.info("%s", line))
         with open_store(self.arguments.store_options) as store:
             client = Client(self.arguments.settings, progress=progress, warn=self._warn_once, store=store)
-            if not self.is_prepared:
+            if not self.is_prepared and (self.arguments.name or self.arguments.settings.account):
                 self._prepare(client, store)
+            self.is_prepared = True
             return fetch_all(client, "/instances")
 
     def _prepare(self, client: Client, store: Store) -> None:
         """Reads the account and the last snapshot. Raises AccountError for another account than the one meant."""
+        from ...module_utils._service.account_check import AccountCheck
+
         account = AccountCheck(client)
         try:
             account.require()
@@ -187,7 +189,6 @@ class Watcher:
             identity = [self.arguments.settings.api_url, account.identify(), self.arguments.name]
             self.document = f"watch-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"
             self._load(store, self.document)
-        self.is_prepared = True
 
     def _load(self, store: Store, document: str) -> None:
         """Reads the last snapshot, if there is one. Raises ClawHostersError: to begin anew could lose a transition."""

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon imp
     require_one,
     require_shown,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_update import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import (
     AddonUpdate,
     redact_addon_options,
 )
@@ -96,10 +96,6 @@ ACCOUNT = [
         (ACCOUNT[1:], query("browser"), "2 add-ons match browser add-on (ids 2 of web-bot (id 7), 3 of spare-bot (id"),
         ([], query("llm", addon_id=2), "The browser add-on 2 of web-bot (id 7) is not the llm add-on; nothing was"),
         ([], query(addon_id=9), "No add-on matches add-on with id 9. Found: llm add-on 1 of web-bot (id 7), browser"),
-        # What is nearest: add-ons of the same instance, then those of the same type.
-        ([], query("mail", 8), "with id 8. Found: browser add-on 3 of spare-bot (id 8). Order"),
-        ([], query("llm", None, "spare-bot"), "named spare-bot. Found: browser add-on 3 of spare-bot (id 8). Order"),
-        ([], query("llm", 9), "with id 9. Found: llm add-on 1 of web-bot (id 7). Order"),
     ],
 )
 def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, message):
