@@ -44,20 +44,19 @@ SCOPES = {
         "_service/restore/restore_batches.py _service/restore/restore_runner.py "
         "_service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_journal.py "
-        "_state/folder_mark.py _state/postgres_store.py _service/fleet.py "
+        "_state/postgres_store.py _service/fleet.py "
         "_service/instance_changes.py _service/instance_state.py _service/saved_plans.py _service/planned_restarts.py"
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
-        "_state/folder_journal.py:append _state/folder_mark.py:write_at "
-        "_state/folder_journal.py:open_mark _state/folder_mark.py:write _state/folder_mark.py:add_name "
+        "_state/folder_journal.py:append _state/folder_journal.py:create_mark _state/files.py:write_at "
         "_state/files.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),
     "the runbook": (
         "_restore/runbook.py _restore/restorer.py _restore/outcome.py _restore/incident_report.py "
-        "_reports/report_folder.py _state/journal.py _state/folder_journal.py _state/folder_mark.py "
+        "_reports/report_folder.py _state/journal.py _state/folder_journal.py "
         "_state/postgres_store.py _service/at_most_once.py"
     ),
     "between the readings": "_service/restore/account_reader.py:read",

@@ -162,6 +162,13 @@ def read_from(file: int, offset: int) -> bytes:
         return stream.read()
 
 
+def write_at(file: int, data: bytes, offset: int) -> None:
+    """Writes all of the data at ``offset``."""
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
+
+
 def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, draft: str = "") -> None:
     """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
 
@@ -174,9 +181,7 @@ def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, dr
     try:
         try:
             os.fchmod(file, mode)
-            while data:
-                written = os.write(file, data)
-                data = data[written:]
+            write_at(file, data, 0)
             os.fsync(file)
         finally:
             os.close(file)

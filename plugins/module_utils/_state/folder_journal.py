@@ -4,18 +4,16 @@
 
 """The journal in a folder: for each subject a file of its lines, and a mark.
 
-A line is appended in place and synced, so that it costs the same whatever lies behind it. A crash or a full disk may
-leave a part of a line at the end: that append never returned, so nothing was sent for it, and the next one overwrites
-it.
+The mark, in a folder of its own, has a record of each line: a checksum over the line, its name and all records before.
+So a file that was cut, emptied, changed or replaced by an older copy does not match it. The first record is of no line:
+a mark without it is damaged, as is a file without a mark, and neither ever looks like a subject that is new.
 
-The mark, in a folder of its own, says how far the file was written, so that a file that was cut, emptied or replaced by
-an older copy does not match it. A new mark is written and synced under another name, and renamed before anything relies
-on it. So a damaged mark is damage, as is a file without a mark: neither ever looks like a subject that is new. After
-each line, the mark is written to one of its places and synced: a crash in between leaves the file one line ahead,
-perhaps with that place torn.
+A line is written and synced, and then its record. A crash in between leaves the file one line ahead, perhaps with a
+part of the record; and a crash or a full disk may leave a part of a line. That append never returned, so nothing was
+sent for it. A whole line stays, and the next append writes and syncs it again.
 
-The mark is locked by the run that works on the subject. The file is locked only for a moment, to read it or to append
-to it.
+Before its records the mark describes the run that works on the subject, which locks the mark meanwhile. The file is
+locked only for a moment, to read it or to append to it.
 """
 
 from __future__ import annotations
@@ -23,12 +21,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
+import itertools
+import json
 import os
 import re
 import resource
 import time
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
@@ -40,8 +41,8 @@ from .files import (
     atomic_replace,
     lock_file,
     read_from,
+    write_at,
 )
-from .folder_mark import END_SIZE, Mark, MarkFile, build_new, checksum, write_at
 from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines, describe_process
 
 JOURNAL, MARKS = "journal", "journal-marks"
@@ -56,226 +57,206 @@ LOCK_TIMEOUT = 10.0
 """Seconds to wait for the lock of a file, which is held for milliseconds."""
 PROBE_TIMEOUT = 0.05
 """Seconds to wait for the lock of a mark, which a reader tests for a moment."""
+RECORDS_AT, SUM_SIZE, RECORD_SIZE = 2048, 32, 98
+"""Where the records of a mark begin, after its holder; bytes of a checksum, and of a record."""
 DAMAGED_MARK = f"has a damaged mark in {MARKS}"
 _NOT_OURS = (errno.EACCES, errno.EPERM, errno.ELOOP)
 """Errors that opening a file gives if another user owns it, or if it is a link."""
 
 
-class FolderJournal:
-    """The journal in ``path``: in the folders ``journal`` and ``marks``, None if missing. Methods raise OSError."""
+@dataclass(frozen=True)
+class _Subject:
+    """The open file and mark of a subject, None if missing."""
 
-    def __init__(self, path: Path, journal: OpenFolder | None = None, marks: OpenFolder | None = None) -> None:
-        self._path = path / JOURNAL
-        self._journal = journal
-        self._marks = marks
+    subject: str
+    path: Path
+    file: int | None
+    mark: int | None
 
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, state: OpenFolder, *, creates: bool = False) -> t.Iterator[FolderJournal]:
-        """Yields the journal in ``state_dir``, whose folders are created if that is asked for."""
-        with contextlib.ExitStack() as stack:
-            journal, marks = (
-                stack.enter_context(state.open_folder(name, creates=creates)) if creates or state.has(name) else None
-                for name in (JOURNAL, MARKS)
-            )
-            yield cls(state.path, journal, marks)
+    def read(self) -> SubjectLines:
+        """Returns the complete lines, after locking the file, and how they contradict the mark.
+
+        A line has its name if it has a record.
+        """
+        if self.file is not None:
+            lock_file(self.file, LOCK_TIMEOUT)
+        content = b"" if self.file is None else read_from(self.file, 0)
+        texts = content.decode(errors="replace").split("\n")[:-1]
+        names, damage = self._compare(texts)
+        place = one_line(self.path)
+        lines = [
+            JournalLine(self.subject, number, text, name, f"Line {number} of the journal {place}")
+            for number, (text, name) in enumerate(itertools.zip_longest(texts, names), start=1)
+        ]
+        return SubjectLines(self.subject, lines, damage and f"The journal {place} {damage}")
+
+    def _compare(self, texts: t.Sequence[str]) -> tuple[list[str], str]:
+        """Returns the names of the lines that have a record, and how the others contradict the mark."""
+        if self.mark is None:
+            return [], "" if self.file is None else f"has no mark in {MARKS}"
+        records, record = read_from(self.mark, RECORDS_AT), build_first_record(self.subject)
+        if not records.startswith(record):
+            return [], DAMAGED_MARK
+        names: list[str] = []
+        records = records.removeprefix(record)
+        for text in texts:
+            name = records[SUM_SIZE + 1 : RECORD_SIZE - 1].decode(errors="replace")
+            record = build_record(record, name, text)
+            if not records.startswith(record):
+                break
+            names.append(name)
+            records = records.removeprefix(record)
+        written = len(names) + -(-len(records) // RECORD_SIZE)
+        if written <= len(texts) <= len(names) + 1:
+            return names, ""
+        if len(texts) < written:
+            has = "is missing" if self.file is None else f"has {len(texts)} lines"
+            return names, f"{has}, but {written} were written"
+        return names, f"does not match its mark in {MARKS}: it was changed, or one of them is an older copy"
+
+    def append(self, lines: t.Sequence[JournalLine]) -> None:
+        """Adds the last of these lines durably, which are all of the subject. Raises ConflictError, DamageError.
+
+        On an error the lines are unchanged; on one of a disk that stays broken, the line may be there, as after a kill.
+        """
+        found = self.read()
+        if found.damage:
+            raise DamageError(found.damage, REPAIR_HINT)
+        if [one.text for one in found.lines] != [one.text for one in lines[:-1]]:
+            raise ConflictError
+        texts = [f"{one.text}\n".encode() for one in lines]
+        records = [build_first_record(self.subject)]
+        for one in lines:
+            records.append(build_record(records[-1], one.name or "", one.text))
+        for number in range(sum(one.name is not None for one in found.lines), len(found.lines)):
+            # What a crash has left without a record may be missing on the disk, too.
+            self._write(texts[: number + 1], records[: number + 2])
+        try:
+            self._write(texts, records)
+        except OSError:
+            # A line that stayed would look like one whose request may have been sent.
+            with contextlib.suppress(OSError):
+                os.ftruncate(t.cast("int", self.mark), RECORDS_AT + len(b"".join(records[:-1])))
+                # No mark may say more than the file.
+                os.ftruncate(t.cast("int", self.file), len(b"".join(texts[:-1])))
+            raise
+
+    def _write(self, texts: t.Sequence[bytes], records: t.Sequence[bytes]) -> None:
+        """Writes and syncs the last of these lines, and then the last of these records."""
+        for file, parts, start in ((self.file, texts, 0), (self.mark, records, RECORDS_AT)):
+            end = start + len(b"".join(parts))
+            write_at(t.cast("int", file), parts[-1], end - len(parts[-1]))
+            os.ftruncate(t.cast("int", file), end)
+            os.fsync(t.cast("int", file))
+
+
+@dataclass(frozen=True)
+class _Journal:
+    """The folders of the journal in ``state_dir``, whose path is ``path``. None if missing. Methods raise OSError."""
+
+    path: Path
+    journal: OpenFolder | None = None
+    marks: OpenFolder | None = None
 
     def list_subjects(self) -> list[str]:
         """Returns the subjects that have a file or a mark."""
-        files = self._journal.list_names() if self._journal else []
-        marks = self._marks.list_names() if self._marks else []
+        files = self.journal.list_names() if self.journal else []
+        marks = self.marks.list_names() if self.marks else []
         names = {*(name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)), *marks}
         return sorted(name for name in names if re.fullmatch("[0-9a-f]{64}", name))
 
     def read(self, subject: str) -> SubjectLines:
         """Returns the lines of a subject, and its damage."""
         try:
-            return self._read(subject)
+            with contextlib.ExitStack() as stack:
+                file, mark = self.open_file(stack, subject), self.open_mark(stack, subject)
+                if file is None and mark is not None:
+                    # Another run may have created both meanwhile, the mark before the file.
+                    file = self.open_file(stack, subject)
+                return self._subject(subject, file, mark).read()
         except DamageError as error:
             return SubjectLines(subject, [], error.damage)
 
-    def _read(self, subject: str) -> SubjectLines:
+    def append(self, lines: t.Sequence[JournalLine]) -> None:
+        """Adds the last of these lines durably, which are all of its subject. Raises ConflictError, DamageError."""
+        journal, marks = t.cast("OpenFolder", self.journal), t.cast("OpenFolder", self.marks)
+        subject = lines[-1].subject
         with contextlib.ExitStack() as stack:
-            # Another run may create both meanwhile, the mark before the file.
-            file, mark = self.open_file(stack, subject), self.find_mark(stack, subject)
-            if file is None:
-                if mark is None or mark.says_nothing:
-                    return SubjectLines(subject, [])
-                file = self.open_file(stack, subject)
-                if file is None:
-                    return SubjectLines(subject, [], self._describe_missing(subject, mark))
-            lock_file(file, LOCK_TIMEOUT)
-            return self._subject(subject, file, mark).read()
+            mark = self.create_mark(stack, subject)
+            is_new = os.fstat(mark).st_size == RECORDS_AT + RECORD_SIZE
+            file = self.open_file(stack, subject, os.O_RDWR | (os.O_CREAT if is_new else 0))
+            if is_new:
+                # Whoever created the mark may have been killed before that was synced. And the file must be there
+                # before its mark says that it has a line.
+                os.fsync(marks.descriptor)
+                os.fsync(journal.descriptor)
+            self._subject(subject, file, mark).append(lines)
 
-    def append(self, line: JournalLine) -> None:
-        """Adds a line durably. Raises ConflictError, DamageError."""
-        journal, marks = t.cast("OpenFolder", self._journal), t.cast("OpenFolder", self._marks)
-        name = f"{line.subject}{SUFFIX}"
-        with self.open_mark(line.subject) as mark:
-            is_new = mark.says_nothing
-            if not is_new and not journal.has(name):
-                raise self._missing_error(line.subject, mark)
-            with contextlib.ExitStack() as stack:
-                file = _open(stack, journal, name, os.O_RDWR | (os.O_CREAT if is_new else 0))
-                if is_new:
-                    # Whoever created the mark may have been killed before that was synced. And the file must be there
-                    # before its mark says that it has a line.
-                    os.fsync(marks.descriptor)
-                    os.fsync(journal.descriptor)
-                lock_file(file, LOCK_TIMEOUT)
-                self._subject(line.subject, file, mark).append(line)
-
-    @contextlib.contextmanager
-    def open_mark(self, subject: str) -> t.Iterator[MarkFile]:
-        """Yields the mark, which is created if missing. Raises DamageError for a damaged one, or a file without one."""
-        journal, marks = t.cast("OpenFolder", self._journal), t.cast("OpenFolder", self._marks)
-        if not marks.has(subject):
+    def create_mark(self, stack: contextlib.ExitStack, subject: str) -> int:
+        """Opens the mark, which is created if missing. Raises DamageError if the subject is damaged."""
+        marks = t.cast("OpenFolder", self.marks)
+        if damage := self.read(subject).damage:
             # A new mark would hide that the old one is missing.
-            if journal.has(f"{subject}{SUFFIX}") and (damage := self.read(subject).damage):
-                raise DamageError(damage, REPAIR_HINT)
+            raise DamageError(damage, REPAIR_HINT)
+        if not marks.has(subject):
             with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
                 lock_file(lock, LOCK_TIMEOUT)
                 if not marks.has(subject):
-                    atomic_replace(marks.descriptor, subject, build_new(subject))
-        with contextlib.ExitStack() as stack:
-            mark = MarkFile(subject, _open(stack, marks, subject, os.O_RDWR))
-            if mark.read() is None:
-                raise self._missing_error(subject, mark)
-            yield mark
+                    atomic_replace(marks.descriptor, subject, bytes(RECORDS_AT) + build_first_record(subject))
+        return t.cast("int", self.open_mark(stack, subject, os.O_RDWR))
 
-    def open_file(self, stack: contextlib.ExitStack, subject: str) -> int | None:
+    def open_file(self, stack: contextlib.ExitStack, subject: str, flags: int = os.O_RDONLY) -> int | None:
         """Opens the file of a subject; None if there is none. Raises DamageError for one that is not this user's."""
-        return _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
+        return _open(stack, self.journal, f"{subject}{SUFFIX}", flags)
 
-    def find_mark(self, stack: contextlib.ExitStack, subject: str) -> MarkFile | None:
+    def open_mark(self, stack: contextlib.ExitStack, subject: str, flags: int = os.O_RDONLY) -> int | None:
         """Opens the mark of a subject; None if there is none. Raises DamageError for one that is not this user's."""
-        mark = _open_if_there(stack, self._marks, subject)
-        return None if mark is None else MarkFile(subject, mark)
+        return _open(stack, self.marks, subject, flags)
 
-    def _subject(self, subject: str, file: int, mark: MarkFile | None) -> _SubjectFile:
-        return _SubjectFile(subject, self._path / f"{subject}{SUFFIX}", file, mark)
-
-    def _describe_missing(self, subject: str, mark: MarkFile) -> str:
-        marked = mark.read()
-        damage = "is missing, but it was written" if marked and marked.lines else DAMAGED_MARK
-        return f"The journal {one_line(self._path / f'{subject}{SUFFIX}')} {damage}"
-
-    def _missing_error(self, subject: str, mark: MarkFile) -> DamageError:
-        return DamageError(self._describe_missing(subject, mark), REPAIR_HINT)
+    def _subject(self, subject: str, file: int | None, mark: int | None) -> _Subject:
+        return _Subject(subject, self.path / JOURNAL / f"{subject}{SUFFIX}", file, mark)
 
 
-@dataclass(frozen=True)
-class _SubjectFile:
-    """The locked file of a subject, and its mark."""
-
-    subject: str
-    path: Path
-    file: int
-    mark: MarkFile | None
-
-    def read(self) -> SubjectLines:
-        """Returns the complete lines, and how they contradict the mark."""
-        content = self._read_content()
-        texts = content.decode(errors="replace").split("\n")[:-1]
-        lines = [
-            JournalLine(self.subject, number, text, place=f"Line {number} of the journal {one_line(self.path)}")
-            for number, text in enumerate(texts, start=1)
-        ]
-        damage = self._find_damage(content)
-        return SubjectLines(self.subject, lines, damage and f"The journal {one_line(self.path)} {damage}")
-
-    def append(self, line: JournalLine) -> None:
-        """Adds a line durably. Raises ConflictError, DamageError.
-
-        On an error the lines are unchanged; on one of a disk that stays broken, the line may be there, as after a kill.
-        """
-        mark = t.cast("MarkFile", self.mark)
-        marked = mark.read()
-        is_whole = marked is not None and marked.covers(mark.read_names()) and not mark.is_torn
-        if marked is None or not is_whole or marked.lines != line.position - 1 or not self._ends_as(marked):
-            marked = self._mend(line.position - 1)
-        marked = mark.add_name(marked, line.name or "")
-        data = f"{line.text}\n".encode()
-        # A line that stayed would look like one whose request may have been sent.
-        with self._cut_on_error(marked.size):
-            write_at(self.file, data, marked.size)
-            os.fsync(self.file)
-            end = read_from(self.file, max(marked.size + len(data) - END_SIZE, 0))
-        with self._cut_on_error(marked.size, lambda: mark.write(marked, at=line.position)):
-            mark.write(replace(marked, lines=line.position, size=marked.size + len(data), end=checksum(end)))
-
-    @contextlib.contextmanager
-    def _cut_on_error(self, size: int, prepare: t.Callable[[], None] = lambda: None) -> t.Iterator[None]:
-        """Cuts the file back to its size on an OSError, if ``prepare`` succeeds: no mark may say more than the file."""
-        try:
-            yield
-        except OSError:
-            with contextlib.suppress(OSError):
-                prepare()
-                os.ftruncate(self.file, size)
-            raise
-
-    def _mend(self, lines: int) -> Mark:
-        """Cuts off what a crash has left of a line, and marks a whole one. Raises ConflictError, DamageError."""
-        content = self._read_content()
-        if damage := self._find_damage(content):
-            raise DamageError(f"The journal {one_line(self.path)} {damage}", REPAIR_HINT)
-        mark = t.cast("MarkFile", self.mark)
-        marked = t.cast("Mark", mark.read())
-        if content.count(b"\n") != lines:
-            raise ConflictError
-        if marked.lines < lines:
-            # What was not synced before the crash may be missing on the disk.
-            size = marked.size
-            write_at(self.file, content[size:], size)
-            os.fsync(self.file)
-            marked = marked.describe(content)
-            mark.write(marked)
-        os.ftruncate(self.file, marked.size)
-        return marked
-
-    def _read_content(self) -> bytes:
-        content = read_from(self.file, 0)
-        return content[: content.rfind(b"\n") + 1]
-
-    def _ends_as(self, marked: Mark) -> bool:
-        """Returns True if the file is as long as its mark says, and has that end."""
-        if os.fstat(self.file).st_size != marked.size:
-            return False
-        return not marked.size or checksum(read_from(self.file, max(marked.size - END_SIZE, 0))) == marked.end
-
-    def _find_damage(self, content: bytes) -> str:
-        """Returns how the lines contradict the mark; empty if they don't."""
-        if self.mark is None:
-            return f"has no mark in {MARKS}"
-        count, marked = content.count(b"\n"), self.mark.read()
-        if marked is None or not marked.covers(self.mark.read_names()):
-            return DAMAGED_MARK
-        if count < marked.lines:
-            return f"has {count} lines, but {marked.lines} were written"
-        if marked != marked.describe(content[: marked.size]) or count > marked.lines + 1:
-            return f"does not match its mark in {MARKS}: it was changed, or one of them is an older copy"
-        # A place is torn only while the line that it is for is in the file.
-        return DAMAGED_MARK if self.mark.is_torn and count == marked.lines else ""
-
-
-def _open_if_there(stack: contextlib.ExitStack, folder: OpenFolder | None, name: str) -> int | None:
-    try:
-        return _open(stack, folder, name, os.O_RDONLY) if folder else None
-    except FileNotFoundError:
-        return None
-
-
-def _open(stack: contextlib.ExitStack, folder: OpenFolder, name: str, flags: int) -> int:
+def _open(stack: contextlib.ExitStack, folder: OpenFolder | None, name: str, flags: int) -> int | None:
     """Opens a file or mark. Raises DamageError for one that is not this user's own: it stops no other subject."""
     try:
-        return stack.enter_context(folder.open(name, flags))
+        return stack.enter_context(folder.open(name, flags)) if folder else None
+    except FileNotFoundError:
+        return None
     except UntrustedError as error:
         raise DamageError(one_line(error, MESSAGE_LIMIT), REPAIR_HINT) from None
     except OSError as error:
-        if error.errno not in _NOT_OURS or not folder.has(name):
+        if error.errno not in _NOT_OURS or not (folder and folder.has(name)):
             raise
         raise DamageError(f"{one_line(folder.path / name)} can't be opened ({error.strerror})", REPAIR_HINT) from None
+
+
+def build_record(before: bytes, name: str, text: str) -> bytes:
+    """Returns the record of a line, whose name is a digest, after the record of the line before it."""
+    return f"{_hash(before + f'{name} {text}'.encode())} {name}\n".encode()
+
+
+def build_first_record(subject: str) -> bytes:
+    """Returns the record of no line, with which each mark begins."""
+    return build_record(b"", subject, "")
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:SUM_SIZE]
+
+
+def _read_holder(mark: int, subject: str) -> Holder:
+    """Returns the holder that the mark names; without a name if it is just being written, or garbled."""
+    text, _space, digest = os.pread(mark, RECORDS_AT, 0).rstrip(b"\0").rpartition(b" ")
+    content = json.loads(text) if digest == _hash(text).encode() else {}
+    return Holder(**{**content, "subject": subject})
+
+
+def _write_holder(mark: int, holder: Holder) -> None:
+    """Names the holder. It is only for display: on a full disk it is missing."""
+    text = json.dumps(asdict(holder)).encode()
+    with contextlib.suppress(OSError):
+        os.pwrite(mark, (text + b" " + _hash(text).encode()).ljust(RECORDS_AT, b"\0")[:RECORDS_AT], 0)
 
 
 def _is_lock_free(file: int) -> bool:
@@ -331,51 +312,36 @@ class FolderStore(FolderDocuments):
             return [one for one in found if one.lines or one.damage]
 
     def find_subjects(self, name: str) -> set[str]:
-        """Returns the subjects whose mark has the name, is damaged or missing."""
-        found = set()
-        with self._open_journal() as journal:
-            for subject in journal.list_subjects():
-                with contextlib.ExitStack() as stack:
-                    mark = None
-                    with contextlib.suppress(DamageError):
-                        mark = journal.find_mark(stack, subject)
-                    if mark is None or mark.may_have(name):
-                        found.add(subject)
-        return found
+        """Returns the subjects that have a line with this name, or one whose name is not known, or are damaged."""
+        return {
+            one.subject
+            for one in self.read_subjects()
+            if one.damage or not {name, None}.isdisjoint(line.name for line in one.lines)
+        }
 
     def read_positions(self) -> dict[str, int]:
-        """Returns the last position that each subject has now, as far as its file can be opened."""
-        positions = {}
-        with self._open_journal() as journal:
-            for subject in journal.list_subjects():
-                with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
-                    file = journal.open_file(stack, subject)
-                    positions[subject] = 0 if file is None else read_from(file, 0).count(b"\n")
-        return positions
+        """Returns the last position that each subject has now."""
+        return {one.subject: len(one.lines) for one in self.read_subjects()}
 
-    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
+    def append(self, lines: t.Sequence[JournalLine], *, again: bool = False) -> None:
         """Adds a line, and syncs it to the disk."""
         with self._open_journal(creates=True) as journal:
-            journal.append(line)
+            journal.append(lines)
 
     @contextlib.contextmanager
     def hold(self, subject: str, name: str) -> t.Iterator[Holder | None]:
         """Locks the mark of the subject. The lock ends with the process."""
-        with contextlib.ExitStack() as stack:
-            yield self._lock_mark(subject, name, stack)
-
-    def _lock_mark(self, subject: str, name: str, stack: contextlib.ExitStack) -> Holder | None:
-        """Locks the mark until the stack is closed. Returns who holds it, if another process does."""
         _allow_many_files()
-        with self._open_journal(creates=True) as journal:
-            mark = stack.enter_context(journal.open_mark(subject))
-            try:
-                lock_file(mark.descriptor, PROBE_TIMEOUT)
-            except LockHeldError:
-                return mark.read_holder()
-            stack.callback(mark.write_holder, None)
-            mark.write_holder(describe_process(subject, name))
-        return None
+        holder = None
+        with contextlib.ExitStack() as stack:
+            with self._open_journal(creates=True) as journal:
+                mark = journal.create_mark(stack, subject)
+                try:
+                    lock_file(mark, PROBE_TIMEOUT)
+                    _write_holder(mark, describe_process(subject, name))
+                except LockHeldError:
+                    holder = _read_holder(mark, subject)
+            yield holder
 
     def holders(self, subject: str | None = None) -> dict[str, Holder]:
         """Returns who has locked the mark of which subject, or of this one, as far as they can be opened."""
@@ -383,9 +349,9 @@ class FolderStore(FolderDocuments):
         with self._open_journal() as journal:
             for one in journal.list_subjects() if subject is None else [subject]:
                 with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
-                    mark = journal.find_mark(stack, one)
-                    if mark is not None and not _is_lock_free(mark.descriptor):
-                        holders[one] = mark.read_holder()
+                    mark = journal.open_mark(stack, one)
+                    if mark is not None and not _is_lock_free(mark):
+                        holders[one] = _read_holder(mark, one)
         return holders
 
     def now(self) -> float:
@@ -393,12 +359,16 @@ class FolderStore(FolderDocuments):
         return time.time()
 
     @contextlib.contextmanager
-    def _open_journal(self, *, creates: bool = False) -> t.Iterator[FolderJournal]:
-        """Yields the journal, an empty one without a folder."""
+    def _open_journal(self, *, creates: bool = False) -> t.Iterator[_Journal]:
+        """Yields the journal, whose folders are created if that is asked for. It is an empty one without them."""
         with self._converted_errors(), contextlib.ExitStack() as stack:
             try:
                 state = stack.enter_context(self._folder.open(creates=creates))
             except FileNotFoundError:
-                yield FolderJournal(self._folder.path)
+                yield _Journal(self._folder.path)
                 return
-            yield stack.enter_context(FolderJournal.open(state, creates=creates))
+            journal, marks = (
+                stack.enter_context(state.open_folder(name, creates=creates)) if creates or state.has(name) else None
+                for name in (JOURNAL, MARKS)
+            )
+            yield _Journal(state.path, journal, marks)

@@ -375,16 +375,16 @@ class Journal:
                         raise
 
     def _append(self, entry: JournalEntry, earlier: list[JournalEntry]) -> None:
-        line = build_journal_line(entry)
+        lines = [build_journal_line(one) for one in (*earlier, entry)]
         try:
-            self._store.append(line)
+            self._store.append(lines)
         except ConflictError:
             raise
         except StoreError:
             # A request that was not recorded is not sent. Its outcome is worth a second attempt.
             if entry["event"] == OperationEvent.INTENDED.value:
                 raise
-            self._store.append(line, earlier=[build_journal_line(one) for one in earlier])
+            self._store.append(lines, again=True)
 
     @contextlib.contextmanager
     def lock(self, operation: OperationKey) -> t.Iterator[bool]:

@@ -163,20 +163,18 @@ class PostgresStore:
         """Returns the last position that each subject has now."""
         return dict(self._execute(READ_POSITIONS))
 
-    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
+    def append(self, lines: t.Sequence[JournalLine], *, again: bool = False) -> None:
         """Adds a row, and returns when the server has committed it."""
-        if earlier is None:
-            if not self._still_holds(line.subject):
-                raise UnreachableError("the connection was lost")
-            wanted, present = [line], 0
-        else:
+        subject, present = lines[-1].subject, len(lines) - 1
+        if again:
             # Some rows may exist, even the last one: if it was committed, and the response was lost.
-            wanted = [*earlier, line]
-            rows = [row.text for found in self.read_subjects([line.subject]) for row in found.lines]
+            rows = [row.text for found in self.read_subjects([subject]) for row in found.lines]
             present = len(rows)
-            if rows != [one.text for one in wanted[:present]]:
+            if rows != [one.text for one in lines[:present]]:
                 raise ConflictError
-        for one in wanted[present:]:
+        elif not self._still_holds(subject):
+            raise UnreachableError("the connection was lost")
+        for one in lines[present:]:
             # There is none if the line exists already, or if the one before it is missing.
             if not self._execute(APPEND, vars(one)):
                 raise ConflictError

@@ -72,12 +72,12 @@ class JournalStore(t.Protocol):
     def now(self) -> float:
         """Returns Unix time by the store's clock, on which all its users agree."""
 
-    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
-        """Adds a line, which is durable when this returns.
+    def append(self, lines: t.Sequence[JournalLine], *, again: bool = False) -> None:
+        """Adds the last of these lines, which are all of their subject. It is durable when this returns.
 
         Raises DamageError, and ConflictError if the subject has this line, or lacks the one before it. A store that has
-        lost its connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all
-        lines before this one, since a failover may have lost them.
+        lost its connection, and with it the hold of a subject, connects only ``again``, and then writes what it lacks
+        of the lines, since a failover may have lost some.
         """
 
     def hold(self, subject: str, name: str) -> t.ContextManager[Holder | None]:

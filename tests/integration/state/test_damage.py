@@ -31,7 +31,7 @@ from support.worker import Worker
 Spoil = t.Callable[[bytes], bytes | None]
 """Returns what is left of a file; None if it is removed."""
 
-NAMES_AT = 2048
+RECORDS_AT, RECORD_SIZE = 2048, 98
 FILES: dict[str, Spoil] = {
     "intact": lambda content: content,
     "missing": lambda content: None,
@@ -45,15 +45,15 @@ FILES: dict[str, Spoil] = {
 MARKS: dict[str, Spoil] = {name: FILES[name] for name in ("intact", "missing", "emptied", "garbage", "zeroed")}
 CELLS = [*itertools.product(FILES, MARKS)]
 PARTS: dict[str, Spoil] = {
-    "its places zeroed": lambda content: b"\0" * 512 + content[512:],
-    "its places garbled": lambda content: b"x" * 300 + content[300:],
-    "its older place garbled": lambda content: content[:300] + b"x" + content[301:],
-    "cut in its places": lambda content: content[:100],
-    "cut before the names": lambda content: content[:NAMES_AT],
-    "its names zeroed": lambda content: content[:NAMES_AT] + b"\0" * len(content[NAMES_AT:]),
-    "its names garbled": lambda content: content[:NAMES_AT] + b"x" * len(content[NAMES_AT:]),
-    "a name altered": lambda content: content[:NAMES_AT] + bytes([content[NAMES_AT] ^ 1]) + content[NAMES_AT + 1 :],
-    "cut in its last name": lambda content: content[:-1],
+    "its records zeroed": lambda content: content[:RECORDS_AT] + bytes(len(content) - RECORDS_AT),
+    "its records garbled": lambda content: content[:RECORDS_AT] + b"x" * (len(content) - RECORDS_AT),
+    "an older record garbled": lambda content: content[: -2 * RECORD_SIZE] + b"x" + content[1 - 2 * RECORD_SIZE :],
+    "cut in its first record": lambda content: content[: RECORDS_AT + 1],
+    "cut before the records": lambda content: content[:RECORDS_AT],
+    "cut behind its first record": lambda content: content[: RECORDS_AT + RECORD_SIZE],
+    "cut in the last record but one": lambda content: content[: -RECORD_SIZE - 1],
+    "its last record twice": lambda content: content + content[-RECORD_SIZE:],
+    "a name altered": lambda content: content[: -RECORD_SIZE - 9] + b"?" + content[-RECORD_SIZE - 8 :],
 }
 
 
@@ -131,13 +131,13 @@ def test_a_mark_of_which_a_part_is_damaged_is_damage(simulator: Simulator, state
     assert folder_place(state).journal().find_subjects("restore", simulator.url, "INC-1") == {find_file(state).stem}
 
 
-@pytest.mark.parametrize("place", [b"\0" * 256, b"x" * 256], ids=["zeroed", "garbled"])
-def test_a_torn_mark_does_not_hide_that_the_file_was_cut(simulator: Simulator, state: Path, place: bytes) -> None:
-    """A crash tears a place of the mark only while its line is in the file."""
+@pytest.mark.parametrize("torn", [bytes(RECORD_SIZE), b"x" * RECORD_SIZE, b"x"], ids=["zeroed", "garbled", "cut"])
+def test_a_torn_mark_does_not_hide_that_the_file_was_cut(simulator: Simulator, state: Path, torn: bytes) -> None:
+    """A crash tears the last record only while its line is in the file."""
     worker = prepare(simulator, folder_place(state))
     path = find_file(state)
     whole = path.read_bytes()
-    spoil(find_mark(state), lambda content: place + content[256:])
+    spoil(find_mark(state), lambda content: content[:-RECORD_SIZE] + torn)
     spoil(path, lambda content: b"".join(content.splitlines(keepends=True)[:-1]))
     assert is_noticed(worker, path.name)
     path.write_bytes(whole)
@@ -159,8 +159,7 @@ def test_a_garbled_holder_is_neither_believed_nor_damage(simulator: Simulator, s
     def garble() -> None:
         text = mark.read_bytes()
         with mark.open("r+b") as file:
-            file.seek(512)
-            file.write(content.ljust(NAMES_AT - 512, b"\0"))
+            file.write(content.ljust(RECORDS_AT, b"\0"))
         assert mark.stat().st_size == len(text)
 
     with place.journal().lock(key):

@@ -75,7 +75,7 @@ def kept(folder: Path) -> dict[str, bytes]:
 )
 def test_an_invalid_entry_is_an_error(tmp_path, line):
     text = json.dumps(build_line(line, []) if isinstance(line, dict) else line)
-    FolderStore(str(tmp_path)).append(JournalLine(OPERATION.subject, 1, text, OPERATION.name_digest))
+    FolderStore(str(tmp_path)).append([JournalLine(OPERATION.subject, 1, text, OPERATION.name_digest)])
     with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
         open_journal(tmp_path).read_state(OPERATION)
 
@@ -117,14 +117,13 @@ DAMAGES = {
     "without its first line": (lambda lines: b"".join(lines[1:]), "has 3 lines, but 4"),
     "cut in a line": (lambda lines: b"".join(lines)[: -len(lines[-1]) // 2], "has 3 lines, but 4"),
     "cut in the line break": (lambda lines: b"".join(lines)[:-1], "has 3 lines, but 4"),
-    "a line twice": (lambda lines: b"".join([*lines[:2], lines[1], *lines[3:]]), "does not match its mark|Line 3 "),
+    "a line twice": (lambda lines: b"".join([*lines[:2], lines[1], *lines[3:]]), "does not match its mark"),
     "its last line twice": (lambda lines: b"".join([*lines, lines[3]]), "Line 5 "),
-    "two lines swapped": (lambda lines: b"".join([lines[1], lines[0], *lines[2:]]), "Line 1 "),
+    "two lines swapped": (lambda lines: b"".join([lines[1], lines[0], *lines[2:]]), "does not match its mark"),
     "two incidents swapped": (lambda lines: b"".join([*lines[2:], *lines[:2]]), "does not match its mark"),
     "an event altered": (lambda lines: b"".join(lines).replace(b"completed", b"failed", 1), "does not match its mark"),
     "zeros at its end": (lambda lines: b"".join(lines[:3]) + b"\0" * len(lines[3]), "has 3 lines, but 4"),
     "garbage after its end": (lambda lines: b"".join(lines) + b"garbage\n", "Line 5 "),
-    "no URL in it": (lambda lines: b"".join(lines).replace(b"https://", b"http[://"), "Line 1 "),
 }
 
 
@@ -197,7 +196,6 @@ class CrashAfter:
         self.left = count
         self._write = os.pwrite
         patch.setattr(os, "pwrite", self.write)
-        patch.setattr(os, "write", lambda file, data: self.write(file, data, 0))  # of a new mark
         patch.setattr(os, "rename", self._count(os.rename))
         patch.setattr(os, "ftruncate", self._count(os.ftruncate))
         patch.setattr(os, "fsync", self._count(lambda _file: None))
@@ -230,7 +228,7 @@ def append(journal: Journal, key: OperationKey, number: int) -> None:
         journal.append(key, OperationEvent.INTENDED, number=number)
 
 
-ACTIONS = st.tuples(st.integers(0, 2), st.sampled_from(KEYS), st.integers(0, 1500) | st.none())
+ACTIONS = st.tuples(st.integers(0, 2), st.sampled_from(KEYS), st.integers(0, 3500) | st.none())
 
 
 @settings(max_examples=150, deadline=None)

@@ -320,7 +320,7 @@ def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Po
     state = place.journal().read_state(OPERATION)
     assert (state.event, state.facts) == (OperationEvent.INTENDED, {"backup_id": 2})
     with pytest.raises(ConflictError):
-        place.open().append(JournalLine(OTHER.subject, 7, "a line without the one before it"))
+        place.open().append([JournalLine(OTHER.subject, 7, "a line without the one before it")])
     place.journal().read_entries()
 
 
@@ -361,7 +361,7 @@ def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StoreP
                 document.write("text")
             os._exit(0)
         assert OPERATION.subject in place.open().holders()
-        store.append(JournalLine(OPERATION.subject, 1, "line", OPERATION.name_digest))
+        store.append([JournalLine(OPERATION.subject, 1, "line", OPERATION.name_digest)])
 
 
 def test_an_answer_that_does_not_come_is_given_up(
