@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from support.debian import as_root
 
 SETUP = 'ip link set lo up && mkdir -p /run/netns && mount -t tmpfs none /run/netns && exec "$@"'
 ENTER = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", SETUP, "sh"]
@@ -36,26 +37,15 @@ def find_obstacle() -> str | None:
     if os.geteuid() != 0:
         return "it needs root, for network namespaces"
     if missing := find_missing_packages():
-        if not shutil.which("apt-get"):
-            return f"it needs {' and '.join(missing)}, and there is no apt-get to install that"
-        print(f"Installing {', '.join(missing)} ...", flush=True)
-        # A cluster, or a server that starts by itself, is not needed.
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
-        for command in (["apt-get", "update", "--quiet"], install):
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if find_missing_packages():
-            return f"apt-get could not install {' and '.join(missing)}: {_shorten(done)}"
-    check = [*ENTER, "sh", "-c", "ip netns add check && ip link add one type veth peer name two netns check"]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return f"this machine allows no network namespaces: {_shorten(done)}"
+        # The run level keeps the package from starting a service.
+        install = ("apt-get", "install", "--yes", "--no-install-recommends", *missing)
+        as_root("apt-get", "update")
+        as_root("env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", *install)
+    if missing := find_missing_packages():
+        return f"{' and '.join(missing)} can't be installed"
+    if not as_root(*ENTER, "sh", "-c", "ip netns add check && ip link add one type veth peer name two netns check"):
+        return "this machine allows no network namespaces"
     return None
-
-
-def _shorten(done: subprocess.CompletedProcess[str]) -> str:
-    """Returns the end of what a command printed."""
-    return (done.stdout + done.stderr).strip()[-200:] or f"exit code {done.returncode}"
 
 
 def main(arguments: list[str]) -> None:
