@@ -21,8 +21,7 @@ from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.history import EarlierRestore, RestoreHistory
-from ..module_utils._service.restore.plan import RESTORABLE
-from ..module_utils._service.restore.planner import AccountView, is_fit
+from ..module_utils._service.restore.plan import RESTORABLE, AccountView, is_fit
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
 from ..module_utils._state.journal import UNSEEN, OperationEvent
 from ..module_utils._text import one_line

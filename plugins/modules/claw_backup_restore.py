@@ -222,9 +222,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting 
     wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreOptions, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    MODULE,
+    RestoreOptions,
+    Target,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import restore_one
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import MODULE
 
 SPEC = ArgumentSpec(
     {

@@ -15,12 +15,12 @@ import yaml
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.planner import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    ROLE,
     AccountView,
+    Target,
     plan_restores,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import ROLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,

@@ -28,9 +28,8 @@ from .failures import ACCEPTED_AND_FAILED, FAILURES, Failed, FailureKind
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._service.restore.plan import Obstacle, RestorePlan, Rules
+    from ...module_utils._service.restore.plan import Obstacle, RestorePlan, Rules, Surface
     from ...module_utils._service.restore.restore import Restore
-    from ...module_utils._service.restore.words import Surface
     from .failures import Kind
     from .run import RolePlan, Run
 

@@ -26,8 +26,9 @@ from ...module_utils._service.restore.account_reader import read_by_ids
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.incident_state import run_key
 from ...module_utils._service.restore.plan import RestoreOptions
-from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, Stage
 from ...module_utils._service.restore.restore_batches import RestoreBatches
+from ...module_utils._service.restore.restore_runner import RestoreObserver
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter

@@ -14,9 +14,15 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import get_status, is_healthy, is_unhealthy
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore.history import RestoreHistory, Witness
-from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Rules, explain_left_out
-from ...module_utils._service.restore.planner import AccountView
-from ...module_utils._service.restore.words import Note, Surface, describe_choice, describe_report, note_other
+from ...module_utils._service.restore.plan import (
+    AccountView,
+    RestoreAction,
+    RestorePlan,
+    Rules,
+    Surface,
+    explain_left_out,
+)
+from ...module_utils._service.restore.words import Note, describe_choice, describe_report, note_other
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import parse_time
 from .._formatting import format_clock

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from ...module_utils._model.backup import is_in_future, taken_at
 from ...module_utils._model.resource import parse_id
-from ...module_utils._service.restore.plan import RestoreAction, RestorePlan, Target
+from ...module_utils._service.restore.plan import ROLE, RestoreAction, RestorePlan, Target
 from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
-from ...module_utils._service.restore.words import ROLE
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.plan_scope import PlanScope
+    from ...module_utils._service.restore.plan import Surface
     from ...module_utils._service.restore.restore import Restore
-    from ...module_utils._service.restore.words import Note, Surface
+    from ...module_utils._service.restore.words import Note
     from .failures import Failed
 
 Data = dict[str, t.Any]

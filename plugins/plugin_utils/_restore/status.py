@@ -13,7 +13,7 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import describe_instance, is_healthy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._service.restore.incident_state import IN_PROGRESS
-from ...module_utils._service.restore.planner import AccountView
+from ...module_utils._service.restore.plan import AccountView
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_label, format_value

@@ -23,16 +23,18 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     RestoreOptions,
     RestorePlan,
     Rules,
+    Surface,
     Target,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
     Restore,
-    RestoreObserver,
     Stage,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RunContext
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import Surface
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import (
+    RestoreObserver,
+    RunContext,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -173,7 +175,7 @@ def test_who_stops_an_instance_during_the_wait_is_not_overruled(
     result = local_worker.run(claw_fleet_restore, instances=bots(1), wait_timeout=60)
     starts = simulator.calls("POST /instances/*")
     assert starts == ["POST /instances/1/start"] * (ends == "stopped")
-    assert "It was restored. It is stopped, health unknown, and not started within 60 s" in result["msg"]
+    assert "It is stopped, health unknown, and not started within 60 s" in result["msg"]
     # As asked for in so many words.
     local_worker.sleeper.before_sleep = lambda: None
     simulator.set_instance(1, health_after="healthy")

@@ -18,7 +18,7 @@ from ..._model.ownership import parse_owner
 from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
 from ..instance_requests import fetch_existing_instance
-from .planner import AccountView
+from .plan import AccountView
 
 if t.TYPE_CHECKING:
     from .plan import Target

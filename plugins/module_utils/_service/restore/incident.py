@@ -16,9 +16,7 @@ from ..._state.journal import JournalError
 from ..._time_options import parse_duration, parse_timestamp, require_past
 from ..backups import fetch_backup
 from .history import RestoreHistory
-from .plan import ObstacleKind, Rules, Target
-from .planner import plan_restores
-from .words import MODULE, describe_choice, describe_clock
+from .plan import MODULE, ObstacleKind, Rules, Target, plan_restores
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -27,9 +25,7 @@ if t.TYPE_CHECKING:
     from ..._state.journal import Journal, OperationKey
     from .account_reader import AccountReader
     from .history import Witness
-    from .plan import RestorePlan
-    from .planner import AccountView
-    from .words import Surface
+    from .plan import AccountView, RestorePlan, Surface
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
@@ -157,11 +153,9 @@ def _find_owner(incident: Incident, target: Target, reader: AccountReader) -> Ta
 
 def warn_of_choice(incident: Incident, plan: RestorePlan) -> None:
     """Warns of what the choice of a backup passes over, and of what can't be told of it."""
+    if plan.sends and has_owner(plan.backup or {}) and not (plan.left_out or plan.ahead):
+        return
+    from .words import describe_choice
+
     for note in describe_choice(plan, incident.name, incident.rules, incident.now):
         incident.warn(f"{label(plan.instance or {})}: {note.text}")
-
-
-def warn_of_clock(incident: Incident) -> None:
-    """Warns of a clock of this machine that differs from the service's."""
-    if difference := describe_clock(incident.client.stats.find_clock_lead()):
-        incident.warn(difference)

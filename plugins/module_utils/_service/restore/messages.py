@@ -42,9 +42,8 @@ if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError
     from ..._model.resource import Resource
     from ..._state.journal_store import Holder
-    from .plan import Obstacle, RestoreOptions, RestorePlan, Rules
+    from .plan import Obstacle, RestoreOptions, RestorePlan, Rules, Surface
     from .restore import Restore
-    from .words import Surface
 
 _LISTED = 5
 """Backups that a message lists."""

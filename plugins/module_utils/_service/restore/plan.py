@@ -2,19 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a restore, the obstacles to it, and the decision under the lock of its instance. Pure.
+"""Plans restores: for each target the backup that will be sent, or the obstacle that prevents it. Pure.
 
-``planner.py`` makes plans, ``messages.py`` puts obstacles into words.
+Both modules and the role plan with it (and with the role the playbooks of rulebooks and drills), so that one account
+gives one answer; under the lock of an instance, ``check_again`` decides once more. ``messages.py`` puts obstacles into
+words.
 """
 
 from __future__ import annotations
 
 import enum
+import functools
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..._model.backup import explain_future, explain_unusable
-from ..._model.instance import get_status, is_busy
+from ..._model.backup import explain_future, explain_unusable, is_before, is_in_future, newest_first, taken_at
+from ..._model.instance import find_name_fault, get_status, is_busy, label
+from ..._model.ownership import find_owner, has_owner, parse_owner
 from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
 from .history import is_under_way
@@ -24,6 +28,7 @@ if t.TYPE_CHECKING:
 
     from ..._errors import ClawHostersError
     from ..._model.batches import BatchSize
+    from ..._model.instance_index import InstanceIndex
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
@@ -121,6 +126,61 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Surface:
+    """Who speaks, a module or the role: the spelling of its options, and how to run it again."""
+
+    prefix: str = ""
+    """Before the names of options; only the role has one."""
+    ids: str = "instance_id"
+    """The option that takes the id of an instance."""
+    alone: str = ""
+    """Added to what must not be done to the other instances of the task."""
+    again: str = "run the same task again"
+
+    def option(self, name: str, value: object = None) -> str:
+        """Returns an option as the user writes it, ``force: true`` or ``restore_force=true``, or its name alone."""
+        if value is None:
+            return f"{self.prefix}{name}"
+        return f"{self.prefix}{name}={value}" if self.prefix else f"{name}: {value}"
+
+    def backup(self, backup_id: object = None) -> str:
+        """Returns the option that names a backup."""
+        return self.option("backup" if self.prefix else "backup_id", backup_id)
+
+    def for_task(self, *, force: bool) -> Surface:
+        """Returns the words of a task: with ``force``, it would send again what it has sent, if it is run again."""
+        return replace(self, again=f"{self.again} without {self.option('force')}") if force else self
+
+    @property
+    def advice(self) -> str:
+        """How to go on after a wait that ended early."""
+        return f"{self.again[:1].upper()}{self.again[1:]}: it waits for what is under way, and sends nothing twice."
+
+    def restore_with(self, *options: str) -> str:
+        """Returns ``restore it with OPTION and OPTION``."""
+        return f"restore it{self.alone} with {' and '.join(options)}"
+
+    @property
+    def send_again(self) -> str:
+        """The advice to send a restore again."""
+        return f"{self.restore_with(self.force)}, which sends it again"
+
+    @property
+    def force(self) -> str:
+        """The option that sends a restore again, or from any status."""
+        return self.option("force", "true")
+
+    def show(self, instance: Resource) -> str:
+        """Returns the instance as a message names it: the role has its name beside each message."""
+        return "it" if self.prefix else label(instance)
+
+
+MODULE = Surface()
+FLEET = Surface(ids="ids", alone=" alone")
+ROLE = Surface("restore_", "restore_instance_ids", again="run the same command again")
+
+
+@dataclass(frozen=True)
 class RestoreOptions:
     """How restores are followed.
 
@@ -185,50 +245,153 @@ class RestorePlan:
         self.obstacle = Obstacle(kind, **facts)
 
 
-# Earlier restores of the incident
+# The account
 
 
-def continue_earlier(plan: RestorePlan, now: datetime, *, is_held: bool, was_busy: bool) -> None:
-    """Decides how a plan goes on after the ``earlier`` restore of its incident.
+@dataclass
+class AccountView:
+    """The part of the account that was read."""
 
-    ``now`` is by the clock of the journal. ``is_held``: a run works on the instance now, so that the outcome is not
-    known yet. ``was_busy``: the instance looks, or looked a moment ago, as during a restore.
-    """
-    state = t.cast("OperationState", plan.earlier)
-    if state.event is OperationEvent.COMPLETED:
-        plan.action = RestoreAction.NONE
-    elif state.event is OperationEvent.FAILED:
-        plan.stop(ObstacleKind.FAILED)
-    elif is_held or is_under_way(state, now, was_busy=was_busy):
-        plan.action = RestoreAction.WAIT
-    else:
-        plan.stop(ObstacleKind.UNKNOWN)
+    index: InstanceIndex
+    backups: t.Sequence[Resource] = ()
+    missing: t.Mapping[str, ClawHostersError] = field(default_factory=dict)
+    """The answers of the service for what does not exist, by path."""
+
+    def find_backups(self, instance: Resource) -> tuple[list[Resource], list[Resource]]:
+        """Returns the backups of the instance, newest first, and those that may be its own: they name no instance, or
+        one name of several."""
+        owned, unclear = self._grouped_backups
+        own = owned.get(str(instance["id"]), [])
+        return own, newest_first((*unclear.get(None, ()), *unclear.get(str(instance.get("name")), ())))
+
+    def find_newer(self, instance: Resource, than: datetime | None, now: datetime) -> list[Resource]:
+        """Returns the usable backups of the instance that were taken after a time, newest first; none without one."""
+        own, _possible = self.find_backups(instance)
+        return [one for one in own if is_fit(one, None, now) and than and (taken_at(one) or than) > than]
+
+    @functools.cached_property
+    def _grouped_backups(self) -> tuple[dict[str, list[Resource]], dict[str | None, list[Resource]]]:
+        """The backups by the id of their instance, newest first, and those whose instance is unclear by its name."""
+        owned: dict[str, list[Resource]] = {}
+        unclear: dict[str | None, list[Resource]] = {}
+        for backup in newest_first(self.backups):
+            owner, shown = find_owner(backup, self.index), parse_owner(backup)
+            if owner is not None:
+                owned.setdefault(str(owner["id"]), []).append(backup)
+            elif shown.id is None:
+                # It shows no instance, or a name alone that several instances bear.
+                unclear.setdefault(shown.name, []).append(backup)
+        return owned, unclear
 
 
-def is_sent_again(plan: RestorePlan, state: OperationState, rules: Rules) -> bool:
-    """Returns True if the restore is sent although the incident has one already: with ``force``.
+def plan_restores(
+    targets: t.Sequence[Target], account: AccountView, history: RestoreHistory, rules: Rules, now: datetime
+) -> list[RestorePlan]:
+    """Returns a plan for each target, in order. ``now`` is by the clock of the service."""
+    plans = [RestorePlan(target) for target in targets]
+    by_id = account.index.by_id
+    listed = {one.name or by_id.get(str(one.instance_id), {}).get("name") for one in targets}
+    for plan in plans:
+        _find_instance(plan, account, listed)
+    _stop_repeated(plans, lambda one: None if one.obstacle or not one.instance else str(one.instance["id"]))
+    for plan in plans:
+        if plan.obstacle is None:
+            _choose(plan, account, history, rules, now)
+    _stop_repeated(plans, lambda one: one.target.backup_id if one.sends else None)
+    return plans
 
-    Not what has completed, so that a command from the shell's history does no harm; nor what was sent since the task
-    began.
-    """
-    is_earlier = state.position <= plan.known_position
-    return rules.force and is_earlier and state.event is not OperationEvent.COMPLETED
+
+def _find_instance(plan: RestorePlan, account: AccountView, listed: t.Collection[object]) -> None:
+    target, index = plan.target, account.index
+    if target.instance_id is None:
+        named = index.by_name.get(str(target.name), [])
+        if len(named) > 1:
+            plan.stop(ObstacleKind.AMBIGUOUS, ids=tuple(one["id"] for one in named))
+        elif named:
+            plan.instance = named[0]
+        else:
+            plan.stop(ObstacleKind.NO_INSTANCE, similar=index.find_similar_name(target.name, listed))
+        return
+    plan.instance = index.by_id.get(str(target.instance_id))
+    if plan.instance is None:
+        plan.stop(ObstacleKind.NO_INSTANCE, cause=account.missing.get(f"/instances/{target.instance_id}"))
+    elif find_name_fault(plan.instance, target.name):
+        plan.stop(ObstacleKind.OTHER_NAME)
 
 
-def is_only_in_report(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> bool:
-    """Returns True if the JSON says that a restore was sent, the journal does not know it, and ``force`` is unset."""
-    witness = history.witness if plan.earlier is None and not rules.force else None
-    return witness is not None and str(instance["id"]) in witness.sent_at
+def _stop_repeated(plans: t.Sequence[RestorePlan], describe: t.Callable[[RestorePlan], object]) -> None:
+    """Stops each plan whose description equals that of an earlier one. Plans without one are skipped."""
+    first: dict[object, int] = {}
+    for number, plan in enumerate(plans, start=1):
+        described = describe(plan)
+        if described is not None and (earlier := first.setdefault(described, number)) != number:
+            plan.stop(ObstacleKind.DUPLICATE, duplicate_of=earlier)
 
 
-def find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resource:
-    """Returns the backup that the journal names: its id and its time if it does not exist any more."""
-    backup_id = state.facts.get("backup_id")
-    named = (backup for backup in known if str(backup["id"]) == str(backup_id))
-    return next(named, {"id": backup_id, "created_at": state.facts.get("taken_at")})
+def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+    instance = t.cast("Resource", plan.instance)
+    own, possible = account.find_backups(instance)
+    plan.unfinished, plan.known_position = history.find_unfinished(instance), history.known_position(instance["id"])
+    is_earlier = _go_on(plan, history, rules, own, was_busy=is_busy(instance))
+    if not is_earlier and plan.target.backup_id is None:
+        _choose_newest(plan, own, possible, rules.before, now)
+    elif not is_earlier:
+        _use_given(plan, account, own, possible)
+    plan.older = next((one for one in own if _is_older(one, plan.backup) and is_fit(one, None, now)), None)
+    if plan.sends:
+        _check_condition(plan, instance, history, rules)
+    if plan.sends:
+        _check_times(plan, instance, history, rules, now)
 
 
 # Backups
+
+
+def _choose_newest(
+    plan: RestorePlan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
+) -> None:
+    """Sets the newest usable backup, or the obstacle.
+
+    A backup that can't be restored never matters, whoever's it is. One of ``possible`` that could be, and is not older
+    than the chosen one, is an obstacle.
+    """
+    plan.backup = next((backup for backup in own if is_fit(backup, before, now)), None)
+    newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
+    may_count = [backup for backup in newer if taken_at(backup) is None or is_before(backup, before)]
+    plan.left_out = [backup for backup in may_count if explain_left_out(backup, now)]
+    plan.skipped = [backup for backup in newer if taken_at(backup) and not is_before(backup, before)]
+    unclear = [one for one in possible if is_fit(one, before, now) and not _is_older(one, plan.backup)]
+    if unclear:
+        plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=tuple(unclear))
+    elif plan.backup is None:
+        plan.stop(ObstacleKind.NO_BACKUP)
+
+
+def is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
+    """Returns True if the backup can be chosen as the newest one."""
+    return not explain_left_out(backup, now) and is_before(backup, before)
+
+
+def _is_older(backup: Resource, other: Resource | None) -> bool:
+    """Returns True if the backup is older than ``other``, by their times."""
+    taken = taken_at(other) if other else None
+    return taken is not None and taken_at(backup) is not None and is_before(backup, taken)
+
+
+def _use_given(plan: RestorePlan, account: AccountView, own: list[Resource], possible: list[Resource]) -> None:
+    """Sets the backup that the target names, whatever its status, or the obstacle. One that shows no owner is sent."""
+    wanted = str(plan.target.backup_id)
+    given = next((backup for backup in account.backups if str(backup["id"]) == wanted), None)
+    if given is None:
+        plan.stop(ObstacleKind.BACKUP_GONE, cause=account.missing.get(f"/backups/{wanted}"))
+        return
+    plan.backup = given
+    if not has_owner(given) or given in own:
+        return
+    if given in possible:
+        plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=(given,))
+    else:
+        plan.stop(ObstacleKind.OTHER_BACKUP)
 
 
 def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore | None = None) -> str:
@@ -242,12 +405,67 @@ def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore
     return unfinished.describe() if reason and unfinished and unfinished.uses(backup) else reason
 
 
-# Under the lock
+# Rules
 
 
-def is_restorable(instance: Resource, rules: Rules) -> bool:
-    """Returns True if a restore may be sent in the status of the instance."""
-    return rules.force or get_status(instance) in RESTORABLE
+def _check_condition(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> None:
+    """Sets the obstacle if the journal may be another one, or the status of the instance is wrong."""
+    witness = None if plan.earlier or rules.force else history.witness
+    if witness and str(instance["id"]) in witness.sent_at:
+        plan.stop(ObstacleKind.ONLY_IN_REPORT, witness=witness)
+    elif not rules.force and get_status(instance) not in RESTORABLE:
+        # One that was sent since the task began may have ended since the status was read.
+        since = history.find_others(instance["id"], after=plan.known_position)
+        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_unfinished(instance) or next(iter(since), None))
+
+
+def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+    """Sets the obstacle if the backup is too old, or the last restore too recent."""
+    if rules.max_age is not None and not _is_young(plan.backup, rules.max_age, now):
+        plan.stop(ObstacleKind.TOO_OLD)
+    elif rules.min_interval is not None:
+        plan.ahead = history.find_ahead(instance["id"])
+        if others := history.find_recent(instance["id"], rules.min_interval):
+            plan.stop(ObstacleKind.TOO_SOON, other=others[0])
+
+
+def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> bool:
+    """Returns True for a backup of a known age, up to ``max_age``. One dated in the future has no known age."""
+    taken = taken_at(backup) if backup else None
+    return taken is not None and not is_in_future(taken, now) and now - taken <= max_age
+
+
+# Earlier restores of the incident
+
+
+def _go_on(
+    plan: RestorePlan, history: RestoreHistory, rules: Rules, backups: t.Iterable[Resource], *, was_busy: bool
+) -> bool:
+    """Decides how a plan goes on after the restore of its incident. Returns False without one that counts.
+
+    With ``force``, one that failed or is unknown is sent again. Not one that has completed, so that a command from the
+    shell's history does no harm; nor what was sent since the task began. ``was_busy``: the instance looks, or looked a
+    moment ago, as during a restore.
+    """
+    instance_id = t.cast("Resource", plan.instance)["id"]
+    plan.earlier = state = history.find_own(instance_id)
+    if state is None:
+        return False
+    if rules.force and state.position <= plan.known_position and state.event is not OperationEvent.COMPLETED:
+        return False
+    used = state.facts.get("backup_id")
+    gone = {"id": used, "created_at": state.facts.get("taken_at")}
+    plan.backup = next((one for one in backups if str(one["id"]) == str(used)), gone)
+    if state.event is OperationEvent.COMPLETED:
+        plan.action = RestoreAction.NONE
+    elif state.event is OperationEvent.FAILED:
+        plan.stop(ObstacleKind.FAILED)
+    elif history.is_held(instance_id) or is_under_way(state, history.read_at, was_busy=was_busy):
+        # Of what a run works on now, the outcome is not known yet.
+        plan.action = RestoreAction.WAIT
+    else:
+        plan.stop(ObstacleKind.UNKNOWN)
+    return True
 
 
 def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
@@ -262,40 +480,28 @@ def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHi
         return
     before = t.cast("Resource", plan.instance)
     is_sent, plan.obstacle = plan.sends, None
-    plan.earlier = state = history.find_own(instance["id"])
-    if state is not None and not is_sent_again(plan, state, rules):
-        plan.instance, plan.backup = instance, find_recorded(state, [plan.backup] if plan.backup else [])
-        continue_earlier(plan, history.read_at, is_held=False, was_busy=is_busy(before) or is_busy(instance))
-        return
-    others = history.find_others(instance["id"], after=plan.known_position)
-    if not is_sent:
-        plan.stop(ObstacleKind.NOT_SENT)
-    elif is_only_in_report(plan, instance, history, rules):
-        plan.stop(ObstacleKind.ONLY_IN_REPORT, witness=history.witness)
-    elif others:
-        plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
-    elif not is_restorable(instance, rules):
-        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_unfinished(instance))
-    elif _find_picture(instance, rules) != _find_picture(before, rules):
-        plan.stop(ObstacleKind.CHANGED, seen=instance)
-        return
+    was_busy = is_busy(before) or is_busy(instance)
+    if not _go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
+        if not is_sent:
+            plan.stop(ObstacleKind.NOT_SENT)
+        elif others := history.find_others(instance["id"], after=plan.known_position):
+            plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
+        else:
+            _check_condition(plan, instance, history, rules)
+        if plan.sends and _find_picture(instance, rules) != _find_picture(before, rules):
+            plan.stop(ObstacleKind.CHANGED, seen=instance)
+            return
     plan.instance = instance
 
 
 def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None:
     """Decides a plan whose instance another run works on, of a task that does not wait for it: nothing is sent.
 
-    Only what this incident has sent is under way for it.
+    Only what this incident has sent is under way for it: what keeps the instance busy may be the other run.
     """
-    instance = t.cast("Resource", plan.instance)
-    plan.obstacle, plan.earlier = None, history.find_own(instance["id"])
-    state = plan.earlier
-    if state is None or is_sent_again(plan, state, rules):
-        plan.stop(ObstacleKind.HELD, holder=history.find_holder(instance["id"]))
-        return
-    plan.backup = find_recorded(state, [plan.backup] if plan.backup else [])
-    # What keeps the instance busy may be the other run.
-    continue_earlier(plan, history.read_at, is_held=history.is_held(instance["id"]), was_busy=False)
+    plan.obstacle = None
+    if not _go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
+        plan.stop(ObstacleKind.HELD, holder=history.find_holder((plan.instance or {})["id"]))
 
 
 def _find_picture(instance: Resource, rules: Rules) -> tuple[object, ...]:

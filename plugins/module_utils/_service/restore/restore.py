@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One restore: its plan, how far it is, and what came of it. Whoever follows restores is told of each stage."""
+"""One restore: its plan, how far it is, and what came of it."""
 
 from __future__ import annotations
 
@@ -137,23 +137,3 @@ class Restore:
             "seen": state.facts.get("seen") if state else None,
             "by": state.facts.get("by") if state else None,
         }
-
-
-class RestoreObserver:
-    """Follows restores. Each method does nothing here.
-
-    Calls never overlap, except those of ``verify``. What ``on_batch`` or ``on_end`` raises ends the run: no more is
-    sent. What is under way goes on, unobserved.
-    """
-
-    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
-        """Called before anything is read or sent for batch ``number`` (from 1) of ``total``."""
-
-    def on_end(self, restore: Restore) -> None:
-        """Called when a restore is done or has failed. One that is done may fail later."""
-
-    def verify(self, restore: Restore) -> None:
-        """Checks an instance that runs, such as its HTTP address. Raises ClawHostersError to fail its restore.
-
-        Called for the restores of a batch in parallel, before the batch counts as done.
-        """

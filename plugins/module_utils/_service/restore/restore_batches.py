@@ -25,8 +25,8 @@ from ..._state.journal import OperationEvent
 from ..._waiter import POLL_SHARE, Waiter, describe_remaining
 from ..instance_reader import InstanceReader
 from .plan import RestoreAction
-from .restore import COMPLETED, InstanceGoneError, Restore, RestoreObserver, Stage
-from .restore_runner import RestoreRunner, RunContext
+from .restore import COMPLETED, InstanceGoneError, Restore, Stage
+from .restore_runner import RestoreObserver, RestoreRunner, RunContext
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
@@ -55,6 +55,10 @@ class RestoreBatch:
 
     def run(self) -> None:
         """Restores those without an error."""
+        if self.context.incident.client.check_mode:
+            for runner in self._runners:
+                runner.predict()
+            return
         with contextlib.ExitStack() as locks:
             for runner in self._runners:
                 locks.callback(runner.release)
@@ -174,7 +178,7 @@ class RestoreBatches:
         """Sends the restores, and sets their results. Started again for the same incident, it goes on.
 
         One that has an ``error`` already counts as failed in its batch, and is not sent. A failed restore stops neither
-        the others of its batch nor, up to ``max_failures``, the next batches. Not for check mode.
+        the others of its batch nor, up to ``max_failures``, the next batches. In check mode, predicts all that.
         """
         options, reader = self.options, InstanceReader(self.incident.client, self.list_requests)
         batches = split_batches(restores, options.sizes)

@@ -54,7 +54,6 @@ if t.TYPE_CHECKING:
     from .history import RestoreHistory
     from .incident import Incident
     from .plan import RestoreOptions
-    from .restore import RestoreObserver
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
@@ -64,6 +63,26 @@ RETRY_HINT = "Nothing was restored; you can run the same incident again."
 """Added to the failure of a request that was not executed. The role advises by itself."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
+
+
+class RestoreObserver:
+    """Follows restores. Each method does nothing here.
+
+    Calls never overlap, except those of ``verify``. What ``on_batch`` or ``on_end`` raises ends the run: no more is
+    sent. What is under way goes on, unobserved.
+    """
+
+    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
+        """Called before anything is read or sent for batch ``number`` (from 1) of ``total``."""
+
+    def on_end(self, restore: Restore) -> None:
+        """Called when a restore is done or has failed. One that is done may fail later."""
+
+    def verify(self, restore: Restore) -> None:
+        """Checks an instance that runs, such as its HTTP address. Raises ClawHostersError to fail its restore.
+
+        Called for the restores of a batch in parallel, before the batch counts as done.
+        """
 
 
 @dataclass
@@ -162,6 +181,22 @@ class RestoreRunner:
                 incident = f", for incident {one_line(holder.name)}" if holder.name else ""
                 return f"held by {holder.format(self._incident.journal.now().timestamp())}{incident}"
         return "held by another run"
+
+    def predict(self) -> None:
+        """Sets the results that the restore would have, and those of the start that would follow, for check mode."""
+        restore, job = self.restore, self.job
+        if restore.plan.obstacle:
+            restore.fail(self._incident.build_error(restore.plan), restore.outcome)
+            return
+        restore.stage = Stage.DONE
+        if restore.plan.sends:
+            restore.is_sent, restore.current = True, {**restore.current, "status": "running"}
+        elif self._context.options.starts and restore.outcome == COMPLETED:
+            job.decide(restore.current)
+            self._context.changes.request_changes([job])
+            restore.is_started, restore.current = job.changed, job.current or restore.current
+            if job.error is not None:
+                restore.fail(restore.explain_unrecovered(job.error, job.cause), COMPLETED)
 
     # The lock of the instance
 

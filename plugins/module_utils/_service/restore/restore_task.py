@@ -10,11 +10,10 @@ import typing as t
 
 from ..._errors import PartialError
 from ..._model.backup import summarize_backup
-from ..._model.instance import get_status
 from .account_reader import AccountReader
-from .incident import Incident, plan_incident, warn_of_choice, warn_of_clock
+from .incident import Incident, plan_incident, warn_of_choice
 from .plan import Target, check_held
-from .restore import COMPLETED, PLANNED, REFUSED, Restore, Stage
+from .restore import PLANNED, REFUSED, Restore, Stage
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Result
@@ -48,7 +47,6 @@ def run_restores(
     with client.progress.if_interrupted(unsent):
         reader = AccountReader(client)
         plans, _account, history = plan_incident(incident, targets, reader, with_holders=client.check_mode)
-        warn_of_clock(incident)
     if client.check_mode and not options.waits:
         for plan in plans:
             if not plan.is_refused and history.find_holder((plan.instance or {})["id"]):
@@ -61,48 +59,13 @@ def run_restores(
             warn_of_choice(incident, restore.plan)
     if any(restore.error for restore in restores):
         return restores, True
-    if client.check_mode:
-        _predict(incident, restores, options)
-    else:
-        with client.progress.if_interrupted(unsent):
-            from .restore_batches import RestoreBatches
-        RestoreBatches(incident, reader.list_pages, options).run(restores)
+    with client.progress.if_interrupted(unsent):
+        from .restore_batches import RestoreBatches
+    RestoreBatches(incident, reader.list_pages, options).run(restores)
     for restore in restores:
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
             restore.fail(incident.build_error(restore.plan), restore.outcome)
     return restores, False
-
-
-def _predict(incident: Incident, restores: t.Sequence[Restore], options: RestoreOptions) -> None:
-    """Sets the results that the restores would have, and the starts that would follow them, for check mode."""
-    from ..._model.batches import begin_batches, split_batches
-
-    split = split_batches(restores, options.sizes)
-    for _number, batch in begin_batches(split, options.max_failures, Restore.has_failed):
-        for restore in batch:
-            if restore.plan.obstacle:
-                restore.fail(incident.build_error(restore.plan), restore.outcome)
-                continue
-            if restore.plan.sends:
-                restore.is_sent, restore.current = True, {**restore.current, "status": "running"}
-            restore.stage = Stage.DONE
-            if options.starts and restore.outcome == COMPLETED and get_status(restore.current) != "running":
-                _predict_start(restore)
-
-
-def _predict_start(restore: Restore) -> None:
-    """Sets the results that the start of a restored instance would have."""
-    from ..._model.instance_job import Job, Phase
-
-    start = Job("started", found=restore.current)
-    start.decide(restore.current)
-    if start.error is not None:
-        restore.fail(restore.explain_unrecovered(start.error, start.cause), COMPLETED)
-    elif start.phase is Phase.READY:
-        restore.is_started, restore.current = True, {**restore.current, "status": "running"}
-
-
-# Results
 
 
 def build_single_result(restore: Restore, incident: Incident) -> Result:

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words in which modules and role differ, and notes on plans of restores. Pure."""
+"""Notes on plans of restores, and words that messages share. Pure."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ..._model.backup import format_left_out, is_before, taken_at
@@ -34,61 +33,6 @@ _OTHER_ENDS = {
     OperationEvent.FAILED: "it has failed",
 }
 """How a restore for another incident ended, by its last event. After any other event, the outcome is unknown."""
-
-
-@dataclass(frozen=True)
-class Surface:
-    """Who speaks, a module or the role: the spelling of its options, and how to run it again."""
-
-    prefix: str = ""
-    """Before the names of options; only the role has one."""
-    ids: str = "instance_id"
-    """The option that takes the id of an instance."""
-    alone: str = ""
-    """Added to what must not be done to the other instances of the task."""
-    again: str = "run the same task again"
-
-    def option(self, name: str, value: object = None) -> str:
-        """Returns an option as the user writes it, ``force: true`` or ``restore_force=true``, or its name alone."""
-        if value is None:
-            return f"{self.prefix}{name}"
-        return f"{self.prefix}{name}={value}" if self.prefix else f"{name}: {value}"
-
-    def backup(self, backup_id: object = None) -> str:
-        """Returns the option that names a backup."""
-        return self.option("backup" if self.prefix else "backup_id", backup_id)
-
-    def for_task(self, *, force: bool) -> Surface:
-        """Returns the words of a task: with ``force``, it would send again what it has sent, if it is run again."""
-        return replace(self, again=f"{self.again} without {self.option('force')}") if force else self
-
-    @property
-    def advice(self) -> str:
-        """How to go on after a wait that ended early."""
-        return f"{capitalize(self.again)}: it waits for what is under way, and sends nothing twice."
-
-    def restore_with(self, *options: str) -> str:
-        """Returns ``restore it with OPTION and OPTION``."""
-        return f"restore it{self.alone} with {' and '.join(options)}"
-
-    @property
-    def send_again(self) -> str:
-        """The advice to send a restore again."""
-        return f"{self.restore_with(self.force)}, which sends it again"
-
-    @property
-    def force(self) -> str:
-        """The option that sends a restore again, or from any status."""
-        return self.option("force", "true")
-
-    def show(self, instance: Resource) -> str:
-        """Returns the instance as a message names it: the role has its name beside each message."""
-        return "it" if self.prefix else label(instance)
-
-
-MODULE = Surface()
-FLEET = Surface(ids="ids", alone=" alone")
-ROLE = Surface("restore_", "restore_instance_ids", again="run the same command again")
 
 
 def capitalize(text: str) -> str:

@@ -24,9 +24,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats impo
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Rules, Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.planner import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     AccountView,
+    RestorePlan,
+    Rules,
+    Target,
     plan_restores,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_timestamp, require_past

@@ -17,12 +17,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error, explain
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    FLEET,
+    MODULE,
+    ROLE,
     ObstacleKind,
     RestorePlan,
     Rules,
     Target,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import FLEET, MODULE, ROLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES
 from support.accounts import NOW

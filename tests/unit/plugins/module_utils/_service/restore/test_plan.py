@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    AccountView,
     Obstacle,
     ObstacleKind,
     RestoreAction,
@@ -28,9 +29,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Rules,
     Target,
     check_again,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.planner import (
-    AccountView,
     plan_restores,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (

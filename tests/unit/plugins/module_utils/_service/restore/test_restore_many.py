@@ -17,14 +17,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     RestoreEntry,
     build_result,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import FLEET, RestorePlan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import (
     build_diff,
     build_outcomes,
     format_fleet_failures,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import FLEET
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
 BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}
