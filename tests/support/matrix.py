@@ -92,6 +92,7 @@ FAULTS = [
         for kind, words, status in (
             ("html_200", ("web page",), None),
             ("html_502", ("502",), 502),
+            ("html_503", ("503",), 503),
             ("json_500", ("500",), 500),
         )
     ),
