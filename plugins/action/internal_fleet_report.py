@@ -8,14 +8,12 @@ what needs attention."""
 from __future__ import annotations
 
 import typing as t
-from datetime import timedelta
 from pathlib import Path
 
 from ..module_utils._errors import ClawHostersError, SettingsError
 from ..module_utils._http.lists import fetch_all
-from ..module_utils._model.backup import format_left_out, is_usable, select
-from ..module_utils._model.ownership import has_owner
-from ..module_utils._model.resource import Resource, Result
+from ..module_utils._model.backup import is_usable
+from ..module_utils._model.resource import Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
@@ -38,8 +36,7 @@ from ..plugin_utils._reports.fleet_findings import (
     format_headline,
     list_lines,
 )
-from ..plugin_utils._reports.fleet_metrics import build_stats, format_data, format_metrics
-from ..plugin_utils._reports.fleet_page import build_page
+from ..plugin_utils._reports.fleet_formats import build_page, build_stats, format_data, format_metrics
 from ..plugin_utils._reports.report_folder import read_report, render, write_report
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/fleet_report"
@@ -72,14 +69,12 @@ def run(context: ModuleContext) -> Result:
     params, client = context.params, context.client
     if params["failure"]:
         return {"failed": True, "_ansible_verbose_always": True, **params["failure"]}
-    problems, ages = Problems(), dict.fromkeys(("backup_max_age", "proof_max_age"), timedelta())
+    problems = Problems()
     paths = problems.collect(_find_paths, params) or {}
     fail_on = problems.collect(_parse_checks, params["fail_on"]) or []
-    for name in ages:
-        age = problems.collect(parse_duration, f"fleet_report_{name}", params[name])
-        ages[name] = age or timedelta()
+    max_age = problems.collect(parse_duration, "fleet_report_backup_max_age", params["backup_max_age"])
+    proof_max_age = problems.collect(parse_duration, "fleet_report_proof_max_age", params["proof_max_age"])
     problems.raise_if_any()
-    max_age, proof_max_age = ages.values()
     scope = context.account.describe()
     try:
         source = _read_source(context)
@@ -87,8 +82,8 @@ def run(context: ModuleContext) -> Result:
         # It may be all that is posted of a check that nobody watches.
         error.add(scope)
         raise
-    facts = build_facts(source, max_age, params["title"], client.stats.now())
-    findings = find_findings(facts, params["min_days"], proof_max_age, _read_last_keys(paths))
+    facts = build_facts(source, max_age or timedelta(), params["title"], client.stats.now())
+    findings = find_findings(facts, params["min_days"], proof_max_age or timedelta(), _read_last_keys(paths))
     page, changed = _write(facts, build_keys(findings), paths, check_mode=client.check_mode)
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
@@ -158,7 +153,7 @@ def _read_source(context: ModuleContext) -> ReportSource:
     source = ReportSource(fetch_all(client, "/instances"), service=client.settings.host)
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), source.notices)
     source.billing = billing or {}
-    source.backups = _read("Backups", lambda: _fetch_usable_backups(context), source.notices)
+    source.backups = _read("Backups", lambda: list(filter(is_usable, list_backups(client))), source.notices)
     journal = open_journal(context)
     try:
         held = journal.read_holders()
@@ -182,16 +177,6 @@ def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
     except ClawHostersError as error:
         notices.append(f"{what} could not be read. {error}")
         return None
-
-
-def _fetch_usable_backups(context: ModuleContext) -> list[Resource]:
-    """Returns the usable backups. Warns of others that may be the newest of their instance."""
-    backups = list_backups(context.client)
-    if all(map(has_owner, filter(is_usable, backups))) and (
-        left_out := select(backups, None, usable=True, newest=True).left_out
-    ):
-        context.warn(format_left_out(left_out, with_owner=True))
-    return select(backups, None, usable=True, newest=False).chosen
 
 
 class ActionModule(ControllerAction):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future, newest_first, taken_at
-from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES
+from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES, get_status, is_unhealthy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
@@ -49,7 +49,6 @@ _UNCLEAR_BACKUPS = (
 )
 _RESTORES_SHOWN = 50
 TIER, ADDON_TYPE, REST = "tier", "addon_type", "rest"
-_ITEMS_SHOWN = 6
 
 
 @dataclass
@@ -116,24 +115,21 @@ def _clean(value: object, limit: int = NAME_LIMIT) -> str | None:
 
 
 def _describe(instance: Resource) -> Data:
-    status, health = normalize(instance.get("status")), normalize(instance.get("health_status"))
     return {
         "id": instance["id"],
         **{name: _clean(instance.get(name)) for name in ("name", "status", "health_status", "tier", "billing_mode")},
         "created_at": parse_time(instance.get("created_at")),
-        "needs_attention": status in FAILURE_STATUSES or (status == "running" and health == "unhealthy"),
+        "needs_attention": get_status(instance) in FAILURE_STATUSES or is_unhealthy(instance),
     }
 
 
 def sort_worst_first(facts: Data) -> list[Data]:
-    """Returns the instances: failed, unhealthy, other trouble, no backup, the oldest backup, and the others by name."""
+    """Returns the instances: those that need attention, then those without a fresh backup, the oldest first."""
 
     def find_rank(one: Data) -> tuple[t.Any, ...]:
-        status, late = normalize(one["status"]), one["backup"]["state"] in LATE_STATES
-        urgency = (3, -_measure_age(one["backup"]["taken_at"], facts["reported_at"])) if late else (4, 0)
-        if one["needs_attention"]:
-            urgency = (0 if status in ("error", "deploy_failed") else 1 if status == "running" else 2, 0)
-        return (*urgency, not late, str(one["name"]).casefold(), str(one["id"])[:20].rjust(20, "0"))
+        late = one["backup"]["state"] in LATE_STATES
+        age = _measure_age(one["backup"]["taken_at"], facts["reported_at"]) if late else 0.0
+        return not one["needs_attention"], -age, str(one["name"]).casefold(), str(one["id"])[:20].rjust(20, "0")
 
     return sorted(facts["instances"], key=find_rank)
 
@@ -260,10 +256,8 @@ def split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Da
     """
     addons = [(addon, parse_number(addon.get("daily_claws"))) for addon in as_objects(usage.get("addons"))]
     parts = [
-        *_sum_up(TIER, ((one["tier"] or "unknown tier", one["daily_claws"]) for one in instances), "other tiers"),
-        *_sum_up(
-            ADDON_TYPE, ((_clean(addon.get("addon_type")) or "unknown", price) for addon, price in addons), "other"
-        ),
+        *_sum_up(TIER, ((one["tier"] or "unknown tier", one["daily_claws"]) for one in instances)),
+        *_sum_up(ADDON_TYPE, ((_clean(addon.get("addon_type")) or "unknown", price) for addon, price in addons)),
     ]
     spent = sum(part["claws"] for part in parts)
     rest = total - spent if total is not None and (parts or addons) else 0
@@ -272,14 +266,11 @@ def split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Da
     return parts
 
 
-def _sum_up(kind: str, costs: t.Iterable[tuple[str, int | None]], other: str) -> list[Data]:
-    """Returns a part for each item, the dearest first, and one for all further ones. What costs nothing is left out."""
+def _sum_up(kind: str, costs: t.Iterable[tuple[str, int | None]]) -> list[Data]:
+    """Returns a part for each item, the dearest first. What costs nothing is left out."""
     claws: dict[str, list[int]] = defaultdict(list)
     for item, price in costs:
         if price:
             claws[item].append(price)
     ranked = sorted(claws.items(), key=lambda one: (-sum(one[1]), one[0]))
-    groups = [*ranked[:_ITEMS_SHOWN], (other, [price for _item, prices in ranked[_ITEMS_SHOWN:] for price in prices])]
-    return [
-        {"kind": kind, "item": item, "number": len(prices), "claws": sum(prices)} for item, prices in groups if prices
-    ]
+    return [{"kind": kind, "item": item, "number": len(prices), "claws": sum(prices)} for item, prices in ranked]

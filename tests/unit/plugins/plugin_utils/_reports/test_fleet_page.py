@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_formats import build_page
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import render
 from support.controller import REPOSITORY
 

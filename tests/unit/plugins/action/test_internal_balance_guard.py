@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.action.internal_balance_guard import build_plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._balance_plan import build_plan
 
 FLEET = [
     {"id": number, "name": f"bot-{number}", "status": "running", "billing_mode": "daily"} for number in range(1, 5)
