@@ -9,7 +9,6 @@ Code below the modules and plugins never exits; it raises one of these.
 
 from __future__ import annotations
 
-import errno
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,9 +26,6 @@ class LastSeen:
 
 
 NOTHING_SENT = "Nothing was sent."
-OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
-"""Codes of an OSError if no further file, or connection, can be opened: by this process, or on this machine."""
-OUT_OF_FILES_ADVICE = "Raise the limit of open files (ulimit -n; for the whole machine, fs.file-max)"
 
 
 class ClawHostersError(Exception):
@@ -202,10 +198,6 @@ after the effect, such as 409 for a request that the proxy has repeated, or 499.
 class ApiError(ClawHostersError):
     """The response is an error."""
 
-    change_hint: str | None = None
-    """The hint for a change, which may have been executed: whoever reads the resource says how to go on."""
-    unrepeated_hint: str | None = None
-    """The hint for a request that is never repeated, whatever ``retry_timeout``."""
     retry_after: float | None = None
     """Seconds after which the service allows a retry, if it says so."""
 
@@ -302,7 +294,6 @@ class RateLimitedError(ApiError):
 
     kind = "unreachable"
     hint = "Try again when the rate limit has reset, or increase retry_timeout."
-    unrepeated_hint = "Try again when the rate limit has reset."
 
 
 class ServerError(ApiError):
@@ -311,6 +302,7 @@ class ServerError(ApiError):
     kind = "unreachable"
     hint = "This is an error of the service; try again later."
     change_hint = "This is an error of the service."
+    """The hint for a change, which may have been executed: whoever reads the resource says how to go on."""
 
 
 def error_class(status: int) -> type[ApiError]:

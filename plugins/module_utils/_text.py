@@ -25,8 +25,11 @@ SERVICE_TEXT_LIMIT = 200
 MESSAGE_LIMIT = 4000
 """Characters of a whole message."""
 
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
-"""Characters that a terminal obeys: C0 but tab and line break, DEL, C1, and those that turn the direction of text."""
+_CONTROL = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)"
+)
+"""Characters that a terminal obeys: C0 but tab and line break, DEL, C1, and those that turn the direction of text. And
+lone surrogates, which can't be written."""
 
 
 def replace_controls(text: str) -> str:

@@ -12,20 +12,22 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+import threading
 import time
 import typing as t
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from .._cancellation import raise_if_cancelled
-from .._errors import ApiError, CheckModeError, ClawHostersError, RateLimitedError
-from .._progress import LINE_WIDTH, Deadline, Progress
+from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ServerError
+from .._progress import LINE_WIDTH, Progress
+from .._rate import headers as rate_headers
+from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._text import one_line
-from .request import JITTER, NEVER, UNSAFE, Request, RequestHooks, RetryPolicy, retry_delay
 from .responses import parse_data_object, parse_object, parse_resource
 from .settings import Settings
-from .stats import RequestStats
-from .transport import Response, send_request
+from .transport import JITTER, NEVER, UNSAFE, Request, RequestHooks, Response, retry_delay, send_request
 
 if t.TYPE_CHECKING:
     from .._model.resource import Resource
@@ -35,6 +37,127 @@ Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
 MIN_POLL_TIMEOUT = 5.0
 """Seconds for a poll at the end of a wait: it may take that much longer than ``wait_timeout``."""
+
+
+@dataclass
+class RequestStats:
+    """The ``api`` result that every module returns. ``waited`` is in seconds. Thread-safe."""
+
+    requests: int = 0
+    changes: int = 0
+    """The requests that were no GET."""
+    retries: int = 0
+    waited: float = 0.0
+    remaining: int | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _waiters: int = field(default=0, repr=False)
+    _waiting_since: float = field(default=0.0, repr=False)
+    _service_epoch: float | None = field(default=None, repr=False)
+    """Unix time by the service's clock when the monotonic clock was 0; None before it has told its time."""
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Returns the ``api`` result."""
+        return {
+            "requests": self.requests,
+            "retries": self.retries,
+            "waited": round(self.waited, 3),
+            "remaining": self.remaining,
+        }
+
+    def record(
+        self, outcome: RequestOutcome, sent_at: float, *, is_retry: bool = False, is_change: bool = False
+    ) -> None:
+        """Counts a request, sent at ``sent_at`` by the monotonic clock. One that was not sent does not count."""
+        if not outcome.sent:
+            return
+        with self._lock:
+            self.requests += 1
+            self.changes += is_change
+            self.retries += is_retry
+            remaining = rate_headers.parse_remaining(outcome.headers)
+            self.remaining = self.remaining if remaining is None else remaining
+            date = rate_headers.parse_http_date(outcome.headers.get("Date"))
+            if date is not None:
+                # ``Date`` has whole seconds, and was written between request and response.
+                self._service_epoch = date + 0.5 - (sent_at + time.monotonic()) / 2
+
+    def service_time(self) -> datetime | None:
+        """Returns the time by the clock of the service, which no change of this machine's clock affects.
+
+        None if no response has told it.
+        """
+        if self._service_epoch is not None:
+            with contextlib.suppress(ValueError, OverflowError):
+                return datetime.fromtimestamp(self._service_epoch + time.monotonic(), UTC)
+        return None
+
+    def now(self) -> datetime:
+        """Returns the time by which backups are judged: by the clock of the service, or else of this machine."""
+        return self.service_time() or datetime.now(UTC)
+
+    def find_clock_lead(self) -> timedelta:
+        """Returns how far this machine's clock is ahead of the service's; 0 if they agree, or that is not known."""
+        lead = datetime.now(UTC) - (self.service_time() or datetime.now(UTC))
+        return lead if abs(lead.total_seconds()) > rate_headers.CLOCK_TOLERANCE else timedelta(0)
+
+    @contextlib.contextmanager
+    def waiting(self, clock: t.Callable[[], float]) -> t.Iterator[None]:
+        """Adds the duration of the block to ``waited``. Overlapping waits of several threads count once."""
+        with self._lock:
+            self._waiters += 1
+            if self._waiters == 1:
+                self._waiting_since = clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters -= 1
+                if not self._waiters:
+                    self.waited += clock() - self._waiting_since
+
+
+class Deadline:
+    """The time limit of one call to the client, for all its attempts and waits. Times are in seconds.
+
+    Waits behind requests of a higher priority don't count for ``limit``, but for ``max_total``.
+    """
+
+    def __init__(self, progress: Progress, limit: float, stats: RequestStats, max_total: float = math.inf) -> None:
+        self._progress = progress
+        self._limit = limit
+        self._max_total = max_total
+        self._stats = stats
+        self._started = progress.clock()
+        self._uncounted = 0.0
+        self._wait = progress.wait if math.isfinite(max_total) else None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began, without those that don't count."""
+        return self._progress.clock() - self._started - self._uncounted
+
+    @property
+    def remaining(self) -> float:
+        return min(self._limit - self.elapsed, self.remaining_total)
+
+    @property
+    def remaining_total(self) -> float:
+        """Seconds left for waits that don't count."""
+        return self._max_total - (self._progress.clock() - self._started)
+
+    def report(self, line: str) -> None:
+        """Shows a line of progress."""
+        self._progress.report(line)
+
+    def sleep(self, seconds: float, what: str, *, is_counted: bool = True) -> None:
+        """Sleeps, and shows ``what`` the wait is for."""
+        before = self._progress.clock()
+        limit = min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
+        since, limit, line = self._wait or (self._started, limit, "")
+        with self._stats.waiting(self._progress.clock):
+            self._progress.sleep(seconds, lambda _now: line or what, since=since, limit=limit)
+        if not is_counted:
+            self._uncounted += self._progress.clock() - before
 
 
 @dataclass
@@ -106,9 +229,8 @@ class Client:
         Raises TransportError, TlsError, ResponseError.
         """
         # The rate limit is per key, so that a request without one needs no slot.
-        request = Request("GET", path, retry=NEVER, timeout=self.settings.timeout)
-        with self._counted(request, Slot(), is_retry=False) as slot:
-            return send_request(replace(self.settings, api_key=None), request, slot)
+        request = Request("GET", path, retry_on=NEVER, timeout=self.settings.timeout)
+        return self._send_counted(request, Slot(), replace(self.settings, api_key=None))
 
     def request(
         self,
@@ -116,7 +238,7 @@ class Client:
         path: str,
         *,
         body: object = None,
-        retry: RetryPolicy = UNSAFE,
+        retry_on: tuple[type[ClawHostersError], ...] = UNSAFE,
         hooks: RequestHooks | None = None,
         parse: t.Callable[[str, Response], t.Any] = parse_data_object,
     ) -> t.Any:
@@ -125,7 +247,7 @@ class Client:
         Raises CheckModeError in check mode, before anything is sent. After an error with ``may_have_been_executed``
         the change may have been made: read the resource, then decide.
         """
-        request = Request(method, path, body=body, retry=retry, hooks=hooks)
+        request = Request(method, path, body=body, retry_on=retry_on, hooks=hooks)
         if self.before_change and not self.check_mode:
             self.before_change()
         return self._send_with_retries(request, parse)
@@ -145,7 +267,7 @@ class Client:
         end_of_wait: float | None = None,
         retry_timeout: float | None = None,
     ) -> Parsed:
-        """Sends the request and returns the parsed response. Retries as ``request.retry`` says, until the timeout."""
+        """Sends the request and returns the parsed response. Retries as the request says, until the timeout."""
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
         limit, timeout, attempt = self.settings.retry_timeout, self.settings.timeout, 1
@@ -154,7 +276,7 @@ class Client:
             limit = min(limit, retry_timeout)
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
-            request = replace(request, retry=UNSAFE)
+            request = replace(request, retry_on=UNSAFE)
             limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
         deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
@@ -163,7 +285,7 @@ class Client:
                 parsed = parse(str(request), response)
                 self._repeatable.discard(request.key)
                 return parsed
-            except request.retry.retry_on as error:
+            except request.retry_on as error:
                 self._note_failed(request, error)
                 delay = retry_delay(error, attempt)
                 if delay is None or delay > deadline.remaining:
@@ -183,27 +305,21 @@ class Client:
     def _note_failed(self, request: Request, error: ClawHostersError) -> None:
         if error.may_have_been_sent:
             self._repeatable.add(request.key)
-        if isinstance(error, ApiError) and request.method != "GET":
-            error.hint = (error.unrepeated_hint if request.retry is NEVER else None) or error.change_hint or error.hint
+        if isinstance(error, ServerError) and request.method != "GET":
+            error.hint = error.change_hint
 
     def _send(self, request: Request, deadline: Deadline) -> Response:
-        with self._slot(request, deadline) as slot:
-            return send_request(self.settings, request, slot, deadline.report)
-
-    @contextlib.contextmanager
-    def _slot(self, request: Request, deadline: Deadline) -> t.Iterator[Slot]:
-        """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
+        """Waits until the rate limit allows one request, sends it, and reports its outcome."""
         raise_if_cancelled()
-        is_retry = request.key in self._repeatable
         with self._budget_slot(request, deadline) as slot:
             if request.method != "GET":
                 self.progress.require_controller()
-            with self._counted(request, slot, is_retry=is_retry):
-                if request.hooks:
-                    request.hooks.before_send()
-                yield slot
-        if request.hooks and slot.outcome.status == 429:
+            if request.hooks:
+                request.hooks.before_send()
+            response = self._send_counted(request, slot, self.settings, deadline.report)
+        if request.hooks and response.status == 429:
             request.hooks.on_rejected()
+        return response
 
     def _budget_slot(self, request: Request, deadline: Deadline) -> t.ContextManager[Slot]:
         """Waits for the shared rate limit. Only what the limit itself takes is part of ``retry_timeout``."""
@@ -216,11 +332,12 @@ class Client:
             return contextlib.nullcontext(Slot())
         return self._budget.slot(request.timeout, deadline.remaining, sleep, deadline.remaining_total)
 
-    @contextlib.contextmanager
-    def _counted(self, request: Request, slot: Slot, *, is_retry: bool) -> t.Iterator[Slot]:
-        sent_at = time.monotonic()
+    def _send_counted(
+        self, request: Request, slot: Slot, settings: Settings, report: t.Callable[[str], None] = lambda _line: None
+    ) -> Response:
+        sent_at, is_retry = time.monotonic(), request.key in self._repeatable
         try:
-            yield slot
+            return send_request(settings, request, slot, report)
         finally:
             self.stats.record(slot.outcome, sent_at, is_retry=is_retry, is_change=request.method != "GET")
 

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 import time
 import typing as t
 from urllib.parse import quote
@@ -24,14 +24,12 @@ from .._errors import (
 )
 from .._model.resource import Resource, parse_keys
 from .._rate import headers as rate_headers
-from .._text import one_line
+from .._text import one_line, replace_controls
 from .transport import Response
 
 NOT_THE_API = WrongAddressError.hint
 MAX_DEPTH = 100
 """Levels of objects and lists. Recursive functions can go deeper."""
-MAX_DIGITS = 308
-"""Digits of a number. A longer one fits no float, and Python rejects numbers of more than 4300 digits."""
 _WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
 
 
@@ -131,7 +129,7 @@ def build_api_error(request: str, response: Response, body: t.Any, absent: type[
         code=_str_or_none(fields.get("code")),
         message=_str_or_none(fields.get("message")),
         details=_find_details(fields, body),
-        request_id=response.headers.get("X-Request-Id"),
+        request_id=response.request_id,
     )
     error.retry_after = rate_headers.parse_delay(
         response.headers, time.time(), is_429=isinstance(error, RateLimitedError)
@@ -155,40 +153,30 @@ def is_web_page(response: Response) -> bool:
 
 
 def parse_json(text: str) -> tuple[t.Any, bool]:
-    """Returns the value, and False if ``text`` is not valid JSON.
-
-    Lone surrogates, which can't be displayed or written, become ``?``. Numbers that fit no float become null, so that
-    no computation can overflow.
-    """
+    """Returns the value, and False if ``text`` is not valid JSON."""
     try:
-        parsed = json.loads(text, parse_constant=lambda _constant: None, parse_float=_parse_float, parse_int=_parse_int)
-        if "\\u" in text and "\\ud" in text.lower():
-            parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
+        return _clean(json.loads(text)), True
     except (ValueError, RecursionError):
         return None, False
-    # Counting is enough for most: each level begins with a bracket.
-    is_shallow = text.count("{") + text.count("[") <= MAX_DEPTH or _is_shallow(parsed)
-    return (parsed, True) if is_shallow else (None, False)
 
 
-def _parse_float(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
+def _clean(value: t.Any, depth: int = MAX_DEPTH) -> t.Any:
+    """Returns parsed JSON without control characters and lone surrogates, also those that were escaped.
 
-
-def _parse_int(digits: str) -> int | None:
-    return int(digits) if len(digits) <= MAX_DIGITS else None
-
-
-def _is_shallow(value: object, depth: int = MAX_DEPTH) -> bool:
-    """Returns True if the nesting is low enough for recursive functions."""
+    Numbers that fit no float become null, so that no computation can overflow. Raises RecursionError for a nesting that
+    is too deep for recursive functions.
+    """
+    if isinstance(value, str):
+        return replace_controls(value)
+    if isinstance(value, (int, float)):
+        return value if abs(value) <= sys.float_info.max else None
     if not isinstance(value, (dict, list)):
-        return True
-    if depth <= 0:
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    # Only containers are worth a call: a page has ten times as many other values.
-    return all(_is_shallow(item, depth - 1) for item in inner if isinstance(item, (dict, list)))
+        return value
+    if not depth:
+        raise RecursionError
+    if isinstance(value, list):
+        return [_clean(item, depth - 1) for item in value]
+    return {replace_controls(name): _clean(item, depth - 1) for name, item in value.items()}
 
 
 def excerpt(text: object) -> str:

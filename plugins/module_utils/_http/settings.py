@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import ssl
 import stat
 import typing as t
 from dataclasses import dataclass, field
@@ -79,7 +78,7 @@ def parse_settings(
         api_url=validate_url(DEFAULT_API_URL if params.get("api_url") is None else params["api_url"]),
         api_key=find_key(params, warn, read_key or read_key_file) if needs_key else None,
         key_file=_find_key_file(params) if needs_key else None,
-        ca_path=_validate_ca_path(params.get("ca_path")),
+        ca_path=_find_ca_path(params),
         timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
         page_size=_validate_page_size(params.get("page_size")),
@@ -190,26 +189,17 @@ def read_key_file(path: str, warn: Warn) -> str:
     return key
 
 
-def _validate_ca_path(path: str | None) -> str | None:
-    if not path:
+def _find_ca_path(params: t.Mapping[str, t.Any]) -> str | None:
+    """Returns the CA bundle of the option, or of the variables that ``requests`` has; None without one."""
+    options = [("ca_path", params.get("ca_path"))]
+    options += [(name, os.environ.get(name)) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
+    name, path = next(((name, path) for name, path in options if path), ("", None))
+    if path is None:
         return None
-    path = expand_home("ca_path", str(path))
-    if fault := find_bundle_fault(path):
-        raise SettingsError(f"ca_path {path} {fault}.")
-    return path
-
-
-def find_bundle_fault(path: str) -> str:
-    """Returns why a file can't be used as a CA bundle, a clause; empty if it can. A folder is not looked into."""
+    path = expand_home(name, str(path))
     if not os.path.exists(path):
-        return "does not exist"
-    if os.path.isfile(path):
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-        except (OSError, ValueError) as error:
-            reason = one_line(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
-            return f"is not a CA bundle in PEM format ({reason})"
-    return ""
+        raise SettingsError(f"{name} {one_line(path)} does not exist.")
+    return path
 
 
 def _require_text(params: t.Mapping[str, t.Any], name: str, advice: str) -> None:

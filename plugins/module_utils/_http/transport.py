@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends single HTTP requests: connections, authentication, time limit, bodies and errors."""
+"""Single HTTP requests: when one is sent again, the hooks around sending it, its body and its response."""
 
 from __future__ import annotations
 
@@ -10,31 +10,28 @@ import contextlib
 import functools
 import json
 import os
-import re
 import typing as t
-from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies_environment
+from dataclasses import dataclass, field
 
-from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE, ClawHostersError, RedirectedError, TransportError
+from .._errors import (
+    ApiError,
+    ClawHostersError,
+    MalformedResponseError,
+    RateLimitedError,
+    RedirectedError,
+    ServerError,
+    TransportError,
+)
+from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import Slot
 from .._redaction import Redactor
 from .._text import one_line, replace_controls
-from .request import Request
+from .connections import TimedAdapter, TimeLimit, explained, find_proxies
 from .settings import Settings
-from .time_limit import TimedAdapter, TimeLimit
 
-try:
+with contextlib.suppress(ImportError):  # connections.require_library reports it before anything is sent.
     import requests
-    from urllib3.exceptions import HTTPError
-except ImportError as error:
-    REQUESTS_IMPORT_ERROR: ImportError | None = error
-else:
-    REQUESTS_IMPORT_ERROR = None
-
-MIN_REQUESTS_VERSION = (2, 28)
-"""The oldest version of ``requests`` that is tested."""
 
 HEADERS = {
     "User-Agent": "clawhosters.cloud (Ansible collection)",
@@ -52,43 +49,74 @@ CHUNK_SIZE = 1 << 13
 """Bytes that are read at once, which become at most a thousand times as many when they are decompressed."""
 MAX_BODY_BYTES = 1 << 23
 """Bytes of a decompressed body. A page of 100 instances has 50 thousand; without pagination, 15 000 instances fit."""
-_ESCAPED_CONTROL = re.compile(
-    r"\\(?:(?P<backslash>\\)|[bf]|(?:r|u000[dD])(?!\\(?:n|u000[aA]))"
-    r"|u(?:00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])|061[cC]|20(?:0[efEF]|2[a-eA-E]|6[6-9])))"
-)
-"""The same characters as ``replace_controls`` replaces, as JSON escapes them. A backslash is matched to skip it."""
-MAX_OBJECTS = 200_000
-"""Objects and lists in a body. In memory, an empty one takes thirty times its two characters."""
-_JSON_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""A string, also one without an end. It never backtracks, so the time grows with the length only."""
+BACKOFF_DELAYS = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before the second, third... attempt after an error other than 429. The fifth error is raised."""
+BACKOFF_MULTIPLIER = 1.2
+"""Each further 429 that names a delay multiplies it by this factor."""
+JITTER = 0.25
+"""Each delay grows by up to this fraction, so that waiting processes spread out."""
+
+IDEMPOTENT = (TransportError, RateLimitedError, ServerError, MalformedResponseError)
+"""Errors after which a GET is sent again."""
+UNSAFE = (RateLimitedError,)
+"""A 429 guarantees that nothing was executed. After any other error the caller re-reads the resource."""
+NEVER: tuple[type[ClawHostersError], ...] = ()
+"""For purchases: they spend money, so they are not sent again even after a 429."""
+
+
+class RequestHooks:
+    """Hooks called when a change is sent, after any wait for the rate limit. By default they do nothing."""
+
+    needs_new_connection = False
+    """True for a request of which it must be known whether it was executed: the service may close a pooled (keep-alive)
+    connection at any moment."""
+
+    def before_send(self) -> None:
+        """Called just before the request is sent. An exception cancels it."""
+
+    def on_rejected(self) -> None:
+        """Called after a 429: nothing was executed, and the request may be sent again."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to the API. It is sent again after the errors in ``retry_on``.
+
+    ``timeout`` (seconds) is set before each attempt.
+    """
+
+    method: str
+    path: str
+    params: t.Mapping[str, str] = field(default_factory=dict)
+    body: object = None
+    retry_on: tuple[type[ClawHostersError], ...] = IDEMPOTENT
+    hooks: RequestHooks | None = None
+    timeout: float = 30.0
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def key(self) -> str:
+        """Tells it from other requests of a task."""
+        return f"{self} {sorted(self.params.items())}"
 
 
 @dataclass(frozen=True)
 class Response:
-    """A complete HTTP response. Names of ``headers`` are case-insensitive.
+    """A complete HTTP response. In ``text`` and ``request_id``, the key is redacted and no control character is left.
 
-    The key is redacted everywhere, and control characters are replaced: whatever shows or stores a text of the service
-    has it from here.
+    Nothing shows or stores ``headers``. Their names are case-insensitive.
     """
 
     status: int
     headers: t.Mapping[str, str]
     text: str
+    request_id: str | None = None
 
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
-
-
-def require_library() -> None:
-    """Raises ClawHostersError if ``requests`` can't be used. Called before the settings are validated."""
-    if REQUESTS_IMPORT_ERROR is None:
-        version = tuple(map(int, re.findall(r"\d+", requests.__version__)[:2]))
-        if version >= MIN_REQUESTS_VERSION:
-            return
-    from .connection_errors import build_library_error
-
-    raise build_library_error(MIN_REQUESTS_VERSION, REQUESTS_IMPORT_ERROR)
 
 
 def send_request(
@@ -101,72 +129,36 @@ def send_request(
 
     Raises TransportError, TlsError, RedirectedError, or SettingsError for an unusable address.
     """
-    require_library()
     progress = f"{settings.host}: waiting for {request}, {{:.0f}} s of at most {request.timeout:g} s"
     limit = TimeLimit(request.timeout, lambda seconds: report(progress.format(seconds)))
     slot.outcome = RequestOutcome(sent=True)
+    is_new = request.hooks is not None and request.hooks.needs_new_connection
     try:
-        is_new = request.hooks is not None and request.hooks.needs_new_connection
-        with limit, _connections(is_new=is_new) as connections, _send(connections, settings, request) as response:
+        with (
+            explained(str(request), settings.host, limit),
+            _connections(is_new=is_new) as connections,
+            _send(connections, settings, request) as response,
+        ):
             text = read_body(response)
-        if limit.has_expired:
-            # A response that was cut off can look complete.
-            raise requests.exceptions.Timeout
-    # requests raises TypeError for a proxy without a host.
-    except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
-        if isinstance(error, TypeError) and limit.may_have_sent:
-            raise
-        cause = requests.exceptions.Timeout() if limit.has_expired else error
-        failure = _explain_failure(settings, request, cause, may_have_sent=limit.may_have_sent)
-        slot.outcome = RequestOutcome(sent=failure.may_have_been_sent)
-        raise failure from None
+    except ClawHostersError as error:
+        slot.outcome = RequestOutcome(sent=error.may_have_been_sent)
+        raise
     slot.outcome = RequestOutcome(True, response.status_code, response.headers)
-    redact = _redactor(settings.api_key)
     if response.is_redirect:
-        # The target of a change may be secret, such as a checkout page.
-        where = f" to {redact(_find_origin(response))}" if request.method == "GET" else ""
+        # Its target may be secret, such as a checkout page.
         raise RedirectedError(
-            f"{request} was redirected ({response.status_code}){where}. No redirect is followed: the key stays with "
-            "the host of api_url. Set api_url to the final address.",
+            f"{request} was redirected ({response.status_code}). No redirect is followed: the key stays with the host "
+            "of api_url. Set api_url to the final address.",
             response.status_code,
         )
-    headers = redact_headers(response.headers, lambda value: redact(replace_controls(value)))
-    return Response(response.status_code, headers, redact(replace_json_controls(text)))
-
-
-def _explain_failure(
-    settings: Settings, request: Request, error: Exception, *, may_have_sent: bool
-) -> ClawHostersError:
-    """Returns the error to raise for one of ``requests``. Only a failure loads what explains it."""
-    if not may_have_sent and _is_out_of_files(error):
-        unsent = f"{request} was not sent: too many files are open. {OUT_OF_FILES_ADVICE}."
-        return TransportError(unsent, sent=False, reason="too many open files")
-    try:
-        from .connection_errors import Connection, build_transport_error
-    except (OSError, ImportError):
-        # It can't be opened, or is gone. That a change may have been executed must not be lost.
-        broken = f"{request}: the connection to {settings.host} broke before the response was complete."
-        text = broken if may_have_sent else f"{request} was not sent: no connection to {settings.host}."
-        return TransportError(text, sent=may_have_sent, reason="the connection broke")
-    proxies = {} if settings.is_loopback else find_proxies(settings.api_url)
-    has_proxy = requests.utils.select_proxy(settings.api_url, proxies) is not None
-    bundle = None if settings.ca_path else find_bundle()
-    return build_transport_error(
-        str(request), Connection(settings.host, request.timeout, has_proxy, may_have_sent, bundle), error
+    redact = _redactor(settings.api_key)
+    request_id = response.headers.get("X-Request-Id")
+    return Response(
+        response.status_code,
+        response.headers,
+        redact(replace_controls(text)),
+        request_id and redact(replace_controls(request_id)),
     )
-
-
-def _is_out_of_files(error: BaseException | None) -> bool:
-    """Returns True if no file can be opened. A failed lookup of the host hides that: then one is opened."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
-            return True
-        error = error.__cause__ or error.__context__
-    try:
-        with open(os.devnull, "rb"):
-            return False
-    except OSError as fault:
-        return fault.errno in OUT_OF_FILES
 
 
 def _send(connections: TimedAdapter, settings: Settings, request: Request) -> requests.Response:
@@ -178,84 +170,32 @@ def _send(connections: TimedAdapter, settings: Settings, request: Request) -> re
     key = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
     body = None if request.body is None else json.dumps(request.body)
     prepared = requests.Request(request.method, url, {**HEADERS, **key}, params=request.params, data=body).prepare()
-    is_local = settings.is_loopback
+    # No proxy for a service on this machine: it would see the key in the clear.
+    proxies = {} if settings.is_loopback else find_proxies(url)
     return connections.send(
-        prepared,
-        timeout=request.timeout,
-        stream=True,
-        # No proxy for a service on this machine: it would see the key in the clear.
-        proxies={} if is_local else find_proxies(url),
-        verify=settings.ca_path or is_local or find_certificates(),
+        prepared, timeout=request.timeout, stream=True, proxies=proxies, verify=settings.ca_path or True
     )
-
-
-_shared: dict[int, TimedAdapter] = {}
-
-
-def shared_connections() -> TimedAdapter:
-    """Returns the connections of this process. Tasks and loop items share them, forks don't."""
-    connections = _shared.get(os.getpid())
-    if connections is None:
-        _shared.clear()
-        connections = _shared[os.getpid()] = TimedAdapter(pool_maxsize=MAX_CONNECTIONS)
-    return connections
 
 
 @contextlib.contextmanager
 def _connections(*, is_new: bool) -> t.Iterator[TimedAdapter]:
-    """Yields the shared connections, or a new one for a single request."""
+    """Yields the connections of this process, which tasks and loop items share, or a new one for a single request."""
     if not is_new:
-        yield shared_connections()
+        yield _shared_connections(os.getpid())
         return
     with contextlib.closing(TimedAdapter()) as connections:
         yield connections
 
 
+@functools.lru_cache(maxsize=1)
+def _shared_connections(_process: int) -> TimedAdapter:
+    """Returns the connections of a process. A fork has its own."""
+    return TimedAdapter(pool_maxsize=MAX_CONNECTIONS)
+
+
 @functools.lru_cache(maxsize=4)
 def _redactor(key: str | None) -> Redactor:
     return Redactor([key] if key else [])
-
-
-def redact_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str]) -> t.Mapping[str, str]:
-    """Returns ``headers`` with ``redact`` applied to each value. Names stay case-insensitive."""
-    values = " ".join(headers.values())
-    if redact(values) == values:
-        return headers
-    return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
-
-
-def find_proxies(url: str) -> dict[str, str]:
-    """Returns the proxies that the environment names for ``url``, by scheme.
-
-    Without one there, macOS would be asked for the proxies of its settings, which crashes a forked process at times.
-    """
-    if not getproxies_environment():
-        return {}
-    proxies: dict[str, str] = requests.utils.get_environ_proxies(url)
-    return proxies
-
-
-def find_certificates() -> str | bool:
-    """Returns the CA certificates that the environment names, or True for those of ``requests``."""
-    bundle = find_bundle()
-    return bundle[1] if bundle else True
-
-
-def find_bundle() -> tuple[str, str] | None:
-    """Returns the variable of the environment that names CA certificates, and their path; None without one."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        if path := os.environ.get(name):
-            return name, path
-    return None
-
-
-def _find_origin(response: requests.Response) -> str:
-    """Returns scheme and host of the target of a redirect. The rest may be secret."""
-    try:
-        target = urlsplit(urljoin(response.url, response.headers["Location"]))
-        return one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
-    except ValueError:
-        return "an invalid address"
 
 
 def read_body(response: requests.Response) -> str:
@@ -273,26 +213,16 @@ def read_body(response: requests.Response) -> str:
         content += chunk
         if len(content) > MAX_BODY_BYTES:
             raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
-    text = content.decode("utf-8-sig", errors="replace")
-    if _count_brackets(text) > MAX_OBJECTS and _count_objects(text) > MAX_OBJECTS:
-        raise requests.exceptions.ContentDecodingError(f"more than {MAX_OBJECTS} objects")
-    return text
+    return content.decode("utf-8-sig", errors="replace")
 
 
-def _count_objects(text: str) -> int:
-    """Returns the objects and lists in a body of JSON. A bracket in a string begins none."""
-    return _count_brackets(text) - sum(_count_brackets(string[0]) for string in _JSON_STRING.finditer(text))
-
-
-def _count_brackets(text: str) -> int:
-    return text.count("{") + text.count("[")
-
-
-def replace_json_controls(body: str) -> str:
-    """Returns the text of a body with U+FFFD for each control character, also where JSON escapes it."""
-    if not body.isprintable():
-        # JSON may have these between its values.
-        body = replace_controls(body.replace("\r\n", "\n").replace("\r", "\n"))
-    if "\\" not in body:
-        return body
-    return _ESCAPED_CONTROL.sub(lambda match: match[0] if match["backslash"] else "\N{REPLACEMENT CHARACTER}", body)
+def retry_delay(error: ClawHostersError, attempt: int) -> float | None:
+    """Returns the seconds to wait after the failed ``attempt`` (from 1), or None to give up."""
+    retry_after = error.retry_after if isinstance(error, ApiError) else None
+    if isinstance(error, RateLimitedError):
+        if retry_after is None:
+            return rate_headers.DEFAULT_DELAYS[min(attempt, len(rate_headers.DEFAULT_DELAYS)) - 1]
+        return min(retry_after * BACKOFF_MULTIPLIER ** (attempt - 1), rate_headers.MAX_DELAY)
+    if attempt > len(BACKOFF_DELAYS):
+        return None
+    return BACKOFF_DELAYS[attempt - 1] if retry_after is None else retry_after

@@ -17,15 +17,14 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE, ClawHostersError, PartialError
-from .._http.client import Client
+from .._errors import ClawHostersError, PartialError
+from .._http.client import Client, RequestStats
+from .._http.connections import require_library
 from .._http.settings import KeyReader, parse_settings
-from .._http.stats import RequestStats
-from .._http.transport import require_library
 from .._progress import Progress
 from .._redaction import Redactor
 from .._state.open_store import find_database_secrets, open_store
-from .._text import MESSAGE_LIMIT, format_count, one_line
+from .._text import MESSAGE_LIMIT, one_line
 from .arguments import warn_of_misspelt_variables
 
 if t.TYPE_CHECKING:
@@ -103,10 +102,7 @@ class ModuleRunner:
                 settings.name_key_file(error)
             result = build_failure(error)
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
-                result = build_failure(_build_files_error(stats))
-            else:
-                result = build_bug(error, Redactor(map(str, self.secrets)))
+            result = build_bug(error, Redactor(map(str, self.secrets)))
             result["changed"] = bool(stats.changes)
         result["api"] = stats.as_dict()
         return result
@@ -144,15 +140,6 @@ def build_failure(error: ClawHostersError) -> Result:
     if error.response:
         result["error"] = error.response.as_dict()
     return result
-
-
-def _build_files_error(stats: RequestStats) -> ClawHostersError:
-    """Returns the error of a task that could open no further file, such as one of its own code."""
-    text = f"Too many files are open. {OUT_OF_FILES_ADVICE}."
-    if stats.changes:
-        sent = format_count(stats.changes, "change")
-        text += f" This task has sent {sent} before, and does not know the outcome."
-    return ClawHostersError(text, is_unsent=not stats.changes)
 
 
 def build_bug(error: Exception, redact: t.Callable[[str], str]) -> Result:

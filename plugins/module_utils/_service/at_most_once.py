@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
-from .._http.request import RequestHooks
+from .._http.transport import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder

@@ -25,7 +25,7 @@ from .._errors import (
     WaitTimeoutError,
 )
 from .._http.client import Client
-from .._http.request import RequestHooks
+from .._http.transport import RequestHooks
 from .._model.instance import (
     Action,
     decide,

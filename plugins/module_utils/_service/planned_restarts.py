@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._http.client import Client
-from .._http.request import RequestHooks
+from .._http.transport import RequestHooks
 from .._model.saved_plan import Approval, PlannedChange
 from .._progress import InterruptNote
 from .._state.journal import Journal, OperationEvent, OperationKey

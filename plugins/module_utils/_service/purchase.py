@@ -14,14 +14,13 @@ import json
 import math
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
+from .._errors import ClawHostersError, PartialError, RateLimitedError, RefusedError, SettingsError
 from .._http.acceptance import find_denial, parse_accepted
 from .._http.client import Client
-from .._http.request import NEVER
 from .._http.responses import parse_json, parse_object
-from .._http.transport import Response, redact_headers
+from .._http.transport import NEVER, RequestHooks, Response
 from .._model.account_identity import find_email, find_id
 from .._model.resource import Options, Redacted, Result
 from .._redaction import Redactor
@@ -97,7 +96,7 @@ def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     parsed, is_json = parse_json(response.text)
     secrets = {*texts, *find_secrets(parsed, words=PAYMENT_WORDS)}
     if len(secrets) * len(response.text) > MAX_SEARCH:
-        return Response(response.status, redact_headers(response.headers, lambda _text: MASK), MASK)
+        return replace(response, text=MASK, request_id=MASK)
     redact_secrets = Redactor(secrets)
 
     def redact_all(text: str) -> str:
@@ -106,7 +105,7 @@ def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     redacted = (
         json.dumps(map_texts(redact(parsed, words=PAYMENT_WORDS), redact_all)) if is_json else redact_all(response.text)
     )
-    return Response(response.status, redact_headers(response.headers, redact_all), redacted)
+    return replace(response, text=redacted, request_id=response.request_id and redact_all(response.request_id))
 
 
 @dataclass
@@ -163,9 +162,7 @@ class Purchase:
         try:
             purchase = guard.send(
                 self.client,
-                lambda hooks: self.client.request(
-                    "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=self._parse_purchase
-                ),
+                lambda hooks: self._buy(body, hooks),
                 facts,
                 "Nothing was bought; you can run the same order again.",
             )
@@ -178,6 +175,15 @@ class Purchase:
             hidden = {**result, "purchase": redact(result["purchase"], words=PAYMENT_WORDS)}
             raise UnrecordedError(guard.unrecorded, hidden)
         return result
+
+    def _buy(self, body: dict[str, t.Any], hooks: RequestHooks) -> object:
+        try:
+            return self.client.request(
+                "POST", "/billing/buy_claws", body=body, retry_on=NEVER, hooks=hooks, parse=self._parse_purchase
+            )
+        except RateLimitedError as error:
+            error.hint = "Try again when the rate limit has reset."
+            raise
 
     def _require_same_request(self, state: OperationState, body: dict[str, t.Any]) -> None:
         """Raises RefusedError if the order is known with another package or of another account: it is another purchase.

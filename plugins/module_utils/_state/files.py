@@ -23,7 +23,6 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._errors import OUT_OF_FILES, OUT_OF_FILES_ADVICE
 from .._text import MESSAGE_LIMIT, lacks_home, one_line
 from .store import StoreError
 
@@ -387,8 +386,6 @@ def _advise(error: OSError) -> str:
     """Returns what to do. Another folder is none for a fault of the disk: it forgets what was sent."""
     if error.errno in _FULL:
         return "Free space on its disk, or raise the quota"
-    if error.errno in OUT_OF_FILES:
-        return OUT_OF_FILES_ADVICE
     if isinstance(error, LockHeldError):
         return "Run this again"
     if isinstance(error, NoFolderError):

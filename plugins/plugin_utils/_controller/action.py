@@ -24,8 +24,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ...module_utils._errors import ClawHostersError, SettingsError
+from ...module_utils._http.client import RequestStats
 from ...module_utils._http.settings import expand_home, without_unused_key
-from ...module_utils._http.stats import RequestStats
 from ...module_utils._model.resource import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure

@@ -16,20 +16,18 @@ from urllib.parse import urlsplit
 
 from ...module_utils._errors import TlsError, TransportError, WaitTimeoutError
 from ...module_utils._http.client import MIN_POLL_TIMEOUT
-from ...module_utils._http.connection_errors import Connection, build_transport_error
-from ...module_utils._http.time_limit import TimedAdapter, TimeLimit
-from ...module_utils._http.transport import find_bundle, find_certificates, find_proxies
+from ...module_utils._http.connections import TimedAdapter, TimeLimit, explained, find_proxies
 from ...module_utils._waiter import Waiter
 from .failures import AddressError
 
 try:
-    from requests import Request, RequestException, Timeout
+    from requests import Request
     from requests.adapters import HTTPAdapter
     from urllib3.exceptions import HTTPError, NewConnectionError
 except ImportError:
     if not t.TYPE_CHECKING:
         HTTPAdapter = object
-        RequestException = Timeout = HTTPError = NewConnectionError = OSError
+        HTTPError = NewConnectionError = OSError
 
 READ_TIMEOUT = 30.0
 TOTAL_TIMEOUT = 60.0
@@ -97,28 +95,18 @@ def _fetch_status(url: str, ca_path: str | None, timeout: float) -> int:
     with contextlib.suppress(OSError):
         # For a proxy, which resolves the name itself, and may know names that are unknown here.
         _resolve(urlsplit(url).hostname)
-    limit = TimeLimit(timeout)
-    try:
-        with (
-            limit,
-            contextlib.closing(_Adapter()) as connections,
-            connections.send(
-                Request("GET", url).prepare(),
-                timeout=min(READ_TIMEOUT, timeout),
-                verify=ca_path or find_certificates(),
-                proxies=find_proxies(url),
-                stream=True,
-            ) as response,
-        ):
-            status: int = response.status_code
-        if limit.has_expired:
-            # A response that was cut off can look complete.
-            raise Timeout
-    except (RequestException, OSError, ValueError) as error:
-        cause = Timeout() if limit.has_expired else error
-        bundle = None if ca_path else find_bundle()
-        connection = Connection(host, timeout, bool(find_proxies(url)), limit.may_have_sent, bundle)
-        raise build_transport_error("GET", connection, cause) from None
+    with (
+        explained("GET", host, TimeLimit(timeout)),
+        contextlib.closing(_Adapter()) as connections,
+        connections.send(
+            Request("GET", url).prepare(),
+            timeout=min(READ_TIMEOUT, timeout),
+            verify=ca_path or True,
+            proxies=find_proxies(url),
+            stream=True,
+        ) as response,
+    ):
+        status: int = response.status_code
     return status
 
 

@@ -25,9 +25,9 @@ from ansible.module_utils.errors import UnsupportedError
 from ...module_utils._cancellation import Cancellation, heed
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
+from ...module_utils._http.connections import require_library
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
-from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec, warn_of_misspelt_variables
 from ...module_utils._progress import Progress

@@ -89,7 +89,7 @@ def test_a_wrong_key_is_told_in_the_services_own_words(simulator: Simulator, rea
 @pytest.mark.parametrize("how", HOW)
 def test_an_unknown_host_is_named(read: Read, how: str) -> None:
     messages = read(how, api_url="https://nowhere.invalid/api/v1")
-    assert_one_line_each(messages, "nowhere.invalid is unknown")
+    assert_one_line_each(messages, "nowhere.invalid (unknown host)")
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -117,7 +117,7 @@ def test_a_refused_connection_is_told(read: Read, how: str) -> None:
         ("truncated", {}, ["connection", "broke"]),
         ("rate_limited", {"code": "rate_limit_exceeded"}, ["429 rate_limit_exceeded"]),
         ("forbidden", {}, ["403 forbidden"]),
-        ("redirect", {"location": "http://127.0.0.2:1/steal"}, ["redirected", "127.0.0.2"]),
+        ("redirect", {"location": "http://127.0.0.2:1/steal"}, ["redirected"]),
     ],
 )
 def test_an_answer_that_is_no_use_is_told_in_a_line(

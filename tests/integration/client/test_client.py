@@ -31,11 +31,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import time_limit
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import connections as connections_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.request import NEVER, RequestHooks
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import NEVER, RequestHooks
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from simulator.handle import Simulator
@@ -185,7 +185,7 @@ def test_a_change_waits_out_a_rate_limit_and_a_purchase_does_not(simulator: Simu
     assert simulator.effects() == {"restarts": 1}
     simulator.fault("rate_limited")
     with pytest.raises(RateLimitedError):
-        client.request("POST", "/billing/buy_claws", body={"package_id": 1}, retry=NEVER, hooks=RecordingHooks())
+        client.request("POST", "/billing/buy_claws", body={"package_id": 1}, retry_on=NEVER, hooks=RecordingHooks())
     assert simulator.calls().count("POST /billing/buy_claws") == 1
 
 
@@ -399,7 +399,7 @@ def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
 
 
 def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_limit, "PROGRESS_INTERVAL", 0.2)
+    monkeypatch.setattr(connections_module, "PROGRESS_INTERVAL", 0.2)
     lines: list[str] = []
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
     simulator.fault("slow", seconds=0.7)

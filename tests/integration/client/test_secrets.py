@@ -275,7 +275,7 @@ def test_a_key_in_another_spelling_is_as_secret_in_an_inventory_and_an_event(
         assert_key_is_nowhere(run, controller)
         moved = True
         run = controller.inventory(None, "-vvvv")
-        assert run.says("was redirected (302) to https://elsewhere.example. No redirect is followed")
+        assert run.says("was redirected (302). No redirect is followed")
         assert_key_is_nowhere(run, controller)
         arguments = parse_arguments({**options, "api_key": SECRET, "interval": 30.0}, pytest.fail)
         watched = Watcher(asyncio.Queue(), arguments, logging.getLogger("watched"), None)
@@ -294,7 +294,7 @@ def test_a_netrc_does_not_replace_the_key(simulator: Simulator, controller: Cont
 def test_no_redirect_is_followed_within_the_host_either(simulator: Simulator) -> None:
     simulator.fault("redirect", location="/api/v1/instances/1")
     result = Worker(simulator).run(claw_instance_info, id=1)
-    assert "was redirected (302) to http://127.0.0.1" in result["msg"]
+    assert "was redirected (302)" in result["msg"]
     assert simulator.calls() == ["GET /instances/1"]
 
 

@@ -25,7 +25,7 @@ COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
 SENDING = (
-    *("restorer", "restore_batches", "restore_runner", "recovery", "connection_errors"),
+    *("restorer", "restore_batches", "restore_runner", "recovery"),
     *("messages", "classify", "advice", "address"),
 )
 """Modules that a task imports before it sends a restore, and not when it sends none."""

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
-from ..._http import connection_errors
 from ..._model.batches import announce_batch, begin_batches, split_batches
 from ..._model.instance import short_name
 from ..._model.state_reached import explain_lapse, keeps_state
@@ -33,11 +32,6 @@ if t.TYPE_CHECKING:
     from .history import RestoreHistory
     from .incident import Incident
     from .plan import RestoreOptions
-
-
-NEEDED_BY_OTHERS = (connection_errors,)
-"""Imported here for those that import it when they need it, such as the client: during a restore, the collection may be
-updated, or file descriptors run out."""
 
 
 @dataclass

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import certifi
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
@@ -138,14 +137,6 @@ def test_no_retries_at_all_are_allowed():
 def test_a_ca_bundle_must_exist(tmp_path):
     with pytest.raises(SettingsError, match="ca_path"):
         settings(api_key=KEY, ca_path=str(tmp_path / "ca.pem"))
-
-
-def test_a_file_that_holds_no_certificate_is_refused_before_anything_is_sent(tmp_path):
-    path = tmp_path / "ca.pem"
-    path.write_text("no certificate")
-    with pytest.raises(SettingsError, match=r"is not a CA bundle in PEM format \(NO_CERTIFICATE_OR_CRL_FOUND\)\."):
-        settings(api_key=KEY, ca_path=str(path))
-    assert settings(api_key=KEY, ca_path=certifi.where()).ca_path == certifi.where()
 
 
 @pytest.mark.parametrize("option", ["api_key_file", "ca_path"])
