@@ -8,6 +8,7 @@ what needs attention."""
 from __future__ import annotations
 
 import typing as t
+from datetime import timedelta
 from pathlib import Path
 
 from ..module_utils._errors import ClawHostersError, SettingsError
@@ -83,7 +84,8 @@ def run(context: ModuleContext) -> Result:
         error.add(scope)
         raise
     facts = build_facts(source, max_age or timedelta(), params["title"], client.stats.now())
-    findings = find_findings(facts, params["min_days"], proof_max_age or timedelta(), _read_last_keys(paths))
+    last_keys = _read_last_keys(paths)
+    findings = find_findings(facts, params["min_days"], proof_max_age or timedelta(), last_keys)
     page, changed = _write(facts, build_keys(findings), paths, check_mode=client.check_mode)
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
