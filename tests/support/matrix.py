@@ -94,6 +94,7 @@ FAULTS = [
             ("html_502", ("502",), 502),
             ("html_503", ("503",), 503),
             ("json_500", ("500",), 500),
+            ("json_503", ("503",), 503),
         )
     ),
     Fault("unauthorized", "unauthorized", ("401",), status=401),
