@@ -17,7 +17,7 @@ from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._module.runner import ModuleContext
-from ..module_utils._service.restore.history import RestoreHistory
+from ..module_utils._service.restore.history import RestoreHistory, find_age
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
@@ -60,9 +60,8 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     permission, incident = parse_variables(params)
     scope, instances = context.account.describe(), fetch_all(context.client, "/instances")
-    journal, service_time = open_journal(context), context.client.stats.service_time()
-    url, read_at = context.client.settings.api_url, journal.now()
-    history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
+    journal, url = open_journal(context), context.client.settings.api_url
+    history = RestoreHistory(url, incident, read_at=journal.now())
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
     unhealthy = {str(one["id"]) for one in instances if is_unhealthy(one)}
 
@@ -123,7 +122,7 @@ def find_reason(
     if excess := find_excess():
         return excess
     if others := history.find_recent(instance_id, permission.cooldown):
-        age = others[0].find_age(history.clocks) or timedelta(0)
+        age = find_age(others[0].state.sent_at, history.read_at) or timedelta(0)
         ago, cooldown = format_duration(age), format_duration(permission.cooldown)
         return (
             f"A restore for {one_line(others[0].incident, 60)} was sent {ago} ago, which is less than "

@@ -85,8 +85,8 @@ options:
     description:
       - Refuse an entry if the journal has a restore of its instance that was sent for another incident within this
         time.
-      - The time is that of the journal's clock or of the service's, whichever makes it more recent. A restore that is
-        dated ahead of both, since a clock was wrong, does not count, and a warning names it.
+      - A restore that is dated ahead of the journal's clock, since that was wrong, does not count, and a warning names
+        it.
       - A restore that the service refused doesn't count. C(force) does not override this option. Units as for
         C(max_age).
     type: str

@@ -132,16 +132,3 @@ def test_a_restore_that_is_dated_ahead_neither_proves_nor_pauses_anything(
     # From now on there is a time that counts.
     again = worker.run(claw_backup_restore, incident="INC-3", instance_id=1, min_interval="24h")
     assert "is within min_interval (1 d 0 h) of another restore: incident INC-1 sent" in again["msg"]
-
-
-@pytest.mark.parametrize("wrong_by", [-YEAR, YEAR], ids=str)
-def test_a_clock_that_is_wrong_now_hides_no_restore(
-    simulator: Simulator, worker: Worker, place: StorePlace, clock: Clock, wrong_by: timedelta
-) -> None:
-    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED, healthy=True)
-    clock.wrong_by = wrong_by
-    result = worker.run(claw_backup_restore, incident="INC-1", instance_id=1, min_interval="24h")
-    assert "is within min_interval" in result["msg"]
-    simulator.set_instance(1, health_status="unhealthy")
-    assert "A restore for INC-2 was sent" in worker.run(unhealthy, id=1, incident="INC-1", names="all")["reason"]
-    assert simulator.calls("POST *") == []

@@ -22,22 +22,28 @@ from ..._state.journal_store import Holder, shorten_name
 from ..._text import one_line
 from ..._times import CLOCK_TOLERANCE
 
-if t.TYPE_CHECKING:
-    pass
-
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""
+
+
+def find_age(at: str, now: datetime) -> timedelta | None:
+    """Returns how long ago a time of the journal was, by its clock; None if it lies ahead, so that nobody knows."""
+    age = now - datetime.fromisoformat(at)
+    return max(age, timedelta(0)) if age >= -CLOCK_TOLERANCE else None
+
+
+def is_recent(at: str, now: datetime) -> bool:
+    """Returns True if a restore of that time may be under way still."""
+    age = find_age(at, now)
+    return age is not None and age <= LONGEST_RESTORE
 
 
 def is_under_way(state: OperationState, now: datetime, *, was_busy: bool) -> bool:
     """Returns True if a restore without an end is to be waited for: it was accepted, or seems to have begun.
 
-    With an unknown outcome it has begun if the instance is busy and the request is recent. ``now`` is by the clock of
-    the journal. A request that it dates in the future is not recent, unless the clock was only corrected.
+    With an unknown outcome it has begun if the instance is busy and the request is recent.
     """
-    age = now - datetime.fromisoformat(state.sent_at)
-    is_recent = -CLOCK_TOLERANCE <= age <= LONGEST_RESTORE
-    return state.event is OperationEvent.ACCEPTED or (was_busy and is_recent)
+    return state.event is OperationEvent.ACCEPTED or (was_busy and is_recent(state.sent_at, now))
 
 
 class EarlierRestore(t.NamedTuple):
@@ -53,17 +59,6 @@ class EarlierRestore(t.NamedTuple):
     def describe(self) -> str:
         """Returns who restores the instance now: ``alice@node2 restores it now for incident INC-9``."""
         return f"{self.state.by or 'another run'} restores it now for incident {one_line(self.incident)}"
-
-    def find_age(self, clocks: t.Sequence[datetime]) -> timedelta | None:
-        """Returns how long ago it was sent, at most, by the clock that makes it least; None if it lies ahead of all.
-
-        If that time lies ahead, a later line of the restore that does not is the next best.
-        """
-        for at in filter(None, (self.state.sent_at, self.state.accepted_at, self.state.at)):
-            ages = [now - datetime.fromisoformat(at) for now in clocks]
-            if known := [age for age in ages if age >= -CLOCK_TOLERANCE]:
-                return max(min(known), timedelta(0))
-        return None
 
 
 @dataclass(frozen=True)
@@ -92,8 +87,6 @@ class RestoreHistory:
     """Who works on what now, by the digest of the subject."""
     read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the journal was read, by its clock."""
-    service_time: datetime | None = None
-    """The time by the clock of the service, if it has told it."""
     positions: dict[str, int] = field(default_factory=dict)
     """Of each subject that was read, by its digest: the last position that it had when the task began."""
     witness: Witness | None = None
@@ -141,22 +134,18 @@ class RestoreHistory:
         ]
         return sorted(others, key=lambda other: other.state.position, reverse=True)
 
-    @property
-    def clocks(self) -> list[datetime]:
-        """The time by each clock that is known. Either may be wrong."""
-        return [now for now in (self.read_at, self.service_time) if now is not None]
-
     def find_recent(self, instance_id: object, period: timedelta) -> list[EarlierRestore]:
         """Returns the restores of an instance that other incidents have sent within a period, newest first.
 
-        Not those whose times lie ahead of all clocks, see ``find_ahead``: such a time would count until it has come.
+        Not those whose times lie ahead: such a time would count until it has come.
         """
-        ages = ((other, other.find_age(self.clocks)) for other in self.find_others(instance_id))
+        ages = ((other, find_age(other.state.sent_at, self.read_at)) for other in self.find_others(instance_id))
         return [other for other, age in ages if age is not None and age <= period]
 
     def find_ahead(self, instance_id: object) -> EarlierRestore | None:
-        """Returns the newest restore for another incident whose times lie ahead of all clocks, or None."""
-        return next((one for one in self.find_others(instance_id) if one.find_age(self.clocks) is None), None)
+        """Returns the newest restore for another incident whose time lies ahead, or None."""
+        others = self.find_others(instance_id)
+        return next((one for one in others if find_age(one.state.sent_at, self.read_at) is None), None)
 
     def find_unfinished(self, instance: Resource) -> EarlierRestore | None:
         """Returns the newest restore of an instance for another incident, if its end is still to come.
@@ -165,13 +154,12 @@ class RestoreHistory:
         Any other one with an unknown outcome is passed over: it says nothing of what was accepted before it.
         """
         for other in self.find_others(instance["id"]):
-            age = other.find_age(self.clocks)
-            is_recent = age is not None and age <= LONGEST_RESTORE
+            sent_at, event = other.state.sent_at, other.state.event
             if other.state.outcome != "unknown":
                 # Of a time that lies ahead, nobody knows how long ago it is.
-                is_awaited = other.state.event is OperationEvent.ACCEPTED and (is_recent or age is None)
-                return other if is_awaited else None
-            if is_recent and is_busy(instance):
+                is_open = is_recent(sent_at, self.read_at) or find_age(sent_at, self.read_at) is None
+                return other if event is OperationEvent.ACCEPTED and is_open else None
+            if is_recent(sent_at, self.read_at) and is_busy(instance):
                 return other
         return None
 

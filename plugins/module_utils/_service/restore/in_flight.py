@@ -12,7 +12,7 @@ from ..._model.instance import label
 from ..._model.restore_in_flight import RestoreInFlight
 from ..._state.journal import JournalError
 from ..._times import parse_time
-from .history import RestoreHistory
+from .history import RestoreHistory, find_age
 
 if t.TYPE_CHECKING:
     from ..._http.client import Client
@@ -40,7 +40,7 @@ def find_in_flight(client: Client, journal: Journal, instance: Resource) -> Rest
     if latest is None:
         return None
     by, since = latest.state.by or "another run", parse_time(latest.state.sent_at)
-    is_ahead = latest.find_age(history.clocks) is None
+    is_ahead = find_age(latest.state.sent_at, history.read_at) is None
     return RestoreInFlight(by, latest.incident, since, is_followed=False, is_ahead=is_ahead)
 
 
@@ -50,4 +50,4 @@ def _read(client: Client, journal: Journal, instance: Resource) -> RestoreHistor
     subject = RestoreHistory(service, "").key(instance["id"]).subject
     # Before the states: what ends in between is then known.
     holders, states = journal.read_holders(subject), journal.read_states([subject])
-    return RestoreHistory(service, "", states, holders, journal.now(), service_time=client.stats.service_time())
+    return RestoreHistory(service, "", states, holders, journal.now())

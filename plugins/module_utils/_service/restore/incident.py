@@ -89,7 +89,6 @@ class Incident:
             states,
             holders,
             self.journal.now(),
-            self.client.stats.service_time(),
             {subject: self.positions.get(subject, 0) for subject in subjects},
             witness,
         )

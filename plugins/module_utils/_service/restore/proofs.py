@@ -12,7 +12,7 @@ from datetime import datetime
 from ..._model.resource import parse_id
 from ..._state.journal import OperationEvent
 from ..._times import CLOCK_TOLERANCE
-from .history import LONGEST_RESTORE, EarlierRestore, RestoreHistory
+from .history import EarlierRestore, RestoreHistory, is_recent
 
 if t.TYPE_CHECKING:
     from ..._state.journal import OperationKey, OperationState
@@ -61,9 +61,10 @@ def find_failed_drills(
     restores = RestoreHistory(service, "", dict(states)).restores()
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
         instance_id = parse_id(key.instance_id)
-        is_recent = -CLOCK_TOLERANCE <= now - datetime.fromisoformat(state.at) <= LONGEST_RESTORE
         has_ended = state.event is OperationEvent.COMPLETED and key.subject not in held
-        is_lost = has_ended or state.event in (OperationEvent.FAILED, OperationEvent.REFUSED) or not is_recent
+        is_lost = (
+            has_ended or state.event in (OperationEvent.FAILED, OperationEvent.REFUSED) or not is_recent(state.at, now)
+        )
         if state.is_proof:
             proven.add(instance_id)
         elif is_lost and key.name.startswith(DRILL_PREFIX) and instance_id not in proven:

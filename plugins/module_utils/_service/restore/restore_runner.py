@@ -38,12 +38,12 @@ from ..._model.state_reached import FailureStatusError, StateReached
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count, one_line
-from ..._times import CLOCK_TOLERANCE, format_iso, parse_time
+from ..._times import format_iso, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..instance_changes import InstanceChanges
 from ..instance_requests import fetch_instance
-from .history import LONGEST_RESTORE
+from .history import is_recent
 from .messages import build_lost_error, build_status_error, build_wait_error
 from .plan import RestoreAction, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage
@@ -399,11 +399,9 @@ class RestoreRunner:
             if restored_at := self._find_restored_at(state):
                 shown["restored_at"] = format_iso(restored_at)
             shown["seen"] = bool(state.facts.get("seen") or restored_at or self._shows_backup())
-        done_at = parse_at(state.completed_at) if state and state.completed_at else None
+        done_at = state.completed_at if state else None
         # What was repaired long after its restore proves no backup.
-        is_restored_now = (
-            done_at is None or -CLOCK_TOLERANCE <= self._incident.journal.now() - done_at <= LONGEST_RESTORE
-        )
+        is_restored_now = done_at is None or is_recent(done_at, self._incident.journal.now())
         if is_restored_now and get_status(now) == "running" and is_healthy(now):
             shown["healthy"] = True
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)

@@ -36,13 +36,12 @@ def restored(
     kind="restore",
     event="completed",
     position=1,
-    ended=0,
     **facts,
 ):
-    """Returns an item of the states: a completed restore, or one with another last event, ``ended`` hours later."""
-    sent_at, at = ((NOW - timedelta(hours=hours_ago - later)).isoformat() for later in (0, ended))
+    """Returns an item of the states: a completed restore, or one with another last event."""
+    at = (NOW - timedelta(hours=hours_ago)).isoformat()
     facts = {"backup_id": 11, "instance_name": name, **facts}
-    state = OperationState(OperationEvent(event), sent_at, at, facts, position=position)
+    state = OperationState(OperationEvent(event), at, at, facts, position=position)
     return OperationKey(kind, service, incident, instance_id), state
 
 
@@ -79,26 +78,11 @@ def test_restores_for_other_incidents_are_found_newest_first():
     assert history.find_recent(1, timedelta(hours=2)) == others[1:2]
 
 
-def test_a_time_that_lies_ahead_of_all_clocks_counts_for_no_period():
+def test_a_time_that_lies_ahead_counts_for_no_period():
     year = 24 * 365
-    history = build(restored("INC-2", "1", -year, ended=1, position=2), restored("INC-3", "1", -year))
+    history = build(restored("INC-2", "1", -year, position=2), restored("INC-3", "1", -year))
     assert (history.find_recent(1, timedelta(days=400)), history.find_recent(1, timedelta(0))) == ([], [])
     assert history.find_ahead(1).incident == "INC-2"
-    # A line of it that was written when the clock was right again.
-    ended = build(restored("INC-2", "1", -year, ended=-year - 1))
-    assert ended.find_ahead(1) is None
-    assert [bool(ended.find_recent(1, timedelta(hours=hours))) for hours in (0.9, 1)] == [False, True]
-
-
-@pytest.mark.parametrize("hours", [24 * 365, -24 * 365])
-def test_the_clock_by_which_a_restore_is_more_recent_counts(hours):
-    """The clock of the journal is wrong now, or it was wrong then and still is."""
-    wrong = replace(build(restored("INC-2", "1", 1)), read_at=NOW + timedelta(hours=hours), service_time=NOW)
-    still = replace(build(restored("INC-2", "1", 1)), service_time=NOW + timedelta(hours=hours))
-    for history in (wrong, still):
-        assert history.find_others(1)[0].find_age(history.clocks) == timedelta(hours=1)
-        assert history.find_recent(1, timedelta(hours=2))
-        assert not history.find_recent(1, timedelta(minutes=59))
 
 
 def test_the_only_instance_that_was_restored_from_a_backup_is_found():
