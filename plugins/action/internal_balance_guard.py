@@ -28,7 +28,7 @@ from ..module_utils._service.at_most_once import format_at
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._state.journal import OperationEvent, OperationKey
 from ..module_utils._text import format_count, one_line
-from ..plugin_utils._controller.action import ControllerAction
+from ..plugin_utils._controller.action import MISSPELT, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._formatting import format_label
 from ..plugin_utils._reports.forecast import (
@@ -50,7 +50,7 @@ SPEC = ArgumentSpec(
         "order": {"type": "str", "default": ""},
         "rounds": {"type": "list", "elements": "dict", "default": []},
     }
-).merge(API)
+).merge(MISSPELT, API)
 
 
 def run(context: ModuleContext) -> Result:
@@ -66,7 +66,7 @@ def run(context: ModuleContext) -> Result:
         sent_order = _describe_order(context)
         buying = [f"Buy package {params['package_id']} first. If it is not credited immediately:"]
         lines = ([sent_order, "It is not sent again."] if sent_order else buying) + lines
-    return {**plan, "sent_order": sent_order, "report": [scope, *lines]}
+    return {**plan, "sent_order": sent_order, "lines": [scope, *lines]}
 
 
 def _require_valid(params: t.Mapping[str, t.Any]) -> None:
@@ -252,5 +252,3 @@ def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
 
 class ActionModule(ControllerAction):
     """Runs the task of the role."""
-
-    IS_SHOWN_ALONE = True

@@ -17,7 +17,7 @@ from ..module_utils._model.saved_plan import parse_plan
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._text import format_count
 from ..modules import claw_fleet
-from ..plugin_utils._controller.action import ControllerAction
+from ..plugin_utils._controller.action import MISSPELT, ControllerAction
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._plan_file import read_plan_file, write_plan_file
@@ -29,17 +29,10 @@ if t.TYPE_CHECKING:
 _LISTS = ("instances", "protected", "serial")
 
 
-def require_valid(args: Options) -> None:
-    """Raises SettingsError for wrong variables: a missing key is told only after them."""
-    if misspelt := args.get("misspelt"):
-        raise SettingsError(misspelt)
-
-
 SPEC = ArgumentSpec(
-    {"misspelt": {"type": "str", "default": ""}, "plan_path": {"type": "path"}, "apply_plan": {"type": "path"}},
+    {"plan_path": {"type": "path"}, "apply_plan": {"type": "path"}},
     mutually_exclusive=(("plan_path", "apply_plan"),),
-    require_valid=require_valid,
-).merge(claw_fleet.SPEC)
+).merge(MISSPELT, claw_fleet.SPEC)
 
 
 def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
@@ -61,7 +54,8 @@ def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
         result, failure = error.result, _explain(error, dict(context.params))
     lines = [*result.get("report", []), *_keep_plan(result.get("plan"), params)]
     show(lines)
-    return {**result, "report": lines, "msg": failure, "is_complete": not failure}
+    kept: dict[str, t.Any] = {name: result[name] for name in ("changed", "instances", "diff") if name in result}
+    return {**kept, "msg": failure, "is_complete": not failure}
 
 
 def _keep_plan(plan: dict[str, t.Any] | None, params: Options) -> list[str]:
@@ -93,8 +87,6 @@ def _explain(error: PartialError, params: Options) -> str:
 
 class ActionModule(ControllerAction):
     """Runs the task. It is the screen, too."""
-
-    IS_SHOWN_ALONE = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result of the task. Lists may be text of the command line or of a survey."""

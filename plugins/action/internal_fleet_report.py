@@ -24,13 +24,11 @@ from ..module_utils._service.restore.proofs import find_failed_drills, find_proo
 from ..module_utils._state.journal import JournalError, format_damage
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
-from ..plugin_utils._controller.action import ControllerAction
+from ..plugin_utils._controller.action import MISSPELT, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ..plugin_utils._reports.fleet_findings import (
     CHECKS,
-    MAX_LINES,
-    MAX_ON_SCREEN,
     build_keys,
     find_findings,
     find_last_keys,
@@ -44,17 +42,17 @@ ROLE = Path(__file__).resolve().parents[2] / "roles/fleet_report"
 
 SPEC = ArgumentSpec(
     {
-        "path": {"type": "path", "required": True},
+        "path": {"type": "path"},
         "data_path": {"type": "path"},
         "metrics_path": {"type": "path"},
-        "backup_max_age": {"type": "str", "required": True},
-        "title": {"type": "str", "required": True},
+        "backup_max_age": {"type": "str", "default": "36h"},
+        "title": {"type": "str", "default": ""},
         "fail_on": {"type": "raw"},
         "min_days": {"type": "int", "default": 7},
         "proof_max_age": {"type": "str", "default": "30d"},
-        "failure": {"type": "dict"},
+        "written": {"type": "dict"},
     }
-).merge(API.with_default("priority", "low"))
+).merge(MISSPELT, API.with_default("priority", "low"))
 
 METRICS_MODE = 0o644
 """node_exporter runs as another user."""
@@ -65,11 +63,13 @@ T = t.TypeVar("T")
 def run(context: ModuleContext) -> Result:
     """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them.
 
-    With ``failure`` it only fails, with what it holds: the files are written and the table is shown before.
+    With ``written``, the result of an earlier task, it only fails if that has findings to fail for.
     """
     params, client = context.params, context.client
-    if params["failure"]:
-        return {"failed": True, "_ansible_verbose_always": True, **params["failure"]}
+    if params["written"] is not None:
+        failure = params["written"]["failure"]
+        lines = {"lines": params["written"]["report"], "failed": bool(failure)}
+        return {**lines, "_ansible_verbose_always": bool(failure), **failure}
     problems = Problems()
     paths = problems.collect(_find_paths, params) or {}
     fail_on = problems.collect(_parse_checks, params["fail_on"]) or []
@@ -89,15 +89,16 @@ def run(context: ModuleContext) -> Result:
     page, changed = _write(facts, build_keys(findings), paths, check_mode=client.check_mode)
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
-    # Without a rehearsal, nothing is proven: that is told only where it is asked for.
-    shown = list_lines([finding for finding in findings if finding.check != "unproven_restore"], MAX_ON_SCREEN)
-    report = [scope, page["headline"], *shown, *facts["notices"], *written]
+    more = "." if client.check_mode else f", on the page {paths['Page']}."
     found = [finding for finding in findings if finding.check in fail_on]
+    told = {finding.line for finding in found}
+    # Without a rehearsal, nothing is proven: that is told only where it is asked for.
+    others = [one for one in findings if one.check != "unproven_restore" and one.line not in told]
     return {
         "changed": changed,
         "path": str(paths["Page"]),
-        "report": report,
-        "failure": {"msg": format_headline(found, scope), "findings": list_lines(found, MAX_LINES)} if found else {},
+        "report": [scope, page["headline"], *list_lines(others, more), *facts["notices"], *written],
+        "failure": {"msg": format_headline(found, scope), "findings": list_lines(found, more)} if found else {},
         "ansible_stats": stats,
     }
 
@@ -182,6 +183,4 @@ def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
 
 
 class ActionModule(ControllerAction):
-    """Writes the files."""
-
-    IS_SHOWN_ALONE = True
+    """Writes the files, or shows what was found."""

@@ -19,9 +19,8 @@ from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
-from ..module_utils._errors import SettingsError
 from ..module_utils._module.arguments import API, ArgumentSpec
-from ..plugin_utils._controller.action import ControllerAction
+from ..plugin_utils._controller.action import MISSPELT, ControllerAction
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._restore.confirmation import NoTerminalError, PromptInterruptedError
 from ..plugin_utils._restore.failures import FailureKind
@@ -80,15 +79,13 @@ def ended_with_terminal() -> t.Iterator[None]:
 
 def require_valid(args: Options) -> None:
     """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
-    if misspelt := args.get("misspelt"):
-        raise SettingsError(misspelt)
     parse_variables(args["variables"], check=True)
 
 
 SPEC = ArgumentSpec(
-    {"variables": {"type": "dict", "required": True}, "misspelt": {"type": "str", "default": ""}},
+    {"variables": {"type": "dict", "required": True}},
     require_valid=require_valid,
-).merge(API.with_default("priority", "high"))
+).merge(MISSPELT, API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:
@@ -113,8 +110,6 @@ def _restore(runbook: Runbook) -> None:
 
 class ActionModule(ControllerAction):
     """Carries out the restore runbook. It is the screen, too."""
-
-    IS_SHOWN_ALONE = True
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""

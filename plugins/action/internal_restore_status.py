@@ -11,8 +11,6 @@ import typing as t
 from dataclasses import replace
 from datetime import datetime
 
-from ansible.module_utils.common.parameters import remove_values
-
 from ..module_utils._concurrency import run_parallel
 from ..module_utils._errors import ClawHostersError, RefusedError
 from ..module_utils._http.lists import fetch_all
@@ -23,8 +21,7 @@ from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.incident_state import build_state, list_incidents
 from ..module_utils._text import one_line
 from ..module_utils._times import format_iso
-from ..plugin_utils._controller.action import ControllerAction
-from ..plugin_utils._controller.display import show_lines
+from ..plugin_utils._controller.action import MISSPELT, ControllerAction
 from ..plugin_utils._formatting import SCREEN_WIDTH, wrap
 from ..plugin_utils._reports.report_folder import ReportError
 from ..plugin_utils._restore.incident_report import build_report, write_report
@@ -40,7 +37,7 @@ if t.TYPE_CHECKING:
 
 SPEC = ArgumentSpec(
     {"incident": {"type": "str", "default": ""}, "report_dir": {"type": "path", "default": "clawhosters-restore"}}
-).merge(API)
+).merge(MISSPELT, API)
 
 _USUAL = {"restore_backup": "latest", "restore_before": "", "restore_max_age": "", "restore_force": False}
 """Variables of the role as an advice assumes them."""
@@ -56,7 +53,7 @@ def run(context: ModuleContext) -> Result:
     name = context.params["incident"].strip()
     if not name:
         lines = [f"Service {context.client.settings.host}.", *_list(list_incidents(entries, holders, url), now)]
-        return {"lines": lines, "report": [], "problem": ""}
+        return {"lines": _wrap(lines), "problem": ""}
     incident = parse_operation_name("restore_incident", name)
     state = build_state(entries, holders, url, incident)
     if not state.latest_at:
@@ -105,23 +102,18 @@ def _show(context: ModuleContext, state: IncidentState, now: datetime) -> Result
             report = [f"Report: {look.report_path}", f"JSON: {name_json(look.report_path)}"]
         except ReportError as error:
             report = [str(error)]
-    return {"lines": lines, "report": report, "problem": problem}
+    return {"lines": [*_wrap(lines), *report], "problem": problem}
+
+
+def _wrap(lines: list[str]) -> list[str]:
+    return [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
 
 
 class ActionModule(ControllerAction):
     """Shows the state of an incident."""
-
-    IS_SHOWN_ALONE = True
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task. Without a key, the journal can be shown all the same."""
         given = {**os.environ, **{f"CLAWHOSTERS_{name.upper()}": value for name, value in self._task.args.items()}}
         has_key = any(given.get(name) for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_KEY_FILE"))
         return replace(SPEC, needs_key=has_key)
-
-    def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
-        """Runs the task."""
-        result: Result = remove_values(run(context), secrets)
-        lines = [part for line in result["lines"] for part in wrap(line, SCREEN_WIDTH)]
-        show_lines(self._display, [*lines, *result["report"]])
-        return result

@@ -21,7 +21,7 @@ from ..module_utils._service.restore.history import RestoreHistory, find_age
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
-from ..plugin_utils._controller.action import ControllerAction
+from ..plugin_utils._controller.action import MISSPELT, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._restore.unhealthy_limit import UnhealthyLimit
 
@@ -34,7 +34,7 @@ SPEC = ArgumentSpec(
         "at_most": {"type": "int", "default": 2},
         "cooldown": {"type": "str", "default": "24h"},
     }
-).merge(API.with_default("priority", "high"))
+).merge(MISSPELT, API.with_default("priority", "high"))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def run(context: ModuleContext) -> Result:
         variables = f"restore_instance_ids={params['id']} and restore_incident={one_line(incident)}"
         report.append(f"To restore it by hand, run the playbook clawhosters.cloud.restore with {variables}.")
     name = instance.get("name") if instance and is_by_name else None
-    return {"reason": reason, "report": report, "name": name, "at_most": params["at_most"]}
+    return {"reason": reason, "lines": report if reason else [], "name": name, "at_most": params["at_most"]}
 
 
 def parse_variables(params: t.Mapping[str, t.Any]) -> tuple[RestorePermission, str]:

@@ -52,7 +52,12 @@ attributes:
 """
 
     INTERNAL = r"""
-options: {}
+options:
+  misspelt:
+    description:
+      - What is wrong with the names of the variables. With it, the task fails.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full

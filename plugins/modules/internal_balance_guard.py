@@ -69,17 +69,12 @@ is_sufficient:
   returned: success
   type: bool
 lines:
-  description: The lines of the plan, without account and order.
+  description: The lines of the plan.
   returned: success
   type: list
   elements: str
 name_problems:
   description: A sentence for each name in the order that fits no instance, or several.
-  returned: success
-  type: list
-  elements: str
-report:
-  description: The lines of the plan.
   returned: success
   type: list
   elements: str

@@ -21,11 +21,6 @@ options:
       - Options of M(clawhosters.cloud.claw_fleet), and C(plan_path) and C(apply_plan), the files of plans.
     type: dict
     required: true
-  misspelt:
-    description:
-      - Why the names of the variables are wrong. With it, the task fails.
-    type: str
-    default: ""
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes.internal
@@ -47,11 +42,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-report:
-  description: The lines that were shown.
-  returned: success
+instances:
+  description: As M(clawhosters.cloud.claw_fleet) returns them.
+  returned: if the list of instances was read
   type: list
-  elements: str
+  elements: dict
 msg:
   description: Why the role fails; empty if it does not.
   returned: success

@@ -19,7 +19,6 @@ options:
     description:
       - The page to write.
     type: path
-    required: true
   data_path:
     description:
       - A file for the same data as JSON.
@@ -32,12 +31,12 @@ options:
     description:
       - A newest backup that is older than this is overdue. A number and a unit, such as V(36h).
     type: str
-    required: true
+    default: 36h
   title:
     description:
       - The title of the page.
     type: str
-    required: true
+    default: ""
   fail_on:
     description:
       - What is looked for, as a list or text.
@@ -52,9 +51,9 @@ options:
       - A restore whose last proof is older than this is unproven. A number and a unit, such as V(30d).
     type: str
     default: 30d
-  failure:
+  written:
     description:
-      - Only fail, with RV(failure) of an earlier task.
+      - The result of an earlier task. It is shown, and the task fails with its RV(failure), if there is one.
     type: dict
   priority:
     default: low
@@ -87,12 +86,17 @@ failure:
   returned: success
   type: dict
 findings:
-  description: At most twelve sentences, those of the worst instances first.
-  returned: O(failure)
+  description: At most twelve sentences, what is new first, then those of the worst instances.
+  returned: failure
+  type: list
+  elements: str
+lines:
+  description: The RV(report) of O(written).
+  returned: success
   type: list
   elements: str
 report:
-  description: A headline, at most thirty findings, and the paths.
+  description: A headline, at most twelve findings that O(fail_on) does not look for, and the paths.
   returned: success
   type: list
   elements: str

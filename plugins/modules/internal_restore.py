@@ -22,11 +22,6 @@ options:
       - The variables of the role.
     type: dict
     required: true
-  misspelt:
-    description:
-      - Why the names of the variables are wrong. With it, the task fails.
-    type: str
-    default: ""
   priority:
     default: high
 extends_documentation_fragment:

@@ -44,12 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lines:
-  description: What is known.
-  returned: success
-  type: list
-  elements: str
-report:
-  description: Where page and JSON are, or why they could not be written.
+  description: What is known, and where page and JSON are, or why they could not be written.
   returned: success
   type: list
   elements: str

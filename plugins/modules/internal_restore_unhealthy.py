@@ -66,8 +66,8 @@ reason:
   returned: success
   type: str
   sample: "There is no instance with id 7. There is nothing to do."
-report:
-  description: The reason, and the command that restores the instance by hand.
+lines:
+  description: The reason, and how to restore the instance by hand; empty if it is restored.
   returned: success
   type: list
   elements: str

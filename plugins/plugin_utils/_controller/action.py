@@ -31,11 +31,14 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
-from .display import display_progress, outage_path
+from .display import display_progress, outage_path, show_lines
 from .interruption import interrupt_notes_shown
 from .run_keys import read_key_once
 
 preload_database()
+
+MISSPELT = ArgumentSpec({"misspelt": {"type": "str", "default": ""}})
+"""The option of a task of a role that says what is wrong with the names of its variables: with it, the task fails."""
 
 
 class ControllerAction(ActionBase):
@@ -43,16 +46,18 @@ class ControllerAction(ActionBase):
 
     MODULE: ModuleType
     """Holds SPEC and ``run()``."""
-    IS_SHOWN_ALONE = False
-    """True if its screen is the whole of a playbook's: without counts of requests, and the task's place in a role."""
+    IS_OF_ROLE = False
+    """True for a task of a role or playbook: ``lines`` of its result are its screen, without counts of requests and the
+    task's place in the role."""
 
     # With False, Ansible would refuse `async` in words of its own, and could show a key in the source of the task.
     _supports_async = True
     _requires_connection = False
 
     def __init_subclass__(cls, module: ModuleType | None = None) -> None:
-        """Makes the action of ``module``, by default of the file that the class is in."""
+        """Makes the action of ``module``, by default of the file that the class is in: then it is a task of a role."""
         super().__init_subclass__()
+        cls.IS_OF_ROLE = module is None
         cls.MODULE = module or sys.modules[cls.__module__]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -110,9 +115,12 @@ class ControllerAction(ActionBase):
                 result["warnings"] = runner.warnings
         if result.get("failed"):
             self._hide_source(secrets, has_secret_params=redacted.params != params)
-        if self.IS_SHOWN_ALONE:
+        if self.IS_OF_ROLE:
             del result["api"]
             self._task._ds = None
+            show_lines(self._display, remove_values(result.get("lines", []), secrets))
+            if result.get("failed"):
+                result.pop("lines", None)
         if result.get("_ansible_no_log"):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
@@ -124,6 +132,8 @@ class ControllerAction(ActionBase):
     ) -> dict[str, t.Any] | None:
         """Returns the result for a task that can't run; None if it can."""
         try:
+            if self.IS_OF_ROLE and args.get("misspelt"):
+                raise SettingsError(args["misspelt"])
             if self._task.async_val:
                 raise SettingsError(
                     f"{self._task.action} can't run with async: a job could outlive the run unnoticed, and one "

@@ -26,8 +26,8 @@ Data = dict[str, t.Any]
 Findings = t.Iterator[tuple[str, str]]
 """The id of the instance that a finding is about, or nothing, and the sentence."""
 
-MAX_LINES, MAX_ON_SCREEN = 12, 30
-"""Lines of a failure, which may go into a chat, and of the report on the screen."""
+MAX_LINES = 12
+"""Lines of findings: they may go into a chat."""
 CHECKS = ("low_balance", "attention", "no_backup", "overdue_backup", "unproven_restore")
 _KEYS = re.compile(r'finding_keys"(?:: | content=)"([^"]*)"')
 
@@ -83,11 +83,14 @@ def _build_key(check: str, about: str) -> str:
     return f"{check}:{about}"
 
 
-def list_lines(findings: t.Iterable[Finding], limit: int) -> list[str]:
-    """Returns a line for each finding, at most ``limit``. What two checks could not judge is one line."""
+def list_lines(findings: t.Iterable[Finding], more: str) -> list[str]:
+    """Returns a line for each finding, at most twelve. ``more`` says where the others are.
+
+    What two checks could not judge is one line.
+    """
     lines = list(dict.fromkeys(finding.line for finding in findings))
-    if len(lines) > limit:
-        lines[limit - 1 :] = [f"And {len(lines) - limit + 1} more."]
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES - 1 :] = [f"And {len(lines) - MAX_LINES + 1} more{more}"]
     return lines
 
 

@@ -188,9 +188,8 @@ def test_obstacles_that_were_found_before_the_confirmation_are_known(simulator: 
     before = book.run(restore_instances=["bot-1", "bot-2", "nobody"])["failures"]
     told = worker.run(internal_restore_status, incident="INC-1", report_dir=str(tmp_path))["lines"]
     assert told[1].startswith("Incident INC-1: 1 of 3 instances restored and healthy")
-    assert [line for line in before if line.startswith(("bot-2", "nobody"))] == [
-        line for line in told if line.startswith(("bot-2 (id 2): Nothing", "nobody"))
-    ]
+    shown = " ".join(line.strip() for line in told)
+    assert all(line in shown for line in before if line.startswith(("bot-2", "nobody")))
     assert [one["tag"] for one in book.report()["instances"]] == ["restored", "not finished", "not finished"]
     # One that is restored later has none any more.
     simulator.set_instance(2, status="running")

@@ -22,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_f
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import (
     CHECKS,
-    MAX_LINES,
     find_findings,
     list_lines,
 )
@@ -154,7 +153,7 @@ def test_any_text_is_a_label_and_the_order_is_stable(instances, title):
 
 def check(*names, instances=({"id": 1, "name": "web-bot", "status": "running"},), min_days=7, **read):
     found = find_findings(gather(instances, **read), min_days, timedelta(days=30), None)
-    return list_lines([finding for finding in found if finding.check in names], MAX_LINES)
+    return list_lines([finding for finding in found if finding.check in names], ".")
 
 
 def backup(hours):
