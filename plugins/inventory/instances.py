@@ -577,32 +577,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return True
 
     def _find_host_name(self, instance: Resource, variables: dict[str, t.Any]) -> str:
-        """Returns the first name that is not blank, empty if all are or are left out. Raises SettingsError for none."""
-        has_blank_name = False
-        left_out = self._documented_fields() - instance.keys()
-        for source in self.get_option("hostnames"):
-            if source in instance:
-                name = instance[source]
-            elif source in variables:
-                name = variables[source]
-            elif "{{" in source or "{%" in source:
-                name = self._render_host_name(source, variables)
-            elif source in left_out:
-                name = None
-            else:
-                continue
+        """Returns the first name that is not blank, empty if all are. Raises SettingsError if none can be a name."""
+        values = {**dict.fromkeys(self._documented_fields()), **variables, **instance}
+        sources = [source for source in self.get_option("hostnames") if source in values or _is_template(source)]
+        if not sources:
+            raise SettingsError(
+                f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) names the instance with id "
+                f"{instance['id']}. Add 'id' as the last one."
+            )
+        for source in sources:
+            name = values[source] if source in values else self._render_host_name(source, variables)
             if name is not None and normalize_name(str(name)):
                 return str(name).strip()
-            # Any field may be left out; a name may also be null, which means the same.
-            field = source.removeprefix(self.get_option("hostvars_prefix"))
-            has_blank_name = has_blank_name or name is not None or field in left_out or field == "name"
-        if has_blank_name:
-            # Whoever may rename an instance must not take the inventory away.
-            return ""
-        raise SettingsError(
-            f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) names the instance with id "
-            f"{instance['id']}. Add 'id' as the last one."
-        )
+        # Whoever may rename an instance must not take the inventory away.
+        return ""
 
     def _render_host_name(self, template: str, variables: dict[str, t.Any]) -> str:
         self.templar.available_variables = combine_vars(variables, self._vars)
@@ -674,6 +662,10 @@ def _names_this_plugin(path: str) -> bool:
             return bool(_PLUGIN.search(file.read()))
     except (OSError, ValueError):
         return False
+
+
+def _is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text
 
 
 def _shorten_path(path: str) -> str:

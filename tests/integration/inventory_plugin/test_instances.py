@@ -153,10 +153,16 @@ def test_host_names_by_preference(small: Simulator, controller: Controller) -> N
     assert hosts(controller.inventory({"hostnames": ["no_such_field", "claw_name"]})) == ["alpha", "bravo", "delta"]
 
 
-def test_no_host_name_at_all_is_an_error(small: Simulator, controller: Controller) -> None:
-    run = controller.inventory({"hostnames": ["ip_address"]})
+def test_host_names_of_unknown_fields_alone_are_an_error(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"hostnames": ["no_such_field", "subdomain_url"]})
     assert run.rc != 0
     assert run.says("instance with id 1"), run.screen
+
+
+def test_an_instance_without_an_address_is_a_host_by_its_id(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"hostnames": ["ip_address"]})
+    assert hosts(run) == ["1", "192.0.2.2", "2001:0db8:0::0004"]
+    assert run.says("Instances whose names are blank become hosts by their ids: 1."), run.screen
 
 
 def test_an_instance_with_a_blank_name_is_a_host_by_its_id(small: Simulator, controller: Controller) -> None:
