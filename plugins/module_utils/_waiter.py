@@ -72,13 +72,13 @@ class _Poll(t.NamedTuple):
         return one_line(self.format(now), LINE_WIDTH)
 
 
-def describe_remaining(descriptions: t.Iterable[tuple[str, str]], prefix: str = "") -> tuple[str, str]:
+def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, str]:
     """Returns name and condition of a wait: ``web-bot``, ``deploying``, or ``5 to go``, ``web-bot: deploying, …``."""
     described = list(descriptions)
     if len(described) == 1:
-        return f"{prefix}{described[0][0]}", described[0][1]
+        return described[0]
     texts = [": ".join(description) for description in described]
-    return f"{prefix}{len(texts)} to go", format_list(texts, REMAINING_NAMED)
+    return f"{len(texts)} to go", format_list(texts, REMAINING_NAMED)
 
 
 def format_last_seen(condition: str, at: datetime | None) -> str:

@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
 Item = t.TypeVar("Item")
 
 _SIZE = re.compile(r"([0-9]{1,9})\s*(%?)")
+_NAMED = 3
+"""Entries that an announcement names."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,22 @@ def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list
 
 
 def begin_batches(
-    batches: t.Iterable[list[Item]], max_failures: int, has_failed: t.Callable[[Item], bool]
+    batches: t.Sequence[list[Item]],
+    max_failures: int,
+    progress: Progress | None,
+    has_failed: t.Callable[[Item], bool],
+    find_name: t.Callable[[Item], str],
 ) -> t.Iterator[tuple[int, list[Item]]]:
-    """Yields each batch with its number, from 1, until more than ``max_failures`` entries have failed.
+    """Yields and announces each batch with its number, from 1, until more than ``max_failures`` entries have failed.
 
-    An entry that was done may fail in a later batch.
+    An entry that was done may fail in a later batch. Without ``progress``, as in check mode, nothing is announced.
     """
     begun: list[Item] = []
     for number, batch in enumerate(batches, 1):
+        if progress:
+            progress.require_controller()
+        if progress and len(batches) > 1:
+            progress.report(f"Batch {number} of {len(batches)}: {format_list(map(find_name, batch), _NAMED)}")
         yield number, batch
         begun += batch
         if sum(map(has_failed, begun)) > max_failures:
@@ -93,15 +103,15 @@ class Batches:
                 job.batch = number
         return batches
 
-    def begin(self, batches: t.Sequence[list[Job]], progress: Progress) -> t.Iterator[tuple[list[Job], str]]:
-        """Yields and announces each batch that begins, with the prefix for the lines of its wait."""
+    def begin(self, batches: t.Sequence[list[Job]], progress: Progress | None) -> t.Iterator[list[Job]]:
+        """Yields and announces each batch that begins."""
         for job in itertools.chain.from_iterable(batches):
             job.is_begun = False
-        for number, batch in begin_batches(batches, self.max_failures, lambda job: job.has_failed()):
-            progress.require_controller()
+        begun = begin_batches(batches, self.max_failures, progress, lambda job: job.has_failed(), lambda job: job.name)
+        for _number, batch in begun:
             for job in batch:
                 job.is_begun = True
-            yield batch, announce_batch(progress, number, len(batches), (job.name for job in batch))
+            yield batch
 
 
 AT_ONCE = Batches()
@@ -116,21 +126,6 @@ def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
     if not options["wait"]:
         raise SettingsError("serial needs wait: a batch begins when the one before has ended.", is_unsent=True)
     return Batches(parse_serial("serial", options["serial"]), require_max_failures(options["max_failures"] or 0))
-
-
-ANNOUNCED = 12
-"""Batches up to which each is announced. Of more, the lines of the wait have the number."""
-_NAMED = 3
-"""Entries that an announcement names."""
-
-
-def announce_batch(progress: Progress, number: int, total: int, names: t.Iterable[str]) -> str:
-    """Shows that a batch begins. Of many batches, returns the prefix that says so in the lines of its wait instead."""
-    if total > ANNOUNCED:
-        return f"{number} of {total}, "
-    if total > 1:
-        progress.report(f"Batch {number} of {total}: {format_list(names, _NAMED)}")
-    return ""
 
 
 def require_max_failures(number: int) -> int:

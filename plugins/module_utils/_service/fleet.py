@@ -160,14 +160,13 @@ class Fleet:
         self, changes: FleetChanges, batches: list[list[Job]], reader: _ListReader, waiter: Waiter | None
     ) -> None:
         """Changes one batch after the other. ``waiter`` is that of the first."""
-        for batch, prefix in self.batches.begin(batches, self.client.progress):
+        for batch in self.batches.begin(batches, None if self.client.check_mode else self.client.progress):
             if batch is not batches[0]:
                 waiter = changes.begin_wait(self.wait_timeout)
                 self._look_again(batch, reader)
                 changes.review(batch, waiter.timeout if waiter else 0.0)
             if waiter is not None:
                 waiter.requests_per_poll = reader.pages
-            changes.prefix = prefix
             changes.carry_out(batch, PollReader(reader.read), waiter)
             waits = waiter is not None and not self.client.check_mode
             # Without batches, only if the last poll shows all instances.

@@ -231,12 +231,11 @@ class PollReader(t.NamedTuple):
 
 @dataclass
 class InstanceChanges:
-    """Changes the instances of jobs. In check mode, predicts the changes. ``prefix`` begins the lines of a wait."""
+    """Changes the instances of jobs. In check mode, predicts the changes."""
 
     client: Client
     wait_healthy: bool
     warn: t.Callable[[str], None]
-    prefix: str = ""
 
     def begin_wait(self, timeout: float | None, since: float | None = None) -> Waiter | None:
         """Returns a waiter of ``timeout`` seconds from now, or from ``since`` by the clock; None without a timeout."""
@@ -336,7 +335,7 @@ class InstanceChanges:
             return not find_open(watched)
 
         def describe(_seen: object) -> tuple[str, str]:
-            return describe_remaining(map(self.describe, find_open(watched)), self.prefix)
+            return describe_remaining(map(self.describe, find_open(watched)))
 
         try:
             waiter.until(t.cast("dict[str, Resource]", {}), reader.read, is_done, describe)

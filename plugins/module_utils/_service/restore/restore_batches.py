@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
-from ..._model.batches import announce_batch, begin_batches, split_batches
+from ..._model.batches import begin_batches, split_batches
 from ..._model.instance import short_name
 from ..._model.state_reached import explain_lapse, keeps_state
 from ..._state.journal import OperationEvent
@@ -41,8 +41,6 @@ class RestoreBatch:
     context: RunContext
     reader: InstanceReader
     restores: t.Sequence[Restore]
-    prefix: str = ""
-    """Says which of many batches it is, in the progress lines."""
 
     def __post_init__(self) -> None:
         self._runners = [RestoreRunner(restore, self.context) for restore in self.restores if restore.error is None]
@@ -123,7 +121,7 @@ class RestoreBatch:
             return not self._open()
 
         def describe(_seen: object) -> tuple[str, str]:
-            return describe_remaining((runner.describe() for runner in self._open()), self.prefix)
+            return describe_remaining(runner.describe() for runner in self._open())
 
         try:
             waiter.until(t.cast("dict[str, Resource | None]", {}), fetch, is_done, describe)
@@ -176,15 +174,15 @@ class RestoreBatches:
         """
         options, reader = self.options, InstanceReader(self.incident.client, self.list_requests)
         batches = split_batches(restores, options.sizes)
-        progress = self.incident.client.progress
-        with progress.if_interrupted("") as note:
+        client = self.incident.client
+        with client.progress.if_interrupted("") as note:
             context = RunContext(self.incident, options, self.observer, restores, note)
-            for number, batch in begin_batches(batches, options.max_failures, Restore.has_failed):
-                progress.require_controller()
-                names = (short_name(restore.instance) for restore in batch)
-                prefix = announce_batch(progress, number, len(batches), names)
+            shown = None if client.check_mode else client.progress
+            for number, batch in begin_batches(
+                batches, options.max_failures, shown, Restore.has_failed, lambda one: short_name(one.instance)
+            ):
                 self.observer.on_batch(number, len(batches), batch)
-                RestoreBatch(context, reader, batch, prefix).run()
+                RestoreBatch(context, reader, batch).run()
                 self._look_back(context, reader)
 
     def _look_back(self, context: RunContext, reader: InstanceReader) -> None:
