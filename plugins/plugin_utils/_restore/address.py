@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import ipaddress
 import re
 import socket
 import typing as t
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ...module_utils._errors import TlsError, TransportError, WaitTimeoutError
 from ...module_utils._http.client import MIN_POLL_TIMEOUT
@@ -21,13 +20,11 @@ from ...module_utils._waiter import Waiter
 from .failures import AddressError
 
 try:
-    from requests import Request
-    from requests.adapters import HTTPAdapter
-    from urllib3.exceptions import HTTPError, NewConnectionError
+    from requests import Request, RequestException
+    from requests.utils import select_proxy
 except ImportError:
     if not t.TYPE_CHECKING:
-        HTTPAdapter = object
-        HTTPError = NewConnectionError = OSError
+        RequestException = OSError
 
 READ_TIMEOUT = 30.0
 TOTAL_TIMEOUT = 60.0
@@ -50,13 +47,6 @@ def parse_address(subdomain: object) -> str:
     return url
 
 
-class _Answer(t.NamedTuple):
-    """The response to an attempt: ``status``, or the ``problem`` with it; empty if it is as expected."""
-
-    status: int
-    problem: str
-
-
 def check_address(
     url: str,
     statuses: t.Collection[int],
@@ -70,44 +60,65 @@ def check_address(
     of a progress line from the last problem. Raises AddressError.
     """
 
-    def request(seconds: float) -> _Answer:
+    def request(seconds: float) -> tuple[int, str]:
         try:
             status = _fetch_status(url, ca_path, min(max(seconds, MIN_POLL_TIMEOUT), TOTAL_TIMEOUT))
         except (TransportError, TlsError) as error:
-            return _Answer(0, error.reason)
-        expected = "" if status in statuses else f"status {status}, not {' or '.join(map(str, statuses))}"
-        return _Answer(status, expected)
+            return 0, error.reason
+        return status, "" if status in statuses else f"status {status}, not {' or '.join(map(str, statuses))}"
 
-    answer = _Answer(0, "no response yet")
+    first = (0, "no response yet")
     try:
-        return waiter.until(answer, request, lambda one: not one.problem, lambda one: describe(one.problem)).status
+        return waiter.until(first, request, lambda seen: not seen[1], lambda seen: describe(seen[1]))[0]
     except WaitTimeoutError as error:
-        problem = error.last_seen.resource.problem if error.last_seen else answer.problem
+        _status, problem = error.last_seen.resource if error.last_seen else first
         raise AddressError(f"{url}: {problem}, after {waiter.timeout:g} s (restore_healthy_timeout).") from None
 
 
 def _fetch_status(url: str, ca_path: str | None, timeout: float) -> int:
     """Sends one GET and returns the status. Follows no redirect, reads no body and no ``~/.netrc``.
 
+    The host is resolved once: asked again, its name could lead elsewhere. One address after another is requested until
+    one answers. A proxy may be on this machine.
+
     Raises AddressError if the host is on this machine or its link, and TransportError or TlsError.
     """
-    host = urlsplit(url).netloc
-    with contextlib.suppress(OSError):
-        # For a proxy, which resolves the name itself, and may know names that are unknown here.
-        _resolve(urlsplit(url).hostname)
-    with (
-        explained("GET", host, TimeLimit(timeout)),
-        contextlib.closing(_Adapter()) as connections,
-        connections.send(
-            Request("GET", url).prepare(),
-            timeout=min(READ_TIMEOUT, timeout),
-            verify=ca_path or True,
-            proxies=find_proxies(url),
-            stream=True,
-        ) as response,
-    ):
-        status: int = response.status_code
-    return status
+    parts, proxies = urlsplit(url), find_proxies(url)
+    proxies = proxies if select_proxy(url, proxies) else {}
+    with explained("GET", parts.netloc, TimeLimit(timeout)):
+        try:
+            addresses = _resolve(parts.hostname)
+        except OSError:
+            # A proxy resolves the name itself, and may know names that are unknown here.
+            if not proxies:
+                raise
+        port = "" if parts.port is None else f":{parts.port}"
+        hosts = [parts.netloc] if proxies else [f"[{one}]{port}" if ":" in one else f"{one}{port}" for one in addresses]
+        seconds = (timeout / len(hosts), min(READ_TIMEOUT, timeout))
+        for number, host in enumerate(hosts, 1):
+            request = Request("GET", parts._replace(netloc=host).geturl(), {"Host": parts.netloc}).prepare()
+            with (
+                contextlib.suppress(*([RequestException] if number < len(hosts) else [])),
+                contextlib.closing(_NamedAdapter(parts)) as connections,
+                connections.send(
+                    request, timeout=seconds, verify=ca_path or True, proxies=proxies, stream=True
+                ) as response,
+            ):
+                return int(response.status_code)
+    raise AddressError("The host has no address, so no request was sent.")
+
+
+class _NamedAdapter(TimedAdapter):
+    """Verifies the certificate for the name of the host, at whatever address it is requested."""
+
+    def __init__(self, parts: SplitResult) -> None:
+        is_tls = parts.scheme == "https"
+        self._names = dict.fromkeys(("assert_hostname", "server_hostname"), parts.hostname) if is_tls else {}
+        super().__init__()
+
+    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
+        """Creates the pools of the base class."""
+        super().init_poolmanager(*args, **kwargs, **self._names)
 
 
 def _resolve(host: str | None) -> list[str]:
@@ -130,47 +141,3 @@ def _is_local(text: str) -> bool:
         if any(address in network for network in _IPV4_AT_THE_END):
             found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return any(one.is_loopback or one.is_link_local or one.is_unspecified for one in found)
-
-
-class _ResolvingAdapter(HTTPAdapter):
-    """Connects to the addresses that were checked: the name could lead elsewhere when it is resolved again.
-
-    Not to a proxy, which may be on this machine.
-    """
-
-    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
-        """Replaces the pools of the base class."""
-        super().init_poolmanager(*args, **kwargs)
-        pools = self.poolmanager.pool_classes_by_scheme
-        self.poolmanager.pool_classes_by_scheme = {scheme: _resolving_pool(pool) for scheme, pool in pools.items()}
-
-
-class _Adapter(TimedAdapter, _ResolvingAdapter):
-    """In this order, a timed connection gives each address of the host a share of the time."""
-
-
-@functools.cache
-def _resolving_pool(pool: t.Any) -> t.Any:
-    class ResolvingConnection(pool.ConnectionCls):
-        host: str
-
-        def _new_conn(self) -> t.Any:
-            host = self.host
-            try:
-                *others, last = _resolve(host)
-            except OSError as error:
-                raise NewConnectionError(self, str(error)) from error
-            try:
-                for self.host in others:
-                    with contextlib.suppress(HTTPError):
-                        return super()._new_conn()
-                self.host = last
-                return super()._new_conn()
-            finally:
-                # The certificate is verified for the name.
-                self.host = host
-
-    class ResolvingPool(pool):
-        ConnectionCls = ResolvingConnection
-
-    return ResolvingPool
