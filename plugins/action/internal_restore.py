@@ -22,8 +22,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..plugin_utils._controller.action import MISSPELT, ControllerAction
 from ..plugin_utils._controller.display import show_lines
-from ..plugin_utils._restore.confirmation import NoTerminalError, PromptInterruptedError
-from ..plugin_utils._restore.failures import FailureKind
+from ..plugin_utils._restore.failures import FailureKind, NotConfirmedError
 from ..plugin_utils._restore.runbook import Runbook, begin_run
 from ..plugin_utils._restore.variables import parse_variables
 
@@ -32,6 +31,7 @@ if t.TYPE_CHECKING:
     from ..module_utils._module.runner import ModuleContext
     from ..plugin_utils._restore.runbook import Screen
 
+NO_TERMINAL = "restore_confirm is empty, and there is no terminal to ask at."
 _STDIN, _STDOUT = 0, 1
 _PARENT_INTERVAL = 1.0
 """Seconds after which it is seen that the parent process has ended."""
@@ -105,7 +105,7 @@ def _restore(runbook: Runbook) -> None:
     with contextlib.ExitStack() as held:
         restorer = Restorer(runbook)
         if runbook.step(lambda: restorer.confirm(held)):
-            runbook.step(restorer.restore, lambda _error: FailureKind.INTERRUPTED)
+            runbook.step(restorer.restore, FailureKind.INTERRUPTED)
 
 
 class ActionModule(ControllerAction):
@@ -127,7 +127,7 @@ class ActionModule(ControllerAction):
         try:
             with ended_with_terminal():
                 return to_text(self._display.prompt_until(prompt), errors="replace")
-        except AnsiblePromptNoninteractive as error:
-            raise NoTerminalError from error
-        except AnsiblePromptInterrupt as error:
-            raise PromptInterruptedError from error
+        except AnsiblePromptNoninteractive:
+            raise NotConfirmedError(NO_TERMINAL) from None
+        except AnsiblePromptInterrupt:
+            raise NotConfirmedError("Interrupted at the prompt.") from None

@@ -26,9 +26,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import set_answers
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, build_target
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import set_answers
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import build_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import build_target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 
 from .controller import REPOSITORY
@@ -95,14 +96,12 @@ def named(planned: RolePlan, name: str, number: int = 1) -> RolePlan:
     return replace(planned, target=Target(None, name), instance=instance)
 
 
+def kind(planned: RolePlan) -> str:
+    """Returns the kind of the obstacle; empty without one."""
+    return planned.obstacle.kind.value if planned.obstacle else ""
+
+
 def run(*plans: RolePlan, check: bool = False, **variables: t.Any) -> Run:
     """Returns a run with these plans."""
     targets = parse_targets("web-bot", None)
-    return Run(
-        "run-1",
-        "2026-02-03T10:00:00+00:00",
-        {**VARIABLES, **variables},
-        targets * (len(plans) or 1),
-        check,
-        [*plans],
-    )
+    return Run({**VARIABLES, **variables}, targets * (len(plans) or 1), check=check, plans=[*plans])

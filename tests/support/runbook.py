@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import NoTerminalError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
 
 from .restores import DEFAULTS
 from .worker import Worker
@@ -63,7 +63,7 @@ class Runbook:
         """Types the next answer."""
         self.prompts.append(prompt)
         if not self._typed:
-            raise NoTerminalError
+            raise NotConfirmedError(internal_restore.NO_TERMINAL)
         return self._typed.pop(0)
 
     def report(self, incident: str = "INC-1") -> dict[str, t.Any]:

@@ -4,7 +4,8 @@
 
 """The page of an incident, and the JSON beside it: what the journal holds, for people.
 
-Nothing is read back from them, with one exception: see ``witness.py``.
+The JSON is a witness as well: if it says that a restore was sent, and the journal does not know the instance, the
+journal may be another one.
 """
 
 from __future__ import annotations
@@ -15,20 +16,14 @@ import re
 import typing as t
 from pathlib import Path
 
-from ...module_utils._service.restore.incident_state import IN_PROGRESS
+from ...module_utils._model.resource import as_objects
+from ...module_utils._service.restore.history import Witness
 from .._formatting import format_recorded
-from .._reports.report_folder import open_folder_of, render
+from .._reports.report_folder import ReportError, open_folder_of, render
 from .confirmation import GIVEN, NOT_ASKED, TYPED
-from .failures import FAILURES, UNCONFIRMED
-from .results import OK, build_recorded, format_headline, format_restored
-from .witness import find_sent, name_json, parse_report
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
-    from ...module_utils._service.restore.incident_state import IncidentState
-    from .results import Result
-    from .run import Data, Run
+    from .run import Data
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"
@@ -43,35 +38,6 @@ _HOW = {
 """How runs were confirmed, for people. Others were by the playbook that is named."""
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-
-
-def build_report(run: Run, results: t.Sequence[Result], state: IncidentState, now: datetime) -> Data:
-    """Returns the content of page and JSON: all instances and runs of the incident, and how ``run`` has ended.
-
-    ``results`` are those of the run. One that sent nothing says nothing new of an instance that was restored.
-    """
-    recorded = {one.identity: one for one in build_recorded(state, run, now)}
-    for one in results:
-        known = recorded.get(one.identity)
-        is_unsent = one.kind is not None and FAILURES[one.kind].is_unsent
-        if known is None or known.outcome != OK or not is_unsent:
-            recorded[one.identity] = one
-    shown = [*recorded.values()]
-    # That an earlier run has restored an instance is no news about the incident.
-    is_of_run = shown == [*results] and any(one.kind for one in results)
-    # The page of a run that is killed stays as it was written.
-    going_on = "; a run was in progress" if any(one.state == IN_PROGRESS for one in state.runs) else ""
-    headline = format_headline(run, shown) if is_of_run else format_restored(shown)
-    return {
-        "incident": run.incident,
-        "service": run.service,
-        "account": run.account,
-        "began_at": run.began_at,
-        "written_at": now.isoformat(timespec="milliseconds"),
-        "headline": f"{headline}{going_on}",
-        "instances": [{**one.to_dict(), "is_unconfirmed": one.kind in UNCONFIRMED} for one in shown],
-        "runs": [{**vars(one), "state": one.state} for one in state.runs],
-    }
 
 
 def write_report(path: str, report: Data) -> None:
@@ -96,3 +62,42 @@ def write_report(path: str, report: Data) -> None:
         content = {**report, "not_in_journal": unknown} if unknown else report
         folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
         folder.write(page_name, render(str(TEMPLATE), {**variables, **report}))
+
+
+def read_witness(path: str, incident: str, service: str, journal: str) -> Witness:
+    """Returns what the JSON next to the page at ``path`` says was sent for the incident.
+
+    ``service`` is its host and port; ``journal`` is the place of the journal.
+    """
+    file = Path(name_json(path))
+    try:
+        if not file.parent.is_dir():
+            return Witness(str(file), journal)
+        with open_folder_of(path) as (folder, _page_name):
+            content = folder.read(file.name)
+        return Witness(str(file), journal, find_sent(parse_report(content), incident, service))
+    except (ReportError, ValueError):
+        return Witness(str(file), journal, unreadable=str(file))
+
+
+def parse_report(content: bytes | None) -> t.Any:
+    """Returns the JSON, None if there is none. Raises ValueError."""
+    try:
+        return None if content is None else json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def find_sent(report: t.Any, incident: str, service: str) -> dict[str, str]:
+    """Returns when a restore was sent, by the id of its instance; nothing if the JSON is of something else."""
+    if not isinstance(report, dict) or (report.get("incident"), report.get("service")) != (incident, service):
+        return {}
+    sent = {str(one.get("id")): one.get("sent_at") for one in as_objects(report.get("instances"))}
+    more = report.get("not_in_journal")
+    sent |= more if isinstance(more, dict) else {}
+    return {key: at for key, at in sent.items() if isinstance(at, str)}
+
+
+def name_json(page: str) -> str:
+    """Returns the name or path of the JSON next to a page."""
+    return str(Path(page).with_suffix(".json"))

@@ -19,9 +19,8 @@ from .._formatting import SCREEN_WIDTH, wrap
 from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
 from .approved_plan import build_plan, read_plan
-from .incident_report import build_report, write_report
-from .results import OK, build_results, describe_reported, format_done, format_failures, format_headline
-from .witness import name_json
+from .incident_report import name_json, write_report
+from .results import OK, build_report, build_results, describe_known, format_done, format_failures, format_headline
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -59,7 +58,7 @@ def finish(runbook: Runbook) -> Result:
     wrapped = [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
     runbook.screen.show(["", *wrapped, *runbook.redact(told["report"])])
     result: Result = {
-        "changed": any(plan.sends if run.check else _has_changed(plan) for plan in run.plans),
+        "changed": any(plan.sends if run.check else plan.restore and plan.restore.changed for plan in run.plans),
         "plan": runbook.plan_lines,
         **runbook.redact({"msg": f"{headline}.{problem}", **told}),
         "is_complete": not (failed or problem or is_unproven),
@@ -85,6 +84,7 @@ def record(runbook: Runbook) -> IncidentState | None:
     """Writes what the journal holds of the incident to page and JSON, except in check mode. Returns it, if possible."""
     run, context = runbook.run, runbook.context
     state, now = _read_state(runbook), context.client.stats.now()
+    run.is_history_known = run.is_history_known and (state is not None or bool(run.plans))
     if run.failed and not run.plans:
         run.plans = [_describe_unplanned(target, runbook, state, now) for target in run.targets]
     if run.check:
@@ -92,7 +92,7 @@ def record(runbook: Runbook) -> IncidentState | None:
         return state
     known = state or IncidentState(context.client.settings.api_url, run.incident)
     try:
-        write_report(run.report_path, runbook.redact(build_report(run, build_results(run, state, now), known, now)))
+        write_report(run.report_path, runbook.redact(build_report(run, known, build_results(run, state, now), now)))
         runbook.written = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
     except ReportError as error:
         problem = str(error)
@@ -115,14 +115,12 @@ def _read_state(runbook: Runbook) -> IncidentState | None:
 
 def _describe_unplanned(target: Data, runbook: Runbook, state: IncidentState | None, now: datetime) -> RolePlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
-    index = InstanceIndex(runbook.instances)
+    index = InstanceIndex(runbook.reader.instances)
     matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
-    matches = [instance for instance in matches if instance]
-    known = _find_known(target, matches[0]["id"] if len(matches) == 1 else target["id"], state)
-    plan = describe_reported(known, Target(target["id"], target["name"]), now)
-    if len(matches) == 1:
-        plan.instance = matches[0]
-    plan.is_history_known = state is not None
+    (instance,) = matches if len(matches) == 1 else (None,)
+    known = _find_known(target, instance["id"] if instance else target["id"], state)
+    plan = describe_known(known, Target(target["id"], target["name"]), now)
+    plan.instance = instance or plan.instance
     return plan
 
 
@@ -133,10 +131,6 @@ def _find_known(target: Data, instance_id: t.Any, state: IncidentState | None) -
         if instance.id == instance_id or (instance_id is None and instance.name == target["name"]):
             return instance
     return InstanceState(instance_id, target["name"])
-
-
-def _has_changed(plan: RolePlan) -> bool:
-    return plan.restore is not None and plan.restore.changed
 
 
 # For later jobs
@@ -153,8 +147,7 @@ def list_outcomes(run: Run, state: IncidentState | None) -> list[Data]:
 
 def _describe_outcome(plan: RolePlan, run: Run, state: IncidentState | None) -> Data:
     # One that is not found may have been restored by an earlier run.
-    target: Data = {"id": (plan.instance or {}).get("id", plan.given_id), "name": plan.target.name}
-    known = _find_known(target, target["id"], state)
+    known = _find_known({"name": plan.target.name}, plan.found_id, state)
     restore = known.restore
     if restore is None and known.refused and known.refused.position > plan.known_position:
         restore = known.refused

@@ -2,38 +2,61 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of the role ``restore`` before it asks: what is overwritten and lost, in which batches. Pure."""
+"""The plan of the role ``restore`` before it asks: what is overwritten and lost, and what else must be known. Pure."""
 
 from __future__ import annotations
 
 import typing as t
-from datetime import timedelta
-from itertools import groupby
+from datetime import datetime, timedelta
 from statistics import median
 
 from ...module_utils._model.account_identity import format_scope
+from ...module_utils._model.backup import taken_at
 from ...module_utils._model.batches import parse_serial, split_batches
-from ...module_utils._model.instance import get_status
-from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
-from ...module_utils._service.restore.words import describe_clock, format_moment
+from ...module_utils._model.instance import get_status, is_healthy
+from ...module_utils._service.restore.plan import RestoreAction, explain_left_out
+from ...module_utils._service.restore.words import (
+    Note,
+    capitalize,
+    describe_choice,
+    describe_clock,
+    describe_report,
+    note_other,
+)
 from ...module_utils._state.journal import UNSEEN
-from ...module_utils._text import format_count
+from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration, format_time, parse_time
-from .._formatting import SCREEN_WIDTH, fit, format_clock, format_value, text_width, wrap
+from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
+from .run import OLD, RolePlan
 
 if t.TYPE_CHECKING:
+    from ...module_utils._model.resource import Resource
+    from ...module_utils._service.restore.history import RestoreHistory, Witness
+    from ...module_utils._service.restore.plan import AccountView, RestorePlan, Rules, Surface
     from ...module_utils._state.journal import OperationState
-    from .run import Data, RolePlan, Run
+    from .run import Data, Run
 
 ALL_SHOWN = 12
 """Instances up to which each has lines of its own. Of more, those that are alike share them."""
 _NAMED = 12
 """Names up to which a group shows all of its own."""
-_OLD = 2.0
+_OUTLIER = 2.0
 """A backup that is so many times as old as the median is not like the others."""
-_MANY = 5
-"""More batches than this are shown in groups of one size."""
+RECENT = timedelta(days=7)
+"""Age up to which the plan shows a restore for another incident."""
+
+_LISTED = 5
+"""Restores for other incidents, and sizes of batches, that a plan names."""
+_STARTED = Note(
+    "It will be started, and costs Claws if it is billed daily.",
+    ("started",),
+    "They will be started, and cost Claws if they are billed daily.",
+)
+_HEALTHY = Note("It is running and healthy now.", ("healthy",), "They are running and healthy now.")
+_OLD = Note("That is more than a day ago: another incident needs another restore_incident.", ("old",))
+_PASSED_OVER = 40
+"""Backups that ``restore_before`` passes over, and that a note names."""
 
 
 def show_plan(run: Run, clock_lead: timedelta) -> list[str]:
@@ -49,8 +72,8 @@ def show_plan(run: Run, clock_lead: timedelta) -> list[str]:
         own = plan_lines(group)
         is_many = len(run.plans) > ALL_SHOWN
         lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
-    wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
-    return [*wrapped, *schedule_lines(run.plans, run.variables, run.list_pages)]
+    lines += schedule_lines(run.plans, run.variables)
+    return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
 
 
 # Many instances
@@ -65,24 +88,24 @@ def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
     if len(plans) <= ALL_SHOWN:
         return [[plan] for plan in plans]
     ages = [plan.age.total_seconds() for plan in plans if plan.age is not None]
-    limit = timedelta(seconds=_OLD * median(ages)) if ages else timedelta(0)
+    limit = timedelta(seconds=_OUTLIER * median(ages)) if ages else timedelta(0)
     groups: dict[object, list[RolePlan]] = {}
     for plan in plans:
         groups.setdefault(_describe_kind(plan, limit), []).append(plan)
     if len(groups) > ALL_SHOWN:
         groups = {}
         for plan in plans:
-            groups.setdefault((plan.kind, plan.outcome), []).append(plan)
+            groups.setdefault((plan.obstacle and plan.obstacle.kind, plan.action), []).append(plan)
     return sorted(groups.values(), key=len, reverse=True)
 
 
 def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
     """Returns what alike plans have in common. Their notes may differ in numbers."""
-    if plan.kind:
-        return (plan.kind,)
+    if plan.obstacle:
+        return (plan.obstacle.kind,)
     is_old = plan.sends and (plan.age is None or plan.age > age_limit)
     notes = tuple(note.about for note in plan.notes)
-    return plan.outcome, plan.is_unseen, format_condition(plan), is_old, notes, bool(plan.id_reason)
+    return plan.action, plan.is_unseen, format_condition(plan), is_old, notes, bool(plan.id_reason)
 
 
 # Lines of plans
@@ -112,16 +135,14 @@ def headlines(group: list[RolePlan]) -> list[str]:
     names = [format_value(plan.name) for plan in group]
     listed = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} to {names[-1]}"
     who = first.label if is_one else f"{len(group)} instances ({listed})"
-    if first.kind:
+    if first.obstacle:
         return [f"{who}: CAN'T BE RESTORED."]
     conditions = {format_condition(plan) for plan in group}
     named = f"{who}, {conditions.pop()}" if len(conditions) == 1 else who
-    if first.outcome == "completed":
-        known = _format_completed(first, is_one=is_one)
-        return [f"{named}: {known}; no restore will be sent."]
-    if first.outcome == "in_flight":
-        of, since = f" of backup {first.backup_id}", f" since {format_moment(first.sent_at, first.planned_at)}"
-        return [f"{named}: a restore{of if is_one else ''} is under way{since if is_one else ''}."]
+    if first.action is RestoreAction.NONE:
+        return [f"{named}: {_format_completed(first, is_one=is_one)}; no restore will be sent."]
+    if first.action is RestoreAction.WAIT:
+        return [f"{named}: a restore{f' of backup {first.backup_id}' if is_one else ''} is under way."]
     backups = f"backup {first.backup_id}," if is_one else "backups"
     lost = f"    DATA LOSS: all changes since {_format_range(group)}."
     return [f"{named}: restore {backups} {_format_ages(group)}.", lost]
@@ -130,32 +151,23 @@ def headlines(group: list[RolePlan]) -> list[str]:
 def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
     """Returns what else is to be known of an instance. ``of_many``: of all that are alike."""
     notes = [note.plural if of_many and note.plural else note.text for note in plan.notes]
-    if plan.kind:
+    if plan.obstacle:
         return [*([plan.failed.message, plan.failed.advice] if plan.failed else []), *notes]
-    if plan.outcome == "completed":
-        when = format_sent_and_completed(t.cast("OperationState", plan.earlier))
-        return [f"{when[:1].upper()}{when[1:]}.", *notes]
-    if plan.outcome == "in_flight":
-        return ["This run waits for it.", *notes]
+    if plan.action is not RestoreAction.SEND:
+        waits = ["This run waits for it."] if plan.action is RestoreAction.WAIT else []
+        return [f"{capitalize(format_sent(t.cast('OperationState', plan.earlier)))}.", *waits, *notes]
     asked = [f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."]
-    return [*notes, *(asked if plan.id_reason and plan.asks else [])]
+    return [*notes, *(asked if plan.id_reason else [])]
 
 
 def _format_completed(plan: RolePlan, *, is_one: bool) -> str:
     """Returns that an instance is restored already, or what is known of a restore that was not seen."""
-    used = f"backup {plan.backup_id}" if is_one else ""
-    ago = _format_ago(plan) if is_one else ""
-    if plan.is_unseen:
-        return f"a restore{f' of {used}' if used else ''} {UNSEEN}{ago}"
-    return f"already restored{f' from {used}' if used else ''}{ago}"
-
-
-def format_sent_and_completed(state: OperationState) -> str:
-    """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
-    completed = "" if state.is_unseen else state.completed_at
-    moments = (("sent", state.sent_at, state.by and f" by {state.by}"), ("seen restored", completed, ""))
-    known = [(verb, parse_time(at), who) for verb, at, who in moments]
-    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in known if moment)
+    said = (f"a restore of backup {plan.backup_id}" if is_one else "a restore", f" {UNSEEN}")
+    if not plan.is_unseen:
+        said = ("already restored", f" from backup {plan.backup_id}" if is_one else "")
+    sent = parse_time(t.cast("OperationState", plan.earlier).sent_at)
+    is_past = is_one and sent is not None and sent <= plan.planned_at
+    return "".join([*said, f", {format_duration(plan.planned_at - sent)} ago" if is_past and sent else ""])
 
 
 def format_condition(plan: RolePlan) -> str:
@@ -165,12 +177,6 @@ def format_condition(plan: RolePlan) -> str:
     # Only a running instance has a health.
     values = (instance.get("status"), None if get_status(instance) != "running" and health == "unknown" else health)
     return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
-
-
-def _format_ago(plan: RolePlan) -> str:
-    """Returns how long ago a restore was sent; empty if its time lies ahead."""
-    sent = parse_time(plan.sent_at)
-    return f", {format_duration(plan.planned_at - sent)} ago" if sent and sent <= plan.planned_at else ""
 
 
 def _format_ages(group: list[RolePlan]) -> str:
@@ -189,63 +195,97 @@ def _format_range(group: list[RolePlan]) -> str:
     return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
 
 
-# Batches
-
-
-def find_batches(plans: t.Iterable[RolePlan], variables: Data) -> list[list[RolePlan]]:
-    """Returns the plans that can be restored, in batches. Those that are restored or under way are among them."""
+def schedule_lines(plans: list[RolePlan], variables: Data) -> list[str]:
+    """Returns in which batches the restores are sent; nothing if all are sent at once."""
     ready = [plan for plan in plans if plan.ready]
-    return split_batches(ready, parse_serial("restore_serial", variables["restore_serial"]))
-
-
-def estimate_batches(batches: list[list[RolePlan]], list_pages: int | None) -> float:
-    """Returns the seconds of the restores that will be sent. ``list_pages``: None if they were not counted."""
-    sizes = [sum(plan.sends for plan in batch) for batch in batches]
-    return estimate_restores([size for size in sizes if size], list_pages or sum(sizes))
-
-
-def schedule_lines(plans: list[RolePlan], variables: Data, list_pages: int | None) -> list[str]:
-    """Returns the batches and the estimated time, as the plan shows them; nothing if nothing will be sent."""
-    batches = find_batches(plans, variables)
-    if not any(plan.sends for plan in plans):
+    batches = split_batches(ready, parse_serial("restore_serial", variables["restore_serial"]))
+    if len(batches) < 2 or not any(plan.sends for plan in plans):
         return []
-    estimate = estimate_batches(batches, list_pages)
-    lines = [f"Estimated time: about {format_estimate(estimate)}, if a restore takes {RESTORE_SECONDS:.0f} s."]
-    if len(batches) == 1:
-        return lines
-    allowed = variables["restore_max_failures"]
+    allowed, sizes = variables["restore_max_failures"], format_list((str(len(batch)) for batch in batches), _LISTED)
     failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
-    return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
+    return [f"In {len(batches)} batches, of {sizes}. No further batch begins when {failures}."]
 
 
-def _format_batches(batches: list[list[RolePlan]]) -> list[str]:
-    total, lines, first = len(batches), [], 1
-    alike = [[batch] for batch in batches] if total <= _MANY else [[*same] for _size, same in groupby(batches, len)]
-    for same in alike:
-        last = first + len(same) - 1
-        numbers = f"Batch {first}" if first == last else f"Batches {first} to {last}"
-        each = f", {len(same[0])} each" if first != last else ""
-        lines.append(_format_batch(f"{numbers} of {total}{each}", [plan for batch in same for plan in batch], batches))
-        first = last + 1
-    return lines
+# Notes
 
 
-def _format_batch(numbers: str, plans: list[RolePlan], batches: list[list[RolePlan]]) -> str:
-    """Returns the line of one batch, or of several of one size. A first batch of one is a canary."""
-    is_canary = plans == batches[0] and len(plans) == 1 and len(batches[1]) > 1
-    canary = " (canary)" if is_canary else ""
-    return f"{numbers}: {_format_names(plans, SCREEN_WIDTH - len(numbers) - len(canary) - 2)}{canary}"
+def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime, surface: Surface) -> RolePlan:
+    """Returns a plan as the role shows it, without its confirmation."""
+    failed = None
+    if plan.obstacle:
+        from .classify import classify_obstacle
+
+        failed = classify_obstacle(plan, history.incident, rules, now, surface)
+    return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failed=failed)
 
 
-def _format_names(plans: list[RolePlan], width: int) -> str:
-    """Returns the names if they fit, or how many and the first and the last one; with the id what needs it."""
-    names = [format_value(plan.label if plan.id_reason else plan.name) for plan in plans]
-    text = ", ".join(names)
-    if text_width(text) <= width:
-        return text
-    if len(names) == 1:
-        return fit(text, width)
-    count = f"{len(names)} instances, "
-    each = (width - len(count) - len(" to ")) // 2
-    first, last = (name if text_width(name) <= each else fit(name, each) for name in (names[0], names[-1]))
-    return f"{count}{first} to {last}"
+def note_newer(plan: RolePlan, account: AccountView, now: datetime, *, is_approved: bool) -> list[Note]:
+    """Returns a note that names the usable backups that are newer than the approved, or the restored one.
+
+    Any other plan says itself which backups it passes over.
+    """
+    if plan.obstacle or (plan.sends and not is_approved):
+        return []
+    found = account.find_newer(plan.instance or {}, plan.taken_at, now)
+    newer = [f"id {one['id']} of {format_clock(taken_at(one))}" for one in found]
+    which = "approved" if plan.sends else "used" if plan.is_unseen else "restored"
+    text = f"Newer than the {which} backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
+    return [Note(text, ("newer", len(newer)))] if newer else []
+
+
+def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Note]:
+    """Returns what the user must know besides the backup and the loss, or the obstacle."""
+    instance, backup = plan.instance or {}, plan.backup or {}
+    if plan.obstacle:
+        return []
+    others = history.find_recent(instance["id"], RECENT)
+    holder = history.find_holder(instance["id"])
+    notes = []
+    if holder:
+        run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
+        notes.append(Note(run, ("held", holder.user, holder.host)))
+    notes += [note_other(other, now, plan.backup if plan.sends else None) for other in others[:_LISTED]]
+    if len(others) > _LISTED:
+        more = f"And {len(others) - _LISTED} more restores for other incidents within 7 days."
+        notes.append(Note(more, ("more",)))
+    if plan.sends and plan.earlier is None and (witness := history.witness):
+        notes += _describe_witness(witness, instance, history.incident, now)
+    if plan.sends and plan.earlier:
+        when = format_sent(plan.earlier)
+        is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
+        sent = "it is sent again" if is_same else f"another backup is sent, {plan.backup_id}"
+        again = f"This incident already has a restore, {when}. With restore_force {sent}."
+        notes.append(Note(again, ("again", plan.earlier.event, is_same)))
+    notes += describe_choice(plan, history.incident, rules, now)
+    if plan.sends and plan.skipped:
+        named = (f"id {one['id']} of {format_clock(taken_at(one))}" for one in plan.skipped)
+        count = format_count(len(plan.skipped), "newer backup")
+        notes.append(Note(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.", ("skipped",)))
+    if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now, plan.unfinished)):
+        notes.append(Note(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
+    if plan.action is RestoreAction.NONE and plan.earlier and now - datetime.fromisoformat(plan.earlier.sent_at) > OLD:
+        notes.append(_OLD)
+    if get_status(instance) == "stopped":
+        notes.append(_STARTED)
+    if plan.sends and get_status(instance) == "running" and is_healthy(instance):
+        notes.append(_HEALTHY)
+    return notes
+
+
+def _describe_witness(witness: Witness, instance: Resource, incident: str, now: datetime) -> list[Note]:
+    """Returns what the JSON says, or may say, of a restore that will be sent and that the journal does not know."""
+    if str(instance["id"]) in witness.sent_at:
+        said = describe_report(witness, instance, incident, now)
+        return [Note(f"{said} With restore_force, a restore is sent again.", ("reported",))]
+    if witness.unreadable:
+        unreadable = f"The report {one_line(witness.unreadable)} can't be read: it may say that this was sent already."
+        return [Note(unreadable, ("unreadable",))]
+    return []
+
+
+def format_sent(state: OperationState) -> str:
+    """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
+    completed = "" if state.is_unseen else state.completed_at
+    moments = (("sent", state.sent_at, state.by and f" by {state.by}"), ("seen restored", completed, ""))
+    known = [(verb, parse_time(at), who) for verb, at, who in moments]
+    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in known if moment)

@@ -10,6 +10,7 @@ Imports all that may be needed once something was sent, so the run imports it be
 from __future__ import annotations
 
 import contextlib
+import secrets
 import typing as t
 from dataclasses import replace
 
@@ -30,19 +31,22 @@ from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError,
 from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._service.restore.restore_runner import RestoreObserver
 from ...module_utils._state.journal import JournalError, NoteKind
+from ...module_utils._state.store import describe_sender
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, format_value
 from .address import check_address, parse_address
 from .classify import classify_failure, classify_obstacle
-from .confirmation import NOT_ASKED, PictureChangedError, require_confirmation
+from .confirmation import NOT_ASKED, require_confirmation
+from .failures import PictureChangedError
 from .outcome import record
 from .plan_screen import summarize_plan
-from .run import UNHEALTHY, RolePlan
+from .run import UNHEALTHY
 from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.journal import OperationKey
+    from .run import RolePlan
     from .runbook import Runbook
 
 _LISTED = 3
@@ -108,7 +112,7 @@ class Restorer(RestoreObserver):
     def __init__(self, runbook: Runbook) -> None:
         self._runbook = runbook
         self._run, self._client, self._incident = runbook.run, runbook.client, runbook.incident
-        self._key = run_key(self._client.settings.api_url, self._run.incident, self._run.id)
+        self._key = run_key(self._client.settings.api_url, self._run.incident, f"run-{secrets.token_hex(8)}")
         self._plans: dict[int, RolePlan] = {}
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
@@ -139,7 +143,7 @@ class Restorer(RestoreObserver):
         journal.append_note(
             self._key,
             NoteKind.CONFIRMED,
-            by=run.by,
+            by=describe_sender(),
             account=run.account,
             how=run.chosen_by or how,
             backups={key: plan.backup_id if plan.sends else None for key, plan in instances.items()},
@@ -178,7 +182,7 @@ class Restorer(RestoreObserver):
             self._plans[id(restore)], plan.restore = plan, restore
         batches = RestoreBatches(
             self._incident,
-            self._run.list_pages,
+            self._runbook.reader.list_pages,
             RestoreOptions(
                 variables["restore_wait_timeout"],
                 variables["restore_healthy_timeout"],

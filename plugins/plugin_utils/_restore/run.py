@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of the role ``restore``, and its plans."""
+"""A run of the role ``restore``, and its plans. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._model.backup import is_in_future, taken_at
-from ...module_utils._model.resource import parse_id
-from ...module_utils._service.restore.plan import ROLE, RestoreAction, RestorePlan, Target
-from ...module_utils._service.restore.restore import IN_FLIGHT, PLANNED
+from ...module_utils._service.restore.plan import ROLE, RestorePlan
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
@@ -25,6 +23,8 @@ if t.TYPE_CHECKING:
     from .failures import Failed
 
 Data = dict[str, t.Any]
+OLD = timedelta(days=1)
+"""Age of a restore from which a run for the same incident may be a mistake."""
 UNHEALTHY = "restore_unhealthy"
 """The playbook that restores unhealthy instances."""
 
@@ -39,41 +39,32 @@ class RolePlan(RestorePlan):
     answer: str = ""
     """The text that confirms this restore."""
     id_reason: str = ""
-    """Why that is the id; empty if it is the name."""
-    asks: bool = True
-    """False if it was confirmed in advance, or is one of many."""
+    """Why the user has to type the id; empty if the name will do, or nothing has to be typed for this one."""
     batch: int | None = None
     """Number of the batch, from 1, once it has begun; None if there is one batch."""
-    is_history_known: bool = True
-    """False if the journal could not be read."""
     restore: Restore | None = None
     """The restore, once its batch may begin."""
     failed: Failed | None = None
     """The obstacle in the words of the role, or why this run has not brought the restore to its end."""
 
     @property
-    def name(self) -> str:
-        """The name that the user gave, or that the instance has; without either the id."""
-        return str(self.given_id if self.shown_name is None else self.shown_name)
-
-    @property
     def shown_name(self) -> object:
-        """The same, but None without either."""
+        """The name that the user gave, or that the instance has; None without either."""
         return (self.instance or {}).get("name") if self.target.name is None else self.target.name
 
     @property
-    def label(self) -> str:
-        return format_label(self.shown_name, self.found_id)
+    def name(self) -> str:
+        """The same, or else the id."""
+        return str(self.target.instance_id if self.shown_name is None else self.shown_name)
 
     @property
     def found_id(self) -> t.Any:
         """The id of the instance, or the one that the user gave; None without either."""
-        return (self.instance or {}).get("id", self.given_id)
+        return (self.instance or {}).get("id", self.target.instance_id)
 
     @property
-    def given_id(self) -> int | None:
-        """The id that the user gave; None if the user gave the name."""
-        return self.target.instance_id
+    def label(self) -> str:
+        return format_label(self.shown_name, self.found_id)
 
     @property
     def taken_at(self) -> datetime | None:
@@ -89,44 +80,14 @@ class RolePlan(RestorePlan):
         return max(self.planned_at - taken, timedelta(0))
 
     @property
-    def kind(self) -> str:
-        """The kind of the obstacle; empty without one."""
-        return self.obstacle.kind.value if self.obstacle else ""
-
-    @property
     def ready(self) -> bool:
         """True without an obstacle. A restore that is in progress or completed is ready, too."""
         return self.obstacle is None
 
     @property
-    def outcome(self) -> str | None:
-        """``planned``, or the outcome of the earlier restore of this incident by the journal."""
-        if self.sends:
-            return PLANNED
-        if self.action is RestoreAction.WAIT:
-            return IN_FLIGHT
-        is_earlier = self.action is RestoreAction.NONE or (self.obstacle is not None and not self.obstacle.is_final)
-        return self.earlier.outcome if self.earlier and is_earlier else None
-
-    @property
-    def sent_at(self) -> str | None:
-        return self.earlier.sent_at if self.earlier else None
-
-    @property
     def is_unseen(self) -> bool:
-        """True if that restore has completed without a sign."""
+        """True if the earlier restore has completed without a sign."""
         return self.earlier is not None and self.earlier.is_unseen
-
-    @property
-    def completed_at(self) -> str | None:
-        return self.earlier.completed_at if self.earlier else None
-
-
-def build_target(target: Data, variables: Data) -> Target:
-    """Returns what the planner needs of a target of a run."""
-    backup = variables["restore_backup"]
-    backup_id = target.get("backup_id", None if backup == "latest" else backup)
-    return Target(target["id"], target["name"], t.cast("int", parse_id(backup_id)))
 
 
 @dataclass
@@ -136,24 +97,20 @@ class Run:
     A playbook that has chosen an instance by its name sets both.
     """
 
-    id: str
-    began_at: str
     variables: Data
     targets: list[Data]
-    check: bool
+    approved: PlanScope | None = None
+    """The plan that it restores exactly."""
+    check: bool = False
     plans: list[RolePlan] = field(default_factory=list)
-    list_pages: int | None = None
-    """Requests that the list of all instances takes, if known."""
-    by: Data = field(default_factory=dict)
-    """Who runs it: ``user`` and ``host``."""
     service: str = ""
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
-    approved: PlanScope | None = None
-    """The plan that it restores exactly."""
     failed: Failed | None = None
     """The cause that has stopped the whole run; None while it goes on."""
+    is_history_known: bool = True
+    """False if the run has failed, and the journal can't be read."""
     again: str = "run the same command again"
     """How to go on with it."""
     failures: int = 0

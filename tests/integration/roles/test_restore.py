@@ -163,7 +163,7 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
     simulator.set_instance(2, health_status="healthy")
     again, _none = run_tasks(runbook, "sick-bot", "web-bot", "shy-bot")
     assert again["msg"] == "3 instances restored and healthy, 2 of them by an earlier run."
-    assert any(line.startswith("web-bot (id 1): Already restored, sent at 20") for line in again["restored"]), again
+    assert any(line.startswith("web-bot (id 1): Restored from backup 11") for line in again["restored"]), again
     posts = ("POST /backups/31/restore", *(f"POST /backups/{number}/restore" for number in (41, 21, 11, 41)))
     assert sorted(simulator.calls(POSTS)) == sorted(posts)
     report, page = evidence(tmp_path)
@@ -209,7 +209,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
     )
     assert simulator.calls(POSTS) == []
     report, _page = evidence(tmp_path)
-    assert ({one["outcome"] for one in report["instances"]}, report["runs"]) == ({"failed"}, [])
+    assert ({one["outcome"] for one in report["instances"]}, report["runs"]) == ({"unfinished"}, [])
 
 
 def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulator: Simulator, runbook: Runbook) -> None:
@@ -322,7 +322,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     for number in (1, 2):
         one = result_of(report, number)
         assert (one["outcome"], one["tag"], one["sent_at"]) == ("unfinished", "not finished", None)
-        assert one["state"].startswith(f"The restore of backup {number}1 had not begun when this was written.")
+        assert one["state"].startswith(f"The restore of backup {number}1 had not begun yet.")
         assert one["advice"] == "Run the same command again: it restores nothing twice."
         assert one["advice"] in html.unescape(page)
 

@@ -180,9 +180,9 @@ def test_what_another_run_of_the_incident_has_sent_is_waited_for(
     assert result["failures"] == []
     assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in (101, 102, 103)]
     assert {one["outcome"] for one in runbook.outcome["instances"]} == {"completed"}
-    states = {one["name"]: one["state"] for one in runbook.report()["instances"]}
+    states = {one["label"]: one["state"] for one in runbook.report()["instances"]}
     unseen = rf"The restore, sent at [^,]* by {WHO}, was accepted, and no sign of it was seen\."
-    assert re.match(unseen, states["bot-2"])
+    assert re.match(unseen, states["bot-2 (id 2)"])
 
 
 def test_what_another_incident_restores_now_is_told(
@@ -270,7 +270,7 @@ def test_a_second_run_records_when_the_first_one_sent_and_completed(simulator: S
         marks = {mark["title"]: mark["at"] for mark in one["events"]}
         assert (marks["sent"], marks["seen restored"]) == (known["sent_at"], known["completed_at"])
     assert runbook.page().count(f'seen restored <time datetime="{known["completed_at"]}">') == 1
-    assert second["state"].startswith("Already restored, sent at 20")
+    assert second["state"].startswith("Restored from backup 101, sent at 20")
     assert second["state"] in html.unescape(runbook.page())
 
 

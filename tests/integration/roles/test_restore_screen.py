@@ -256,7 +256,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert re.search(r"Incident inc-1 sent a restore of it at \S+ UTC; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
     assert re.search(r"Incident INC-T sent a restore of it at \d\d:", text)
-    assert re.search(r"news-bot \(id 4\), running, healthy: a restore of backup 41 is under way since \d\d:", text)
+    assert re.search(r"news-bot \(id 4\), running, healthy: a restore of backup 41 is under way\. Sent at 20", text)
     assert text.count("This run waits for it.") == 1
     assert "Something works on it: look at it in the dashboard first, then run the same command" in failures(run)
     assert "force" not in run.stdout

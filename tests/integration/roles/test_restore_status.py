@@ -112,7 +112,7 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
         r"bot-1 \(id 1\): Restored from backup 10, sent at .* by alice@node2; seen healthy at .* UTC\.",
         r"bot-1 \(id 1\): It is running, unhealthy now\. Its newest backup is 11, taken .* UTC\.",
         r"bot-2 \(id 2\): The restore of backup 20 was accepted at .*; its end was not observed\.",
-        r"bot-3 \(id 3\): .*It was confirmed, and no run has begun it\.",
+        r"bot-3 \(id 3\): .*The restore had not begun yet\.",
         r"Run the same command again|run the playbook restore again",
         r"20.* UTC by alice@node2: 3 instances, in progress\.",
     ):

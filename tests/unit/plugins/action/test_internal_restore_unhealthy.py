@@ -15,7 +15,7 @@ from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_unhea
     find_reason,
     parse_variables,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
@@ -23,8 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_iso
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import require_unhealthy
-from support.restores import SERVICE, WEB, plan
+from support.restores import SERVICE
 
 NOW = datetime(2026, 2, 10, 0, 5, tzinfo=UTC)
 NOT_LISTED = "The instance is not in restore_unhealthy_names."
@@ -129,9 +128,3 @@ def test_an_empty_cooldown_is_the_default() -> None:
     given = {"names": None, "ids": None, "incident": "INC-1"}
     assert parse_variables({**given, "cooldown": " "})[0].cooldown == timedelta(hours=24)
     assert parse_variables({**given, "cooldown": "0s"})[0].cooldown == timedelta(0)
-
-
-def test_one_that_has_recovered_is_not_restored() -> None:
-    require_unhealthy([plan(instance={**WEB, "health_status": "unhealthy"})])
-    with pytest.raises(RefusedError, match=r"is not running and unhealthy any more\. Nothing was sent"):
-        require_unhealthy([plan(instance={**WEB, "health_status": "healthy"})])

@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_
     write_report,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import incident_report
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.witness import read_witness
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness
 
 REPORT = {"incident": "INC-1", "service": "host", "headline": "restored", "instances": [], "runs": []}
 

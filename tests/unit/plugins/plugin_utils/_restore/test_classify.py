@@ -11,8 +11,8 @@ import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import find_advice
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FAILURES, Failed, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import FAILURES, find_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind
 from support.controller import REPOSITORY
 from support.restores import BACKUPS, DEFAULTS, WEB, history, plan, run
 
@@ -92,13 +92,9 @@ def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
     assert "(it was not, if it has data from after 2026-02-02 10:00 UTC)" in advice
 
 
-def test_what_confirms_and_what_goes_on_is_named_with_its_value():
+def test_what_confirms_is_named_with_its_value():
     confirm = advise(FailureKind.NOT_CONFIRMED, plan(), plan())
     assert confirm == "Run the same command again with restore_confirm=web-bot,web-bot, or type that at the prompt."
-    stopped = run(plan())
-    stopped.failures = 3
-    goes_on = find_advice(Failed(FailureKind.NOT_BEGUN), plan(), stopped)
-    assert "restore_max_failures=3 goes on despite them" in goes_on
 
 
 @pytest.mark.parametrize("name", ["web\x1b[2Jbot", "a\nb", "$(x)", "'", "\N{LOBSTER} bot"])

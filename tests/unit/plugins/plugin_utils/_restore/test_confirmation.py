@@ -11,20 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.answers import (
-    expected_answer,
-    explain_wrong_answer,
-    format_question,
-    is_confirmed,
-    set_answers,
-)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     GIVEN,
     TRIES,
     TYPED,
-    NotConfirmedError,
+    expected_answer,
+    explain_wrong_answer,
+    format_question,
+    is_confirmed,
     require_confirmation,
+    set_answers,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, WEB, role_plans, run

@@ -25,7 +25,6 @@ def test_variables_of_the_command_line_get_their_types(tmp_path):
     assert run.targets == [{"name": "web-bot", "id": None}]
     assert run.report_path == str(tmp_path / "new/INC-1.html")
     assert (tmp_path / "new").is_dir()
-    assert begin_run(GIVEN, check=True).id != begin_run(GIVEN, check=True).id
 
 
 @pytest.mark.parametrize(("given", "sizes"), [(" 1, 5 ,30 % ", [1, 5, "30%"]), ([1, "5", "100%"], [1, 5, "100%"])])

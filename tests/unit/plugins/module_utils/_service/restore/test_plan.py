@@ -38,7 +38,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import CLOCK_TOLERANCE
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import build_target
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
 WEB = {"id": 1, "name": "web-bot", "status": "running"}

@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restorer import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
-from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans
+from support.restores import BACKUPS, NOW, WEB, history, kind, plan, role_plans
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
@@ -57,16 +58,16 @@ def test_a_plan_shows_the_data_loss():
 
 
 def test_the_age_limit_applies_only_to_restores_that_would_be_sent():
-    assert plan(restore_max_age="23h").kind == "too_old"
-    assert plan(restore_max_age="25h").kind == ""
+    assert kind(plan(restore_max_age="23h")) == "too_old"
+    assert kind(plan(restore_max_age="25h")) == ""
     assert plan(history(INTENDED, ACCEPTED), restore_max_age="23h").ready is True
 
 
 def test_a_backup_of_the_future_has_no_known_age():
     """The local clock is slow, or the backup's date is wrong. Five minutes are allowed for."""
-    for created_at, kind in (("2026-02-03T10:04:00Z", ""), ("2026-02-03T10:06:00Z", "too_old")):
+    for created_at, expected in (("2026-02-03T10:04:00Z", ""), ("2026-02-03T10:06:00Z", "too_old")):
         backups = [{**BACKUPS[0], "id": 13, "created_at": created_at}]
-        assert plan(backups=backups, restore_backup="13", restore_max_age="23h").kind == kind
+        assert kind(plan(backups=backups, restore_backup="13", restore_max_age="23h")) == expected
     future = plan(backups=backups, restore_backup="13")
     assert plan_lines([future])[0] == "web-bot (id 1), running: restore backup 13, of unknown age."
     assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines([future])[1]
@@ -114,7 +115,7 @@ def test_only_unusable_backups_of_the_instance_itself_are_shown():
     assert note == "1 backup left out: id 13 (its status is failed). Backup 12 is the newest usable one."
     assert texts(plan(backups=[*BACKUPS, *foreign])) == []
     none = plan(backups=broken)
-    assert none.kind == "no_backup"
+    assert kind(none) == "no_backup"
     assert none.failed.message == "It has no usable backup. 1 backup left out: id 13 (its status is failed)."
 
 
@@ -124,10 +125,10 @@ def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
     (key,) = past.states
     holder = Holder(key.subject, "alice", "node2", 4711, "2026-02-03T09:59:20+00:00")
     held = plan(replace(past, holders={key.subject: holder}))
-    assert (held.outcome, held.kind, held.sends) == ("in_flight", "", False)
+    assert (held.action, kind(held)) == (RestoreAction.WAIT, "")
     assert texts(held) == ["Another run works on it: alice@node2, process 4711, for 40 s."]
     others = {replace(key, instance_id="2").subject: holder}
-    assert plan(replace(past, holders=others)).outcome == "unknown"
+    assert kind(plan(replace(past, holders=others))) == "unknown"
 
 
 def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
