@@ -183,12 +183,11 @@ from ..module_utils._http.lists import fetch_all
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
 from ..module_utils._model.instance_filter import matches_filter, require_known_values
 from ..module_utils._model.resource import Resource, normalize
-from ..module_utils._module.arguments import API, KNOWN_VARIABLES, warn_of_misspelt_variables
+from ..module_utils._module.arguments import API, KNOWN_VARIABLES
 from ..module_utils._names import normalize_name
 from ..module_utils._state.open_store import open_store
 from ..module_utils._text import format_count, format_list, mask_keys, one_clause, one_line
-from ..plugin_utils._controller.display import display_progress, outage_path
-from ..plugin_utils._controller.run_keys import read_key_once
+from ..plugin_utils._controller.display import display_progress, outage_path, read_key_once
 from ..plugin_utils._controller.unsafe import protect_name, protect_value, trust_template
 from ..plugin_utils._inventory.hosts import (
     DETAIL_FIELDS,
@@ -280,7 +279,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config = self._read_config_data(path)
             self._require_known_options(config)
             require_library()
-            warn_of_misspelt_variables(os.environ, self.display.warning)
             values = {name: self.get_option(name) for name in SETTINGS}
             settings = parse_settings(without_unused_key(values, config), self._warn, read_key=read_key_once)
             self._require_valid_prefix()

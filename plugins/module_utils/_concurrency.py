@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 
-from ._cancellation import Cancellation, current_cancellation, heed
+from ._progress import Cancellation, current_cancellation, heed
 
 MAX_WORKERS = 24
 """Requests in flight: enough to hide the latency without flooding the service."""

@@ -43,8 +43,6 @@ class ClawHostersError(Exception):
     """The error behind this one."""
     last_seen: LastSeen | None = None
     """Set if the error ended a wait."""
-    concerns_key = True
-    """False if another key would change nothing, so that messages need not name its file."""
     is_unsent = False
     """True if nothing was sent. The last sentence of ``str(error)`` then says so."""
     hint = ""

@@ -211,16 +211,17 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    ArgumentSpec,
+    parse_wait_timeout,
+    wait_arguments,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
     open_journal,
     parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import (
-    parse_wait_timeout,
-    wait_arguments,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     MODULE,

@@ -272,10 +272,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     API,
     ArgumentSpec,
     entry_arguments,
+    parse_wait,
+    wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
 

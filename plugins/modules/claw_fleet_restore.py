@@ -260,13 +260,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     API,
     ArgumentSpec,
     entry_arguments,
+    parse_wait_timeout,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
     open_journal,
     parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait_timeout
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import FLEET, RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many

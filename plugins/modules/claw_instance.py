@@ -153,10 +153,14 @@ error:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import NAME_LIMIT, STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Consent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    ArgumentSpec,
+    parse_wait,
+    wait_arguments,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.waiting import parse_wait, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import (
     InstanceManager,
     find_instance,

@@ -18,9 +18,8 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from .._cancellation import raise_if_cancelled
 from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ServerError
-from .._progress import LINE_WIDTH, Progress
+from .._progress import LINE_WIDTH, Progress, raise_if_cancelled
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import SharedRateBudget, Slot

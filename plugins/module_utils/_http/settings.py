@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from .._errors import ClawHostersError, SettingsError
+from .._errors import SettingsError
 from .._rate.limiter import Priority
 from .._service_url import find_url_problem, is_loopback, normalize_url
 from .._text import KEY_PREFIX, lacks_home, one_line
@@ -39,8 +39,6 @@ class Settings:
 
     api_url: str
     api_key: str | None = field(repr=False)
-    key_file: str | None = None
-    """The file that the key was read from, which tells accounts apart in messages."""
     ca_path: str | None = None
     timeout: float = 30.0
     retry_timeout: float = 180.0
@@ -59,11 +57,6 @@ class Settings:
         """True if the service is on this machine: only there is http allowed."""
         return self.api_url.startswith("http://")
 
-    def name_key_file(self, error: ClawHostersError) -> None:
-        """Adds to the message of ``error`` which file the key is from, if it is from one."""
-        if self.key_file:
-            error.add(f"The key is from {self.key_file}.")
-
 
 def parse_settings(
     params: t.Mapping[str, t.Any], warn: Warn, *, needs_key: bool = True, read_key: KeyReader | None = None
@@ -77,7 +70,6 @@ def parse_settings(
     return Settings(
         api_url=validate_url(DEFAULT_API_URL if params.get("api_url") is None else params["api_url"]),
         api_key=find_key(params, warn, read_key or read_key_file) if needs_key else None,
-        key_file=_find_key_file(params) if needs_key else None,
         ca_path=_find_ca_path(params),
         timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
@@ -90,13 +82,16 @@ def parse_settings(
 def without_unused_key(params: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Returns ``params`` with ``api_key`` or ``api_key_file``, whichever applies; the other is None.
 
-    A key in ``given``, the options without the environment, takes precedence. An empty one does not mean the file of
-    the environment, which may hold the key of another account. ``params`` alone do not show what is from there.
+    What is in ``given``, the options without the environment, takes precedence: a variable may hold the key of another
+    account. An empty key does not mean the file of the environment.
     """
-    has_own_key = all(str(options.get("api_key") or "").strip() for options in (given, params))
-    ignores_file = given.get("api_key") is not None and (has_own_key or not given.get("api_key_file"))
-    path = None if ignores_file else _find_key_file(params)
-    return {**params, "api_key": None if path else params.get("api_key"), "api_key_file": path}
+    if not _has_key(given) and (given.get("api_key_file") or (given.get("api_key") is None and not _has_key(params))):
+        return {**params, "api_key": None}
+    return {**params, "api_key_file": None}
+
+
+def _has_key(params: t.Mapping[str, t.Any]) -> bool:
+    return bool(str(params.get("api_key") or "").strip())
 
 
 def validate_url(url: str) -> str:
@@ -128,9 +123,9 @@ def find_key(params: t.Mapping[str, t.Any], warn: Warn, read_key: KeyReader) -> 
     """
     key = str(params.get("api_key") or "").strip()
     source = "api_key"
-    if path := _find_key_file(params):
+    if not key and (path := params.get("api_key_file")):
         source = f"the key in {path}"
-        key = read_key(path, warn)
+        key = read_key(str(path), warn)
     if not key:
         raise SettingsError(NO_KEY_MESSAGE)
     if not key.isascii() or not key.isprintable():
@@ -141,23 +136,6 @@ def find_key(params: t.Mapping[str, t.Any], warn: Warn, read_key: KeyReader) -> 
     if not key.startswith(KEY_PREFIX):
         warn(f"{source} does not start with {KEY_PREFIX}, like the keys of ClawHosters; it is used anyway.")
     return key
-
-
-def _find_key_file(params: t.Mapping[str, t.Any]) -> str | None:
-    """Returns ``api_key_file``, or None if ``api_key`` takes precedence.
-
-    A key from the environment does not, unless the file is from there too: it may be the key of another account.
-    """
-    key, path = str(params.get("api_key") or "").strip(), params.get("api_key_file")
-    if not path:
-        return None
-    has_own_key = bool(key) and key != os.environ.get("CLAWHOSTERS_API_KEY", "").strip()
-    is_exported = _absolute(path) == _absolute(os.environ.get("CLAWHOSTERS_API_KEY_FILE", ""))
-    return None if has_own_key or (key and is_exported) else str(path)
-
-
-def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
 
 
 def expand_home(option: str, path: str) -> str:

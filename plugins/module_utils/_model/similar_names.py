@@ -19,8 +19,6 @@ _SIMILAR_FIELD = 0.6
 """The same for fields and options, which are few and chosen to differ."""
 _SIMILAR_INCIDENT = 0.7
 """The same for incidents, whose digits are typed, too: ``INC-2014`` is often meant to be ``INC-2041``."""
-SIMILAR_VARIABLE = 0.947
-"""The same for environment variables, of which a user may have more: one letter of the shortest, which has 19."""
 
 
 class SimilarNames:

@@ -13,17 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
+from .._errors import SettingsError
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
 from .._model.resource import Options, Redacted
-from .._text import find_keys, one_line
+from .._text import find_keys
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 PROTECTED_VARIABLE = "CLAWHOSTERS_PROTECTED"
 """Names instances which are never deleted."""
-_BEGINNING = "CLAW"
-"""Only variables that begin so are compared, since each task does so."""
-NAME_LIMIT = 80
-"""Characters of a name in a warning."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +116,25 @@ def entry_arguments(**own_key: dict[str, t.Any]) -> ArgumentSpec:
     )
 
 
-def warn_of_misspelt_variables(environment: t.Mapping[str, str], warn: t.Callable[[str], None]) -> None:
-    """Warns of each variable that is probably a misspelling of a known one that is not set. Shows no value."""
-    unknown = {name for name in environment if name.upper().startswith(_BEGINNING)}.difference(KNOWN_VARIABLES)
-    if not unknown:
-        return
-    from .._model.similar_names import SIMILAR_VARIABLE, find_similar
+def wait_arguments(seconds: int) -> ArgumentSpec:
+    """Returns the options of modules that wait for an instance. ``seconds`` is the default of ``wait_timeout``."""
+    return ArgumentSpec(
+        {
+            "wait": {"type": "bool", "default": True},
+            "wait_timeout": {"type": "int", "default": seconds},
+            "wait_healthy": {"type": "bool", "default": False},
+        }
+    )
 
-    missing = [known for known in KNOWN_VARIABLES if not environment.get(known)]
-    for name in sorted(unknown):
-        if meant := find_similar(name, missing, SIMILAR_VARIABLE):
-            warn(f"The environment variable {one_line(name, NAME_LIMIT)} is not used. Did you mean {meant}?")
+
+def parse_wait(params: t.Mapping[str, t.Any]) -> float | None:
+    """Returns the seconds of the wait that the options ask for; None with ``wait: false``. Raises SettingsError."""
+    return parse_wait_timeout(params) if params["wait"] else None
+
+
+def parse_wait_timeout(params: t.Mapping[str, t.Any]) -> float:
+    """Returns the option ``wait_timeout``, in seconds. Raises SettingsError if it is negative."""
+    timeout: float = params["wait_timeout"]
+    if timeout < 0:
+        raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
+    return timeout

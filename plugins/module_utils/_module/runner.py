@@ -10,7 +10,6 @@ Serves module processes (``run_module``) and the action plugins, which run in th
 from __future__ import annotations
 
 import functools
-import os
 import traceback
 import typing as t
 from dataclasses import dataclass, field
@@ -25,7 +24,6 @@ from .._progress import Progress
 from .._redaction import Redactor
 from .._state.open_store import find_database_secrets, open_store
 from .._text import MESSAGE_LIMIT, one_line
-from .arguments import warn_of_misspelt_variables
 
 if t.TYPE_CHECKING:
     from .._model.resource import Result
@@ -79,11 +77,9 @@ class ModuleRunner:
         ansible-core 2.18, and with ANSIBLE_DISPLAY_TRACEBACK=error from 2.19.
         """
         stats = RequestStats()
-        settings = None
         self.secrets |= find_database_secrets(self.params)
         try:
             require_library()
-            warn_of_misspelt_variables(os.environ, self.warn)
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key, read_key=self.read_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
@@ -98,8 +94,6 @@ class ModuleRunner:
                 )
                 result = _run_checked(run, ModuleContext(self.params, client, store, self.warn))
         except ClawHostersError as error:
-            if settings and stats.requests and error.concerns_key:
-                settings.name_key_file(error)
             result = build_failure(error)
         except Exception as error:
             result = build_bug(error, Redactor(map(str, self.secrets)))

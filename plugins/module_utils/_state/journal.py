@@ -48,8 +48,6 @@ JournalEntry = t.Mapping[str, t.Any]
 class JournalError(ClawHostersError):
     """The journal can't be read or written."""
 
-    concerns_key = False
-
 
 class JournalConflictError(JournalError):
     """Another run has written a line of the operation since this run read the journal."""

@@ -31,9 +31,8 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
-from .display import display_progress, outage_path, show_lines
+from .display import display_progress, outage_path, read_key_once, show_lines
 from .interruption import interrupt_notes_shown
-from .run_keys import read_key_once
 
 preload_database()
 

@@ -19,8 +19,7 @@ import typing as t
 from pathlib import Path
 from types import FrameType
 
-from ...module_utils import _cancellation
-from ...module_utils._progress import Progress
+from ...module_utils._progress import Cancelled, Progress, sleep
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 
 STDERR = 2
@@ -94,10 +93,10 @@ class _Interruption:
     def require_controller(self) -> None:
         """See :class:`Progress`. Raises Cancelled or KeyboardInterrupt, unless the signal ends the process."""
         while not self.has_no_controller and self._is_stopped():
-            _cancellation.sleep(STOPPED_INTERVAL)
+            sleep(STOPPED_INTERVAL)
         if self.has_no_controller:
             os.kill(os.getpid(), signal.SIGTERM)
-            raise _cancellation.Cancelled
+            raise Cancelled
 
     def _is_stopped(self) -> bool:
         """Returns True if the controller process is stopped. Only Linux tells."""

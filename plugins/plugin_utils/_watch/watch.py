@@ -13,7 +13,6 @@ import hashlib
 import itertools
 import json
 import logging
-import os
 import threading
 import time
 import typing as t
@@ -22,15 +21,14 @@ from dataclasses import dataclass, field
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ...module_utils._cancellation import Cancellation, heed
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
 from ...module_utils._http.connections import require_library
 from ...module_utils._http.lists import fetch_all
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
 from ...module_utils._model.resource import Resource
-from ...module_utils._module.arguments import API, ArgumentSpec, warn_of_misspelt_variables
-from ...module_utils._progress import Progress
+from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._progress import Cancellation, Progress, heed
 from ...module_utils._state.open_store import open_store
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
@@ -110,7 +108,6 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
         raise SettingsError(f"Unsupported arguments: {reason}" if unsupported else f"{reason}.")
     params = validation.validated_parameters
     require_library()
-    warn_of_misspelt_variables(os.environ, warn)
     return Arguments(
         parse_settings(without_unused_key(params, given), warn),
         validate_seconds("interval", params["interval"], above=0.0),
@@ -152,8 +149,7 @@ class Watcher:
         try:
             instances = await _run_in_thread(self._fetch_instances)
             transitions, after = self._compare(instances, time.time())
-        except FATAL_ERRORS as error:
-            self.arguments.settings.name_key_file(error)
+        except FATAL_ERRORS:
             raise
         except ClawHostersError as error:
             self._log_failure(str(error))

@@ -159,20 +159,3 @@ def test_variables_of_others_stay_and_the_role_can_run_twice(simulator: Simulato
     run = controller.playbook([play], "--check")
     assert run.rc == 0, run.screen
     assert simulator.calls("POST *") == []
-
-
-def test_a_misspelt_environment_variable_is_one_warning_in_a_run(simulator: Simulator, controller: Controller) -> None:
-    controller.write("clawhosters.yml", {"plugin": "clawhosters.cloud.instances"})
-    read = {"clawhosters.cloud.claw_account_info": None}
-    tasks = [read, {**read, "loop": [1, 2, 3]}]
-    hosts = "localhost,all[0]"
-    run = controller.playbook(
-        [{"hosts": hosts, "gather_facts": False, "tasks": tasks}],
-        *("-i", "clawhosters.yml"),
-        CLAWHOSTERS_STATEDIR=VALUE,
-    )
-    assert run.rc == 0, run.screen
-    text = "".join(run.screen.split())
-    warning = "The environment variable CLAWHOSTERS_STATEDIR is not used. Did you mean CLAWHOSTERS_STATE_DIR?"
-    assert text.count("".join(warning.split())) == 1, run.screen
-    assert VALUE not in run.screen

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._cancellation import Cancelled
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import InterruptShield, Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Cancelled, InterruptShield, Progress
 from support.sleeper import Sleeper
 
 

@@ -19,7 +19,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import connections
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     KNOWN_VARIABLES,
-    warn_of_misspelt_variables,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import (
     ModuleContext,
@@ -132,27 +131,7 @@ def test_an_expected_error_has_no_traceback(log):
     assert "exception" not in result
 
 
-# A misspelt environment variable is warned of, one of the user's own is not
-
 ROOT = Path(__file__).resolve().parents[5]
-
-
-def warnings(*names: str) -> list[str]:
-    found: list[str] = []
-    warn_of_misspelt_variables(dict.fromkeys(names, "secret"), found.append)
-    return found
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("CLAWHOSTERS_STAGING_API_KEY", "CLAWHOSTERS_API_KEY_2", "API_KEY", "PATH"),
-        # The right one is set, so another name is meant to be another variable.
-        ("CLAWHOSTERS_API_KEYS", "CLAWHOSTERS_API_KEY"),
-    ],
-)
-def test_variables_of_the_user_s_own_are_left_alone(names: tuple[str, ...]) -> None:
-    assert warnings(*names) == []
 
 
 def test_all_variables_that_the_source_names_are_known() -> None:
