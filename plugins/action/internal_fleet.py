@@ -88,6 +88,8 @@ def _explain(error: PartialError, params: Options) -> str:
 class ActionModule(ControllerAction):
     """Runs the task. It is the screen, too."""
 
+    PREFIX = "fleet_"
+
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result of the task. Lists may be text of the command line or of a survey."""
         variables = self._task.args.pop("variables", None) or {}

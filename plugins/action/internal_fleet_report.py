@@ -184,3 +184,5 @@ def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
 
 class ActionModule(ControllerAction):
     """Writes the files, or shows what was found."""
+
+    PREFIX = "fleet_report_"

@@ -209,6 +209,8 @@ def show_incidents(
 class ActionModule(ControllerAction):
     """Shows the state of an incident."""
 
+    PREFIX = "restore_"
+
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task. Without a key, the journal can be shown all the same."""
         given = {**os.environ, **{f"CLAWHOSTERS_{name.upper()}": value for name, value in self._task.args.items()}}

@@ -126,40 +126,34 @@ seealso:
 """
 
 EXAMPLES = r"""
-# fleet.clawhosters.yml - all running instances, with the key in CLAWHOSTERS_API_KEY
+# fleet.clawhosters.yml - all running instances, with the key in CLAWHOSTERS_API_KEY. All that follows is optional.
 plugin: clawhosters.cloud.instances
 
----
-# Grouped by tier, with SSH to the instance's IP address
-plugin: clawhosters.cloud.instances
-connect_with: ip_address
+# Groups by tier, and SSH to the instance's IP address
 keyed_groups:
   - key: claw_tier
     prefix: tier
+connect_with: ip_address
 compose:
   ansible_user: "'root'"
 
----
-# All instances of one tier in any status, cached for five minutes
-plugin: clawhosters.cloud.instances
+# Only instances of one tier, in any status, with other names
 statuses: [all]
 filters:
   - claw_tier == 'pro'
 hostnames:
   - "{{ claw_name }}-{{ claw_id }}"
+
+# Cached for five minutes
 cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/clawhosters
 cache_timeout: 300
 
----
 # One file for several accounts: ansible-inventory -i accounts.clawhosters.yml -e customer=acme --graph
-plugin: clawhosters.cloud.instances
+use_extra_vars: true
 api_key: "{{ lookup('ansible.builtin.pipe', 'pass show clawhosters/' ~ customer) }}"
 group: "{{ customer }}"
-use_extra_vars: true
-compose:
-  claw_account: customer
 """
 
 import contextlib

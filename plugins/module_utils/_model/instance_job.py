@@ -208,7 +208,6 @@ class Job:
             is_gone = self.wanted == "absent" and is_deleted(instance)
             self.finish(None if is_gone else instance)
         elif fault := self.consent.find_fault(instance, self.wanted, self.action):
-            self.is_outcome_unknown |= self.is_of_earlier_run
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
             self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY

@@ -22,6 +22,7 @@ from .resource import parse_id
 
 SHOWN_DIGITS = 12
 """Digits of the digest that are shown: enough to compare two plans by eye."""
+_ID_LIMIT = 100
 _TEXTS = dict.fromkeys(("service", "made_at", "digest"), str)
 FIELDS = {**_TEXTS, "account": (str, type(None)), "entries": list}
 """The fields of every plan, and their types."""
@@ -41,8 +42,9 @@ def find_fault(plan: object, fields: t.Mapping[str, t.Any], entry_fields: t.Mapp
     if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:
         return "it was edited, so its digest is another."
     entries = plan["entries"]
-    if any(parse_id(entry[name]) != entry[name] for entry in entries for name in ("id", "backup_id") if name in entry):
-        return "an id has another spelling."
+    given = [entry[name] for entry in entries for name in ("id", "backup_id") if name in entry]
+    if any(parse_id(one) != one or len(str(one)) > _ID_LIMIT for one in given):
+        return "an id has another spelling, or is too long."
     ids = [str(entry["id"]) for entry in entries]
     is_whole = parse_time(plan["made_at"]) and len(set(ids)) == len(ids) and not find_url_problem(plan["service"])
     return "" if is_whole else "its time or service is none, or an id is in it twice."

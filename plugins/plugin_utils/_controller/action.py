@@ -49,6 +49,9 @@ class ControllerAction(ActionBase):
     """True for a task of a role or playbook: ``lines`` of its result are its screen, without counts of requests and the
     task's place in the role."""
 
+    PREFIX = ""
+    """Begins the variables of the role that are options with a path."""
+
     # With False, Ansible would refuse `async` in words of its own, and could show a key in the source of the task.
     _supports_async = True
     _requires_connection = False
@@ -142,7 +145,7 @@ class ControllerAction(ActionBase):
             for name, option in spec.options.items():
                 path = validation.validated_parameters.get(name)
                 if path and option.get("type") == "path" and name not in API.options:
-                    expand_home(name, str(path))
+                    expand_home(f"{self.PREFIX}{name}", str(path))
             if spec.require_valid:
                 spec.require_valid(_to_plain_json(args))
         except ClawHostersError as error:

@@ -48,10 +48,14 @@ def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Dat
 
 def _find_plan(given: Data, variables: Data, check: bool) -> ApprovedPlan | None:
     """Returns the plan to apply. Raises SettingsError for one that is none, or beside variables that contradict it."""
+    if not isinstance(given["restore_plan_path"] or "", str):
+        raise SettingsError("restore_plan_path is no path, but a value of another type.")
     if variables["restore_plan_path"] and not check:
         raise SettingsError("restore_plan_path is written by a run in check mode: add --check, or leave it out.")
-    handed = given.get("restore_handed_plan")
-    is_handed = not check and isinstance(handed, dict) and handed.get("incident") == variables["restore_incident"]
+    handed = None if check else given.get("restore_handed_plan")
+    if handed not in (None, "") and not isinstance(handed, dict):
+        raise SettingsError("clawhosters_restore, handed on by an earlier job, has a plan that is no dictionary.")
+    is_handed = handed and handed.get("incident") == variables["restore_incident"]
     plan = given.get("restore_apply_plan") or (handed if is_handed else None)
     if not plan:
         return None

@@ -45,7 +45,7 @@ def write(controller: Controller, *flags: str, **variables: t.Any) -> Run:
 
 def test_a_page_below_a_home_that_cannot_be_found_is_not_written(controller: Controller) -> None:
     run = write(controller, fleet_report_path="~nobody-here/page.html")
-    assert "path is ~nobody-here/page.html, and no home folder can be found for ~." in run.stdout
+    assert "fleet_report_path is ~nobody-here/page.html, and no home folder can be found for ~." in run.stdout
     assert not (controller.folder / "~nobody-here").exists()
 
 

@@ -76,6 +76,21 @@ def test_a_plan_of_another_incident_is_not_applied_unnamed(simulator: Simulator,
     assert simulator.calls("POST *") == ["POST /backups/99/restore"]
 
 
+@pytest.mark.parametrize("handed", ["{'incident': 'INC-1'}", [], 7])
+def test_a_handed_plan_that_is_no_dictionary_is_refused(simulator: Simulator, runbook: Runbook, handed: object) -> None:
+    result = runbook.run(restore_handed_plan=handed, restore_instances=NAMES[0], restore_confirm=NAMES[0])
+    assert result["msg"].startswith(
+        "clawhosters_restore, handed on by an earlier job, has a plan that is no dictionary."
+    )
+    assert simulator.calls() == []
+
+
+def test_a_path_of_another_type_is_refused(simulator: Simulator, runbook: Runbook) -> None:
+    result = runbook.run(check=True, restore_instances=NAMES[0], restore_plan_path={"path": "plan.json"})
+    assert result["msg"].startswith("restore_plan_path is no path, but a value of another type.")
+    assert simulator.calls() == []
+
+
 def test_names_confirm_an_approved_plan_at_the_prompt(simulator: Simulator, runbook: Runbook) -> None:
     plan = approve(runbook)
     assert runbook.run(answers=[",".join(NAMES)], restore_apply_plan=plan)["failed"] is False
@@ -118,6 +133,7 @@ OLD = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
         (lambda plan: resigned(plan, account="9"), "of the account 9, and this key is of 1"),
         (lambda plan: resigned(plan, incident="INC-9"), "is of the incident INC-9, not of INC-1"),
         (lambda plan: resigned(plan, entries=[{**plan["entries"][0], "id": "01"}]), "an id has another spelling"),
+        (lambda plan: resigned(plan, entries=[{**plan["entries"][0], "id": 10**999}]), "or is too long"),
         (lambda plan: resigned(plan, entries=[{**plan["entries"][0], "backup_id": "\ud800"}]), "another spelling"),
         (lambda plan: {**plan, "entries": [7]}, "a part is missing, or of another type"),
         (lambda _plan: [7], "it is no dictionary"),
