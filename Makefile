@@ -72,11 +72,11 @@ slice: OPTIONS = -n 3 --dist loadgroup --failed-first -m slice
 fault-matrix: TESTS = tests/integration/modules/test_fault_matrix.py ## Test each fault on each request (some minutes)
 fault-matrix: OPTIONS = -n 2 --dist worksteal --all-cells $(CELLS)
 fuzz: TESTS = tests/integration/modules/test_every_module.py
-fuzz: OPTIONS = -n 2 -m fuzz --all-cells --examples $(or $(EXAMPLES),500) ## Test with random input (some minutes)
+fuzz: OPTIONS = -n 2 -m fuzz --examples $(or $(EXAMPLES),500) ## Test with random input (some minutes)
 # Each run prints the seed of its random moments. The same moments again: make crash ARGS=--kill-seed=12345
 crash: TESTS = $(patsubst %,tests/integration/state/test_%.py,crash two_incidents random_stops)
 crash: OPTIONS = -n 2 --kills $(or $(KILLS),50) ## Kill runs at fifty points and run them again (some minutes)
-database: TESTS = tests/database ## Test state_database with failovers, outages and wrong clocks (some minutes)
+database: TESTS = tests/database ## Test state_database with failovers and outages (some minutes)
 database: OPTIONS = -n 2 --kills $(or $(KILLS),50)
 mesh: live $(DEV) ## Lose nodes of a mesh during restores (as root, on Debian; some minutes)
 	@$(RUN) PYTHONPATH=tests python -m mesh --seeds $(or $(SEEDS),2) $(ARGS)

@@ -40,7 +40,7 @@ hypothesis.settings.load_profile("any machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is done."""
     group = parser.getgroup("clawhosters.cloud")
-    group.addoption("--all-cells", action="store_true", help="judge all cells and odd answers, not a share of them")
+    group.addoption("--all-cells", action="store_true", help="judge all cells, not a share of them")
     group.addoption("--examples", type=int, default=4, metavar="N", help="random inputs of each module")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")

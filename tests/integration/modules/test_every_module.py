@@ -19,26 +19,6 @@ from simulator.handle import Simulator
 from support.cases import CASES, Case
 from support.matrix import Bench
 
-ODD_ANSWERS: list[object] = [
-    None,
-    [],
-    "text",
-    42,
-    {},
-    {"data": None},
-    {"data": []},
-    {"data": {}},
-    {"data": "text"},
-    {"data": [None, 1, "x"]},
-    {"data": [{"id": None}]},
-    {"data": {"id": [], "status": {}, "name": 5, "instance": 7}},
-    {"data": [{"id": 113, "name": None, "status": None}], "pagination": "x"},
-    {"data": [{"id": 113, "name": "web-bot"}], "pagination": {"total_pages": -1, "total_count": 1e300}},
-    {"data": {"id": 1, "claws_balance": "many", "config": {"a": None}}},
-    {"error": {"code": 5, "message": ["x"], "details": {"a": {"b": []}}}},
-]
-SHARE = 11
-"""Each case gets every eleventh odd answer; its place in the list decides which. `make fuzz` gives all."""
 # fmt: off
 FIELDS = [
     "id", "name", "status", "tier", "billing_mode", "ip_address", "health_status", "created_at", "can_start",
@@ -77,8 +57,8 @@ bodies = st.one_of(
 )
 
 
-def judge(bench: Bench, case: Case, body: object, turn: int, times: int | None) -> bool:
-    """Runs a case with this body in place of an answer. Returns whether it was given, or there were fewer answers."""
+def judge(bench: Bench, case: Case, body: object, turn: int, times: int | None) -> None:
+    """Runs a case with this body in place of an answer."""
     state_dir = bench.reset()
     bench.simulator.fault("wrong_type", body=_sendable(body), skip=turn, times=times)
     outcome = bench.run(case, state_dir, retry_timeout=0)
@@ -89,7 +69,6 @@ def judge(bench: Bench, case: Case, body: object, turn: int, times: int | None) 
     writes = [entry["path"] for entry in outcome.log if entry["method"] != "GET"]
     assert all(count <= case.asked.get(name, 0) for name, count in outcome.effects.items())
     assert not any(writes.count(path) > 1 for path in writes if "restore" in path or "buy_claws" in path)
-    return any(entry["fault"] for entry in outcome.log)
 
 
 def _sendable(body: object) -> object:
@@ -99,19 +78,6 @@ def _sendable(body: object) -> object:
     if isinstance(body, dict):
         return {str(_sendable(name)): _sendable(value) for name, value in body.items()}
     return [_sendable(value) for value in body] if isinstance(body, list) else body
-
-
-@pytest.mark.fuzz
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_odd_answers_in_place_of_each_answer(
-    shared_simulator: Simulator, tmp_path: Path, case: Case, pytestconfig: pytest.Config
-) -> None:
-    bench = Bench(shared_simulator, tmp_path)
-    share = slice(None) if pytestconfig.getoption("all_cells") else slice(CASES.index(case) % SHARE, None, SHARE)
-    for answer in ODD_ANSWERS[share]:
-        for turn in range(6):
-            if not judge(bench, case, answer, turn, 1):
-                break
 
 
 @pytest.mark.fuzz

@@ -21,7 +21,6 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_purchase,
 )
 from simulator.handle import Simulator
-from support.runbook import Runbook
 from support.worker import Worker
 
 REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)
@@ -46,11 +45,6 @@ def worker(simulator: Simulator, tmp_path: Path) -> Worker:
         switches={"restore_shows": None, "transition_seconds": 0},
     )
     return Worker(simulator, {"state_dir": str(tmp_path / "state"), "retry_timeout": 0})
-
-
-@pytest.fixture
-def runbook(worker: Worker, tmp_path: Path) -> Runbook:
-    return Runbook(worker, tmp_path / "report", {"restore_instances": "web-bot", "restore_confirm": "web-bot"})
 
 
 def answer(simulator: Simulator, status: int, method: str, *, after_effect: bool, times: int = 1) -> None:
@@ -87,19 +81,6 @@ def test_a_restore_is_not_sent_again_after_a_status_that_may_follow_it(
     assert simulator.effects()["restores"] == 1
     assert restore(worker, force=True)["outcome"] == "completed"
     assert len(simulator.calls(RESTORE)) == 2
-
-
-@pytest.mark.parametrize("status", [409, 425, 499, 307])
-def test_the_runbook_does_not_resend_after_a_status_that_may_mean_restored(
-    simulator: Simulator, runbook: Runbook, status: int
-) -> None:
-    answer(simulator, status, "POST", after_effect=True)
-    for _run in range(2):
-        failures = runbook.run()["failures"]
-        assert "It is unknown whether the restore was carried out." in "\n".join(failures)
-        assert failures[-1].endswith("restore it with restore_force=true, which sends it again.")
-        assert runbook.outcome["instances"][0]["outcome"] == "unknown"
-    assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
 
 
 @pytest.mark.parametrize("status", [409, 425, 499, 307])
@@ -154,19 +135,6 @@ def test_an_order_that_was_refused_can_be_sent_again(simulator: Simulator, worke
 
 
 # Changes that can be read again
-
-
-@pytest.mark.parametrize("status", [409, 425, 499])
-@pytest.mark.parametrize(
-    ("number", "state", "method"), [(2, "started", "POST"), (1, "stopped", "POST"), (1, "absent", "DELETE")]
-)
-def test_a_change_of_an_instance_is_read_again_after_an_unclear_status(
-    simulator: Simulator, worker: Worker, status: int, number: int, state: str, method: str
-) -> None:
-    answer(simulator, status, method, after_effect=True)
-    result = worker.run(claw_instance, id=number, state=state)
-    assert (result["failed"], result["changed"]) == (False, True), result
-    assert sum(simulator.effects().values()) == 1
 
 
 @pytest.mark.parametrize("status", REFUSALS)

@@ -24,7 +24,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_fleet,
-    claw_fleet_restore,
 )
 from simulator.handle import Simulator
 from support.controller import BIN, Controller
@@ -214,89 +213,6 @@ def test_nothing_is_sent_without_a_controller_process(
         assert not fault, f"{run.signals}: {fault}"
         counts.add(count)
     assert kills < 50 or counts == set(range(1, BATCHES + 1))
-
-
-# The health of what is done
-
-
-class Weather:
-    """Lets instances lapse and recover while a run in batches waits, and judges what it has sent meanwhile."""
-
-    SERIAL: t.ClassVar = [1, 2, 3]
-    COUNT = 8
-
-    def __init__(self, simulator: Simulator, chance: random.Random) -> None:
-        self.simulator, self.chance = simulator, chance
-        self.lapses: list[tuple[int, int, bool]] = []
-        """Length of the log, instance, and True for a lapse."""
-        simulator.reset(
-            state=fleet(self.COUNT), switches={"transition_reads": 1, "health_lag_reads": 1, "rate_limit": 0}
-        )
-
-    def change(self) -> None:
-        """Sometimes changes an instance: called whenever the run sleeps."""
-        if self.chance.random() > 0.25:
-            return
-        number, at = self.chance.randint(1, self.COUNT), len(self.simulator.log())
-        instance = self.simulator.instance(number)
-        if instance["status"] == "running" and instance["health_status"] == "healthy":
-            lapsed = self.chance.choice(({"health_status": "unhealthy"}, {"status": "stopped"}))
-            self.simulator.set_instance(number, **lapsed)
-            self.lapses.append((at, number, True))
-        elif instance["status"] in ("running", "stopped"):
-            self.simulator.set_instance(number, status="running", health_status="healthy")
-            self.lapses.append((at, number, False))
-
-    def judge(self, result: dict[str, t.Any], max_failures: int) -> tuple[bool, str]:
-        """Returns True if a lapse held batches back, and what is wrong."""
-        begun: dict[int, int] = {}
-        """Place in the log of the last change of each instance: a start after a restore ends a lapse, too."""
-        for place, entry in enumerate(self.simulator.log()):
-            if entry["method"] == "GET":
-                continue
-            number = int(entry["path"].split("/")[2]) - (10 if entry["path"].endswith("/restore") else 0)
-            batch = self._batch_of(number)
-            bad = [one for one, at in begun.items() if self._batch_of(one) < batch and self._is_bad(one, at, place)]
-            if len(bad) > max_failures and number not in begun:
-                return True, f"{entry['path']} was sent although {bad} had lapsed"
-            begun[number] = place
-        end = len(self.simulator.log()) + 1
-        untold = [
-            one
-            for one, item in enumerate(result["instances"], 1)
-            if one in begun and self._is_bad(one, begun[one], end) and not item["failed"]
-        ]
-        return len(begun) < self.COUNT, f"{untold} lapsed, and are told as done" if untold else ""
-
-    def _batch_of(self, number: int) -> int:
-        return 1 if number == 1 else 2 if number <= 3 else 3 if number <= 6 else 4
-
-    def _is_bad(self, number: int, since: int, until: int) -> bool:
-        """Returns True if the last change of an instance since it was begun, and before ``until``, was a lapse."""
-        states = [lapsed for at, one, lapsed in self.lapses if one == number and since < at <= until]
-        return bool(states) and states[-1]
-
-
-@pytest.mark.parametrize("way", ["fleet", "restores"])
-def test_no_batch_begins_after_lapses_of_those_before(
-    simulator: Simulator, tmp_path: Path, request: pytest.FixtureRequest, way: str, kills: int
-) -> None:
-    runs = max(kills, 10)
-    chance = choose_moments(request, f"lapses during {way}", runs)
-    ends = set()
-    for number in range(runs):
-        weather, worker = Weather(simulator, chance), Worker(simulator, {"state_dir": str(tmp_path / str(number))})
-        worker.sleeper.before_sleep = weather.change
-        max_failures = chance.choice((0, 0, 1))
-        options = {"ids": list(range(1, weather.COUNT + 1)), "serial": weather.SERIAL, "max_failures": max_failures}
-        if way == "fleet":
-            result = worker.run(claw_fleet, **options, state="restarted", wait_healthy=True, wait_timeout=60)
-        else:
-            result = worker.run(claw_fleet_restore, **options, incident="INC-1", wait_timeout=60)
-        was_held_back, fault = weather.judge(result, max_failures)
-        assert not fault, f"{weather.lapses}: {fault}: {result}"
-        ends.add(was_held_back)
-    assert runs < 50 or ends == {True, False}
 
 
 # A plan that is applied, killed, and applied again

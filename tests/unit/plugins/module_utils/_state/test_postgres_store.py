@@ -337,6 +337,9 @@ def test_times_are_those_of_the_database(
     assert abs(journal.now().timestamp() - here()) < 600
     difference = "SELECT extract(epoch FROM written_at - (line::json->>'at')::timestamptz) FROM clawhosters.journal"
     assert abs(postgres.query(difference)[0][0]) < 600
+    with journal.lock(OPERATION):
+        (holder,) = place.journal().read_holders().values()
+        assert re.search(r"for \d\d? s$", holder.format(journal.now().timestamp()))
 
 
 def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, postgres: Postgres) -> None:
