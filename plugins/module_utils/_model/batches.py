@@ -107,11 +107,16 @@ class Batches:
         """Yields and announces each batch that begins."""
         for job in itertools.chain.from_iterable(batches):
             job.is_begun = False
-        begun = begin_batches(batches, self.max_failures, progress, lambda job: job.has_failed(), lambda job: job.name)
+        begun = begin_batches(batches, self.max_failures, progress, _has_failed, lambda job: job.name)
         for _number, batch in begun:
             for job in batch:
                 job.is_begun = True
             yield batch
+
+
+def _has_failed(job: Job) -> bool:
+    """Returns True if the job has failed in this run."""
+    return job.error is not None and not job.is_of_earlier_run
 
 
 AT_ONCE = Batches()

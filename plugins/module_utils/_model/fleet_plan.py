@@ -232,8 +232,19 @@ def build_outcomes(
 
 def build_diff(jobs: list[Job]) -> dict[str, t.Any]:
     """Returns the diff of the task: the statuses of the instances that exist."""
-    found = [(label(job.found), describe_status(job.found), job.status_after()) for job in jobs if job.found]
+    found = [(label(job.found), describe_status(job.found), _format_after(job, job.found)) for job in jobs if job.found]
     return {
         "before": {name: status for name, status, _after in found},
         "after": {name: status for name, _before, status in found if status is not None},
     }
+
+
+def _format_after(job: Job, found: Resource) -> str | None:
+    """Returns the status for the diff: the one that an accepted change leads to, or the one found.
+
+    None if the instance is gone then.
+    """
+    if not job.changed:
+        return describe_status(found)
+    after = job.summarize_after()
+    return f"{describe_status(after)}{' (restarted)' if 'restarted' in after else ''}" if after else None

@@ -194,14 +194,6 @@ def decide(instance: Resource, wanted: str) -> Decision:
     return Decision(by_table)
 
 
-def build_paused_warning(instance: Resource | None, wanted: str, *, changed: bool) -> str | None:
-    """Returns the warning for an instance that is paused although it was to be stopped, which is as good; else None."""
-    if wanted != "stopped" or instance is None or get_status(instance) != "paused":
-        return None
-    reason = f"{label(instance)} is paused, not stopped: the account's balance ran out."
-    return reason if changed else f"{reason} Nothing was changed."
-
-
 def summarize(instance: Resource | None) -> dict[str, t.Any]:
     """Returns what diffs show of an instance; empty without one."""
     return {} if instance is None else {key: instance.get(key) for key in ("id", "name", "status")}

@@ -16,7 +16,6 @@ from .instance import (
     FAILURE_STATUSES,
     RESPONSE_LOST,
     Action,
-    build_paused_warning,
     decide,
     describe_status,
     find_name_fault,
@@ -162,28 +161,6 @@ class Job:
         approval = self.consent.approval
         return self.action is Action.RESTART and not self.requests and bool(approval and approval.restarted_at)
 
-    def has_failed(self) -> bool:
-        """Returns True if the job has failed in this run."""
-        return self.error is not None and not self.is_of_earlier_run
-
-    def look_again(self, now: Resource | None) -> None:
-        """Decides anew, from the instance as it was read last, in a job that was planned and not begun."""
-        if self.found is None or self.error is not None:
-            return
-        if now is not None:
-            self.found = now
-            self.phase = Phase.DONE
-        self.decide_again(now)
-
-    def decide_again(self, now: Resource | None) -> None:
-        """Decides from the instance as it was just read, before a request; None if it does not exist any more."""
-        if now is not None:
-            self.decide(now)
-        elif self.wanted == "absent":
-            self.finish(None)
-        else:
-            self.fail("It was deleted during this task and does not exist any more.")
-
     def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
         """Ends the job as failed. The message includes an earlier rejection or lost response."""
         self.cause = (cause.response if cause else None) or self.rejection
@@ -238,8 +215,11 @@ class Job:
 
     def find_paused_warning(self) -> str | None:
         """Returns the warning of an instance that was to be stopped, and is as good as stopped because it is paused."""
-        is_reached = self.phase is Phase.DONE and self.error is None
-        return build_paused_warning(self.instance, self.wanted, changed=self.changed) if is_reached else None
+        is_reached = self.wanted == "stopped" and self.phase is Phase.DONE and self.error is None
+        if not is_reached or get_status(self.instance) != "paused":
+            return None
+        reason = f"{label(self.instance)} is paused, not stopped: the account's balance ran out."
+        return reason if self.changed else f"{reason} Nothing was changed."
 
     def predict(self) -> Resource | None:
         """Returns the instance as it will be once the request is executed."""
@@ -251,14 +231,3 @@ class Job:
         is_done = self.phase is Phase.DONE
         is_elsewhere = is_done and self.current is not None and get_status(self.current) in FAILURE_STATUSES
         return predict(self.instance, self.wanted, Action.NONE if is_elsewhere else self.action)
-
-    def status_after(self) -> str | None:
-        """Returns the status for the diff: the one that an accepted change leads to, or the one found.
-
-        None if the instance is gone then.
-        """
-        if not self.changed:
-            return describe_status(t.cast("Resource", self.found))
-        after = self.summarize_after()
-        restarted = " (restarted)" if "restarted" in after else ""
-        return f"{describe_status(after)}{restarted}" if after else None

@@ -82,7 +82,7 @@ class FleetChanges(InstanceChanges):
             error.add(f"Nothing {'more ' if job.requests else ''}was sent for it.")
             job.fail(error, error)
             return
-        job.decide_again(detail)
+        _decide_again(job, detail)
         self.wait_for_unchanged(job)
 
     def review(self, decided: list[Job], seconds: float) -> None:
@@ -101,6 +101,16 @@ class FleetChanges(InstanceChanges):
             else:
                 job.fail(f"{format_accepted(job)}{explain_lapse(job.current, job.healthy_at, now, at)}")
                 job.current = now
+
+
+def _decide_again(job: Job, now: Resource | None) -> None:
+    """Decides a job from the instance as it was just read, before its request; None if it does not exist any more."""
+    if now is not None:
+        job.decide(now)
+    elif job.wanted == "absent":
+        job.finish(None)
+    else:
+        job.fail("It was deleted during this task and does not exist any more.")
 
 
 @dataclass
@@ -178,10 +188,15 @@ class Fleet:
         if error := reader.error:
             error.add("This task sent nothing for it.")
         for job in jobs:
-            if not error:
-                job.look_again(reader.listed.get(str(job.instance.get("id"))))
-            elif job.error is None:
+            if job.error is not None or job.found is None:
+                continue
+            if error:
                 job.fail(error, error)
+                continue
+            now = reader.listed.get(str(job.instance["id"]))
+            if now is not None:
+                job.found, job.phase = now, Phase.DONE
+            _decide_again(job, now)
 
     def _build_result(self, entries: list[FleetEntry], jobs: list[Job], known: int, *, refused: bool = False) -> Result:
         saved = self.plans.saved if self.plans else None

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import typing as t
 from dataclasses import dataclass
@@ -42,7 +43,10 @@ from .._model.instance_job import Job, Phase
 from .._model.resource import Resource
 from .._model.state_reached import FailureStatusError, state_reached
 from .._waiter import Waiter, describe_remaining, explain_ended_wait
-from .instance_requests import fetch_instance, instance_path
+from .instance_requests import fetch_existing_instance, fetch_instance, instance_path
+
+if t.TYPE_CHECKING:
+    from .._model.instance_index import InstanceIndex
 
 _CHANGED_NOTHING = "The request changed nothing."
 _REFUSES_ANY_REQUEST = (401, 429)
@@ -227,6 +231,56 @@ class PollReader(t.NamedTuple):
 
     read: t.Callable[[float], dict[str, Resource]]
     has_left: t.Callable[[Resource, bool], bool] = lambda _instance, _is_last: False
+
+
+FIRST_LOOK = 3
+"""Polls after which the list is read too, then after twice as many each time: it may have many pages."""
+LISTS_WITHOUT = 2
+"""Lists in a row that a deleted instance is missing from. While a list is read, one instance may be added as another
+one goes, which moves a third one to a page that was read before, and no count shows it."""
+
+
+@dataclass
+class DetailReader:
+    """Reads one instance. ``missing``: the response that says that it does not exist any more.
+
+    ``list_instances`` reads the list without retries.
+    """
+
+    client: Client
+    instance_id: object
+    list_instances: t.Callable[[], InstanceIndex]
+    missing: NotFoundError | None = None
+    _polls: int = 0
+    _next_look: int = FIRST_LOOK
+    _lists_without: int = 0
+    """How many of the lists that were read last lack it."""
+
+    def read(self, seconds: float) -> dict[str, Resource]:
+        """Returns the instance by its id."""
+        try:
+            return {str(self.instance_id): fetch_existing_instance(self.client, self.instance_id, seconds)}
+        except NotFoundError as missing:
+            self.missing = missing
+            return {}
+
+    def has_left(self, instance: Resource, is_last: bool) -> bool:
+        """Returns True if it has left the list: a deleted instance may stay readable. See :class:`PollReader`."""
+        self._polls += not is_last
+        if is_due := self._polls >= self._next_look:
+            self._next_look *= 2
+        if is_last or is_due or self._lists_without:
+            self._look(instance)
+        while is_last and 0 < self._lists_without < LISTS_WITHOUT:
+            self._look(instance)
+        return self._lists_without >= LISTS_WITHOUT
+
+    def _look(self, instance: Resource) -> None:
+        is_missing = False
+        # A list that can't be read proves nothing: the code that reads it may not be loaded either.
+        with contextlib.suppress(ClawHostersError, OSError, ImportError):
+            is_missing = str(instance["id"]) not in self.list_instances().by_id
+        self._lists_without = self._lists_without + 1 if is_missing else 0
 
 
 @dataclass

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -62,53 +62,6 @@ def _list_instances(client: Client, time_left: float | None = None) -> InstanceI
     return InstanceIndex(fetch_all(client, "/instances", time_left=time_left))
 
 
-FIRST_LOOK = 3
-"""Polls after which the list is read too, then after twice as many each time: it may have many pages."""
-LISTS_WITHOUT = 2
-"""Lists in a row that a deleted instance is missing from. While a list is read, one instance may be added as another
-one goes, which moves a third one to a page that was read before, and no count shows it."""
-
-
-@dataclass
-class DetailReader:
-    """Reads one instance. ``missing``: the response that says that it does not exist any more."""
-
-    client: Client
-    instance_id: object
-    missing: NotFoundError | None = None
-    _polls: int = 0
-    _next_look: int = FIRST_LOOK
-    _lists_without: int = 0
-    """How many of the lists that were read last lack it."""
-
-    def read(self, seconds: float) -> dict[str, Resource]:
-        """Returns the instance by its id."""
-        try:
-            return {str(self.instance_id): fetch_existing_instance(self.client, self.instance_id, seconds)}
-        except NotFoundError as missing:
-            self.missing = missing
-            return {}
-
-    def has_left(self, instance: Resource, is_last: bool) -> bool:
-        """Returns True if it has left the list: a deleted instance may stay readable. See :class:`PollReader`."""
-        self._polls += not is_last
-        if is_due := self._polls >= self._next_look:
-            self._next_look *= 2
-        if is_last or is_due or self._lists_without:
-            self._look(instance)
-        while is_last and 0 < self._lists_without < LISTS_WITHOUT:
-            self._look(instance)
-        return self._lists_without >= LISTS_WITHOUT
-
-    def _look(self, instance: Resource) -> None:
-        is_missing = False
-        # A list that can't be read proves nothing: the code that reads it may not be loaded either.
-        with contextlib.suppress(ClawHostersError, OSError, ImportError):
-            # No failed request is retried.
-            is_missing = str(instance["id"]) not in _list_instances(self.client, time_left=0.0).by_id
-        self._lists_without = self._lists_without + 1 if is_missing else 0
-
-
 @dataclass
 class InstanceManager:
     """Changes one instance. ``wait_timeout``: seconds of the wait, which begins now; None if nothing is waited for."""
@@ -147,27 +100,32 @@ class InstanceManager:
         job.decide(found)
         if job.action is Action.DELETE and job.error is None:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
-        detail = DetailReader(self.client, found["id"])
+        gone = None
         if job.phase is not Phase.DONE or self._waits_for_unchanged(job):
-            self._carry_out(job, detail)
+            gone = self._carry_out(job)
         elif warning := job.find_paused_warning():
             self.warn(warning)
         before = summarize(job.before)
         change = ResourceChange(job.changed, job.instance, before, job.summarize_after() if job.changed else before)
         if job.error is not None:
             result = change.as_result("instance") if job.changed else {"changed": False}
-            raise PartialError(f"{label(found)}: {job.error}", result, detail.missing or job.cause)
+            raise PartialError(f"{label(found)}: {job.error}", result, gone or job.cause)
         return change
 
     def _waits_for_unchanged(self, job: Job) -> bool:
         waits = self.wait_timeout is not None and not self.client.check_mode
         return waits and job.is_unreached(wait_healthy=self.wait_healthy)
 
-    def _carry_out(self, job: Job, detail: DetailReader) -> None:
-        """Requests the change of the job, and waits for it. Imports what does so."""
-        from .instance_changes import InstanceChanges, PollReader
+    def _carry_out(self, job: Job) -> NotFoundError | None:
+        """Requests the change of the job, and waits for it. Returns the response that says that the instance is gone.
+
+        Imports what does so.
+        """
+        from .instance_changes import DetailReader, InstanceChanges, PollReader
 
         changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
+        detail = DetailReader(self.client, job.instance["id"], functools.partial(_list_instances, self.client, 0.0))
         waiter = changes.begin_wait(self.wait_timeout, self._began)
         with self.client.progress.if_interrupted("", lambda: changes.explain_interruption([job])):
             changes.carry_out([job], PollReader(detail.read, detail.has_left), waiter)
+        return detail.missing

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError, FleetEntry
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import build_diff, plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     RESPONSE_LOST,
     STATES,
@@ -139,6 +139,18 @@ def test_the_failure_of_a_job_tells_an_earlier_rejection_and_a_lost_response():
     assert (job.phase, job.cause) == (Phase.DONE, rejection)
 
 
+def test_a_paused_instance_that_was_to_be_stopped_is_told():
+    def find_warning(status, wanted, *, changed):
+        job = Job(wanted, changed=changed)
+        job.see({**STOPPED, "status": status})
+        return job.find_paused_warning()
+
+    told = find_warning("paused", "stopped", changed=True)
+    assert told == "a (id 1) is paused, not stopped: the account's balance ran out."
+    assert find_warning("paused", "stopped", changed=False) == f"{told} Nothing was changed."
+    assert find_warning("stopped", "stopped", changed=False) is find_warning("paused", "absent", changed=True) is None
+
+
 @pytest.mark.parametrize(
     ("found", "wanted", "now", "is_done", "expected"),
     [
@@ -151,9 +163,9 @@ def test_the_failure_of_a_job_tells_an_earlier_rejection_and_a_lost_response():
 )
 def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(found, wanted, now, is_done, expected):
     (job,) = plan([FleetEntry(1, 1, None, wanted)], [{**STOPPED, "status": found}])
-    assert job.status_after() == found
+    assert list(build_diff([job])["after"].values()) == [found]
     job.changed = True
     job.see({**STOPPED, "status": now})
     if is_done:
         job.finish(job.instance)
-    assert job.status_after() == expected
+    assert list(build_diff([job])["after"].values()) == [expected]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     STATES,
     Action,
-    build_paused_warning,
     decide,
     is_busy,
     predict,
@@ -92,14 +91,6 @@ def test_a_flag_that_is_false_forbids_what_the_table_allows(status, state, flag)
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
     found = instance("running")
     assert predict(found, "restarted", Action.RESTART) == {**summarize(found), "restarted": True}
-
-
-def test_a_paused_instance_that_was_to_be_stopped_is_told():
-    told = build_paused_warning(instance("paused"), "stopped", changed=True)
-    assert told == "web-bot (id 7) is paused, not stopped: the account's balance ran out."
-    assert build_paused_warning(instance("paused"), "stopped", changed=False) == f"{told} Nothing was changed."
-    for found, state in ((instance("stopped"), "stopped"), (instance("paused"), "absent"), (None, "stopped")):
-        assert build_paused_warning(found, state, changed=True) is None
 
 
 flags = st.dictionaries(
