@@ -60,7 +60,7 @@ SCOPES = {
         "_state/postgres_store.py _service/at_most_once.py"
     ),
     "between the readings": "_service/restore/account_reader.py:read",
-    "after the lists": "_service/restore/account_reader.py:_read_owners",
+    "after the lists": "_time_options.py:require_past",
     "after the request": "_service/at_most_once.py:record_event",
     "before the last look": (
         "_service/fleet.py _service/instance_state.py _service/instance_changes.py:carry_out "

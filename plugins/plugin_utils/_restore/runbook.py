@@ -158,7 +158,7 @@ class Runbook:
     def _set_answers(self, plans: list[RolePlan]) -> None:
         """Sets what confirms each plan. Reads all names of the account if one may have to be unique there."""
         answer, reader = self.variables["restore_confirm"], self.reader
-        set_answers(plans, reader.known_instances, is_whole=reader.is_whole)
+        set_answers(plans, reader.instances, is_whole=reader.is_whole)
         is_open = any(plan.sends for plan in plans) and not self._is_confirmed(plans)
         if is_open and not reader.is_whole and (answer or self.run.approved):
             # Whoever approved a plan has read names.

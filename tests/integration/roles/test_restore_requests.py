@@ -124,11 +124,6 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     # Playbooks without a prompt give the answer in advance.
     runbook.run(restore_instance_ids=[7], restore_confirm=7, check=True)
     assert "Confirm with" not in "\n".join(runbook.plan)
-    # The list of backups shows the names of the other instances.
-    runbook.run(restore_instance_ids=[9], check=True)
-    assert says(
-        "\n".join(runbook.plan), "Another instance has the same name, or that id. Confirm with its id instead: 9."
-    )
 
 
 def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simulator, runbook: Runbook) -> None:

@@ -32,18 +32,6 @@ class Reading(t.NamedTuple):
     pages: int | None
 
 
-def read_list_counted(client: Client, path: str) -> Reading:
-    """Returns the whole list."""
-    pages: list[int] = []
-
-    def keep(_items: list[Resource], count: int) -> bool:
-        pages.append(count)
-        return True
-
-    items = fetch_all(client, path, on_first_page=keep)
-    return Reading(items, True, pages[-1] if pages else None)
-
-
 def read_by_ids(
     client: Client,
     path: str,
@@ -72,9 +60,8 @@ def read_by_ids(
             return Reading(fetch_all(client, path, on_first_page=is_worth_reading), True, pages)
         except (ListAbandonedError, ResponseError):
             pass  # a list that can't be read to its end is no obstacle here
-    rest = [one for key, one in wanted.items() if key not in found]
-    items = [*found.values(), *(item for item in map_ordered(fetch_one, rest) if item is not None)]
-    return Reading(items, False, pages)
+    read = map_ordered(fetch_one, [one for key, one in wanted.items() if key not in found])
+    return Reading([*found.values(), *(item for item in read if item is not None)], False, pages)
 
 
 @dataclass
@@ -96,32 +83,30 @@ class AccountReader:
     def read(self, targets: t.Sequence[Target]) -> AccountView:
         """Returns what the plan of ``targets`` needs. Raises what the client raises."""
         run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(targets))
-        self._read_owners(targets)
+        owners = map(parse_owner, self.backups)
+        if any(owner.id is None and owner.name is not None for owner in owners):
+            # Several instances may bear the name that is all that a backup shows.
+            self.list_all_instances()
         return AccountView(InstanceIndex(self.instances), self.backups, self._missing)
 
-    @property
-    def known_instances(self) -> list[Resource]:
-        """The instances of the account as far as they are known: those that were read, and the owners of backups."""
-        known = {str(instance["id"]): instance for instance in self.instances}
-        for owner in map(parse_owner, self.backups):
-            if owner.id is not None and owner.name is not None:
-                known.setdefault(owner.id, {"id": owner.id, "name": owner.name})
-        return list(known.values())
+    def list_all_instances(self) -> None:
+        """Reads all instances of the account, at most once."""
 
-    def list_all_instances(self) -> list[Resource]:
-        """Returns all instances of the account. Reads them at most once."""
+        def count(_items: list[Resource], pages: int) -> bool:
+            self.list_pages = pages
+            return True
+
         if not self.is_whole:
-            self.instances, self.is_whole = fetch_all(self.client, "/instances"), True
-        return self.instances
+            self.instances, self.is_whole = fetch_all(self.client, "/instances", on_first_page=count), True
 
     def _read_instances(self, targets: t.Sequence[Target]) -> None:
         """Reads the instances of the targets, and perhaps others: by the list if one is given by name."""
         ids = [target.instance_id for target in targets if target.instance_id is not None]
-        if len(ids) == len(targets):
-            reading = self._read_by_ids("/instances", ids, fetch_existing_instance)
+        if len(ids) < len(targets):
+            self.list_all_instances()
         else:
-            reading = read_list_counted(self.client, "/instances")
-        self.instances, self.is_whole, self.list_pages = reading
+            reading = self._read_by_ids("/instances", ids, fetch_existing_instance)
+            self.instances, self.is_whole, self.list_pages = reading
 
     def _read_backups(self, targets: t.Sequence[Target]) -> None:
         """Reads the backups of the targets: those that they name, or else all."""
@@ -145,15 +130,3 @@ class AccountReader:
                 return None
 
         return read_by_ids(self.client, path, ids, find, is_list_known=is_list_known)
-
-    def _read_owners(self, targets: t.Sequence[Target]) -> None:
-        """Lists all instances if a backup shows by name alone that it is of a target given by id.
-
-        Another instance may bear that name.
-        """
-        index = InstanceIndex(self.instances)
-        by_id = [index.by_id.get(str(target.instance_id)) for target in targets if target.instance_id is not None]
-        names = {str(instance.get("name")) for instance in by_id if instance}
-        owners = map(parse_owner, self.backups)
-        if not self.is_whole and any(owner.id is None and owner.name in names for owner in owners):
-            self.list_all_instances()
