@@ -6,3 +6,6 @@
 
 KEY = "oc_live_test_0123456789"
 """An API key that the simulator accepts. It must never appear in any output."""
+
+TIME_OF_DAY = "(?:[0-9-]{10} )?[0-9:]{5,8} UTC"
+"""The pattern of a time in a message; one that was before midnight has its date after it."""

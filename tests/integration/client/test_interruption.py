@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
 from simulator.handle import Simulator
+from support import TIME_OF_DAY
 from support.controller import BIN, Controller
 from support.stores import read_journal
 from support.terminal import run_at_terminal
@@ -47,7 +48,7 @@ def test_ctrl_c_while_a_restore_is_waited_for(simulator: Simulator, controller: 
     state_dir = controller.folder / "state"
     screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: "accepted" in read_journal(state_dir))
     assert re.search(
-        r"\nThe restore of web-bot was accepted at \S+ UTC and goes on\. Run the same command again to wait for it\.\n",
+        rf"\nThe restore of web-bot was accepted at {TIME_OF_DAY} and goes on\. Run the same command again to wait for it\.\n",
         screen,
     ), screen
     assert screen.count("goes on") == 1

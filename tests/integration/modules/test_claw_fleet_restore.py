@@ -43,7 +43,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
-from support import KEY
+from support import KEY, TIME_OF_DAY
 from support.sleeper import Sleeper
 from support.stores import StorePlace
 from support.worker import Worker
@@ -120,18 +120,19 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
     assert simulator.effects() == {"restores": 5}
 
 
+SEEN = rf"It was restored\. It was healthy at {TIME_OF_DAY},"
 LAPSES: dict[str, tuple[t.Callable[[Simulator], t.Any], str]] = {
     "unhealthy": (
         lambda simulator: simulator.set_instance(1, health_status="unhealthy"),
-        r"It was restored\. It was healthy at [0-9:]{8} UTC, and is running, unhealthy at [0-9:]{8} UTC\.",
+        rf"{SEEN} and is running, unhealthy at {TIME_OF_DAY}\.",
     ),
     "stopped": (
         lambda simulator: simulator.set_instance(1, status="stopped"),
-        r"It was restored\. It was healthy at [0-9:]{8} UTC, and is stopped, health unknown at [0-9:]{8} UTC\.",
+        rf"{SEEN} and is stopped, health unknown at {TIME_OF_DAY}\.",
     ),
     "deleted": (
         lambda simulator: simulator.remove_instance(1),
-        r"It was restored\. It was healthy at [0-9:]{8} UTC, and does not exist any more at [0-9:]{8} UTC\.",
+        rf"{SEEN} and does not exist any more at {TIME_OF_DAY}\.",
     ),
 }
 

@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
 from simulator.handle import Simulator
+from support import TIME_OF_DAY
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.stores import StorePlace
@@ -80,10 +81,9 @@ def test_a_run_that_can_not_read_the_service_tells_what_the_journal_holds(simula
     worker.run(claw_purchase)
     worker.run(claw_purchase, order="2026-03-topup")
     simulator.fault("unauthorized", method="GET", times=None)
-    at = "[0-9:]{8} UTC"
     for order, known in (
-        ("2026-02-topup", f"order 2026-02-topup may have been sent at {at}, and its outcome is unknown"),
-        ("2026-03-topup", f"order 2026-03-topup, sent at {at}, has completed"),
+        ("2026-02-topup", f"order 2026-02-topup may have been sent at {TIME_OF_DAY}, and its outcome is unknown"),
+        ("2026-03-topup", f"order 2026-03-topup, sent at {TIME_OF_DAY}, has completed"),
     ):
         result = worker.run(claw_purchase, order=order)
         assert re.search(rf"This run sent nothing; {known}\.$", result["msg"]), result["msg"]

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
+from support import TIME_OF_DAY
 from support.worker import Worker
 
 STATES = ("started", "stopped", "restarted", "absent")
@@ -54,7 +55,7 @@ def run(simulator: Simulator, module: t.Any, status: str, state: str, fault: str
         "changed": result["changed"],
         "failed": result["failed"],
         "error": result.get("error", {}).get("status"),
-        "message": re.sub(r"\d\d:\d\d:\d\d|GET /instances(/1)? ", "", message),
+        "message": re.sub(rf"{TIME_OF_DAY}|GET /instances(/1)? ", "", message),
         "waits": [line for line in worker.lines if "backups" not in line],
     }
 

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from simulator.handle import Simulator
-from support import KEY
+from support import KEY, TIME_OF_DAY
 from support.controller import REPOSITORY, Controller, Run
 from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
@@ -274,15 +274,15 @@ def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Sim
     assert f"web-bot (id 1): {lost}" in words
     assert revoked.says(lost)
     assert revoked.stdout.count("its end was not") == 1
-    assert re.search(r"It was last seen deploying at \d\d:\d\d:\d\d UTC\.", words)
+    assert re.search(rf"It was last seen deploying at {TIME_OF_DAY}\.", words)
     assert "The instance is running" not in words
     assert "With a valid key, run the same command again: it continues to wait, and sends nothing twice." in words
     assert custom_stats(revoked)["instances"][0]["outcome"] == "in_flight"
 
     simulator.set_state(keys={KEY: "revoked"})
     after = restore(controller, "web-bot")
-    open_one = r"The API key can't be used\. This run sent nothing; the restore sent at \d\d:\d\d UTC is still open\."
-    assert re.search(open_one, failures(after))
+    sent = f"the restore sent at {TIME_OF_DAY} is still open"
+    assert re.search(rf"The API key can't be used\. This run sent nothing; {sent}\.", failures(after))
     assert "nothing was sent" not in after.stdout
     (known,) = custom_stats(after)["instances"]
     assert (known["outcome"], known["backup_id"], bool(known["sent_at"])) == ("in_flight", 11, True)
