@@ -47,10 +47,8 @@ def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is
 def test_ctrl_c_while_a_restore_is_waited_for(simulator: Simulator, controller: Controller) -> None:
     state_dir = controller.folder / "state"
     screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: "accepted" in read_journal(state_dir))
-    assert re.search(
-        rf"\nThe restore of web-bot was accepted at {TIME_OF_DAY} and goes on\. Run the same command again to wait for it\.\n",
-        screen,
-    ), screen
+    accepted = rf"The restore of web-bot was accepted at {TIME_OF_DAY} and goes on"
+    assert re.search(rf"\n{accepted}\. Run the same command again to wait for it\.\n", screen), screen
     assert screen.count("goes on") == 1
     assert simulator.effects() == {"restores": 1}
 
