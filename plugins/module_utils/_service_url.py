@@ -12,39 +12,29 @@ import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
-_NETLOC = re.compile(r"(\[.*\]|[^:]*)(?::([0-9]*))?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """The last part of a host that the resolver takes for an IPv4 address, such as ``127.1`` or ``0x7f.1``."""
-_DEFAULT_PORTS = {"https": "443", "http": "80"}
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @functools.lru_cache
 def normalize_url(url: str) -> str:
-    """Returns the one spelling of a service's URL.
+    """Returns the one spelling of a service's URL. Raises ValueError.
 
     The host is in lower case; a port is a plain number, and left out if it is the default; the path has no slash at its
     end. Two host names of one machine stay two services.
     """
     parts = urlsplit(url)
-    return f"{parts.scheme}://{_normalize_netloc(parts.scheme, parts.netloc.lower())}{parts.path.rstrip('/')}"
-
-
-def _normalize_netloc(scheme: str, netloc: str) -> str:
-    match = _NETLOC.fullmatch(netloc)
-    if match is None:
-        return netloc
-    host, port = match[1], (match[2] or "").lstrip("0")
-    if host.startswith("["):
-        try:
-            host = f"[{_normalize_ipv6(host[1:-1])}]"
-        except OSError:
-            return netloc
-    return host if port in ("", _DEFAULT_PORTS.get(scheme)) else f"{host}:{port}"
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{_normalize_ipv6(host)}]"
+    port = "" if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
 
 
 def _normalize_ipv6(text: str) -> str:
-    """Returns the address as C libraries write it: Python's own form differs between its versions. Raises OSError."""
-    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
+    """Returns the address as C libraries write it: Python's form differs between its versions. Raises ValueError."""
+    return socket.inet_ntop(socket.AF_INET6, ipaddress.IPv6Address(text).packed)
 
 
 def find_url_problem(url: str) -> str:
@@ -81,7 +71,7 @@ def _find_host_problem(host: str) -> str:
             _normalize_ipv6(host)
         elif _NUMBER.fullmatch(host.rpartition(".")[2]):
             ipaddress.IPv4Address(host)
-    except (OSError, ValueError):
+    except ValueError:
         return "its host is neither a name nor a plain IP address"
     return ""
 

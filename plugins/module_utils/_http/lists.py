@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
@@ -36,16 +36,6 @@ MAX_ATTEMPTS = 3
 """Attempts to read a list that changes while it is read."""
 MAX_PAGES = 10_000
 """Pages of a list, which are 100 minutes at 100 requests a minute. 14 backups of each of 10 000 instances are 5600."""
-MAX_LIST_CHARACTERS = 1 << 26
-"""Characters of all pages of a list together: 260 for each of 250 000 entries."""
-
-
-class Page(t.NamedTuple):
-    """One page of a list. ``characters``: the length of its body."""
-
-    items: list[Resource]
-    pagination: Pagination | None
-    characters: int
 
 
 class ListAbandonedError(Exception):
@@ -57,7 +47,7 @@ class ListChangedError(Exception):
 
 
 class ListTooLongError(Exception):
-    """The list exceeds MAX_PAGES or MAX_LIST_CHARACTERS. ``str(error)`` says which."""
+    """The list has more than MAX_PAGES."""
 
 
 def fetch_all(
@@ -94,8 +84,7 @@ class _ListReader:
     end_of_wait: float | None = None
     max_pages: int = 0
     on_first_page: FirstPageHandler | None = None
-    _sent: set[int] = field(default_factory=set)
-    """The numbers of the pages that were asked for."""
+    _is_repeat: bool = False
 
     def read(self) -> list[Resource]:
         """Returns the items of all pages in the order of the service. Starts over if the list changes."""
@@ -104,7 +93,7 @@ class _ListReader:
             try:
                 return self._read_pages()
             except ListChangedError as error:
-                change = error
+                change, self._is_repeat = error, True
             except ListTooLongError as error:
                 raise ResponseError(f"GET {self.path}: the list was not read to its end: {error}.") from None
         raise IncompleteListError(
@@ -125,30 +114,26 @@ class _ListReader:
             pages.add(*self._fetch_page(pages.count + 1))
         return pages.items
 
-    def _fetch_page(self, number: int) -> Page:
+    def _fetch_page(self, number: int) -> PageContent:
         """Raises ResponseError for a first page that may be a part of a list without counts."""
         page_size = self.client.settings.page_size
         query = {} if number == 1 else {"page": str(number)}
         if page_size is not None:
             query["per_page"] = str(page_size)
-        if number in self._sent:
+        if self._is_repeat:
             self.client.count_next_as_repeat(self.path, query)
-        self._sent.add(number)
         try:
-            page = self.client.get(self.path, query, parse=self._parse_page, end_of_wait=self.end_of_wait)
+            items, pagination = self.client.get(self.path, query, parse=self.parse, end_of_wait=self.end_of_wait)
         except ApiError as error:
             if number == 1 and page_size is not None and error.status in REFUSED_PAGE_SIZE:
                 error.hint = f"Perhaps the service does not accept per_page={page_size}: {UNSET_PAGE_SIZE}."
             raise
-        if number == 1 and page.pagination is None and len(page.items) == page_size:
+        if number == 1 and pagination is None and len(items) == page_size:
             raise ResponseError(
                 f"GET {self.path}: the response has exactly {page_size} entries, as many as page_size asks for, and no "
                 f"`pagination`. It may be a part of the list, so it is not used: {UNSET_PAGE_SIZE}."
             )
-        return page
-
-    def _parse_page(self, request: str, response: Response) -> Page:
-        return Page(*self.parse(request, response), len(response.text))
+        return items, pagination
 
 
 class Paginator:
@@ -159,7 +144,7 @@ class Paginator:
     a page of another length.
 
     Entries without an id are compared by their content. If ``max_pages`` is not 0, the list ends there. A list above
-    the limits raises ListTooLongError, before its second page if it has a count.
+    the limit raises ListTooLongError, before its second page if it has a count.
     """
 
     def __init__(self, max_pages: int = 0) -> None:
@@ -169,30 +154,26 @@ class Paginator:
         self.is_complete = False
         self._max_pages = max_pages
         self._keys: set[str] = set()
-        self._characters = 0
         self._page_length = 0
         self._total_pages: int | None = None
         self._total_count: int | None = None
 
-    def add(self, page: list[Resource], pagination: Pagination | None, characters: int = 0) -> None:
+    def add(self, page: list[Resource], pagination: Pagination | None) -> None:
         """Adds the next page. Raises ListChangedError and ListTooLongError."""
         self.count += 1
-        self._characters += characters
-        if self._characters > MAX_LIST_CHARACTERS:
-            raise ListTooLongError(f"the first {self.count} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
         counts = pagination or {}
         if self.count == 1:
             self._page_length = len(page)
             self._total_pages, self._total_count = map(_parse_count, map(counts.get, ("total_pages", "total_count")))
         else:
             self._require_unchanged(page, counts)
-        duplicates = self._add_items(page)
+        duplicate = self._add_items(page)
         if pagination is None and self.count == 1:
             # Duplicates within a single response do not show a change.
             self.is_complete = True
             return
-        if duplicates:
-            raise ListChangedError(f"{duplicates[0]} appears twice, the second time on page {self.count}")
+        if duplicate:
+            raise ListChangedError(f"{duplicate} appears twice, the second time on page {self.count}")
         if not page and self.count < (self._total_pages or 0):
             # Without this check, a wrong total_pages would cause thousands of requests for empty pages.
             raise ListChangedError(f"page {self.count} of {self._total_pages} is empty")
@@ -202,8 +183,7 @@ class Paginator:
         self.is_complete = self.is_complete or self.count == self._max_pages
         last = self.last_page
         if not self.is_complete and not self._max_pages and max(self.count + 1, last or 0) > MAX_PAGES:
-            says = "" if last is None else f", {one_line(last, 20)} by its own count"
-            raise ListTooLongError(f"it has more than {MAX_PAGES} pages{says}")
+            raise ListTooLongError(f"it has more than {MAX_PAGES} pages")
 
     @property
     def last_page(self) -> int | None:
@@ -229,21 +209,21 @@ class Paginator:
         if len(page) > length or (len(page) < length and not is_last):
             raise ListChangedError(f"page {number} has {len(page)} entries, the first one {length}")
 
-    def _add_items(self, page: list[Resource]) -> list[str]:
-        """Adds the new items and returns descriptions of the duplicates. Ids are compared as text."""
-        duplicates = []
+    def _add_items(self, page: list[Resource]) -> str:
+        """Adds the new items, and returns a description of a duplicate, if there is one. Ids are compared as text."""
+        duplicate = ""
         keys: set[str] = set()
         for item in page:
             has_id = item.get("id") is not None
             key = f"id {item['id']}" if has_id else f"an entry without id {json.dumps(item, sort_keys=True)}"
             # Equal entries without ids are duplicates only if they are on different pages.
             if key in self._keys or (has_id and key in keys):
-                duplicates.append(one_line(key))
+                duplicate = one_line(key)
             else:
                 keys.add(key)
                 self.items.append(item)
         self._keys |= keys
-        return duplicates
+        return duplicate
 
     def _expects_more(self, page: list[Resource]) -> bool:
         if self._total_count is not None and len(self.items) >= self._total_count:
@@ -288,8 +268,5 @@ def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
 
 
 def _parse_count(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return int(value)
-    return int(value) if is_number(value) else None
+    text = str(value)
+    return int(text) if is_number(text) else None

@@ -128,23 +128,14 @@ def build_api_error(request: str, response: Response, body: t.Any, absent: type[
         response.status,
         code=_str_or_none(fields.get("code")),
         message=_str_or_none(fields.get("message")),
-        details=_find_details(fields, body),
+        # An error of another spelling is shown as a whole.
+        details=fields.get("details", None if fields.keys() & {"code", "message"} else fields or None),
         request_id=response.request_id,
     )
     error.retry_after = rate_headers.parse_delay(
         response.headers, time.time(), is_429=isinstance(error, RateLimitedError)
     )
     return error
-
-
-def _find_details(fields: t.Mapping[str, t.Any], body: t.Any) -> t.Any:
-    """Returns the details of an error: ``details``, or the fields of another spelling if there is no documented one."""
-    outside = body.get("errors") if isinstance(body, dict) else None
-    for details in (fields.get("details"), fields.get("errors"), outside):
-        if details is not None:
-            return details
-    given = {name: value for name, value in fields.items() if value is not None}
-    return None if given.keys() & {"code", "message"} else given or None
 
 
 def is_web_page(response: Response) -> bool:

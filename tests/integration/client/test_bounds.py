@@ -22,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ResponseError,
     TransportError,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import lists
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
@@ -149,19 +148,6 @@ def test_a_list_that_says_that_it_has_no_end_is_read_no_further(pagination: dict
     with raw_service(answer) as options, pytest.raises(ResponseError, match=r"not read to its end: it has more"):
         fetch_all(client_of(options), "/instances")
     assert asked == ["/instances"]
-
-
-def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "MAX_LIST_CHARACTERS", 1 << 20)
-    text = "x" * (300 << 10)
-
-    def answer(_method: str, path: str) -> Raw:
-        number = int(path.rpartition("=")[2]) if "=" in path else 1
-        data = [{"id": number, "name": text}] if number < 40 else []
-        return 200, {}, json.dumps({"data": data, "pagination": {}}).encode()
-
-    with raw_service(answer) as options, pytest.raises(ResponseError, match="the first 4 pages have more than 1 MiB"):
-        fetch_all(client_of(options), "/instances")
 
 
 # Numbers

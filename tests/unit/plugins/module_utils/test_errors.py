@@ -54,9 +54,8 @@ def test_an_error_of_any_shape_is_one_line_and_keeps_its_status(status, body):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"errors": {"tier": ["is wrong"]}}, "400 (tier: is wrong)."),
-        ({"error": {}, "errors": ["tier is wrong"]}, "400 (tier is wrong)."),
-        ({"error": "Bad", "errors": {"tier": ["is wrong"]}}, "400: Bad (tier: is wrong)."),
+        ({"errors": {"tier": ["is wrong"]}}, "400 (errors: tier: is wrong)."),
+        ({"error": "Bad", "errors": {"tier": ["is wrong"]}}, "400: Bad."),
         ({"title": "wrong"}, "400 (title: wrong)."),
         ({"error": {"code": "wrong", "reason": "x"}}, "400 wrong."),
         ({}, "400."),
