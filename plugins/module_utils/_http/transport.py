@@ -156,7 +156,7 @@ def send_request(
     return Response(
         response.status_code,
         response.headers,
-        redact(replace_controls(text)),
+        redact(replace_controls(text.replace("\r\n", "\n"))),
         request_id and redact(replace_controls(request_id)),
     )
 
