@@ -17,6 +17,7 @@ import signal
 import threading
 import typing as t
 from pathlib import Path
+from textwrap import TextWrapper
 from types import FrameType
 
 from ...module_utils._progress import Cancelled, Progress, sleep
@@ -25,6 +26,7 @@ from ...module_utils._text import MESSAGE_LIMIT, one_line
 STDERR = 2
 WAITING = "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded."
 ENDED = "The process of the Ansible command has ended: no more is sent."
+_WRAPPER = TextWrapper(80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 STOPPED_INTERVAL = 0.2
 """Seconds after which it is seen that the controller process was continued."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -128,10 +130,11 @@ class _Interruption:
 
 
 def _write(notes: list[str]) -> None:
-    """Writes a line for each note, below the ``^C`` of a terminal."""
+    """Writes each note in lines that fit into a screen, below the ``^C`` of a terminal."""
     if not notes or _stderr is None:
         return
     start = "\n" if os.isatty(_stderr) else ""
-    text = start + "".join(f"{one_line(note, MESSAGE_LIMIT)}\n" for note in notes)
+    lines = (_WRAPPER.fill(one_line(note, MESSAGE_LIMIT)) for note in notes)
+    text = start + "".join(f"{line}\n" for line in lines)
     with contextlib.suppress(OSError):
         os.write(_stderr, text.encode())

@@ -103,7 +103,8 @@ def _parse_values(given: Data, problems: Problems) -> Data:
     variables = {name: value for name, value in given.items() if name not in _OF_TARGETS}
     variables["restore_incident"] = problems.collect(_parse_incident, str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority", "plan_path", "plan_max_age"):
-        variables[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
+        value = given[f"restore_{name}"]
+        variables[f"restore_{name}"] = "" if value is None else str(value).strip()
     for name in ("restore_report_dir", "restore_plan_path"):
         variables[name] = problems.collect(expand_home, name, str(variables[name]))
     for name in ("wait_timeout", "healthy_timeout", "max_failures"):

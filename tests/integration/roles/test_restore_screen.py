@@ -233,8 +233,11 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(
         "nothing is asked",
         interrupt=lambda: written in read_journal(state_dir),
     )
-    said = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
-    assert f"{said} Run the same command again: it waits for what is under way, and sends" in screen.text
+    said = (
+        "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the\n"
+        "    service has accepted goes on. Run the same command again: it waits for what\n"
+    )
+    assert said in screen.text
     assert simulator.effects() == {"restores": 1}
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
     assert [run["state"] for run in record["runs"]] == ["interrupted"]
