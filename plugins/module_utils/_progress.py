@@ -130,8 +130,6 @@ class Progress:
         self.require_controller: t.Callable[[], None] = lambda: None
         """Called before a batch and before each change. It waits while the process that this one works for is stopped.
         If that has ended, it interrupts the task as Ctrl-C does."""
-        self.wait: tuple[float, float, str] | None = None
-        """The last wait that polled: when it began, by the clock, its limit, and its line after an error."""
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
         self._interrupt_notes: list[InterruptNote] = []

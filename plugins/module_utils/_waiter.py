@@ -173,8 +173,6 @@ class Waiter:
         last_seen = LastSeen(last, poll.condition, self._now())
         try:
             while True:
-                line = poll.format_line(self._progress.clock()) if poll.error else ""
-                self._progress.wait = self._started, self.timeout, line
                 try:
                     state = fetch(max(self.seconds_left, 0.0))
                 except TEMPORARY_ERRORS as error:

@@ -128,7 +128,6 @@ class Deadline:
         self._stats = stats
         self._started = progress.clock()
         self._uncounted = 0.0
-        self._wait = progress.wait if math.isfinite(max_total) else None
 
     @property
     def elapsed(self) -> float:
@@ -144,17 +143,12 @@ class Deadline:
         """Seconds left for waits that don't count."""
         return self._max_total - (self._progress.clock() - self._started)
 
-    def report(self, line: str) -> None:
-        """Shows a line of progress."""
-        self._progress.report(line)
-
     def sleep(self, seconds: float, what: str, *, is_counted: bool = True) -> None:
         """Sleeps, and shows ``what`` the wait is for."""
         before = self._progress.clock()
         limit = min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
-        since, limit, line = self._wait or (self._started, limit, "")
         with self._stats.waiting(self._progress.clock):
-            self._progress.sleep(seconds, lambda _now: line or what, since=since, limit=limit)
+            self._progress.sleep(seconds, lambda _now: what, since=self._started, limit=limit)
         if not is_counted:
             self._uncounted += self._progress.clock() - before
 
@@ -315,7 +309,7 @@ class Client:
                 self.progress.require_controller()
             if request.hooks:
                 request.hooks.before_send()
-            response = self._send_counted(request, slot, self.settings, deadline.report)
+            response = self._send_counted(request, slot, self.settings, self.progress.report)
         if request.hooks and response.status == 429:
             request.hooks.on_rejected()
         return response

@@ -40,7 +40,13 @@ _LASTING_TLS_FAULTS = ("WRONG_VERSION_NUMBER", "NO_CERTIFICATE_OR_CRL_FOUND")
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ")
 """Python's error for a proxy's answer. The rest of the line is the proxy's, and may repeat its password."""
 
-_current = threading.local()
+
+class _Thread(threading.local):
+    limit: TimeLimit | None = None
+    """The time limit of the request of this thread."""
+
+
+_current = _Thread()
 
 
 def require_library() -> None:
@@ -166,12 +172,12 @@ def _timed_pool(pool: t.Any) -> t.Any:
                 self.timeout = timeout
             # The response of a proxy and the TLS handshake are still to come.
             connection.settimeout(timeout)
-            if limit := _current_limit():
-                limit.watch(connection)
+            if _current.limit:
+                _current.limit.watch(connection)
             return connection
 
         def putrequest(self, *args: t.Any, **kwargs: t.Any) -> None:
-            limit = _current_limit()
+            limit = _current.limit
             if self.sock is None:
                 self.connect()
             elif limit:
@@ -181,11 +187,6 @@ def _timed_pool(pool: t.Any) -> t.Any:
             super().putrequest(*args, **kwargs)
 
     return type(pool.__name__, (pool,), {"ConnectionCls": TimedConnection, "is_timed": True})
-
-
-def _current_limit() -> TimeLimit | None:
-    """Returns the time limit of the request of this thread, or None."""
-    return getattr(_current, "limit", None)
 
 
 @contextlib.contextmanager

@@ -381,17 +381,6 @@ def test_without_its_database_a_run_claims_nothing_of_earlier_ones(simulator: Si
     assert state.endswith(" without a journal. Nothing was sent.")
 
 
-def test_a_rate_limit_in_a_wait_is_counted_as_that_wait(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.fault("rate_limited", path="/instances/1", skip=1, times=None, seconds=600, retry_after="seconds")
-    failed = restore(runbook, "bot-1", restore_wait_timeout=400, restore_healthy_timeout=100)
-    waits = [re.fullmatch(r"(.*), (\d+) s of at most (\d+) s", line) for line in runbook.worker.lines]
-    assert [int(wait[2]) for wait in waits if wait] == list(range(10, 501, 10))
-    assert {wait and wait[3] for wait in waits} == {"500"}
-    assert {bool(wait and ": 429, Too many requests" in wait[1]) for wait in waits} == {True}
-    assert max(map(len, runbook.worker.lines)) <= 80
-    assert "answered with errors only (429 rate_limit_exceeded)" in failed["failures"][0]
-
-
 def test_the_page_sums_up_many_instances_in_a_table(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("status", method="POST", path="/backups/103/restore", status=422)
     restore(runbook, *NAMES, restore_serial="100%")
