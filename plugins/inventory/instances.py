@@ -175,7 +175,7 @@ from ..module_utils._http.client import Client
 from ..module_utils._http.connections import require_library
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
-from ..module_utils._model.instance_filter import matches_filter, require_known_values
+from ..module_utils._model.instance_words import matches_filter, require_known_values
 from ..module_utils._model.resource import Resource, normalize
 from ..module_utils._module.arguments import API, KNOWN_VARIABLES
 from ..module_utils._names import normalize_name

@@ -17,8 +17,6 @@ from .resource import Resource, normalize
 NAME_LIMIT = 80
 """Characters of a name that messages show."""
 STATES = ("started", "stopped", "restarted", "absent")
-HEALTH_STATUSES = ("healthy", "unhealthy", "unknown")
-TIERS = ("budget", "balanced", "pro")
 
 
 class Action(enum.Enum):
@@ -48,7 +46,6 @@ _TABLE: dict[str, tuple[Action, Action, Action, Action]] = {
     "deploy_failed": (_REJECT, _REJECT, _REJECT, _DELETE),
     "deleting": (_REJECT, _REJECT, _REJECT, _NONE),
 }
-STATUSES = frozenset(_TABLE)
 _UNKNOWN_STATUS = (_WAIT, _WAIT, _WAIT, _DELETE)
 """The service may add statuses: an unknown one counts as busy."""
 

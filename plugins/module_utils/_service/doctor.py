@@ -22,8 +22,8 @@ from .._http.responses import parse_envelope, resource_path
 from .._http.transport import Response
 from .._model.account_identity import format_account, format_scope, is_account
 from .._model.backup import GOOD_STATUSES, TIME_FIELDS
-from .._model.instance import HEALTH_STATUSES
-from .._model.instance import STATUSES as INSTANCE_STATUSES
+from .._model.instance_words import HEALTH_STATUSES
+from .._model.instance_words import STATUSES as INSTANCE_STATUSES
 from .._model.ownership import FIELDS as OWNER_FIELDS
 from .._model.resource import Resource, Result, as_object, as_objects, normalize, parse_id
 from .._rate import headers as rate_headers

@@ -10,13 +10,13 @@ import typing as t
 
 from .._concurrency import map_ordered
 from .._http.lists import fetch_all
-from .._model.instance_filter import matches_filter, require_known_values
+from .._model.instance_words import matches_filter, require_known_values
 from .._names import require_names
 from .instance_requests import fetch_instance
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
-    from .._model.instance_filter import FieldFilter
+    from .._model.instance_words import FieldFilter
     from .._model.resource import Resource
 
 

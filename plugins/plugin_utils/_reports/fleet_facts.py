@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future, newest_first, taken_at
-from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES, get_status, is_unhealthy
+from ...module_utils._model.instance import FAILURE_STATUSES, get_status, is_unhealthy
 from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.instance_words import HEALTH_STATUSES, STATUSES
 from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
 from ...module_utils._state.journal import OperationEvent, OperationKey, OperationState
@@ -28,18 +29,6 @@ from .forecast import build_forecast, parse_number
 
 Data = dict[str, t.Any]
 
-STATUSES = (
-    "running",
-    "stopped",
-    "provisioning",
-    "deploying",
-    "pending_configuration",
-    "paused",
-    "deleting",
-    "deploy_failed",
-    "error",
-)
-"""The documented statuses, in the order of the page."""
 OTHER = "other"
 """Stands for each undocumented status."""
 LATE_STATES = ("overdue", "missing")

@@ -19,11 +19,12 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future
-from ...module_utils._model.instance import HEALTH_STATUSES, TIERS, is_busy
+from ...module_utils._model.instance import is_busy
+from ...module_utils._model.instance_words import HEALTH_STATUSES, STATUSES, TIERS
 from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
-from .fleet_facts import ADDON_TYPE, LATE_STATES, OTHER, REST, STATUSES, TIER, choose_word, sort_worst_first
+from .fleet_facts import ADDON_TYPE, LATE_STATES, OTHER, REST, TIER, choose_word, sort_worst_first
 
 Data = dict[str, t.Any]
 Labels = tuple[tuple[str, str], ...]

@@ -17,11 +17,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_i
     format_account,
     is_account,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_filter import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_words import (
     matches_filter,
     require_known_values,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import find_owner
 
 TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])

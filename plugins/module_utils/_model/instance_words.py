@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Chooses instances by the values of their fields. Pure."""
+"""The documented words of the fields of instances, and the choice of instances by them. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,22 @@ import typing as t
 
 from .._errors import SettingsError
 from .._text import format_list, one_line
-from .instance import HEALTH_STATUSES, NAME_LIMIT, STATUSES, TIERS
 from .resource import Resource, normalize
+
+STATUSES = (
+    "running",
+    "stopped",
+    "provisioning",
+    "deploying",
+    "pending_configuration",
+    "paused",
+    "deleting",
+    "deploy_failed",
+    "error",
+)
+"""In the order of the page of the fleet."""
+HEALTH_STATUSES = ("healthy", "unhealthy", "unknown")
+TIERS = ("budget", "balanced", "pro")
 
 _FILTERS = {
     "status": ("statuses", STATUSES),
@@ -49,4 +63,4 @@ def require_known_values(wanted: FieldFilter, instances: t.Collection[Resource])
 
 
 def _format(values: t.Iterable[str]) -> str:
-    return format_list((one_line(value, NAME_LIMIT) for value in values), 20)
+    return format_list((one_line(value, 80) for value in values), 20)
