@@ -150,7 +150,7 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import NAME_LIMIT, STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Consent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
@@ -161,11 +161,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import (
-    InstanceManager,
-    find_instance,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
 
 SPEC = ArgumentSpec(
     {
@@ -182,13 +178,8 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     consent = Consent(params["name"], parse_protection(context))
     manager = InstanceManager(context.client, parse_wait(params), params["wait_healthy"], context.warn, consent)
-    found, similar, missing = find_instance(context.client, params["id"], params["name"])
-    sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
-    if similar:
-        sought += f" (did you mean {one_line(similar, NAME_LIMIT)}?)"
-        if params["state"] == "absent":
-            context.warn(f"There is no instance {sought}, so nothing is deleted.")
-    return manager.ensure_state(found, params["state"], sought, missing).as_result("instance")
+    found = manager.find(params["id"], params["state"])
+    return manager.ensure_state(found, params["state"]).as_result("instance")
 
 
 def main() -> None:

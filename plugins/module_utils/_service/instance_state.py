@@ -10,48 +10,17 @@ import functools
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError
+from .._errors import NotFoundError, PartialError, RefusedError
 from .._http.client import Client
-from .._model.instance import Action, label, require_name, summarize
+from .._model.instance import NAME_LIMIT, Action, label, require_name, summarize
 from .._model.instance_job import ANY_CHANGE, Consent, Job, Phase
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
+from .._text import one_line
 from .instance_requests import fetch_existing_instance
 
 if t.TYPE_CHECKING:
     from .._model.instance_index import InstanceIndex
-
-
-class Found(t.NamedTuple):
-    """An instance with its detail fields, or None.
-
-    ``similar``: the name that a missing one is probably meant to be. ``missing``: the response for an id without one.
-    """
-
-    instance: Resource | None
-    similar: str | None = None
-    missing: NotFoundError | None = None
-
-
-def find_instance(client: Client, instance_id: int | None, name: str | None) -> Found:
-    """Returns the instance with its detail fields. For a name that no instance has, it looks for a very similar one.
-
-    Raises RefusedError if several have the name, if the one with this id has another, or if it was renamed since it was
-    listed; SettingsError for an empty name.
-    """
-    require_names(name=name)
-    wanted_id: object = instance_id
-    if instance_id is None:
-        index = _list_instances(client)
-        if (listed := index.resolve(None, name)) is None:
-            return Found(None, index.find_similar_name(name))
-        wanted_id = listed["id"]
-    try:
-        instance = fetch_existing_instance(client, wanted_id)
-    except NotFoundError as missing:
-        return Found(None, missing=None if instance_id is None else missing)
-    require_name(instance, name)
-    return Found(instance)
 
 
 def _list_instances(client: Client, time_left: float | None = None) -> InstanceIndex:
@@ -75,52 +44,69 @@ class InstanceManager:
     def __post_init__(self) -> None:
         self._began = self.client.progress.clock()
 
-    def ensure_state(
-        self,
-        found: Resource | None,
-        wanted: str,
-        sought: str = "that was asked for",
-        missing: ClawHostersError | None = None,
-    ) -> ResourceChange:
-        """Brings ``found`` to the state ``wanted``; in check mode predicts it. ``sought`` describes the instance.
+    def find(self, instance_id: int | None, wanted: str) -> Resource | None:
+        """Returns the instance with this id, or else the name of the consent, with its detail fields.
 
-        ``missing``: the response of the service if it has no such instance. Raises RefusedError without an instance
-        and for a protected one, and PartialError if the state is not reached.
+        Returns None for one that does not exist and is to be absent. Raises RefusedError for any other that does not
+        exist, if several have the name, if the one with this id has another, or if it was renamed since it was listed;
+        SettingsError for an empty name.
+        """
+        name, similar, missing = self.consent.name, None, None
+        found_id: object = instance_id
+        require_names(name=name)
+        if instance_id is None:
+            index = _list_instances(self.client)
+            if listed := index.resolve(None, name):
+                found_id = listed["id"]
+            else:
+                similar = index.find_similar_name(name)
+        if found_id is not None:
+            try:
+                instance = fetch_existing_instance(self.client, found_id)
+            except NotFoundError as error:
+                missing = None if instance_id is None else error
+            else:
+                require_name(instance, name)
+                return instance
+        sought = f"named {name}" if instance_id is None else f"with id {instance_id}"
+        sought += f" (did you mean {one_line(similar, NAME_LIMIT)}?)" if similar else ""
+        if wanted != "absent":
+            reason = f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard."
+            raise RefusedError(reason, missing)
+        if similar:
+            self.warn(f"There is no instance {sought}, so nothing is deleted.")
+        return None
+
+    def ensure_state(self, found: Resource | None, wanted: str) -> ResourceChange:
+        """Brings ``found`` to the state ``wanted``; in check mode predicts it.
+
+        Raises RefusedError for a protected instance, and PartialError if the state is not reached.
         """
         if found is None:
-            if wanted == "absent":
-                return ResourceChange(False, None, {}, {})
-            raise RefusedError(
-                f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard.",
-                missing,
-            )
+            return ResourceChange(False, None, {}, {})
         if fault := self.consent.protection.find_fault(found, wanted):
             raise RefusedError(f"{fault}. Nothing was sent. To delete it, take it out of there first.")
         job = Job(wanted, found, self.consent)
         job.decide(found)
         if job.action is Action.DELETE and job.error is None:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
-        gone = None
         if job.phase is not Phase.DONE or self._waits_for_unchanged(job):
-            gone = self._carry_out(job)
+            self._carry_out(job)
         elif warning := job.find_paused_warning():
             self.warn(warning)
         before = summarize(job.before)
         change = ResourceChange(job.changed, job.instance, before, job.summarize_after() if job.changed else before)
         if job.error is not None:
             result = change.as_result("instance") if job.changed else {"changed": False}
-            raise PartialError(f"{label(found)}: {job.error}", result, gone or job.cause)
+            raise PartialError(f"{label(found)}: {job.error}", result, job.cause)
         return change
 
     def _waits_for_unchanged(self, job: Job) -> bool:
         waits = self.wait_timeout is not None and not self.client.check_mode
         return waits and job.is_unreached(wait_healthy=self.wait_healthy)
 
-    def _carry_out(self, job: Job) -> NotFoundError | None:
-        """Requests the change of the job, and waits for it. Returns the response that says that the instance is gone.
-
-        Imports what does so.
-        """
+    def _carry_out(self, job: Job) -> None:
+        """Requests the change of the job, and waits for it. Imports what does so."""
         from .instance_changes import DetailReader, InstanceChanges, PollReader
 
         changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
@@ -128,4 +114,4 @@ class InstanceManager:
         waiter = changes.begin_wait(self.wait_timeout, self._began)
         with self.client.progress.if_interrupted("", lambda: changes.explain_interruption([job])):
             changes.carry_out([job], PollReader(detail.read, detail.has_left), waiter)
-        return detail.missing
+        job.cause = detail.missing or job.cause
