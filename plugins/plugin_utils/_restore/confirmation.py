@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The confirmation of what the role ``restore`` will overwrite: with a variable, or at the terminal.
-
-The answer has the names of instances, their ids where a name is not enough, or how many and the incident.
-"""
+"""The answer that confirms restores: names, or ids where a name is not enough, or how many and the incident. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +11,13 @@ import typing as t
 from collections import Counter
 
 from ...module_utils._text import one_line
-from .._formatting import SCREEN_WIDTH, wrap
-from .failures import NotConfirmedError
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
-    from .run import RolePlan, Run
+    from .run import RolePlan
 
 TYPED, GIVEN, NOT_ASKED = "typed", "restore_confirm", "not asked"
 """How a run was confirmed; otherwise by the playbook that is named."""
-
-TRIES = 3
-"""Answers that are accepted at the terminal before the run ends."""
 FEW = 5
 """Restores up to which the answer has to name each."""
 _NAME_LIMIT = 255
@@ -98,44 +90,6 @@ def expected_answer(plans: list[RolePlan], incident: str) -> str:
     """Returns the text that confirms every restore that would be sent."""
     sends = [plan.answer for plan in plans if plan.sends]
     return f"{len(sends)} {incident}" if len(sends) > FEW else ",".join(sends)
-
-
-def require_confirmation(run: Run, given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]) -> str:
-    """Returns how the plans were confirmed: ``TYPED`` at the terminal, or ``GIVEN`` in the variable.
-
-    ``ask`` asks at the terminal. ``shown`` are the lines of the plan. Raises NotConfirmedError.
-    """
-    plans, incident = run.plans, run.incident
-    if given:
-        if not is_confirmed(given, plans, incident, in_advance=True):
-            raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans, incident))
-        return GIVEN
-    question, above = format_question(plans, incident), list(shown)
-    for _attempt in range(TRIES):
-        answer = ask("\n".join([*above, *question])).strip()
-        if not answer:
-            raise NotConfirmedError("Nothing was typed.")
-        if is_confirmed(answer, plans, incident):
-            return TYPED
-        problem = explain_wrong_answer("You typed", answer, plans, incident)
-        above = wrap(problem, SCREEN_WIDTH)
-    raise NotConfirmedError(problem)
-
-
-def format_question(plans: list[RolePlan], incident: str) -> list[str]:
-    """Returns the lines that say what to type."""
-    sends = [plan for plan in plans if plan.sends]
-    needs_id = len(sends) <= FEW and any(plan.id_reason for plan in sends)
-    hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
-    backups = "this backup" if len(sends) == 1 else "these backups"
-    asked = f"To overwrite with {backups}, type exactly: {expected_answer(plans, incident)}{hint}"
-    return ["An empty answer or Ctrl-C sends nothing.", asked]
-
-
-def explain_wrong_answer(source: str, answer: str, plans: list[RolePlan], incident: str) -> str:
-    """Returns a sentence that shows an answer beside the one that is needed."""
-    needed = expected_answer(plans, incident) or ",".join(plan.answer for plan in plans)
-    return f"{source}: {one_line(answer)}. It must be: {needed}."
 
 
 def _collapse(text: str) -> str:

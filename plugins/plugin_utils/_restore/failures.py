@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of failures of the role ``restore``, and the errors that stop a run. ``classify.py`` has their words."""
+"""The kinds of failures of the role ``restore``, and the errors that stop a run. ``results.py`` has their words."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class FailureKind(enum.Enum):
 
 
 Kind: t.TypeAlias = "FailureKind | ObstacleKind"
+
+ACCEPTED_AND_FAILED = "The service accepted the restore, but the instance ended in a failure status."
 
 _KINDS: dict[object, Kind] = {kind.value: kind for kind in (*FailureKind, *ObstacleKind)}
 

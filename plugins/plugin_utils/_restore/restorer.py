@@ -34,11 +34,11 @@ from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._state.store import describe_sender
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
-from .._formatting import format_clock, format_value
+from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .address import check_address, parse_address
 from .classify import classify_failure, classify_obstacle
-from .confirmation import NOT_ASKED, require_confirmation
-from .failures import PictureChangedError
+from .confirmation import FEW, GIVEN, NOT_ASKED, TYPED, expected_answer, is_confirmed
+from .failures import NotConfirmedError, PictureChangedError
 from .outcome import record
 from .plan_screen import summarize_plan
 from .run import UNHEALTHY
@@ -46,11 +46,51 @@ from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.journal import OperationKey
-    from .run import RolePlan
+    from .run import RolePlan, Run
     from .runbook import Runbook
 
+TRIES = 3
+"""Answers that are accepted at the terminal before the run ends."""
 _LISTED = 3
 """Changes that a message lists."""
+
+
+def require_confirmation(run: Run, given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]) -> str:
+    """Returns how the plans were confirmed: ``TYPED`` at the terminal, or ``GIVEN`` in the variable.
+
+    ``ask`` asks at the terminal. ``shown`` are the lines of the plan. Raises NotConfirmedError.
+    """
+    plans, incident = run.plans, run.incident
+    if given:
+        if not is_confirmed(given, plans, incident, in_advance=True):
+            raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans, incident))
+        return GIVEN
+    question, above = format_question(plans, incident), list(shown)
+    for _attempt in range(TRIES):
+        answer = ask("\n".join([*above, *question])).strip()
+        if not answer:
+            raise NotConfirmedError("Nothing was typed.")
+        if is_confirmed(answer, plans, incident):
+            return TYPED
+        problem = explain_wrong_answer("You typed", answer, plans, incident)
+        above = wrap(problem, SCREEN_WIDTH)
+    raise NotConfirmedError(problem)
+
+
+def format_question(plans: list[RolePlan], incident: str) -> list[str]:
+    """Returns the lines that say what to type."""
+    sends = [plan for plan in plans if plan.sends]
+    needs_id = len(sends) <= FEW and any(plan.id_reason for plan in sends)
+    hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
+    backups = "this backup" if len(sends) == 1 else "these backups"
+    asked = f"To overwrite with {backups}, type exactly: {expected_answer(plans, incident)}{hint}"
+    return ["An empty answer or Ctrl-C sends nothing.", asked]
+
+
+def explain_wrong_answer(source: str, answer: str, plans: list[RolePlan], incident: str) -> str:
+    """Returns a sentence that shows an answer beside the one that is needed."""
+    needed = expected_answer(plans, incident) or ",".join(plan.answer for plan in plans)
+    return f"{source}: {one_line(answer)}. It must be: {needed}."
 
 
 def find_changed_backups(incident: Incident, plans: t.Iterable[RolePlan]) -> dict[str, ClawHostersError]:

@@ -14,24 +14,24 @@ import typing as t
 from dataclasses import dataclass
 
 from ...module_utils._errors import NOTHING_SENT
-from ...module_utils._model.instance import is_healthy
+from ...module_utils._model.instance import get_status, is_healthy
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.incident_state import IN_PROGRESS, InstanceState
-from ...module_utils._service.restore.plan import ObstacleKind, RestoreAction, Target
-from ...module_utils._service.restore.restore import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN, Stage
-from ...module_utils._service.restore.words import format_moment
+from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind, RestoreAction, Target
+from ...module_utils._service.restore.words import capitalize, format_moment, format_taken
 from ...module_utils._state.journal import UNSEEN, OperationEvent
-from ...module_utils._text import format_count, format_list
+from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
-from .classify import ACCEPTED_AND_FAILED, FAILURES, find_advice
-from .failures import Failed, FailureKind
+from .confirmation import expected_answer
+from .failures import ACCEPTED_AND_FAILED, Failed, FailureKind
 from .run import RolePlan
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ...module_utils._service.restore.incident_state import IncidentState
+    from ...module_utils._service.restore.plan import Surface
     from .failures import Kind
     from .run import Data, Run
 
@@ -45,6 +45,67 @@ _NOT_CONFIRMED = (FailureKind.NOT_CONFIRMED, FailureKind.PICTURE_CHANGED)
 """The kinds with which nothing was sent because the user has not confirmed it."""
 _TAGS: dict[Kind, str] = {**dict.fromkeys(_NOT_CONFIRMED, "only planned"), FailureKind.NOT_BEGUN: "not begun"}
 """The tags on the page of what is neither restored nor merely not finished."""
+
+
+class Failure(t.NamedTuple):
+    """The words of one kind of failure. ``text`` says what happened, ``advice`` what to do.
+
+    The advice may have ``{again}`` for running the same command again. It is empty if it depends on more than the kind:
+    see ``find_advice``. That of an obstacle comes with its message.
+    """
+
+    text: str
+    advice: str = ""
+    is_of_run: bool = False
+    """True if it stopped the whole run before anything was sent."""
+    is_unsent: bool = False
+    """True if nothing was sent then, so that what an earlier run restored still holds."""
+    shows_status: bool = False
+    """True if the status of the instance belongs to the message."""
+
+
+def _stopped(text: str, advice: str = "") -> Failure:
+    return Failure(text, advice, is_of_run=True, is_unsent=True)
+
+
+_NEVER_TWICE = "{again}: it restores nothing twice."
+_FIX = "Fix the cause, then {again}."
+
+FAILURES: dict[Kind, Failure] = {
+    FailureKind.SERVICE_DOWN: _stopped("The service can't be used", "When it answers at api_url, {again}."),
+    FailureKind.BAD_KEY: _stopped(
+        "The API key can't be used", "Set CLAWHOSTERS_API_KEY to a valid key of the right account, then {again}."
+    ),
+    FailureKind.NOT_CONFIRMED: _stopped("Not confirmed"),
+    FailureKind.PICTURE_CHANGED: _stopped("What was confirmed has changed", "{again} to confirm the current plan."),
+    FailureKind.PLAN_OUTDATED: _stopped(
+        "The approved plan does not hold any more",
+        "Make a new plan with --check and restore_plan_path, and have it approved.",
+    ),
+    FailureKind.NOT_PLANNED: _stopped("Planning failed", _FIX),
+    FailureKind.INTERRUPTED: Failure("The runbook was interrupted.", _NEVER_TWICE),
+    FailureKind.UNFINISHED: Failure("", _NEVER_TWICE),
+    FailureKind.NOT_BEGUN: Failure("Not begun.", "{again}: it goes on with the rest.", is_unsent=True),
+    FailureKind.REFUSED: Failure("The restore was rejected or not sent; nothing was changed.", _FIX, shows_status=True),
+    FailureKind.NOT_OVER: Failure(
+        "The restore was accepted, but its end was not seen.", "{again}: it continues to wait, and sends nothing twice."
+    ),
+    FailureKind.GONE: Failure(
+        "The instance was deleted after its restore was accepted.", "Check in the dashboard who deleted it."
+    ),
+    FailureKind.UNRECORDED: Failure("The journal lacks what became of the restore.", _NEVER_TWICE),
+    FailureKind.NOT_HEALTHY: Failure("The restore has completed, but the instance is not running and healthy."),
+    FailureKind.HEALTH_UNSEEN: Failure("The restore has completed, but the instance can't be read.", _NEVER_TWICE),
+    FailureKind.BAD_ADDRESS: Failure(
+        "The restore has completed and the instance is healthy, but the check of its address failed.",
+        f"Check this address, then {_NEVER_TWICE}",
+    ),
+    **dict.fromkeys(ObstacleKind, Failure(NOTHING_SENT, is_unsent=True)),
+    # These two may be outcomes of the run itself, too.
+    ObstacleKind.FAILED: Failure("", shows_status=True),
+    ObstacleKind.UNKNOWN: Failure("It is unknown whether the restore was carried out.", shows_status=True),
+}
+"""Each kind of failure. A new one needs its line here, and a place that chooses it."""
 
 
 @dataclass
@@ -170,7 +231,7 @@ def _find_own(
     plan: RolePlan, known: InstanceState, run: Run, state: IncidentState | None, now: datetime
 ) -> Failed | None:
     """Returns why the restore of a target of a run has not come to its end; None if it has, or is only planned."""
-    if plan.failed or (plan.restore and plan.restore.stage is Stage.DONE):
+    if plan.failed or (plan.restore and plan.restore.healthy_at and not plan.restore.error):
         return plan.failed
     if run.failed or run.check:
         return run.failed
@@ -200,7 +261,7 @@ def _find_recorded(known: InstanceState, backup_id: object, state: IncidentState
         return None
     if restore and restore.event is OperationEvent.FAILED:
         return Failed(ObstacleKind.FAILED, ACCEPTED_AND_FAILED)
-    is_lost = restore is not None and restore.outcome == UNKNOWN and known.holder is None
+    is_lost = restore is not None and restore.outcome == "unknown" and known.holder is None
     kind: Kind = ObstacleKind.UNKNOWN if is_lost else FailureKind.UNFINISHED
     return Failed(kind, _format_unfinished(known, backup_id))
 
@@ -272,13 +333,13 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
     if not plan.is_unseen:
         seen = f"was seen restored at {format_moment(plan.earlier.completed_at, now)}"
     known = {
-        IN_FLIGHT: f"the restore sent at {sent} is still open",
-        COMPLETED: f"the restore sent at {sent} {seen}",
-        FAILED: f"the restore sent at {sent} failed",
-        UNKNOWN: f"it is unknown whether the restore of {sent} was carried out",
+        "in_flight": f"the restore sent at {sent} is still open",
+        "completed": f"the restore sent at {sent} {seen}",
+        "failed": f"the restore sent at {sent} failed",
+        "unknown": f"it is unknown whether the restore of {sent} was carried out",
     }
     is_awaited = plan.action is RestoreAction.WAIT
-    return f"This run sent nothing; {known[IN_FLIGHT if is_awaited else plan.earlier.outcome]}."
+    return f"This run sent nothing; {known['in_flight' if is_awaited else plan.earlier.outcome]}."
 
 
 def _format_failure(failed: Failed, plan: RolePlan, run: Run, now: datetime) -> str:
@@ -297,6 +358,46 @@ def _format_failure(failed: Failed, plan: RolePlan, run: Run, now: datetime) -> 
     return " ".join(filter(None, sentences))
 
 
+def find_advice(failed: Failed, plan: RolePlan, run: Run) -> str:
+    """Returns what to do after a failure whose message has no advice: a sentence that names variables.
+
+    Imports the words of obstacles.
+    """
+    from ...module_utils._service.restore.messages import advise_failed, advise_on_status, advise_unknown
+
+    surface, failure = run.surface, FAILURES[failed.kind]
+    instance = {**(plan.instance or {}), **({"status": failed.found} if failed.found else {})}
+    advice = failure.advice.format(again=run.again if failure.is_of_run else surface.again)
+    match failed.kind:
+        case FailureKind.NOT_CONFIRMED:
+            answer = expected_answer(run.plans, run.incident)
+            advice = f"{run.again} with restore_confirm={answer}, or type that at the prompt."
+        case ObstacleKind.FAILED:
+            advice = advise_failed(plan, instance, surface)
+        case ObstacleKind.UNKNOWN:
+            advice = advise_unknown(plan, instance, surface)
+        case FailureKind.REFUSED if failed.http_status == 422 and get_status(instance) not in RESTORABLE:
+            advice = advise_failed(plan, instance, surface)
+        case FailureKind.REFUSED if failed.http_status == 422:
+            advice = f"To try an older backup, {surface.restore_with(_name_older(plan, surface))}."
+        case FailureKind.NOT_HEALTHY:
+            alone = "a run for it alone" if surface.alone else "a run"
+            advice = advise_on_status(instance, surface.again) or (
+                f"Check it in the dashboard, then {surface.again}, which restores nothing twice; {alone} with another "
+                f"restore_incident sends it again from an older backup, with {_name_older(plan, surface)}."
+            )
+    if failed.http_status == 401 and failed.kind is not FailureKind.BAD_KEY:
+        advice = f"With a valid key, {advice}"
+    return capitalize(advice)
+
+
+def _name_older(plan: RolePlan, surface: Surface) -> str:
+    """Returns the variable that selects the next older backup. A plan that chose the backup has read the others."""
+    if plan.older is None:
+        return f"its id as {surface.backup()}"
+    return f"{surface.backup(one_line(plan.older['id'], 20))}, {format_taken(plan.older)}"
+
+
 def format_headline(run: Run, results: list[InstanceResult]) -> str:
     """Returns what a run has achieved, in one line."""
     total = format_count(len(results), "instance")
@@ -304,7 +405,7 @@ def format_headline(run: Run, results: list[InstanceResult]) -> str:
         return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
     if run.check:
         seen = [plan for plan in run.plans if plan.ready and plan.earlier and not plan.is_unseen]
-        done = [plan.instance or {} for plan in seen if plan.earlier and plan.earlier.outcome == COMPLETED]
+        done = [plan.instance or {} for plan in seen if plan.earlier and plan.earlier.event is OperationEvent.COMPLETED]
         ill = sum(not is_healthy(instance) for instance in done)
         waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
         known = f", {len(done)} already restored" if done else ""

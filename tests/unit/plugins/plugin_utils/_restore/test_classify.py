@@ -11,8 +11,8 @@ import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import FAILURES, find_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results import FAILURES, find_advice
 from support.controller import REPOSITORY
 from support.restores import BACKUPS, DEFAULTS, WEB, history, plan, run
 

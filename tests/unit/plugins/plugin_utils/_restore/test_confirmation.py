@@ -13,17 +13,19 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     GIVEN,
-    TRIES,
     TYPED,
     expected_answer,
-    explain_wrong_answer,
-    format_question,
     is_confirmed,
-    require_confirmation,
     set_answers,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restorer import (
+    TRIES,
+    explain_wrong_answer,
+    format_question,
+    require_confirmation,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, WEB, role_plans, run
 from support.work import count_calls

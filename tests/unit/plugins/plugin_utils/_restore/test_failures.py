@@ -28,7 +28,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Restore,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import (
-    FAILURES,
     classify_error,
     classify_failure,
 )
@@ -38,6 +37,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure
     FailureKind,
     PictureChangedError,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results import FAILURES
 from support.accounts import NOW
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import run_key
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent as Event
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import (
@@ -110,7 +110,7 @@ def test_a_noted_failure_is_told_with_its_facts(story: Story) -> None:
 def begun(planned: RolePlan, *, changed: bool = False) -> RolePlan:
     """Returns the plan of a restore that has ended well: of this run if ``changed``."""
     planned.restore = Restore.begin(planned)
-    planned.restore.stage = Stage.DONE
+    planned.restore.healthy_at = NOW
     planned.restore.is_sent = changed
     return planned
 

@@ -26,7 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Target,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import FAILURES
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results import FAILURES
 from support.accounts import NOW
 
 STATE = OperationState(OperationEvent.UNCLEAR, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12})
