@@ -22,7 +22,7 @@ from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.incident_state import IN_PROGRESS, build_state, list_incidents
-from ..module_utils._service.restore.plan import AccountView
+from ..module_utils._service.restore.plan import AccountView, Target
 from ..module_utils._text import format_count, format_list, one_line
 from ..module_utils._times import format_duration, parse_time
 from ..plugin_utils._controller.action import MISSPELT, ControllerAction
@@ -89,7 +89,7 @@ def _describe_unknown(incident: str, states: list[IncidentState]) -> str:
 def _build_run(report_dir: str, state: IncidentState, now: datetime) -> Run:
     """Returns a run that only looks, for the words of results."""
     variables = {**_USUAL, "restore_incident": state.incident, "restore_report_dir": report_dir}
-    targets = [{"name": None, "id": one} for one in state.instances]
+    targets = [Target(None, one) for one in state.instances]
     return Run(variables, targets, again="run the playbook restore again for it")
 
 

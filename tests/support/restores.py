@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import yaml
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
@@ -29,7 +30,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import set_answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import build_target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 
 from .controller import REPOSITORY
@@ -61,7 +61,7 @@ def history(
 
 
 def role_plans(
-    targets: list[dict[str, t.Any]],
+    targets: list[Target],
     instances: list[dict[str, t.Any]],
     backups: list[dict[str, t.Any]],
     past: RestoreHistory | None = None,
@@ -72,8 +72,9 @@ def role_plans(
     names = ("before", "max_age", "min_interval")
     rules = parse_rules({**{name: given[f"restore_{name}"] or None for name in names}, "force": given["restore_force"]})
     past = past or history()
+    backup_id = None if given["restore_backup"] == "latest" else int(given["restore_backup"])
     account = AccountView(InstanceIndex(instances), backups)
-    planned = plan_restores([build_target(target, given) for target in targets], account, past, rules, NOW)
+    planned = plan_restores([replace(target, backup_id=backup_id) for target in targets], account, past, rules, NOW)
     plans = [build_plan(one, past, rules, NOW, ROLE) for one in planned]
     set_answers(plans, instances, is_whole=True)
     return plans
@@ -104,4 +105,6 @@ def kind(planned: RolePlan) -> str:
 def run(*plans: RolePlan, check: bool = False, **variables: t.Any) -> Run:
     """Returns a run with these plans."""
     targets = parse_targets("web-bot", None)
-    return Run({**VARIABLES, **variables}, targets * (len(plans) or 1), check=check, plans=[*plans])
+    given = {**VARIABLES, **variables}
+    given["restore_serial"] = parse_serial("restore_serial", given["restore_serial"])
+    return Run(given, targets * (len(plans) or 1), check=check, plans=[*plans])

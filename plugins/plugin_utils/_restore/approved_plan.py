@@ -15,8 +15,9 @@ from datetime import datetime
 
 from ...module_utils._errors import SettingsError
 from ...module_utils._model.plan_scope import FIELDS, PlanScope, digest, find_fault
+from ...module_utils._model.resource import parse_id
 from ...module_utils._names import normalize_name
-from ...module_utils._service.restore.plan import explain_left_out
+from ...module_utils._service.restore.plan import Target, explain_left_out
 from ...module_utils._service_url import normalize_url
 from ...module_utils._text import format_first, one_line
 from ...module_utils._times import parse_time
@@ -42,18 +43,18 @@ class ApprovedPlan(PlanScope):
     incident: str
     entries: dict[str, Data]
 
-    def find_targets(self, incident: str, targets: list[Data]) -> list[Data]:
+    def find_targets(self, incident: str, targets: list[Target]) -> list[Target]:
         """Returns the targets. Raises SettingsError for another incident, or other ``targets`` beside the plan."""
         if normalize_name(self.incident) != incident:
             other = f"restore_apply_plan is of the incident {one_line(self.incident)}, not of {one_line(incident)}."
             raise SettingsError(other, is_unsent=True)
         names = {entry["name_digest"] for entry in self.entries.values()}
-        ids = {str(one["id"]) for one in targets if one["id"] is not None}
-        named = {digest(one["name"]) for one in targets if one["id"] is None}
+        ids = {str(one.instance_id) for one in targets if one.instance_id is not None}
+        named = {digest(one.name) for one in targets if one.instance_id is None}
         if (ids and ids != self.entries.keys()) or (named and (named != names or len(targets) != len(self.entries))):
             text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
             raise SettingsError(text, is_unsent=True)
-        return [{"name": None, "id": one["id"], "backup_id": one["backup_id"]} for one in self.entries.values()]
+        return [Target(one["id"], None, t.cast("int", parse_id(one["backup_id"]))) for one in self.entries.values()]
 
     def require_current(
         self,

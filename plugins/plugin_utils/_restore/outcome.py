@@ -10,7 +10,6 @@ import typing as t
 
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._service.restore.incident_state import IncidentState, InstanceState, read_incident
-from ...module_utils._service.restore.plan import Target
 from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, UNKNOWN
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
@@ -26,6 +25,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ...module_utils._model.resource import Result
+    from ...module_utils._service.restore.plan import Target
     from .run import Data, RolePlan, Run
     from .runbook import Runbook
 
@@ -113,24 +113,23 @@ def _read_state(runbook: Runbook) -> IncidentState | None:
         return None
 
 
-def _describe_unplanned(target: Data, runbook: Runbook, state: IncidentState | None, now: datetime) -> RolePlan:
+def _describe_unplanned(target: Target, runbook: Runbook, state: IncidentState | None, now: datetime) -> RolePlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
     index = InstanceIndex(runbook.reader.instances)
-    matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
-    (instance,) = matches if len(matches) == 1 else (None,)
-    known = _find_known(target, instance["id"] if instance else target["id"], state)
-    plan = describe_known(known, Target(target["id"], target["name"]), now)
+    number = target.instance_id
+    instance = index.unique_by_name(target.name) if number is None else index.by_id.get(str(number))
+    plan = describe_known(_find_known(target.name, instance["id"] if instance else number, state), target, now)
     plan.instance = instance or plan.instance
     return plan
 
 
-def _find_known(target: Data, instance_id: t.Any, state: IncidentState | None) -> InstanceState:
+def _find_known(name: str | None, instance_id: t.Any, state: IncidentState | None) -> InstanceState:
     """Returns what the journal holds of a target, by its id or else by the name that it had."""
     known = [*state.instances.values()] if state else []
     for instance in reversed(known):
-        if instance.id == instance_id or (instance_id is None and instance.name == target["name"]):
+        if instance.id == instance_id or (instance_id is None and instance.name == name):
             return instance
-    return InstanceState(instance_id, target["name"])
+    return InstanceState(instance_id, name)
 
 
 # For later jobs
@@ -147,7 +146,7 @@ def list_outcomes(run: Run, state: IncidentState | None) -> list[Data]:
 
 def _describe_outcome(plan: RolePlan, run: Run, state: IncidentState | None) -> Data:
     # One that is not found may have been restored by an earlier run.
-    known = _find_known({"name": plan.target.name}, plan.found_id, state)
+    known = _find_known(plan.target.name, plan.found_id, state)
     restore = known.restore
     if restore is None and known.refused and known.refused.position > plan.known_position:
         restore = known.refused

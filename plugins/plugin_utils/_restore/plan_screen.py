@@ -12,7 +12,7 @@ from statistics import median
 
 from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.backup import taken_at
-from ...module_utils._model.batches import parse_serial, split_batches
+from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import get_status, is_healthy
 from ...module_utils._service.restore.plan import RestoreAction, explain_left_out
 from ...module_utils._service.restore.words import (
@@ -47,13 +47,9 @@ RECENT = timedelta(days=7)
 """Age up to which the plan shows a restore for another incident."""
 
 _LISTED = 5
-"""Restores for other incidents, and sizes of batches, that a plan names."""
-_STARTED = Note(
-    "It will be started, and costs Claws if it is billed daily.",
-    ("started",),
-    "They will be started, and cost Claws if they are billed daily.",
-)
-_HEALTHY = Note("It is running and healthy now.", ("healthy",), "They are running and healthy now.")
+"""Batches whose sizes are shown."""
+_STARTED = Note("Started at the end, which costs Claws if it is billed daily.", ("started",))
+_HEALTHY = Note("Running and healthy now.", ("healthy",))
 _OLD = Note("That is more than a day ago: another incident needs another restore_incident.", ("old",))
 _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
@@ -122,7 +118,7 @@ def summarize_plan(run: Run) -> list[str]:
 
 def plan_lines(group: list[RolePlan]) -> list[str]:
     """Returns the lines of plans that are alike."""
-    details = [detail_lines(plan, of_many=len(group) > 1) for plan in group]
+    details = list(map(detail_lines, group))
     if all(each == details[0] for each in details):
         return [*headlines(group), *(f"    {line}" for line in details[0])]
     label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
@@ -148,9 +144,9 @@ def headlines(group: list[RolePlan]) -> list[str]:
     return [f"{named}: restore {backups} {_format_ages(group)}.", lost]
 
 
-def detail_lines(plan: RolePlan, *, of_many: bool = False) -> list[str]:
-    """Returns what else is to be known of an instance. ``of_many``: of all that are alike."""
-    notes = [note.plural if of_many and note.plural else note.text for note in plan.notes]
+def detail_lines(plan: RolePlan) -> list[str]:
+    """Returns what else is to be known of an instance."""
+    notes = [note.text for note in plan.notes]
     if plan.obstacle:
         return [*([plan.failed.message, plan.failed.advice] if plan.failed else []), *notes]
     if plan.action is not RestoreAction.SEND:
@@ -198,7 +194,7 @@ def _format_range(group: list[RolePlan]) -> str:
 def schedule_lines(plans: list[RolePlan], variables: Data) -> list[str]:
     """Returns in which batches the restores are sent; nothing if all are sent at once."""
     ready = [plan for plan in plans if plan.ready]
-    batches = split_batches(ready, parse_serial("restore_serial", variables["restore_serial"]))
+    batches = split_batches(ready, variables["restore_serial"])
     if len(batches) < 2 or not any(plan.sends for plan in plans):
         return []
     allowed, sizes = variables["restore_max_failures"], format_list((str(len(batch)) for batch in batches), _LISTED)
@@ -244,10 +240,7 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     if holder:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
         notes.append(Note(run, ("held", holder.user, holder.host)))
-    notes += [note_other(other, now, plan.backup if plan.sends else None) for other in others[:_LISTED]]
-    if len(others) > _LISTED:
-        more = f"And {len(others) - _LISTED} more restores for other incidents within 7 days."
-        notes.append(Note(more, ("more",)))
+    notes += [note_other(other, now, plan.backup if plan.sends else None) for other in others]
     if plan.sends and plan.earlier is None and (witness := history.witness):
         notes += _describe_witness(witness, instance, history.incident, now)
     if plan.sends and plan.earlier:

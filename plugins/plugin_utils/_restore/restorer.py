@@ -16,7 +16,6 @@ from dataclasses import replace
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.backup import has_good_status, taken_at
-from ...module_utils._model.batches import parse_serial
 from ...module_utils._model.instance import short_name
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource, normalize
@@ -226,7 +225,7 @@ class Restorer(RestoreObserver):
             RestoreOptions(
                 variables["restore_wait_timeout"],
                 variables["restore_healthy_timeout"],
-                sizes=parse_serial("restore_serial", variables["restore_serial"]),
+                sizes=variables["restore_serial"],
                 max_failures=variables["restore_max_failures"],
             ),
             observer=self,

@@ -17,7 +17,7 @@ from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.plan_scope import PlanScope
-    from ...module_utils._service.restore.plan import Surface
+    from ...module_utils._service.restore.plan import Surface, Target
     from ...module_utils._service.restore.restore import Restore
     from ...module_utils._service.restore.words import Note
     from .failures import Failed
@@ -92,13 +92,10 @@ class RolePlan(RestorePlan):
 
 @dataclass
 class Run:
-    """One run of the role so far. ``targets`` are what the user asked for: ``{name, id}``, one of the two set.
-
-    A playbook that has chosen an instance by its name sets both.
-    """
+    """One run of the role so far. A playbook that has chosen an instance by its name sets name and id of a target."""
 
     variables: Data
-    targets: list[Data]
+    targets: list[Target]
     approved: PlanScope | None = None
     """The plan that it restores exactly."""
     check: bool = False

@@ -14,12 +14,10 @@ from dataclasses import replace
 from ...module_utils._errors import ClawHostersError, ForbiddenError, RefusedError, SettingsError, UnauthorizedError
 from ...module_utils._model.account_identity import find_id
 from ...module_utils._model.instance import is_unhealthy
-from ...module_utils._model.resource import parse_id
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules, plan_incident
-from ...module_utils._service.restore.plan import Target
 from ...module_utils._time_options import parse_duration, parse_timestamp, require_past
 from .._reports.report_folder import prepare_folder
 from .confirmation import FEW, expected_answer, is_confirmed, set_answers
@@ -51,13 +49,6 @@ def begin_run(variables: Data, *, check: bool) -> Run:
     if not check:
         prepare_folder(run.report_path)
     return run
-
-
-def build_target(target: Data, variables: Data) -> Target:
-    """Returns what the planner needs of a target of a run."""
-    backup = variables["restore_backup"]
-    backup_id = target.get("backup_id", None if backup == "latest" else backup)
-    return Target(target["id"], target["name"], t.cast("int", parse_id(backup_id)))
 
 
 class Runbook:
@@ -128,8 +119,7 @@ class Runbook:
         """Chooses the backups, finds what prevents a restore, and shows that."""
         self.run.account = self.context.account.label()
         incident, variables, reader, approved = self.incident, self.variables, self.reader, self.run.approved
-        targets = [build_target(target, variables) for target in self.run.targets]
-        planned, account, history = plan_incident(incident, targets, reader, with_holders=True)
+        planned, account, history = plan_incident(incident, self.run.targets, reader, with_holders=True)
         plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
         if approved:
             max_age = parse_duration("restore_plan_max_age", variables["restore_plan_max_age"])

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._http.settings import expand_home, parse_priority
-from ...module_utils._model.batches import parse_serial
+from ...module_utils._model.batches import BatchSize, parse_serial
 from ...module_utils._module.open_journal import parse_operation_name
+from ...module_utils._service.restore.plan import Target
 from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp
 from .._extra_variables import Problems, parse_ids, parse_list
@@ -25,7 +27,7 @@ _OF_TARGETS = ("restore_instances", "restore_instance_ids", "restore_expected_na
 """Variables that choose the targets, or say more of them."""
 
 
-def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Data], ApprovedPlan | None]:
+def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Target], ApprovedPlan | None]:
     """Returns the variables with their types, the targets, and the plan that is applied, if any.
 
     A plan that an earlier job has handed on is applied if it is of the incident. Raises ClawHostersError for wrong
@@ -40,8 +42,9 @@ def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Dat
     if approved and variables["restore_incident"]:
         targets = problems.collect(approved.find_targets, variables["restore_incident"], targets) or []
     if expected := given.get("restore_expected_name"):
-        targets = [{**target, "name": str(expected)} for target in targets]
-    problems.collect(_require_one_backup, variables, targets)
+        targets = [replace(target, name=str(expected)) for target in targets]
+    backup_id = problems.collect(_parse_backup, variables, targets)
+    targets = [replace(target, backup_id=backup_id or target.backup_id) for target in targets]
     problems.raise_if_any()
     return variables, targets, approved
 
@@ -66,23 +69,21 @@ def _find_plan(given: Data, variables: Data, check: bool) -> ApprovedPlan | None
     return read_plan(plan)
 
 
-def _require_one_backup(given: Data, targets: list[Data]) -> None:
-    """Raises SettingsError for a given backup that is none, or that does not fit the other variables."""
+def _parse_backup(given: Data, targets: list[Target]) -> int | None:
+    """Returns the id of the given backup, or None. Raises SettingsError if it does not fit the other variables."""
     backup = given["restore_backup"]
     if backup == "latest":
-        return
+        return None
     # Without a target, that is told already.
     if not (is_number(backup) and len(targets) <= 1):
         raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
-    if backup != str(int(backup)):
-        text = f"restore_backup is {backup}. In a file, YAML reads 010 as 8: write it without zeros in front."
-        raise SettingsError(text)
     if given["restore_before"]:
         raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
+    return int(backup)
 
 
-def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
-    """Returns the targets that the user gave, each ``{name, id}`` with one of the two set.
+def parse_targets(names: t.Any, ids: t.Any) -> list[Target]:
+    """Returns the targets that the user gave, each with a name or an id.
 
     Both arguments may be lists or comma-separated text. Raises RefusedError if the targets are not valid.
     """
@@ -93,9 +94,7 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     wanted = wanted_names or list(map(str, wanted_ids))
     if len(set(wanted)) != len(wanted):
         raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
-    if wanted_names:
-        return [{"name": name, "id": None} for name in wanted_names]
-    return [{"name": None, "id": number} for number in wanted_ids]
+    return [Target(None, name) for name in wanted_names] or [Target(number, None) for number in wanted_ids]
 
 
 def _parse_values(given: Data, problems: Problems) -> Data:
@@ -114,9 +113,7 @@ def _parse_values(given: Data, problems: Problems) -> Data:
     problems.collect(parse_priority, "restore_priority", variables["restore_priority"] or None)
     for name in ("restore_max_age", "restore_min_interval", "restore_plan_max_age"):
         problems.collect(parse_duration, name, variables[name] or None)
-    if before := problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None):
-        # Pages may be read where a local time is of another zone.
-        variables["restore_before"] = before.isoformat().replace("+00:00", "Z")
+    problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None)
     return variables
 
 
@@ -129,10 +126,9 @@ def _parse_incident(given: str) -> str:
     return parse_operation_name("restore_incident", given)
 
 
-def _parse_serial(value: t.Any) -> list[int | str]:
+def _parse_serial(value: t.Any) -> list[BatchSize]:
     """Returns the sizes of the batches, numbers and percentages, of a list or text."""
-    sizes = parse_list(value) if isinstance(value, str) else value
-    return [f"{size.number}%" if size.is_percentage else size.number for size in parse_serial("restore_serial", sizes)]
+    return parse_serial("restore_serial", parse_list(value) if isinstance(value, str) else value)
 
 
 def _parse_statuses(value: t.Any) -> list[int]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import digest
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.approved_plan import read_plan
 from simulator.handle import Simulator
 from support.runbook import Runbook
@@ -100,7 +101,7 @@ def test_names_confirm_an_approved_plan_at_the_prompt(simulator: Simulator, runb
 def test_ids_that_are_text_can_be_approved(runbook: Runbook) -> None:
     plan = approve(runbook)
     given = resigned(plan, entries=[{**plan["entries"][0], "id": "i-1", "backup_id": "b-1"}])
-    assert read_plan(given).find_targets("INC-1", []) == [{"name": None, "id": "i-1", "backup_id": "b-1"}]
+    assert read_plan(given).find_targets("INC-1", []) == [Target("i-1", None, "b-1")]
 
 
 def test_a_plan_that_cannot_be_written_fails_the_check(runbook: Runbook) -> None:

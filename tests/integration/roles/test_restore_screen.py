@@ -185,7 +185,7 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
         re.escape(service),
         r"web-bot \(id 1\), running, healthy: restore backup 11, 1 d 2 h old\.",
         "    DATA LOSS: all changes since 20.* UTC\\.",
-        r"    It is running and healthy now\.",
+        r"    Running and healthy now\.",
         r"sick-bot \(id 2\), running, unhealthy: restore backup 21, 1 d 2 h old\.",
         r"old-bot \(id 3\), stopped(, \w+)?: restore backup 31, 1 d 2 h old\.",
         r"bare-bot \(id 5\): CAN'T BE RESTORED\.",

@@ -53,11 +53,10 @@ def format_taken(backup: Resource) -> str:
 
 
 class Note(t.NamedTuple):
-    """A sentence about a plan, ``plural`` about several. ``about`` is equal in notes that differ in numbers alone."""
+    """A sentence about a plan. ``about`` is equal in notes that differ in numbers alone."""
 
     text: str
     about: tuple[object, ...]
-    plural: str = ""
 
 
 def describe_clock(lead: timedelta) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
@@ -31,13 +31,9 @@ def texts(planned):
 
 
 def test_parsing_of_targets():
-    assert (
-        parse_targets("a, b", None)
-        == parse_targets(["a", "b"], [])
-        == [{"name": "a", "id": None}, {"name": "b", "id": None}]
-    )
-    assert parse_targets([" a, b "], None) == [{"name": " a, b ", "id": None}]
-    assert parse_targets(None, [" 7"]) == parse_targets(None, "7") == [{"name": None, "id": 7}]
+    assert parse_targets("a, b", None) == parse_targets(["a", "b"], []) == [Target(None, "a"), Target(None, "b")]
+    assert parse_targets([" a, b "], None) == [Target(None, " a, b ")]
+    assert parse_targets(None, [" 7"]) == parse_targets(None, "7") == [Target(7, None)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import format_account
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
@@ -52,8 +54,8 @@ def test_the_plan_begins_with_service_and_account():
 
 
 def test_a_healthy_instance_is_called_so():
-    assert "    It is running and healthy now." in show(plan(instance=HEALTHY))
-    assert "running and healthy" not in "".join(show(plan(instance={**HEALTHY, "health_status": "unhealthy"})))
+    assert "    Running and healthy now." in show(plan(instance=HEALTHY))
+    assert "unning and healthy" not in "".join(show(plan(instance={**HEALTHY, "health_status": "unhealthy"})))
 
 
 def test_the_plan_names_the_newer_backups_that_restore_before_passes_over():
@@ -104,7 +106,6 @@ def test_notes_of_forty_instances_are_told_once_or_by_an_example():
 
     for note, told in (
         (lambda number: Note(f"Restored {number} h ago.", ("other",)), "For example bot-1 (id 1): Restored 0 h ago."),
-        (lambda _number: Note("It is running.", ("running",), "They are running."), "They are running."),
         (lambda number: Note("A note.", (number,)), "A note."),
     ):
         assert told in " ".join(" ".join(shown(note)).split())
@@ -126,7 +127,7 @@ def test_the_question_repeats_what_is_lost():
 )
 def test_no_line_of_a_plan_is_wider_than_the_screen(names, account, status):
     instances = [{"id": number, "name": name, "status": status} for number, name in enumerate(names, start=1)]
-    targets = [{"name": name, "id": None} for name in names]
+    targets = [Target(None, name) for name in names]
     backups = [{**BACKUPS[0], "id": number, "instance_id": number} for number in range(1, len(names))]
     plans = role_plans(targets, instances, backups, restore_force=True)
     assert all(text_width(line) <= 80 for line in show(*plans, account=format_account({"name": account, "id": 1})))
@@ -152,7 +153,7 @@ def test_those_that_differ_among_many_keep_their_lines():
 def schedule(*names, of=None, serial=(1,), allowed=0):
     """Returns the lines about the batches of these instances."""
     plans = [named(of or plan(), name) for name in names]
-    return schedule_lines(plans, {"restore_serial": list(serial), "restore_max_failures": allowed})
+    return schedule_lines(plans, {"restore_serial": parse_serial("", serial), "restore_max_failures": allowed})
 
 
 def test_batches_are_told_by_their_sizes_and_what_stops_them():

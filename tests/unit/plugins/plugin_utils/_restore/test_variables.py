@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import begin_run
 from support.restores import DEFAULTS
 
@@ -22,14 +23,15 @@ def test_variables_of_the_command_line_get_their_types(tmp_path):
     assert run.variables["restore_http_statuses"] == [200]
     assert (run.variables["restore_backup"], run.variables["restore_confirm"]) == ("7", "12")
     assert run.incident == "INC-1"
-    assert run.targets == [{"name": "web-bot", "id": None}]
+    assert run.targets == [Target(None, "web-bot", 7)]
     assert run.report_path == str(tmp_path / "new/INC-1.html")
     assert (tmp_path / "new").is_dir()
 
 
-@pytest.mark.parametrize(("given", "sizes"), [(" 1, 5 ,30 % ", [1, 5, "30%"]), ([1, "5", "100%"], [1, 5, "100%"])])
+@pytest.mark.parametrize(("given", "sizes"), [(" 1, 5 ,30 % ", [1, 5, 3]), ([1, "5", "100%"], [1, 5, 10])])
 def test_batches_may_be_a_list_a_number_or_text(given, sizes):
-    assert begin_run({**GIVEN, "restore_serial": given}, check=True).variables["restore_serial"] == sizes
+    serial = begin_run({**GIVEN, "restore_serial": given}, check=True).variables["restore_serial"]
+    assert [size.count(10) for size in serial] == sizes
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import CLOCK_TOLERANCE
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
 WEB = {"id": 1, "name": "web-bot", "status": "running"}
@@ -77,17 +76,15 @@ def decision(plan: RestorePlan) -> tuple[ObstacleKind | None, RestoreAction | No
 
 
 @given(fleets())
-def test_both_modules_and_the_role_choose_the_same(fleet: tuple[World, list[Target]]) -> None:
+def test_a_task_for_one_and_one_for_many_choose_the_same(fleet: tuple[World, list[Target]]) -> None:
     world, wanted = fleet
     entries = [RestoreEntry(number, one.instance_id, one.name, one.backup_id) for number, one in enumerate(wanted, 1)]
     listed = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
     together = [decision(plan) for plan in read(world, *listed)]
     for one, among in zip(wanted, together, strict=True):
         module = Target(one.instance_id, one.name, one.backup_id)
-        backup = "latest" if one.backup_id is None else str(one.backup_id)
-        role = build_target({"id": one.instance_id, "name": one.name}, {"restore_backup": backup})
         whole = decision(choose(world, one))
-        assert decision(read(world, module)[0]) == decision(read(world, role)[0]) == whole
+        assert decision(read(world, module)[0]) == whole
         # In a list, it may also be one that was listed before.
         assert among == whole or among[0] is ObstacleKind.DUPLICATE
 
