@@ -394,8 +394,8 @@ def test_without_waiting_only_what_this_incident_sent_is_under_way(
     assert result["failed"] is (outcome not in ("in_flight", "completed"))
     if outcome is None:
         who = describe_sender()
-        assert f"web-bot (id 1) is held by {who['user']}@{who['host']} for incident {holder} since " in result["msg"]
-        assert "Nothing was sent." in result["msg"]
+        assert f"web-bot (id 1) is held by {who['user']}@{who['host']}, process " in result["msg"]
+        assert f" s, for incident {holder}. Nothing was sent." in result["msg"]
         assert "restore" not in result
     else:
         state = journal.read_state(own)

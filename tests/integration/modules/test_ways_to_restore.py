@@ -360,6 +360,7 @@ def normalize(text: str) -> str:
     """Returns a message without what differs from run to run."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00| UTC|Z)", "TIME", text)
     text = re.sub(r"\b\d\d:\d\d(:\d\d)? UTC", "TIME", text)
+    text = re.sub(r"process \d+, for \d+ s", "process N, for N s", text)
     text = re.sub(r" by [^ ]+@[^ .]+", " by USER@HOST", text)
     text = re.sub(r"/[^ ]+/(state|report)\b", lambda match: match[1].upper(), text)
     return re.sub(r"\b(\d+ (s|min|h|d) ?)+(old|in the future)", r"AGE \3", text)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ..._model.instance import is_busy
-from ..._model.resource import Resource, parse_id
+from ..._model.resource import Resource
 from ..._service_url import normalize_url
 from ..._state.journal import OperationEvent, OperationKey, OperationState
 from ..._state.journal_store import Holder, shorten_name
@@ -36,14 +36,6 @@ def is_recent(at: str, now: datetime) -> bool:
     """Returns True if a restore of that time may be under way still."""
     age = find_age(at, now)
     return age is not None and age <= LONGEST_RESTORE
-
-
-def is_under_way(state: OperationState, now: datetime, *, was_busy: bool) -> bool:
-    """Returns True if a restore without an end is to be waited for: it was accepted, or seems to have begun.
-
-    With an unknown outcome it has begun if the instance is busy and the request is recent.
-    """
-    return state.event is OperationEvent.ACCEPTED or (was_busy and is_recent(state.sent_at, now))
 
 
 class EarlierRestore(t.NamedTuple):
@@ -99,15 +91,6 @@ class RestoreHistory:
     def find_own(self, instance_id: object) -> OperationState | None:
         """Returns the restore of an instance for this incident."""
         return self.states.get(self.key(instance_id))
-
-    def find_by_backup(self, backup_id: object) -> int | str | None:
-        """Returns the id of the only instance that was restored from this backup for this incident, or None."""
-        ids = [
-            key.instance_id
-            for key, state in self.restores()
-            if key.name == self.incident and str(state.facts.get("backup_id")) == str(backup_id)
-        ]
-        return parse_id(ids[0]) if len(ids) == 1 else None
 
     def find_holder(self, instance_id: object) -> Holder | None:
         """Returns the run that works on an instance now, for whatever incident."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ..._errors import RefusedError, SettingsError
 from ..._model.instance import label
 from ..._model.ownership import has_owner, parse_owner
+from ..._model.resource import parse_id
 from ..._state.journal import JournalError
 from ..._time_options import parse_duration, parse_timestamp, require_past
 from ..backups import fetch_backup
@@ -67,10 +68,6 @@ class Incident:
         """Returns the key of the restore of an instance."""
         return RestoreHistory(self.client.settings.api_url, self.name).key(instance_id)
 
-    def begin(self) -> None:
-        """Begins the task: a restore that is sent from now on for another incident is not overwritten."""
-        self.positions = self.journal.read_positions()
-
     def read_history(self, instance_ids: t.Iterable[object], *, with_holders: bool = False) -> RestoreHistory:
         """Returns what the journal holds of these instances. Raises JournalError."""
         keys = {str(one): self.key(one) for one in instance_ids}
@@ -98,7 +95,12 @@ class Incident:
         service = self.client.settings.api_url
         subjects = self.journal.find_subjects("restore", service, self.name)
         states, _damaged = self.journal.read_intact_states(subjects)
-        return RestoreHistory(service, self.name, states).find_by_backup(backup_id)
+        ids = [
+            key.instance_id
+            for key, state in RestoreHistory(service, self.name, states).restores()
+            if key.name == self.name and str(state.facts.get("backup_id")) == str(backup_id)
+        ]
+        return parse_id(ids[0]) if len(ids) == 1 else None
 
     def build_error(self, plan: RestorePlan) -> RefusedError:
         """Returns the error of a plan with an obstacle. Imports the messages of what is not restored."""
@@ -116,7 +118,8 @@ def plan_incident(
     folder of this machine beside the database does, has an obstacle. Raises JournalError, what the client raises, and
     RefusedError for a limit in the future.
     """
-    incident.begin()
+    # A restore that is sent from now on for another incident is not overwritten.
+    incident.positions = incident.journal.read_positions()
     targets = [_find_owner(incident, target, reader) for target in targets]
     account = reader.read(targets)
     require_past(incident.surface.option("before"), incident.rules.before, incident.now, is_unsent=True)

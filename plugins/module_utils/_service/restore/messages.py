@@ -145,7 +145,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         "seen": _describe_picture(seen),
         "other": other,
         "Other": f" {capitalize(other)}." if other else "",
-        "holder": _format_holder(obstacle.holder, now),
+        "holder": format_holder(obstacle.holder, now),
         "cause": obstacle.cause.text if obstacle.cause else "",
         "report": describe_report(obstacle.witness, instance, incident, now) if obstacle.witness else "",
         "send_again": surface.send_again,
@@ -193,13 +193,12 @@ def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: 
     }
 
 
-def _format_holder(holder: Holder | None, now: datetime) -> str:
-    """Returns who works on an instance, for which incident and since when, as far as that is known."""
+def format_holder(holder: Holder | None, now: datetime) -> str:
+    """Returns who works on an instance, how long and for which incident, as far as that is known."""
     if holder is None:
         return "another run"
-    incident = f" for incident {holder.name}" if holder.name else ""
-    since = f" since {format_moment(holder.since, now)}" if holder.since else ""
-    return one_line(f"{holder.who}{incident}{since}")
+    incident = f", for incident {one_line(holder.name)}" if holder.name else ""
+    return f"{holder.format(now.timestamp())}{incident}"
 
 
 def _status(instance: Resource) -> str:

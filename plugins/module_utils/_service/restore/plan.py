@@ -21,7 +21,7 @@ from ..._model.instance import find_name_fault, get_status, is_busy, label
 from ..._model.ownership import find_owner, has_owner, parse_owner
 from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
-from .history import is_under_way
+from .history import is_recent
 
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -460,8 +460,11 @@ def _go_on(
         plan.action = RestoreAction.NONE
     elif state.event is OperationEvent.FAILED:
         plan.stop(ObstacleKind.FAILED)
-    elif history.is_held(instance_id) or is_under_way(state, history.read_at, was_busy=was_busy):
+    elif state.event is OperationEvent.ACCEPTED or history.is_held(instance_id):
         # Of what a run works on now, the outcome is not known yet.
+        plan.action = RestoreAction.WAIT
+    elif was_busy and is_recent(state.sent_at, history.read_at):
+        # It has begun. A request that is dated in the future is not recent, unless the clock was only corrected.
         plan.action = RestoreAction.WAIT
     else:
         plan.stop(ObstacleKind.UNKNOWN)

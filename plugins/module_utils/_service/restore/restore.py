@@ -65,8 +65,6 @@ class Restore:
     it failed), or ``refused`` (nothing was sent, or the service did not execute it)."""
     is_sent: bool = False
     """True if this run has sent the restore, and it was accepted."""
-    lost: ClawHostersError | None = None
-    """Why there was no response that accepted it: the instance was seen busy after the request."""
     is_started: bool = False
     """True if this run has started the instance after its restore."""
     error: ClawHostersError | None = None

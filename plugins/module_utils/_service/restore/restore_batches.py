@@ -144,8 +144,10 @@ class RestoreBatch:
         waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
         if len(self._runners) > 1:
             waiter.budget_share = POLL_SHARE
-        for runner in self._runners:
-            runner.limit_wait()
+        for runner in self._open():
+            if options.healthy_timeout is not None and runner.stage is not Stage.RESTORED:
+                # From the last request on, and not with the time to become healthy.
+                runner.deadline = self.context.clock() + options.timeout
         if not self._open():
             return
 

@@ -12,14 +12,14 @@ from ..._model.backup import summarize_backup
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
 from .plan import Target
-from .restore import COMPLETED, FAILED, UNKNOWN, Restore, Stage
+from .restore import COMPLETED, Restore, Stage
 from .restore_task import run_restores
 
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry
     from ..._model.resource import Result
     from .incident import Incident
-    from .plan import RestoreOptions, Surface
+    from .plan import RestoreOptions
 
 
 def restore_many(incident: Incident, entries: t.Sequence[RestoreEntry], options: RestoreOptions) -> Result:
@@ -32,8 +32,11 @@ def restore_many(incident: Incident, entries: t.Sequence[RestoreEntry], options:
     restores, is_refused = run_restores(incident, targets, options)
     outcomes = build_outcomes(entries, restores, done=not incident.client.check_mode)
     result = build_result(outcomes, build_diff(restores), has_batches=True)
-    allowed, surface = options.max_failures, incident.surface
-    if failures := format_fleet_failures(outcomes, restores, allowed, surface, is_refused=is_refused):
+    if is_refused:
+        failures = format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
+    elif failures := format_failures(outcomes, options.max_failures):
+        failures = f"{failures} {incident.surface.advice}"
+    if failures:
         raise_failures(failures, result, (restore.error for restore in restores))
     return result
 
@@ -87,24 +90,3 @@ def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
             before[name]["status"] = describe_status(instance)
             after[name]["status"] = f"{describe_status(restore.current)} (started)"
     return {"before": before, "after": after}
-
-
-def format_fleet_failures(
-    outcomes: t.Sequence[Outcome],
-    restores: t.Sequence[Restore],
-    max_failures: int,
-    surface: Surface,
-    *,
-    is_refused: bool = False,
-) -> str:
-    """Returns the message of a task with failed entries; empty if there are none. ``is_refused``: nothing was sent."""
-    if is_refused:
-        return format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
-    if not (failures := format_failures(outcomes, max_failures)):
-        return ""
-    from .messages import advise_on_status
-
-    unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
-    is_force_offered = not all(advise_on_status(one.current, surface.again) for one in unsure)
-    force = f" {surface.force} sends again what failed or is unknown." if is_force_offered else ""
-    return f"{failures} {surface.advice}{force}"

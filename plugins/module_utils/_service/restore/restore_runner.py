@@ -37,14 +37,14 @@ from ..._model.resource import parse_id
 from ..._model.state_reached import FailureStatusError, StateReached
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
-from ..._text import format_count, one_line
+from ..._text import format_count
 from ..._times import format_iso, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..instance_changes import InstanceChanges
 from ..instance_requests import fetch_instance
-from .history import is_recent
-from .messages import build_lost_error, build_status_error, build_wait_error
+from .history import find_age, is_recent
+from .messages import build_lost_error, build_status_error, build_wait_error, format_holder
 from .plan import RestoreAction, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage
 
@@ -167,20 +167,18 @@ class RestoreRunner:
     def describe(self) -> tuple[str, str]:
         """Returns name and condition of the instance, for progress lines."""
         if self.stage is Stage.LOCKED:
-            return short_name(self.restore.instance), self._describe_lock()
+            return short_name(self.restore.instance), f"held by {self._describe_holder()}"
         if self.stage is Stage.RESTORED:
             return self._context.changes.describe(self.job)
         name, condition = describe_instance(self.restore.current)
         # ``running`` alone would read as done.
         return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
 
-    def _describe_lock(self) -> str:
-        """Returns who holds the lock, as far as the store names anybody."""
+    def _describe_holder(self) -> str:
+        """Returns who works on the instance, as far as the store names anybody."""
         with contextlib.suppress(JournalError):
-            if holder := self._guard.find_holder():
-                incident = f", for incident {one_line(holder.name)}" if holder.name else ""
-                return f"held by {holder.format(self._incident.journal.now().timestamp())}{incident}"
-        return "held by another run"
+            return format_holder(self._guard.find_holder(), self._incident.journal.now())
+        return format_holder(None, self._seen_at)
 
     def predict(self) -> None:
         """Sets the results that the restore would have, and those of the start that would follow, for check mode."""
@@ -284,6 +282,7 @@ class RestoreRunner:
             "taken_at": taken.isoformat() if taken else None,
             "instance_name": self.restore.instance.get("name"),
         }
+        seen: dict[str, object] = {}
         try:
             self._guard.send(
                 self._incident.client,
@@ -297,9 +296,9 @@ class RestoreRunner:
                 "" if self._incident.surface.prefix else RETRY_HINT,
             )
         except OutcomeUnknownError as unclear:
-            self._read_outcome(unclear.cause)
+            self._require_begun(unclear.cause)
+            seen = {"seen": True}
         # The observer, too, is to know of the response before a Ctrl-C that was deferred ends the run.
-        seen = {"seen": True} if self.restore.lost else {}
         self._guard.record_event(OperationEvent.ACCEPTED, self._follow_sent, **seen)
 
     def _find_other(self, answered: Resource) -> str:
@@ -312,8 +311,8 @@ class RestoreRunner:
         shown = parse_id(answered.get("backup_id", answered.get("id")))
         return "" if shown in (None, *known) else f"backup {shown}"
 
-    def _read_outcome(self, error: ClawHostersError) -> None:
-        """Reads the instance after a lost response: if it has become busy, the restore has begun."""
+    def _require_begun(self, error: ClawHostersError) -> None:
+        """Reads the instance after a lost response. Raises PartialError unless it has become busy."""
         try:
             now = fetch_instance(self._incident.client, self.id)
         except ClawHostersError:
@@ -321,20 +320,18 @@ class RestoreRunner:
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
             raise build_lost_error(error, self.restore, self._incident.surface)
-        self.restore.lost = error
         self._incident.warn(f"{error} {label(now)} is {describe_condition(now)} now, so the restore has begun.")
 
     def _wait_for_end(self) -> None:
         state = self._guard.known_state()
-        age = (self._incident.journal.now() - parse_at(state.sent_at)).total_seconds() if state else 0.0
-        # The clock may have been changed since.
-        age = min(max(age, 0.0), SHORTEST_RESTORE)
+        age = find_age(state.sent_at, self._incident.journal.now()) if state else None
+        passed = min(age.total_seconds(), SHORTEST_RESTORE) if age else 0.0
         self._is_restored = StateReached(
             "restored",
             get_status(self.restore.current),
             END_STATUSES,
             wait_healthy=False,
-            earliest=self._context.clock() + SHORTEST_RESTORE - age,
+            earliest=self._context.clock() + SHORTEST_RESTORE - passed,
             clock=self._context.clock,
         )
         self._was_busy = self.restore.is_sent and is_busy(self.restore.current)
@@ -354,12 +351,6 @@ class RestoreRunner:
             self.fail(UnrecordedError(self._guard.unrecorded, {}), state.outcome if state else UNKNOWN)
 
     # Waiting
-
-    def limit_wait(self) -> None:
-        """Sets the time at which the restore must have ended, if that may be before the end of the batch's wait."""
-        options = self._context.options
-        if options.healthy_timeout is not None and self.stage in (Stage.LOCKED, Stage.ACCEPTED):
-            self.deadline = self._context.clock() + options.timeout
 
     def update(self, now: Resource | None) -> None:
         """Updates the restore from the instance as a poll shows it, None if it does not exist."""

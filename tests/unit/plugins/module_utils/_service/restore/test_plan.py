@@ -258,6 +258,15 @@ def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> No
         assert decision(*plan_in([BY_ID], history=held)) == expected
 
 
+@pytest.mark.parametrize("event", [OperationEvent.INTENDED, OperationEvent.UNCLEAR])
+def test_an_unknown_restore_has_begun_if_it_is_recent_and_the_instance_busy(event: OperationEvent) -> None:
+    busy, waits, unknown = {**WEB, "status": "deploying"}, (None, RestoreAction.WAIT, 11), ObstacleKind.UNKNOWN
+    recent, old = sent(seconds=-60, event=event), sent(seconds=-900, event=event)
+    assert decision(*plan_in([BY_ID], busy, history=recent)) == waits
+    assert decision(*plan_in([BY_ID], WEB, history=recent))[0] is unknown
+    assert decision(*plan_in([BY_ID], busy, history=old))[0] is unknown
+
+
 def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
     busy = {**WEB, "status": "deploying"}
     ended = sent("INC-2", -60, OperationEvent.COMPLETED)
