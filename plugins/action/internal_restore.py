@@ -20,7 +20,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
 from ..module_utils._module.arguments import API, ArgumentSpec
-from ..plugin_utils._controller.action import MISSPELT, ControllerAction
+from ..plugin_utils._controller.action import FAILURE, ControllerAction
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._restore.failures import FailureKind, NotConfirmedError
 from ..plugin_utils._restore.runbook import Runbook, begin_run
@@ -85,7 +85,7 @@ def require_valid(args: Options) -> None:
 SPEC = ArgumentSpec(
     {"variables": {"type": "dict", "required": True}},
     require_valid=require_valid,
-).merge(MISSPELT, API.with_default("priority", "high"))
+).merge(FAILURE, API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:

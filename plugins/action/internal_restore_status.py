@@ -25,7 +25,7 @@ from ..module_utils._service.restore.incident_state import IN_PROGRESS, build_st
 from ..module_utils._service.restore.plan import AccountView, Target
 from ..module_utils._text import format_count, format_list, one_line
 from ..module_utils._times import format_duration, parse_time
-from ..plugin_utils._controller.action import MISSPELT, ControllerAction
+from ..plugin_utils._controller.action import FAILURE, ControllerAction
 from ..plugin_utils._formatting import SCREEN_WIDTH, format_clock, format_label, format_value, wrap
 from ..plugin_utils._reports.report_folder import ReportError
 from ..plugin_utils._restore.incident_report import name_json, write_report
@@ -51,7 +51,7 @@ LISTED_PERIOD = timedelta(days=30)
 
 SPEC = ArgumentSpec(
     {"incident": {"type": "str", "default": ""}, "report_dir": {"type": "path", "default": "clawhosters-restore"}}
-).merge(MISSPELT, API)
+).merge(FAILURE, API)
 
 _USUAL = {"restore_backup": "latest", "restore_before": "", "restore_max_age": "", "restore_force": False}
 """Variables of the role as an advice assumes them."""

@@ -53,9 +53,9 @@ attributes:
 
     INTERNAL = r"""
 options:
-  misspelt:
+  failure:
     description:
-      - What is wrong with the names of the variables. With it, the task fails.
+      - Why the task only fails, such as a wrong name of a variable, or the result of the task before.
     type: str
     default: ""
 attributes:

@@ -36,8 +36,8 @@ from .interruption import interrupt_notes_shown
 
 preload_database()
 
-MISSPELT = ArgumentSpec({"misspelt": {"type": "str", "default": ""}})
-"""The option of a task of a role that says what is wrong with the names of its variables: with it, the task fails."""
+FAILURE = ArgumentSpec({"failure": {"type": "str", "default": ""}})
+"""The option of a task of a role that says why it must only fail: by the names of its variables, or the task before."""
 
 
 class ControllerAction(ActionBase):
@@ -134,8 +134,8 @@ class ControllerAction(ActionBase):
     ) -> dict[str, t.Any] | None:
         """Returns the result for a task that can't run; None if it can."""
         try:
-            if self.IS_OF_ROLE and args.get("misspelt"):
-                raise SettingsError(args["misspelt"])
+            if self.IS_OF_ROLE and args.get("failure"):
+                raise SettingsError(args["failure"])
             if self._task.async_val:
                 raise SettingsError(
                     f"{self._task.action} can't run with async: a job could outlive the run unnoticed, and one "
