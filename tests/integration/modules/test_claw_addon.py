@@ -209,14 +209,6 @@ def test_a_change_that_was_accepted_and_can_not_be_read_is_told_so(simulator: Si
     assert result["error"]["status"] == 500
 
 
-def test_a_rate_limit_is_waited_out_since_the_change_was_not_made(simulator: Simulator) -> None:
-    simulator.fault("rate_limited", method="PATCH", retry_after="seconds", seconds=1)
-    result = set_addon(simulator, config={"tier": "eco"}, retry_timeout=30)
-    assert result["changed"] is True
-    assert result["api"]["retries"] == 1
-    assert simulator.effects() == {"patches": 1}
-
-
 # Which add-on is meant
 
 

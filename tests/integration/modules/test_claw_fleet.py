@@ -364,14 +364,6 @@ def test_a_flag_that_only_the_detail_shows_is_read_where_the_table_refuses(
     assert simulator.calls() == ["GET /instances", "GET /instances/1", "GET /account"]
 
 
-def test_healthy_is_waited_for_on_all(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("running", "stopped"), switches={"health_lag_reads": 3})
-    simulator.set_instance(1, health_status="unhealthy")
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_healthy=True, wait_timeout=60)
-    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-    assert "It is running, unhealthy, and not healthy within" in result["instances"][0]["msg"]
-
-
 def test_health_is_not_waited_for_unless_asked(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running", "stopped", health_status="unhealthy"))
     simulator.set_instance(2, status="stopped")
@@ -457,18 +449,6 @@ def test_one_that_settles_into_what_was_wanted_must_be_healthy_too(simulator: Si
     result = worker.run(claw_fleet, instances=[{"id": 1}], wait_healthy=True, wait_timeout=60)
     assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1}
     assert "within 60 s (wait_timeout)" in result["msg"]
-
-
-@pytest.mark.parametrize("wait", [True, False])
-def test_a_deletion_refused_while_busy_is_sent_again_after_it_settled(
-    simulator: Simulator, worker: Worker, wait: bool
-) -> None:
-    simulator.reset(state=fleet("deploying"))
-    simulator.set_instance(1, settles_to="running", settles_after_reads=1)
-    simulator.fault("status", status=422, method="DELETE", times=1)
-    result = worker.run(claw_fleet, instances=[{"id": 1}], state="absent", wait=wait, wait_timeout=60)
-    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 0}, result
-    assert simulator.effects() == {"deletes": 1}
 
 
 def test_one_that_can_not_be_read_stops_no_other(simulator: Simulator, worker: Worker) -> None:

@@ -125,13 +125,6 @@ def test_a_restart_is_never_repeated_and_its_outcome_is_called_unknown(
     assert posts(simulator) == ["POST /instances/1/restart"]
 
 
-def test_a_deletion_whose_answer_was_lost_is_read_back(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="running", billing_mode="daily")
-    simulator.fault("reset_after", method="DELETE")
-    assert ensure("absent").changed
-    assert posts(simulator) == ["DELETE /instances/1"]
-
-
 def test_a_deletion_that_did_not_happen_is_reported_and_not_repeated(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.fault("reset_before", method="DELETE")
@@ -361,13 +354,6 @@ def test_the_end_of_a_wait_after_an_accepted_change_tells_the_last_state(
         assert worker.lines[0] == f"web-bot: {told}, 10 s of at most 20 s"
 
 
-def test_the_service_may_be_out_of_order_while_one_waits(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="stopped")
-    simulator.switch(transition_reads=2)
-    simulator.fault("html_503", method="GET", skip=2, times=12)
-    assert ensure("started").changed
-
-
 @pytest.mark.parametrize(
     "switch", [{"id_as_string": True}, {"action_answer": "old"}, {"action_answer": "busy"}, {"timestamps": "offset"}]
 )
@@ -393,16 +379,6 @@ def test_410_is_gone(simulator: Simulator, ensure: Ensure) -> None:
     change = ensure("absent")
     assert change.changed is False
     assert posts(simulator) == ["DELETE /instances/1"]
-
-
-def test_a_change_that_was_redirected_is_read_back_and_not_repeated(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.fault("redirect", method="POST", location="http://127.0.0.2:9/", after_effect=True)
-    assert ensure("stopped").changed is True
-    assert posts(simulator) == ["POST /instances/1/stop"]
-    simulator.fault("redirect", method="POST", location="http://127.0.0.2:9/", times=None)
-    with pytest.raises(PartialError, match="no change is visible"):
-        ensure("started")
-    assert len(posts(simulator)) == 2
 
 
 def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
@@ -433,14 +409,6 @@ def test_a_deletion_that_finds_nothing_is_looked_after(simulator: Simulator, ens
     simulator.fault("not_found", method="DELETE")
     with pytest.raises(PartialError, match=r"not gone within 60 s .* rejected: DELETE .* answered with 404"):
         ensure("absent", wait_timeout=60)
-
-
-def test_a_second_request_is_counted_as_the_repeat_that_it_is(simulator: Simulator) -> None:
-    simulator.set_instance(1, status="stopped")
-    simulator.fault("reset_before", method="POST")
-    result = Worker(simulator).run(claw_instance, id=1, state="started")
-    assert result["api"]["requests"] == len(simulator.calls())
-    assert result["api"]["retries"] == 1
 
 
 def test_a_look_at_the_list_does_not_outlast_the_deadline(simulator: Simulator) -> None:

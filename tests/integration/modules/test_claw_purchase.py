@@ -130,6 +130,7 @@ def test_a_package_without_an_id_is_refused_before_a_request(
         {"kind": "truncated"},
         {"kind": "html_200"},
         {"kind": "status", "status": 207},
+        {"kind": "status", "status": 409},
         {"kind": "wrong_type", "body": {"error": {"code": "declined", "message": "pay at https://pay.example/s3cr3t"}}},
         {"kind": "wrong_type", "body": {"data": {"status": "failed", "checkout_url": "/checkout/s3cr3t?sid=1"}}},
         {"kind": "wrong_type", "body": {"success": False, "message": "pay at https://pay.example/s3cr3t"}},
@@ -237,18 +238,6 @@ def test_the_link_is_in_the_result_and_on_no_screen(simulator: Simulator, contro
     for path in controller.left():
         if path.is_file() and path.name != "playbook.yml":
             assert b"checkout" not in path.read_bytes(), path
-
-
-def test_a_redirected_order_is_unknown_and_its_address_is_no_ones_business(
-    simulator: Simulator, worker: Worker
-) -> None:
-    simulator.fault("redirect", method="POST", status=303, location="https://pay.example/secret", after_effect=True)
-    for _run in range(2):
-        result = worker.run(claw_purchase)
-        assert result["failed"] is True
-        assert "It is unknown whether" in result["msg"]
-        assert "pay.example" not in str(result)
-    assert simulator.calls("POST *") == [BUY]
 
 
 def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator, worker: Worker) -> None:

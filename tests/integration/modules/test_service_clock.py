@@ -19,7 +19,6 @@ from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_info,
     claw_backup_restore,
-    claw_fleet_restore,
     claw_journal_info,
 )
 from simulator.handle import Simulator
@@ -58,18 +57,13 @@ def restore_by_module(worker: Worker, _folder: Path) -> tuple[object, list[str]]
     return result.get("backup", result.get("msg")), worker.warnings
 
 
-def restore_by_fleet(worker: Worker, _folder: Path) -> tuple[object, list[str]]:
-    result = worker.run(claw_fleet_restore, instances=[{"id": 1}], incident="INC-1", max_age="1h")
-    return result.get("results", result.get("msg")), worker.warnings
-
-
 def restore_by_role(worker: Worker, folder: Path) -> tuple[object, list[str]]:
     runbook = Runbook(worker, folder)
     result = runbook.run(restore_instance_ids="1", restore_confirm="1", restore_max_age="1h")
     return result.get("failures"), runbook.plan
 
 
-@pytest.mark.parametrize("restore", [restore_by_module, restore_by_fleet, restore_by_role])
+@pytest.mark.parametrize("restore", [restore_by_module, restore_by_role])
 @pytest.mark.parametrize(("skew", "said"), CLOCKS)
 def test_age_and_future_of_a_backup_are_those_of_the_service_clock(
     simulator: Simulator,
@@ -119,18 +113,13 @@ def limit_module(worker: Worker, before: str, _folder: Path) -> str:
     return str(worker.run(claw_backup_restore, instance_id=1, incident="INC-1", before=before).get("msg", ""))
 
 
-def limit_fleet(worker: Worker, before: str, _folder: Path) -> str:
-    result = worker.run(claw_fleet_restore, instances=[{"id": 1}], incident="INC-1", before=before)
-    return str(result.get("msg", ""))
-
-
 def limit_role(worker: Worker, before: str, folder: Path) -> str:
     runbook = Runbook(worker, folder)
     result = runbook.run(restore_instance_ids="1", restore_confirm="1", restore_before=before)
     return str(result.get("failures", "")) + str(result.get("msg", ""))
 
 
-@pytest.mark.parametrize("use", [read_module, limit_module, limit_fleet, limit_role])
+@pytest.mark.parametrize("use", [read_module, limit_module, limit_role])
 @pytest.mark.parametrize(
     ("skew", "hours", "is_refused"), [(3 * HOUR, 2.9, False), (3 * HOUR, 3.1, True), (-3 * HOUR, -1, True)]
 )
@@ -186,37 +175,6 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> t.Iterat
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-@pytest.mark.parametrize(
-    ("before", "backup"),
-    [
-        ("2025-10-26 02:31 +02:00", 11),
-        ("2025-10-26 02:31 +01:00", 12),
-        ("2025-10-26 02:31 CEST", "In CEST it is 2025-10-26T02:31:00+02:00."),
-        ("2025-10-26 02:31 CET", "In CET it is 2025-10-26T02:31:00+01:00."),
-        ("2025-10-26 03:30 Europe/Helsinki", "comes twice, 2025-10-26T03:30:00+03:00 and 2025-10-26T03:30:00+02:00"),
-        ("2025-10-26 09:31 Asia/Tokyo", "In Asia/Tokyo it is 2025-10-26T09:31:00+09:00."),
-        ("2025-10-26 02:31", "comes twice"),
-        ("2025-10-26 02:31 XYZ", "this machine does not know the time zone XYZ."),
-    ],
-)
-@pytest.mark.usefixtures("in_berlin")
-@pytest.mark.parametrize("restore", [limit_module, limit_role])
-def test_a_limit_in_local_time_needs_its_offset_and_chooses_by_it(
-    worker: Worker,
-    simulator: Simulator,
-    tmp_path: Path,
-    before: str,
-    backup: int | str,
-    restore: t.Callable[[Worker, str, Path], str],
-) -> None:
-    said = restore(worker, before, tmp_path)
-    if isinstance(backup, str):
-        assert backup in said
-        assert simulator.calls("*") == []
-    else:
-        assert simulator.calls("POST *") == ([f"POST /backups/{backup}/restore"] if backup else []), said
 
 
 @pytest.mark.usefixtures("in_berlin")

@@ -18,7 +18,6 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_fleet,
     claw_fleet_restore,
     claw_instance,
-    claw_purchase,
 )
 from simulator.handle import Simulator
 from support.worker import Worker
@@ -29,7 +28,6 @@ UNCLEAR = (300, 408, 409, 499, 500)
 """A proxy, or a rewritten service, may send these after the effect. All others: test_at_most_once.py."""
 REDIRECTS = (302, 307)
 RESTORE = "POST /backups/*/restore"
-BUY = "POST /billing/buy_claws"
 
 
 @pytest.fixture
@@ -106,32 +104,6 @@ def test_a_restore_that_was_refused_can_be_sent_again(
     assert "Nothing was restored; you can run the same incident again." in refused["text"]
     assert restore(worker)["outcome"] == "completed"
     assert simulator.effects()["restores"] == 1
-
-
-def buy(worker: Worker, order: str = "2026-02") -> dict[str, t.Any]:
-    return worker.run(claw_purchase, order=order, package_id=2, balance_below=1000)
-
-
-@pytest.mark.parametrize("status", [*UNCLEAR, *REDIRECTS])
-def test_an_order_is_not_sent_again_after_a_status_that_may_follow_it(
-    simulator: Simulator, worker: Worker, status: int
-) -> None:
-    answer(simulator, status, "POST", after_effect=True)
-    for _run in range(2):
-        result = buy(worker)
-        assert result["failed"] is True
-        assert "It is unknown whether Claws were bought." in result["msg"]
-        assert "you can run the same order again" not in result["msg"]
-    assert simulator.calls("POST *") == [BUY]
-    assert simulator.effects()["purchases"] == 1
-
-
-@pytest.mark.parametrize("status", REFUSALS)
-def test_an_order_that_was_refused_can_be_sent_again(simulator: Simulator, worker: Worker, status: int) -> None:
-    answer(simulator, status, "POST", after_effect=False)
-    assert "Nothing was bought; you can run the same order again." in buy(worker)["msg"]
-    assert buy(worker)["changed"] is True
-    assert simulator.effects()["purchases"] == 1
 
 
 # Changes that can be read again
