@@ -169,8 +169,6 @@ TABLE = (
 WORD_FIELDS = {"status", "health", "health_status", "tier", "type", "addon_type", "backup_type", "transaction_type"}
 WORD_FIELDS |= {"subscription_status", "subscription_tier"}
 """Fields whose plain words are shown."""
-INNER_NAMES = {name for row in TABLE for name in re.split(r"\||\.|, ", row.fields)} | {"type"}
-"""Names that are shown of objects inside of undocumented fields: no others, since an account may have chosen them."""
 MAX_WORDS = 12
 """Words shown of a field."""
 MAX_PROBLEMS = 6
@@ -240,7 +238,7 @@ def examine(client: Client) -> Result:
     account = seen["account"]
     label = format_account(as_object(account.data)) or (account.status and f"unknown ({account.problem})") or ""
     names = dict.fromkeys((*seen.replies, *(row.objects for row in TABLE)))
-    shapes = {name: describe_fields(name, seen.find_objects(name)) for name in names if name != "page_2"}
+    shapes = {name: describe_fields(seen.find_objects(name)) for name in names if name != "page_2"}
     return {
         "api_url": client.settings.api_url,
         "scope": format_scope(client.settings.host, label),
@@ -383,23 +381,19 @@ def find_value(item: Resource, fields: str) -> object:
     return next((value for value in values if value is not MISSING and value not in (None, "")), values[0])
 
 
-def describe_fields(objects: str, items: list[Resource]) -> dict[str, str]:
-    """Returns the type of each field of the items. Keys inside a documented field are not shown."""
-    documented = {name for row in TABLE if row.objects == objects for name in re.split(r", |\|", row.fields)}
+def describe_fields(items: list[Resource]) -> dict[str, str]:
+    """Returns the type of each field of the items. Keys inside of a field are not shown."""
     names = list(dict.fromkeys(name for item in items for name in item))
     shown = [name for name in names if _FIELD_NAME.fullmatch(name)][:MAX_FIELDS]
-    shape = {name: _describe_field(name, items, is_documented=name in documented) for name in shown}
+    shape = {name: _describe_field(name, items) for name in shown}
     if len(shown) < len(names):
         shape[UNNAMED] = f"{len(names) - len(shown)} fields whose names are not shown"
     return shape
 
 
-def _describe_field(name: str, items: list[Resource], *, is_documented: bool) -> str:
+def _describe_field(name: str, items: list[Resource]) -> str:
     values = [item[name] for item in items if name in item]
     text = " or ".join(sorted({type_name(value) for value in values}, key=lambda kind: (kind == "null", kind)))
-    inner = {key for value in values if isinstance(value, dict) for key in value} & INNER_NAMES
-    if inner and not is_documented:
-        text += f" with {', '.join(sorted(inner))}"
     if name in WORD_FIELDS and (words := plain_words(values)):
         text += f": {', '.join(words)}"
     return text if len(values) == len(items) else f"{text}; not in every one"

@@ -89,7 +89,7 @@ def make_unique(
     may_rename: bool,
     warn: t.Callable[[str], None],
 ) -> dict[str, str]:
-    """Returns host names by id, from pairs of id and wanted name. Each kind of change is one warning.
+    """Returns host names by id, from pairs of id and wanted name. Warns of what is changed.
 
     Names are made safe first. An instance that has a host already (in ``claims``, by host name) keeps its name. Then
     duplicate, ``reserved`` and claimed names become ``NAME-ID``, and so does a name that equals one of the new ones.
@@ -103,26 +103,27 @@ def make_unique(
         if claim.instance_id is not None and safe.get(claim.instance_id) in (name, claim.wanted)
     }
     names = {**safe, **known}
-    free = {instance_id: name for instance_id, name in safe.items() if instance_id not in known}
-    reserved_ids = [instance_id for instance_id, name in free.items() if name in reserved]
-    claimed_ids = [instance_id for instance_id, name in free.items() if name in claims]
-    reasons = dict.fromkeys(reserved_ids, "it has another meaning in Ansible")
-    reasons |= {one: f"{claims[safe[one]].source} uses it for another instance" for one in claimed_ids}
-    for instance_id, reason in reasons.items():
+    renamed = []
+    for instance_id, name in safe.items():
+        reason = "it has another meaning in Ansible" if name in reserved else ""
+        if name in claims:
+            reason = f"{claims[name].source} uses it for another instance"
+        if not reason or instance_id in known:
+            continue
         if not may_rename:
             raise DuplicateNamesError(
-                f"{safe[instance_id]} can't be the host name of the instance with id {instance_id}, since {reason} "
+                f"{name} can't be the host name of the instance with id {instance_id}, since {reason} "
                 "(on_duplicate: fail)."
             )
-        names[instance_id] = _append_id(safe[instance_id], instance_id, claims)
-    duplicate_ids = _rename_duplicates(names, safe, claims, may_rename)
-
+        names[instance_id] = _append_id(name, instance_id, claims)
+        renamed.append(instance_id)
+    renamed += _rename_duplicates(names, safe, claims, may_rename)
     _warn_of_unsafe(
         [(name, instance_id, names[instance_id]) for instance_id, name in wanted if safe[instance_id] != name], warn
     )
-    _warn_of_ids("have another meaning in Ansible", [names[instance_id] for instance_id in reserved_ids], warn)
-    _warn_of_ids("another inventory source uses", [names[instance_id] for instance_id in claimed_ids], warn)
-    _warn_of_ids("several instances share", [names[instance_id] for instance_id in duplicate_ids], warn)
+    if renamed:
+        listed = format_list([names[instance_id] for instance_id in renamed], _MAX_LISTED)
+        warn(f"Host names that Ansible reserves, or several instances share, get the instance's id appended: {listed}.")
     return names
 
 
@@ -167,11 +168,6 @@ def _append_id(name: str, instance_id: str, claims: t.Container[str]) -> str:
     while name in claims:
         name += suffix
     return name
-
-
-def _warn_of_ids(which: str, names: list[str], warn: t.Callable[[str], None]) -> None:
-    if names:
-        warn(f"Host names that {which} get the instance's id appended: {format_list(names, _MAX_LISTED)}.")
 
 
 def _find_duplicates(names: dict[str, str]) -> dict[str, list[str]]:

@@ -387,10 +387,7 @@ def test_a_name_that_ansible_gives_another_meaning_hides_nobody(simulator: Simul
     simulator.reset(state={"instances": [{"name": name} for name in [*names, "alpha"]]})
     run = controller.inventory()
     assert set(hosts(run)) == {*wanted, "alpha"}
-    listing = ", ".join(wanted)
-    assert run.says(f"Host names that have another meaning in Ansible get the instance's id appended: {listing}."), (
-        run.screen
-    )
+    assert run.says(f"or several instances share, get the instance's id appended: {', '.join(wanted)}."), run.screen
     run = controller.inventory({"on_duplicate": "fail"})
     assert run.rc != 0
     assert run.says("(on_duplicate: fail)"), run.screen

@@ -77,8 +77,8 @@ def test_hosts_of_two_accounts_do_not_overwrite_each_other(accounts: Simulator, 
         "test-bot": (902, {"staging"}),
     }
     assert run.says(
-        "staging.clawhosters.yml: Host names that another inventory source uses get the instance's id appended: "
-        "web-bot-901."
+        "staging.clawhosters.yml: Host names that Ansible reserves, or several instances share, get the instance's id "
+        "appended: web-bot-901."
     ), run.screen
     _run, hosts = listing(controller, *staging, *production)
     assert {name: host["claw_id"] for name, host in hosts.items() if "web" in name} == {"web-bot": 901, "web-bot-1": 1}

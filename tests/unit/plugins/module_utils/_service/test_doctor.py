@@ -36,11 +36,11 @@ def test_the_fields_of_several_objects() -> None:
         {"id": 1, "status": "running", "note": None, "instance": {"id": 1, "secret_name": 2}, "Odd-Name": 1},
         {"id": "2", "status": "Stopped", "note": "x", "created_at": {"id": 1}},
     ]
-    assert describe_fields("backups", items) == {
+    assert describe_fields(items) == {
         "id": "integer or text of digits",
         "status": "text: running",
         "note": "text or null",
-        "instance": "object with id; not in every one",
+        "instance": "object; not in every one",
         "created_at": "object; not in every one",
         UNNAMED: "1 fields whose names are not shown",
     }

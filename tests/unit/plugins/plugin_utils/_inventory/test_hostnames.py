@@ -91,7 +91,8 @@ def test_a_host_of_another_source_for_the_same_instance_keeps_its_name():
     names = make_unique(wanted, claims=claims, may_rename=True, warn=warnings.append)
     assert names == {"1": "web", "2": "bot-2", "3": "db-3", "4": "bot-4", "5": "bot-2-5"}
     assert warnings == [
-        "Host names that another inventory source uses get the instance's id appended: db-3, bot-4, bot-2-5."
+        "Host names that Ansible reserves, or several instances share, get the instance's id appended: "
+        "db-3, bot-4, bot-2-5."
     ]
     with pytest.raises(DuplicateNamesError, match=r"db can't be .* instance with id 3, since b uses it"):
         make_unique(wanted, claims=claims, may_rename=False, warn=pytest.fail)
