@@ -136,14 +136,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
     explain_future,
     explain_unusable,
     format_left_out,
-    select,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.selection import (
     fetch_backups,
     require_distinct_instances,
+    select,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_timestamp, require_past
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from .._text import format_count, format_list, one_line
 from .._times import CLOCK_TOLERANCE, format_time, parse_time
-from .ownership import Owner, has_owner, parse_owner, require_owners
+from .ownership import has_owner, parse_owner
 from .resource import Resource, id_sort_key, normalize
 
 TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
@@ -92,58 +92,6 @@ def newest_first(backups: t.Iterable[Resource]) -> list[Resource]:
     )
 
 
-class Selection(t.NamedTuple):
-    """Backups that match, newest first, and those left out because they may or may not match."""
-
-    chosen: list[Resource]
-    left_out: list[Resource]
-
-
-def select(
-    backups: list[Resource], before: datetime | None, *, usable: bool, newest: bool, now: datetime | None = None
-) -> Selection:
-    """Returns the backups older than ``before``; only usable ones, and only the newest of each instance, if asked for.
-
-    With ``now``, one that is dated in the future is not usable: a restore would pass over it.
-
-    Backups without a valid time are left out where time matters. With ``newest``, ``left_out`` holds only backups that
-    might have been newer than the chosen one.
-    """
-    needs_time = newest or before is not None
-    in_time = [backup for backup in newest_first(backups) if taken_at(backup) is None or is_before(backup, before)]
-
-    def is_doubtful(backup: Resource) -> bool:
-        is_ahead = now is not None and explain_future(backup, now) != ""
-        is_passed_over = usable and (is_ahead or not is_usable(backup))
-        return is_passed_over or (needs_time and taken_at(backup) is None)
-
-    left_out = [backup for backup in in_time if is_doubtful(backup)]
-    chosen = [backup for backup in in_time if not is_doubtful(backup)]
-    if not newest:
-        return Selection(chosen, left_out)
-    chosen = newest_per_instance(chosen)
-    times = {owner_key(backup): taken_at(backup) for backup in chosen}
-
-    def may_be_newest(backup: Resource) -> bool:
-        newest_time = times.get(owner_key(backup))
-        return newest_time is None or not is_before(backup, newest_time)
-
-    return Selection(chosen, list(filter(may_be_newest, left_out)))
-
-
-def newest_per_instance(backups: list[Resource]) -> list[Resource]:
-    """Returns the newest backup of each instance, newest first. Ignores backups without a valid time.
-
-    Raises ResponseError if a backup does not show its instance.
-    """
-    require_owners(backups, "backup")
-    newest: dict[Owner, Resource] = {}
-    for backup in newest_first(backups):
-        if taken_at(backup):
-            newest.setdefault(owner_key(backup), backup)
-    return list(newest.values())
-
-
 def format_left_out(
     left_out: t.Collection[Resource],
     explain: t.Callable[[Resource], str] = explain_unusable,
@@ -170,9 +118,3 @@ def format_left_out(
 
 def _format_owner(backup: Resource) -> str:
     return f" of {one_line(parse_owner(backup))}" if has_owner(backup) else ""
-
-
-def owner_key(backup: Resource) -> Owner:
-    """Returns the owner by which backups are grouped: the id alone where it is shown, since names may repeat."""
-    owner = parse_owner(backup)
-    return owner if owner.id is None else Owner(owner.id, None)

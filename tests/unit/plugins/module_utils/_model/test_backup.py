@@ -19,11 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
     is_before,
     is_usable,
     newest_first,
-    newest_per_instance,
-    select,
     summarize_backup,
     taken_at,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.selection import newest_per_instance, select
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 

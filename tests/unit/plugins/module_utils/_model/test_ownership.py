@@ -14,13 +14,15 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
-    filter_by_instance,
     has_owner,
     may_belong,
     parse_owner,
-    require_owners,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import require_names
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.selection import (
+    filter_by_instance,
+    require_owners,
+)
 
 NOTHING = [{}, {"instance": None}, {"instance": 7}, {"instance_id": None}, {"instance_name": ""}, {"instance_id": True}]
 
