@@ -251,7 +251,7 @@ def run(context: ModuleContext) -> Result:
     """Chooses the backup, and restores it unless the journal holds the incident."""
     params = context.params
     name = parse_operation_name("incident", params["incident"])
-    journal, rules = open_journal(context, warns=True), parse_rules(params)
+    journal, rules = open_journal(context, sends=True), parse_rules(params)
     surface = MODULE.for_task(force=rules.force)
     incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])

@@ -297,7 +297,7 @@ def run(context: ModuleContext) -> Result:
         for number, item in enumerate(gather_entries(params, "backup_id"), 1)
     ]
     name = parse_operation_name("incident", params["incident"])
-    journal, rules = open_journal(context, warns=True), parse_rules(params)
+    journal, rules = open_journal(context, sends=True), parse_rules(params)
     surface = FLEET.for_task(force=rules.force)
     incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
     options = RestoreOptions(

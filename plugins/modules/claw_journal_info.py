@@ -165,11 +165,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.journal_listing import (
-    Filters,
-    list_operations,
-    parse_since,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.journal_listing import list_operations
 
 SPEC = ArgumentSpec(
     {
@@ -189,16 +185,8 @@ SPEC = ArgumentSpec(
 
 def run(context: ModuleContext) -> Result:
     """Reads the journal."""
-    params, journal = context.params, open_journal(context)
-    filters = Filters(
-        params["kinds"],
-        context.client.settings.api_url,
-        params["incident"],
-        params["order"],
-        params["instance_id"],
-        parse_since(params["since"], journal.now()),
-    )
-    return {"operations": list_operations(journal, filters, context.warn)}
+    url = context.client.settings.api_url
+    return {"operations": list_operations(open_journal(context), url, context.params, context.warn)}
 
 
 def main() -> None:

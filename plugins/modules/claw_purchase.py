@@ -148,7 +148,7 @@ def run(context: ModuleContext) -> Result:
     """Buys the package if the balance is low and the journal does not hold the order."""
     params = context.params
     order = parse_operation_name("order", params["order"])
-    purchase = Purchase(context.client, open_journal(context, warns=True), order, context.warn, context.account)
+    purchase = Purchase(context.client, open_journal(context, sends=True), order, context.warn, context.account)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The response may hold a payment link, which must not appear on screens and in logs.
     sent = result["changed"] and not context.client.check_mode

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import stat
 import typing as t
 
 from ..module_utils._errors import SettingsError
 from ..module_utils._http.settings import expand_home
 from ..module_utils._state.files import ROOT_UID
-from ..module_utils._state.store import find_user_name
 from ..module_utils._text import one_line
 from ._reports.report_folder import write_report
 
@@ -37,9 +37,13 @@ def read_plan_file(option: str, path: str) -> tuple[object, str]:
             content = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{option} is {shown}, but that can't be read: {error.strerror}.", is_unsent=True) from None
-    is_own = status.st_uid in (ROOT_UID, os.geteuid())
-    owner = one_line(find_user_name(status.st_uid))
-    warning = "" if is_own else f"{option}: {shown} belongs to the user {owner}, who may have edited it."
+    warning = ""
+    if status.st_uid not in (ROOT_UID, os.geteuid()):
+        try:
+            owner = pwd.getpwuid(status.st_uid).pw_name
+        except KeyError:
+            owner = str(status.st_uid)
+        warning = f"{option}: {shown} belongs to the user {one_line(owner)}, who may have edited it."
     try:
         return (json.loads(content) if len(content) <= MAX_BYTES else None), warning
     except (ValueError, RecursionError):

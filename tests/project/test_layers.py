@@ -27,7 +27,7 @@ ALLOWED = {
     UTILS + "_model": {UTILS + "_model", *ROOT_HELPERS},
     UTILS + "_state": {UTILS + "_state", *ROOT_HELPERS},
     UTILS + "_rate": {UTILS + "_rate", UTILS + "_state", *ROOT_HELPERS},
-    UTILS + "_http": {UTILS + name for name in ("_http", "_rate", "_state.store_protocol", "_model.resource")}
+    UTILS + "_http": {UTILS + name for name in ("_http", "_rate", "_state.open_store", "_model.resource")}
     | ROOT_HELPERS,
     UTILS + "_service": {UTILS + name for name in ("_service", "_http", "_rate", "_state", "_model")} | ROOT_HELPERS,
     UTILS + "_module": {UTILS + name for name in ("_module", "_http", "_state", "_model", "_service.account_check")}

@@ -31,8 +31,8 @@ PLACES = (
     "plugin_utils/_watch/watch.py:_hand_over",
     "plugin_utils/_watch/watch.py:_wait_until_taken",
     "plugin_utils/_watch/watch.py:_save",
-    "module_utils/_state/files.py:write_snapshot",
-    "module_utils/_state/files.py:atomic_replace",
+    "module_utils/_state/snapshots.py:write_snapshot",
+    "module_utils/_state/snapshots.py:atomic_replace",
     "module_utils/_state/postgres_store.py:write_snapshot",
 )
 """The functions between whose lines a source is killed."""

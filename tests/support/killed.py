@@ -50,7 +50,7 @@ SCOPES = {
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
         "_state/folder_journal.py:append _state/folder_journal.py:create_mark _state/files.py:write_at "
-        "_state/files.py:atomic_replace _state/postgres_store.py:append "
+        "_state/snapshots.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),

@@ -30,7 +30,7 @@ from .transport import JITTER, NEVER, UNSAFE, Request, RequestHooks, Response, r
 
 if t.TYPE_CHECKING:
     from .._model.resource import Resource
-    from .._state.store_protocol import Store
+    from .._state.open_store import Store
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"

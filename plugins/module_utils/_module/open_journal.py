@@ -17,46 +17,40 @@ from .._state.store import StoreError, key_digest
 from .._text import one_line
 
 if t.TYPE_CHECKING:
-    from .._state.store_protocol import JournalStore
+    from .._state.open_store import JournalStore
     from .runner import ModuleContext
 
+LOCK_TIMEOUT = 2.0
+"""Seconds to wait for a lock that is held for a moment."""
 
-def open_journal(context: ModuleContext, *, warns: bool = False) -> Journal:
+
+def open_journal(context: ModuleContext, *, sends: bool = False) -> Journal:
     """Returns the journal of restores and purchases.
 
-    ``warns`` is for tasks that send them: of a database that this machine has used, and that is not set now.
+    A task that ``sends`` them remembers in the folder that it has used a database for this account, and warns where one
+    was used and none is set.
     """
-    settings, folder = context.client.settings, FolderStore(_find_folder(context))
+    settings, folder = context.client.settings, FolderStore(str(context.params.get("state_dir") or ""))
     document = f"database-{key_digest(settings.api_url, settings.api_key or '')}"
-    if context.params.get("state_database"):
-        from .._state.machine_folder import MachineFolder
-
-        return Journal(open_journal_store(context), folder=MachineFolder(folder, document))
-    if warns:
-        _warn_of_database(context, folder, document)
-    return Journal(folder)
+    if not context.params.get("state_database"):
+        if sends:
+            _warn_of_database(context, folder, document)
+        return Journal(folder)
+    if sends and not context.client.check_mode:
+        # A folder that can't be written to stops nothing.
+        with contextlib.suppress(StoreError), folder.locked_document(document, within=LOCK_TIMEOUT) as found:
+            found.new_content = "used"
+    return Journal(t.cast("JournalStore", context.store), folder=folder)
 
 
 def _warn_of_database(context: ModuleContext, folder: FolderStore, document: str) -> None:
-    """Warns in a run without a database if one was used for this account: the document in the folder says so."""
     with contextlib.suppress(StoreError):
-        if folder.has_document(document):
+        if folder.read_snapshot(document):
             context.warn(
                 "On this machine, restores and purchases of this service and key were recorded in a database, and "
                 "state_database is not set. This task runs without it, and does not know what is recorded there. "
                 f"Set state_database, or, if that is no longer used, delete {one_line(folder.place)}/{document}.json."
             )
-
-
-def open_journal_store(context: ModuleContext) -> JournalStore:
-    """Returns what keeps the journal: the database of the task, or else the folder."""
-    if context.params.get("state_database"):
-        return t.cast("JournalStore", context.store)
-    return FolderStore(_find_folder(context))
-
-
-def _find_folder(context: ModuleContext) -> str:
-    return str(context.params.get("state_dir") or "")
 
 
 def parse_operation_name(option: str, name: str) -> str:

@@ -28,7 +28,7 @@ from .._text import MESSAGE_LIMIT, one_line
 if t.TYPE_CHECKING:
     from .._model.resource import Result
     from .._service.account_check import AccountCheck
-    from .._state.store_protocol import Store
+    from .._state.open_store import Store
     from .arguments import ArgumentSpec
 
 

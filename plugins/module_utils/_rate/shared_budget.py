@@ -22,7 +22,7 @@ import threading
 import typing as t
 from dataclasses import dataclass, field
 
-from .._state.store import KnownOutageError, StoreError, key_digest
+from .._state.store import StoreError, key_digest
 from .._text import MESSAGE_LIMIT, one_line
 from .limiter import POLL_INTERVAL, Priority, RateLimiter, RequestOutcome
 
@@ -33,7 +33,7 @@ Sleep = t.Callable[[float, str], None]
 """Sleeps for so many seconds. The text says what of a higher priority the request waits behind; empty for nothing."""
 
 if t.TYPE_CHECKING:
-    from .._state.store_protocol import Store
+    from .._state.open_store import Store
 
 T = t.TypeVar("T")
 
@@ -136,16 +136,15 @@ class SharedRateBudget:
                 return None
             try:
                 with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
-                    limiter = self._take_state(document.read())
+                    limiter = self._take_state(document.content)
                     self._drop_dead_processes(limiter)
                     result = change(limiter, self._clock() + document.clock_offset)
-                    text = json.dumps(limiter.as_dict())
-                    document.write(text)
-                    self._written = text, limiter
+                    document.new_content = json.dumps(limiter.as_dict())
+                    self._written = document.new_content, limiter
                 return result
             except StoreError as error:
                 self.is_shared = False
-                if not isinstance(error, KnownOutageError):
+                if not error.is_known:
                     reason = one_line(error, MESSAGE_LIMIT)
                     self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
                 return None

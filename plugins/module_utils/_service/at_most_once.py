@@ -16,8 +16,7 @@ from .._http.client import Client
 from .._http.transport import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
-from .._state.journal_store import Holder
-from .._state.store import describe_sender
+from .._state.journal_store import Holder, describe_sender
 from .._times import format_time_of_day
 
 T = t.TypeVar("T")

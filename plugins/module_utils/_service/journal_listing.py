@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 from datetime import datetime
 
 from .._errors import SettingsError
 from .._model.resource import parse_id
 from .._model.similar_names import format_similar_incidents
 from .._names import normalize_name
-from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder, shorten_name
 from .._text import one_line
@@ -37,47 +35,31 @@ def parse_since(text: str | None, now: datetime) -> datetime | None:
         ) from None
 
 
-@dataclass(frozen=True)
-class Filters:
-    """Which operations are listed. ``service`` is that of ``instance_id``: each service has its own ids."""
+def list_operations(
+    journal: Journal, service: str, params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]
+) -> list[dict[str, t.Any]]:
+    """Returns the operations that fit the options, newest first, and warns of an incident that has none.
 
-    kinds: t.Collection[str]
-    service: str
-    incident: str | None = None
-    order: str | None = None
-    instance_id: int | None = None
-    since: datetime | None = None
-
-    @property
-    def subjects(self) -> set[str] | None:
-        """The subjects to read: that of the instance, or else all."""
-        if self.instance_id is None:
-            return None
-        return {OperationKey("restore", self.service, "", str(self.instance_id)).subject}
-
-    def accepts(self, key: OperationKey, sent_at: str) -> bool:
-        """Returns True for an operation to be listed."""
-        wanted = self.order if key.kind == "purchase" else self.incident
-        has_name = self.incident is not None or self.order is not None
-        if has_name and (wanted is None or key.name != normalize_name(wanted)):
-            return False
-        if key.kind not in self.kinds:
-            return False
-        instance = (key.service, parse_id(key.instance_id))
-        if self.instance_id is not None and (normalize_url(self.service), self.instance_id) != instance:
-            return False
-        return self.since is None or datetime.fromisoformat(sent_at) >= self.since
-
-
-def list_operations(journal: Journal, filters: Filters, warn: t.Callable[[str], None]) -> list[dict[str, t.Any]]:
-    """Returns the operations, newest first, and warns of an incident that has none. Raises JournalError."""
-    states = journal.read_states(filters.subjects, with_refused=True)
-    if filters.incident is not None and "restore" in filters.kinds:
+    ``service`` is that of ``instance_id``: each service has its own ids. Raises JournalError, and SettingsError for a
+    wrong ``since``.
+    """
+    since, instance_id = parse_since(params["since"], journal.now()), params["instance_id"]
+    subjects = None if instance_id is None else {OperationKey("restore", service, "", str(instance_id)).subject}
+    states = journal.read_states(subjects, with_refused=True)
+    names = {"restore": params["incident"], "purchase": params["order"]}
+    if names["restore"] is not None and "restore" in params["kinds"]:
         incidents = {key.name for key in states if key.kind == "restore"}
-        if (incident := normalize_name(filters.incident)) not in incidents:
+        if (incident := normalize_name(names["restore"])) not in incidents:
             near = format_similar_incidents(incident, incidents)
             warn(f"The journal has no restore of incident {one_line(incident)}. {near}".rstrip())
-    wanted = [(key, state) for key, state in states.items() if filters.accepts(key, state.sent_at)]
+    given = {(kind, normalize_name(name)) for kind, name in names.items() if name is not None}
+    wanted = [
+        (key, state)
+        for key, state in states.items()
+        if key.kind in params["kinds"]
+        and (not given or (key.kind, key.name) in given)
+        and (since is None or datetime.fromisoformat(state.sent_at) >= since)
+    ]
     holders = journal.read_holders() if wanted else {}
     newest_first = sorted(wanted, key=lambda one: one[1].sent_at, reverse=True)
     return [_describe(key, state, holders.get(key.subject)) for key, state in newest_first]

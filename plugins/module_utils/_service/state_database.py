@@ -24,9 +24,17 @@ from .._state.journal import (
     parse_subjects,
 )
 from .._state.journal_store import JournalLine
-from .._state.postgres_schema import CREATE_TABLES, GRANTS, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
-from .._state.postgres_store import APPEND, READ_SUBJECTS, PostgresStore, parse_rows
+from .._state.postgres_store import (
+    APPEND,
+    CREATE_TABLES,
+    GRANTS,
+    READ_SUBJECTS,
+    VERSION,
+    PostgresStore,
+    find_tables,
+    parse_rows,
+)
 from .._state.store import StoreError
 from .._text import one_line
 

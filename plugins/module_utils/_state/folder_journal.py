@@ -33,17 +33,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
-from .files import (
-    FolderDocuments,
-    LockHeldError,
-    OpenFolder,
-    UntrustedError,
-    atomic_replace,
-    lock_file,
-    read_from,
-    write_at,
-)
+from .files import OpenFolder, UntrustedError, lock_file, read_from, write_at
 from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines, describe_process
+from .snapshots import FolderSnapshots, atomic_replace
 
 JOURNAL, MARKS = "journal", "journal-marks"
 SUFFIX = ".jsonl"
@@ -73,13 +65,13 @@ class _Subject:
     file: int | None
     mark: int | None
 
-    def read(self) -> SubjectLines:
-        """Returns the complete lines, after locking the file, and how they contradict the mark.
+    def read(self, lock: int = fcntl.LOCK_SH) -> SubjectLines:
+        """Locks the file. Returns the complete lines, and how they contradict the mark.
 
         A line has its name if it has a record.
         """
         if self.file is not None:
-            lock_file(self.file, LOCK_TIMEOUT)
+            lock_file(self.file, LOCK_TIMEOUT, lock)
         content = b"" if self.file is None else read_from(self.file, 0)
         texts = content.decode(errors="replace").split("\n")[:-1]
         names, damage = self._compare(texts)
@@ -119,7 +111,7 @@ class _Subject:
 
         On an error the lines are unchanged; on one of a disk that stays broken, the line may be there, as after a kill.
         """
-        found = self.read()
+        found = self.read(fcntl.LOCK_EX)
         if found.damage:
             raise DamageError(found.damage, REPAIR_HINT)
         if [one.text for one in found.lines] != [one.text for one in lines[:-1]]:
@@ -160,8 +152,8 @@ class _Journal:
 
     def list_subjects(self) -> list[str]:
         """Returns the subjects that have a file or a mark."""
-        files = self.journal.list_names() if self.journal else []
-        marks = self.marks.list_names() if self.marks else []
+        files = os.listdir(self.journal.descriptor) if self.journal else []
+        marks = os.listdir(self.marks.descriptor) if self.marks else []
         names = {*(name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)), *marks}
         return sorted(name for name in names if re.fullmatch("[0-9a-f]{64}", name))
 
@@ -198,12 +190,16 @@ class _Journal:
         if damage := self.read(subject).damage:
             # A new mark would hide that the old one is missing.
             raise DamageError(damage, REPAIR_HINT)
-        if not marks.has(subject):
-            with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
-                lock_file(lock, LOCK_TIMEOUT)
-                if not marks.has(subject):
-                    atomic_replace(marks.descriptor, subject, bytes(RECORDS_AT) + build_first_record(subject))
-        return t.cast("int", self.open_mark(stack, subject, os.O_RDWR))
+        mark = self.open_mark(stack, subject, os.O_RDWR)
+        if mark is not None:
+            return mark
+        with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
+            lock_file(lock, LOCK_TIMEOUT)
+            mark = self.open_mark(stack, subject, os.O_RDWR)
+            if mark is None:
+                atomic_replace(marks.descriptor, subject, bytes(RECORDS_AT) + build_first_record(subject))
+                mark = self.open_mark(stack, subject, os.O_RDWR)
+        return t.cast("int", mark)
 
     def open_file(self, stack: contextlib.ExitStack, subject: str, flags: int = os.O_RDONLY) -> int | None:
         """Opens the file of a subject; None if there is none. Raises DamageError for one that is not this user's."""
@@ -226,9 +222,22 @@ def _open(stack: contextlib.ExitStack, folder: OpenFolder | None, name: str, fla
     except UntrustedError as error:
         raise DamageError(one_line(error, MESSAGE_LIMIT), REPAIR_HINT) from None
     except OSError as error:
-        if error.errno not in _NOT_OURS or not (folder and folder.has(name)):
+        if error.errno not in _NOT_OURS or not folder:
             raise
         raise DamageError(f"{one_line(folder.path / name)} can't be opened ({error.strerror})", REPAIR_HINT) from None
+
+
+def _open_folder(stack: contextlib.ExitStack, state: OpenFolder, name: str, *, creates: bool) -> OpenFolder | None:
+    """Opens a folder in ``state_dir``, which is created if that is asked for. None if it is missing."""
+    if creates:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=state.descriptor)
+            os.fsync(state.descriptor)
+    try:
+        descriptor = stack.enter_context(state.open(name, os.O_RDONLY | os.O_DIRECTORY))
+    except FileNotFoundError:
+        return None
+    return OpenFolder(descriptor, state.path / name, state.group)
 
 
 def build_record(before: bytes, name: str, text: str) -> bytes:
@@ -280,30 +289,24 @@ def _allow_many_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class FolderStore(FolderDocuments):
-    """Keeps documents and the journal in ``state_dir``."""
+class FolderStore(FolderSnapshots):
+    """Keeps documents, snapshots and the journal in ``state_dir``."""
 
     repair_hint = REPAIR_HINT
 
     @property
     def place(self) -> str:
         """The path of the folder. Raises UntrustedError if the option is not a path."""
-        return str(self._folder.path)
+        return str(self.path)
 
     def is_own(self) -> bool:
         """Returns True if the folder exists, and only this user can have written to it. Raises StoreError."""
-        with self._converted_errors():
+        with self.converted_errors():
             try:
-                with self._folder.open():
+                with self.open():
                     return True
             except (UntrustedError, FileNotFoundError, NotADirectoryError, PermissionError):
                 return False
-
-    def has_document(self, name: str) -> bool:
-        """Returns True if somebody has locked this document before. Creates nothing."""
-        with self._converted_errors(), contextlib.suppress(FileNotFoundError), self._folder.open() as folder:
-            return folder.has(f"{name}.json")
-        return False
 
     def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
         """Returns what it holds of these subjects, or of all."""
@@ -339,7 +342,7 @@ class FolderStore(FolderDocuments):
                 try:
                     lock_file(mark, PROBE_TIMEOUT)
                     _write_holder(mark, describe_process(subject, name))
-                except LockHeldError:
+                except TimeoutError:
                     holder = _read_holder(mark, subject)
             yield holder
 
@@ -361,14 +364,11 @@ class FolderStore(FolderDocuments):
     @contextlib.contextmanager
     def _open_journal(self, *, creates: bool = False) -> t.Iterator[_Journal]:
         """Yields the journal, whose folders are created if that is asked for. It is an empty one without them."""
-        with self._converted_errors(), contextlib.ExitStack() as stack:
+        with self.converted_errors(), contextlib.ExitStack() as stack:
             try:
-                state = stack.enter_context(self._folder.open(creates=creates))
+                state = stack.enter_context(self.open(creates=creates))
             except FileNotFoundError:
-                yield _Journal(self._folder.path)
+                yield _Journal(self.path)
                 return
-            journal, marks = (
-                stack.enter_context(state.open_folder(name, creates=creates)) if creates or state.has(name) else None
-                for name in (JOURNAL, MARKS)
-            )
+            journal, marks = (_open_folder(stack, state, name, creates=creates) for name in (JOURNAL, MARKS))
             yield _Journal(state.path, journal, marks)

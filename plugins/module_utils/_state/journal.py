@@ -38,8 +38,9 @@ from .journal_store import ConflictError, DamageError, JournalLine
 from .store import StoreError
 
 if t.TYPE_CHECKING:
+    from .folder_journal import FolderStore
     from .journal_store import Holder, SubjectLines
-    from .store_protocol import JournalStore
+    from .open_store import JournalStore
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""
@@ -178,26 +179,17 @@ class OperationState:
         return bool(self.facts.get("healthy")) and not self.is_unseen
 
 
-class OtherMemory(t.Protocol):
-    """The folder of this machine, if the store is a database: see :class:`MachineFolder`."""
-
-    def require_unknown(self, operation: OperationKey) -> None:
-        """Raises JournalError if it knows the operation, or can't be read."""
-
-    def remember_database(self) -> None:
-        """Remembers that a database is used."""
-
-
 class Journal:
     """The journal in ``store``. Threads may share it.
 
-    ``folder`` is the other memory of this machine: what it knows, and the store does not, is not sent.
+    ``folder`` is the other memory of this machine, if the store is a database: a machine that gets one keeps its
+    folder, with restores and purchases that the database does not know. Those are not sent.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
     def __init__(
-        self, store: JournalStore, now: t.Callable[[], datetime] | None = None, folder: OtherMemory | None = None
+        self, store: JournalStore, now: t.Callable[[], datetime] | None = None, folder: FolderStore | None = None
     ) -> None:
         self._store = store
         self._folder = folder
@@ -230,9 +222,26 @@ class Journal:
 
     def require_not_in_folder(self, operation: OperationKey) -> None:
         """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
+        folder = self._folder
+        if not folder:
+            return
         with self._before_sending(operation), self._lock:
-            if self._folder:
-                self._folder.require_unknown(operation)
+            try:
+                with _converted_errors():
+                    # Without a folder of this user's own, there is no other memory.
+                    state = Journal(folder).read_states([operation.subject]).get(operation) if folder.is_own() else None
+            except JournalError as error:
+                raise JournalError(
+                    f"This {operation.kind} is not in state_database. The journal in {one_line(folder.place)} may "
+                    f"contain it, but can't be read. {error}"
+                ) from None
+            if state:
+                place = one_line(folder.place)
+                raise JournalError(
+                    f"The journal in {place} contains this {operation.kind}, sent at {state.sent_at}, but "
+                    "state_database does not. An administrator of the database must import the folder: "
+                    f"claw_state_database with import_dir: {place}."
+                )
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
@@ -304,8 +313,8 @@ class Journal:
         """
         with self._lock:
             self._read_once(operation.subject)
-            if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
-                self._folder.require_unknown(operation)
+            if event is OperationEvent.INTENDED and self.known_state(operation) is None:
+                self.require_not_in_folder(operation)
             self._add(operation, {"event": event.value}, facts)
             if event is OperationEvent.INTENDED:
                 self._intended.add(operation)
@@ -390,8 +399,6 @@ class Journal:
 
         Raises JournalError if it can't be held.
         """
-        if self._folder:
-            self._folder.remember_database()
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
                 holder = stack.enter_context(self._store.hold(operation.subject, operation.name))

@@ -13,20 +13,28 @@ import contextlib
 import os
 import typing as t
 
+from .._errors import ClawHostersError
 from .files import FolderDocuments
 
 if t.TYPE_CHECKING:
-    from .store_protocol import Store
+    from .folder_journal import FolderStore
+    from .postgres_store import PostgresStore
+    from .snapshots import FolderSnapshots
+
+    Store: t.TypeAlias = FolderDocuments | PostgresStore
+    SnapshotStore: t.TypeAlias = FolderSnapshots | PostgresStore
+    JournalStore: t.TypeAlias = FolderStore | PostgresStore
 
 
 @contextlib.contextmanager
 def open_store(
     params: t.Mapping[str, t.Any],
+    folder: type[FolderDocuments] = FolderDocuments,
     *,
     may_create: bool = True,
     outage_path: str | None = None,
 ) -> t.Iterator[Store]:
-    """Yields the store of the options ``state_database`` or else ``state_dir``, and closes it.
+    """Yields the store of the options ``state_database`` or else ``state_dir``, a ``folder``, and closes it.
 
     Nothing is connected or created before its first use. Without ``may_create``, a missing folder is not created.
     ``outage_path`` is where the processes of a play remember that the database can't be reached.
@@ -35,7 +43,7 @@ def open_store(
     """
     database = str(params.get("state_database") or "").strip()
     if not database:
-        yield FolderDocuments(str(params.get("state_dir") or ""), may_create=may_create)
+        yield folder(str(params.get("state_dir") or ""), may_create=may_create)
         return
     from .postgres_store import Outage, PostgresStore
 
@@ -60,6 +68,8 @@ def find_database_secrets(params: t.Mapping[str, t.Any]) -> set[str]:
 def preload_database() -> None:
     """Imports what a database needs in a process whose forks need it, if the environment names one."""
     if os.environ.get("CLAWHOSTERS_STATE_DATABASE"):
-        from .postgres_store import preload_library
+        from .postgres_session import load_psycopg
 
-        preload_library()
+        # Without it, the task says so.
+        with contextlib.suppress(ClawHostersError):
+            load_psycopg()

@@ -28,7 +28,7 @@ from .store import StoreError
 TIMEOUT = 5
 """Seconds for a connection, and for an answer."""
 HOLDER_TIMEOUT = 25
-"""Seconds after which both sides give up a connection that is silent, so that what it holds is freed."""
+"""Seconds after which the server gives up a client that is silent, so that what it holds is freed."""
 MIN_SECRET_LENGTH = 4
 """Characters. Replacing a shorter password everywhere would make ordinary text unreadable."""
 
@@ -39,11 +39,6 @@ NEEDS_PSYCOPG = (
 _DEFAULTS = {
     "application_name": "clawhosters.cloud",
     "target_session_attrs": "read-write",
-    "keepalives": "1",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": str(HOLDER_TIMEOUT * 1000),
 }
 _UNVERIFIED_MODES = ("disable", "allow", "prefer")
 _KEYWORD_PASSWORD = re.compile(r"\b(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)+))")

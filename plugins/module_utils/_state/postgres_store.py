@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store of many machines: a PostgreSQL database. Its schema is made by ``claw_state_database``.
+"""The store of many machines: a PostgreSQL database. Its schema is made by ``claw_state_database``, never by a job.
 
 A unique key over subject and position decides which of several runs writes a line. Advisory locks only make the others
 wait: they end with their session, even if a machine is gone.
@@ -16,14 +16,84 @@ import platform
 import secrets
 import time
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-from .._errors import ClawHostersError
+from .._text import one_line
 from .._times import format_iso
 from .journal_store import ConflictError, Holder, JournalLine, SubjectLines, describe_process
-from .postgres_schema import VERSION, find_tables
-from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError, load_psycopg
-from .store import KnownOutageError, StoreError
+from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, UNREACHABLE_ADVICE, Rows, Session, UnreachableError
+from .store import Document, StoreError
+
+VERSION = 1
+
+CREATE_TABLES = f"""
+CREATE TABLE clawhosters.version (version integer NOT NULL);
+INSERT INTO clawhosters.version VALUES ({VERSION});
+
+CREATE TABLE clawhosters.journal (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subject pg_catalog.text NOT NULL,
+    step integer NOT NULL CHECK (step > 0),
+    name pg_catalog.text NOT NULL,
+    line pg_catalog.text NOT NULL,
+    written_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    UNIQUE (subject, step)
+);
+CREATE INDEX ON clawhosters.journal (name);
+
+-- A crash of the server empties these two: a rate limit is measured anew, and a hold ends with its session.
+CREATE UNLOGGED TABLE clawhosters.budgets (
+    name pg_catalog.text PRIMARY KEY,
+    content pg_catalog.text NOT NULL
+);
+CREATE UNLOGGED TABLE clawhosters.holders (
+    subject pg_catalog.text PRIMARY KEY,
+    key bigint NOT NULL,
+    backend integer NOT NULL,
+    name pg_catalog.text NOT NULL,
+    username pg_catalog.text NOT NULL,
+    host pg_catalog.text NOT NULL,
+    process integer NOT NULL,
+    since timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+CREATE TABLE clawhosters.snapshots (
+    name pg_catalog.text PRIMARY KEY,
+    content pg_catalog.text NOT NULL
+)
+"""
+
+GRANTS = {
+    "version": ("SELECT",),
+    "journal": ("INSERT", "SELECT"),
+    "budgets": ("DELETE", "INSERT", "SELECT", "UPDATE"),
+    "holders": ("DELETE", "INSERT", "SELECT", "UPDATE"),
+    "snapshots": ("DELETE", "INSERT", "SELECT", "UPDATE"),
+}
+"""The tables, and what a job needs of each."""
+
+_TRUST_AS_JOB = "An administrator must make that role the owner of the database if it can be trusted"
+_TRUST_AS_ADMINISTRATOR = "Connect as that role if it can be trusted"
+_OBJECTS = f"""
+WITH trusted AS (
+    SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname = session_user
+    OR %(is_job)s AND oid = (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+), own AS (
+    SELECT oid, nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'clawhosters'
+), objects AS (
+    SELECT '' AS name, nspowner AS owner, true AS is_ordinary FROM own
+    UNION ALL
+    SELECT relname, relowner, relkind = 'r' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid
+        WHERE tgrelid = pg_class.oid AND (tgqual IS NOT NULL OR proowner NOT IN (SELECT oid FROM trusted))
+    ) FROM pg_catalog.pg_class WHERE relnamespace = (SELECT oid FROM own)
+        AND relname IN ({", ".join(f"'{table}'" for table in GRANTS)})
+)
+SELECT name, rolname, owner IN (SELECT oid FROM trusted), is_ordinary
+FROM objects JOIN pg_catalog.pg_roles ON pg_roles.oid = owner ORDER BY name
+"""
+"""The schema, whose name is empty here, and its tables. To read a view, or to write to a table with a trigger, runs
+code of whoever made that, with the rights of the session."""
 
 LOCK_DOCUMENT = """
 BEGIN; SET LOCAL lock_timeout = %(within)s;
@@ -35,10 +105,9 @@ WRITE_DOCUMENT = "UPDATE clawhosters.budgets SET content = %(content)s WHERE nam
 READ_VERSION = """
 SELECT version, extract(epoch FROM pg_catalog.clock_timestamp())::double precision FROM clawhosters.version
 """
-READ_JOURNAL = "SELECT id, subject, step, name, line FROM clawhosters.journal ORDER BY id"
 READ_SUBJECTS = """
 SELECT id, subject, step, name, line FROM clawhosters.journal
-WHERE subject = ANY(%(subjects)s::pg_catalog.text[]) ORDER BY id
+WHERE %(subjects)s::pg_catalog.text[] IS NULL OR subject = ANY(%(subjects)s::pg_catalog.text[]) ORDER BY id
 """
 READ_POSITIONS = "SELECT subject, pg_catalog.max(step) FROM clawhosters.journal GROUP BY subject"
 FIND_SUBJECTS = """
@@ -65,20 +134,17 @@ RELEASE = """
 DELETE FROM clawhosters.holders WHERE subject = %(subject)s AND backend = pg_catalog.pg_backend_pid();
 SELECT pg_catalog.pg_advisory_unlock(%(key)s::bigint)
 """
-_LOCKS = """
-pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1::smallint AND granted
-    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-"""
-HOLDERS = f"""
-SELECT subject, username, host, process, since, name FROM clawhosters.holders
-JOIN (SELECT pid, classid::bigint << 32 | objid::bigint AS lock FROM {_LOCKS}) AS locks ON pid = backend AND lock = key
-"""
-HOLDER = f"""
-SELECT %(subject)s, coalesce(username, 'database role ' || usename::pg_catalog.text), host, coalesce(process, pid),
-    since, name
-FROM (SELECT pid FROM {_LOCKS} AND classid::bigint << 32 | objid::bigint = %(key)s::bigint) AS locks
+HOLDERS = """
+SELECT coalesce(subject, %(subject)s), coalesce(username, 'database role ' || usename::pg_catalog.text), host,
+    coalesce(process, pid), since, name
+FROM (
+    SELECT pid, classid::bigint << 32 | objid::bigint AS lock
+    FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1::smallint AND granted
+        AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+) AS locks
 LEFT JOIN pg_catalog.pg_stat_activity USING (pid)
-LEFT JOIN clawhosters.holders ON subject = %(subject)s AND backend = pid
+LEFT JOIN clawhosters.holders ON key = lock AND backend = pid
+WHERE lock = %(key)s::bigint OR %(key)s::bigint IS NULL AND subject IS NOT NULL
 """
 """A lock can be taken by anyone who may connect. Without a row of ours it is described by its role and its process on
 the server, so that an administrator can end it."""
@@ -136,12 +202,12 @@ class PostgresStore:
         """Seconds by which the database's clock is ahead of this machine's, once it is connected."""
 
     @contextlib.contextmanager
-    def locked_document(self, name: str, *, within: float) -> t.Iterator[RowDocument]:
+    def locked_document(self, name: str, *, within: float) -> t.Iterator[Document]:
         """Locks a row, after waiting for ``within`` seconds at most."""
         with self._outage_recorded(), self._session.lock:
             limit = f"{within * 1000:.0f}ms"
             ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": limit})
-            document = RowDocument(content, now - time.time())
+            document = Document(content, now - time.time())
             try:
                 yield document
             finally:
@@ -152,8 +218,7 @@ class PostgresStore:
 
     def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
         """Returns the rows of these subjects, or of all."""
-        statement = READ_JOURNAL if subjects is None else READ_SUBJECTS
-        return parse_rows(self._execute(statement, {"subjects": [*(subjects or ())]}))
+        return parse_rows(self._execute(READ_SUBJECTS, {"subjects": None if subjects is None else [*subjects]}))
 
     def find_subjects(self, name: str) -> set[str]:
         """Returns the subjects that have a row with this ``name``, and those with a damaged one."""
@@ -203,10 +268,7 @@ class PostgresStore:
 
     def holders(self, subject: str | None = None) -> dict[str, Holder]:
         """Returns who holds which subject now, or this one."""
-        if subject is None:
-            rows = self._execute(HOLDERS)
-        else:
-            rows = self._execute(HOLDER, {"subject": subject, "key": lock_key(subject)})
+        rows = self._execute(HOLDERS, {"subject": subject, "key": None if subject is None else lock_key(subject)})
         return {
             found: Holder(found, user, host, process, since and format_iso(since), name)
             for found, user, host, process, since, name in rows
@@ -247,9 +309,9 @@ class PostgresStore:
 
     @contextlib.contextmanager
     def _outage_recorded(self) -> t.Iterator[None]:
-        """Raises KnownOutageError if the database could not be reached before, and remembers if it can't be now."""
+        """Raises StoreError if the database could not be reached before, and remembers if it can't be now."""
         if not self._session.is_open and self._outage.is_known():
-            raise KnownOutageError
+            raise StoreError("state_database could not be reached", UNREACHABLE_ADVICE, is_known=True)
         try:
             yield
         except UnreachableError:
@@ -284,31 +346,8 @@ class PostgresStore:
         self._failure = None
 
 
-def preload_library() -> None:
-    """Imports psycopg, if it is installed: forks of this process then need not."""
-    with contextlib.suppress(ClawHostersError):
-        load_psycopg()
-
-
-@dataclass
-class RowDocument:
-    """A locked row."""
-
-    _content: str
-    clock_offset: float
-    new_content: str | None = None
-
-    def read(self) -> str:
-        """Returns the content, empty at first."""
-        return self._content
-
-    def write(self, text: str) -> None:
-        """Replaces the content, when the block ends."""
-        self.new_content = text
-
-
 def parse_rows(rows: Rows) -> list[SubjectLines]:
-    """Returns the lines in rows of READ_JOURNAL or READ_SUBJECTS, by subject."""
+    """Returns the lines in rows of READ_SUBJECTS, by subject."""
     found: dict[str, SubjectLines] = {}
     for number, subject, position, name, text in rows:
         place = f"Row {number} of the journal in state_database"
@@ -321,3 +360,29 @@ def parse_rows(rows: Rows) -> list[SubjectLines]:
 def lock_key(subject: str) -> int:
     """Returns the number of the advisory lock: 63 bits of the digest. All machines must agree on it."""
     return int(subject[:16], 16) >> 1
+
+
+def find_tables(session: Session, *, is_job: bool) -> set[str]:
+    """Returns the names of the tables that are there, and an empty one for the schema itself.
+
+    The schema and its tables must belong to the user of the connection or a superuser, for a job also to the owner of
+    the database. Raises StoreError for one that doesn't, before any of them is read. Nobody else can replace them
+    afterwards, except one that is missing.
+    """
+    names = set()
+    for name, owner, is_trusted, is_ordinary in session.execute(_OBJECTS, {"is_job": is_job}):
+        label = f"the table clawhosters.{name}" if name else "the schema clawhosters"
+        if not is_trusted:
+            others = "this connection's user" + (" nor the database's owner" if is_job else "")
+            advice = _TRUST_AS_JOB if is_job else _TRUST_AS_ADMINISTRATOR
+            raise StoreError(
+                f"{label} in state_database belongs to {one_line(owner)}, who is neither {others} nor a superuser",
+                f"{advice}, or else drop {label}, which forgets what was sent",
+            )
+        if not is_ordinary:
+            raise StoreError(
+                f"{label} in state_database is no ordinary table, or has a trigger of another role",
+                "An administrator must drop the view or the trigger",
+            )
+        names.add(name)
+    return names

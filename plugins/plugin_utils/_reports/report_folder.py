@@ -21,7 +21,8 @@ from pathlib import Path
 import jinja2
 
 from ...module_utils._errors import ClawHostersError
-from ...module_utils._state.files import ROOT_UID, atomic_replace, open_owned
+from ...module_utils._state.files import ROOT_UID, OpenFolder, read_from
+from ...module_utils._state.snapshots import atomic_replace
 from ...module_utils._text import one_line
 
 Data = dict[str, t.Any]
@@ -47,8 +48,8 @@ class ReportFolder:
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file, None if it is missing. Raises OSError for a file of another user."""
         try:
-            with open(open_owned(self._folder, name, os.O_RDONLY, self._path), "rb") as whole:
-                return whole.read()
+            with OpenFolder(self._folder, self._path).open(name, os.O_RDONLY) as file:
+                return read_from(file, 0)
         except FileNotFoundError:
             return None
 

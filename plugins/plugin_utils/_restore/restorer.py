@@ -30,7 +30,7 @@ from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError,
 from ...module_utils._service.restore.restore_batches import RestoreBatches
 from ...module_utils._service.restore.restore_runner import RestoreObserver
 from ...module_utils._state.journal import JournalError, NoteKind
-from ...module_utils._state.store import describe_sender
+from ...module_utils._state.journal_store import describe_sender
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap

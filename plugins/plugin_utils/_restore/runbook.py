@@ -108,7 +108,7 @@ class Runbook:
         """The incident, with the journal."""
         given = {name: self.variables[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
-        journal = open_journal(self.context, warns=True)
+        journal = open_journal(self.context, sends=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
         incident.surface = self.run.surface
         path, host = self.run.report_path, self.client.settings.host

@@ -30,6 +30,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._progress import Cancellation, Progress, heed
 from ...module_utils._state.open_store import open_store
+from ...module_utils._state.snapshots import FolderSnapshots
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
 from .transitions import (
@@ -43,7 +44,7 @@ from .transitions import (
 )
 
 if t.TYPE_CHECKING:
-    from ...module_utils._state.store_protocol import Store
+    from ...module_utils._state.open_store import SnapshotStore
 
 SPEC = API.with_default("priority", "low").merge(
     ArgumentSpec(
@@ -163,14 +164,14 @@ class Watcher:
     def _fetch_instances(self) -> list[Resource]:
         """Fetches the fleet with a new client: its clock must not span the suspension of the machine."""
         progress = Progress(lambda line: self.log.info("%s", line))
-        with open_store(self.arguments.store_options) as store:
+        with open_store(self.arguments.store_options, FolderSnapshots) as store:
             client = Client(self.arguments.settings, progress=progress, warn=self._warn_once, store=store)
             if not self.is_prepared and (self.arguments.name or self.arguments.settings.account):
-                self._prepare(client, store)
+                self._prepare(client, t.cast("SnapshotStore", store))
             self.is_prepared = True
             return fetch_all(client, "/instances")
 
-    def _prepare(self, client: Client, store: Store) -> None:
+    def _prepare(self, client: Client, store: SnapshotStore) -> None:
         """Reads the account and the last snapshot. Raises AccountError for another account than the one meant."""
         from ...module_utils._service.account_check import AccountCheck
 
@@ -186,7 +187,7 @@ class Watcher:
             self.document = f"watch-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"
             self._load(store, self.document)
 
-    def _load(self, store: Store, document: str) -> None:
+    def _load(self, store: SnapshotStore, document: str) -> None:
         """Reads the last snapshot, if there is one. Raises ClawHostersError: to begin anew could lose a transition."""
         try:
             self.saved = store.read_snapshot(document)
@@ -235,8 +236,8 @@ class Watcher:
         if content == self.saved:
             return
         try:
-            with open_store(self.arguments.store_options) as store:
-                store.write_snapshot(self.document, content)
+            with open_store(self.arguments.store_options, FolderSnapshots) as store:
+                t.cast("SnapshotStore", store).write_snapshot(self.document, content)
         except StoreError as error:
             self._warn_once(f"{error}. {error.advice}. Until then, a restart may repeat or lose events.")
         else:

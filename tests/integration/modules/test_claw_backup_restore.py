@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller

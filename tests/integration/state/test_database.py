@@ -123,7 +123,7 @@ def test_a_play_uses_the_database_and_shows_nothing_of_it(
     assert left_in_files(job, [PASSWORD, "wr0ng-Passw0rd", JOB]) == []
     (left,) = (job.home / ".ansible/clawhosters").iterdir()
     assert left.name.startswith("database-"), "it remembers that there is a database, and no more"
-    assert left.read_bytes() == b""
+    assert left.read_bytes() == b"used"
     assert not postgres.query(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{JOB}' AND state <> 'idle'")
 
 

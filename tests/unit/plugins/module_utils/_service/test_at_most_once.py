@@ -29,7 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
 
 FREE = "It may be tried again."
 
