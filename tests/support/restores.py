@@ -27,9 +27,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import set_answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import build_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, set_answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 
 from .controller import REPOSITORY

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import typing as t
 from pathlib import Path
 
 from ...module_utils._model.resource import as_objects
 from ...module_utils._service.restore.history import Witness
+from ...module_utils._text import one_line
 from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, open_folder_of, render
-from .confirmation import GIVEN, NOT_ASKED, TYPED
 
 if t.TYPE_CHECKING:
     from .run import Data
@@ -30,27 +29,16 @@ TEMPLATE = ROLES / "restore/templates/incident.html.j2"
 STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 """All pages of the collection share it."""
 
-_HOW = {
-    TYPED: "by an answer that was typed at the terminal",
-    GIVEN: "by restore_confirm",
-    NOT_ASKED: "not asked, since nothing was to be overwritten",
-}
-"""How runs were confirmed, for people. Others were by the playbook that is named."""
-
-_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-
 
 def write_report(path: str, report: Data) -> None:
     """Writes the page and the JSON. Raises ReportError.
 
     What an earlier JSON says was sent, and the journal does not know, is kept: the next run must be refused, too.
     """
-    title = _CONTROL_CHARACTERS.sub(" ", report["incident"]).strip()
     variables = {
-        "title": title if len(title) <= 80 else f"{title[:77]}...",
+        "title": one_line(report["incident"], 80),
         "css": STYLE_SHEET.read_text(encoding="utf-8"),
         "clock": format_recorded,
-        "confirmed": lambda how: _HOW.get(how, f"by the playbook {how}"),
     }
     with open_folder_of(path, creates=True) as (folder, page_name):
         json_name = name_json(page_name)

@@ -78,8 +78,7 @@ def show_plan(run: Run, clock_lead: timedelta) -> list[str]:
 def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
     """Returns the plans in groups: those of more than one are shown together, the largest first.
 
-    Each is alone unless there are many. Then those that are alike are together; if these are still too many groups,
-    all of one outcome.
+    Each is alone unless there are many. Then those that are alike are together.
     """
     if len(plans) <= ALL_SHOWN:
         return [[plan] for plan in plans]
@@ -88,10 +87,6 @@ def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
     groups: dict[object, list[RolePlan]] = {}
     for plan in plans:
         groups.setdefault(_describe_kind(plan, limit), []).append(plan)
-    if len(groups) > ALL_SHOWN:
-        groups = {}
-        for plan in plans:
-            groups.setdefault((plan.obstacle and plan.obstacle.kind, plan.action), []).append(plan)
     return sorted(groups.values(), key=len, reverse=True)
 
 

@@ -36,11 +36,10 @@ from ...module_utils._waiter import Waiter
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .address import check_address, parse_address
 from .classify import classify_failure, classify_obstacle
-from .confirmation import FEW, GIVEN, NOT_ASKED, TYPED, expected_answer, is_confirmed
 from .failures import NotConfirmedError, PictureChangedError
 from .outcome import record
 from .plan_screen import summarize_plan
-from .run import UNHEALTHY
+from .run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
@@ -248,11 +247,8 @@ class Restorer(RestoreObserver):
     # RestoreObserver
 
     def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
-        """Sets the number of the batch, and looks at its backups again."""
+        """Looks at the backups of a further batch again."""
         self._is_alone = len(restores) == 1
-        if total > 1:
-            for restore in restores:
-                self._plan(restore).batch = number
         if number > 1:
             # The batches before may have taken hours since the plan was confirmed.
             self._fail_changed([restore for restore in restores if self._plan(restore).sends])

@@ -23,9 +23,8 @@ from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
-from .confirmation import expected_answer
 from .failures import ACCEPTED_AND_FAILED, Failed, FailureKind
-from .run import RolePlan
+from .run import RolePlan, expected_answer
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -168,15 +167,11 @@ class InstanceResult:
             if plan.backup
             else None,
             "age": None if plan.age is None else format_duration(plan.age),
-            "batch": plan.batch,
-            "sent_at": restore and restore.sent_at,
-            "sent_by": restore and restore.by,
+            **{name: getattr(restore, name, None) for name in ("sent_at", "by", "completed_at")},
             "restored_at": restore and restore.facts.get("restored_at"),
-            "completed_at": restore and restore.completed_at,
             "is_unseen": self.is_unseen,
             "healthy_at": known.healthy_at,
-            "http_status": failed and failed.http_status,
-            "request_id": failed and failed.request_id,
+            **{name: getattr(failed, name, None) for name in ("http_status", "request_id")},
             "events": [vars(event) for event in known.events],
         }
 

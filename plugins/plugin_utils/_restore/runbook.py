@@ -20,11 +20,10 @@ from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules, plan_incident
 from ...module_utils._time_options import parse_duration, parse_timestamp, require_past
 from .._reports.report_folder import prepare_folder
-from .confirmation import FEW, expected_answer, is_confirmed, set_answers
 from .failures import FailureKind, NotConfirmedError
 from .incident_report import read_witness
 from .plan_screen import build_plan, note_newer, show_plan
-from .run import UNHEALTHY, Run
+from .run import FEW, UNHEALTHY, Run, expected_answer, is_confirmed, set_answers
 from .variables import parse_variables
 
 if t.TYPE_CHECKING:

@@ -109,7 +109,9 @@ def _parse_values(given: Data, problems: Problems) -> Data:
     for name in ("wait_timeout", "healthy_timeout", "max_failures"):
         variables[f"restore_{name}"] = int(given[f"restore_{name}"])
     variables["restore_serial"] = problems.collect(_parse_serial, given["restore_serial"])
-    variables["restore_http_statuses"] = problems.collect(_parse_statuses, given["restore_http_statuses"])
+    variables["restore_http_statuses"] = problems.collect(
+        parse_ids, "restore_http_statuses", given["restore_http_statuses"]
+    )
     problems.collect(parse_priority, "restore_priority", variables["restore_priority"] or None)
     for name in ("restore_max_age", "restore_min_interval", "restore_plan_max_age"):
         problems.collect(parse_duration, name, variables[name] or None)
@@ -129,11 +131,3 @@ def _parse_incident(given: str) -> str:
 def _parse_serial(value: t.Any) -> list[BatchSize]:
     """Returns the sizes of the batches, numbers and percentages, of a list or text."""
     return parse_serial("restore_serial", parse_list(value) if isinstance(value, str) else value)
-
-
-def _parse_statuses(value: t.Any) -> list[int]:
-    """Returns the HTTP statuses of a list, a number, or comma-separated text."""
-    try:
-        return [int(str(status)) for status in parse_list(value)]
-    except (TypeError, ValueError):
-        raise SettingsError("restore_http_statuses must be numbers, such as 200,401.") from None

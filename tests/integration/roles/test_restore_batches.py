@@ -93,7 +93,6 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     assert starts[0] < min(calls.index(f"POST /backups/{number}/restore") for number in (102, 103, 104))
     assert max(starts[1:4]) < min(calls.index(f"POST /backups/{number}/restore") for number in range(105, 113))
     record = runbook.report()
-    assert [one["batch"] for one in record["instances"]] == [1, 2, 2, 2] + [3] * 8
     for one in record["instances"]:
         titles = [mark["title"] for mark in one["events"]]
         assert titles == ["sent", "accepted", "seen begun", "seen restored", "healthy"]

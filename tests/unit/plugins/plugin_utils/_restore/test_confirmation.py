@@ -11,13 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
-    GIVEN,
-    TYPED,
-    expected_answer,
-    is_confirmed,
-    set_answers,
-)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restorer import (
@@ -25,6 +18,13 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restore
     explain_wrong_answer,
     format_question,
     require_confirmation,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import (
+    GIVEN,
+    TYPED,
+    expected_answer,
+    is_confirmed,
+    set_answers,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, WEB, role_plans, run
