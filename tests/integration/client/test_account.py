@@ -218,6 +218,3 @@ def test_a_source_asks_once_and_outlives_an_outage(simulator: Simulator) -> None
     calls = simulator.calls()
     assert calls[:3] == ["GET /account"] * 3
     assert calls.count("GET /account") == 3
-
-
-# Where the option comes from

@@ -25,7 +25,7 @@ import pytest
 
 from simulator.handle import Simulator
 from support import KEY
-from support.event_source import TIMEOUT, Source, run_killed, source, until
+from support.event_source import TIMEOUT, Source, source, until
 from support.raw_service import Raw, raw_service
 
 LIST = {"method": "GET", "path": "/instances"}
@@ -375,41 +375,6 @@ async def test_it_waits_until_the_state_can_be_read(
     place.chmod(0o700)
     assert await running.event() == ("health_changed", 1)
     await running.stop()
-
-
-@pytest.mark.parametrize("step", [20, pytest.param(3, marks=pytest.mark.rest)])
-def test_killed_at_any_line_it_loses_nothing(simulator: Simulator, kept: dict[str, t.Any], step: int) -> None:
-    numbers = range(1, 5)
-    simulator.reset(instances=len(numbers))
-
-    def change(health: str) -> None:
-        simulator.fault("json_500", **LIST, times=None)
-        for number in numbers:
-            simulator.set_instance(number, status="running", health_status=health)
-        simulator.clear_faults()
-
-    async def watch_until_quiet() -> list[t.Any]:
-        async with source(simulator, **kept) as running:
-            await running.wait_for_poll()
-            return [running.queue.get_nowait() for _event in range(running.queue.qsize())]
-
-    def ids_in(events: list[t.Any]) -> list[int]:
-        return [int(event["clawhosters"]["instance"]["id"]) for event in events]
-
-    change("healthy")
-    asyncio.run(watch_until_quiet())
-    change("unhealthy")
-    told, lines = run_killed(simulator, kept, len(numbers), 0)
-    assert (ids_in(told), asyncio.run(watch_until_quiet())) == ([*numbers], [])
-    assert lines > 50
-    for at in range(1, lines + 1, step):
-        change("healthy" if at % 2 else "unhealthy")
-        asyncio.run(watch_until_quiet())
-        change("unhealthy" if at % 2 else "healthy")
-        told, _lines = run_killed(simulator, kept, len(numbers), at)
-        rest = ids_in(asyncio.run(watch_until_quiet()))
-        is_whole = ids_in(told) == [*numbers]
-        assert rest == [*numbers] or (is_whole and rest == []), f"killed at {at} of {lines} lines: {told}, {rest}"
 
 
 # ---- How it goes along with others
