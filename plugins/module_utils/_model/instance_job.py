@@ -35,7 +35,6 @@ if t.TYPE_CHECKING:
     from .instance import Decision
     from .restore_in_flight import RestoreInFlight
     from .saved_plan import Approval
-    from .state_reached import StateReached
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class Job:
     rejection: ApiError | None = field(default=None, repr=False)
     cause: ApiError | None = field(default=None, repr=False)
     """The error response that made it fail, if there was one."""
-    reached_predicate: StateReached | None = field(default=None, repr=False)
+    reached_predicate: t.Callable[[Resource], bool] | None = field(default=None, repr=False)
 
     def see(self, instance: Resource) -> None:
         """Keeps the instance as it was just read."""

@@ -20,7 +20,6 @@ from .._http.client import Client
 from .._http.lists import parse_pagination
 from .._http.responses import parse_envelope, resource_path
 from .._http.transport import Response
-from .._model.account_identity import format_account, format_scope, is_account
 from .._model.backup import GOOD_STATUSES, TIME_FIELDS
 from .._model.instance_words import HEALTH_STATUSES
 from .._model.instance_words import STATUSES as INSTANCE_STATUSES
@@ -28,6 +27,7 @@ from .._model.ownership import FIELDS as OWNER_FIELDS
 from .._model.resource import Resource, Result, as_object, as_objects, normalize, parse_id
 from .._rate import headers as rate_headers
 from .._times import parse_time
+from .account_check import format_account, format_scope, is_account
 from .health import measure_health
 
 MAX_SECONDS = 120.0

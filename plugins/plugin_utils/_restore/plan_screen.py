@@ -10,10 +10,10 @@ import typing as t
 from datetime import datetime, timedelta
 from statistics import median
 
-from ...module_utils._model.account_identity import format_scope
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import get_status, is_healthy
+from ...module_utils._service.account_check import format_scope
 from ...module_utils._service.restore.plan import RestoreAction, explain_left_out
 from ...module_utils._service.restore.words import (
     Note,

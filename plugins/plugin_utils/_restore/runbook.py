@@ -12,9 +12,9 @@ import typing as t
 from dataclasses import replace
 
 from ...module_utils._errors import ClawHostersError, ForbiddenError, RefusedError, SettingsError, UnauthorizedError
-from ...module_utils._model.account_identity import find_id
 from ...module_utils._model.instance import is_unhealthy
 from ...module_utils._module.open_journal import open_journal
+from ...module_utils._service.account_check import find_id
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules, plan_incident

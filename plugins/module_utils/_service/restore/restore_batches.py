@@ -21,9 +21,9 @@ from ..._http.lists import fetch_all
 from ..._model.batches import begin_batches, split_batches
 from ..._model.instance import short_name
 from ..._model.instance_index import InstanceIndex
-from ..._model.state_reached import explain_lapse, keeps_state
 from ..._state.journal import OperationEvent
 from ..._waiter import POLL_SHARE, TEMPORARY_ERRORS, Waiter, describe_remaining
+from ..instance_changes import explain_lapse, keeps_state
 from ..instance_requests import fetch_instance
 from .plan import RestoreAction
 from .restore import COMPLETED, InstanceGoneError, Restore, Stage

@@ -34,14 +34,13 @@ from ..._model.instance import (
 from ..._model.instance_job import Job, Phase
 from ..._model.ownership import has_owner, may_belong, parse_owner
 from ..._model.resource import parse_id
-from ..._model.state_reached import FailureStatusError, StateReached
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
 from ..._times import format_iso, parse_time
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
-from ..instance_changes import InstanceChanges
+from ..instance_changes import FailureStatusError, InstanceChanges, StateReached
 from ..instance_requests import fetch_instance
 from .history import find_age, is_recent
 from .messages import build_lost_error, build_status_error, build_wait_error, format_holder

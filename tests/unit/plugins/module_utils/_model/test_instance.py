@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
     predict,
     summarize,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.state_reached import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_changes import (
     FailureStatusError,
     StateReached,
     state_reached,

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import (
-    find_email,
-    find_id,
-    format_account,
-    is_account,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_words import (
     matches_filter,
     require_known_values,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import find_owner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import (
+    find_email,
+    find_id,
+    format_account,
+    is_account,
+)
 
 TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account_identity import format_account
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import format_account
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
