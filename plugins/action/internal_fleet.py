@@ -35,7 +35,7 @@ SPEC = ArgumentSpec(
 ).merge(FAILURE, claw_fleet.SPEC)
 
 
-def run(context: ModuleContext, show: t.Callable[[list[str]], None]) -> Result:
+def run(context: ModuleContext, show: t.Callable[[list[str]], object]) -> Result:
     """Returns the result of the task. What ``claw_fleet`` would fail for is in its message."""
     params = dict(context.params)
     if params["plan_path"] and not context.client.check_mode:

@@ -111,6 +111,10 @@ def _restore(runbook: Runbook) -> None:
 class ActionModule(ControllerAction):
     """Carries out the restore runbook. It is the screen, too."""
 
+    _is_seen = True
+    _lines: t.Sequence[str] = ()
+    """What was shown since the last question."""
+
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""
         return run(context, lambda value: remove_values(value, secrets), self)
@@ -118,15 +122,17 @@ class ActionModule(ControllerAction):
     # Screen
 
     def show(self, lines: t.Sequence[str]) -> None:
-        """Shows lines at once."""
-        show_lines(self._display, lines)
+        """Shows lines at once, and with the question where they were not shown."""
+        self._is_seen = show_lines(self._display, lines)
+        self._lines = [*self._lines, *lines]
 
     def ask(self, prompt: str) -> str:
         """Returns what is typed at the terminal."""
-        show_question(prompt)
+        whole, self._lines = "\n".join([*self._lines, prompt]), []
+        show_question(whole)
         try:
             with ended_with_terminal():
-                return to_text(self._display.prompt_until(prompt), errors="replace")
+                return to_text(self._display.prompt_until(prompt if self._is_seen else whole), errors="replace")
         except AnsiblePromptNoninteractive:
             raise NotConfirmedError(NO_TERMINAL) from None
         except AnsiblePromptInterrupt:

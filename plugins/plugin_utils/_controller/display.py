@@ -36,10 +36,12 @@ def display_progress(display: Display) -> Progress:
     return Progress(lambda line: display.display(line, stderr=True))
 
 
-def show_lines(display: Display, lines: t.Sequence[str]) -> None:
-    """Shows lines at once, unless the standard output is the JSON of a callback, which has them in the result."""
-    if "json" not in str(C.DEFAULT_STDOUT_CALLBACK):
+def show_lines(display: Display, lines: t.Sequence[str]) -> bool:
+    """Shows lines at once, and returns True, unless standard output is the JSON of a callback: its result has them."""
+    is_shown = "json" not in str(C.DEFAULT_STDOUT_CALLBACK)
+    if is_shown:
         display.display("\n".join(lines))
+    return is_shown
 
 
 def outage_path() -> str:

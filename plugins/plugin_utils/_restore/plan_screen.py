@@ -102,15 +102,6 @@ def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
 # Lines of plans
 
 
-def summarize_plan(run: Run) -> list[str]:
-    """Returns the lines above the question: the plan may have scrolled away, or was not shown by a callback plugin."""
-    sends = [plan for plan in run.plans if plan.sends]
-    lines = headlines(sends or run.plans[:1])
-    if len(sends) > 1:
-        lines = [f"{len(sends)} instances lose all changes since {_format_range(sends)}."]
-    return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
-
-
 def plan_lines(group: list[RolePlan]) -> list[str]:
     """Returns the lines of plans that are alike."""
     details = list(map(detail_lines, group))

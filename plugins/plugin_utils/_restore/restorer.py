@@ -38,7 +38,6 @@ from .address import check_address, parse_address
 from .classify import classify_failure, classify_obstacle
 from .failures import NotConfirmedError, PictureChangedError
 from .outcome import record
-from .plan_screen import summarize_plan
 from .run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
 
@@ -53,17 +52,17 @@ _LISTED = 3
 """Changes that a message lists."""
 
 
-def require_confirmation(run: Run, given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]) -> str:
+def require_confirmation(run: Run, given: str, ask: t.Callable[[str], str]) -> str:
     """Returns how the plans were confirmed: ``TYPED`` at the terminal, or ``GIVEN`` in the variable.
 
-    ``ask`` asks at the terminal. ``shown`` are the lines of the plan. Raises NotConfirmedError.
+    ``ask`` asks at the terminal, below the plan. Raises NotConfirmedError.
     """
     plans, incident = run.plans, run.incident
     if given:
         if not is_confirmed(given, plans, incident, in_advance=True):
             raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans, incident))
         return GIVEN
-    question, above = format_question(plans, incident), list(shown)
+    question, above = format_question(plans, incident), list[str]()
     for _attempt in range(TRIES):
         answer = ask("\n".join([*above, *question])).strip()
         if not answer:
@@ -165,9 +164,8 @@ class Restorer(RestoreObserver):
         run, given = self._run, self._run.variables["restore_confirm"]
         how = NOT_ASKED
         if given or any(plan.sends for plan in run.plans):
-            shown = summarize_plan(run)
             redact, ask = self._runbook.redact, self._runbook.screen.ask
-            how = require_confirmation(run, given, lambda prompt: ask(redact(prompt)), shown)
+            how = require_confirmation(run, given, lambda prompt: ask(redact(prompt)))
             if not given:
                 self._require_same_picture()
         journal = self._incident.journal

@@ -215,15 +215,12 @@ def test_failures_are_recorded_together_and_not_one_by_one(
     assert [writes.count(name) for name in ("INC-1.json", "INC-1.html")] == [2, 2]
 
 
-def test_the_plan_and_the_prompt_show_the_batches(runbook: Runbook) -> None:
+def test_the_plan_shows_the_batches_and_stands_above_the_prompt(runbook: Runbook) -> None:
     names = ",".join(NAMES)
     runbook.run(restore_instances=names, check=True)
     assert runbook.plan[-1] == "In 3 batches, of 1, 3, 8. No further batch begins when a restore has failed."
     runbook.run(restore_instances=names, answers=[""])
-    first, loss, question = runbook.prompts[0].splitlines()[:3]
-    assert first.startswith("Service 127.0.0.1:")
-    assert loss.startswith("12 instances lose all changes since ")
-    assert question == "An empty answer or Ctrl-C sends nothing."
+    assert runbook.prompts[0].startswith("An empty answer or Ctrl-C sends nothing.\n")
 
 
 # The collection is updated, or all file descriptors are used, while restores are waited for

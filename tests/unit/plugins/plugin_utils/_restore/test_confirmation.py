@@ -217,7 +217,7 @@ def ask_for(*answers, variable=""):
         prompts.append(prompt)
         return answers[len(prompts) - 1]
 
-    return require_confirmation(run(*build_named_plans("web-bot")), variable, ask, ["The plan."]), len(prompts)
+    return require_confirmation(run(*build_named_plans("web-bot")), variable, ask), len(prompts)
 
 
 def test_the_right_answer_confirms_at_once_or_after_a_wrong_one():

@@ -22,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting impo
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (
     schedule_lines,
     show_plan,
-    summarize_plan,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, WEB, history, named, plan, role_plans, run
@@ -109,14 +108,6 @@ def test_notes_of_forty_instances_are_told_once_or_by_an_example():
     ):
         assert told in " ".join(" ".join(shown(note)).split())
         assert len(shown(note)) <= 9
-
-
-def test_the_question_repeats_what_is_lost():
-    assert summarize_plan(run(plan()))[1:] == [
-        "web-bot (id 1), running: restore backup 12, 1 d 0 h old.",
-        "    DATA LOSS: all changes since 2026-02-02 10:00 UTC.",
-    ]
-    assert summarize_plan(run(*many(40)))[1:] == ["40 instances lose all changes since 2026-02-02 10:00 UTC."]
 
 
 @given(
