@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import copy
-import random
 import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +18,6 @@ from simulator.handle import Simulator
 from support.stores import StorePlace
 from support.worker import Worker
 
-STATUSES = ("running", "stopped", "paused", "error", "deploying", "pending_configuration")
-STATES = ("started", "stopped", "restarted", "absent")
 Plan = dict[str, t.Any]
 
 
@@ -176,16 +172,6 @@ def test_each_difference_is_named_and_nothing_is_sent(
         assert result["msg"].startswith("The plan does not hold any more, and nothing was sent: ")
         assert all(line in result["msg"] for line in differences)
     assert writes(simulator) == []
-
-
-def test_each_of_many_differences_is_named_in_the_message(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet(*["running"] * 5))
-    options = {"ids": [1, 2, 3, 4, 5], "state": "stopped"}
-    plan = made(worker, **options)
-    simulator.reset(state=fleet(*["error"] * 5))
-    result = worker.run(claw_fleet, plan=plan, **options)
-    assert (result["failed"], len(result["report"]), writes(simulator)) == (True, 5, [])
-    assert result["msg"].endswith(f"nothing was sent: {' '.join(result['report'])}")
 
 
 def sealed(plan: Plan, **changes: t.Any) -> Plan:
@@ -385,62 +371,3 @@ def test_a_busy_instance_that_settles_otherwise_is_left(
     result = worker.run(claw_fleet, plan=sealed(settled, entries=[entry]), ids=[9], state="restarted")
     assert writes(simulator) == sent
     assert result["failed"] is (not sent)
-
-
-# A plan that is applied after random changes
-
-
-def declare(choose: random.Random, count: int) -> list[dict[str, t.Any]]:
-    """Entries of some instances, by id or name."""
-    chosen = choose.sample(range(1, count + 1), choose.randint(1, count))
-    keys = [choose.choice([{"id": number}, {"name": f"bot-{number}"}]) for number in chosen]
-    return [{**key, "state": choose.choice(STATES)} for key in keys]
-
-
-def change_one(simulator: Simulator, choose: random.Random) -> None:
-    """One change that somebody makes in the meantime."""
-    instances = simulator.state()["instances"]
-    if not instances or choose.random() < 0.1:
-        simulator.add_instance(
-            name=f"bot-{choose.randint(1, 12)}", status=choose.choice(STATUSES), billing_mode="daily"
-        )
-        return
-    number = choose.choice(instances)["id"]
-    if choose.random() < 0.1:
-        simulator.remove_instance(number)
-    elif choose.random() < 0.2:
-        simulator.set_instance(number, name=f"bot-{choose.randint(1, 12)}")
-    else:
-        simulator.set_instance(number, status=choose.choice(STATUSES))
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_no_change_that_the_plan_lacks_and_none_on_another_state(
-    simulator: Simulator, worker: Worker, seed: int
-) -> None:
-    choose = random.Random(seed)
-    count = choose.randint(1, 12)
-    simulator.reset(state=fleet(*choose.choices(STATUSES[:2] if seed % 2 else STATUSES, k=count)))
-    options = {"instances": declare(choose, count), "max_failures": None}
-    if choose.random() < 0.5:
-        options |= {"serial": [1, "50%"], "max_failures": 99}
-    check = worker.run(claw_fleet, check=True, **options)
-    plan = check.get("plan")
-    if plan is None:
-        return
-    given = copy.deepcopy(plan)
-    for _change in range(choose.choice([0, 0, 1, 2, 200])):
-        change_one(simulator, choose)
-    before = {one["id"]: (one["name"], one["status"]) for one in simulator.state()["instances"]}
-    result = worker.run(claw_fleet, plan=plan, wait_timeout=60, **options)
-    assert plan == given
-    planned = {entry["id"]: entry for entry in plan["entries"]}
-    sent = writes(simulator)
-    for call in sent:
-        method, _root, _instances, number, *action = call.replace(" ", "/").split("/")
-        entry = planned[int(number)]
-        assert entry["action"] == ("delete" if method == "DELETE" else action[0])
-        assert (entry["name"], entry["found"]) == before[int(number)]
-    if "differences" in result:
-        assert not sent
-        assert len(result["report"]) == result["differences"]
