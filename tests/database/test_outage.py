@@ -104,22 +104,6 @@ def test_a_play_pays_once_for_an_outage_that_begins_in_it(
     assert run.result["msg"].endswith("Nothing was sent.")
 
 
-def test_forks_pay_once_for_an_outage(controller: Controller, simulator: Simulator, postgres: Postgres) -> None:
-    """Those that begin at the same moment each wait for it, and no later one does."""
-    proxy = TcpProxy(postgres.port)
-    proxy.hold()
-    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url(port=proxy.port)
-    inventory = controller.write("hosts.yml", {"all": {"hosts": {f"host-{number}": {} for number in range(40)}}})
-    tasks = [{"clawhosters.cloud.claw_instance_info": {"id": number}} for number in (1, 2)]
-    run = controller.playbook(
-        [{"hosts": "all", "gather_facts": False, "tasks": tasks}], "-i", str(inventory), "--forks", "5"
-    )
-    proxy.release()
-    assert run.rc == 0, run.screen
-    assert len(simulator.calls()) == 80
-    assert proxy.connections <= 5
-
-
 # Full
 
 

@@ -174,12 +174,6 @@ class Standby(Postgres):
             time.sleep(0.02)
         return self
 
-    def disconnect(self) -> None:
-        """Ends the streaming: from now on it lacks what the primary writes."""
-        self.configure(primary_conninfo="")
-        while self._primary.query("SELECT 1 FROM pg_stat_replication"):
-            time.sleep(0.02)
-
     def promote(self) -> None:
         """Makes it the primary."""
         self.query("SELECT pg_promote()")

@@ -4,9 +4,9 @@
 
 """The journal in a folder: for each subject a file of its lines, and a mark.
 
-The mark, in a folder of its own, has a record of each line: a checksum over the line, its name and all records before.
-So a file that was cut, emptied, changed or replaced by an older copy does not match it. The first record is of no line:
-a mark without it is damaged, as is a file without a mark, and neither ever looks like a subject that is new.
+The mark, in a folder of its own, has a record of each line: its name, and a checksum over both. So a file that was cut,
+emptied, changed or replaced by an older copy does not match it. The first record is of no line, but of the subject: a
+mark without it is damaged, as is a file without a mark, and neither ever looks like a subject that is new.
 
 A line is written and synced, and then its record. A crash in between leaves the file one line ahead, perhaps with a
 part of the record; and a crash or a full disk may leave a part of a line. That append never returned, so nothing was
@@ -86,14 +86,14 @@ class _Subject:
         """Returns the names of the lines that have a record, and how the others contradict the mark."""
         if self.mark is None:
             return [], "" if self.file is None else f"has no mark in {MARKS}"
-        records, record = read_from(self.mark, RECORDS_AT), build_first_record(self.subject)
-        if not records.startswith(record):
+        records, first = read_from(self.mark, RECORDS_AT), build_first_record(self.subject)
+        if not records.startswith(first):
             return [], DAMAGED_MARK
         names: list[str] = []
-        records = records.removeprefix(record)
+        records = records.removeprefix(first)
         for text in texts:
             name = records[SUM_SIZE + 1 : RECORD_SIZE - 1].decode(errors="replace")
-            record = build_record(record, name, text)
+            record = build_record(name, text)
             if not records.startswith(record):
                 break
             names.append(name)
@@ -117,9 +117,7 @@ class _Subject:
         if [one.text for one in found.lines] != [one.text for one in lines[:-1]]:
             raise ConflictError
         texts = [f"{one.text}\n".encode() for one in lines]
-        records = [build_first_record(self.subject)]
-        for one in lines:
-            records.append(build_record(records[-1], one.name or "", one.text))
+        records = [build_first_record(self.subject), *(build_record(one.name or "", one.text) for one in lines)]
         for number in range(sum(one.name is not None for one in found.lines), len(found.lines)):
             # What a crash has left without a record may be missing on the disk, too.
             self._write(texts[: number + 1], records[: number + 2])
@@ -240,14 +238,14 @@ def _open_folder(stack: contextlib.ExitStack, state: OpenFolder, name: str, *, c
     return OpenFolder(descriptor, state.path / name, state.group)
 
 
-def build_record(before: bytes, name: str, text: str) -> bytes:
-    """Returns the record of a line, whose name is a digest, after the record of the line before it."""
-    return f"{_hash(before + f'{name} {text}'.encode())} {name}\n".encode()
+def build_record(name: str, text: str) -> bytes:
+    """Returns the record of a line, whose name is a digest."""
+    return f"{_hash(f'{name} {text}'.encode())} {name}\n".encode()
 
 
 def build_first_record(subject: str) -> bytes:
     """Returns the record of no line, with which each mark begins."""
-    return build_record(b"", subject, "")
+    return build_record(subject, "")
 
 
 def _hash(content: bytes) -> str:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import functools
 import random
-import subprocess
-import time
 import typing as t
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,9 +22,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_jo
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
 from simulator.handle import Simulator
-from support.cases import STATE, SWITCHES, Case
-from support.controller import REPOSITORY, Controller
-from support.killed import CODE, SCOPES, Ending, kill_tree
+from support.cases import Case
+from support.controller import REPOSITORY
+from support.killed import CODE, SCOPES, Ending
 from support.postgres import Postgres
 from support.runbook import MODULE
 from support.stage import JOURNAL, ONCE, SUBJECTS, Stage, choose_moments, restore_outcomes
@@ -223,34 +221,3 @@ def test_every_scope_is_still_there() -> None:
         name, _colon, function = place.partition(":")
         (path,) = (path for folder in CODE if (path := REPOSITORY / folder.strip("/") / name).exists())
         assert f"def {function}" in path.read_text(encoding="utf-8"), place
-
-
-@pytest.mark.parametrize("fault", ["hang", "hang_after"])
-@pytest.mark.slow
-def test_a_playbook_that_is_killed_with_all_its_processes_can_be_run_again(
-    simulator: Simulator, controller: Controller, fault: str
-) -> None:
-    simulator.reset(state=STATE, switches={**SWITCHES, "transition_reads": 2})
-    simulator.fault(fault, method="POST", seconds=60)
-    options = {"incident": "INC-1", "instance_name": "web-bot", "state_dir": str(controller.folder / "state")}
-    task = {"clawhosters.cloud.claw_backup_restore": options}
-    path = controller.write("killed.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
-    running = subprocess.Popen(
-        ["ansible-playbook", str(path)],
-        cwd=controller.folder,
-        env=controller.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    # The log tells of a request when it has ended; that the fault has struck shows at once.
-    while simulator.faults() or (fault == "hang_after" and not simulator.effects()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    kill_tree(running.pid)
-    running.wait()
-    again = controller.run("ansible-playbook", str(path)).result
-    outcome = {"hang": "unknown", "hang_after": "completed"}[fault]
-    assert again["restore"]["outcome"] == outcome, again
-    assert simulator.calls("POST *") == ["POST /backups/32/restore"]

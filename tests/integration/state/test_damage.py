@@ -14,7 +14,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
-    JournalError,
     OperationEvent,
     OperationKey,
 )
@@ -286,15 +285,3 @@ def test_an_instance_is_listed_for_its_service_alone(simulator: Simulator, place
     assert {one["service"] for one in listed} == {simulator.url}
     (found,) = worker.run(claw_journal_info, instance_id=1, api_url=other.service)["operations"]
     assert found["service"] == other.service
-
-
-def test_intact_states_are_read_beside_damaged_ones(place: StorePlace) -> None:
-    key = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "1")
-    place.journal().append(key, OperationEvent.INTENDED)
-    place.damage("5" * 64)
-    place.damage("6" * 64)
-    states, damaged = place.journal().read_intact_states()
-    assert set(states) == {key}
-    assert set(damaged) == {"5" * 64, "6" * 64}
-    with pytest.raises(JournalError):
-        place.journal().read_states()

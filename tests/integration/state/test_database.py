@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from pathlib import Path
 
@@ -164,21 +163,3 @@ def test_without_a_schema_reads_go_on_with_a_warning(simulator: Simulator, postg
         assert "has no schema of this collection" in result["msg"]
         assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_the_page_of_an_incident_has_the_runs_of_all_machines(job: Controller, simulator: Simulator) -> None:
-    """The second run is on another machine: nothing of the first is in its folder."""
-    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
-    given = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot"}
-    runs = []
-    for node in ("one", "two"):
-        variables = json.dumps({**given, "restore_report_dir": str(job.folder / node)})
-        run = job.run("ansible-playbook", "clawhosters.cloud.restore", "-e", variables, "-vvvv")
-        assert run.rc == 0, run.screen
-        assert PASSWORD not in run.screen
-        runs.append(json.loads((job.folder / node / "INC-1.json").read_text(encoding="utf-8"))["runs"])
-    assert [len(found) for found in runs] == [1, 2]
-    assert runs[1][0] == runs[0][0]
-    assert len(simulator.calls("POST /backups/*")) == 1

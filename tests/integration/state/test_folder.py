@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import stat
-import tempfile
 import typing as t
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_purchase
 from simulator.handle import Simulator
-from support.users import Owners, as_ordinary_user
+from support.users import Owners
 from support.worker import Worker
 
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
@@ -50,29 +48,6 @@ def posts(simulator: Simulator) -> list[str]:
 
 def kept(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
-    simulator: Simulator, worker: Worker, state: Path
-) -> None:
-    """Restore and purchase alike. test_damage.py has each damage."""
-    for module, options in SPENDERS.items():
-        assert worker.run(module, **options)["changed"] is True
-    sent = posts(simulator)
-    left = {path: path.read_bytes()[:99] for path in state.glob("journal/*.jsonl")}
-    assert len(left) == 2
-    for path, content in left.items():
-        path.write_bytes(content)
-    for module, options in SPENDERS.items():
-        for check in (True, False):
-            result = worker.run(module, check=check, **options)
-            assert result["failed"] is True
-            assert any(str(path) in result["msg"] for path in left)
-            assert "if no restore or purchase is in progress" in result["msg"]
-            assert "What was sent since the copy, or all without one, is forgotten then" in result["msg"]
-            assert result["msg"].endswith("Nothing was sent.")
-    assert posts(simulator) == sent
-    assert {path: path.read_bytes() for path in left} == left
 
 
 def test_a_backup_finds_what_its_incident_sent_before_another_one(simulator: Simulator, worker: Worker) -> None:
@@ -157,27 +132,3 @@ def test_check_mode_makes_nothing(simulator: Simulator, worker: Worker, state: P
     assert worker.run(module, check=True, **SPENDERS[module])["changed"] is True
     assert not state.exists()
     assert worker.warnings == []
-
-
-def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owners: Owners) -> None:
-    simulator.set_state(balance=500)
-    with tempfile.TemporaryDirectory() as name:
-        volume = Path(name)
-        volume.chmod(0o2775)
-        owners.give(volume, to=0)
-
-        def work() -> None:
-            worker = Worker(simulator, {"state_dir": name})
-            for module, options in SPENDERS.items():
-                assert worker.run(module, check=True, **options)["changed"] is True
-            assert list(volume.iterdir()) == []
-            for module, options in SPENDERS.items():
-                assert worker.run(module, **options)["changed"] is True
-                assert worker.run(module, **options)["changed"] is False
-            (own,) = volume.iterdir()
-            assert stat.S_IMODE(own.stat().st_mode) == 0o700
-            assert len([*own.glob("journal/*.jsonl")]) == len([*own.glob("journal-marks/[!.]*")]) == 2
-            assert worker.warnings == []
-
-        as_ordinary_user(work, groups=[volume.stat().st_gid])
-    assert [call.split("/")[1] for call in posts(simulator)] == ["backups", "billing"]
