@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import typing as t
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from ...module_utils._model.resource import Resource, id_sort_key, normalize
@@ -20,8 +19,7 @@ Transition = dict[str, t.Any]
 WATCHED_FIELDS = ("status", "health_status")
 
 
-@dataclass(frozen=True)
-class PendingHealth:
+class PendingHealth(t.NamedTuple):
     """A change of health that is not reported yet, since it has not lasted long enough. Times are Unix seconds."""
 
     reported: Resource
@@ -31,8 +29,7 @@ class PendingHealth:
     last_seen: float
 
 
-@dataclass(frozen=True)
-class WatchedInstance:
+class WatchedInstance(t.NamedTuple):
     """An instance as of the last poll."""
 
     resource: Resource
@@ -43,13 +40,8 @@ Snapshot = dict[str, WatchedInstance]
 """The fleet as of the last poll, by id as text."""
 
 
-def take_snapshot(instances: list[Resource]) -> Snapshot:
-    """Returns the snapshot of the first poll, which emits no transitions."""
-    return {str(instance["id"]): WatchedInstance(instance) for instance in instances}
-
-
 def find_transitions(
-    snapshot: Snapshot,
+    snapshot: Snapshot | None,
     instances: list[Resource],
     now: float,
     *,
@@ -58,10 +50,12 @@ def find_transitions(
 ) -> tuple[list[Transition], Snapshot]:
     """Returns the transitions from ``snapshot`` to ``instances``, in order of ids, and the new snapshot.
 
-    A change of health is reported once it has lasted ``health_stays_for`` seconds, in polls at most ``max_gap``
-    seconds apart.
+    The first poll, without a snapshot, emits no transitions. A change of health is reported once it has lasted
+    ``health_stays_for`` seconds, in polls at most ``max_gap`` seconds apart.
     """
     current = {str(instance["id"]): instance for instance in instances}
+    if snapshot is None:
+        return [], {key: WatchedInstance(instance) for key, instance in current.items()}
     transitions: list[Transition] = []
     after: Snapshot = {}
     for key in sorted({*snapshot, *current}, key=lambda key: id_sort_key({"id": key})):
@@ -107,12 +101,8 @@ def _has_changed(before: Resource, after: Resource, field: str) -> bool:
 
 
 def _build_transition(kind: str, instance: Resource, previous: Resource | None, at: float) -> Transition:
-    return {"clawhosters": {"event": kind, "instance": instance, "previous": previous, "at": format_timestamp(at)}}
-
-
-def format_timestamp(seconds: float) -> str:
-    """Formats Unix seconds in ISO 8601: UTC, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"clawhosters": {"event": kind, "instance": instance, "previous": previous, "at": time}}
 
 
 def find_key(transition: Transition) -> str:
@@ -120,18 +110,12 @@ def find_key(transition: Transition) -> str:
     return str(transition["clawhosters"]["instance"]["id"])
 
 
-def format_snapshot(snapshot: Snapshot) -> str:
-    """Returns the snapshot as JSON."""
-    return json.dumps({key: asdict(instance) for key, instance in snapshot.items()})
-
-
 def parse_snapshot(text: str) -> Snapshot:
-    """Parses the result of ``format_snapshot``. Raises ValueError."""
+    """Parses a snapshot in JSON. Raises ValueError."""
     try:
-        return {key: _parse_instance(**entry) for key, entry in json.loads(text).items()}
+        return {
+            key: WatchedInstance(dict(resource), PendingHealth(*pending) if pending else None)
+            for key, (resource, pending) in json.loads(text).items()
+        }
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise ValueError("not a snapshot") from None
-
-
-def _parse_instance(resource: Resource, pending: dict[str, t.Any] | None) -> WatchedInstance:
-    return WatchedInstance(dict(resource), PendingHealth(**pending) if pending else None)

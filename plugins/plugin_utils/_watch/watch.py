@@ -38,9 +38,7 @@ from .transitions import (
     Transition,
     find_key,
     find_transitions,
-    format_snapshot,
     parse_snapshot,
-    take_snapshot,
 )
 
 if t.TYPE_CHECKING:
@@ -149,7 +147,10 @@ class Watcher:
     async def _poll(self) -> None:
         try:
             instances = await _run_in_thread(self._fetch_instances)
-            transitions, after = self._compare(instances, time.time())
+            stays_for, max_gap = self.arguments.health_stays_for, self.arguments.max_gap
+            transitions, after = find_transitions(
+                self.snapshot, instances, time.time(), health_stays_for=stays_for, max_gap=max_gap
+            )
         except FATAL_ERRORS:
             raise
         except ClawHostersError as error:
@@ -200,12 +201,6 @@ class Watcher:
                 "from the current fleet."
             ) from None
 
-    def _compare(self, instances: list[Resource], now: float) -> tuple[list[Transition], Snapshot]:
-        if self.snapshot is None:
-            return [], take_snapshot(instances)
-        stays_for, max_gap = self.arguments.health_stays_for, self.arguments.max_gap
-        return find_transitions(self.snapshot, instances, now, health_stays_for=stays_for, max_gap=max_gap)
-
     async def _hand_over(self, transitions: list[Transition], after: Snapshot) -> None:
         """Puts the transitions into the queue one by one. An instance is as in ``after`` when the last one of it is
         taken."""
@@ -232,7 +227,7 @@ class Watcher:
         """Keeps the snapshot in the store. If that fails, warns: the events go on."""
         if self.document is None or self.snapshot is None:
             return
-        content = format_snapshot(self.snapshot)
+        content = json.dumps(self.snapshot)
         if content == self.saved:
             return
         try:

@@ -307,7 +307,7 @@ async def test_a_health_that_has_to_stay_goes_on_staying_over_a_restart(
 
     def began() -> float:
         snapshot = json.loads(kept_text(Path(folder["state_dir"])))
-        return float(snapshot["1"]["pending"]["since"])
+        return float(snapshot["1"][1][1])
 
     async with source(simulator, **arguments) as running:
         simulator.set_instance(1, health_status="unhealthy")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given
@@ -16,9 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitio
     PendingHealth,
     WatchedInstance,
     find_transitions,
-    format_snapshot,
     parse_snapshot,
-    take_snapshot,
 )
 
 
@@ -27,14 +26,12 @@ def test_a_snapshot_is_parsed_as_it_was_formatted():
     pending = PendingHealth({**resource, "health_status": "healthy"}, 1.5, 2.5)
     snapshot = {"1": WatchedInstance(resource, pending), "2": WatchedInstance({"id": 2})}
     for one in (snapshot, {}):
-        assert parse_snapshot(format_snapshot(one)) == one
-    assert format_snapshot(snapshot).isascii()
-    assert "\0" not in format_snapshot(snapshot)
+        assert parse_snapshot(json.dumps(one)) == one
+    assert json.dumps(snapshot).isascii()
+    assert "\0" not in json.dumps(snapshot)
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", "7", '{"1": 7}', '{"1": {"resource": 7, "pending": null}}', '{"1": {"a": {}}}']
-)
+@pytest.mark.parametrize("text", ["{", "[]", "7", '{"1": 7}', '{"1": [7, null]}', '{"1": {"a": {}}}'])
 def test_what_is_no_snapshot_is_refused(text):
     with pytest.raises(ValueError, match="not a snapshot"):
         parse_snapshot(text)
@@ -53,6 +50,12 @@ POLLS = st.lists(ITEMS, max_size=8, unique_by=lambda item: item["id"])
 
 def instance(number=1, health="healthy", **fields):
     return {"id": number, "status": "running", "health_status": health, **fields}
+
+
+def take_snapshot(instances):
+    events, snapshot = find_transitions(None, instances, 0.0)
+    assert events == []
+    return snapshot
 
 
 def kinds_and_ids(events):
