@@ -11,7 +11,6 @@ in decoded text, since a pattern for all of its spellings could match in countle
 from __future__ import annotations
 
 import base64
-import bisect
 import contextlib
 import functools
 import re
@@ -46,120 +45,84 @@ _QUOTED = re.compile(r"=(?:([0-9a-fA-F]{2})|(?:\\{1,8}r)?\\{1,8}n|[\r\n\ufffd]+)
 _BETWEEN_HEX = ("0x", " ", ":", ",", ";", "-")
 """The separators that may stand between the bytes of a text in hex."""
 
-_SQUEEZED = re.compile("|".join(_BETWEEN_HEX))
-
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 
-Span: t.TypeAlias = "tuple[int, int]"
-"""Start and end in a text."""
+_PARTS = (re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL), re.compile(".+"))
+"""The parts of a text that are redacted as a whole: strings of JSON, so that it stays JSON, and lines."""
 
 
 class Redactor:
     """Redacts ``secrets`` in text, in the encodings in which servers and proxies echo them.
 
     These are: plain in any case, JSON-escaped, percent-encoded, HTML-escaped, quoted-printable, hex, base64 (also as
-    part of a longer text, such as ``Bearer KEY``, and of UTF-16), and broken over lines. Short secrets are ignored. Of
-    one that ends with line breaks or backslashes, these may remain.
+    part of a longer text, such as ``Bearer KEY``, and of UTF-16), and broken over lines. Of a secret that is escaped or
+    broken, the whole string of JSON or the line is redacted. Short secrets are ignored.
     """
 
     def __init__(self, secrets: t.Iterable[str]) -> None:
         # Responses have their control characters replaced.
         kept = {form for one in secrets if len(one) >= MIN_SECRET_LENGTH for form in (one, replace_controls(one))}
         # Text that looks like an escape is decoded in a secret as everywhere.
-        decoded = {views[-1].text for secret in kept if (views := _decode_all(secret))}
-        self._plain = {_fold(form) for form in kept | {form for form in decoded if len(form) >= MIN_SECRET_LENGTH}}
+        decoded = {form for secret in kept for form in _decode_all(secret) if len(form) >= MIN_SECRET_LENGTH}
         contents = {secret.encode(encoding, errors="surrogatepass") for secret in kept for encoding in _ENCODINGS}
+        self._plain = set(map(_fold, kept | decoded))
         self._hex = {content.hex() for content in contents}
         self._base64 = {part for content in contents for part in _base64_parts(content)}
 
     def __call__(self, text: str) -> str:
         """Returns ``text`` with the secrets replaced by the mask."""
-        parts, end = [], 0
-        for start, stop in sorted(self._find(text)) if self._plain else ():
-            if start >= end:
-                parts += [text[end:start], MASK]
-            end = max(end, stop)
-        return "".join([*parts, text[end:]]) if parts else text
-
-    def _find(self, text: str) -> t.Iterator[Span]:
-        """Yields where the secrets are in ``text``. Some may overlap."""
-        yield from self._find_escaped(text)
-        if _QUOTED.search(text):
-            decoded = _View(text, _QUOTED, _decode_quoted)
-            yield from map(decoded.locate, self._find_escaped(decoded.text))
-
-    def _find_escaped(self, text: str) -> t.Iterator[Span]:
-        yield from self._find_encoded(text)
-        views = _decode_all(text)
-        for count, last in enumerate(views, 1):
-            for span in self._find_encoded(last.text):
-                yield functools.reduce(lambda part, view: view.locate(part), reversed(views[:count]), span)
-
-    def _find_encoded(self, text: str) -> t.Iterator[Span]:
-        folded = _fold(text)
-        yield from _find_all(self._plain, folded)
-        squeezed = functools.reduce(lambda part, sign: part.replace(sign, ""), _BETWEEN_HEX, folded)
-        # To look first takes a tenth of the time.
-        if any(form in squeezed for form in self._hex):
-            view = _View(folded, _SQUEEZED, lambda _match: "")
-            yield from map(view.locate, _find_all(self._hex, view.text))
-        yield from _find_all(self._base64, text.replace("-", "+").replace("_", "/"))
-
-
-class _View:
-    """``text`` is a source in which each match of ``pattern`` is replaced."""
-
-    def __init__(self, source: str, pattern: re.Pattern[str], replace: t.Callable[[re.Match[str]], str]) -> None:
-        self._source, self._pattern, self._replace = source, pattern, replace
-        self.text = pattern.sub(replace, source)
-
-    def locate(self, span: Span) -> Span:
-        """Returns the part of the source that a part of ``text`` comes from."""
-        return self._locate_character(span[0])[0], self._locate_character(span[1] - 1)[1]
-
-    def _locate_character(self, position: int) -> Span:
-        starts, origins = self._parts
-        number = bisect.bisect(starts, position) - 1
-        if number % 2:
-            return origins[number]
-        start = origins[number][0] + position - starts[number]
-        return start, start + 1
+        if not self._is_in(text):
+            return text
+        text = self._pattern.sub(MASK, text)
+        for part in _PARTS:
+            text = part.sub(self._redact_part, text) if self._is_in(text) else text
+        return MASK if self._is_in(text) else text
 
     @functools.cached_property
-    def _parts(self) -> tuple[list[int], list[Span]]:
-        """Where each part begins in ``text``, and where it is in the source. Every other one, from the second, is
-        replaced."""
-        starts, origins, length, end = [], [], 0, 0
-        for match in self._pattern.finditer(self._source):
-            starts += [length, length + match.start() - end]
-            origins += [(end, match.start()), match.span()]
-            length, end = starts[-1] + len(self._replace(match)), match.end()
-        return [*starts, length], [*origins, (end, len(self._source))]
+    def _pattern(self) -> re.Pattern[str]:
+        """Matches a secret that is neither escaped nor broken. Few texts have one, so it is seldom compiled."""
+        between = f"(?:{'|'.join(_BETWEEN_HEX)})*"
+        patterns = [re.escape(form) for form in sorted(self._plain, key=len, reverse=True)]
+        patterns += [between.join(re.findall("..", form)) for form in self._hex]
+        base64_patterns = [re.escape(form).replace(r"\+", "[+-]").replace("/", "[/_]") for form in self._base64]
+        return re.compile("|".join([f"(?i:{'|'.join(patterns)})", *base64_patterns]))
+
+    def _redact_part(self, match: re.Match[str]) -> str:
+        part = match[0]
+        quote = '"' if part[0] == part[-1] == '"' else ""
+        return f"{quote}{MASK}{quote}" if self._is_in(part) else part
+
+    def _is_in(self, text: str) -> bool:
+        """Returns True if ``text`` has a secret, in whatever encoding."""
+        if not self._plain:
+            return False
+        quoted = _QUOTED.sub(_decode_quoted, text)
+        return any(map(self._is_encoded_in, _decode_all(text))) or (
+            quoted != text and any(map(self._is_encoded_in, _decode_all(quoted)))
+        )
+
+    def _is_encoded_in(self, text: str) -> bool:
+        folded = _fold(text)
+        squeezed = functools.reduce(lambda part, sign: part.replace(sign, ""), _BETWEEN_HEX, folded)
+        standard = text.replace("-", "+").replace("_", "/")
+        found = ((self._plain, folded), (self._hex, squeezed), (self._base64, standard))
+        return any(form in where for forms, where in found for form in forms)
 
 
-def _find_all(forms: t.Iterable[str], text: str) -> t.Iterator[Span]:
-    for form in forms:
-        start = text.find(form)
-        while start >= 0:
-            yield start, start + len(form)
-            start = text.find(form, start + len(form))
-
-
-def _decode_all(text: str) -> list[_View]:
-    """Returns the views through which ``text`` loses its breaks and escapes."""
-    views: list[_View] = []
-    while len(views) < 2 * _MAX_ESCAPED:
+def _decode_all(text: str) -> t.Iterator[str]:
+    """Yields ``text``, and what it becomes as it loses its breaks and escapes."""
+    yield text
+    for _level in range(_MAX_ESCAPED):
         # Most texts have neither. To search for their characters is fast.
         if not (text.isascii() and text.isprintable()) or "<" in text:
-            views.append(_View(text, _BREAK, lambda _match: ""))
-            text = views[-1].text
-        if not any(character in text for character in "\\%&"):
-            break
-        views.append(_View(text, _ESCAPE, _decode))
-        if views[-1].text == text:
-            break
-        text = views[-1].text
-    return views
+            text = _BREAK.sub("", text)
+            yield text
+        before = text
+        if any(character in text for character in "\\%&"):
+            text = _ESCAPE.sub(_decode, text)
+            yield text
+        if text == before:
+            return
 
 
 def _decode(match: re.Match[str]) -> str:
