@@ -17,7 +17,7 @@ from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
 from .._model.resource import Resource, id_sort_key, parse_keys
 from .._text import is_number, one_line
-from .responses import NOT_THE_API, describe_id, describe_type, parse_envelope
+from .responses import NOT_THE_API, describe_type, parse_envelope
 
 if t.TYPE_CHECKING:
     from .client import Client
@@ -44,10 +44,6 @@ class ListAbandonedError(Exception):
 
 class ListChangedError(Exception):
     """The list changed, or contradicted itself, while it was read. ``str(error)`` says how."""
-
-
-class ListTooLongError(Exception):
-    """The list has more than MAX_PAGES."""
 
 
 def fetch_all(
@@ -94,8 +90,6 @@ class _ListReader:
                 return self._read_pages()
             except ListChangedError as error:
                 change, self._is_repeat = error, True
-            except ListTooLongError as error:
-                raise ResponseError(f"GET {self.path}: the list was not read to its end: {error}.") from None
         raise IncompleteListError(
             f"GET {self.path}: the list could not be read completely, {MAX_ATTEMPTS} times in a row: {change}. "
             "An incomplete list is never used. Try again when nothing changes in the account."
@@ -104,6 +98,7 @@ class _ListReader:
     def _read_pages(self) -> list[Resource]:
         pages = Paginator(self.max_pages)
         pages.add(*self._fetch_page(1))
+        self._require_end(pages)
         if self.on_first_page and pages.last_page and not self.on_first_page(list(pages.items), pages.last_page):
             raise ListAbandonedError
         for page in map_ordered(self._fetch_page, range(2, 1 + (pages.last_page or 1))):
@@ -111,8 +106,15 @@ class _ListReader:
             if pages.is_complete:
                 break
         while not pages.is_complete:
+            self._require_end(pages)
             pages.add(*self._fetch_page(pages.count + 1))
         return pages.items
+
+    def _require_end(self, pages: Paginator) -> None:
+        if not self.max_pages and max(pages.count + 1, pages.last_page or 0) > MAX_PAGES:
+            raise ResponseError(
+                f"GET {self.path}: the list was not read to its end: it has more than {MAX_PAGES} pages."
+            )
 
     def _fetch_page(self, number: int) -> PageContent:
         """Raises ResponseError for a first page that may be a part of a list without counts."""
@@ -143,8 +145,7 @@ class Paginator:
     ``total_count`` ids. Any sign of a change between two pages raises ListChangedError: a duplicate id, another count,
     a page of another length.
 
-    Entries without an id are compared by their content. If ``max_pages`` is not 0, the list ends there. A list above
-    the limit raises ListTooLongError, before its second page if it has a count.
+    Entries without an id are compared by their content. If ``max_pages`` is not 0, the list ends there.
     """
 
     def __init__(self, max_pages: int = 0) -> None:
@@ -159,7 +160,7 @@ class Paginator:
         self._total_count: int | None = None
 
     def add(self, page: list[Resource], pagination: Pagination | None) -> None:
-        """Adds the next page. Raises ListChangedError and ListTooLongError."""
+        """Adds the next page. Raises ListChangedError."""
         self.count += 1
         counts = pagination or {}
         if self.count == 1:
@@ -181,9 +182,6 @@ class Paginator:
         if self.is_complete and self._total_count not in (None, len(self.items)):
             raise ListChangedError(f"total_count is {self._total_count}, but {len(self.items)} entries were returned")
         self.is_complete = self.is_complete or self.count == self._max_pages
-        last = self.last_page
-        if not self.is_complete and not self._max_pages and max(self.count + 1, last or 0) > MAX_PAGES:
-            raise ListTooLongError(f"it has more than {MAX_PAGES} pages")
 
     @property
     def last_page(self) -> int | None:
@@ -238,10 +236,8 @@ def parse_resource_list(request: str, response: Response) -> PageContent:
     """Returns the objects in ``{"data": [...]}`` and the pagination object, or None."""
     data, pagination = parse_object_list(request, response)
     items = list(map(parse_keys, data))
-    if faulty := [shown for item, shown in zip(items, data, strict=True) if item.get("id") is None]:
-        raise ResponseError(
-            f"{request}: expected a list of objects with ids in `data`, got {describe_id(faulty[0])}. {NOT_THE_API}"
-        )
+    if any(item.get("id") is None for item in items):
+        raise ResponseError(f"{request}: expected a list of objects with valid ids in `data`. {NOT_THE_API}")
     return items, pagination
 
 

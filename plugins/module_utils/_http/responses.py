@@ -88,8 +88,7 @@ def parse_resource(request: str, response: Response) -> Resource:
     data = parse_envelope(request, response, NotFoundError)["data"]
     item = parse_keys(data) if isinstance(data, dict) else {}
     if item.get("id") is None:
-        found = describe_id(data) if isinstance(data, dict) else describe_type(data)
-        raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: expected an object with a valid id in `data`. {NOT_THE_API}")
     return item
 
 
@@ -105,14 +104,6 @@ def require_id(item: Resource, resource_id: object, kind: str) -> Resource:
             f"{kind} {resource_id} was requested, but {one_line(item['id'])} was returned. It is not used."
         )
     return item
-
-
-def describe_id(item: Resource) -> str:
-    """Returns what is wrong with the id of ``item``, for messages."""
-    given = item.get("id")
-    if given is None:
-        return "one without an id"
-    return f"one whose id is {repr(one_line(given, 40)) if isinstance(given, str) else describe_type(given)}"
 
 
 def build_api_error(request: str, response: Response, body: t.Any, absent: type[ApiError] = NotFoundError) -> ApiError:

@@ -283,7 +283,7 @@ def test_an_object_needs_no_id(simulator: Simulator, client: Client) -> None:
 
 def test_entries_need_no_id_and_keep_their_order(simulator: Simulator, client: Client) -> None:
     simulator.switch(drop_fields=["instance.id"], list_order="reversed")
-    with pytest.raises(ClawHostersError, match="list of objects with ids"):
+    with pytest.raises(ClawHostersError, match="list of objects with valid ids"):
         fetch_all(client, "/instances")
     assert len(fetch_list(client, "/instances")) == 60
     simulator.switch(drop_fields=[])

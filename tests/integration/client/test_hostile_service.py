@@ -429,7 +429,7 @@ def test_an_id_that_is_no_id_ends_the_task_before_a_change(
     with raw_service(answer) as service:
         result = Worker(None, service).run(module, incident="INC-1", **options)
     assert result["failed"] is True
-    assert "with ids in `data`, got one whose id is" in result["msg"] or "with an id in `data`" in result["msg"]
+    assert "with valid ids in `data`" in result["msg"] or "with a valid id in `data`" in result["msg"]
     assert {request.split()[0] for request in requests} == {"GET"}
 
 
