@@ -45,6 +45,7 @@ class ClawHostersError(Exception):
     """Set if the error ended a wait."""
     is_unsent = False
     """True if nothing was sent. The last sentence of ``str(error)`` then says so."""
+    _reason = ""
     hint = ""
     """The end of the message, which says what to do, until ``replace`` replaces both."""
 
@@ -76,7 +77,7 @@ class ClawHostersError(Exception):
     @property
     def reason(self) -> str:
         """The error in a few words, for progress lines."""
-        return str(self)
+        return self._reason or str(self)
 
     @property
     def response(self) -> ApiError | None:
@@ -130,11 +131,6 @@ class TransportError(ClawHostersError):
         self.may_have_been_sent = sent
         self._reason = reason
 
-    @property
-    def reason(self) -> str:
-        """The error in a few words, for progress lines."""
-        return self._reason or str(self)
-
 
 class TlsError(ClawHostersError):
     """The certificate is not trusted, or there is no TLS. Nothing was sent."""
@@ -160,13 +156,13 @@ class RedirectedError(ResponseError):
 class MalformedResponseError(ResponseError):
     """The response is truncated or empty. A retry may succeed."""
 
-    reason = "unusable response"
+    _reason = "unusable response"
 
 
 class IncompleteListError(ResponseError):
     """A list could not be read completely."""
 
-    reason = "the list changes while it is read"
+    _reason = "the list changes while it is read"
 
 
 class PartialError(ClawHostersError):
@@ -242,13 +238,7 @@ class ApiError(ClawHostersError):
 
     def as_dict(self) -> dict[str, t.Any]:
         """Returns the ``error`` of a failed task."""
-        return {
-            "status": self.status,
-            "code": self.code,
-            "message": self.message,
-            "details": self.details,
-            "request_id": self.request_id,
-        }
+        return {name: getattr(self, name) for name in ("status", "code", "message", "details", "request_id")}
 
 
 class UnauthorizedError(ApiError):

@@ -42,6 +42,15 @@ def find_secrets(value: t.Any, names: t.Collection[str] = (), words: tuple[str, 
     }
 
 
+def map_texts(value: t.Any, change: t.Callable[[str], str]) -> t.Any:
+    """Returns parsed JSON with ``change`` applied to each string in it, including names of fields."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(name): map_texts(content, change) for name, content in value.items()}
+    return [map_texts(entry, change) for entry in value] if isinstance(value, list) else value
+
+
 def find_texts(value: t.Any) -> t.Iterator[str]:
     """Yields each string in parsed JSON, without the names of fields."""
     if isinstance(value, str):

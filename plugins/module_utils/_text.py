@@ -47,15 +47,6 @@ def mask_keys(text: str) -> str:
     return _KEY.sub(MASK, text) if KEY_PREFIX in text else text
 
 
-def map_texts(value: t.Any, change: t.Callable[[str], str]) -> t.Any:
-    """Returns parsed JSON with ``change`` applied to each string in it, including names of fields."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {change(name): map_texts(content, change) for name, content in value.items()}
-    return [map_texts(entry, change) for entry in value] if isinstance(value, list) else value
-
-
 def is_number(value: object) -> t.TypeGuard[str]:
     """Returns True for a text of ASCII digits that is not absurdly long, as an id or a count may be written."""
     return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20

@@ -52,11 +52,6 @@ class Settings:
         """Host and port of the service."""
         return urlsplit(self.api_url).netloc
 
-    @property
-    def is_loopback(self) -> bool:
-        """True if the service is on this machine: only there is http allowed."""
-        return self.api_url.startswith("http://")
-
 
 def parse_settings(
     params: t.Mapping[str, t.Any], warn: Warn, *, needs_key: bool = True, read_key: KeyReader | None = None

@@ -170,8 +170,8 @@ def _send(connections: TimedAdapter, settings: Settings, request: Request) -> re
     key = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
     body = None if request.body is None else json.dumps(request.body)
     prepared = requests.Request(request.method, url, {**HEADERS, **key}, params=request.params, data=body).prepare()
-    # No proxy for a service on this machine: it would see the key in the clear.
-    proxies = {} if settings.is_loopback else find_proxies(url)
+    # No proxy for a service on this machine, which alone may have http: it would see the key in the clear.
+    proxies = {} if url.startswith("http://") else find_proxies(url)
     return connections.send(
         prepared, timeout=request.timeout, stream=True, proxies=proxies, verify=settings.ca_path or True
     )

@@ -24,8 +24,8 @@ from .._model.addon import (
     require_shown,
 )
 from .._model.resource import Options, Redacted, Resource, ResourceChange
-from .._secret_fields import find_secrets, redact
-from .._text import MASK, map_texts, replace_controls
+from .._secret_fields import find_secrets, map_texts, redact
+from .._text import MASK, replace_controls
 from .addons import addon_path, fetch_addon
 
 _CHANGED_SECRET = f"{MASK} (sent)"

@@ -23,9 +23,9 @@ from .._http.responses import parse_json, parse_object
 from .._http.transport import NEVER, RequestHooks, Response
 from .._model.resource import Options, Redacted, Result
 from .._redaction import Redactor
-from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, redact
+from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, map_texts, redact
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._text import MASK, is_number, map_texts
+from .._text import MASK, is_number
 from .account_check import AccountCheck, find_email, find_id
 from .at_most_once import (
     OperationGuard,

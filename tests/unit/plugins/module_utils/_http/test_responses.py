@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import parse_json
-from ansible_collections.clawhosters.cloud.plugins.module_utils._text import map_texts, replace_controls
+from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import map_texts
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import replace_controls
 from support.controls import CONTROLS, as_shown
 
 TEXTS = st.text(st.sampled_from([*sorted(CONTROLS), *'ab \t\n"\\/u09', "\u00e9", "\U0001f511"]))
