@@ -176,7 +176,7 @@ def _show_present(results: t.Sequence[InstanceResult]) -> list[str]:
     conditions: dict[str, list[str]] = {}
     for one in results:
         if one.now:
-            conditions.setdefault(one.now, []).append(one.label)
+            conditions.setdefault(one.now, []).append(one.plan.label)
     return [f"{format_list(labels, LISTED)}: {condition}" for condition, labels in conditions.items()]
 
 

@@ -127,10 +127,6 @@ class InstanceResult:
         return self.plan.found_id
 
     @property
-    def label(self) -> str:
-        return self.plan.label
-
-    @property
     def identity(self) -> str:
         """The id as text, or for a target that was not found its name."""
         return f"name {self.plan.name}" if self.id is None else str(self.id)
@@ -156,7 +152,7 @@ class InstanceResult:
         plan, known, restore, failed = self.plan, self.known, self.known.restore, self.failed
         return {
             "id": self.id,
-            "label": self.label,
+            "label": self.plan.label,
             "outcome": self.outcome,
             "tag": self.tag,
             "state": self.state,
@@ -453,7 +449,7 @@ def _list_states(
 ) -> list[str]:
     """Returns a line for each state, with the labels of the instances in it."""
     same = _group(results, describe)
-    return [f"{format_list((one.label for one in those), LISTED)}: {state}" for state, those in same.items()]
+    return [f"{format_list((one.plan.label for one in those), LISTED)}: {state}" for state, those in same.items()]
 
 
 def _group(

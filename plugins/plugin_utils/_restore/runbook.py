@@ -18,7 +18,7 @@ from ...module_utils._service.account_check import find_id
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.incident import Incident, parse_rules, plan_incident
-from ...module_utils._time_options import parse_duration, parse_timestamp, require_past
+from ...module_utils._time_options import parse_duration
 from .._reports.report_folder import prepare_folder
 from .failures import FailureKind, NotConfirmedError
 from .incident_report import read_witness
@@ -73,9 +73,6 @@ class Runbook:
         self.run.service = self.client.settings.host
         if not self.step(self._check_service, FailureKind.SERVICE_DOWN):
             return False
-        # As any wrong value, it is no failure of a run; only the service knows the time.
-        before = parse_timestamp("restore_before", self.variables["restore_before"] or None)
-        require_past("restore_before", before, self.client.stats.now(), is_unsent=True)
         return self.step(self._set_plans) and any(plan.ready for plan in self.run.plans)
 
     def step(self, function: t.Callable[[], None], kind: FailureKind = FailureKind.NOT_PLANNED) -> bool:

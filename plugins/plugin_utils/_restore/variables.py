@@ -23,10 +23,6 @@ if t.TYPE_CHECKING:
     from .run import Data
 
 
-_OF_TARGETS = ("restore_instances", "restore_instance_ids", "restore_expected_name", "restore_handed_plan")
-"""Variables that choose the targets, or say more of them."""
-
-
 def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Target], ApprovedPlan | None]:
     """Returns the variables with their types, the targets, and the plan that is applied, if any.
 
@@ -99,8 +95,7 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Target]:
 
 def _parse_values(given: Data, problems: Problems) -> Data:
     """Returns the variables with their types."""
-    variables = {name: value for name, value in given.items() if name not in _OF_TARGETS}
-    variables["restore_incident"] = problems.collect(_parse_incident, str(given["restore_incident"]))
+    variables = {**given, "restore_incident": problems.collect(_parse_incident, str(given["restore_incident"]))}
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority", "plan_path", "plan_max_age"):
         value = given[f"restore_{name}"]
         variables[f"restore_{name}"] = "" if value is None else str(value).strip()

@@ -84,7 +84,7 @@ def test_each_outcome_with_each_end(story: Story, events: str, outcome: str, tag
 def test_what_was_confirmed_and_not_begun(story: Story, end: str, outcome: str, kind: str) -> None:
     story.run("one", "confirmed", by=WHO, backups={"7": 70}, names={"7": "web-bot"}).run("one", *([end] if end else []))
     result = only(story)
-    assert (result.outcome, result.kind and result.kind.value, result.label) == (outcome, kind, "web-bot (id 7)")
+    assert (result.outcome, result.kind and result.kind.value, result.plan.label) == (outcome, kind, "web-bot (id 7)")
     assert result.state == "Not begun. It was confirmed, and no run has begun it."
 
 
