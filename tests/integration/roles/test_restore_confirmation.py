@@ -251,16 +251,6 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
 # The evidence
 
 
-@pytest.mark.rest
-def test_what_is_wrong_with_earlier_evidence_stops_no_restore(simulator: Simulator, controller: Controller) -> None:
-    folder = controller.folder / "clawhosters-restore"
-    folder.mkdir()
-    (folder / "INC-1.json").write_text('{"instances":[{"sent_at":7', encoding="utf-8")
-    run = restore(controller, 1, restore_confirm="web-bot")
-    assert run.rc == 0, run.screen
-    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
-    assert [one["outcome"] for one in report(controller)["instances"]] == ["ok"]
-
 
 @pytest.mark.rest
 @pytest.mark.slow

@@ -140,15 +140,6 @@ def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simul
     assert len(simulator.calls("POST *")) == 10
 
 
-@pytest.mark.parametrize("ids", [[7], [7, 8]])
-def test_a_wrong_answer_is_told_the_right_one(simulator: Simulator, runbook: Runbook, ids: list[int]) -> None:
-    fill(simulator, 60)
-    simulator.set_instance(7, name="news bot")
-    failures = str(runbook.run(restore_instance_ids=ids, restore_confirm="x")["failures"])
-    needed = ",".join(["news bot", "bot-8"][: len(ids)])
-    assert f"restore_confirm is: x. It must be: {needed}." in failures
-    assert runbook.run(restore_instance_ids=ids, restore_confirm=needed)["failed"] is False
-
 
 def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 30)

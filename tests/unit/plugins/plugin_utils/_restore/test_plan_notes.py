@@ -104,16 +104,6 @@ def test_the_plan_names_each_newer_backup_that_it_passes_over():
     )
 
 
-def test_only_unusable_backups_of_the_instance_itself_are_shown():
-    broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
-    foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
-    (note,) = texts(plan(backups=[*BACKUPS, *broken, *foreign]))
-    assert note == "1 backup left out: id 13 (its status is failed). Backup 12 is the newest usable one."
-    assert texts(plan(backups=[*BACKUPS, *foreign])) == []
-    none = plan(backups=broken)
-    assert kind(none) == "no_backup"
-    assert none.failed.message == "It has no usable backup. 1 backup left out: id 13 (its status is failed)."
-
 
 @pytest.mark.parametrize("events", [(INTENDED,), (INTENDED, UNCLEAR)])
 def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
