@@ -26,7 +26,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import (
     HOLDERS,
-    Outage,
     PostgresStore,
 )
 from support.postgres import ADMIN, JOB
@@ -220,7 +219,7 @@ class Loss:
 
     def _find_faults_of_evidence(self, restore: Restore, *, has_ended_well: bool) -> list[str]:
         faults = []
-        store = PostgresStore(self.site.database.url(), Outage())
+        store = PostgresStore(self.site.database.url())
         journal = Journal(store)
         runs = read_incident(journal, self.site.service.url, restore.incident).runs
         state = journal.read_state(restore.key)

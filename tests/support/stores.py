@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.state_d
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 
 from .postgres import ADMIN, JOB, Postgres
 
@@ -90,7 +90,7 @@ def database_place(server: Postgres) -> t.Iterator[StorePlace]:
     with contextlib.ExitStack() as opened:
 
         def open_store() -> PostgresStore:
-            store = PostgresStore(server.url(), Outage())
+            store = PostgresStore(server.url())
             opened.callback(store.close)
             return store
 

@@ -45,10 +45,10 @@ def open_store(
     if not database:
         yield folder(str(params.get("state_dir") or ""), may_create=may_create)
         return
-    from .postgres_store import Outage, PostgresStore
+    from .postgres_store import PostgresStore
 
     # Forks share the seed of hash(), which says nothing about the password in the string.
-    store = PostgresStore(database, Outage(f"{outage_path}-{hash(database):x}" if outage_path else None))
+    store = PostgresStore(database, f"{outage_path}-{hash(database):x}" if outage_path else None)
     try:
         yield store
     finally:

@@ -158,42 +158,20 @@ FAILURE_TTL = 10.0
 """Seconds for which a failed connection counts as the answer to the next attempts of this task."""
 
 
-class Outage:
-    """Remembers for a play, in a file of its forks, that the database can't be reached: each look costs seconds."""
-
-    def __init__(self, path: str | None = None) -> None:
-        self._path = path
-        self._is_known = False
-
-    def is_known(self) -> bool:
-        """Returns True if a look at the database failed."""
-        return self._is_known or (self._path is not None and os.path.exists(self._path))
-
-    def record(self) -> None:
-        """Remembers that it failed."""
-        self._is_known = True
-        if self._path:
-            with contextlib.suppress(OSError), open(self._path, "w", encoding="utf-8"):
-                pass
-
-    def clear(self) -> None:
-        """Forgets it."""
-        self._is_known = False
-        if self._path:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-
-
 class PostgresStore:
-    """Keeps documents, snapshots and the journal in the database that ``connection`` names."""
+    """Keeps documents, snapshots and the journal in the database that ``connection`` names.
+
+    ``outage_path`` is where the processes of a play remember that it can't be reached: each look costs seconds.
+    """
 
     place = "state_database"
     repair_hint = "Restore the table from a backup, or delete all rows of that subject"
     min_delay = 0.1
 
-    def __init__(self, connection: str, outage: Outage) -> None:
+    def __init__(self, connection: str, outage_path: str | None = None) -> None:
         self._session = Session(connection)
-        self._outage = outage
+        self._outage_path = outage_path
+        self._is_out = False
         self._token = secrets.token_hex(4)
         self._holds: dict[str, int] = {}
         """The subjects that are held, and the server's process that holds each."""
@@ -310,12 +288,15 @@ class PostgresStore:
     @contextlib.contextmanager
     def _outage_recorded(self) -> t.Iterator[None]:
         """Raises StoreError if the database could not be reached before, and remembers if it can't be now."""
-        if not self._session.is_open and self._outage.is_known():
+        if not self._session.is_open and (self._is_out or os.path.exists(self._outage_path or "")):
             raise StoreError("state_database could not be reached", UNREACHABLE_ADVICE, is_known=True)
         try:
             yield
         except UnreachableError:
-            self._outage.record()
+            self._is_out = True
+            if self._outage_path:
+                with contextlib.suppress(OSError), open(self._outage_path, "w", encoding="utf-8"):
+                    pass
             raise
 
     def _execute(self, statements: str, params: t.Mapping[str, object] | None = None) -> Rows:
@@ -342,7 +323,10 @@ class PostgresStore:
             self._session.close()
             self._failure = time.monotonic(), error
             raise
-        self._outage.clear()
+        self._is_out = False
+        if self._outage_path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._outage_path)
         self._failure = None
 
 

@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_state_database
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller
@@ -54,7 +54,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
     assert not [run.screen for run in (plan, real, again) if PASSWORD in run.screen or ADMIN in run.screen]
     missing = controller.task({}, module="claw_state_database")
     assert "state_database is not set." in missing.result["msg"]
-    store = PostgresStore(postgres.url(database=fresh), Outage())
+    store = PostgresStore(postgres.url(database=fresh))
     state = Journal(store).read_state(key)
     store.close()
     assert state is not None
@@ -129,7 +129,7 @@ def test_folders_of_several_machines_are_imported_one_after_another(
         changes = [worker.run(claw_state_database, import_dir=str(tmp_path / key.name)) for key in keys]
         assert [change["schema"]["imported"] for change in changes] == [3, 3]
         assert [change["changed"] for change in changes] == [not _time] * 2
-    store = PostgresStore(postgres.url(ADMIN, database=fresh), Outage())
+    store = PostgresStore(postgres.url(ADMIN, database=fresh))
     states = Journal(store).read_states([keys[0].subject])
     # What was sent since stays, and a folder that knows less is imported already.
     Journal(store).append(keys[0], OperationEvent.INTENDED)

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.action import internal_restor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import read_incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from simulator.handle import Simulator
 from support.cases import Case
 from support.controller import REPOSITORY
@@ -112,7 +112,7 @@ class Incident:
     def run_states(self) -> list[str]:
         """Returns the states of the runs, by whether they are in the journal. It must be intact."""
         database = self.stage.store.get("state_database")
-        store = PostgresStore(database, Outage()) if database else FolderStore(self.stage.store["state_dir"])
+        store = PostgresStore(database) if database else FolderStore(self.stage.store["state_dir"])
         runs = read_incident(Journal(store), self.stage.simulator.url, "INC-1").runs
         if isinstance(store, PostgresStore):
             store.close()

@@ -23,7 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.killed import Ending
@@ -87,7 +87,7 @@ def judge(stage: Stage, endings: dict[str, Ending]) -> str:
         is_told = is_known or any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
     database = stage.store.get("state_database")
-    store = PostgresStore(database, Outage()) if database else FolderStore(stage.store["state_dir"])
+    store = PostgresStore(database) if database else FolderStore(stage.store["state_dir"])
     states = Journal(store).read_states()
     if isinstance(store, PostgresStore):
         store.close()

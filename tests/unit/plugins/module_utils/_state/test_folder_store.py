@@ -176,6 +176,17 @@ def test_an_older_copy_of_the_file_or_the_mark_is_damage(tmp_path: Path, name: s
         journal.append(OPERATION, OperationEvent.COMPLETED)
 
 
+@pytest.mark.parametrize("size", [0, 100, 9999])
+def test_a_lock_makes_no_mark_for_a_file_that_has_lost_its_own(tmp_path: Path, size: int) -> None:
+    """With a new mark, a file of no bytes would be a new journal."""
+    append_four(tmp_path)
+    (tmp_path / MARK).unlink()
+    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:size])
+    with pytest.raises(JournalError, match="has no mark"), open_journal(tmp_path).lock(OPERATION):
+        pass
+    assert_damaged(tmp_path, OPERATION, match="has no mark")
+
+
 @pytest.mark.parametrize("folders", [["journal"], ["journal-marks"], ["journal", "journal-marks"]])
 def test_files_or_marks_of_two_instances_exchanged_are_damage(tmp_path: Path, folders: list[str]) -> None:
     append_four(tmp_path)

@@ -36,7 +36,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     parse_connection,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import (
-    Outage,
     PostgresStore,
     lock_key,
 )
@@ -111,14 +110,14 @@ def test_over_a_network_the_server_is_verified(
 )
 def test_what_trusts_any_server_is_refused_over_a_network(text: str, mode: str) -> None:
     with pytest.raises(SettingsError, match=f"sslmode={mode} would trust any server") as caught:
-        PostgresStore(text + mode, Outage())
+        PostgresStore(text + mode)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["s3cret nonsense", "postgresql://[::s3cret", "host=a s3cret=1", "host='s3cret"])
 def test_a_string_that_can_not_be_read_is_not_shown(text: str) -> None:
     with pytest.raises(SettingsError, match="state_database can't be read") as caught:
-        PostgresStore(text, Outage())
+        PostgresStore(text)
     assert "s3cret" not in str(caught.value)
 
 
@@ -143,7 +142,7 @@ def test_an_invalid_value_is_a_wrong_option_and_not_shown(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
-        PostgresStore(text, Outage()).read_subjects()
+        PostgresStore(text).read_subjects()
     message = str(caught.value)
     assert message.startswith("state_database, or a variable or file that completes it, has a value that libpq rejects")
     assert message.endswith(" Nothing was sent.")
@@ -169,7 +168,7 @@ def test_passwords_are_found_in_each_spelling(text: str, passwords: set[str]) ->
 def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ClawHostersError, match=r"needs psycopg 3\.1 or newer, but it is not installed\.") as missing:
-        PostgresStore("host=localhost", Outage())
+        PostgresStore("host=localhost")
     assert f"{sys.executable}: pip install 'psycopg[binary]'" in str(missing.value)
 
 
@@ -177,7 +176,7 @@ def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
-    store = PostgresStore(postgres.url(password="wr0ng-Passw0rd"), Outage())
+    store = PostgresStore(postgres.url(password="wr0ng-Passw0rd"))
     with pytest.raises(StoreError, match="the server rejects the user, the password") as caught:
         store.read_subjects()
     assert not [part for part in ("wr0ng", JOB, "127.0.0.1", str(postgres.port)) if part in str(caught.value)]
@@ -212,7 +211,7 @@ def test_the_server_of_a_network_is_verified_for_real(
 
     def connect(options: str, port: int = front.port) -> str:
         login = f"hostaddr=127.0.0.1 port={port} dbname=postgres user={JOB} password={PASSWORD}"
-        store = PostgresStore(f"{login} {options}", Outage())
+        store = PostgresStore(f"{login} {options}")
         try:
             store.read_subjects()
         except StoreError as error:
@@ -372,8 +371,7 @@ def test_an_answer_that_does_not_come_is_given_up(
 ) -> None:
     monkeypatch.setattr(postgres_session, "TIMEOUT", 1)
     proxy = TcpProxy(postgres.port)
-    outage = Outage()
-    store = PostgresStore(postgres.url(port=proxy.port), outage)
+    store = PostgresStore(postgres.url(port=proxy.port))
     journal = Journal(store)
     with journal.lock(OPERATION):
         proxy.hold()
@@ -382,7 +380,9 @@ def test_an_answer_that_does_not_come_is_given_up(
     # The connection is now refused for a while without a look.
     with pytest.raises(StoreError, match="can't be reached"), store.locked_document("budget", within=1):
         pass
-    assert outage.is_known()
+    with pytest.raises(StoreError) as known, store.locked_document("budget", within=1):
+        pass
+    assert known.value.is_known
 
 
 @pytest.fixture
@@ -425,7 +425,7 @@ def test_an_outage_is_looked_for_once_by_all_processes_of_a_play(tmp_path: Path)
     path = str(tmp_path / "outage")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    first, second = (PostgresStore(f"host=127.0.0.1 port={port}", Outage(path)) for _number in range(2))
+    first, second = (PostgresStore(f"host=127.0.0.1 port={port}", path) for _number in range(2))
     with (
         pytest.raises(UnreachableError, match="no server listens at this address"),
         first.locked_document("budget", within=1),
