@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A database that is gone, slow or full, and how many sessions a play has."""
+"""A database that is gone, slow or full, or fails over, and how many sessions a play has."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -21,9 +22,9 @@ from simulator.handle import Simulator
 from support.cases import Case
 from support.controller import Controller
 from support.debian import as_root, left_out
-from support.postgres import JOB, NOBODY, Postgres
+from support.postgres import JOB, NOBODY, Postgres, Standby
 from support.proxy import TcpProxy
-from support.stage import PURCHASE, RESTORE, Stage, choose_moments
+from support.stage import JOURNAL, PURCHASE, RESTORE, Stage, choose_moments
 from support.stores import prepare
 from support.worker import Worker
 
@@ -201,3 +202,39 @@ def test_each_fork_has_a_session_and_none_is_left(
     while postgres.query(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{JOB}'"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+# Failover
+
+
+@pytest.mark.parametrize("case", [RESTORE, PURCHASE], ids=str)
+def test_a_synchronous_standby_loses_nothing(
+    simulator: Simulator, tmp_path: Path, collections: Path, case: Case, request: pytest.FixtureRequest
+) -> None:
+    """The primary crashes at a line of a run, and the standby takes over for the rest of it."""
+
+    def crash(primary: Postgres, standby: Standby, written: list[t.Any]) -> None:
+        written.append(primary.query(JOURNAL))
+        primary.kill()
+        standby.promote()
+
+    scope = "around what is sent"
+    with Postgres() as server:
+        lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
+    kills = max(1, request.config.getoption("kills") // 10)
+    chance = choose_moments(request, f"{case}, failover", kills)
+    for number in range(kills):
+        with Postgres() as primary:
+            prepare(primary)
+            with Standby(primary) as standby:
+                primary.configure(synchronous_standby_names="standby")
+                stage = Stage(simulator, tmp_path, collections, case, number, primary, standby.failover_url())
+                at, written = chance.randint(1, lines), []
+                crash_now = functools.partial(crash, primary, standby, written)
+                first = stage.run(at, scope, crash_now)
+                if not written:  # How many lines wait for a lock depends on the moment: this run had fewer.
+                    crash_now()
+                why = f"crashed at {at} of {lines} lines: {first}"
+                assert standby.query(JOURNAL)[: len(written[0])] == written[0], why
+                assert simulator.calls("POST *") or "Nothing was sent." in first.result["msg"], why
+                assert not stage.judge(stage.run()), why

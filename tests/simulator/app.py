@@ -58,7 +58,7 @@ class Application:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Handles one ASGI request."""
         path: str = scope["path"]
-        if path == "/_sim" or path.startswith("/_sim/"):
+        if path.startswith("/_sim/"):
             await self.control(scope, receive, send)
             return
         prefix = next((prefix for prefix in (PREFIX, MOVED) if path.startswith(f"{prefix}/")), None)

@@ -27,12 +27,10 @@ def build_control(service: Service) -> Starlette:
     """Builds all routes under /_sim."""
     control = _Control(service)
     routes: list[tuple[str, dict[str, Work]]] = [
-        ("/_sim", {"GET": control.index}),
         ("/_sim/log", {"GET": control.get_log, "DELETE": control.clear_log}),
         ("/_sim/state", {"GET": control.get_state, "PUT": control.put_state, "PATCH": control.patch_state}),
         ("/_sim/switches", {"GET": control.get_switches, "PATCH": control.patch_switches}),
         ("/_sim/faults", {"GET": control.get_faults, "POST": control.add_fault, "DELETE": control.clear_faults}),
-        ("/_sim/faults/{id:int}", {"DELETE": control.remove_fault}),
         ("/_sim/reset", {"POST": control.reset}),
         ("/_sim/clock", {"POST": control.set_clock}),
         ("/_sim/{collection}", {"POST": control.add_record}),
@@ -73,10 +71,6 @@ class _Control:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-
-    def index(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Returns the available routes."""
-        return {"log": "/_sim/log", "state": "/_sim/state", "switches": "/_sim/switches", "faults": "/_sim/faults"}
 
     def get_log(self, _path: dict[str, Any], _body: Any) -> Any:
         """Returns all requests to the API, in order of arrival."""
@@ -125,11 +119,6 @@ class _Control:
         """Removes all faults."""
         self.service.faults.clear()
         return {"faults": []}
-
-    def remove_fault(self, path: dict[str, Any], _body: Any) -> Any:
-        """Removes one fault."""
-        self.service.faults.clear(path["id"])
-        return self.get_faults(path, None)
 
     def reset(self, _path: dict[str, Any], body: Any) -> Any:
         """Resets the simulator."""

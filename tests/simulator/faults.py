@@ -170,12 +170,11 @@ class Faults:
         self.waiting.append(fault)
         return fault
 
-    def clear(self, number: int | None = None) -> None:
-        """Removes all faults, or one. Without faults, no response is slow any more."""
-        if number is None:
-            self._cleared.set()
-            self._cleared = asyncio.Event()
-        self.waiting = [fault for fault in self.waiting if number is not None and fault._number != number]
+    def clear(self) -> None:
+        """Removes all faults. Without faults, no response is slow any more."""
+        self._cleared.set()
+        self._cleared = asyncio.Event()
+        self.waiting = []
 
     def _take(self, exchange: Exchange) -> Fault | None:
         struck = next((fault for fault in self.waiting if fault.strikes(exchange)), None)

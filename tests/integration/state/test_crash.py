@@ -27,7 +27,7 @@ from support.controller import REPOSITORY
 from support.killed import CODE, SCOPES, Ending
 from support.postgres import Postgres
 from support.runbook import MODULE
-from support.stage import JOURNAL, ONCE, SUBJECTS, Stage, choose_moments, restore_outcomes
+from support.stage import JOURNAL, ONCE, Stage, choose_moments, restore_outcomes
 from support.worker import Worker
 
 pytestmark = pytest.mark.rest
@@ -37,30 +37,6 @@ Property = t.Callable[[str, object], None]
 
 def setting(request: pytest.FixtureRequest, name: str) -> t.Any:
     return request.config.getoption(name)
-
-
-@pytest.mark.parametrize("case", SUBJECTS, ids=str)
-@pytest.mark.parametrize("scope", ["all", "around what is sent"])
-def test_killed_at_random_moments_and_run_again(
-    simulator: Simulator,
-    tmp_path: Path,
-    collections: Path,
-    case: Case,
-    scope: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    # Half of the moments are anywhere, half where it matters.
-    kills = max(1, setting(request, "kills") // 2)
-    chance = choose_moments(request, f"{case}, {scope}", kills)
-    lines = Stage(simulator, tmp_path, collections, case, 0).run(scope=scope).lines
-    assert lines > 0
-    for number in range(1, kills + 1):
-        stage = Stage(simulator, tmp_path, collections, case, number)
-        # Some are killed twice; a line that the second run does not reach is no harm.
-        moments = [chance.randint(1, lines) for _kill in range(chance.choice((1, 1, 2)))]
-        for at in moments:
-            stage.run(at, scope)
-        assert not stage.judge(stage.run()), f"killed at {moments} of {lines} lines"
 
 
 @pytest.mark.parametrize("case", ONCE, ids=str)
