@@ -120,7 +120,8 @@ class ControllerAction(ActionBase):
         if self.IS_OF_ROLE:
             del result["api"]
             self._task._ds = None
-            show_lines(self._display, remove_values(result.get("lines", []), secrets))
+            if lines := result.get("lines"):
+                show_lines(self._display, remove_values(lines, secrets))
             if result.get("failed"):
                 result.pop("lines", None)
         if result.get("_ansible_no_log"):

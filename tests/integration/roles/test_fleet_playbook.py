@@ -78,6 +78,7 @@ def test_one_entry_that_fails_hides_nothing_of_the_others(simulator: Simulator, 
         "1 started, 1 stopped; 1 as declared; 1 failed.",
     ]
     assert run.changed_tasks == 1
+    assert "1 failed.\n--- before" in run.stdout
     assert '-    "web-bot (id 1)": "running"' in run.stdout
     assert '+    "web-bot (id 1)": "stopped"' in run.stdout
     assert simulator.effects() == {"starts": 1, "stops": 1}
