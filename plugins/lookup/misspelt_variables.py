@@ -53,20 +53,28 @@ _raw:
 """
 
 import functools
+import re
 import typing as t
 from pathlib import Path
 
 import yaml
 from ansible import context
 from ansible.errors import AnsibleError
+from ansible.parsing.splitter import parse_kv, split_args
 from ansible.plugins.lookup import LookupBase
 
+from ..module_utils._text import one_line
 from ..plugin_utils._controller.unsafe import protect_value
-from ..plugin_utils._extra_variables import find_list_problem, find_lost, format_lost
+from ..plugin_utils._extra_variables import parse_json
 
 COLLECTION = Path(__file__).resolve().parents[2]
 OWNERS = {path.stem for folder in ("roles", "playbooks") for path in (COLLECTION / folder).iterdir()}
 """The roles and playbooks: each has the variables that begin with its name."""
+
+MAY_BE_SECRET = re.compile(
+    r"oc_live_|://|=|pass|pwd?\b|_pw|auth|secret|token|key|bearer|database|credential", re.IGNORECASE
+)
+_NEEDS_MORE_QUOTES = re.compile(r"[\"'\\\n]")
 
 
 class LookupModule(LookupBase):
@@ -113,3 +121,42 @@ def _find_unknown(owner: str, given: t.Iterable[object], known: t.Collection[str
 def _read_options(role: str) -> dict[str, dict[str, t.Any]]:
     spec = yaml.safe_load((COLLECTION / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
     return dict(spec["argument_specs"]["main"]["options"])
+
+
+def find_lost(option: str) -> list[tuple[str, list[str]]]:
+    """Returns each variable of a value of ``-e`` that Ansible cuts: it splits ``NAME=VALUE NAME=VALUE`` at spaces.
+
+    With the name come the words of the value, of which Ansible keeps the first. The name is empty before the first one.
+    Ansible reads files, and text in JSON or YAML, as a whole.
+    """
+    meant: list[tuple[str, list[str]]] = [("", [""])]
+    for token in split_args(option) if not option.startswith(("@", "{", "[")) else ():
+        given = parse_kv(token)
+        lost = given.pop("_raw_params", None)
+        meant += [(str(name), [str(value)]) for name, value in given.items()]
+        meant[-1][1].extend([str(lost)] if lost else [])
+    return [(name, words) for name, words in meant if len(words) > 1]
+
+
+def format_lost(name: str, words: list[str]) -> str:
+    """Returns a message that says what was lost, and how to write it."""
+    value, lost = " ".join(words).strip(), one_line(" ".join(words[1:]))
+    hint = "Put it into a file: -e @FILE."
+    if MAY_BE_SECRET.search(f"{name} {value}"):
+        lost = "the rest"
+    elif not _NEEDS_MORE_QUOTES.search(value):
+        lost, hint = f"'{lost}'", f"Quote it twice: -e '{name}=\"{value}\"'."
+    if not name:
+        return f"-e has {lost} without a name. Write NAME=VALUE, or @FILE."
+    return f"-e cut {name} at a space, and {lost} was lost. {hint}"
+
+
+def find_list_problem(name: str, value: object) -> str:
+    """Returns what is wrong with a list that is given as text; empty if nothing is."""
+    text = value.strip() if isinstance(value, str) else ""
+    is_cut = text.endswith(",")
+    if not is_cut and (not text.startswith(("[", "{")) or isinstance(parse_json(text), list)):
+        return ""
+    fault = "ends in a comma" if is_cut else "looks like JSON but is not a list"
+    hint = "Separate the entries by commas, or give the list in a file: -e @FILE."
+    return f"{name} {fault}: '{one_line(text)}'. {hint}"

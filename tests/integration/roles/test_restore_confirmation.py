@@ -251,7 +251,6 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
 # The evidence
 
 
-
 @pytest.mark.rest
 @pytest.mark.slow
 def test_evidence_that_can_no_longer_be_written_warns_and_stops_nothing(

@@ -140,7 +140,6 @@ def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simul
     assert len(simulator.calls("POST *")) == 10
 
 
-
 def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 30)
     simulator.fault("status", path="/instances", status=500, times=None)

@@ -13,12 +13,12 @@ from ansible.parsing.splitter import parse_kv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import (
+from ansible_collections.clawhosters.cloud.plugins.lookup.misspelt_variables import (
     find_list_problem,
     find_lost,
     format_lost,
-    parse_list,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._extra_variables import parse_list
 
 WORDS = st.lists(st.from_regex(r"[a-z0-9,.:-]{1,8}", fullmatch=True), max_size=4)
 FILE = "the list in a file: -e @FILE."

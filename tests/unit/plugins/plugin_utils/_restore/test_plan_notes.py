@@ -104,7 +104,6 @@ def test_the_plan_names_each_newer_backup_that_it_passes_over():
     )
 
 
-
 @pytest.mark.parametrize("events", [(INTENDED,), (INTENDED, UNCLEAR)])
 def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
     past = history(*events)
