@@ -85,8 +85,7 @@ options:
     description:
       - Refuse an entry if the journal has a restore of its instance that was sent for another incident within this
         time.
-      - A restore that is dated ahead of the journal's clock, since that was wrong, does not count, and a warning names
-        it.
+      - A restore that is dated ahead of the journal's clock, since that was wrong, does not count.
       - A restore that the service refused doesn't count. C(force) does not override this option. Units as for
         C(max_age).
     type: str

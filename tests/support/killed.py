@@ -41,7 +41,7 @@ SCOPES = {
     "all": "",
     "around what is sent": (
         "_service/restore/restore_task.py _service/restore/restore_many.py _service/restore/incident.py "
-        "_service/restore/restore_batches.py _service/restore/restore_runner.py "
+        "_service/restore/restore_batches.py "
         "_service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_journal.py "
         "_state/postgres_store.py _service/fleet.py "
@@ -52,14 +52,14 @@ SCOPES = {
         "_state/folder_journal.py:append _state/folder_journal.py:create_mark _state/files.py:write_at "
         "_state/snapshots.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
-        "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
+        "_service/at_most_once.py:record_event _service/restore/restore_batches.py:_request _service/purchase.py:_run"
     ),
     "the runbook": (
         "_restore/runbook.py _restore/restorer.py _restore/outcome.py _restore/incident_report.py "
         "_reports/report_folder.py _state/journal.py _state/folder_journal.py "
         "_state/postgres_store.py _service/at_most_once.py"
     ),
-    "between the readings": "_service/restore/account_reader.py:read",
+    "between the readings": "_service/restore/incident.py:read",
     "after the lists": "_time_options.py:require_past",
     "after the request": "_service/at_most_once.py:record_event",
     "before the last look": (

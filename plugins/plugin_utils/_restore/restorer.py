@@ -22,13 +22,11 @@ from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.instance_requests import fetch_instance
-from ...module_utils._service.restore.account_reader import read_by_ids
-from ...module_utils._service.restore.incident import Incident
+from ...module_utils._service.restore.incident import Incident, read_by_ids
 from ...module_utils._service.restore.incident_state import run_key
 from ...module_utils._service.restore.plan import RestoreOptions
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, Stage
-from ...module_utils._service.restore.restore_batches import RestoreBatches
-from ...module_utils._service.restore.restore_runner import RestoreObserver
+from ...module_utils._service.restore.restore_batches import RestoreBatches, RestoreObserver
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._state.journal_store import describe_sender
 from ...module_utils._text import format_first, one_line
@@ -213,7 +211,7 @@ class Restorer(RestoreObserver):
         Any exception but KeyboardInterrupt is a bug.
         """
         variables, progress = self._run.variables, self._client.progress
-        restores = [Restore.begin(replace(plan)) for plan in self._ready]
+        restores = [Restore(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
             self._plans[id(restore)], plan.restore = plan, restore
         batches = RestoreBatches(

@@ -16,8 +16,7 @@ from ...module_utils._model.instance import is_unhealthy
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.account_check import find_id
 from ...module_utils._service.health import measure_health
-from ...module_utils._service.restore.account_reader import AccountReader
-from ...module_utils._service.restore.incident import Incident, parse_rules, plan_incident
+from ...module_utils._service.restore.incident import AccountReader, Incident, parse_rules, plan_incident
 from ...module_utils._time_options import parse_duration
 from .._reports.report_folder import prepare_folder
 from .failures import FailureKind, NotConfirmedError

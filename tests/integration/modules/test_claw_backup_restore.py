@@ -311,7 +311,7 @@ def test_a_dead_service_is_told_while_waiting_and_at_its_end(simulator: Simulato
             line,
         )
     assert re.fullmatch(
-        rf"The restore of web-bot was accepted at {TIME}\. It was last seen deploying at {TIME}\. The service has not "
+        rf"The restore of web-bot was sent at {TIME}\. It was last seen deploying at {TIME}\. The service has not "
         r"answered since \(the connection broke\), and the wait ended after 60 s \(wait_timeout\)\. Run the same task "
         "again: it waits for what is under way, and sends nothing twice.",
         result["msg"],

@@ -30,10 +30,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Restore,
     Stage,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreBatches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import (
+    RestoreBatches,
     RestoreObserver,
-    RunContext,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -467,7 +466,7 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[2], wait_timeout=40)
     assert outcomes(result) == ["in_flight", "in_flight", "not_begun"]
     assert re.fullmatch(
-        r"The restore of bot-1 was accepted at .+ UTC\. It is deploying, and not restored within 40 s "
+        r"The restore of bot-1 was sent at .+ UTC\. It is deploying, and not restored within 40 s "
         r"\(wait_timeout\)\.",
         result["instances"][0]["msg"],
     )
@@ -668,11 +667,11 @@ def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    def observe(_context: RunContext, restore: Restore) -> None:
+    def observe(_run: RestoreBatches, restore: Restore) -> None:
         if restore.stage is Stage.ACCEPTED:
             is_deferred.append(engine.progress.shield.defer(interrupt))
 
-    monkeypatch.setattr(RunContext, "observe", observe)
+    monkeypatch.setattr(RestoreBatches, "observe", observe)
     with pytest.raises(KeyboardInterrupt):
         engine.batches.run(planned(1))
     assert is_deferred == [True]

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import account_reader
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import incident as incident_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreRunner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -453,7 +453,7 @@ def between_readings(monkeypatch: pytest.MonkeyPatch, moment: str, change: t.Cal
         happen()
         second()
 
-    monkeypatch.setattr(account_reader, "run_parallel", read_one_by_one)
+    monkeypatch.setattr(incident_module, "run_parallel", read_one_by_one)
 
 
 BY_ID = {"id": 1}

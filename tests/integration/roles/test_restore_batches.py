@@ -24,10 +24,7 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
-SENDING = (
-    *("restorer", "restore_batches", "restore_runner", "recovery"),
-    *("messages", "classify", "advice", "address"),
-)
+SENDING = (*("restorer", "restore_batches", "messages", "classify", "address"),)
 """Modules that a task imports before it sends a restore, and not when it sends none."""
 
 

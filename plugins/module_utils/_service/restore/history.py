@@ -125,11 +125,6 @@ class RestoreHistory:
         ages = ((other, find_age(other.state.sent_at, self.read_at)) for other in self.find_others(instance_id))
         return [other for other, age in ages if age is not None and age <= period]
 
-    def find_ahead(self, instance_id: object) -> EarlierRestore | None:
-        """Returns the newest restore for another incident whose time lies ahead, or None."""
-        others = self.find_others(instance_id)
-        return next((one for one in others if find_age(one.state.sent_at, self.read_at) is None), None)
-
     def find_unfinished(self, instance: Resource) -> EarlierRestore | None:
         """Returns the newest restore of an instance for another incident, if its end is still to come.
 

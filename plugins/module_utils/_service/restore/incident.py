@@ -2,31 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An incident: what all restores of a task share, what the journal holds of them, and their plans."""
+"""An incident: what all restores of a task share, what account and journal hold for them, and their plans.
+
+Reads no more of the account than the plans need, and nothing twice.
+"""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._errors import RefusedError, SettingsError
+from ..._concurrency import map_ordered, run_parallel
+from ..._errors import ClawHostersError, NotFoundError, RefusedError, ResponseError, SettingsError
+from ..._http.client import Client
+from ..._http.lists import ListAbandonedError, fetch_all
 from ..._model.instance import label
+from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import has_owner, parse_owner
-from ..._model.resource import parse_id
+from ..._model.resource import Resource, parse_id
 from ..._state.journal import JournalError
 from ..._time_options import parse_duration, parse_timestamp, require_past
-from ..backups import fetch_backup
+from ..backups import fetch_backup, list_backups
+from ..instance_requests import fetch_existing_instance
 from .history import RestoreHistory
-from .plan import MODULE, ObstacleKind, Rules, Target, plan_restores
+from .plan import MODULE, AccountView, ObstacleKind, Rules, Target, plan_restores
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ..._http.client import Client
     from ..._state.journal import Journal, OperationKey
-    from .account_reader import AccountReader
     from .history import Witness
-    from .plan import AccountView, RestorePlan, Surface
+    from .plan import RestorePlan, Surface
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
@@ -45,7 +51,11 @@ def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
 
 @dataclass
 class Incident:
-    """The incident ``name``, for which each instance is restored at most once."""
+    """The incident ``name``, for which each instance is restored at most once.
+
+    ``read_report`` reads the JSON that the role has written. ``surface`` has the words of messages. ``positions``: the
+    last position of each subject in the journal when the task began.
+    """
 
     client: Client
     journal: Journal
@@ -53,11 +63,8 @@ class Incident:
     rules: Rules
     warn: t.Callable[[str], None]
     read_report: t.Callable[[], Witness] | None = None
-    """Reads the JSON that the role has written."""
     surface: Surface = MODULE
-    """The words of messages."""
     positions: dict[str, int] = field(default_factory=dict)
-    """The last position of each subject in the journal when the task began."""
 
     @property
     def now(self) -> datetime:
@@ -109,6 +116,120 @@ class Incident:
         return build_error(plan, self.name, self.rules, self.now, self.surface)
 
 
+# The account
+
+
+class Reading(t.NamedTuple):
+    """Items that were read. ``pages``: the number of pages of the list; None if it is not known."""
+
+    items: list[Resource]
+    is_whole_list: bool
+    pages: int | None
+
+
+def read_by_ids(
+    client: Client,
+    path: str,
+    ids: t.Collection[object],
+    fetch_one: t.Callable[[object], Resource | None],
+    *,
+    is_list_known: bool = False,
+) -> Reading:
+    """Returns the resources with these ids, and perhaps others. Those that don't exist are missing.
+
+    The first page of the list says what the list costs. It is not asked for if there is one id only, or if the caller
+    has read the list and these ids were not in it.
+    """
+    wanted = {str(one): one for one in ids}
+    found: dict[str, Resource] = {}
+    pages: int | None = None
+
+    def is_worth_reading(items: list[Resource], count: int) -> bool:
+        nonlocal pages
+        pages = count
+        found.update((str(item["id"]), item) for item in items)
+        return count - 1 <= len(wanted.keys() - found.keys())
+
+    if len(wanted) > 1 and not is_list_known:
+        try:
+            return Reading(fetch_all(client, path, on_first_page=is_worth_reading), True, pages)
+        except (ListAbandonedError, ResponseError):
+            pass  # a list that can't be read to its end is no obstacle here
+    read = map_ordered(fetch_one, [one for key, one in wanted.items() if key not in found])
+    return Reading([*found.values(), *(item for item in read if item is not None)], False, pages)
+
+
+@dataclass
+class AccountReader:
+    """Reads what the plan of targets needs, with ``lists_backups`` all backups. The others are set as far as it came.
+
+    ``is_whole``: ``instances`` are all of the account. ``list_pages``: the pages of their list, if they were counted.
+    What ``backups`` holds before is not read again by its id.
+    """
+
+    client: Client
+    instances: list[Resource] = field(default_factory=list)
+    is_whole: bool = False
+    list_pages: int | None = None
+    lists_backups: bool = False
+    backups: list[Resource] = field(default_factory=list)
+    _missing: dict[str, ClawHostersError] = field(default_factory=dict, repr=False)
+
+    def read(self, targets: t.Sequence[Target]) -> AccountView:
+        """Returns what the plan of ``targets`` needs. Raises what the client raises."""
+        run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(targets))
+        owners = map(parse_owner, self.backups)
+        if any(owner.id is None and owner.name is not None for owner in owners):
+            # Several instances may bear the name that is all that a backup shows.
+            self.list_all_instances()
+        return AccountView(InstanceIndex(self.instances), self.backups, self._missing)
+
+    def list_all_instances(self) -> None:
+        """Reads all instances of the account, at most once."""
+
+        def count(_items: list[Resource], pages: int) -> bool:
+            self.list_pages = pages
+            return True
+
+        if not self.is_whole:
+            self.instances, self.is_whole = fetch_all(self.client, "/instances", on_first_page=count), True
+
+    def _read_instances(self, targets: t.Sequence[Target]) -> None:
+        """Reads the instances of the targets, and perhaps others: by the list if one is given by name."""
+        ids = [target.instance_id for target in targets if target.instance_id is not None]
+        if len(ids) < len(targets):
+            self.list_all_instances()
+        else:
+            reading = self._read_by_ids("/instances", ids, fetch_existing_instance)
+            self.instances, self.is_whole, self.list_pages = reading
+
+    def _read_backups(self, targets: t.Sequence[Target]) -> None:
+        """Reads the backups of the targets: those that they name, or else all."""
+        given = [target.backup_id for target in targets if target.backup_id is not None]
+        reads_list = self.lists_backups or len(given) < len(targets)
+        self.backups = list_backups(self.client) if reads_list else self.backups
+        known = {str(backup["id"]) for backup in self.backups}
+        if rest := [one for one in given if str(one) not in known]:
+            self.backups += self._read_by_ids("/backups", rest, fetch_backup, is_list_known=reads_list).items
+
+    def _read_by_ids(
+        self, path: str, ids: list[int], fetch: t.Callable[[Client, object], Resource], *, is_list_known: bool = False
+    ) -> Reading:
+        """Reads resources by their ids, and remembers the answers for those that don't exist."""
+
+        def find(one: object) -> Resource | None:
+            try:
+                return fetch(self.client, one)
+            except NotFoundError as error:
+                self._missing[f"{path}/{one}"] = error
+                return None
+
+        return read_by_ids(self.client, path, ids, find, is_list_known=is_list_known)
+
+
+# Plans
+
+
 def plan_incident(
     incident: Incident, targets: t.Sequence[Target], reader: AccountReader, *, with_holders: bool
 ) -> tuple[list[RestorePlan], AccountView, RestoreHistory]:
@@ -155,7 +276,7 @@ def _find_owner(incident: Incident, target: Target, reader: AccountReader) -> Ta
 
 def warn_of_choice(incident: Incident, plan: RestorePlan) -> None:
     """Warns of what the choice of a backup passes over, and of what can't be told of it."""
-    if plan.sends and has_owner(plan.backup or {}) and not (plan.left_out or plan.ahead):
+    if plan.sends and has_owner(plan.backup or {}) and not plan.left_out:
         return
     from .words import describe_choice
 

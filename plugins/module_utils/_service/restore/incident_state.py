@@ -83,23 +83,24 @@ class InstanceState:
 
 @dataclass
 class RunState:
-    """A run that has confirmed what it was to do."""
+    """A run that has confirmed what it was to do. ``how`` it was confirmed is a clause.
+
+    ``backups``: the backup that was to be sent, by the id of the instance; None for one that was sent by an earlier
+    run. ``names``: those of the instances, by their ids. ``obstacles``: ``id``, ``name`` and failure of each target
+    that could not be restored when it was confirmed.
+    """
 
     id: str
     confirmed_at: str
-    by: t.Mapping[str, t.Any]
-    account: str
-    how: str
-    """How it was confirmed: a clause."""
-    backups: t.Mapping[str, t.Any]
-    """The backup that was to be sent, by the id of the instance; None for one that was sent by an earlier run."""
-    names: t.Mapping[str, t.Any]
-    """The names of the instances, by their ids."""
-    obstacles: t.Sequence[t.Mapping[str, t.Any]]
-    """``id``, ``name`` and failure of each target that could not be restored when it was confirmed."""
-    ended_at: str | None = None
-    interrupted_at: str | None = None
-    is_held: bool = False
+    ended_at: str | None
+    interrupted_at: str | None
+    is_held: bool
+    by: t.Mapping[str, t.Any] = field(default_factory=dict)
+    account: str = ""
+    how: str = ""
+    backups: t.Mapping[str, t.Any] = field(default_factory=dict)
+    names: t.Mapping[str, t.Any] = field(default_factory=dict)
+    obstacles: t.Sequence[t.Mapping[str, t.Any]] = ()
 
     @property
     def state(self) -> str:
@@ -165,19 +166,10 @@ def _build_run(key: OperationKey, notes: t.Sequence[JournalEntry], *, is_held: b
     confirmed = next((note for note in notes if note[NOTE] == NoteKind.CONFIRMED.value), None)
     if confirmed is None:
         return None
-    return RunState(
-        str(key.instance_id),
-        confirmed["at"],
-        confirmed.get("by") or {},
-        str(confirmed.get("account") or ""),
-        str(confirmed.get("how") or ""),
-        confirmed.get("backups") or {},
-        confirmed.get("names") or {},
-        confirmed.get("obstacles") or (),
-        at.get(NoteKind.ENDED),
-        at.get(NoteKind.INTERRUPTED),
-        is_held,
-    )
+    names = ("by", "account", "how", "backups", "names", "obstacles")
+    facts = {name: confirmed[name] for name in names if confirmed.get(name)}
+    ended_at, interrupted_at = at.get(NoteKind.ENDED), at.get(NoteKind.INTERRUPTED)
+    return RunState(str(key.instance_id), confirmed["at"], ended_at, interrupted_at, is_held, **facts)
 
 
 def _build_instance(key: OperationKey, lines: t.Sequence[JournalEntry]) -> InstanceState:

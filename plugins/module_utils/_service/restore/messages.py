@@ -27,7 +27,6 @@ from ..._model.instance import (
     short_name,
 )
 from ..._model.ownership import FIELDS, parse_owner
-from ..._state.journal import OperationEvent
 from ..._text import format_list, one_line
 from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
@@ -288,19 +287,10 @@ def build_wait_error(
         option = surface.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")
         reason = explain(error, limit, option=option)
     else:
-        known = f"This run sent nothing for {short_name(restore.instance)}." if is_held else _format_sent(restore)
+        name, sent_at = short_name(restore.instance), format_at(restore.state.sent_at if restore.state else None)
+        known = f"This run sent nothing for {name}." if is_held else f"The restore of {name} was sent at {sent_at}."
         goal, condition = "free" if is_held else "restored", error.last_seen.condition if error.last_seen else ""
         reason = explain_ended_wait(error, condition, goal, options.timeout, option=surface.option("wait_timeout"))
     error.replace(reason)
     again = "" if options.starts else f" {go_on(error, surface.advice)}"
     return PartialError(f"{known} {reason}{again}", {}, error)
-
-
-def _format_sent(restore: Restore) -> str:
-    """Returns that a restore was accepted; after a lost response nothing but the time of the request is known."""
-    state = restore.state
-    if state is None or state.event is OperationEvent.ACCEPTED:
-        sent = f"accepted at {format_at(state.at if state else None)}"
-    else:
-        sent = f"sent at {format_at(state.sent_at)}"
-    return f"The restore of {short_name(restore.instance)} was {sent}."

@@ -74,27 +74,25 @@ class ObstacleKind(enum.Enum):
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why nothing is sent for a target, with the facts that the plan does not hold."""
+    """Why nothing is sent for a target, with the facts that the plan does not hold.
+
+    ``ids``: the instances of an AMBIGUOUS name. ``similar``: the name that was probably meant by NO_INSTANCE. ``seen``:
+    the instance that is CHANGED, as it is now. ``backups``: those of UNCLEAR_BACKUP. ``other``: the restore for another
+    incident that is the reason of TOO_SOON, OVERTAKEN or WRONG_STATUS. ``witness``: what is ONLY_IN_REPORT. ``holder``:
+    the run of HELD, as far as that is known. ``duplicate_of``: the number of the first such target, from 1. ``cause``:
+    the answer of the service to a request by id, or of the folder for OTHER_MEMORY.
+    """
 
     kind: ObstacleKind
     ids: tuple[object, ...] = ()
-    """AMBIGUOUS: the instances of that name."""
     similar: str | None = None
-    """NO_INSTANCE: the name that was probably meant."""
     seen: Resource | None = None
-    """CHANGED: the instance as it is now."""
     backups: tuple[Resource, ...] = ()
-    """UNCLEAR_BACKUP: those whose instance can't be told."""
     other: EarlierRestore | None = None
-    """TOO_SOON, OVERTAKEN, WRONG_STATUS: the restore for another incident that is the reason."""
     witness: Witness | None = None
-    """ONLY_IN_REPORT: the JSON that knows more than the journal."""
     holder: Holder | None = None
-    """HELD: the run that works on it, as far as that is known."""
     duplicate_of: int = 0
-    """DUPLICATE: the number of the first such target, from 1."""
     cause: ClawHostersError | None = None
-    """NO_INSTANCE, BACKUP_GONE: the answer of the service to a request by id. OTHER_MEMORY: what the folder knows."""
 
     @property
     def is_final(self) -> bool:
@@ -221,8 +219,6 @@ class RestorePlan:
     """The newest usable backup that is older than the chosen one."""
     known_position: int = 0
     """The last position of the instance that the journal had when the task began. What has a later one is newer."""
-    ahead: EarlierRestore | None = None
-    """A restore for another incident that ``min_interval`` does not count: its times lie ahead."""
     unfinished: EarlierRestore | None = None
     """A restore for another incident whose end is still to come."""
 
@@ -423,10 +419,8 @@ def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory,
     """Sets the obstacle if the backup is too old, or the last restore too recent."""
     if rules.max_age is not None and not _is_young(plan.backup, rules.max_age, now):
         plan.stop(ObstacleKind.TOO_OLD)
-    elif rules.min_interval is not None:
-        plan.ahead = history.find_ahead(instance["id"])
-        if others := history.find_recent(instance["id"], rules.min_interval):
-            plan.stop(ObstacleKind.TOO_SOON, other=others[0])
+    elif rules.min_interval is not None and (others := history.find_recent(instance["id"], rules.min_interval)):
+        plan.stop(ObstacleKind.TOO_SOON, other=others[0])
 
 
 def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> bool:

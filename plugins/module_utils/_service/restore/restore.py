@@ -78,15 +78,11 @@ class Restore:
     """When its instance was seen running last, and healthy if that is waited for; None if it is so no more."""
 
     def __post_init__(self) -> None:
-        self.current = self.current or self.instance
-
-    @classmethod
-    def begin(cls, plan: RestorePlan) -> Restore:
-        """Returns the restore of a plan. One that the journal holds begins with its outcome."""
-        restore = cls(plan, state=plan.earlier)
-        if plan.earlier is not None and (plan.obstacle or plan.action is not RestoreAction.SEND):
-            restore.outcome = IN_FLIGHT if plan.action is RestoreAction.WAIT else plan.earlier.outcome
-        return restore
+        plan = self.plan
+        self.current, self.state = self.current or self.instance, self.state or plan.earlier
+        if plan.earlier is not None and not plan.sends and self.outcome == NOT_BEGUN:
+            # It goes on with what the journal holds.
+            self.outcome = IN_FLIGHT if plan.action is RestoreAction.WAIT else plan.earlier.outcome
 
     @property
     def instance(self) -> Resource:

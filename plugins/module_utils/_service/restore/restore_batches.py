@@ -4,37 +4,90 @@
 
 """Sends planned restores in batches, each together and with one waiter, and starts what comes back stopped.
 
-Imports all that may be needed once they were sent, so a task imports it before that, and only if something may be sent.
+Imports all that may be needed once they were sent, so a task imports it before that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import math
+import threading
 import typing as t
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from ..._concurrency import map_ordered
-from ..._errors import ClawHostersError, WaitTimeoutError
+from ..._errors import ClawHostersError, LastSeen, WaitTimeoutError
+from ..._http.acceptance import parse_accepted
 from ..._http.lists import fetch_all
+from ..._model.backup import taken_at
 from ..._model.batches import begin_batches, split_batches
-from ..._model.instance import short_name
+from ..._model.instance import (
+    describe_condition,
+    describe_instance,
+    describe_status,
+    get_status,
+    is_busy,
+    is_healthy,
+    label,
+    short_name,
+)
 from ..._model.instance_index import InstanceIndex
-from ..._state.journal import OperationEvent
+from ..._model.instance_job import Job, Phase
+from ..._model.ownership import has_owner, may_belong, parse_owner
+from ..._model.resource import parse_id
+from ..._progress import InterruptNote
+from ..._state.journal import UNSEEN, JournalError, OperationEvent
+from ..._text import format_count
+from ..._times import format_iso, parse_time
 from ..._waiter import POLL_SHARE, TEMPORARY_ERRORS, Waiter, describe_remaining
-from ..instance_changes import explain_lapse, keeps_state
+from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
+from ..backups import backup_path
+from ..instance_changes import FailureStatusError, InstanceChanges, StateReached, explain_lapse, keeps_state
 from ..instance_requests import fetch_instance
-from .plan import RestoreAction
-from .restore import COMPLETED, InstanceGoneError, Restore, Stage
-from .restore_runner import RestoreObserver, RestoreRunner, RunContext
+from .history import find_age, is_recent
+from .messages import build_lost_error, build_status_error, build_wait_error, format_holder
+from .plan import RestoreAction, check_again, check_held
+from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage
 
 if t.TYPE_CHECKING:
     from ..._http.client import Client
     from ..._model.resource import Resource
+    from ..._state.journal import OperationState
     from .history import RestoreHistory
     from .incident import Incident
     from .plan import RestoreOptions
+
+END_STATUSES = ("running", "stopped", "pending_configuration")
+"""Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
+RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
+"""Fields of an instance that may show when its restore ended: the contract names none."""
+RETRY_HINT = "Nothing was restored; you can run the same incident again."
+"""Added to the failure of a request that was not executed. The role advises by itself."""
+SHORTEST_RESTORE = 10.0
+"""Seconds before an instance that never looked busy counts as restored."""
+
+
+class RestoreObserver:
+    """Follows restores. Each method does nothing here.
+
+    Calls never overlap, except those of ``verify``. What ``on_batch`` or ``on_end`` raises ends the run: no more is
+    sent. What is under way goes on, unobserved.
+    """
+
+    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
+        """Called before anything is read or sent for batch ``number`` (from 1) of ``total``."""
+
+    def on_end(self, restore: Restore) -> None:
+        """Called when a restore is done or has failed. One that is done may fail later."""
+
+    def verify(self, restore: Restore) -> None:
+        """Checks an instance that runs, such as its HTTP address. Raises ClawHostersError to fail its restore.
+
+        Called for the restores of a batch in parallel, before the batch counts as done.
+        """
 
 
 @dataclass
@@ -73,20 +126,385 @@ class InstanceReader:
             return error
 
 
+class RestoreRunner:
+    """Runs a restore, and sets its results."""
+
+    def __init__(self, restore: Restore, run: RestoreBatches) -> None:
+        self.restore = restore
+        self.job = Job("started", found=restore.instance)
+        """The rest of the way once the instance is restored: it runs and, if that is waited for, is healthy."""
+        self._run = run
+        self._incident = run.incident
+        self._guard = OperationGuard(
+            run.incident.journal,
+            run.incident.key(restore.instance["id"]),
+            run.incident.warn,
+            f"the restore of {short_name(restore.instance)}",
+            InterruptNote(""),  # Ctrl-C shows one of the run
+        )
+        self._lock = contextlib.ExitStack()
+        self._is_restored: StateReached | None = None
+        self._was_busy = False
+        """True if it was busy before this run sent the restore: that it is still busy is no sign of it."""
+        self._seen_at = datetime.now(UTC)
+        self.deadline = math.inf
+        """When the wait of its stage ends, by the clock."""
+
+    @property
+    def id(self) -> str:
+        """Id of the instance."""
+        return str(self.restore.instance["id"])
+
+    @property
+    def stage(self) -> Stage:
+        return self.restore.stage
+
+    def describe(self) -> tuple[str, str]:
+        """Returns name and condition of the instance, for progress lines."""
+        if self.stage is Stage.LOCKED:
+            return short_name(self.restore.instance), f"held by {self._describe_holder()}"
+        if self.stage is Stage.RESTORED:
+            return self._run.changes.describe(self.job)
+        name, condition = describe_instance(self.restore.current)
+        # ``running`` alone would read as done.
+        return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
+
+    def _describe_holder(self) -> str:
+        """Returns who works on the instance, as far as the store names anybody."""
+        with contextlib.suppress(JournalError):
+            return format_holder(self._guard.find_holder(), self._incident.journal.now())
+        return format_holder(None, self._seen_at)
+
+    def predict(self) -> None:
+        """Sets the results that the restore would have, and those of the start that would follow, for check mode."""
+        restore, job = self.restore, self.job
+        if restore.plan.obstacle:
+            restore.fail(self._incident.build_error(restore.plan), restore.outcome)
+            return
+        restore.stage = Stage.DONE
+        if restore.plan.sends:
+            restore.is_sent, restore.current = True, {**restore.current, "status": "running"}
+        elif self._run.options.starts and restore.outcome == COMPLETED:
+            job.decide(restore.current)
+            self._run.changes.request_changes([job])
+            restore.is_started, restore.current = job.changed, job.current or restore.current
+            if job.error is not None:
+                restore.fail(restore.explain_unrecovered(job.error, job.cause), COMPLETED)
+
+    # The lock of the instance
+
+    def acquire(self) -> bool:
+        """Locks the instance until ``release``. Returns False if that fails, or if another run works on it."""
+        try:
+            is_free = self._lock.enter_context(self._guard.lock())
+        except JournalError as error:
+            self.fail(error)
+            return False
+        if not is_free:
+            self.release()
+            self.restore.stage = Stage.LOCKED
+        return is_free
+
+    def release(self) -> None:
+        """Unlocks the instance."""
+        self._lock.close()
+
+    # Sending
+
+    def decide(self, history: RestoreHistory, now: Resource | None) -> bool:
+        """Returns True if the restore is to be sent. Else it is waited for, or has ended. Sends nothing.
+
+        ``history`` was read under the lock. ``now``: the instance, None if it does not exist.
+        """
+        restore, incident = self.restore, self._incident
+        restore.stage = Stage.PLANNED
+        check_again(restore.plan, now, history, incident.rules)
+        restore.current = now or restore.current
+        return self._follow_plan()
+
+    def decide_held(self) -> None:
+        """Decides a restore whose instance another run works on, and that is not waited for. Sends nothing."""
+        try:
+            check_held(self.restore.plan, self._read_held(), self._incident.rules)
+        except JournalError as error:
+            self.fail(error)
+            return
+        self._follow_plan()
+
+    def _read_held(self) -> RestoreHistory:
+        """Returns what the journal has of the instance now, and who works on it. Raises JournalError."""
+        return self._incident.read_history([self.id], with_holders=True)
+
+    def _follow_plan(self) -> bool:
+        """Returns True if the restore is to be sent. Else it is waited for, or has ended."""
+        restore = self.restore
+        restore.state = restore.plan.earlier
+        self._guard.take_up(restore.state)
+        if restore.plan.obstacle:
+            self.fail(self._incident.build_error(restore.plan))
+        elif restore.plan.action is RestoreAction.SEND:
+            return True
+        elif restore.plan.action is RestoreAction.WAIT:
+            restore.outcome = IN_FLIGHT
+            self._wait_for_end()
+        else:
+            restore.outcome = COMPLETED
+            self._begin_recovery()
+        return False
+
+    def send(self) -> None:
+        """Sends the restore, and begins to wait for it."""
+        self._enter(Stage.SENDING)
+        try:
+            self._request()
+        except ClawHostersError as error:
+            self.fail(error)
+
+    def _follow_sent(self) -> None:
+        self.restore.is_sent, self.restore.outcome = True, IN_FLIGHT
+        self.restore.state = self._guard.known_state()
+        self._wait_for_end()
+
+    def _request(self) -> None:
+        """Sends the request, and records that it was accepted.
+
+        Raises PartialError if it is unknown whether it was executed. After any other error it was not.
+        """
+        backup = self.restore.plan.backup or {}
+        taken = taken_at(backup)
+        facts = {
+            "backup_id": backup["id"],
+            "taken_at": taken.isoformat() if taken else None,
+            "instance_name": self.restore.instance.get("name"),
+        }
+        seen: dict[str, object] = {}
+        try:
+            self._guard.send(
+                self._incident.client,
+                lambda hooks: self._incident.client.request(
+                    "POST",
+                    f"{backup_path(backup['id'])}/restore",
+                    hooks=hooks,
+                    parse=lambda request, response: parse_accepted(request, response, self._find_other),
+                ),
+                facts,
+                "" if self._incident.surface.prefix else RETRY_HINT,
+            )
+        except OutcomeUnknownError as unclear:
+            self._require_begun(unclear.cause)
+            seen = {"seen": True}
+        # The observer, too, is to know of the response before a Ctrl-C that was deferred ends the run.
+        self._guard.record_event(OperationEvent.ACCEPTED, self._follow_sent, **seen)
+
+    def _find_other(self, answered: Resource) -> str:
+        """Returns the other backup or instance that a response is about; empty if it may be about this restore."""
+        backup_id, instance = self.restore.plan.backup_id, self.restore.instance
+        if has_owner(answered) and not may_belong(answered, instance):
+            return str(parse_owner(answered))
+        # The service may show the instance instead.
+        known = [backup_id] if "backup_id" in answered else [backup_id, parse_id(instance["id"])]
+        shown = parse_id(answered.get("backup_id", answered.get("id")))
+        return "" if shown in (None, *known) else f"backup {shown}"
+
+    def _require_begun(self, error: ClawHostersError) -> None:
+        """Reads the instance after a lost response. Raises PartialError unless it has become busy."""
+        try:
+            now = fetch_instance(self._incident.client, self.id)
+        except ClawHostersError:
+            now = None
+        was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
+        if now is None or not is_busy(now) or was_busy:
+            raise build_lost_error(error, self.restore, self._incident.surface)
+        self._incident.warn(f"{error} {label(now)} is {describe_condition(now)} now, so the restore has begun.")
+
+    def _wait_for_end(self) -> None:
+        state = self._guard.known_state()
+        age = find_age(state.sent_at, self._incident.journal.now()) if state else None
+        passed = min(age.total_seconds(), SHORTEST_RESTORE) if age else 0.0
+        self._is_restored = StateReached(
+            "restored",
+            get_status(self.restore.current),
+            END_STATUSES,
+            wait_healthy=False,
+            earliest=self._run.clock() + SHORTEST_RESTORE - passed,
+            clock=self._run.clock,
+        )
+        self._was_busy = self.restore.is_sent and is_busy(self.restore.current)
+        self._note_sign()
+        self._enter(Stage.ACCEPTED)
+
+    def _note_sign(self) -> None:
+        """Records that the status shows the restore, once."""
+        state = self._guard.known_state()
+        if is_busy(self.restore.current) and not self._was_busy and state and not state.facts.get("seen"):
+            self._guard.record_event(OperationEvent.ACCEPTED, seen=True)
+
+    def require_recorded(self) -> None:
+        """Fails a restore that was sent, and that the journal does not hold as such: no later run would wait for it."""
+        if self._guard.unrecorded and self.restore.error is None:
+            state = self._guard.known_state()
+            self.fail(UnrecordedError(self._guard.unrecorded, {}), state.outcome if state else UNKNOWN)
+
+    # Waiting
+
+    def update(self, now: Resource | None) -> None:
+        """Updates the restore from the instance as a poll shows it, None if it does not exist."""
+        if now is None:
+            self.fail(InstanceGoneError(self.restore.instance))
+            return
+        self.restore.current, self._seen_at = now, datetime.now(UTC)
+        if self.stage is not Stage.ACCEPTED:
+            if self.job.phase is Phase.READY:
+                # It was decided from an instance that may have been read long before.
+                self._decide_start()
+            else:
+                self._run.changes.update(self.job, now)
+            return
+        self._note_sign()
+        try:
+            is_restored = self._is_restored is not None and self._is_restored(now)
+        except FailureStatusError:
+            self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
+            self.fail(build_status_error(self.restore, self._incident.surface), FAILED)
+            return
+        if is_restored:
+            self._record_completed()
+            self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
+            self.require_recorded()
+            if self.restore.is_unseen and not self._incident.surface.prefix:
+                told = f"The restore of {label(now)} {UNSEEN}: check whether its data is that of the backup."
+                self._incident.warn(told)
+            if self.restore.error is None:
+                self._begin_recovery()
+
+    def _record_completed(self) -> None:
+        """Records that it has completed, if a sign of it was seen, and if it is healthy. Adds only what is new."""
+        now, state = self.restore.current, self._guard.known_state()
+        shown: dict[str, object] = {}
+        if state and not state.completed_at:
+            if restored_at := self._find_restored_at(state):
+                shown["restored_at"] = format_iso(restored_at)
+            shown["seen"] = bool(state.facts.get("seen") or restored_at or self._shows_backup())
+        done_at = state.completed_at if state else None
+        # What was repaired long after its restore proves no backup.
+        is_restored_now = done_at is None or is_recent(done_at, self._incident.journal.now())
+        if is_restored_now and get_status(now) == "running" and is_healthy(now):
+            shown["healthy"] = True
+        self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)
+
+    def _shows_backup(self) -> bool:
+        """Returns True if a field of the instance that may name a backup names this one since the request."""
+        before, wanted = self.restore.instance, parse_id(self.restore.plan.backup_id)
+        return any(
+            "backup" in name and parse_id(value) == wanted != parse_id(before.get(name, value))
+            for name, value in self.restore.current.items()
+        )
+
+    def _find_restored_at(self, state: OperationState) -> datetime | None:
+        """Returns when the restore ended, as the service shows it. The clocks may differ: ages are compared."""
+        sent_ago = self._incident.journal.now() - parse_at(state.sent_at)
+        times = (parse_time(self.restore.current[name]) for name in RESTORED_FIELDS if name in self.restore.current)
+        now, precision = self._incident.now, timedelta(seconds=2)
+        return next((at for at in filter(None, times) if -precision <= now - at <= sent_ago + precision), None)
+
+    def _begin_recovery(self) -> None:
+        """Follows a restored instance until it runs and is healthy.
+
+        Unless the run starts instances, one that came back stopped is left as it is.
+        """
+        options, now = self._run.options, self.restore.current
+        healthy = options.healthy_timeout
+        self.deadline = math.inf if healthy is None else self._run.clock() + healthy
+        self._enter(Stage.RESTORED)
+        if options.starts or get_status(now) == "running":
+            self._decide_start()
+        elif options.wait_healthy:
+            status = f"The status of {label(now)} is {describe_status(now)}"
+            self._incident.warn(f"{status}, so its health is not waited for.")
+        self.end_recovery()
+
+    def _decide_start(self) -> None:
+        self.job.decide(self.restore.current)
+        self._run.changes.wait_for_unchanged(self.job)
+
+    def end_recovery(self) -> None:
+        """Ends the stage if the instance runs and is healthy, or if it can't."""
+        restore, job = self.restore, self.job
+        restore.is_started = restore.is_started or job.changed
+        restore.current = job.current or restore.current
+        if job.error is not None:
+            self.fail(restore.explain_unrecovered(job.error, job.cause))
+        elif job.phase is Phase.DONE:
+            self._record_completed()
+            restore.healthy_at = self._seen_at
+            self._enter(Stage.RUNNING)
+
+    # The end
+
+    def verify(self) -> None:
+        """Ends a restore whose instance runs as done, unless the observer finds a fault."""
+        try:
+            self._run.observer.verify(self.restore)
+        except ClawHostersError as error:
+            self.fail(error)
+            return
+        self._enter(Stage.DONE)
+
+    def give_up(self, error: ClawHostersError) -> None:
+        """Ends a restore as failed whose wait ended with ``error``."""
+        restore, error = self.restore, copy.copy(error)
+        restore.state, restore.failure = self._guard.known_state(), error.kind
+        # Of an instance that another run works on, the lock is seen now.
+        seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
+        error.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
+        explain = functools.partial(self._run.changes.explain_unfinished, self.job)
+        outcome = None
+        if self.stage is not Stage.RESTORED:
+            is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
+            outcome = None if is_settled else IN_FLIGHT
+        if self.stage is Stage.LOCKED:
+            with contextlib.suppress(JournalError):
+                outcome = self._find_held_outcome()
+        self.fail(build_wait_error(restore, error, self._run.options, self._incident.surface, explain), outcome)
+
+    def _find_held_outcome(self) -> str:
+        """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""
+        plan, history = replace(self.restore.plan), self._read_held()
+        check_held(plan, history, self._incident.rules)
+        if plan.is_refused:
+            # A run of this incident may be about to send it.
+            return IN_FLIGHT if history.is_held(self.id) else REFUSED
+        return Restore(plan).outcome
+
+    def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
+        """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""
+        restore = self.restore
+        state = restore.state = self._guard.known_state()
+        if outcome is None:
+            # An earlier restore says nothing of one that was to be sent again.
+            is_own = state and (not restore.plan.sends or state.position > restore.plan.known_position)
+            outcome = state.outcome if state and is_own else REFUSED
+        restore.fail(error, outcome)
+        self._run.observe(restore)
+
+    def _enter(self, stage: Stage) -> None:
+        self.restore.stage = stage
+        self._run.observe(self.restore)
+
+
 @dataclass
 class RestoreBatch:
     """The ``restores`` of one batch."""
 
-    context: RunContext
-    reader: InstanceReader
+    run: RestoreBatches
     restores: t.Sequence[Restore]
 
     def __post_init__(self) -> None:
-        self._runners = [RestoreRunner(restore, self.context) for restore in self.restores if restore.error is None]
+        self._runners = [RestoreRunner(restore, self.run) for restore in self.restores if restore.error is None]
 
-    def run(self) -> None:
+    def begin(self) -> None:
         """Restores those without an error."""
-        if self.context.incident.client.check_mode:
+        if self.run.incident.client.check_mode:
             for runner in self._runners:
                 runner.predict()
             return
@@ -95,7 +513,7 @@ class RestoreBatch:
                 locks.callback(runner.release)
             self._begin(self._runners)
             self._release_ended()
-            if not self.context.options.waits:
+            if not self.run.options.waits:
                 for runner in self._runners:
                     if runner.stage is Stage.LOCKED:
                         runner.decide_held()
@@ -111,9 +529,9 @@ class RestoreBatch:
         if not ready:
             return
         try:
-            if self.context.unseen is not None:
-                raise self.context.unseen
-            history = self.context.incident.read_history(runner.id for runner in ready)
+            if self.run.unseen is not None:
+                raise self.run.unseen
+            history = self.run.incident.read_history(runner.id for runner in ready)
             seen = self._read_again(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
@@ -131,11 +549,11 @@ class RestoreBatch:
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
             if not is_completed:
                 ids.append(runner.id)
-        return self.reader.read(ids) if ids else {}
+        return self.run.reader.read(ids) if ids else {}
 
     def _wait(self) -> None:
         """Polls until no restore has to be waited for, and fails those that have not ended in time."""
-        options, client = self.context.options, self.context.incident.client
+        options, client = self.run.options, self.run.incident.client
         waiter = Waiter(
             options.timeout + (options.healthy_timeout or 0.0),
             client.progress,
@@ -147,15 +565,15 @@ class RestoreBatch:
         for runner in self._open():
             if options.healthy_timeout is not None and runner.stage is not Stage.RESTORED:
                 # From the last request on, and not with the time to become healthy.
-                runner.deadline = self.context.clock() + options.timeout
+                runner.deadline = self.run.clock() + options.timeout
         if not self._open():
             return
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
             ids = [runner.id for runner in self._open() if runner.stage is not Stage.LOCKED]
-            waiter.requests_per_poll = self.reader.cost(len(ids))
-            return self.reader.read(ids, time_left=seconds) if ids else {}
+            waiter.requests_per_poll = self.run.reader.cost(len(ids))
+            return self.run.reader.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
             self._update(seen)
@@ -178,13 +596,13 @@ class RestoreBatch:
         self._begin([runner for runner in self._runners if runner.stage is Stage.LOCKED])
         self._request_starts([runner for runner in self._runners if runner.stage is Stage.RESTORED])
         for runner in self._open():
-            if self.context.clock() >= runner.deadline:
+            if self.run.clock() >= runner.deadline:
                 runner.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
 
     def _request_starts(self, runners: list[RestoreRunner]) -> None:
         """Starts the instances that came back stopped."""
-        self.context.changes.request_changes([runner.job for runner in runners])
+        self.run.changes.request_changes([runner.job for runner in runners])
         for runner in runners:
             runner.end_recovery()
 
@@ -206,6 +624,19 @@ class RestoreBatches:
     list_requests: int | None
     options: RestoreOptions
     observer: RestoreObserver = field(default_factory=RestoreObserver)
+    unseen: ClawHostersError | None = None
+    """Why the instances of earlier batches can't be read: then nothing is sent."""
+    _observer_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        client = self.incident.client
+        self.reader = InstanceReader(client, self.list_requests)
+        self.changes = InstanceChanges(client, self.options.wait_healthy, self.incident.warn)
+        self.clock = client.progress.clock
+        """The clock of all waits."""
+        self.note = InterruptNote("")
+        """What Ctrl-C shows of the run."""
+        self._restores: t.Sequence[Restore] = ()
 
     def run(self, restores: t.Sequence[Restore]) -> None:
         """Sends the restores, and sets their results. Started again for the same incident, it goes on.
@@ -213,31 +644,28 @@ class RestoreBatches:
         One that has an ``error`` already counts as failed in its batch, and is not sent. A failed restore stops neither
         the others of its batch nor, up to ``max_failures``, the next batches. In check mode, predicts all that.
         """
-        options, reader = self.options, InstanceReader(self.incident.client, self.list_requests)
+        options, client, self._restores = self.options, self.incident.client, restores
         batches = split_batches(restores, options.sizes)
-        client = self.incident.client
-        with client.progress.if_interrupted("") as note:
-            context = RunContext(self.incident, options, self.observer, restores, note)
+        with client.progress.if_interrupted("") as self.note:
+            self._update_note()
             shown = None if client.check_mode else client.progress
             for number, batch in begin_batches(
                 batches, options.max_failures, shown, Restore.has_failed, lambda one: short_name(one.instance)
             ):
                 self.observer.on_batch(number, len(batches), batch)
-                RestoreBatch(context, reader, batch).run()
-                self._look_back(context, reader)
+                RestoreBatch(self, batch).begin()
+                self._look_back()
 
-    def _look_back(self, context: RunContext, reader: InstanceReader) -> None:
+    def _look_back(self) -> None:
         """Looks again at the instances that were restored and ran, and fails those that do so no more."""
-        done = [one for one in context.restores if one.stage is Stage.DONE and one.healthy_at]
-        has_just_read = len(context.restores) == 1 or all(
-            one.plan.action is RestoreAction.NONE for one in context.restores
-        )
+        done = [one for one in self._restores if one.stage is Stage.DONE and one.healthy_at]
+        has_just_read = len(self._restores) == 1 or all(one.plan.action is RestoreAction.NONE for one in self._restores)
         if not done or has_just_read:
             return
         try:
-            seen, at, context.unseen = reader.read([one.instance["id"] for one in done]), datetime.now(UTC), None
+            seen, at, self.unseen = self.reader.read([one.instance["id"] for one in done]), datetime.now(UTC), None
         except ClawHostersError as error:
-            context.unseen = error
+            self.unseen = error
             return
         for restore in done:
             now = seen[str(restore.instance["id"])]
@@ -248,4 +676,25 @@ class RestoreBatches:
             gone = None if now else InstanceGoneError(restore.instance)
             restore.current, restore.healthy_at = now or restore.current, None
             restore.fail(restore.explain_unrecovered(lapse, gone), COMPLETED)
-            context.observe(restore)
+            self.observe(restore)
+
+    def observe(self, restore: Restore) -> None:
+        """Updates the note, and tells the observer of a restore that has ended. Calls do not overlap."""
+        with self._observer_lock:
+            self._update_note()
+            if restore.stage in (Stage.DONE, Stage.FAILED):
+                self.observer.on_end(restore)
+
+    def _update_note(self) -> None:
+        self.note.text = f"{self._format_progress()} {self.incident.surface.advice}"
+
+    def _format_progress(self) -> str:
+        sent = [one for one in self._restores if one.may_be_sent]
+        if not sent:
+            return f"This run has sent nothing for incident {self.incident.name}."
+        completed = sum(one.outcome == COMPLETED for one in sent)
+        return (
+            f"Incident {self.incident.name}: this run has sent {len(sent)} of "
+            f"{format_count(len(self._restores), 'restore')}, and {completed} completed; what the service has accepted "
+            "goes on."
+        )

@@ -10,8 +10,7 @@ import typing as t
 
 from ..._errors import PartialError
 from ..._model.backup import summarize_backup
-from .account_reader import AccountReader
-from .incident import Incident, plan_incident, warn_of_choice
+from .incident import AccountReader, Incident, plan_incident, warn_of_choice
 from .plan import Target, check_held
 from .restore import PLANNED, REFUSED, Restore, Stage
 
@@ -51,7 +50,7 @@ def run_restores(
         for plan in plans:
             if not plan.is_refused and history.find_holder((plan.instance or {})["id"]):
                 check_held(plan, history, incident.rules)
-    restores = [Restore.begin(plan) for plan in plans]
+    restores = [Restore(plan) for plan in plans]
     for restore in restores:
         if restore.plan.is_refused:
             restore.fail(incident.build_error(restore.plan), REFUSED)

@@ -90,10 +90,6 @@ def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetim
     backup, given = plan.backup or {}, plan.target.backup_id
     if plan.sends:
         notes = []
-        if plan.ahead:
-            ahead = note_other(plan.ahead, now)
-            text = f"{ahead.text} That time lies ahead, so no interval is counted from it."
-            notes.append(Note(text, ("ahead", *ahead.about)))
         if not has_owner(backup):
             which = f"Backup {backup.get('id')} does not show its instance"
             notes.append(Note(f"{which}, so it may not be a backup of this instance.", ("unowned",)))

@@ -109,7 +109,7 @@ def test_a_noted_failure_is_told_with_its_facts(story: Story) -> None:
 
 def begun(planned: RolePlan, *, changed: bool = False) -> RolePlan:
     """Returns the plan of a restore that has ended well: of this run if ``changed``."""
-    planned.restore = Restore.begin(planned)
+    planned.restore = Restore(planned)
     planned.restore.healthy_at = NOW
     planned.restore.is_sent = changed
     return planned

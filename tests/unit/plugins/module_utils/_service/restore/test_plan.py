@@ -18,8 +18,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import parse_owner
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     AccountView,
     Obstacle,
