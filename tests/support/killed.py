@@ -109,7 +109,6 @@ def run_killed(
     scope: str = "all",
     *,
     meanwhile: t.Callable[[], None] | None = None,
-    environment: t.Mapping[str, str] | None = None,
 ) -> Ending:
     """Runs a task, and kills it at the counted line number ``at``; 0 means never.
 
@@ -119,7 +118,6 @@ def run_killed(
     own = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)]),
-        **(environment or {}),
     }
     command = warm.Command([json.dumps(wanted)], str(folder), {**own, "HOME": str(folder)})
     warm_process = _warm_process(tuple(own.items()))

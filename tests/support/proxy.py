@@ -3,14 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Proxies: one for HTTP that answers requests itself and records their addresses, so tests need no DNS and no fixed
-port; one for any connection that is slow or holds bytes back.
+port; one for any connection that holds bytes back.
 """
 
 from __future__ import annotations
 
 import socket
 import threading
-import time
 import typing as t
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,11 +47,10 @@ def recording_proxy() -> t.Iterator[tuple[dict[str, str], list[str]]]:
 
 
 class TcpProxy:
-    """Forwards connections to a port of this machine. ``delay`` are the seconds for which it keeps each answer."""
+    """Forwards connections to a port of this machine."""
 
-    def __init__(self, port: int, delay: float = 0.0) -> None:
+    def __init__(self, port: int) -> None:
         self._target = port
-        self._delay = delay
         self._flows = threading.Event()
         self._flows.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -83,15 +81,14 @@ class TcpProxy:
     def _connect(self, client: socket.socket) -> None:
         self._flows.wait()
         with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._target)) as server:
-            requests = threading.Thread(target=self._forward, args=(client, server, 0.0), daemon=True)
+            requests = threading.Thread(target=self._forward, args=(client, server), daemon=True)
             requests.start()
-            self._forward(server, client, self._delay)
+            self._forward(server, client)
             requests.join()
 
-    def _forward(self, source: socket.socket, target: socket.socket, delay: float) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
         try:
             while data := source.recv(65536):
-                time.sleep(delay)
                 self._flows.wait()
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)

@@ -57,7 +57,6 @@ class Stage:
         at: int = 0,
         scope: str = "all",
         meanwhile: t.Callable[[], None] | None = None,
-        environment: t.Mapping[str, str] | None = None,
         **options: t.Any,
     ) -> Ending:
         """Runs it once, killed at that line, or kept there until ``meanwhile`` has returned."""
@@ -70,7 +69,6 @@ class Stage:
             at,
             scope,
             meanwhile=meanwhile,
-            environment=environment,
         )
 
     def judge(self, ending: Ending) -> list[str]:
