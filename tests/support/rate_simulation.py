@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import heapq
 import math
+import random
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import Window
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import MAX_SLEEP, Priority, RateLimiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import MAX_SPREAD
 
 EPOCH = 1_800_000_000.4
 
@@ -43,10 +45,11 @@ class Service:
             self.on_429 += 1
         begun = now // self.length * self.length if self.kind == "by the clock" else self.times[0]
         end = begun + self.length
-        resets_at = {"rounded up": math.ceil(end), "cut": math.floor(end), "exactly": end}.get(self.told, now - 30)
+        resets_at = {"rounded up": math.ceil(end), "cut": math.floor(end), "not at all": 0.0}.get(self.told, end)
         if resets_at <= now:
             return passes, None
-        return passes, Window(self.limit - len(self.times), resets_at, self.limit)
+        service_now = math.floor(now) if self.told == "by a cut clock" else now
+        return passes, Window(self.limit - len(self.times), resets_at - service_now, self.limit, resets_at)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Simulation:
     done: int = 0
     on_send: t.Callable[[Worker, float, float], None] = lambda _worker, _asked_at, _now: None
     """Called just after the limiter has allowed a request, with the times when the worker first asked, and now."""
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
     _events: list[tuple[float, int, t.Callable[[], None]]] = field(default_factory=list)
     _numbers: int = 0
     _asked_at: dict[str, float] = field(default_factory=dict)
@@ -95,31 +99,31 @@ class Simulation:
     def _ask(self, worker: Worker, left: int) -> None:
         if not left:
             return
-        self._register(worker)
+        has_waited = worker.name in self._asked_at
         self._asked_at.setdefault(worker.name, self.now)
-        delay = worker.limiter.acquire(f"{worker.name}-{left}", self.now, self.now + 30, worker.priority)
+        request = f"{worker.name}-{left}"
+        delay = worker.limiter.acquire(request, self.now, worker.priority, has_waited=has_waited).delay
         assert 0 <= delay <= MAX_SLEEP
         if delay:
-            self._ask_at(self.now + delay, worker, left)
+            self._ask_at(self.now + delay + self.chance.uniform(0, min(0.02 + delay / 20, MAX_SPREAD)), worker, left)
         else:
             self.on_send(worker, self._asked_at.pop(worker.name), self.now)
-            self._at(self.now + self.latency / 2, lambda: self._reach_service(worker, left))
+            self._at(self.now + self._half_latency(), lambda: self._reach_service(worker, left))
+
+    def _half_latency(self) -> float:
+        return self.latency * self.chance.uniform(0.1, 0.9)
 
     def _reach_service(self, worker: Worker, left: int) -> None:
         passes, window = self.service.answer(self.now)
-        self._at(self.now + self.latency / 2, lambda: self._receive_response(worker, left, passes, window))
+        self._at(self.now + self._half_latency(), lambda: self._receive_response(worker, left, passes, window))
 
     def _receive_response(self, worker: Worker, left: int, passes: bool, window: Window | None) -> None:
-        self._register(worker)
+        worker.limiter.advance(self.now)
         if passes:
-            worker.limiter.on_response(f"{worker.name}-{left}", self.now, window, is_success=True)
+            worker.limiter.on_response(f"{worker.name}-{left}", window, is_success=True)
             self.done += 1
             self._ask_at(self.now + worker.pause, worker, left - 1)
         else:
-            delay = None if window is None else max(1.0, window.resets_at - self.now)
-            worker.limiter.on_429(f"{worker.name}-{left}", self.now, delay)
+            delay = None if window is None else max(1.0, window.resets_in)
+            worker.limiter.on_429(f"{worker.name}-{left}", delay)
             self._ask_at(self.now + 1, worker, left)
-
-    def _register(self, worker: Worker) -> None:
-        if worker.priority == Priority.HIGH:
-            worker.limiter.high_runs[worker.name] = self.now

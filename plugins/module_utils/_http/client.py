@@ -22,7 +22,7 @@ from .._errors import CheckModeError, ClawHostersError, RateLimitedError, Server
 from .._progress import LINE_WIDTH, Progress, raise_if_cancelled
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
-from .._rate.shared_budget import SharedRateBudget, Slot
+from .._rate.shared_budget import SharedRateBudget
 from .._text import one_line
 from .responses import parse_data_object, parse_object, parse_resource
 from .settings import Settings
@@ -36,6 +36,8 @@ Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
 MIN_POLL_TIMEOUT = 5.0
 """Seconds for a poll at the end of a wait: it may take that much longer than ``wait_timeout``."""
+CLOCK_TOLERANCE = 2.0
+"""Seconds within which two clocks count as equal: that of the service is cut to whole seconds."""
 
 
 @dataclass
@@ -97,7 +99,7 @@ class RequestStats:
     def find_clock_lead(self) -> timedelta:
         """Returns how far this machine's clock is ahead of the service's; 0 if they agree, or that is not known."""
         lead = datetime.now(UTC) - (self.service_time() or datetime.now(UTC))
-        return lead if abs(lead.total_seconds()) > rate_headers.CLOCK_TOLERANCE else timedelta(0)
+        return lead if abs(lead.total_seconds()) > CLOCK_TOLERANCE else timedelta(0)
 
     @contextlib.contextmanager
     def waiting(self, clock: t.Callable[[], float]) -> t.Iterator[None]:
@@ -181,7 +183,7 @@ class Client:
                 self.store,
                 self.settings.api_url,
                 key,
-                self.progress.now,
+                self.progress.clock,
                 priority=self.settings.priority,
                 warn=self.warn,
             )
@@ -221,9 +223,9 @@ class Client:
 
         Raises TransportError, TlsError, ResponseError.
         """
-        # The rate limit is per key, so that a request without one needs no slot.
+        # The rate limit is per key, so that a request without one does not count.
         request = Request("GET", path, retry_on=NEVER, timeout=self.settings.timeout)
-        return self._send_counted(request, Slot(), replace(self.settings, api_key=None))
+        return self._send_counted(request, RequestOutcome(), replace(self.settings, api_key=None))
 
     def request(
         self,
@@ -304,35 +306,39 @@ class Client:
     def _send(self, request: Request, deadline: Deadline) -> Response:
         """Waits until the rate limit allows one request, sends it, and reports its outcome."""
         raise_if_cancelled()
-        with self._budget_slot(request, deadline) as slot:
+        with self._budget_slot(deadline) as outcome:
             if request.method != "GET":
                 self.progress.require_controller()
             if request.hooks:
                 request.hooks.before_send()
-            response = self._send_counted(request, slot, self.settings, self.progress.report)
+            response = self._send_counted(request, outcome, self.settings, self.progress.report)
         if request.hooks and response.status == 429:
             request.hooks.on_rejected()
         return response
 
-    def _budget_slot(self, request: Request, deadline: Deadline) -> t.ContextManager[Slot]:
+    def _budget_slot(self, deadline: Deadline) -> t.ContextManager[RequestOutcome]:
         """Waits for the shared rate limit. Only what the limit itself takes is part of ``retry_timeout``."""
 
-        def sleep(seconds: float, behind: str) -> None:
-            reason = f"{self.settings.host}: waiting behind {behind}" if behind else self._wait_reason()
-            deadline.sleep(seconds, reason, is_counted=not behind)
+        def sleep(seconds: float, is_behind: bool) -> None:
+            others = f"{self.settings.host}: waiting behind requests of a higher priority"
+            deadline.sleep(seconds, others if is_behind else self._wait_reason(), is_counted=not is_behind)
 
         if self._budget is None:
-            return contextlib.nullcontext(Slot())
-        return self._budget.slot(request.timeout, deadline.remaining, sleep, deadline.remaining_total)
+            return contextlib.nullcontext(RequestOutcome())
+        return self._budget.slot(deadline.remaining, sleep, deadline.remaining_total)
 
     def _send_counted(
-        self, request: Request, slot: Slot, settings: Settings, report: t.Callable[[str], None] = lambda _line: None
+        self,
+        request: Request,
+        outcome: RequestOutcome,
+        settings: Settings,
+        report: t.Callable[[str], None] = lambda _line: None,
     ) -> Response:
         sent_at, is_retry = time.monotonic(), request.key in self._repeatable
         try:
-            return send_request(settings, request, slot, report)
+            return send_request(settings, request, outcome, report)
         finally:
-            self.stats.record(slot.outcome, sent_at, is_retry=is_retry, is_change=request.method != "GET")
+            self.stats.record(outcome, sent_at, is_retry=is_retry, is_change=request.method != "GET")
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""

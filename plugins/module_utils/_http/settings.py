@@ -21,8 +21,8 @@ from .._text import KEY_PREFIX, lacks_home, one_line
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 MAX_KEY_FILE_BYTES = 4096
 MAX_SECONDS = 1e6
-PRIORITIES = [priority.word for priority in reversed(Priority)]
-DEFAULT_PRIORITY = Priority.NORMAL.word
+PRIORITIES = [priority.name.lower() for priority in reversed(Priority)]
+DEFAULT_PRIORITY = Priority.NORMAL.name.lower()
 
 NO_KEY_MESSAGE = (
     "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, "

@@ -24,7 +24,6 @@ from .._errors import (
 )
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
-from .._rate.shared_budget import Slot
 from .._redaction import Redactor
 from .._text import one_line, replace_controls
 from .connections import TimedAdapter, TimeLimit, explained, find_proxies
@@ -120,9 +119,12 @@ class Response:
 
 
 def send_request(
-    settings: Settings, request: Request, slot: Slot, report: t.Callable[[str], None] = lambda _line: None
+    settings: Settings,
+    request: Request,
+    outcome: RequestOutcome,
+    report: t.Callable[[str], None] = lambda _line: None,
 ) -> Response:
-    """Sends the request and returns the response, whatever its status. Sets the outcome of ``slot``.
+    """Sends the request and returns the response, whatever its status. Sets ``outcome``.
 
     A redirect is an error, and never followed: the key stays with its host, and a service may redirect after the
     effect. ``report`` is called every ten seconds without a response.
@@ -131,7 +133,7 @@ def send_request(
     """
     progress = f"{settings.host}: waiting for {request}, {{:.0f}} s of at most {request.timeout:g} s"
     limit = TimeLimit(request.timeout, lambda seconds: report(progress.format(seconds)))
-    slot.outcome = RequestOutcome(sent=True)
+    outcome.sent = True
     is_new = request.hooks is not None and request.hooks.needs_new_connection
     try:
         with (
@@ -141,9 +143,9 @@ def send_request(
         ):
             text = read_body(response)
     except ClawHostersError as error:
-        slot.outcome = RequestOutcome(sent=error.may_have_been_sent)
+        outcome.sent = error.may_have_been_sent
         raise
-    slot.outcome = RequestOutcome(True, response.status_code, response.headers)
+    outcome.status, outcome.headers = response.status_code, response.headers
     if response.is_redirect:
         # Its target may be secret, such as a checkout page.
         raise RedirectedError(
@@ -221,7 +223,7 @@ def retry_delay(error: ClawHostersError, attempt: int) -> float | None:
     retry_after = error.retry_after if isinstance(error, ApiError) else None
     if isinstance(error, RateLimitedError):
         if retry_after is None:
-            return rate_headers.DEFAULT_DELAYS[min(attempt, len(rate_headers.DEFAULT_DELAYS)) - 1]
+            return rate_headers.default_delay(attempt - 1)
         return min(retry_after * BACKOFF_MULTIPLIER ** (attempt - 1), rate_headers.MAX_DELAY)
     if attempt > len(BACKOFF_DELAYS):
         return None

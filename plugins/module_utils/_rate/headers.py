@@ -16,66 +16,50 @@ MIN_DELAY = 1.0
 MAX_DELAY = 65.0
 """Seconds. The window is a minute: no single wait is longer, whatever a header says."""
 
-DEFAULT_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Seconds to wait after a first, second... 429 without a delay. The last one repeats."""
-MIN_WINDOW = 0.05
-"""Seconds that a window lasts at least: rounded down to whole seconds, its end may be now."""
-CLOCK_TOLERANCE = 2.0
-"""Seconds within which two clocks count as equal: that of the service is rounded to whole seconds."""
-
 _MIN_UNIX_TIME = 1e9
 _MIN_UNIX_MILLISECONDS = 1e12
 
 
 @dataclass(frozen=True)
 class Window:
-    """The current rate limit window of a key. ``resets_at`` is Unix time by the local clock."""
+    """The current rate limit window of a key."""
 
     remaining: int
-    resets_at: float
-    limit: int | None
+    resets_in: float
+    """Seconds until it ends. The clock of the service is cut to whole seconds, so that this is up to one too many."""
+    limit: int | None = None
+    ends: float = 0.0
+    """When it ends, by the clock of the service."""
 
 
 def parse_delay(headers: t.Mapping[str, str], now: float, *, is_429: bool) -> float | None:
     """Returns the seconds that the service asks to wait, between MIN_DELAY and MAX_DELAY, or None.
 
-    ``Retry-After`` comes first, as seconds or as a date. After a 429, ``X-RateLimit-Reset`` comes next, as Unix time,
-    milliseconds or a delta. Times are compared with the ``Date`` of the response, so that a wrong local clock does not
-    matter; ``now`` (Unix time) is for responses without it.
+    ``Retry-After`` comes first; after a 429, ``X-RateLimit-Reset`` comes next. Times are compared with the ``Date`` of
+    the response, so that a wrong local clock does not matter; ``now`` (Unix time) is for responses without it.
     """
-    server_now = parse_http_date(headers.get("Date"))
-    if server_now is None:
-        server_now = now
-    delay = parse_retry_after(headers.get("Retry-After"), server_now)
+    server_now = parse_http_date(headers.get("Date")) or now
+    delay = _parse_seconds(headers.get("Retry-After"), server_now)
     if delay is None and is_429:
-        delay = _until_reset(headers.get("X-RateLimit-Reset"), server_now)
+        delay = _parse_seconds(headers.get("X-RateLimit-Reset"), server_now)
     return None if delay is None else min(max(delay, MIN_DELAY), MAX_DELAY)
+
+
+def default_delay(rejections: float) -> float:
+    """Returns the seconds to wait after a 429 that names no delay, and that follows so many others."""
+    return 2.0 ** min(rejections, 5)
 
 
 def parse_window(headers: t.Mapping[str, str], now: float) -> Window | None:
     """Returns the window in the headers, or None unless they have both ``Remaining`` and ``Reset``."""
     remaining = parse_remaining(headers)
-    reset = parse_finite(headers.get("X-RateLimit-Reset"))
-    if remaining is None or reset is None:
-        return None
-    server_now = parse_http_date(headers.get("Date"))
-    if server_now is None or abs(server_now - now) < CLOCK_TOLERANCE:
-        # The clock of the service is less exact: it is rounded to whole seconds.
-        server_now = now
-    seconds = _seconds_until(reset, server_now)
-    if remaining < 0 or seconds <= -1.0:
+    server_now = parse_http_date(headers.get("Date")) or now
+    seconds = _parse_seconds(headers.get("X-RateLimit-Reset"), server_now)
+    if remaining is None or seconds is None or remaining < 0 or seconds <= -1.0:
         return None
     limit = parse_finite(headers.get("X-RateLimit-Limit"))
-    return Window(remaining, now + min(max(seconds, MIN_WINDOW), MAX_DELAY), None if limit is None else int(limit))
-
-
-def parse_retry_after(text: str | None, server_now: float) -> float | None:
-    """Returns the seconds in ``Retry-After``, a number or a date, or None if it is absent or invalid."""
-    seconds = parse_finite(text)
-    if seconds is not None:
-        return seconds
-    moment = parse_http_date(text)
-    return None if moment is None else moment - server_now
+    resets_in = min(max(seconds, 0.0), MAX_DELAY)  # cut to whole seconds, the end may be now
+    return Window(remaining, resets_in, None if limit is None else int(limit), server_now + seconds)
 
 
 def parse_remaining(headers: t.Mapping[str, str]) -> int | None:
@@ -103,15 +87,10 @@ def parse_finite(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _until_reset(text: str | None, server_now: float) -> float | None:
-    reset = parse_finite(text)
-    return None if reset is None else _seconds_until(reset, server_now)
-
-
-def _seconds_until(reset: float, server_now: float) -> float:
-    """Returns the seconds until ``reset``: Unix time, as documented, or Unix milliseconds or a delta."""
-    if reset < _MIN_UNIX_TIME:
-        return reset
-    if reset > _MIN_UNIX_MILLISECONDS:
-        reset /= 1000
-    return reset - server_now
+def _parse_seconds(text: str | None, server_now: float) -> float | None:
+    """Returns the seconds until a time in a header: a delta, a date, or Unix time in seconds or milliseconds."""
+    number = parse_finite(text)
+    if number is not None and number < _MIN_UNIX_TIME:
+        return number
+    moment = parse_http_date(text) if number is None else number
+    return None if moment is None else moment / (1000 if moment > _MIN_UNIX_MILLISECONDS else 1) - server_now

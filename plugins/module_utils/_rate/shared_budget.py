@@ -12,43 +12,34 @@ without it the worst case is a 429.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
-import multiprocessing
 import os
-import platform
+import random
 import threading
+import time
 import typing as t
-from dataclasses import dataclass, field
 
 from .._state.store import StoreError, key_digest
 from .._text import MESSAGE_LIMIT, one_line
-from .limiter import POLL_INTERVAL, Priority, RateLimiter, RequestOutcome
+from .limiter import POLL_INTERVAL, Priority, RateLimiter, RequestOutcome, Turn
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for the lock of the document, which is held for milliseconds."""
+MAX_SPREAD = 0.2
+"""Seconds by which a request asks later than it may at most, at random, so that not all come at once."""
 
-Sleep = t.Callable[[float, str], None]
-"""Sleeps for so many seconds. The text says what of a higher priority the request waits behind; empty for nothing."""
+Sleep = t.Callable[[float, bool], None]
+"""Sleeps for so many seconds. True if the request waits behind others."""
 
 if t.TYPE_CHECKING:
     from .._state.open_store import Store
 
 T = t.TypeVar("T")
 
-_request_numbers = itertools.count()
-
-
-@dataclass
-class Slot:
-    """Permission to send one request. The sender sets the outcome."""
-
-    outcome: RequestOutcome = field(default_factory=lambda: RequestOutcome(sent=False))
-
 
 class SharedRateBudget:
-    """The rate limit of one key at one service. ``clock`` returns Unix time.
+    """The rate limit of one key at one service. ``clock`` is ``time.monotonic``, or in tests another.
 
     ``warn`` is called with the reason if the limit can't be shared.
     """
@@ -71,60 +62,44 @@ class SharedRateBudget:
         self.is_shared = True
         """False once the store could not be used, of which the user was warned."""
         self._update_lock = threading.Lock()
-        self._written: tuple[str, RateLimiter] | None = None
-        """The document as this process has written it last, and the state in it."""
 
     @contextlib.contextmanager
-    def slot(self, timeout: float, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> t.Iterator[Slot]:
-        """Waits like :meth:`acquire`, and reports the outcome that the block has set."""
-        request_id = self.acquire(timeout, max_wait, sleep, max_total)
-        slot = Slot()
+    def slot(self, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> t.Iterator[RequestOutcome]:
+        """Waits like :meth:`acquire`, and records the outcome that the block has set."""
+        request_id = self.acquire(max_wait, sleep, max_total)
+        outcome = RequestOutcome()
         try:
-            yield slot
+            yield outcome
         finally:
-            self.release(request_id, slot.outcome)
+            self._update(lambda limiter, now: limiter.record(request_id, outcome, now, time.time()))
 
-    def acquire(self, timeout: float, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> str:
-        """Sleeps until a request with this ``timeout`` may be sent, and returns an id for :meth:`release`.
+    def acquire(self, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> str:
+        """Sleeps until a request may be sent, and returns its id.
 
-        Sleeps for ``max_wait`` seconds at most, not counting what it waits behind requests of a higher priority, and
-        for ``max_total`` in all. On timeout the request is sent anyway.
+        Sleeps for ``max_wait`` seconds at most, not counting what it waits behind others, and for ``max_total`` in
+        all. On timeout the request is sent anyway.
         """
-        request_id = f"{self._store.process_id()}:{next(_request_numbers)}"
+        request_id = os.urandom(6).hex()
+        looks = 0
 
-        def join(limiter: RateLimiter, now: float) -> tuple[float, str]:
-            self._register(limiter, now)
-            delay = limiter.acquire(request_id, now, now + timeout, self._priority)
-            return delay, limiter.waits_behind(request_id) if delay else ""
+        def ask(limiter: RateLimiter, now: float) -> Turn:
+            return limiter.acquire(request_id, now, self._priority, has_waited=looks > 0)
 
         while True:
-            delay, behind = self._update(join) or (0.0, "")
+            delay, is_behind = self._update(ask) or Turn()
             if not delay:
                 return request_id
-            time_left = max_total if behind else min(max_wait, max_total)
+            time_left = max_total if is_behind else min(max_wait, max_total)
             if delay > time_left:
-                self._update(lambda limiter, now: limiter.mark_sent(request_id, now, now + timeout, self._priority))
+                self._update(lambda limiter, now: limiter.mark_sent(request_id, now, self._priority))
                 return request_id
-            if delay >= POLL_INTERVAL:  # a shorter one is the rest of a longer one
-                delay = min(max(delay, self._store.min_delay), time_left)
-            sleep(delay, behind)
+            looks += 1
+            spread = min(POLL_INTERVAL * looks + delay / 20, MAX_SPREAD)
+            delay = min(delay + random.uniform(0, spread), time_left)
+            sleep(delay, is_behind)
             max_total -= delay
-            if not behind:
+            if not is_behind:
                 max_wait -= delay
-
-    def release(self, request_id: str, outcome: RequestOutcome) -> None:
-        """Records the outcome of a request."""
-
-        def record(limiter: RateLimiter, now: float) -> None:
-            self._register(limiter, now)
-            limiter.record(request_id, outcome, now)
-
-        self._update(record)
-
-    def _register(self, limiter: RateLimiter, now: float) -> None:
-        """Registers this run if its priority is ``high``."""
-        if self._priority == Priority.HIGH:
-            limiter.high_runs[_name_run()] = now
 
     def _update(self, change: t.Callable[[RateLimiter, float], T]) -> T | None:
         """Applies ``change`` to the locked state and returns its result, or None if the state can't be used.
@@ -136,11 +111,9 @@ class SharedRateBudget:
                 return None
             try:
                 with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
-                    limiter = self._take_state(document.content)
-                    self._drop_dead_processes(limiter)
+                    limiter = _parse_limiter(document.content)
                     result = change(limiter, self._clock() + document.clock_offset)
-                    document.new_content = json.dumps(limiter.as_dict())
-                    self._written = document.new_content, limiter
+                    document.new_content = json.dumps(vars(limiter))
                 return result
             except StoreError as error:
                 self.is_shared = False
@@ -149,35 +122,10 @@ class SharedRateBudget:
                     self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
                 return None
 
-    def _take_state(self, text: str) -> RateLimiter:
-        """Returns the state in the document, to be changed. It is parsed only if another process has changed it."""
-        written, self._written = self._written, None
-        return written[1] if written and written[0] == text else _parse_limiter(text)
-
-    def _drop_dead_processes(self, limiter: RateLimiter) -> None:
-        """Removes the requests and runs of processes that have ended."""
-        processes = {request_id.rpartition(":")[0] for request_id in [*limiter.in_flight, *limiter.queue]}
-        ended = {process for process in {*processes, *limiter.high_runs} if self._store.has_ended(process)}
-        for run in ended.intersection(limiter.high_runs):
-            del limiter.high_runs[run]
-        for request_id in [*limiter.in_flight, *limiter.queue]:
-            if request_id.rpartition(":")[0] in ended:
-                limiter.queue.pop(request_id, None)
-                limiter.mark_lost(request_id)
-
 
 def _parse_limiter(text: str) -> RateLimiter:
     """Returns the state in the document, or a new one if there is none."""
     try:
         return RateLimiter.from_dict(json.loads(text))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return RateLimiter()
-
-
-def _name_run() -> str:
-    """Returns the host and the number of the process whose end ends the run.
-
-    The tasks of a play run in processes of their own, and end before the play does.
-    """
-    parent = multiprocessing.parent_process()
-    return f"{platform.node()}:{parent.pid if parent else os.getpid()}"

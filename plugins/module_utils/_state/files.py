@@ -15,7 +15,6 @@ import fcntl
 import functools
 import itertools
 import os
-import platform
 import random
 import stat
 import time
@@ -163,9 +162,6 @@ class FolderDocuments:
     subfolder of the user's own.
     """
 
-    min_delay = 0.0
-    """Seconds between two looks at a document, at least."""
-
     def __init__(self, state_dir: str, *, may_create: bool = True) -> None:
         self.state_dir = state_dir
         self.may_create = may_create
@@ -229,22 +225,6 @@ class FolderDocuments:
                 data = document.new_content.encode()
                 write_at(file, data, 0)
                 os.ftruncate(file, len(data))
-
-    def process_id(self) -> str:
-        """Returns a name of this process that no other of this machine has: its host and number."""
-        return f"{platform.node()}:{os.getpid()}"
-
-    def has_ended(self, process_id: str) -> bool:
-        """Returns True for a process of this machine that has certainly ended."""
-        node, _colon, number = process_id.rpartition(":")
-        if node == platform.node() and number.isdecimal():
-            try:
-                os.kill(int(number), 0)
-            except ProcessLookupError:
-                return True
-            except (OSError, OverflowError):
-                return False
-        return False
 
     @contextlib.contextmanager
     def converted_errors(self) -> t.Iterator[None]:

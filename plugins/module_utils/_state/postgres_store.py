@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
-import secrets
 import time
 import typing as t
 from dataclasses import asdict
@@ -166,13 +164,11 @@ class PostgresStore:
 
     place = "state_database"
     repair_hint = "Restore the table from a backup, or delete all rows of that subject"
-    min_delay = 0.1
 
     def __init__(self, connection: str, outage_path: str | None = None) -> None:
         self._session = Session(connection)
         self._outage_path = outage_path
         self._is_out = False
-        self._token = secrets.token_hex(4)
         self._holds: dict[str, int] = {}
         """The subjects that are held, and the server's process that holds each."""
         self._failure: tuple[float, StoreError] | None = None
@@ -185,7 +181,7 @@ class PostgresStore:
         with self._outage_recorded(), self._session.lock:
             limit = f"{within * 1000:.0f}ms"
             ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": limit})
-            document = Document(content, now - time.time())
+            document = Document(content, now - time.monotonic())
             try:
                 yield document
             finally:
@@ -267,14 +263,6 @@ class PostgresStore:
             if not self._session.is_open:
                 self._connect()
         return time.time() + self.clock_offset
-
-    def process_id(self) -> str:
-        """Returns a name that no process of another machine has, even if the hosts have one name."""
-        return f"{platform.node()}:{os.getpid()}:{self._token}"
-
-    def has_ended(self, process_id: str) -> bool:
-        """Returns False: a process of another machine can't be seen."""
-        return False
 
     def close(self) -> None:
         """Ends the session."""

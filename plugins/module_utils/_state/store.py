@@ -31,7 +31,7 @@ class StoreError(ClawHostersError):
 class Document:
     """A small text that is locked in a block. At its end, ``new_content`` replaces the content, if it was set.
 
-    ``clock_offset``: seconds by which the clock of the store is ahead of this machine's.
+    ``clock_offset``: seconds by which the clock of the store is ahead of ``time.monotonic``.
     """
 
     content: str
