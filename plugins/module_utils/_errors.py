@@ -10,14 +10,12 @@ Code below the modules and plugins never exits; it raises one of these.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 from datetime import datetime
 
 from ._text import MESSAGE_LIMIT, format_details, mask_keys, one_clause, one_line
 
 
-@dataclass(frozen=True)
-class LastSeen:
+class LastSeen(t.NamedTuple):
     """The last response of a wait: the resource, its condition in words, and the time."""
 
     resource: t.Any

@@ -10,7 +10,7 @@ import functools
 import ipaddress
 import re
 import socket
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """The last part of a host that the resolver takes for an IPv4 address, such as ``127.1`` or ``0x7f.1``."""
@@ -60,7 +60,9 @@ def find_url_problem(url: str) -> str:
         return "it does not begin with https://HOST"
     if port == 0 or parts.netloc.endswith(":"):
         return "its port is empty or 0"
-    return _find_host_problem(parts.hostname) or _find_path_problem(parts)
+    if {"", ".", ".."}.intersection(parts.path.rstrip("/").split("/")[1:]):
+        return "its path has an empty segment, . or .."
+    return _find_host_problem(parts.hostname)
 
 
 def _find_host_problem(host: str) -> str:
@@ -74,11 +76,6 @@ def _find_host_problem(host: str) -> str:
     except ValueError:
         return "its host is neither a name nor a plain IP address"
     return ""
-
-
-def _find_path_problem(parts: SplitResult) -> str:
-    segments = parts.path.rstrip("/").split("/")[1:]
-    return "its path has an empty segment, . or .." if {"", ".", ".."} & set(segments) else ""
 
 
 def is_loopback(host: str) -> bool:

@@ -36,7 +36,6 @@ MIN_REQUESTS_VERSION = (2, 28)
 """The oldest version of ``requests`` that is tested."""
 PROGRESS_INTERVAL = 10.0
 """Seconds between two progress messages."""
-_LASTING_TLS_FAULTS = ("WRONG_VERSION_NUMBER", "NO_CERTIFICATE_OR_CRL_FOUND")
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ")
 """Python's error for a proxy's answer. The rest of the line is the proxy's, and may repeat its password."""
 
@@ -265,7 +264,7 @@ def _find_tls_fault(causes: t.Iterable[BaseException]) -> str:
         # urllib3 1.26 compares the name itself, and has an error of its own for that.
         if isinstance(cause, ValueError):
             return one_line(getattr(cause, "verify_message", cause)).rstrip(".")
-        if isinstance(cause, ssl.SSLError) and cause.reason in _LASTING_TLS_FAULTS:
+        if isinstance(cause, ssl.SSLError) and cause.reason in ("WRONG_VERSION_NUMBER", "NO_CERTIFICATE_OR_CRL_FOUND"):
             return cause.reason.replace("_", " ").lower()
     return ""
 

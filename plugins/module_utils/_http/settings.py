@@ -24,11 +24,6 @@ MAX_SECONDS = 1e6
 PRIORITIES = [priority.name.lower() for priority in reversed(Priority)]
 DEFAULT_PRIORITY = Priority.NORMAL.name.lower()
 
-NO_KEY_MESSAGE = (
-    "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, "
-    "or the environment variable CLAWHOSTERS_API_KEY (or CLAWHOSTERS_API_KEY_FILE)."
-)
-
 Warn = t.Callable[[str], None]
 KeyReader = t.Callable[[str, Warn], str]
 
@@ -122,7 +117,10 @@ def find_key(params: t.Mapping[str, t.Any], warn: Warn, read_key: KeyReader) -> 
         source = f"the key in {path}"
         key = read_key(str(path), warn)
     if not key:
-        raise SettingsError(NO_KEY_MESSAGE)
+        raise SettingsError(
+            "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, or the "
+            "environment variable CLAWHOSTERS_API_KEY (or CLAWHOSTERS_API_KEY_FILE)."
+        )
     if not key.isascii() or not key.isprintable():
         raise SettingsError(
             f"{source} can't be used: it contains a line break or a character that is not allowed in an HTTP header. "

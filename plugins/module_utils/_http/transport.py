@@ -37,7 +37,6 @@ HEADERS = {
     "Content-Type": "application/json",
     "Accept": "application/json",
     "Accept-Encoding": "identity",
-    "Connection": "keep-alive",
 }
 
 MAX_CONNECTIONS = 24

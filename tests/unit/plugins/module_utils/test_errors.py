@@ -93,7 +93,7 @@ def test_a_web_page_is_told_by_its_words():
     )
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"data": [1, 2', "[" * 100_000, "<html>"])
+@pytest.mark.parametrize("text", ["", "{", '{"data": [1, 2', "[" * 150 + "]" * 150, "[" * 100_000, "<html>"])
 def test_what_is_no_json_is_told_apart_and_never_raises(text):
     assert parse_json(text) == (None, False)
 
