@@ -102,6 +102,12 @@ def test_a_value_that_is_neither_documented_nor_seen_is_an_error():
     )
 
 
+def test_a_name_of_other_digits_is_another_one():
+    index = InstanceIndex([{"id": 1, "name": "worker-1"}])
+    assert index.find_similar_name("wroker-1") == "worker-1"
+    assert index.find_similar_name("worker-2") is None
+
+
 def test_a_name_that_is_listed_is_not_meant_by_a_misspelt_one():
     index = InstanceIndex([{"id": 1, "name": "ops-bot"}])
     assert index.find_similar_name("ops-bto", ["ops-bto", "web-bot"]) == "ops-bot"

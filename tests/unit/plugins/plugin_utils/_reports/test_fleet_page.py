@@ -85,6 +85,16 @@ def test_the_headline_names_a_low_balance_and_missing_backups(balance, taken, he
     assert build(instances, billing, backups)["headline"] == headline
 
 
+def test_the_bar_has_a_part_for_each_status_beside_the_one_before():
+    words = ("stopped", "running", "Running", "hibernating")
+    parts = build([{"id": number, "status": word} for number, word in enumerate(words)])["statuses"]
+    assert [(part["status"], part["count"], part["x"], part["width"]) for part in parts] == [
+        ("running", 2, 0, 50),
+        ("stopped", 1, 50, 25),
+        ("other", 1, 75, 25),
+    ]
+
+
 def test_the_fingerprint_ignores_ages_and_depends_on_the_content():
     instances = [{"id": 1, "name": "a", "status": "running"}]
     backups = [{"id": 1, "instance_id": 1, "created_at": "2026-02-03T08:00:00Z"}]
