@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import typing as t
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from .._text import format_list, one_line
 
 if t.TYPE_CHECKING:
     from .._progress import Progress
-    from .instance_job import Job
 
 Item = t.TypeVar("Item")
 
@@ -84,53 +82,6 @@ def begin_batches(
         begun += batch
         if sum(map(has_failed, begun)) > max_failures:
             return
-
-
-@dataclass(frozen=True)
-class Batches:
-    """The options ``serial`` and ``max_failures``. Without sizes, all entries are one batch."""
-
-    sizes: t.Sequence[BatchSize] = ()
-    max_failures: int = 0
-
-    def split(self, jobs: t.Sequence[Job]) -> list[list[Job]]:
-        """Returns the jobs in batches, and sets the numbers of these."""
-        if not self.sizes:
-            return [list(jobs)]
-        batches = split_batches(jobs, self.sizes)
-        for number, batch in enumerate(batches, 1):
-            for job in batch:
-                job.batch = number
-        return batches
-
-    def begin(self, batches: t.Sequence[list[Job]], progress: Progress | None) -> t.Iterator[list[Job]]:
-        """Yields and announces each batch that begins."""
-        for job in itertools.chain.from_iterable(batches):
-            job.is_begun = False
-        begun = begin_batches(batches, self.max_failures, progress, _has_failed, lambda job: job.name)
-        for _number, batch in begun:
-            for job in batch:
-                job.is_begun = True
-            yield batch
-
-
-def _has_failed(job: Job) -> bool:
-    """Returns True if the job has failed in this run."""
-    return job.error is not None and not job.is_of_earlier_run
-
-
-AT_ONCE = Batches()
-
-
-def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
-    """Returns the batches of a task that has them only if ``serial`` is set. Raises SettingsError."""
-    if options["serial"] is None:
-        if options["max_failures"] is not None:
-            raise SettingsError("max_failures needs serial: without batches, all entries begin.", is_unsent=True)
-        return AT_ONCE
-    if not options["wait"]:
-        raise SettingsError("serial needs wait: a batch begins when the one before has ended.", is_unsent=True)
-    return Batches(parse_serial("serial", options["serial"]), require_max_failures(options["max_failures"] or 0))
 
 
 def require_max_failures(number: int) -> int:
