@@ -187,6 +187,23 @@ def test_a_lock_makes_no_mark_for_a_file_that_has_lost_its_own(tmp_path: Path, s
     assert_damaged(tmp_path, OPERATION, match="has no mark")
 
 
+def test_a_line_never_follows_one_that_is_gone(tmp_path: Path) -> None:
+    """Both were moved away, or replaced by older copies, while the run went on."""
+    journal = append_four(tmp_path)
+    copies = kept(tmp_path)
+    journal.append(OPERATION, OperationEvent.INTENDED)
+    for name in (FILE, MARK):
+        (tmp_path / name).write_bytes(copies[name])
+    with pytest.raises(JournalConflictError):
+        journal.append(OPERATION, OperationEvent.ACCEPTED)
+    assert kept(tmp_path) == copies
+    for name in (FILE, MARK):
+        (tmp_path / name).unlink()
+    with pytest.raises(JournalConflictError):
+        journal.append(OPERATION, OperationEvent.ACCEPTED)
+    assert open_journal(tmp_path).read_states() == {}
+
+
 @pytest.mark.parametrize("folders", [["journal"], ["journal-marks"], ["journal", "journal-marks"]])
 def test_files_or_marks_of_two_instances_exchanged_are_damage(tmp_path: Path, folders: list[str]) -> None:
     append_four(tmp_path)
