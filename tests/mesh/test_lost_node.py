@@ -185,7 +185,8 @@ class Loss:
         return [restore.jobs[node.name] for restore in self.restores for node in nodes]
 
     def _find_holds(self) -> list[t.Any]:
-        return [row for row in self.site.database.query(HOLDERS) if row[2] == self.a.name]
+        rows = self.site.database.query(HOLDERS, {"subject": None, "key": None})
+        return [row for row in rows if row[2] == self.a.name]
 
     def clean_up(self) -> None:
         """Puts both nodes back as they were."""

@@ -118,7 +118,9 @@ class Postgres:
         while any(map(is_running, children)):
             time.sleep(0.01)
 
-    def query(self, statement: str, params: t.Sequence[object] = (), database: str = "postgres") -> list[t.Any]:
+    def query(
+        self, statement: str, params: t.Sequence[object] | t.Mapping[str, object] = (), database: str = "postgres"
+    ) -> list[t.Any]:
         """Runs a statement as the superuser, and returns its rows."""
         with psycopg.connect(
             host=str(self._data), port=self.port, user="postgres", dbname=database, autocommit=True

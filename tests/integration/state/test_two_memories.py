@@ -148,11 +148,12 @@ def test_an_instance_known_to_the_folder_is_found_before_any_restore(
 
 def test_what_the_folder_learns_after_the_plan_is_not_sent(simulator: Simulator, together: Worker, state: Path) -> None:
     simulator.fault("status", method="POST", status=429, times=1)
-    together.sleeper.before_sleep = lambda: know(simulator, state)
+    together.sleeper.before_sleep = lambda: know(simulator, state) if posts(simulator) else None
     result = together.run(claw_backup_restore, **SPENDERS[claw_backup_restore])
     assert f"import_dir: {state}" in result["msg"]
-    assert result["msg"].endswith("Nothing was sent. When the folder is imported, run the same task again.")
+    assert result["msg"].endswith("Nothing was sent.")
     assert "restores" not in simulator.effects()
+    assert len(posts(simulator)) == 1
 
 
 @pytest.mark.parametrize("module", SPENDERS)
