@@ -178,18 +178,6 @@ def test_two_credentials_in_one_job(node: Controller, job: t.Callable[..., Path]
     assert "--web-bot.staging" in run.stdout, run.screen
 
 
-def test_a_restore_without_the_folder_of_the_journal_sends_nothing(
-    node: Controller, job: t.Callable[..., Path], simulator: Simulator
-) -> None:
-    """A node on which nobody exposed the folder: better no restore than one that is forgotten with its container."""
-    (node.folder / "state").write_text("This is no folder.", encoding="utf-8")
-    folder = job(**answered(restore_report_dir=str(node.folder / "reports")))
-    run_here(node, folder, "restore.yml")
-    assert artifacts(folder)[0] == "failed"
-    assert "restores and purchases are never sent without a journal" in artifacts(folder)[1].replace("\n", " ")
-    assert simulator.effects() == {}
-
-
 # ansible-navigator
 
 

@@ -83,7 +83,7 @@ def test_the_readme_lists_every_switch_and_every_fault() -> None:
 
 def test_the_examples_of_the_readme_work(api: Api) -> None:
     [state] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    api.simulator.put_state(yaml.safe_load(state))
+    api.simulator.reset(state=yaml.safe_load(state))
     assert len(api.data("/instances")) == 5
     calls = re.findall(r"curl (-X PATCH )?http://127.0.0.1:8800/_sim(/\w+) \\\n +-d '(.*)'", README)
     assert len(calls) == 3
@@ -199,7 +199,12 @@ def test_every_fault_is_tried() -> None:
     [
         ("POST", "/faults", {"kind": "reset_befor"}, "there is no fault 'reset_befor'; did you mean 'reset_before'"),
         ("PATCH", "/switches", {"request_id": False, "delete_answer": 205}, "'delete_answer': .*200 or 204.*not 205"),
-        ("PUT", "/state", {"instances": [{"name": "a", "stauts": "running"}]}, "no field 'stauts'; did you mean 'stat"),
+        (
+            "POST",
+            "/reset",
+            {"state": {"instances": [{"name": "a", "stauts": "running"}]}},
+            "no field 'stauts'; did you mean 'stat",
+        ),
     ],
 )
 def test_a_control_request_that_makes_no_sense_changes_nothing(

@@ -28,7 +28,7 @@ def build_control(service: Service) -> Starlette:
     control = _Control(service)
     routes: list[tuple[str, dict[str, Work]]] = [
         ("/_sim/log", {"GET": control.get_log, "DELETE": control.clear_log}),
-        ("/_sim/state", {"GET": control.get_state, "PUT": control.put_state, "PATCH": control.patch_state}),
+        ("/_sim/state", {"GET": control.get_state, "PATCH": control.patch_state}),
         ("/_sim/switches", {"GET": control.get_switches, "PATCH": control.patch_switches}),
         ("/_sim/faults", {"GET": control.get_faults, "POST": control.add_fault, "DELETE": control.clear_faults}),
         ("/_sim/reset", {"POST": control.reset}),
@@ -83,11 +83,6 @@ class _Control:
 
     def get_state(self, _path: dict[str, Any], _body: Any) -> Any:
         """Returns the whole world with its hidden fields."""
-        return self.service.as_state()
-
-    def put_state(self, _path: dict[str, Any], body: Any) -> Any:
-        """Replaces the world."""
-        self.service.replace_world(body)
         return self.service.as_state()
 
     def patch_state(self, _path: dict[str, Any], body: Any) -> Any:

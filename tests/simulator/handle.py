@@ -157,10 +157,6 @@ class Simulator:
         """Removes all faults."""
         self.control("DELETE", "/faults")
 
-    def put_state(self, state: Mapping[str, Any]) -> None:
-        """Replaces the world and keeps the switches."""
-        self.control("PUT", "/state", state)
-
     def set_state(self, **parts: Any) -> None:
         """Sets account data: balance, account, subscription, transactions, packages, keys."""
         self.control("PATCH", "/state", parts)

@@ -69,10 +69,6 @@ class Service:
         self.log = []
         self.requests = 0
 
-    def replace_world(self, state: Mapping[str, Any]) -> None:
-        """Replaces the world and keeps the switches, except those that the state sets."""
-        self._begin(state, self.switches.non_default() | _switches_of(state))
-
     def _begin(self, state: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         switches = Switches()
         switches.change(wanted)
@@ -93,7 +89,7 @@ class Service:
         """Sets account data of the world, and adds keys."""
         for name in state:
             if name not in ("account", "balance", "subscription", "transactions", "packages", "keys"):
-                raise BadControl(f"{name!r} can't be changed this way; PUT a whole state or PATCH the one record")
+                raise BadControl(f"{name!r} can't be changed this way; POST a state to reset, or PATCH the one record")
         self.keys.add(state.get("keys") or {})
         change_account(self.world, state)
 

@@ -166,25 +166,6 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
         assert inventory.says("Messages of other plugins about this file don't matter. empty.clawhosters.yml: No API")
 
 
-@pytest.mark.rest
-def test_a_key_of_its_own_overrides_a_file_even_if_the_same_key_is_exported(
-    prepared: Controller, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That the two are equal must not make the option look like the exported key."""
-    key = key_of("environment variable")
-    options = {"api_key": key, "api_key_file": str(prepared.folder / "file")}
-    prepared.write("plain.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **options})
-    task = {"clawhosters.cloud.claw_account_info": options}
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
-    run = prepared.playbook([play], "-i", "plain.clawhosters.yml", CLAWHOSTERS_API_KEY=key)
-    assert run.rc == 0, run.screen
-    monkeypatch.setenv("CLAWHOSTERS_API_KEY", key)
-    Client(parse_arguments({"api_url": simulator.url, **options}, pytest.fail).settings).fetch_object("/account")
-    assert {call["headers"]["authorization"] for call in simulator.log()} == {fingerprint(key)}
-    assert simulator.calls().count("GET /account") == 2
-    assert "GET /instances" in simulator.calls()
-
-
 def test_a_key_file_is_read_once_by_each_command(prepared: Controller, simulator: Simulator) -> None:
     """By the inventory, or the first task: each task runs in a process of its own."""
     options = options_of(prepared, "file")

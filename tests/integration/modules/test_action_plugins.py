@@ -164,16 +164,6 @@ def test_async_is_refused_before_anything_is_sent(simulator: Simulator, controll
     assert simulator.calls() == []
 
 
-@pytest.mark.parametrize("keywords", [{"poll": 0}, {"loop": [1, 2]}, {"check_mode": True}], ids=str)
-def test_async_is_refused_in_each_form(
-    simulator: Simulator, controller: Controller, keywords: dict[str, t.Any]
-) -> None:
-    run = controller.task({"id": 2}, keywords={"async": "{{ 60 }}", **keywords})
-    assert run.rc != 0
-    assert {"one claw_fleet task" in result["msg"] for result in run.all} == {True}, run.screen
-    assert simulator.calls() == []
-
-
 def test_an_ad_hoc_job_is_refused(simulator: Simulator, controller: Controller, far_away: str) -> None:
     for poll in ("0", "5"):
         run = controller.run("ansible", "all", "-i", far_away, "-B", "60", "-P", poll, "-m", INSTANCE, "-a", "id=2")

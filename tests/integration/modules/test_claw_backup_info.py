@@ -176,11 +176,3 @@ def test_a_moment_that_is_none_is_refused_before_anything_is_sent(simulator: Sim
 def test_an_empty_name_is_refused_before_anything_is_sent(simulator: Simulator) -> None:
     assert "instance_name is empty" in result_of(claw_backup_info, simulator, instance_name="")["msg"]
     assert simulator.calls() == []
-
-
-def test_a_list_of_many_pages_is_read_whole(simulator: Simulator) -> None:
-    simulator.reset(instances=10)
-    count = len(simulator.state()["backups"])
-    simulator.clear_log()
-    assert len(read(simulator)) == count
-    assert len(simulator.calls()) == -(-count // 25)

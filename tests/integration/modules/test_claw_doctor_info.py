@@ -225,7 +225,7 @@ def test_transient_faults_are_no_finding(simulator: Simulator) -> None:
 
 
 def test_an_empty_account(simulator: Simulator) -> None:
-    simulator.put_state({"instances": [], "packages": []})
+    simulator.reset(state={"instances": [], "packages": []}, switches={"rate_limit": 100})
     result = examine(simulator)
     assert with_status(result, "different", "failed") == set()
     assert result["healthy"] is True
