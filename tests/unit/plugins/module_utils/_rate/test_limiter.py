@@ -193,6 +193,13 @@ def test_a_late_answer_tells_nothing_of_the_window_after_it() -> None:
     assert (limiter.remaining, limiter.resets_at) == (99, 63.0)
 
 
+def test_a_new_window_is_known_by_its_end_before_the_old_one_seems_over() -> None:
+    limiter = limiter_with(9, resets_in=3.9)
+    ask(limiter, "new", 3.4)
+    respond(limiter, "new", 3.5, Window(99, 60.0, 100, 60))
+    assert (limiter.resets_at, limiter.opened_at) == (63.5, 3.4)
+
+
 def test_a_429_that_says_nothing_of_time_is_met_with_ever_longer_pauses() -> None:
     limiter = RateLimiter()
     pauses, waits = [], []
@@ -275,9 +282,11 @@ def test_what_is_no_number_is_not_taken_for_one(name: str, value: object) -> Non
 
 @pytest.mark.parametrize("jump", [-86400.0, -1.1, 86400.0])
 def test_a_clock_that_jumps_stops_nobody(jump: float) -> None:
-    limiter = limiter_with(0)
-    ask(limiter, "waits", 0.2, HIGH)
-    assert ask(limiter, "after", 0.2 + jump) == 0
+    limiter = RateLimiter()
+    ask(limiter, "first", EPOCH)
+    respond(limiter, "first", EPOCH, Window(0, 60.0, 100))
+    ask(limiter, "waits", EPOCH, HIGH)
+    assert ask(limiter, "after", EPOCH + jump) == 0
 
 
 def test_clocks_that_differ_by_a_moment_forget_nothing() -> None:
