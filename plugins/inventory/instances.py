@@ -201,7 +201,6 @@ from ..plugin_utils._inventory.hosts import (
     safe_name,
 )
 
-SETTINGS = tuple(API.options)
 FILE_NAMES = ("clawhosters.yml", "clawhosters.yaml")
 """Endings of the names of configuration files."""
 _READ_LIMIT = 65_536
@@ -273,7 +272,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config = self._read_config_data(path)
             self._require_known_options(config)
             require_library()
-            values = {name: self.get_option(name) for name in SETTINGS}
+            values = {name: self.get_option(name) for name in API.options}
             settings = parse_settings(without_unused_key(values, config), self._warn, read_key=read_key_once)
             self._require_valid_prefix()
             self._require_texts("filters", str, bool, expected="a condition as text, such as claw_tier == 'pro'")
