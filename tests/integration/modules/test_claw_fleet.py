@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_fleet_restore, claw_instance
 from simulator.handle import Simulator
 from support import TIME_OF_DAY
 from support.controller import Controller
@@ -524,3 +524,25 @@ def test_in_check_mode_nobody_is_waited_for_who_would_not_change(simulator: Simu
     assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
     assert worker.sleeper.total == 0
     assert worker.warnings == []
+
+
+def test_an_entry_given_by_its_id_is_named_by_what_was_read(simulator: Simulator) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot", "status": "paused"}]})
+    options = {"ids": [1, 99]}
+    for module, more in ((claw_fleet, {"state": "started"}), (claw_fleet_restore, {"incident": "INC-1"})):
+        message = Worker(simulator).run(module, **options, **more)["msg"]
+        assert "entry 1, web-bot (id 1): " in message
+        assert "entry 2, id 99: " in message
+
+
+@pytest.mark.parametrize("dropped", ["name", "status", "health_status"])
+@pytest.mark.parametrize("state", ["started", "stopped", "restarted", "absent"])
+def test_no_message_says_none(simulator: Simulator, worker: Worker, state: str, dropped: str) -> None:
+    """The service may leave out documented fields (contract 11, U23)."""
+    simulator.reset(state=fleet("running", "paused"), switches={"drop_fields": [f"instance.{dropped}"]})
+    for fault in ({"kind": "status", "status": 422}, {"kind": "json_503"}):
+        simulator.fault(**fault, method="[PD]*", times=None)
+        result = worker.run(claw_fleet, ids=[1, 2], state=state, wait_timeout=30)
+        simulator.clear_faults()
+        texts = [result.get("msg", ""), *result["report"], *worker.warnings, *worker.lines]
+        assert not [text for text in texts if re.search(r"\bNone\b", text)], texts
