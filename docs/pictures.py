@@ -55,7 +55,7 @@ FRAMES = (
         ((r"^@all", r"mail-bot"), (r"@unhealthy", r"library-agent")),
     ),
     Frame(f"{FLEET} --check --diff", ((r"^TASK .*Bring each", r"^Plan "), (r"^@@", r"web-bot"))),
-    Frame(RESTORE, ((r"^TASK .*Restore for incident", r"Estimated"), (r"^An empty answer", r"type exactly"))),
+    Frame(RESTORE, ((r"^TASK .*Restore for incident", r"DATA LOSS"), (r"^An empty answer", r"type exactly"))),
     Frame("", ((r"restored and healthy", r"^$"), (r"^PLAY RECAP", r"localhost"))),
 )
 """The last frame continues with what the command before it printed."""
@@ -115,6 +115,7 @@ def run(command: str, folder: Path, url: str) -> list[str]:
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
     shown = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8800", done.stdout.replace(str(folder), "/home/you/fleet"))
+    shown = re.sub(r"\S+@\S+; seen", "you@laptop; seen", shown)
     return re.sub(r"\x1b\[(?:\d*K|(?=[\r\x1b]))|\r", "", shown).split("\n")
 
 
