@@ -391,7 +391,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         detailed = fetch_details(client, instances)
         read = {str(instance["id"]) for instance in detailed}
         if gone := [str(instance["id"]) for instance in instances if str(instance["id"]) not in read]:
-            self._warn(f"Instances that were deleted after they were listed are no hosts: {format_list(gone, 10)}.")
+            self._warn(f"Left out, since they were deleted while the inventory was read: {format_list(gone, 10)}.")
         return [instance for instance in detailed if matches_filter(instance, wanted)]
 
     def _wanted(self) -> dict[str, list[str] | None]:

@@ -94,7 +94,7 @@ def explain_ended_wait(
     advice: str = "",
     option: str = "wait_timeout",
 ) -> str:
-    """Returns why a wait ended with ``error``: ``It is deploying, and not started within 300 s (wait_timeout).``
+    """Returns why a wait ended with ``error``: ``It was not started within 300 s, and now it is deploying.``
 
     ``condition`` was seen last. ``advice``: the sentence that says how to go on. ``option`` set the timeout.
     """
@@ -109,7 +109,7 @@ def explain_ended_wait(
             silence = f"Since then, the service has answered with errors only ({response.reason})"
         reason = f"{seen} {silence}, and the wait ended after {timeout:g} s ({option})."
     else:
-        reason = f"It is {condition}, and not {goal} within {timeout:g} s ({option})."
+        reason = f"It was not {goal} within {timeout:g} s ({option}), and now it is {condition}."
     return f"{reason} {go_on(error, advice)}".rstrip()
 
 

@@ -42,7 +42,7 @@ def parse_serial(option: str, values: object) -> list[BatchSize]:
     """
     sizes = [_parse_size(option, value) for value in (values if isinstance(values, (list, tuple)) else [values])]
     if not sizes:
-        raise SettingsError(f"{option} is empty, but must have the size of a batch, such as 1 or 100%.", is_unsent=True)
+        raise SettingsError(f"{option} is empty. Give at least one batch size, such as 1 or 100%.", is_unsent=True)
     return sizes
 
 

@@ -40,14 +40,14 @@ def find_fault(plan: object, fields: t.Mapping[str, t.Any], entry_fields: t.Mapp
     if not _has_types(plan, fields) or not all(_has_types(entry, entry_fields) for entry in plan["entries"]):
         return "a part is missing, or of another type."
     if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:
-        return "it was edited, so its digest is another."
+        return "it was edited: its digest does not match."
     entries = plan["entries"]
     given = [entry[name] for entry in entries for name in ("id", "backup_id") if name in entry]
     if any(parse_id(one) != one or len(str(one)) > _ID_LIMIT for one in given):
         return "an id has another spelling, or is too long."
     ids = [str(entry["id"]) for entry in entries]
     is_whole = parse_time(plan["made_at"]) and len(set(ids)) == len(ids) and not find_url_problem(plan["service"])
-    return "" if is_whole else "its time or service is none, or an id is in it twice."
+    return "" if is_whole else "its time or service is invalid, or an id appears twice."
 
 
 def _has_types(given: object, types: t.Mapping[str, t.Any]) -> bool:

@@ -93,7 +93,7 @@ class Approval:
         if action is Action.WAIT:
             return ""
         if change is None:
-            return f"The plan has no change of it, and now it would {action.value}"
+            return f"The plan does not change it, but this task would {action.value} it"
         if fault := find_name_fault(instance, change.name):
             return fault
         if action is Action.NONE and self._is_reached(instance):
@@ -102,8 +102,8 @@ class Approval:
             found = one_line("unknown" if change.found is None else change.found)
             return f"Its status is {describe_status(instance)} now, and was {found}: it was changed since the plan"
         if action.value != change.action and action is not Action.REJECT:
-            now = "no change of it is needed" if action is Action.NONE else f"it would {action.value}"
-            return f"The plan has: {change.action}; by the list of this task, {now}"
+            now = "needs no change of it" if action is Action.NONE else f"says {action.value}"
+            return f"The plan says {change.action}, but the list of this task {now}"
         if self.restarted_at:
             return (
                 f"It may have been restarted at {self.restarted_at} by a run of this plan, and is not restarted again"

@@ -302,8 +302,8 @@ def explain_lapse(was: Resource | None, healthy_at: datetime | None, now: Resour
     before = f"healthy at {format_time_of_day(healthy_at)}" if healthy_at else "deleted"
     if was and not healthy_at:
         before = describe_instance(was)[1]
-    after = f"is {describe_instance(now, with_health=healthy_at is not None)[1]}" if now else "does not exist any more"
-    return f"It was {before}, and {after} at {format_time_of_day(at)}."
+    after = f"was {describe_instance(now, with_health=healthy_at is not None)[1]}" if now else "no longer existed"
+    return f"It was {before}, but {after} at {format_time_of_day(at)}."
 
 
 class PollReader(t.NamedTuple):
@@ -390,9 +390,8 @@ class InstanceChanges:
         for job in jobs:
             if job.phase is Phase.SETTLING:
                 reason = job.restore.describe() if job.restore else f"It is {describe_condition(job.instance)}"
-                job.fail(
-                    f"{reason}, and the next step depends on how that ends: run this again later, or with wait: true."
-                )
+                advice = "Run this again later, or set wait: true."
+                job.fail(f"{reason}. What comes next depends on how that ends. {advice}")
             elif job.phase is Phase.CHANGING:
                 job.finish(job.predict())
         self.warn_of_pauses(jobs)

@@ -85,7 +85,7 @@ class InstanceManager:
         if found is None:
             return ResourceChange(False, None, {}, {})
         if fault := self.consent.protection.find_fault(found, wanted):
-            raise RefusedError(f"{fault}. Nothing was sent. To delete it, take it out of there first.")
+            raise RefusedError(f"{fault}. Nothing was sent. To delete it, remove it from that list first.")
         job = Job(wanted, found, self.consent)
         job.decide(found)
         if job.action is Action.DELETE and job.error is None:

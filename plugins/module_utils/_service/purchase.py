@@ -256,8 +256,7 @@ class Purchase:
         balance = self.client.get("/billing/summary", {}, parse=parse).get("claws_balance")
         if isinstance(balance, bool) or not isinstance(balance, (int, float)) or not math.isfinite(balance):
             raise RefusedError(
-                "The billing summary shows no number as claws_balance, so it is unknown whether to buy: nothing was "
-                "sent."
+                "The billing summary has no number in claws_balance, so the balance is unknown. Nothing was sent."
             )
         return int(balance)
 

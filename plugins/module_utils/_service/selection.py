@@ -135,7 +135,7 @@ def require_owners(items: list[Resource], kind: str) -> None:
         ids = format_list((str(item.get("id")) for item in unowned), 5)
         raise ResponseError(
             f"The service does not show the instance of this {kind} (id {ids}; fields read: {FIELDS}), and the "
-            f"collection does not guess. See the dashboard, and give the id of the {kind} without an instance."
+            f"collection does not guess. Look it up in the dashboard, and name the {kind} by its id alone."
         )
 
 

@@ -66,8 +66,8 @@ class DamageError(ClawHostersError):
         self.damage = damage
         super().__init__(
             f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. "
-            "What was sent since the copy, or all without one, is forgotten then, and could be sent again: look for it "
-            "in the dashboard first."
+            "First check the dashboard: the journal then forgets all that was sent since the copy (everything, without "
+            "a copy), and it could be sent again."
         )
 
 

@@ -48,7 +48,7 @@ def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Tar
 def _find_plan(given: Data, variables: Data, check: bool) -> ApprovedPlan | None:
     """Returns the plan to apply. Raises SettingsError for one that is none, or beside variables that contradict it."""
     if not isinstance(given["restore_plan_path"] or "", str):
-        raise SettingsError("restore_plan_path is no path, but a value of another type.")
+        raise SettingsError("restore_plan_path must be a path, as text.")
     if variables["restore_plan_path"] and not check:
         raise SettingsError("restore_plan_path is written by a run in check mode: add --check, or leave it out.")
     handed = None if check else given.get("restore_handed_plan")
@@ -72,7 +72,9 @@ def _parse_backup(given: Data, targets: list[Target]) -> int | None:
         return None
     # Without a target, that is told already.
     if not (is_number(backup) and len(targets) <= 1):
-        raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+        raise SettingsError(
+            "restore_backup must be latest or the id of a backup. With an id, name exactly one instance."
+        )
     if given["restore_before"]:
         raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
     return int(backup)

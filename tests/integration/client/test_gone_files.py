@@ -39,4 +39,4 @@ def test_a_deletion_is_reported_although_no_list_can_be_read(
     simulator.switch(delete_lingers="detail")
     result = Worker(simulator).run(claw_instance, id=111, state="absent", wait_timeout=300)
     assert (result["failed"], result["changed"]) == (True, True)
-    assert "The delete was accepted. It is deleting, and not gone within 300 s" in result["msg"]
+    assert "The delete was accepted. It was not gone within 300 s" in result["msg"]

@@ -144,7 +144,7 @@ def test_one_that_is_gone_before_its_details_are_read_is_told(small: Simulator, 
     small.fault("status", path="/instances/2", status=404, code="not_found", message="Not found", times=None)
     run = controller.inventory({"details": True})
     assert hosts(run) == ["alpha", "delta"]
-    assert run.says("Instances that were deleted after they were listed are no hosts: 2."), run.screen
+    assert run.says("Left out, since they were deleted while the inventory was read: 2."), run.screen
 
 
 def test_host_names_by_preference(small: Simulator, controller: Controller) -> None:

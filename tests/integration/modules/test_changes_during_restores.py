@@ -215,10 +215,10 @@ def test_a_start_that_can_not_wait_says_who_restores(
     with restore_in_flight(simulator, place, STOPPED):
         result = worker.run(claw_instance, id=1, state="started", wait=wait, wait_timeout=60, check=check)
     restore = rf"{WHO} restores it now for incident INC-9, since {TIME_OF_DAY}"
-    told = rf"{restore}, and the next step depends on how that ends: run this again later, or with wait: true\."
+    told = rf"{restore}\. What comes next depends on how that ends\. Run this again later, or set wait: true\."
     if wait:
         told = (
-            rf"It is stopped, being restored by {WHO}, and not started within 60 s \(wait_timeout\)\. "
+            rf"It was not started within 60 s \(wait_timeout\), and now it is stopped, being restored by {WHO}\. "
             r"Run this again to continue waiting\."
         )
     assert re.fullmatch(rf"web \(id 1\): {told}", result["msg"])

@@ -330,7 +330,9 @@ def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(
     simulator.set_instance(1, health_after="unhealthy")
     result = local_worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
     assert local_worker.lines == [f"web-bot: running, unhealthy, {seconds} s of at most 25 s" for seconds in (10, 20)]
-    assert result["msg"].startswith("It was restored. It is running, unhealthy, and not healthy within 25 s")
+    assert result["msg"].startswith(
+        "It was restored. It was not healthy within 25 s (wait_timeout), and now it is running, unhealthy."
+    )
     assert (result["restore"]["outcome"], result["changed"]) == ("completed", True)
     again = local_worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
     assert (again["failed"], again["restore"]["outcome"], again["changed"]) == (True, "completed", False)

@@ -253,9 +253,9 @@ def test_a_batch_looks_at_its_instances_anew(simulator: Simulator, worker: Worke
 
 
 LAPSES: dict[str, tuple[t.Callable[[Simulator], t.Any], str]] = {
-    "unhealthy": (lambda simulator: simulator.set_instance(1, health_status="unhealthy"), "is running, unhealthy at"),
-    "stopped": (lambda simulator: simulator.set_instance(1, status="stopped"), "is stopped, health unknown at"),
-    "deleted": (lambda simulator: simulator.remove_instance(1), "does not exist any more at"),
+    "unhealthy": (lambda simulator: simulator.set_instance(1, health_status="unhealthy"), "was running, unhealthy at"),
+    "stopped": (lambda simulator: simulator.set_instance(1, status="stopped"), "was stopped, health unknown at"),
+    "deleted": (lambda simulator: simulator.remove_instance(1), "no longer existed at"),
 }
 
 
@@ -278,7 +278,7 @@ def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
     begun = 4 if max_failures else 2
     assert len(writes(simulator)) == begun
     assert result["summary"] == {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 4 - begun}
-    seen = f"It was healthy at {TIME_OF_DAY}, and"
+    seen = f"It was healthy at {TIME_OF_DAY}, but"
     assert re.fullmatch(rf"The restart was accepted\. {seen} {told} {TIME_OF_DAY}\.", result["instances"][0]["msg"])
     assert re.fullmatch(rf"bot-2 \(id 2\): restarted \(was running\), healthy at {TIME_OF_DAY}", result["report"][0])
 
@@ -330,7 +330,7 @@ def test_without_waiting_the_changes_are_sent_and_nothing_else(simulator: Simula
     assert result["instances"][0]["after"] == "running"
     assert result["report"][0] == "bot-1 (id 1): start accepted (was stopped)"
     assert result["instances"][1]["msg"] == (
-        "It is deploying, and the next step depends on how that ends: run this again later, or with wait: true."
+        "It is deploying. What comes next depends on how that ends. Run this again later, or set wait: true."
     )
     assert simulator.calls() == ["GET /instances", "POST /instances/1/start"]
 
@@ -340,7 +340,7 @@ def test_one_deadline_for_all(simulator: Simulator, worker: Worker) -> None:
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_timeout=60)
     assert result["summary"] == {"ok": 0, "changed": 0, "failed": 2}
     assert result["changed"] is True
-    assert "It is stopped, and not started within 60 s" in result["instances"][0]["msg"]
+    assert "It was not started within 60 s (wait_timeout), and now it is stopped." in result["instances"][0]["msg"]
     assert worker.sleeper.total == pytest.approx(60)
 
 

@@ -212,7 +212,7 @@ def test_a_run_beside_another_names_it(simulator: Simulator, worker: Worker, pla
 
 def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(drop_fields=["summary.claws_balance"])
-    assert "shows no number as claws_balance" in worker.run(claw_purchase)["msg"]
+    assert "has no number in claws_balance" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == []
 
 

@@ -74,8 +74,8 @@ def test_the_same_task_again_is_not_advised_where_it_would_restart(
     for module in (claw_instance, claw_fleet):
         message = run(simulator, module, found, "restarted", "none")["message"]
         assert message == (
-            f"The {action} was accepted. It is deploying, and not restarted within 30 s (wait_timeout). Run this "
-            "again, with state: started, to continue waiting."
+            f"The {action} was accepted. It was not restarted within 30 s (wait_timeout), and now it is deploying. "
+            "Run this again, with state: started, to continue waiting."
         )
 
 

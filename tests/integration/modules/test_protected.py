@@ -41,7 +41,7 @@ def test_a_protected_instance_is_not_deleted(
     assert (result["failed"], result["changed"]) == (True, False)
     assert result["msg"] == (
         "web-bot (id 6) is listed in protected and must not be deleted. Nothing was sent. "
-        "To delete it, take it out of there first."
+        "To delete it, remove it from that list first."
     )
     assert simulator.calls("DELETE *") == []
 

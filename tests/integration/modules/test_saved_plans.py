@@ -136,9 +136,9 @@ CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]
         lambda simulator: None,
         {"state": "restarted", "ids": [1, 3]},
         [
-            "bot-1 (id 1): The plan has: stop; by the list of this task, it would restart.",
-            "bot-3 (id 3): The plan has: stop; by the list of this task, it would restart.",
-            "bot-4 (id 4): The plan has: stop; by the list of this task, it would restart.",
+            "bot-1 (id 1): The plan says stop, but the list of this task says restart.",
+            "bot-3 (id 3): The plan says stop, but the list of this task says restart.",
+            "bot-4 (id 4): The plan says stop, but the list of this task says restart.",
         ],
     ),
     (
@@ -203,18 +203,18 @@ def test_a_plan_that_is_old_or_dated_ahead_is_refused(
 
 
 EDITED: list[tuple[t.Callable[[Plan], Plan], str]] = [
-    (lambda plan: {**plan, "made_at": datetime.now(UTC).isoformat()}, "it was edited, so its digest is another."),
-    (lambda plan: {**plan, "entries": plan["entries"][:-1]}, "it was edited, so its digest is another."),
-    (lambda plan: {**plan, "entries": [*plan["entries"], {**plan["entries"][0], "id": 2}]}, "it was edited, so"),
-    (lambda plan: {**plan, "digest": digest(plan)}, "it was edited, so its digest is another."),
+    (lambda plan: {**plan, "made_at": datetime.now(UTC).isoformat()}, "it was edited: its digest does not match."),
+    (lambda plan: {**plan, "entries": plan["entries"][:-1]}, "it was edited: its digest does not match."),
+    (lambda plan: {**plan, "entries": [*plan["entries"], {**plan["entries"][0], "id": 2}]}, "it was edited: its digest"),
+    (lambda plan: {**plan, "digest": digest(plan)}, "it was edited: its digest does not match."),
     (lambda plan: {}, "a part is missing, or of another type."),
     (lambda plan: {**plan, "version": 2}, "a part is missing, or of another type."),
     (lambda plan: sealed(plan, service=None), "a part is missing, or of another type."),
     (lambda plan: sealed(plan, entries=["x"]), "a part is missing, or of another type."),
     (lambda plan: sealed(plan, entries=[{**plan["entries"][0], "id": True}]), "a part is missing, or of another type."),
-    (lambda plan: sealed(plan, entries=plan["entries"] * 2), "its time or service is none, or an id is in it twice."),
-    (lambda plan: sealed(plan, made_at="soon"), "its time or service is none, or an id is in it twice."),
-    (lambda plan: sealed(plan, service="http://["), "its time or service is none, or an id is in it twice."),
+    (lambda plan: sealed(plan, entries=plan["entries"] * 2), "its time or service is invalid, or an id appears twice."),
+    (lambda plan: sealed(plan, made_at="soon"), "its time or service is invalid, or an id appears twice."),
+    (lambda plan: sealed(plan, service="http://["), "its time or service is invalid, or an id appears twice."),
     (lambda plan: sealed(plan, entries=[{**plan["entries"][0], "action": "pause"}]), "it has an unknown action."),
 ]
 
@@ -352,7 +352,7 @@ def test_a_batch_changes_nothing_that_moved_since_the_plan(simulator: Simulator,
     result = worker.run(claw_fleet, plan=plan, **options)
     assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/4/stop"]
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 2, "not_begun": 0}
-    assert "The plan has no change of it, and now it would stop" in result["instances"][1]["msg"]
+    assert "The plan does not change it, but this task would stop it" in result["instances"][1]["msg"]
     assert "is named other" in result["instances"][2]["msg"]
 
 

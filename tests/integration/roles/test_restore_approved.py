@@ -88,7 +88,7 @@ def test_a_handed_plan_that_is_no_dictionary_is_refused(simulator: Simulator, ru
 
 def test_a_path_of_another_type_is_refused(simulator: Simulator, runbook: Runbook) -> None:
     result = runbook.run(check=True, restore_instances=NAMES[0], restore_plan_path={"path": "plan.json"})
-    assert result["msg"].startswith("restore_plan_path is no path, but a value of another type.")
+    assert result["msg"].startswith("restore_plan_path must be a path, as text.")
     assert simulator.calls() == []
 
 
@@ -128,7 +128,7 @@ OLD = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda plan: {**plan, "made_at": OLD}, "it was edited, so its digest is another"),
+        (lambda plan: {**plan, "made_at": OLD}, "it was edited: its digest does not match"),
         (lambda plan: resigned(plan, made_at=OLD), "more than restore_plan_max_age (1 d 0 h)"),
         (lambda plan: resigned(plan, service="https://other.example"), "of the service https://other.example"),
         (lambda plan: resigned(plan, account="9"), "of the account 9, and this key is of 1"),

@@ -294,7 +294,7 @@ def test_a_wait_names_the_database_role_that_holds_the_lock(simulator: Simulator
         restored = worker.run(claw_backup_restore, **{**RESTORE, "wait": True, "wait_timeout": 30})
         bought = worker.run(claw_purchase, **ORDER)
     assert [line for line in worker.lines if by in line]
-    assert f"{by}, and not free within 30 s" in restored["msg"]
+    assert f"It was not free within 30 s (wait_timeout), and now it is {by}" in restored["msg"]
     assert f"{by}." in bought["msg"]
     assert simulator.calls("POST *") == []
 

@@ -184,7 +184,11 @@ SEEN = "It was last seen deploying at 2026-03-01 08:00:00 UTC."
 @pytest.mark.parametrize(
     ("error", "reason", "advice"),
     [
-        (WaitTimeoutError("-"), "It is deploying, and not started within 30 s (wait_timeout).", "Run this again."),
+        (
+            WaitTimeoutError("-"),
+            "It was not started within 30 s (wait_timeout), and now it is deploying.",
+            "Run this again.",
+        ),
         (
             UnauthorizedError("-", 401),
             f"The API key is no longer accepted: {UnauthorizedError('-', 401)} {SEEN}",

@@ -136,7 +136,7 @@ def assert_damaged(folder: Path, *operations: OperationKey, match: str) -> None:
                 journal.read_state(operation)
             assert str(folder / f"journal/{operation.subject}.jsonl") in str(caught.value)
             assert "if no restore or purchase is in progress" in str(caught.value)
-            assert "could be sent again: look for it in the dashboard first" in str(caught.value)
+            assert "First check the dashboard: the journal then forgets all" in str(caught.value)
             assert str(caught.value).endswith("Nothing was sent.")
         with pytest.raises(JournalError, match=match):
             open_journal(folder).append(operation, OperationEvent.INTENDED)
