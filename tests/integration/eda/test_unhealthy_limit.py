@@ -146,7 +146,7 @@ def test_the_report_says_that_the_playbook_confirmed(playbook: Playbook) -> None
     playbook.restore(decision)
     book = Runbook(playbook.worker, playbook.folder)
     assert [run["how"] for run in book.report(decision["incident"])["runs"]] == ["restore_unhealthy"]
-    assert "by the playbook restore_unhealthy" in book.page(decision["incident"])
+    assert ">restore_unhealthy<" in book.page(decision["incident"])
 
 
 def test_two_that_were_allowed_before_either_is_restored_are_seen(playbook: Playbook) -> None:
