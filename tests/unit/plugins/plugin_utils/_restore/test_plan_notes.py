@@ -71,19 +71,6 @@ def test_a_backup_of_the_future_has_no_known_age():
     assert "taken 2026-02-03 10:06 UTC, is dated 6 min in the future" in limited.failed.message
 
 
-def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
-    future = {**BACKUPS[0], "id": 13, "created_at": "2026-02-03T10:06:00Z"}
-    passed = plan(backups=[future, *BACKUPS])
-    assert passed.backup_id == 12
-    left_out = "1 backup left out: id 13 (it is dated in the future, 2026-02-03 10:06 UTC)."
-    assert texts(passed) == [f"{left_out} Backup 12 is the newest usable one."]
-    # The age of the one that is restored is judged.
-    assert plan(backups=[future, *BACKUPS], restore_max_age="23h").failed.message == (
-        "Backup 12, taken 2026-02-02 10:00 UTC, is 1 d 0 h old, and restore_max_age is 23 h 0 min."
-    )
-    assert plan(backups=[future]).failed.message == f"It has no usable backup. {left_out}"
-
-
 def test_the_plan_names_each_newer_backup_that_it_passes_over():
     broken = [
         {**BACKUPS[0], "id": number, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}
