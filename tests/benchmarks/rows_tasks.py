@@ -43,7 +43,6 @@ def measure(workplace: Workplace, runs: int) -> Section:
         _job(workplace, FLEET, OURS, fleet(), "one.yml"),
     ]
     nets: dict[tuple[str, str], list[float]] = {}
-    empties: dict[str, list[float]] = {"one.yml": [], "fifty.yml": []}
     with services(running=ACCOUNT) as account:
         for job in jobs[: len(ALL)]:  # one call each warms up the bytecode caches
             job.contestant.service(account).configure()
@@ -53,12 +52,11 @@ def measure(workplace: Workplace, runs: int) -> Section:
                 group = [job for job in jobs if job.title == title]
                 # The empty playbook, whose time is subtracted, runs in the same round.
                 empty = run_unchanged(workplace, "nothing.yml", group[0].inventory, account, OURS).wall
-                empties[group[0].inventory].append(empty)
                 for job in rotate(group, run):
                     seconds = run_unchanged(workplace, job.playbook, job.inventory, account, job.contestant).wall
                     nets.setdefault((title, job.contestant.name), []).append(seconds - empty)
                     log_progress(f"tasks, run {run + 1} of {runs}: {title}, {job.contestant.name}: {seconds:.2f} s")
-    return _section(nets, empties, runs)
+    return _section(nets, runs)
 
 
 def _job(workplace: Workplace, title: str, contestant: Contestant, task: dict[str, object], inventory: str) -> Job:
@@ -87,7 +85,7 @@ def run_unchanged(
     return sample
 
 
-def _section(nets: dict[tuple[str, str], list[float]], empties: dict[str, list[float]], runs: int) -> Section:
+def _section(nets: dict[tuple[str, str], list[float]], runs: int) -> Section:
     section = Section(f"Tasks: one unchanged instance, less the time of an empty playbook, medians of {runs}")
     medians = {key: median_by(values, float) for key, values in nets.items()}
 
@@ -116,10 +114,6 @@ def _section(nets: dict[tuple[str, str], list[float]], empties: dict[str, list[f
             f"claw_fleet: {format_one_line({'instances': [{'id': 1}, {'id': 2}]})}, up to {ITEMS}. An account of "
             f"{ACCOUNT} instances, no latency, no limit. Ratio: time of the better peer divided by ours; for "
             "claw_fleet, the better peer's loop."
-        ),
-        (
-            f"The empty playbook: {median_by(empties['one.yml'], float):.2f} s with one host, "
-            f"{median_by(empties['fifty.yml'], float):.2f} s with {ITEMS}."
         ),
     ]
     return section

@@ -16,7 +16,7 @@ from support.addons import SHAPES, WORLD
 from support.controller import Controller
 from support.worker import result_of
 
-WEB_LLM, WEB_BACKUP, SHOP_LLM = 1, 2, 3
+WEB_LLM, SHOP_LLM = 1, 3
 ONE = f"/addons/{WEB_LLM}"
 GET, PATCH = f"GET {ONE}", f"PATCH {ONE}"
 
@@ -227,10 +227,6 @@ def test_without_one_match_nothing_is_changed(simulator: Simulator) -> None:
     words = "2 add-ons match llm add-on (ids 1 of web-bot (id 7), 3 of shop-bot (id 8))"
     assert words in set_addon(simulator, addon_type="llm", config={"tier": "eco"})["msg"]
     assert simulator.calls("PATCH *") == []
-
-
-def test_an_add_on_that_does_not_exist_fails(simulator: Simulator) -> None:
-    assert set_addon(simulator, id=99, config={"tier": "eco"})["error"]["status"] == 404
 
 
 @pytest.mark.parametrize("option", ["addon_type", "instance_name"])

@@ -354,17 +354,6 @@ def test_the_end_of_a_wait_after_an_accepted_change_tells_the_last_state(
         assert worker.lines[0] == f"web-bot: {told}, 10 s of at most 20 s"
 
 
-@pytest.mark.parametrize(
-    "switch", [{"id_as_string": True}, {"action_answer": "old"}, {"action_answer": "busy"}, {"timestamps": "offset"}]
-)
-def test_variants_of_the_answer_do_not_matter(simulator: Simulator, ensure: Ensure, switch: dict[str, t.Any]) -> None:
-    simulator.set_instance(1, status="stopped")
-    simulator.switch(**switch)
-    change = ensure("started")
-    assert change.resource is not None
-    assert change.resource["status"] == "running"
-
-
 def test_a_web_page_with_404_does_not_say_that_an_instance_is_gone(simulator: Simulator) -> None:
     """A proxy has lost its route, or the path of api_url is wrong."""
     with raw_service(lambda _method, _path: (404, {"Content-Type": "text/html"}, b"<h1>Not Found</h1>")) as options:
@@ -372,13 +361,6 @@ def test_a_web_page_with_404_does_not_say_that_an_instance_is_gone(simulator: Si
     assert result["failed"] is True
     assert result["error"]["status"] == 404
     assert "Is api_url the address of the API?" in result["msg"]
-
-
-def test_410_is_gone(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.fault("status", status=410, method="DELETE", after_effect=True)
-    change = ensure("absent")
-    assert change.changed is False
-    assert posts(simulator) == ["DELETE /instances/1"]
 
 
 def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
