@@ -154,8 +154,12 @@ class RateLimiter:
         return kept
 
     def _is_due(self, priority: int) -> bool:
-        """Returns True if no request of this priority was sent in this window, which has room for one of each."""
-        return self.window_size >= RESERVED_FRACTION and self.sent_at[priority] < self.opened_at
+        """Returns True if no request of this priority was sent in this window, which has room for one of each.
+
+        A window too small to keep a part of it has room for ``low`` alone, or nothing would be left for ``high``.
+        """
+        smallest = 2 if priority == Priority.LOW else RESERVED_FRACTION
+        return self.window_size >= smallest and self.sent_at[priority] < self.opened_at
 
     def advance(self, now: float) -> None:
         """Removes requests of lost processes, and a state of the future: that of another clock."""

@@ -4,14 +4,16 @@
 
 """The screen, the temporary folder, and the keys that the processes of one Ansible command share.
 
-A key is read from its file once, so that no run changes its account.
+A key is read from its file once, so that no run changes its account. A screen that goes away does not end the run.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
+import sys
 import typing as t
 
 from ansible import constants as C
@@ -24,6 +26,48 @@ from ...module_utils._progress import Progress
 # ansible-core imports action plugins before it forks a worker. A worker ends with its task, and what it has read.
 _memory = mmap.mmap(-1, 1 << 20)
 _lock = context.Lock()
+
+_READER_GONE = (errno.EPIPE, errno.EIO)
+"""Errors of a pipe and of a terminal that nobody reads any more."""
+
+
+class DetachableStream:
+    """A standard stream of the command that drops what it is given once nobody reads it any more.
+
+    ansible-core ends its thread for results at the first such error, and waits forever for the result of the task; or
+    it ends the run before the tasks that follow.
+    """
+
+    def __init__(self, stream: t.TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes the text, or drops it."""
+        return self._keep_going(lambda: self._stream.write(text), len(text))
+
+    def flush(self) -> None:
+        """Writes what is buffered, or drops it."""
+        self._keep_going(self._stream.flush, None)
+
+    def _keep_going(self, function: t.Callable[[], t.Any], instead: t.Any) -> t.Any:
+        try:
+            return function()
+        except OSError as error:
+            if error.errno not in _READER_GONE:
+                raise
+            # What is still buffered goes there, too.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+            return instead
+
+
+# ansible-core imports action plugins before it forks a worker, and shows everything in that process.
+for _name in ("stdout", "stderr"):
+    setattr(sys, _name, DetachableStream(getattr(sys, _name)))
 
 
 def display_progress(display: Display) -> Progress:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import typing as t
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from simulator.handle import Simulator
 from support import KEY, TIME_OF_DAY
-from support.controller import REPOSITORY, Controller, Run
+from support.controller import BIN, REPOSITORY, TIMEOUT, Controller, Run
 from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
 
@@ -378,3 +379,29 @@ def test_a_callback_that_prints_json_has_standard_output_alone(simulator: Simula
     shown = restore(controller, restore_instances=None, restore_instance_ids=[1], flags=("--check",))
     assert "\n<b>{{ 7 * 7 }}</b>" in shown.stdout
     assert "\x1b" not in shown.screen
+
+
+# Nobody reads on
+
+
+@pytest.mark.parametrize(
+    ("seconds", "last_read"), [(0, "PLAY ["), pytest.param(12, "DATA LOSS", marks=pytest.mark.rest)]
+)
+def test_a_run_ends_with_its_code_when_nobody_reads_its_output(
+    simulator: Simulator, controller: Controller, seconds: float, last_read: str
+) -> None:
+    """As with a pipe into a program that ends first. After ten seconds, a line of progress is due."""
+    simulator.switch(transition_seconds=seconds, transition_reads=None)
+    variables = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot"}
+    command = [str(BIN / "ansible-playbook"), PLAYBOOK, "-e", json.dumps(variables)]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=controller.folder, env=controller.environment, text=True, **streams) as run:
+        assert run.stdout
+        assert any(last_read in line for line in run.stdout)
+        run.stdout.close()
+        try:
+            assert run.wait(TIMEOUT) == 0
+        finally:
+            run.kill()
+    record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
+    assert [one["outcome"] for one in record["instances"]] == ["ok"]

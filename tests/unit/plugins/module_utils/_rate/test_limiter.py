@@ -465,9 +465,10 @@ def test_who_waits_for_the_end_of_a_reserve_checks_rarely_and_knows_why() -> Non
     assert turn.is_behind
 
 
-@pytest.mark.parametrize(("window_size", "is_kept"), [(9, False), (10, True)])
-def test_a_window_of_ten_has_room_for_one_of_each_priority(window_size: int, is_kept: bool) -> None:
+@pytest.mark.parametrize(("window_size", "kept_for"), [(1, ()), (2, (LOW,)), (9, (LOW,)), (10, (NORMAL, LOW))])
+def test_a_window_of_ten_has_room_for_one_of_each_priority(window_size: int, kept_for: tuple[Priority, ...]) -> None:
     for priority in (NORMAL, LOW):
+        is_kept = priority in kept_for
         limiter = RateLimiter(0.2, remaining=1, resets_at=60.0, opened_at=0.1, window_size=window_size)
         limiter.high_until = 10.0
         assert (limiter.acquire("one", 0.2, priority).delay == 0) is is_kept
