@@ -307,22 +307,6 @@ def test_what_the_service_says_of_an_error_is_a_line(simulator: Simulator, paylo
         assert len(late["msg"]) < 5000
 
 
-@pytest.mark.rest
-def test_ten_thousand_fields_and_a_name_of_a_megabyte(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(state={"instances": [{"id": 1, "name": "x" * 1_000_000}, {"id": 2, "name": "web-bot"}]})
-    many = {f"field_{number}": "<b>" for number in range(10_000)}
-    simulator.switch(add_fields={f"instance.{name}": value for name, value in many.items()})
-    run = controller.inventory({"hostnames": ["id"]})
-    assert run.rc == 0, run.screen[-3000:]
-    assert len(json.loads(run.stdout)["_meta"]["hostvars"]["2"]) > 10_000
-    run = controller.task({"name": "web-bot", "state": "stopped"}, "--diff")
-    assert run.rc == 0, run.screen[-3000:]
-    assert len(run.result["instance"]) > 10_000
-    run = controller.task({"id": 1, "state": "started", "name": "other"})
-    assert run.rc != 0
-    assert len(run.result["msg"]) < 500
-
-
 EVERY_CONTROL = "".join(sorted(CONTROLS))
 COMMANDS = {
     "ad hoc": ["ansible", "localhost", "-m", "clawhosters.cloud.claw_instance_info", "-vvv"],
