@@ -334,7 +334,7 @@ def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(
         "It was restored. It was not healthy within 25 s (wait_timeout), and now it is running, unhealthy."
     )
     assert (result["restore"]["outcome"], result["changed"]) == ("completed", True)
-    again = local_worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
+    again = local_worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25, force=True)
     assert (again["failed"], again["restore"]["outcome"], again["changed"]) == (True, "completed", False)
     simulator.set_instance(1, health_status="healthy")
     assert local_worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)["failed"] is False

@@ -427,6 +427,16 @@ def test_an_unknown_outcome_is_not_resent_and_stops_none_of_its_batch(simulator:
     assert simulator.effects() == {"restores": 4}
 
 
+def test_a_forced_restore_that_is_refused_is_not_told_as_the_one_before(
+    simulator: Simulator, local_worker: Worker
+) -> None:
+    simulator.fault("reset_before", method="POST")
+    assert outcomes(local_worker.run(claw_fleet_restore, instances=bots(1))) == ["unknown"]
+    simulator.fault("status", path="/backups/102/restore", status=422, code="no", message="No")
+    assert outcomes(local_worker.run(claw_fleet_restore, instances=bots(1), force=True)) == ["refused"]
+    assert outcomes(local_worker.run(claw_fleet_restore, instances=bots(1))) == ["unknown"]
+
+
 def test_what_comes_back_stopped_is_started(simulator: Simulator, local_worker: Worker) -> None:
     simulator.switch(restore_ends="stopped")
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[1, 2])
