@@ -77,15 +77,3 @@ def test_the_same_task_again_is_not_advised_where_it_would_restart(
             f"The {action} was accepted. It was not restarted within 30 s (wait_timeout), and now it is deploying. "
             "Run this again, with state: started, to continue waiting."
         )
-
-
-def test_a_failure_after_an_accepted_change_says_that_it_was_accepted(simulator: Simulator) -> None:
-    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot", "status": "stopped"}]})
-    for given, module in (({"id": 1}, claw_instance), ({"instances": [{"id": 1}]}, claw_fleet)):
-        simulator.switch(**NEVER_DONE)
-        simulator.set_instance(1, status="stopped")
-        worker = Worker(simulator)
-        worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="error")
-        result = worker.run(module, **given)
-        assert result["changed"] is True
-        assert "The start was accepted. It should be started, but its status is error now." in result["msg"]
