@@ -358,7 +358,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
 
     def _load_instances(self, client: Client, cache_key: str, cache: bool) -> list[Resource]:
-        """Returns the instances with a wanted status, from Ansible's cache if possible."""
+        """Returns the instances with a wanted status, from Ansible's cache unless that is to be refreshed.
+
+        Ansible writes what is set in ``self._cache`` after :meth:`parse`.
+        """
         if not self.get_option("cache"):
             return self._fetch_instances(client)
         key = f"{cache_key}_{self._fingerprint(client.settings)}"
@@ -498,8 +501,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), known, name, strict=strict, fetch_hostvars=False
         )
-        if are_new and len(host.vars) == len(declared) + len(variables) and not self.get_option("compose"):
-            # Nothing else was set. Copies for all hosts of a large fleet would take time and memory.
+        has_only_these = are_new and len(host.vars) == len(declared) + len(variables)
+        if has_only_these and not self.get_option("compose"):
+            # Copies for all hosts of a large fleet would take time and memory.
             return host, variables
         return host, {variable: value for variable, value in host.vars.items() if variable not in declared}
 
@@ -610,7 +614,7 @@ def _empty_variables_unset() -> t.Iterator[None]:
 
 @contextlib.contextmanager
 def _hosts_not_garbage_collected() -> t.Iterator[None]:
-    """Exempts the hosts that the block adds from Python's garbage collection.
+    """Exempts from Python's garbage collection all objects that exist after the block, for the hosts that it adds.
 
     It would walk over all of them again and again, in the block and in the rest of the run: an eighth of the time of a
     large inventory.

@@ -142,7 +142,8 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
         # A 4xx is an answer to this request, and a second one would get it too.
         is_answered = isinstance(error, ApiError) and error.status < 500
         return _after_unclear_response(client, error, current, wanted, action, may_repeat and not is_answered)
-    # The response to an action has only some of the fields.
+    # It has only some of the fields, and the status of the instance (contract 4.6), which may be a failed one. Only the
+    # response to a restore, whose fields are not documented, is searched for signs of a failure.
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
 
@@ -475,8 +476,9 @@ class InstanceChanges:
         def describe(_seen: object) -> tuple[str, str]:
             return describe_remaining(map(self.describe, find_open(watched)))
 
+        nothing: dict[str, Resource] = {}
         try:
-            waiter.until(t.cast("dict[str, Resource]", {}), reader.read, is_done, describe)
+            waiter.until(nothing, reader.read, is_done, describe)
         except ClawHostersError as error:
             if isinstance(error, WaitTimeoutError) and error.cause is None:
                 for job in _find_deletions(watched):

@@ -83,7 +83,7 @@ class InstanceState:
 
 @dataclass
 class RunState:
-    """A run that has confirmed what it was to do. ``how`` it was confirmed is a clause.
+    """A run that has confirmed what it was to do. ``how`` it was confirmed: the terminal, a variable or a playbook.
 
     ``backups``: the backup that was to be sent, by the id of the instance; None for one that was sent by an earlier
     run. ``names``: those of the instances, by their ids. ``obstacles``: ``id``, ``name`` and failure of each target

@@ -35,7 +35,7 @@ class InstanceGoneError(RefusedError):
 
 
 class Stage(enum.Enum):
-    """How far a restore is. The order is the normal one; FAILED may follow any other."""
+    """How far a restore is, in the normal order. One that was LOCKED is PLANNED again; FAILED may follow any other."""
 
     PLANNED = "planned"
     LOCKED = "locked"  # another run works on the instance: waits for it
