@@ -148,7 +148,7 @@ class Restorer(RestoreObserver):
         self._runbook = runbook
         self._run, self._client, self._incident = runbook.run, runbook.client, runbook.incident
         self._key = run_key(self._client.settings.api_url, self._run.incident, f"run-{secrets.token_hex(8)}")
-        self._plans: dict[int, RolePlan] = {}
+        self._plans: dict[Restore, RolePlan] = {}
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
         self._is_alone = True
@@ -213,7 +213,7 @@ class Restorer(RestoreObserver):
         variables, progress = self._run.variables, self._client.progress
         restores = [Restore(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
-            self._plans[id(restore)], plan.restore = plan, restore
+            self._plans[restore], plan.restore = plan, restore
         batches = RestoreBatches(
             self._incident,
             self._runbook.reader.list_pages,
@@ -247,20 +247,19 @@ class Restorer(RestoreObserver):
         self._is_alone = len(restores) == 1
         if number > 1:
             # The batches before may have taken hours since the plan was confirmed.
-            self._fail_changed([restore for restore in restores if self._plan(restore).sends])
+            self._fail_changed([restore for restore in restores if self._plans[restore].sends])
 
     def _fail_changed(self, restores: t.Sequence[Restore]) -> None:
         """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
-        by_backup = {str(self._plan(restore).backup_id): restore for restore in restores}
+        by_backup = {str(self._plans[restore].backup_id): restore for restore in restores}
         try:
-            errors = find_changed_backups(self._incident, map(self._plan, restores))
+            errors = find_changed_backups(self._incident, (self._plans[restore] for restore in restores))
         except ClawHostersError as error:
             errors = dict.fromkeys(by_backup, error)
         for key, reason in errors.items():
             if isinstance(reason, InstanceGoneError):
                 continue  # reported when its lock is taken, as for any other instance
             by_backup[key].fail(reason, REFUSED)
-            self._note_failure(by_backup[key], reason)
 
     def on_end(self, restore: Restore) -> None:
         """Notes a failure, and a response of the address. The journal has the rest already."""
@@ -271,7 +270,7 @@ class Restorer(RestoreObserver):
             self._note(self._incident.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
 
     def _note_failure(self, restore: Restore, error: ClawHostersError) -> None:
-        plan, incident = self._plan(restore), self._incident
+        plan, incident = self._plans[restore], self._incident
         failed = classify_failure(error, restore, sends=plan.sends)
         if restore.plan.obstacle:
             told = classify_obstacle(restore.plan, incident.name, incident.rules, incident.now, incident.surface)
@@ -309,6 +308,3 @@ class Restorer(RestoreObserver):
 
         status = check_address(url, variables["restore_http_statuses"], waiter, describe, ca_path)
         self._statuses[str(restore.instance["id"])] = status
-
-    def _plan(self, restore: Restore) -> RolePlan:
-        return self._plans[id(restore)]

@@ -127,11 +127,6 @@ class InstanceResult:
         return self.plan.found_id
 
     @property
-    def identity(self) -> str:
-        """The id as text, or for a target that was not found its name."""
-        return f"name {self.plan.name}" if self.id is None else str(self.id)
-
-    @property
     def kind(self) -> Kind | None:
         return self.failed.kind if self.failed else None
 
@@ -179,10 +174,10 @@ def build_results(run: Run, state: IncidentState | None, now: datetime) -> list[
     """Returns the result of each target of a run. ``state`` is what the journal holds; None if it can't be read."""
     results = []
     for plan in run.plans:
-        instance_id = str((plan.instance or {}).get("id"))
-        known = state.instances.get(instance_id) if state else None
-        if known is None:
-            known = InstanceState(parse_id(instance_id), restore=plan.restore.state if plan.restore else None)
+        restore = plan.restore.state if plan.restore else None
+        known = InstanceState(parse_id(plan.found_id), plan.name, restore)
+        if state:
+            known = state.instances.get(known.identity, known)
         results.append(_build(plan, known, _find_own(plan, known, run, state, now), run, now))
     return results
 
@@ -262,12 +257,12 @@ def build_report(run: Run, state: IncidentState, results: t.Sequence[InstanceRes
 
     ``results`` are those of the run. One that sent nothing says nothing new of an instance that was restored.
     """
-    recorded = {one.identity: one for one in build_recorded(state, run, now)}
+    recorded = {one.known.identity: one for one in build_recorded(state, run, now)}
     for one in results:
-        known = recorded.get(one.identity)
+        known = recorded.get(one.known.identity)
         is_unsent = one.kind is not None and FAILURES[one.kind].is_unsent
         if known is None or known.outcome != OK or not is_unsent:
-            recorded[one.identity] = one
+            recorded[one.known.identity] = one
     shown = [*recorded.values()]
     # That an earlier run has restored an instance is no news about the incident.
     is_of_run = shown == [*results] and any(one.kind for one in results)
@@ -339,8 +334,10 @@ def _format_failure(failed: Failed, plan: RolePlan, run: Run, now: datetime) -> 
     text = failure.text
     if failure.is_of_run:
         text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
-    is_unsent, is_said = failure.is_unsent or failed.is_unsent, failure.is_unsent and run.is_history_known
-    sentences = [text, failed.message, NOTHING_SENT if is_unsent and not is_said else ""]
+    sentences = [text, failed.message]
+    is_said = failure.is_unsent and run.is_history_known
+    if (failure.is_unsent or failed.is_unsent) and not is_said:
+        sentences.append(NOTHING_SENT)
     status = failed.found or (plan.instance or {}).get("status")
     if status and failed.kind is FailureKind.UNFINISHED:
         sentences.append(f"Its status was {format_value(status, 40)} at the time of the plan.")
@@ -395,14 +392,7 @@ def format_headline(run: Run, results: list[InstanceResult]) -> str:
     if not run.is_history_known:
         return f"{_UNREAD} {NOTHING_SENT}".rstrip(".")
     if run.check:
-        seen = [plan for plan in run.plans if plan.ready and plan.earlier and not plan.is_unseen]
-        done = [plan.instance or {} for plan in seen if plan.earlier and plan.earlier.event is OperationEvent.COMPLETED]
-        ill = sum(not is_healthy(instance) for instance in done)
-        waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
-        known = f", {len(done)} already restored" if done else ""
-        known += f", {ill} of them not healthy now" if ill else ""
-        others = f", {format_count(waits, 'restore')} under way would be waited for" if waits else ""
-        return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored{others}{known}"
+        return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored{_format_others(run)}"
     if any(one.kind is FailureKind.NOT_CONFIRMED for one in results):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if any(one.kind or one.is_unseen for one in results):
@@ -411,6 +401,18 @@ def format_headline(run: Run, results: list[InstanceResult]) -> str:
     if before and before == len(results):
         return f"{total} already restored; this run sent no restore"
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
+
+
+def _format_others(run: Run) -> str:
+    """Returns the plans of check mode that would send nothing: those that would wait, and those that are restored."""
+    seen = [plan for plan in run.plans if plan.ready and plan.earlier and not plan.is_unseen]
+    done = [plan.instance or {} for plan in seen if plan.earlier and plan.earlier.event is OperationEvent.COMPLETED]
+    ill = sum(not is_healthy(instance) for instance in done)
+    waits = sum(plan.ready and plan.action is RestoreAction.WAIT for plan in run.plans)
+    known = f", {len(done)} already restored" if done else ""
+    known += f", {ill} of them not healthy now" if ill else ""
+    others = f", {format_count(waits, 'restore')} under way would be waited for" if waits else ""
+    return f"{others}{known}"
 
 
 def format_restored(results: list[InstanceResult]) -> str:

@@ -104,11 +104,16 @@ class Runbook:
         given = {name: self.variables[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, sends=True)
-        incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
-        incident.surface = self.run.surface
-        path, host = self.run.report_path, self.client.settings.host
-        incident.read_report = lambda: read_witness(path, self.run.incident, host, journal.place)
-        return incident
+        name, path, host = self.run.incident, self.run.report_path, self.client.settings.host
+        return Incident(
+            self.client,
+            journal,
+            name,
+            rules,
+            self.context.warn,
+            lambda: read_witness(path, name, host, journal.place),
+            self.run.surface,
+        )
 
     def _set_plans(self) -> None:
         """Chooses the backups, finds what prevents a restore, and shows that."""

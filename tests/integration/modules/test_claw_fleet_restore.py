@@ -129,6 +129,10 @@ LAPSES: dict[str, tuple[t.Callable[[Simulator], t.Any], str]] = {
         lambda simulator: simulator.set_instance(1, status="stopped"),
         rf"{SEEN} but was stopped, health unknown at {TIME_OF_DAY}\.",
     ),
+    "health not waited for": (
+        lambda simulator: simulator.set_instance(1, status="stopped"),
+        rf"It was restored\. It was running, but was stopped at {TIME_OF_DAY}\.",
+    ),
     "deleted": (
         lambda simulator: simulator.remove_instance(1),
         rf"{SEEN} but no longer existed at {TIME_OF_DAY}\.",
@@ -142,6 +146,7 @@ def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
     simulator: Simulator, local_worker: Worker, lapse: str, serial: list[object], begun: int
 ) -> None:
     happen, told = LAPSES[lapse]
+    options = {"serial": serial, "wait_healthy": lapse != "health not waited for"}
 
     def wait_for_second_batch() -> None:
         if len(posts(simulator)) > 1:
@@ -149,7 +154,7 @@ def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
             local_worker.sleeper.before_sleep = lambda: None
 
     local_worker.sleeper.before_sleep = wait_for_second_batch
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3, 4), serial=serial)
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3, 4), **options)
     assert len(posts(simulator)) == begun
     assert result["summary"] == {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 4 - begun}
     assert outcomes(result) == ["completed"] * begun + ["not_begun"] * (4 - begun)

@@ -145,7 +145,7 @@ class RestoreRunner:
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
         self._was_busy = False
-        """True if it was busy before this run sent the restore: that it is still busy is no sign of it."""
+        """True if it was busy before it was waited for: that it is still busy is no new sign of the restore."""
         self._seen_at = datetime.now(UTC)
         self.deadline = math.inf
         """When the wait of its stage ends, by the clock."""
@@ -496,24 +496,24 @@ class RestoreRunner:
 class RestoreBatch:
     """The ``restores`` of one batch."""
 
-    run: RestoreBatches
+    whole: RestoreBatches
     restores: t.Sequence[Restore]
 
     def __post_init__(self) -> None:
-        self._runners = [RestoreRunner(restore, self.run) for restore in self.restores if restore.error is None]
+        self._runners = [RestoreRunner(restore, self.whole) for restore in self.restores if restore.error is None]
 
-    def begin(self) -> None:
+    def run(self) -> None:
         """Restores those without an error."""
-        if self.run.incident.client.check_mode:
+        if self.whole.incident.client.check_mode:
             for runner in self._runners:
                 runner.predict()
             return
         with contextlib.ExitStack() as locks:
             for runner in self._runners:
                 locks.callback(runner.release)
-            self._begin(self._runners)
+            self._send_free(self._runners)
             self._release_ended()
-            if not self.run.options.waits:
+            if not self.whole.options.waits:
                 for runner in self._runners:
                     if runner.stage is Stage.LOCKED:
                         runner.decide_held()
@@ -523,15 +523,15 @@ class RestoreBatch:
             running = [runner for runner in self._runners if runner.stage is Stage.RUNNING]
             list(map_ordered(RestoreRunner.verify, running))
 
-    def _begin(self, runners: list[RestoreRunner]) -> None:
-        """Locks the instances, decides under the locks what is left to do, and sends what has to be sent."""
+    def _send_free(self, runners: list[RestoreRunner]) -> None:
+        """Locks the instances that are free, decides under the locks what is left to do, and sends that."""
         ready = [runner for runner in runners if runner.acquire()]
         if not ready:
             return
         try:
-            if self.run.unseen is not None:
-                raise self.run.unseen
-            history = self.run.incident.read_history(runner.id for runner in ready)
+            if self.whole.unseen is not None:
+                raise self.whole.unseen
+            history = self.whole.incident.read_history(runner.id for runner in ready)
             seen = self._read_again(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
@@ -549,11 +549,11 @@ class RestoreBatch:
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
             if not is_completed:
                 ids.append(runner.id)
-        return self.run.reader.read(ids) if ids else {}
+        return self.whole.reader.read(ids) if ids else {}
 
     def _wait(self) -> None:
         """Polls until no restore has to be waited for, and fails those that have not ended in time."""
-        options, client = self.run.options, self.run.incident.client
+        options, client = self.whole.options, self.whole.incident.client
         waiter = Waiter(
             options.timeout + (options.healthy_timeout or 0.0),
             client.progress,
@@ -565,15 +565,15 @@ class RestoreBatch:
         for runner in self._open():
             if options.healthy_timeout is not None and runner.stage is not Stage.RESTORED:
                 # From the last request on, and not with the time to become healthy.
-                runner.deadline = self.run.clock() + options.timeout
+                runner.deadline = self.whole.clock() + options.timeout
         if not self._open():
             return
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
             ids = [runner.id for runner in self._open() if runner.stage is not Stage.LOCKED]
-            waiter.requests_per_poll = self.run.reader.cost(len(ids))
-            return self.run.reader.read(ids, time_left=seconds) if ids else {}
+            waiter.requests_per_poll = self.whole.reader.cost(len(ids))
+            return self.whole.reader.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
             self._update(seen)
@@ -582,8 +582,9 @@ class RestoreBatch:
         def describe(_seen: object) -> tuple[str, str]:
             return describe_remaining(runner.describe() for runner in self._open())
 
+        nothing: dict[str, Resource | None] = {}
         try:
-            waiter.until(t.cast("dict[str, Resource | None]", {}), fetch, is_done, describe)
+            waiter.until(nothing, fetch, is_done, describe)
         except ClawHostersError as error:
             for runner in self._open():
                 runner.give_up(error)
@@ -593,16 +594,16 @@ class RestoreBatch:
         for runner in self._open():
             if runner.stage is not Stage.LOCKED and runner.id in seen:
                 runner.update(seen[runner.id])
-        self._begin([runner for runner in self._runners if runner.stage is Stage.LOCKED])
+        self._send_free([runner for runner in self._runners if runner.stage is Stage.LOCKED])
         self._request_starts([runner for runner in self._runners if runner.stage is Stage.RESTORED])
         for runner in self._open():
-            if self.run.clock() >= runner.deadline:
+            if self.whole.clock() >= runner.deadline:
                 runner.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
 
     def _request_starts(self, runners: list[RestoreRunner]) -> None:
         """Starts the instances that came back stopped."""
-        self.run.changes.request_changes([runner.job for runner in runners])
+        self.whole.changes.request_changes([runner.job for runner in runners])
         for runner in runners:
             runner.end_recovery()
 
@@ -653,7 +654,10 @@ class RestoreBatches:
                 batches, options.max_failures, shown, Restore.has_failed, lambda one: short_name(one.instance)
             ):
                 self.observer.on_batch(number, len(batches), batch)
-                RestoreBatch(self, batch).begin()
+                for restore in batch:
+                    if restore.error is not None:
+                        self.observe(restore)
+                RestoreBatch(self, batch).run()
                 self._look_back()
 
     def _look_back(self) -> None:
@@ -672,7 +676,8 @@ class RestoreBatches:
             if keeps_state(now, "started", wait_healthy=self.options.wait_healthy):
                 restore.healthy_at = at
                 continue
-            lapse = explain_lapse(restore.current, restore.healthy_at, now, at)
+            healthy_at = restore.healthy_at if self.options.wait_healthy else None
+            lapse = explain_lapse(restore.current, healthy_at, now, at)
             gone = None if now else InstanceGoneError(restore.instance)
             restore.current, restore.healthy_at = now or restore.current, None
             restore.fail(restore.explain_unrecovered(lapse, gone), COMPLETED)
