@@ -158,8 +158,17 @@ instance:
     status: running
     tier: balanced
     billing_mode: daily
+    ip_address: "2001:db8::7"
     health_status: healthy
+    created_at: "2026-02-01T10:00:00Z"
+    provisioned_at: "2026-02-01T10:01:00Z"
+    can_start: false
+    can_stop: true
+    can_restart: true
+    subdomain_url: web-bot.clawhosters.com
     daily_claw_cost: 225
+    llm_configured: true
+    telegram_configured: false
 restore:
   description:
     - State of the restore. C(sent_at) is null if it was not sent, C(completed_at) before it is completed, and C(by) is

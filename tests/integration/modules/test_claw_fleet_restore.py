@@ -568,7 +568,8 @@ def test_an_instance_that_another_run_keeps_is_left_to_it(
         assert is_free
         result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=30)
     assert outcomes(result) == ["in_flight", "completed"]
-    assert "This run sent nothing for bot-1. It is held by" in result["instances"][0]["msg"]
+    message = result["instances"][0]["msg"]
+    assert message.startswith("This run sent nothing for bot-1. It was not free within 30 s (wait_timeout)"), message
     assert posts(simulator) == [202]
 
 

@@ -135,7 +135,7 @@ def test_a_limit_ahead_of_the_service_clock_is_refused(
     set_clock(simulator, skew)
     said = use(worker, limit(hours), tmp_path)
     assert ("and a limit in the future excludes nothing." in said) is is_refused, said
-    assert said.endswith(" Nothing was sent.") is (is_refused and use is not read_module)
+    assert ("othing was sent." in said) is (is_refused and use is not read_module)
     assert len(simulator.calls("POST *")) == (0 if is_refused or use is read_module else 1)
 
 

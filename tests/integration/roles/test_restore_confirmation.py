@@ -242,8 +242,8 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
     with journal.lock(key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
-    assert re.search(r"It is held by \S+@\S+, process \d+, for \d+ s, for incident INC-1, and not free", result["msg"])
-    assert "(wait_timeout). Run the same task again: it waits for what is" in result["msg"]
+    held = r"It was not free within 30 s \(wait_timeout\), and now it is held by \S+@\S+, process \d+, for \d+ s, for "
+    assert re.search(rf"{held}incident INC-1\. Run the same task again: it waits for what is", result["msg"])
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
 
