@@ -485,8 +485,7 @@ class InstanceChanges:
                     if reader.has_left(job.instance, True):
                         job.finish(None)
             for job in find_open(watched):
-                advice = f"Run this again{_choose_state(job)} to continue waiting."
-                job.fail(self.explain_unfinished(job, error, waiter.timeout, advice), error)
+                job.fail(self.explain_unfinished(job, error, waiter.timeout, _advise(job)), error)
 
     def update(self, job: Job, now: Resource | None) -> None:
         """Updates a job from the instance as a poll shows it, and ends it if it is done."""
@@ -578,9 +577,15 @@ def format_accepted(job: Job) -> str:
     return f"The {job.action.value} was accepted. " if job.changed else ""
 
 
-def _choose_state(job: Job) -> str:
-    """Returns how to run a task again: the same task would restart the instance a second time."""
-    return ", with state: started," if job.wanted == "restarted" and job.changed else ""
+def _advise(job: Job) -> str:
+    """Returns how to go on: without a plan, the same task would restart the instance a second time."""
+    if job.consent.approval:
+        return "Run the same task again: the plan continues."
+    if job.wanted != "restarted" or not job.changed:
+        return "Run this again to continue waiting."
+    if job.batch is None:
+        return "Run this again, with state: started, to continue waiting."
+    return "Run this again for the rest; leave out what was restarted, or give it the state started."
 
 
 def _find_part(job: Job) -> str:

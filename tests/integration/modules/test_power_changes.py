@@ -77,3 +77,15 @@ def test_the_same_task_again_is_not_advised_where_it_would_restart(
             f"The {action} was accepted. It was not restarted within 30 s (wait_timeout), and now it is deploying. "
             "Run this again, with state: started, to continue waiting."
         )
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_batch_that_ends_unfinished_says_how_the_rest_goes_on(simulator: Simulator, planned: bool) -> None:
+    instances = [{"id": number, "name": f"bot-{number}", "status": "running"} for number in (1, 2)]
+    simulator.reset(state={"instances": instances}, switches=NEVER_DONE)
+    worker, options = Worker(simulator), {"ids": [1, 2], "state": "restarted", "serial": 1, "wait_timeout": 30}
+    advice = "Run this again for the rest; leave out what was restarted, or give it the state started."
+    if planned:
+        options["plan"] = worker.run(claw_fleet, check=True, **options)["plan"]
+        advice = "Run the same task again: the plan continues."
+    assert f" deploying. {advice} Not begun: 1" in worker.run(claw_fleet, **options)["msg"]
