@@ -333,16 +333,19 @@ class FolderStore(FolderSnapshots):
     def hold(self, subject: str, name: str) -> t.Iterator[Holder | None]:
         """Locks the mark of the subject. The lock ends with the process."""
         _allow_many_files()
-        holder = None
         with contextlib.ExitStack() as stack:
-            with self._open_journal(creates=True) as journal:
-                mark = journal.create_mark(stack, subject)
-                try:
-                    lock_file(mark, PROBE_TIMEOUT)
-                    _write_holder(mark, describe_process(subject, name))
-                except TimeoutError:
-                    holder = _read_holder(mark, subject)
-            yield holder
+            yield self._take(stack, subject, name)
+
+    def _take(self, stack: contextlib.ExitStack, subject: str, name: str) -> Holder | None:
+        """Locks the mark of the subject until the stack closes. Returns who has locked it, if another process has."""
+        with self._open_journal(creates=True) as journal:
+            mark = journal.create_mark(stack, subject)
+            try:
+                lock_file(mark, PROBE_TIMEOUT)
+            except TimeoutError:
+                return _read_holder(mark, subject)
+            _write_holder(mark, describe_process(subject, name))
+            return None
 
     def holders(self, subject: str | None = None) -> dict[str, Holder]:
         """Returns who has locked the mark of which subject, or of this one, as far as they can be opened."""
