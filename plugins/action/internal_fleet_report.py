@@ -86,7 +86,7 @@ def run(context: ModuleContext) -> Result:
     facts = build_facts(source, max_age or timedelta(), params["title"], client.stats.now())
     last_keys = _read_last_keys(paths)
     findings = find_findings(facts, params["min_days"], proof_max_age or timedelta(), last_keys)
-    page, changed = _write(facts, build_keys(findings), paths, check_mode=client.check_mode)
+    page, changed = _write(facts, build_keys(findings, last_keys), paths, check_mode=client.check_mode)
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
     more = "." if client.check_mode else f", on the page {paths['Page']}."
@@ -104,16 +104,16 @@ def run(context: ModuleContext) -> Result:
 
 
 def _write(
-    facts: dict[str, t.Any], finding_keys: str, paths: dict[str, Path], *, check_mode: bool
+    facts: dict[str, t.Any], keys: dict[str, list[str]], paths: dict[str, Path], *, check_mode: bool
 ) -> tuple[dict[str, t.Any], bool]:
     """Writes the files. Returns the variables of the page, and True if more than the time of the files has changed."""
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     page = build_page(facts, script)
     mark = page["fingerprint"]
-    variables = {"page": page, "css": css, "script": script, "finding_keys": finding_keys}
+    variables = {"page": page, "css": css, "script": script, "finding_keys": " ".join(keys["finding_keys"])}
     texts = {
         "Page": (render(str(ROLE / "templates/fleet.html.j2"), variables), 0o600),
-        "Data": (format_data(facts, mark, finding_keys), 0o600),
+        "Data": (format_data(facts, mark, keys), 0o600),
         "Metrics": (format_metrics(facts, mark), METRICS_MODE),
     }
     # Written in every run, since they show its time.
@@ -124,7 +124,7 @@ def _write(
     return page, any(changes)
 
 
-def _read_last_keys(paths: dict[str, Path]) -> str | None:
+def _read_last_keys(paths: dict[str, Path]) -> set[str] | None:
     """Returns the keys of the findings of the last report, of its data if they are written, or else of its page."""
     keys = (find_last_keys(read_report(str(paths[what]))) for what in ("Data", "Page") if what in paths)
     return next((found for found in keys if found is not None), None)

@@ -31,6 +31,7 @@ Data = dict[str, t.Any]
 
 OTHER = "other"
 """Stands for each undocumented status."""
+FAILED = ("error", "deploy_failed")
 LATE_STATES = ("overdue", "missing")
 BACKUP_STATES = ("fresh", *LATE_STATES, "unknown")
 _UNCLEAR_BACKUPS = (
@@ -113,14 +114,23 @@ def _describe(instance: Resource) -> Data:
 
 
 def sort_worst_first(facts: Data) -> list[Data]:
-    """Returns the instances: those that need attention, then those without a fresh backup, the oldest first."""
+    """Returns the instances: those that have failed, the unhealthy ones, and others that need attention.
+
+    Among those and the rest, the ones without a fresh backup come first, the oldest one before the others.
+    """
 
     def find_rank(one: Data) -> tuple[t.Any, ...]:
         late = one["backup"]["state"] in LATE_STATES
         age = _measure_age(one["backup"]["taken_at"], facts["reported_at"]) if late else 0.0
-        return not one["needs_attention"], -age, str(one["name"]).casefold(), str(one["id"])[:20].rjust(20, "0")
+        return _rank_condition(one), -age, str(one["name"]).casefold(), str(one["id"])[:20].rjust(20, "0")
 
     return sorted(facts["instances"], key=find_rank)
+
+
+def _rank_condition(one: Data) -> int:
+    if get_status(one) in FAILED:
+        return 0
+    return 1 if is_unhealthy(one) else 2 if one["needs_attention"] else 3
 
 
 def _measure_age(taken: datetime | None, now: datetime) -> float:

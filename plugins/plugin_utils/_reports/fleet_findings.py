@@ -16,20 +16,24 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future
+from ...module_utils._model.instance import is_unhealthy
+from ...module_utils._model.instance_words import STATUSES
 from ...module_utils._text import format_count
 from ...module_utils._times import format_duration
 from .._formatting import format_label, format_value
-from .fleet_facts import sort_worst_first
+from .fleet_facts import choose_word, sort_worst_first
 from .forecast import format_lasting
 
 Data = dict[str, t.Any]
 Findings = t.Iterator[tuple[str, str]]
-"""The id of the instance that a finding is about, or nothing, and the sentence."""
+"""What a finding of the check is about, such as the id of an instance, and the sentence."""
 
 MAX_LINES = 12
 """Lines of findings: they may go into a chat."""
 CHECKS = ("low_balance", "attention", "no_backup", "overdue_backup", "unproven_restore")
-_KEYS = re.compile(r'finding_keys"(?:: | content=)"([^"]*)"')
+UNJUDGED = "unknown"
+"""What a finding is about if nothing could be read for its check."""
+_KEYS = re.compile(r'"finding_keys"(?:: \[([^\]]*)\]| content="([^"]*)")')
 
 
 class Finding(t.NamedTuple):
@@ -41,12 +45,17 @@ class Finding(t.NamedTuple):
     is_new: bool
 
     @property
+    def key(self) -> str:
+        """Names it in the next report."""
+        return f"{self.check}:{self.about}"
+
+    @property
     def line(self) -> str:
         """The sentence, marked if it is new."""
         return f"New: {self.text}" if self.is_new else self.text
 
 
-def find_findings(facts: Data, min_days: int, proof_max_age: timedelta, last_keys: str | None) -> list[Finding]:
+def find_findings(facts: Data, min_days: int, proof_max_age: timedelta, last_keys: set[str] | None) -> list[Finding]:
     """Returns the findings of all checks: what is new first, then by check, the worst instances first.
 
     ``last_keys``: those of the last report; None without one, so that nothing is called new.
@@ -59,28 +68,29 @@ def find_findings(facts: Data, min_days: int, proof_max_age: timedelta, last_key
         "overdue_backup": _check_overdue_backups(facts, instances),
         "unproven_restore": _check_proofs(facts, instances, proof_max_age),
     }
-    known = None if last_keys is None else set(last_keys.split())
     findings = [
-        Finding(check, about, text, is_new=known is not None and _build_key(check, about) not in known)
+        Finding(check, about, text, is_new=last_keys is not None and f"{check}:{about}" not in last_keys)
         for check, sentences in found.items()
         for about, text in sentences
     ]
     return sorted(findings, key=lambda finding: not finding.is_new)
 
 
-def build_keys(findings: t.Iterable[Finding]) -> str:
-    """Returns what a report keeps of its findings, for the next one."""
-    return " ".join(sorted({_build_key(finding.check, finding.about) for finding in findings}))
+def build_keys(findings: t.Iterable[Finding], last_keys: set[str] | None) -> dict[str, list[str]]:
+    """Returns what a report keeps of its findings, for the next one, and which of them are new.
+
+    A check that could not judge keeps what the last report has found: when it can again, that is not new.
+    """
+    keys = {finding.key: finding.is_new for finding in findings}
+    unjudged = tuple(f"{finding.check}:" for finding in findings if finding.about == UNJUDGED)
+    kept = {key for key in last_keys or () if key.startswith(unjudged)}
+    return {"finding_keys": sorted(kept | keys.keys()), "new_finding_keys": sorted(key for key in keys if keys[key])}
 
 
-def find_last_keys(report: str) -> str | None:
+def find_last_keys(report: str) -> set[str] | None:
     """Returns the keys that an earlier page or data file has; None if it has none."""
     found = _KEYS.search(report)
-    return found[1] if found else None
-
-
-def _build_key(check: str, about: str) -> str:
-    return f"{check}:{about}"
+    return set(re.findall(r'[^\s",]+', found[1] or found[2] or "")) if found else None
 
 
 def list_lines(findings: t.Iterable[Finding], more: str) -> list[str]:
@@ -110,8 +120,9 @@ def _check_attention(instances: list[Data]) -> Findings:
     for one in instances:
         if one["needs_attention"]:
             condition = [one["status"], *([one["health_status"]] if one["status"] == "running" else [])]
+            word = "unhealthy" if is_unhealthy(one) else choose_word(one["status"], STATUSES)
             yield (
-                str(one["id"]),
+                f"{one['id']}:{word}",
                 f"{_label(one)} needs attention: {', '.join(format_value(word, 40) for word in condition)}.",
             )
 
@@ -135,7 +146,7 @@ def _check_overdue_backups(facts: Data, instances: list[Data]) -> Findings:
 
 def _check_unknown_backups(facts: Data, instances: list[Data]) -> Findings:
     if facts["backups"] is None:
-        yield "", "The backups could not be read."
+        yield UNJUDGED, "The backups could not be read."
         return
     for one in instances:
         if one["backup"]["state"] == "unknown":
@@ -144,7 +155,7 @@ def _check_unknown_backups(facts: Data, instances: list[Data]) -> Findings:
 
 def _check_proofs(facts: Data, instances: list[Data], max_age: timedelta) -> Findings:
     if facts["counts"]["proven"] is None:
-        yield "", "The journal could not be read, so no proof of a restore is known."
+        yield UNJUDGED, "The journal could not be read, so no proof of a restore is known."
         return
     never = datetime.min.replace(tzinfo=UTC)
     for one in sorted(instances, key=lambda one: one["proven_at"] or never):
@@ -164,4 +175,4 @@ def _check_balance(facts: Data, min_days: int) -> Findings:
     elif claws["is_low"] or has_run_out:
         yield "", "The balance is low."
     elif days is None and (cost is None or cost > 0):
-        yield "", "The service does not report how long the balance lasts."
+        yield UNJUDGED, "The service does not report how long the balance lasts."

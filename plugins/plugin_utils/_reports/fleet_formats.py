@@ -24,7 +24,7 @@ from ...module_utils._model.instance_words import HEALTH_STATUSES, STATUSES, TIE
 from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
-from .fleet_facts import ADDON_TYPE, LATE_STATES, OTHER, REST, TIER, choose_word, sort_worst_first
+from .fleet_facts import ADDON_TYPE, FAILED, LATE_STATES, OTHER, REST, TIER, choose_word, sort_worst_first
 
 Data = dict[str, t.Any]
 Labels = tuple[tuple[str, str], ...]
@@ -49,9 +49,9 @@ _HELP = {
 }
 
 
-def format_data(facts: Data, fingerprint: str, finding_keys: str) -> str:
-    """Returns the facts as JSON. Times are ISO 8601."""
-    content = {"fingerprint": fingerprint, "finding_keys": finding_keys, **facts}
+def format_data(facts: Data, fingerprint: str, keys: t.Mapping[str, list[str]]) -> str:
+    """Returns the facts as JSON, with the keys of the findings. Times are ISO 8601."""
+    content = {"fingerprint": fingerprint, **keys, **facts}
     return json.dumps(content, indent=2, default=lambda time: time.isoformat(timespec="seconds")) + "\n"
 
 
@@ -200,7 +200,7 @@ def _build_backup(backup: Data, now: datetime) -> Data:
 def _choose_tone(status: str) -> str:
     if status == "running":
         return "good"
-    if status in ("error", "deploy_failed"):
+    if status in FAILED:
         return "bad"
     if status in ("stopped", "deleting"):
         return "quiet"

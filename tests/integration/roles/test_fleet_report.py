@@ -271,28 +271,22 @@ def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, worker: W
 def test_what_the_last_report_did_not_have_comes_first_as_new(
     simulator: Simulator, worker: Worker, tmp_path: Path, with_data: bool
 ) -> None:
-    paths = {} if with_data else {"data_path": None}
-    if with_data:
-        worker.defaults["path"] = str(tmp_path / "first.html")
-    checks = "attention,no_backup"
-    known = ["twin (id 2) needs attention: running, unhealthy.", *FINDINGS[1:]]
-    first = report(worker, fail_on=checks, **paths)["failure"]
-    assert sorted(first["findings"]) == sorted(known)
+    worker.defaults |= {"fail_on": "attention,no_backup"} | ({} if with_data else {"data_path": None})
+    first = report(worker)["failure"]
+    assert sorted(first["findings"]) == sorted(FINDINGS)
     simulator.set_instance(1, status="deploy_failed")
     simulator.set_instance(2, health_status="healthy")
     if with_data:
-        worker.defaults["path"] = str(tmp_path / "second.html")
-    assert worker.run(fleet_report, check=True, fail_on=checks, **paths)["failure"]["msg"].startswith(
-        "4 findings, 1 new"
-    )
-    second = report(worker, fail_on=checks, **paths)
+        (tmp_path / "fleet.html").unlink()
+    assert worker.run(fleet_report, check=True)["failure"]["msg"].startswith("4 findings, 1 new")
+    second = report(worker)
     new = "New: web-bot (id 1) needs attention: deploy_failed."
     assert second["failure"]["findings"][0] == new
     assert sorted(second["failure"]["findings"][1:]) == sorted(FINDINGS[1:])
     assert second["failure"]["msg"].startswith("4 findings, 1 new: 2 attention, 2 no_backup.")
     assert new not in second["report"]
     simulator.set_instance(2, status="error")
-    third = report(worker, **paths)
+    third = report(worker, fail_on=None)
     assert third["failure"] == {}
     assert third["report"][2] == "New: twin (id 2) needs attention: error."
 
@@ -406,12 +400,3 @@ def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path:
     content = {"rule_files": ["rules.yml"], "evaluation_interval": "1h", "tests": groups}
     (tmp_path / "test.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
     assert "SUCCESS" in promtool("test", "rules", str(tmp_path / "test.yml"))
-
-
-def test_a_backup_of_nobody_hides_no_age_of_the_others(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
-    before = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["backups"]
-    left = simulator.add_backup(instance_id=4, created_at="2h ago")
-    simulator.set_backup(left["id"], instance_id=None, instance_name=None)
-    after = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["backups"]
-    assert (after["fresh"], after["overdue"]) == (before["fresh"], before["overdue"])
-    assert (after["missing"], after["unknown"]) == (0, before["missing"])

@@ -19,10 +19,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import (
     ReportSource,
     build_facts,
+    sort_worst_first,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import (
     CHECKS,
+    build_keys,
     find_findings,
+    find_last_keys,
     list_lines,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_formats import (
@@ -145,7 +148,18 @@ def test_any_text_is_a_label_and_the_order_is_stable(instances, title):
     found = series(gather(entries, title))
     assert sum(name == "instance_needs_attention" for name, *_labels in found) == len(entries)
     assert format_metrics(gather(reversed(entries), title), "") == format_metrics(gather(entries, title), "")
-    assert len(json.loads(format_data(gather(entries, title), "mark", ""))["instances"]) == len(entries)
+    assert len(json.loads(format_data(gather(entries, title), "mark", {}))["instances"]) == len(entries)
+
+
+@given(st.permutations(range(4)), st.sampled_from(["error", "deploy_failed"]), st.sets(st.integers(0, 3)))
+def test_failed_instances_come_first_then_unhealthy_ones_then_others(order, failed, with_backup):
+    ranked = [(failed, None), ("running", "unhealthy"), ("paused", "unhealthy"), ("running", "healthy")]
+    entries = [
+        {"id": number, "status": ranked[rank][0], "health_status": ranked[rank][1]} for number, rank in enumerate(order)
+    ]
+    backups = [{"id": number, "instance_id": number, "created_at": TAKEN.isoformat()} for number in with_backup]
+    found = sort_worst_first(gather(entries, backups=backups))
+    assert [(one["status"], one["health_status"]) for one in found] == ranked
 
 
 # Checks
@@ -191,6 +205,36 @@ def backup(hours):
 def test_a_check_finds_what_is_wrong_or_can_not_be_judged(name, read, finding):
     assert check(name, **read) == ([finding] if finding else [])
     assert check(*CHECKS, **read).count(finding) == (finding is not None)
+
+
+def bot(status, health=None):
+    return {"instances": [{"id": 8, "status": status, "health_status": health}]}
+
+
+LOW, ENOUGH = ({"billing": {"summary": {"claws_balance": claws, "daily_claw_cost": 10}}} for claws in (10, 700))
+UNREAD = ["no_backup:unknown", "overdue_backup:unknown"]
+
+
+@pytest.mark.parametrize(
+    ("nights", "new"),
+    [
+        ([bot("running", "unhealthy"), bot("error"), bot("error")], [[], ["attention:8:error"], []]),
+        ([bot("stopped"), bot("running", "unhealthy")], [[], ["attention:8:unhealthy"]]),
+        ([{"backups": []}, {}, {}, {"backups": []}], [[], UNREAD, [], []]),
+        ([{"backups": backup(1)}, {}, {"backups": []}], [[], UNREAD, ["no_backup:1"]]),
+        ([LOW, {}, LOW], [[], ["low_balance:unknown"], []]),
+        ([ENOUGH, {}, LOW], [[], ["low_balance:unknown"], ["low_balance:"]]),
+    ],
+)
+def test_new_is_what_no_report_has_found_since_it_was_last_judged(nights, new):
+    last, found = None, []
+    for read in nights:
+        facts = gather(**{"instances": [{"id": 1, "status": "running"}], **read})
+        findings = find_findings(facts, 7, timedelta(days=30), last)
+        keys = build_keys(findings, last)
+        found.append(keys["new_finding_keys"])
+        last = find_last_keys(format_data(facts, "mark", keys))
+    assert found == new
 
 
 @given(

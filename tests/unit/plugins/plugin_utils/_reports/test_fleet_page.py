@@ -44,7 +44,7 @@ def show(page):
     return render(str(TEMPLATE), {"page": page, "css": "", "script": "", "finding_keys": ""})
 
 
-def test_instances_in_trouble_come_first_and_ages_are_shown():
+def test_the_rows_show_the_state_and_age_of_each_newest_backup():
     instances = [
         {"id": 1, "name": "a", "status": "running", "health_status": "healthy"},
         {"id": 2, "name": "b", "status": "running", "health_status": "unhealthy"},
@@ -56,15 +56,16 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
         {"id": 3, "instance_name": "b", "created_at": "2026-02-01T08:00:00Z"},
     ]
     made = build(instances, backups=backups)
-    assert [row["name"] for row in made["rows"]] == ["c", "b", "a"]
     assert [row["backup"]["word"] for row in made["rows"]] == ["missing", "overdue", ""]
     assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
     assert made["headline"] == "2 of 3 instances need attention."
     (future,) = build(instances[:1], backups=[{**backups[0], "created_at": "2026-02-03T11:00:00Z"}])["rows"]
     assert (future["backup"]["age"], future["backup"]["word"]) == ("in the future", "overdue")
     for instance, owner in ({"id": 4, "name": "a"}, {"instance_name": "a"}), ({"id": 4, "name": "d"}, {}):
-        unclear = build([instances[0], instance], backups=[{"id": 9, "created_at": "2026-02-03T08:00:00Z", **owner}])
-        assert {(row["backup"]["age"], row["backup"]["word"]) for row in unclear["rows"]} == {("unknown", "")}
+        of_nobody = {"id": 9, "created_at": "2026-02-03T08:00:00Z", **owner}
+        unclear = build([instances[0], instance, instances[1]], backups=[of_nobody, backups[2]])
+        assert [row["backup"]["age"] for row in unclear["rows"]] == ["2 d 2 h", "unknown", "unknown"]
+        assert [row["backup"]["word"] for row in unclear["rows"]] == ["overdue", "", ""]
         assert "does not show which instance some backups belong to" in unclear["facts"]["notices"][0]
     unknown = build(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
