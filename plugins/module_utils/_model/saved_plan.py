@@ -106,7 +106,9 @@ class Approval:
             return f"The plan says {change.action}, but the list of this task {now}"
         if self.restarted_at:
             return (
-                f"It may have been restarted at {self.restarted_at} by a run of this plan, and is not restarted again"
+                f"It may have been restarted at {self.restarted_at} by a run of this plan, and is not restarted again. "
+                "Look in the dashboard whether it was; if not, restart it by itself. Then go on with a new plan in "
+                "which its state is started, since restarted would restart it again"
             )
         return ""
 
@@ -118,7 +120,9 @@ def parse_plan(given: t.Any, option: str = "plan") -> SavedPlan:
     if any(change.action not in (action.value for action in _ENDS) for change in changes):
         fault = "it has an unknown action."
     if fault:
-        raise SettingsError(f"{option} is not what claw_fleet has returned as plan: {fault} Nothing was sent.")
+        raise SettingsError(
+            f"{option} is not what claw_fleet has returned as plan: {fault} Make a new plan. Nothing was sent."
+        )
     made_at = t.cast("datetime", parse_time(given["made_at"]))
     by_id = {str(change.id): change for change in changes}
     return SavedPlan(normalize_url(given["service"]), given["account"], made_at, given["digest"], by_id)
