@@ -68,7 +68,7 @@ class InstanceManager:
             else:
                 require_name(instance, name)
                 return instance
-        sought = f"named {name}" if instance_id is None else f"with id {instance_id}"
+        sought = f"{f'named {name}' if instance_id is None else f'with id {instance_id}'} in the account of this key"
         sought += f" (did you mean {one_line(similar, NAME_LIMIT)}?)" if similar else ""
         if wanted != "absent":
             reason = f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard."

@@ -414,14 +414,15 @@ def test_a_deletion_of_nobody_is_warned_of_if_somebody_has_nearly_this_name(
     simulator.set_instance(1, name="support-bot")
     declared = [{"name": "Suport-bot", "state": "absent"}, {"name": "old-bot", "state": "absent"}]
     assert worker.run(claw_fleet, instances=declared)["summary"] == {"ok": 2, "changed": 0, "failed": 0}
+    nobody = "named support-bto in the account of this key (did you mean support-bot?)"
     worker.run(claw_instance, name="support-bto", state="absent")
     worker.run(claw_instance, name="old-bot", state="absent")
     assert worker.warnings == [
         "entry 1, Suport-bot: no such instance; did you mean support-bot? Nothing is deleted for this entry.",
-        "There is no instance named support-bto (did you mean support-bot?), so nothing is deleted.",
+        f"There is no instance {nobody}, so nothing is deleted.",
     ]
     missing = worker.run(claw_instance, name="support-bto", state="stopped")
-    assert "no instance named support-bto (did you mean support-bot?), so it can't be stopped" in missing["msg"]
+    assert f"There is no instance {nobody}, so it can't be stopped: " in missing["msg"]
     assert writes(simulator) == []
 
 
