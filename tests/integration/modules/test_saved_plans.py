@@ -85,13 +85,10 @@ def test_only_what_the_plan_holds_is_sent(simulator: Simulator, worker: Worker) 
     assert simulator.calls().count("GET /account") == 3
 
 
-def test_an_empty_plan_asks_for_no_account(simulator: Simulator, worker: Worker) -> None:
-    assert made(worker, ids=[2], state="stopped")["entries"] == []
-    assert simulator.calls() == ["GET /instances"]
-
-
 def test_an_empty_plan_holds_while_nothing_would_change(simulator: Simulator, worker: Worker) -> None:
     plan = made(worker, ids=[2], state="stopped")
+    assert plan["entries"] == []
+    assert simulator.calls() == ["GET /instances"]
     assert worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)["changed"] is False
     simulator.set_instance(2, status="running")
     result = worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)

@@ -169,23 +169,6 @@ def test_a_drill_has_failed_once_its_run_waits_no_more(worker: Worker) -> None:
     assert [one["drill_failed"] for one in found] == [False, True]
 
 
-def test_a_backup_of_the_future_is_not_the_newest(simulator: Simulator, worker: Worker) -> None:
-    """A restore would choose the one before it."""
-    before = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]
-    simulator.add_backup(id=11, instance_id=1, created_at=(datetime.now(UTC) + timedelta(hours=2)).isoformat())
-    after = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]
-    assert after["backups"] == before["backups"]
-    assert after["instances"] == before["instances"]
-
-
-def test_a_balance_that_is_not_shown_is_not_low_nor_enough(simulator: Simulator, worker: Worker) -> None:
-    simulator.switch(forbidden=["GET /billing/*"])
-    claws = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["claws"]
-    assert claws == dict.fromkeys(("balance", "daily_cost", "days_left", "is_low", "costs"))
-    page = Path(worker.defaults["path"]).read_text(encoding="utf-8")
-    assert "Billing could not be read." in page
-
-
 def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
     restore_one(worker)
     simulator.clear_log()
@@ -262,6 +245,7 @@ def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, worker: W
     assert failure["findings"][0] == "The service does not report how long the balance lasts."
     assert all(line.endswith(" has no usable backup.") for line in failure["findings"][1:11])
     assert failure["findings"][11:] == [f"And 24 more, on the page {worker.defaults['path']}."]
+    assert "Billing could not be read." in Path(worker.defaults["path"]).read_text(encoding="utf-8")
     assert failure["msg"].startswith(
         "35 findings: 1 low_balance, 17 no_backup, 17 unproven_restore. Service 127.0.0.1:"
     )

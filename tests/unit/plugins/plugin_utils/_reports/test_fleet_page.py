@@ -59,7 +59,9 @@ def test_the_rows_show_the_state_and_age_of_each_newest_backup():
     assert [row["backup"]["word"] for row in made["rows"]] == ["missing", "overdue", ""]
     assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
     assert made["headline"] == "2 of 3 instances need attention."
-    (future,) = build(instances[:1], backups=[{**backups[0], "created_at": "2026-02-03T11:00:00Z"}])["rows"]
+    of_the_future = {**backups[0], "id": 4, "created_at": "2026-02-03T11:00:00Z"}
+    assert build(instances, backups=[of_the_future, *backups])["rows"][2]["backup"]["age"] == "2 h 0 min"
+    (future,) = build(instances[:1], backups=[of_the_future])["rows"]
     assert (future["backup"]["age"], future["backup"]["word"]) == ("in the future", "overdue")
     for instance, owner in ({"id": 4, "name": "a"}, {"instance_name": "a"}), ({"id": 4, "name": "d"}, {}):
         of_nobody = {"id": 9, "created_at": "2026-02-03T08:00:00Z", **owner}
