@@ -75,7 +75,7 @@ options:
     default: true
   wait_timeout:
     description:
-      - Maximum seconds to wait.
+      - Maximum seconds to wait. The time in which requests wait for the rate limit counts.
     type: int
     default: 300
   wait_healthy:

@@ -19,7 +19,7 @@ from support.controller import REPOSITORY, Controller
 
 READS = ("doctor.yml", "nightly.yml")
 """Examples that change nothing. The commands of their guide run them, or test_chat_example.py."""
-RESTARTS = ("restart_tier.yml", "restart_tier_by_host.yml")
+RESTARTS = ("rescue.yml", "restart_tier.yml", "restart_tier_by_host.yml")
 """Examples that restart instances: each run is meant to."""
 PLAYS = [
     path

@@ -155,6 +155,27 @@ def check_at_night(controller: Controller, receiver: Receiver, **variables: t.An
     return run
 
 
+@pytest.mark.parametrize(
+    ("switches", "end"),
+    [
+        ({"restore_ends": "stopped", "transition_reads": 1}, "restored and healthy"),
+        ({"restore_shows": None, "transition_seconds": 0}, "NOT rescued"),
+    ],
+)
+def test_a_rescue_posts_what_came_of_it_and_restores_once_for_an_incident(
+    simulator: Simulator, controller: Controller, receiver: Receiver, switches: dict[str, t.Any], end: str
+) -> None:
+    backup = {"id": 10, "instance_id": 1, "created_at": "2h ago"}
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [backup]}, switches=switches)
+    simulator.fault("status", method="POST", path="/instances/1/restart", status=422, times=None)
+    for expected in (end, "NOT rescued"):
+        command = ("ansible-playbook", str(REPOSITORY / "examples/rescue.yml"), "-e", "rescue_incident=INC-1")
+        run = controller.run(*command, CHAT_WEBHOOK_URL=receiver.url)
+        assert run.rc == 2, run.screen
+        assert receiver.posted.pop()["text"] == f"web-bot did not restart. Incident INC-1: {expected}.", run.screen
+        assert simulator.effects()["restores"] == 1
+
+
 @pytest.mark.parametrize("text", [{"chat_is": "<!channel>"}, {"chat_at": "2026-11-29T03:44:14Z <!channel>"}], ids=str)
 def test_text_in_an_event_is_refused_before_anything_is_posted(
     controller: Controller, receiver: Receiver, text: dict[str, str]
