@@ -67,18 +67,6 @@ def test_one_instance_is_changed_and_explained_as_a_fleet_of_one(simulator: Simu
         assert alone == in_fleet, state
 
 
-@pytest.mark.parametrize(("found", "action"), [("running", "restart"), ("stopped", "start")])
-def test_the_same_task_again_is_not_advised_where_it_would_restart(
-    simulator: Simulator, found: str, action: str
-) -> None:
-    for module in (claw_instance, claw_fleet):
-        message = run(simulator, module, found, "restarted", "none")["message"]
-        assert message == (
-            f"The {action} was accepted. It was not restarted within 30 s (wait_timeout), and now it is deploying. "
-            "Run this again, with state: started, to continue waiting."
-        )
-
-
 @pytest.mark.parametrize("planned", [False, True])
 def test_a_batch_that_ends_unfinished_says_how_the_rest_goes_on(simulator: Simulator, planned: bool) -> None:
     instances = [{"id": number, "name": f"bot-{number}", "status": "running"} for number in (1, 2)]
