@@ -26,7 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http import lis
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import MAX_BODY_BYTES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import MAX_BODY_BYTES, MAX_OBJECTS
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_account_info,
     claw_addon_info,
@@ -84,6 +84,11 @@ GROWN_BODIES: dict[str, tuple[dict[str, str], t.Callable[[], bytes], str]] = {
     "gzip in gzip": ({"Content-Encoding": "gzip, gzip"}, lambda: gzip.compress(zeros(1024)), "Content-Encoding gzip"),
     "gzip": ({"Content-Encoding": "gzip"}, lambda: zeros(1024), f"more than {MAX_BODY_BYTES >> 20} MiB"),
     "plain": ({}, lambda: b'{"data": [' + b"{}," * (20 << 20), f"more than {MAX_BODY_BYTES >> 20} MiB"),
+    "objects": (
+        {},
+        lambda: b'{"data": [' + b'{"\\"{":[]},' * (MAX_BODY_BYTES // 12) + b"{}]}",
+        f"more than {MAX_OBJECTS} objects",
+    ),
 }
 
 
@@ -121,6 +126,12 @@ def test_gzip_that_is_damaged_or_cut_off_is_not_used(body: bytes, words: str) ->
         pytest.raises(ClawHostersError, match=words),
     ):
         fetch_all(client_of({**options, "retry_timeout": 0}), "/instances")
+
+
+def test_brackets_in_a_name_are_not_counted_as_objects() -> None:
+    instances = [{"id": 1, "name": '"[\\' * (MAX_OBJECTS + 1)}]
+    with raw_service(lambda _method, _path: (200, {}, json.dumps({"data": instances}).encode())) as options:
+        assert fetch_all(client_of(options), "/instances") == instances
 
 
 @pytest.mark.parametrize(("instances", "page_size"), [(500, 100), (2000, 2000)])
