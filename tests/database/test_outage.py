@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import tempfile
 import threading
 import time
 import typing as t
@@ -109,15 +110,14 @@ def test_a_play_pays_once_for_an_outage_that_begins_in_it(
 
 
 @pytest.fixture
-def full_disk(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[[], None]]:
+def full_disk(postgres: Postgres) -> t.Iterator[t.Callable[[], None]]:
     """The journal is on a small disk of its own. Returns what fills it."""
-    folder = tmp_path_factory.mktemp("disk")
+    # Not below the folder of pytest, which another session closes to other users.
+    folder = Path(tempfile.mkdtemp(prefix="disk-"))
     user = os.geteuid() or NOBODY
     if not as_root("mount", "-t", "tmpfs", "-o", f"size=1m,uid={user},mode=755", "tmpfs", str(folder)):
         left_out("a full disk", "only root may mount one")
     try:
-        for parent in folder.parents[:3]:
-            parent.chmod(parent.stat().st_mode | 0o011)
         space = folder / "space"
         space.mkdir(mode=0o700)
         if user == NOBODY:
@@ -141,6 +141,7 @@ def full_disk(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> t
         postgres.query("DROP TABLESPACE small")
     finally:
         assert as_root("umount", str(folder))
+        folder.rmdir()
 
 
 def test_a_full_disk_lets_nothing_out(
