@@ -26,7 +26,6 @@ PLAYS = [
     for path in (REPOSITORY / "examples").glob("*.yml")
     if "\n- name:" in path.read_text(encoding="utf-8") and path.name not in READS
 ]
-INVENTORIES = [path for path in guides.EXAMPLES if path.name in ("fleet.clawhosters.yml", "large.clawhosters.yml")]
 INVENTORY_OF = {"accounts": "accounts"}
 """The inventory of an example that needs another than fleet.clawhosters.yml."""
 VARIABLES = {
@@ -110,10 +109,3 @@ def test_an_example_that_fails_shows_the_message_alone(here: Controller, simulat
     assert run.rc == 2, run.screen
     assert run.says("was answered with 403"), run.screen
     assert "retries" not in run.screen, run.screen
-
-
-@pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.name)
-def test_an_example_of_an_inventory_has_hosts(here: Controller, path: Path) -> None:
-    run = here.run("ansible-inventory", "-i", f"examples/{path.name}", "--list", "--yaml")
-    assert run.rc == 0, run.screen
-    assert len(yaml.safe_load(run.stdout)["all"]["children"]["clawhosters"]["hosts"]) == 44

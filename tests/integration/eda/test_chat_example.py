@@ -155,13 +155,10 @@ def check_at_night(controller: Controller, receiver: Receiver, **variables: t.An
     return run
 
 
-@pytest.mark.parametrize(
-    ("switches", "end"),
-    [
-        ({"restore_ends": "stopped", "transition_reads": 1}, "restored and healthy"),
-        ({"restore_shows": None, "transition_seconds": 0}, "NOT rescued"),
-    ],
-)
+SEEN, UNSEEN = {"restore_ends": "stopped", "transition_reads": 1}, {"restore_shows": None, "transition_seconds": 0}
+
+
+@pytest.mark.parametrize(("switches", "end"), [(SEEN, "restored and healthy"), (UNSEEN, "NOT rescued")])
 def test_a_rescue_posts_what_came_of_it_and_restores_once_for_an_incident(
     simulator: Simulator, controller: Controller, receiver: Receiver, switches: dict[str, t.Any], end: str
 ) -> None:
