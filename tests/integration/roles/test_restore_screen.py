@@ -381,9 +381,6 @@ def test_a_callback_that_prints_json_has_standard_output_alone(simulator: Simula
     assert "\x1b" not in shown.screen
 
 
-# Nobody reads on
-
-
 @pytest.mark.parametrize(
     ("seconds", "last_read"), [(0, "PLAY ["), pytest.param(12, "DATA LOSS", marks=pytest.mark.rest)]
 )
