@@ -113,7 +113,7 @@ class ActionModule(ControllerAction):
 
     _is_seen = True
     _lines: t.Sequence[str] = ()
-    """What was shown since the last question."""
+    """Lines that were shown since the last question."""
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""

@@ -56,16 +56,6 @@ def _character_width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def fit(text: str, width: int) -> str:
-    """Returns ``text`` in exactly ``width`` columns: padded, or cut with an ellipsis."""
-    if text_width(text) > width:
-        kept = text
-        while text_width(kept) > width - 1:
-            kept = kept[:-1]
-        text = f"{kept}…"
-    return text + " " * (width - text_width(text))
-
-
 def wrap(text: str, width: int) -> list[str]:
     """Returns ``text`` in lines of at most ``width`` columns. Those after the first are indented more than it.
 

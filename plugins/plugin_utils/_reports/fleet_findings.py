@@ -26,13 +26,13 @@ from .forecast import format_lasting
 
 Data = dict[str, t.Any]
 Findings = t.Iterator[tuple[str, str]]
-"""What a finding of the check is about, such as the id of an instance, and the sentence."""
+"""The subject of each finding of a check, such as the id of an instance, and the sentence."""
 
 MAX_LINES = 12
 """Lines of findings: they may go into a chat."""
 CHECKS = ("low_balance", "attention", "no_backup", "overdue_backup", "unproven_restore")
 UNJUDGED = "unknown"
-"""What a finding is about if nothing could be read for its check."""
+"""The subject of a finding if nothing could be read for its check."""
 _KEYS = re.compile(r'"finding_keys"(?:: \[([^\]]*)\]| content="([^"]*)")')
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known of the instances of an incident, in words: for the screen, the page and its JSON. Pure.
+"""The instances of an incident in words: for the screen, the page and its JSON. Pure.
 
 The facts are those of the journal. Of a run that goes on, they are joined by what the journal does not have: obstacles
 that were found before anything was confirmed, and what could not be written to it.
@@ -109,7 +109,7 @@ FAILURES: dict[Kind, Failure] = {
 
 @dataclass
 class InstanceResult:
-    """What is known of an instance. ``failed`` is None if it is restored. Not all were planned by a run."""
+    """The facts of an instance. ``failed`` is None if it is restored. Not all were planned by a run."""
 
     plan: RolePlan
     known: InstanceState

@@ -636,7 +636,7 @@ class RestoreBatches:
         self.clock = client.progress.clock
         """The clock of all waits."""
         self.note = InterruptNote("")
-        """What Ctrl-C shows of the run."""
+        """The text about the run that Ctrl-C shows."""
         self._restores: t.Sequence[Restore] = ()
 
     def run(self, restores: t.Sequence[Restore]) -> None:

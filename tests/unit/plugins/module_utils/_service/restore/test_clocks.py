@@ -107,7 +107,7 @@ def test_the_choice_is_that_of_a_right_clock(case: tuple[World, Target], skew: t
 
 
 @given(SKEWS, st.floats(0, 20), st.floats(0, 1))
-def test_the_time_of_the_service_is_known_to_half_a_second_and_half_a_response(
+def test_the_service_tells_its_time_to_half_a_second_and_half_a_response(
     skew: timedelta, duration: float, told_after: float
 ) -> None:
     """``Date`` is cut to whole seconds, and it is not known when it was told: at ``told_after`` of the duration."""
