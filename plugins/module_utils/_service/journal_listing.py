@@ -53,13 +53,9 @@ def list_operations(
             near = format_similar_incidents(incident, incidents)
             warn(f"The journal has no restore of incident {one_line(incident)}. {near}".rstrip())
     given = {(kind, normalize_name(name)) for kind, name in names.items() if name is not None}
-    wanted = [
-        (key, state)
-        for key, state in states.items()
-        if key.kind in params["kinds"]
-        and (not given or (key.kind, key.name) in given)
-        and (since is None or datetime.fromisoformat(state.sent_at) >= since)
-    ]
+    named = {key: state for key, state in states.items() if not given or (key.kind, key.name) in given}
+    recent = {key for key, state in named.items() if since is None or datetime.fromisoformat(state.sent_at) >= since}
+    wanted = [(key, state) for key, state in named.items() if key in recent and key.kind in params["kinds"]]
     holders = journal.read_holders() if wanted else {}
     newest_first = sorted(wanted, key=lambda one: one[1].sent_at, reverse=True)
     return [_describe(key, state, holders.get(key.subject)) for key, state in newest_first]

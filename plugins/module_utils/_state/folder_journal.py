@@ -92,7 +92,7 @@ class _Subject:
         names: list[str] = []
         records = records.removeprefix(first)
         for text in texts:
-            name = records[SUM_SIZE + 1 : RECORD_SIZE - 1].decode(errors="replace")
+            name = records[:RECORD_SIZE].decode(errors="replace").rpartition(" ")[2].removesuffix("\n")
             record = build_record(name, text)
             if not records.startswith(record):
                 break

@@ -60,7 +60,11 @@ def test_killed_between_any_two_lines_of_the_journal(
     outcomes = set()
     for at in moments:
         stage = Stage(simulator, tmp_path, collections, case, at, database)
-        assert stage.run(at, scope).was_killed
+        ending = stage.run(at, scope)
+        if not ending.was_killed:
+            # A run that does not wait for a lock has fewer lines.
+            assert ending.lines < at
+            continue
         ending = stage.run()
         assert not stage.judge(ending), f"killed at {at} of {lines} lines"
         outcomes.add(ending.result["failed"])
