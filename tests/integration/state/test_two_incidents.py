@@ -83,7 +83,7 @@ def judge(stage: Stage, endings: dict[str, Ending]) -> str:
         message = ending.result.get("msg", "")
         # Where the first stands still, it may keep the lock of the journal itself.
         is_known = re.search(rf"ncident {first} (sent|was about to send) a restore of it", message)
-        reasons = ("is held by ", "the journal is not used")
+        reasons = ("is held by ", "the journal is not used", "Something works on it")
         is_told = is_known or any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
     database = stage.store.get("state_database")
