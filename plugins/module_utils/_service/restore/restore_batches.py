@@ -63,7 +63,7 @@ if t.TYPE_CHECKING:
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
 RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
-"""Fields of an instance that may show when its restore ended: the contract names none."""
+"""Fields of an instance that may show when its restore ended; none is documented."""
 RETRY_HINT = "Nothing was restored; you can run the same incident again."
 """Added to the failure of a request that was not executed. The role advises by itself."""
 SHORTEST_RESTORE = 10.0
