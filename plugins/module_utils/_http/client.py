@@ -24,7 +24,7 @@ from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import SharedRateBudget
 from .._text import one_line
-from .responses import parse_data_object, parse_object, parse_resource
+from .responses import parse_object, parse_resource
 from .settings import Settings
 from .transport import JITTER, NEVER, UNSAFE, Request, RequestHooks, Response, retry_delay, send_request
 
@@ -232,12 +232,12 @@ class Client:
         method: str,
         path: str,
         *,
+        parse: Parser[Parsed],
         body: object = None,
         retry_on: tuple[type[ClawHostersError], ...] = UNSAFE,
         hooks: RequestHooks | None = None,
-        parse: t.Callable[[str, Response], t.Any] = parse_data_object,
-    ) -> t.Any:
-        """Sends a change and returns what ``parse`` returns: by default the object in ``data``, or None.
+    ) -> Parsed:
+        """Sends a change and returns what ``parse`` returns.
 
         Raises CheckModeError in check mode, before anything is sent. After an error with ``may_have_been_executed``
         the change may have been made: read the resource, then decide.

@@ -54,13 +54,6 @@ def _parse_success(request: str, response: Response, absent: type[ApiError] = No
     return parsed, is_json
 
 
-def parse_data_object(request: str, response: Response) -> Resource | None:
-    """Returns the object in ``data``, or None if there is none: a success may have no usable body."""
-    body = parse_body(request, response)
-    data = body.get("data") if isinstance(body, dict) else None
-    return parse_keys(data) if isinstance(data, dict) else None
-
-
 def parse_envelope(request: str, response: Response, absent: type[ApiError] = WrongAddressError) -> dict[str, t.Any]:
     """Returns the parsed body, an object with ``data``. Raises MalformedResponseError, ResponseError or ApiError."""
     parsed, is_json = _parse_success(request, response, absent)

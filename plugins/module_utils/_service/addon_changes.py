@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ansible.module_utils.common.dict_transformations import dict_merge
 
 from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, ResponseError, TransportError
+from .._http.acceptance import parse_changed
 from .._http.client import Client
 from .._model.addon import (
     Config,
@@ -118,13 +119,13 @@ def _send(client: Client, update: AddonUpdate) -> ApiError | None:
     """Sends the changes. Returns the rejection of the plain body if they were sent wrapped after it."""
     path = addon_path(update.addon["id"])
     try:
-        client.request("PATCH", path, body=update.changes)
+        client.request("PATCH", path, parse=parse_changed, body=update.changes)
     except ApiError as rejection:
         if not needs_wrapping(rejection, update.changes):
             raise
         # A rejected request did nothing, and this one says what it misses: the attributes inside of `addon`.
         try:
-            client.request("PATCH", path, body={"addon": update.changes})
+            client.request("PATCH", path, parse=parse_changed, body={"addon": update.changes})
         except ApiError as second:
             if second.status in (400, 422):
                 raise rejection from None

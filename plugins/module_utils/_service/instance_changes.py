@@ -26,6 +26,7 @@ from .._errors import (
     UnprocessableError,
     WaitTimeoutError,
 )
+from .._http.acceptance import parse_changed
 from .._http.client import Client
 from .._http.transport import RequestHooks
 from .._model.instance import (
@@ -122,7 +123,7 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = _send(job, lambda guard: client.request(*request, hooks=LastLook(job, guard)))
+        answer = _send(job, lambda guard: client.request(*request, parse=parse_changed, hooks=LastLook(job, guard)))
     except NotFoundError as rejection:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404.
@@ -142,8 +143,7 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
         # A 4xx is an answer to this request, and a second one would get it too.
         is_answered = isinstance(error, ApiError) and error.status < 500
         return _after_unclear_response(client, error, current, wanted, action, may_repeat and not is_answered)
-    # It has only some of the fields, and the status of the instance (contract 4.6), which may be a failed one. Only the
-    # response to a restore, whose fields are not documented, is searched for signs of a failure.
+    # It has only some of the fields (contract 4.6).
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
 

@@ -23,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import lists
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.acceptance import parse_changed
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
@@ -108,7 +109,7 @@ def test_a_body_in_another_coding_than_gzip_is_refused(coding: str) -> None:
     answer = (200, {"Content-Encoding": coding}, gzip.compress(b'{"data": []}'))
     refused = pytest.raises(TransportError, match=rf"can't be used \(Content-Encoding {coding.strip()}\)")
     with raw_service(lambda _method, _path: answer) as options, refused as failure:
-        client_of({**options, "retry_timeout": 0}).request("POST", "/instances/1/stop")
+        client_of({**options, "retry_timeout": 0}).request("POST", "/instances/1/stop", parse=parse_changed)
     assert failure.value.may_have_been_sent
 
 

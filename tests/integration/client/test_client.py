@@ -31,6 +31,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import connections as connections_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.acceptance import parse_changed
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all, fetch_list
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
@@ -157,7 +158,7 @@ def test_a_change_is_never_repeated_after_a_fault(
     simulator.set_instance(1, status="running")
     simulator.fault(fault, **options)
     with pytest.raises((TransportError, ServerError)):
-        client.request("POST", "/instances/1/restart")
+        client.request("POST", "/instances/1/restart", parse=parse_changed)
     assert simulator.calls() == ["POST /instances/1/restart"]
 
 
@@ -165,18 +166,18 @@ def test_a_change_is_never_repeated_after_a_fault(
 def test_a_change_that_was_accepted_needs_no_readable_answer(simulator: Simulator, client: Client, fault: str) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault(fault, after_effect=True)
-    assert client.request("POST", "/instances/1/restart") is None
+    assert client.request("POST", "/instances/1/restart", parse=parse_changed) is None
     assert simulator.effects() == {"restarts": 1}
 
 
 def test_a_change_waits_out_a_rate_limit_and_a_purchase_does_not(simulator: Simulator, client: Client) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault("rate_limited", times=2, retry_after="seconds")
-    client.request("POST", "/instances/1/restart")
+    client.request("POST", "/instances/1/restart", parse=parse_changed)
     assert simulator.effects() == {"restarts": 1}
     simulator.fault("rate_limited")
     with pytest.raises(RateLimitedError):
-        client.request("POST", "/billing/buy_claws", body={"package_id": 1}, retry_on=NEVER, hooks=RecordingHooks())
+        client.request("POST", "/billing/buy_claws", parse=parse_changed, retry_on=NEVER, hooks=RecordingHooks())
     assert simulator.calls().count("POST /billing/buy_claws") == 1
 
 
@@ -238,7 +239,7 @@ def test_check_mode_sends_nothing_but_get(simulator: Simulator, client: Client) 
     client.check_mode = True
     for method in ("POST", "DELETE", "PATCH", "PUT"):
         with pytest.raises(CheckModeError):
-            client.request(method, "/instances/1")
+            client.request(method, "/instances/1", parse=parse_changed)
     assert simulator.calls() == []
     assert client.fetch("/instances/1")
 
@@ -400,8 +401,8 @@ def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: p
 
 def test_a_change_sent_only_once_uses_no_stale_connection(simulator: Simulator, client: Client) -> None:
     client.fetch("/instances/1")
-    client.request("POST", "/instances/1/restart", hooks=RecordingHooks(needs_new_connection=True))
-    client.request("POST", "/instances/2/restart", hooks=RecordingHooks())
+    client.request("POST", "/instances/1/restart", parse=parse_changed, hooks=RecordingHooks(needs_new_connection=True))
+    client.request("POST", "/instances/2/restart", parse=parse_changed, hooks=RecordingHooks())
     connections = [entry["client"] for entry in simulator.log()]
     assert connections[1] not in (connections[0], connections[2])
     assert connections[0] == connections[2]
@@ -488,7 +489,7 @@ def test_a_change_has_all_of_the_timeout_after_a_429_too(simulator: Simulator, s
     simulator.fault("rate_limited", method="POST", retry_after="seconds", seconds=1)
     simulator.fault("slow", method="POST", seconds=1.5)
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    assert Client(settings, progress=progress).request("POST", "/instances/1/stop") is not None
+    assert Client(settings, progress=progress).request("POST", "/instances/1/stop", parse=parse_changed) is not None
 
 
 def test_no_retry_waits_longer_for_its_answer_than_the_timeout(simulator: Simulator, sleeper: Sleeper) -> None:
@@ -502,14 +503,14 @@ def test_no_retry_waits_longer_for_its_answer_than_the_timeout(simulator: Simula
 def test_hooks_are_called_when_a_change_is_sent_and_when_it_is_rejected(simulator: Simulator, client: Client) -> None:
     hooks = RecordingHooks()
     simulator.fault("rate_limited", times=2, method="POST")
-    answer = client.request("POST", "/instances/1/restart", hooks=hooks)
+    answer = client.request("POST", "/instances/1/restart", parse=parse_changed, hooks=hooks)
     assert answer is not None
     assert answer["id"] == 1
     assert hooks.calls == ["before_send", "on_rejected", "before_send", "on_rejected", "before_send"]
     assert (client.stats.requests, client.stats.retries) == (3, 2)
     simulator.fault("status", status=428, method="POST")
     with pytest.raises(ApiError):
-        client.request("POST", "/instances/1/restart", hooks=hooks)
+        client.request("POST", "/instances/1/restart", parse=parse_changed, hooks=hooks)
     assert hooks.calls[-1] == "before_send"
 
 
@@ -523,7 +524,7 @@ def test_hooks_that_raise_cancel_the_request_and_it_holds_no_place(
     )
     for _time in range(3):
         with pytest.raises(ClawHostersError, match="not now"):
-            client.request("POST", "/instances/1/restart", hooks=RecordingHooks(cancels=True))
+            client.request("POST", "/instances/1/restart", parse=parse_changed, hooks=RecordingHooks(cancels=True))
     assert simulator.calls() == []
     assert client.stats.requests == 0
     assert client.fetch("/instances/1")["id"] == 1
@@ -545,7 +546,7 @@ def test_the_controller_process_is_looked_at_before_each_attempt_of_a_change(
     hooks.calls = seen
     simulator.fault("rate_limited", times=2, method="POST")
     with pytest.raises(Cancelled):
-        client.request("POST", "/instances/1/restart", hooks=hooks)
+        client.request("POST", "/instances/1/restart", parse=parse_changed, hooks=hooks)
     client.fetch("/instances/1")
     assert seen == ["controller", "before_send", "on_rejected", "controller"]
     assert simulator.calls() == ["POST /instances/1/restart", "GET /instances/1"]

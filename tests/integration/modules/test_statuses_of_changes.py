@@ -27,6 +27,13 @@ REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)
 UNCLEAR = (300, 408, 409, 499, 500)
 """A proxy, or a rewritten service, may send these after the effect. All others: test_at_most_once.py."""
 REDIRECTS = (302, 307)
+DENIALS: tuple[t.Any, ...] = (
+    {"success": False, "data": {"id": 1, "status": "running"}},
+    {"data": {"success": "false", "message": "Busy"}},
+    {"error": {"code": "busy", "message": "Busy"}},
+    {"status": "failed", "data": None},
+)
+"""Bodies of a 200 that says that nothing was changed."""
 RESTORE = "POST /backups/*/restore"
 
 
@@ -45,10 +52,12 @@ def worker(simulator: Simulator, tmp_path: Path) -> Worker:
     return Worker(simulator, {"state_dir": str(tmp_path / "state"), "retry_timeout": 0})
 
 
-def answer(simulator: Simulator, status: int, method: str, *, after_effect: bool, times: int = 1) -> None:
-    """Makes the next changes get this status, after their effect or instead of it."""
+def answer(simulator: Simulator, status: t.Any, method: str, *, after_effect: bool, times: int = 1) -> None:
+    """Makes the next changes get this status, or 200 and this body, after their effect or instead of it."""
     options = {"method": method, "status": status, "after_effect": after_effect, "times": times}
-    if status in REDIRECTS:
+    if isinstance(status, dict):
+        simulator.fault("wrong_type", **{**options, "status": 200, "body": status})
+    elif status in REDIRECTS:
         simulator.fault("redirect", location="/x", **options)
     else:
         simulator.fault("status", **options)
@@ -124,30 +133,32 @@ def test_a_refused_change_says_that_nothing_was_changed(simulator: Simulator, wo
     assert addon.endswith("was not changed.")
 
 
-@pytest.mark.parametrize(("status", "requests"), [(408, 1), (409, 1), (425, 1), (499, 1), (500, 2)])
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("status", [408, 409, 425, 499, 500, *DENIALS])
 def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
-    simulator: Simulator, worker: Worker, status: int, requests: int
+    simulator: Simulator, worker: Worker, status: t.Any, wait: bool
 ) -> None:
     """A start is repeated once after a 5xx, and not after an answer that refuses it."""
+    requests = 2 if status == 500 else 1
     answer(simulator, status, "POST", after_effect=False, times=requests)
-    result = worker.run(claw_instance, id=2)
-    assert (result["failed"], result["error"]["status"]) == (True, status)
+    result = worker.run(claw_instance, id=2, wait=wait)
+    assert (result["failed"], result["error"]["status"]) == (True, 200 if status in DENIALS else status)
     assert (
         "Its status is stopped: no change is visible. It is unknown whether one was made. Run this again."
         in result["msg"]
     )
     assert simulator.calls("POST *") == ["POST /instances/2/start"] * requests
     answer(simulator, status, "POST", after_effect=True)
-    restarted = worker.run(claw_instance, id=1, state="restarted")
+    restarted = worker.run(claw_instance, id=1, state="restarted", wait=wait)
     assert "does not show whether it was restarted. Nothing was sent again: look at it, " in restarted["msg"]
     assert simulator.calls("POST */restart") == ["POST /instances/1/restart"]
 
 
 @pytest.mark.parametrize("is_readable", [True, False], ids=["read again", "not readable"])
 @pytest.mark.parametrize("module", [claw_instance, claw_fleet], ids=["alone", "in a fleet"])
-@pytest.mark.parametrize(("status", "hints"), [(402, 1), (422, 1), (401, 0), (500, 0)])
+@pytest.mark.parametrize(("status", "hints"), [(402, 1), (422, 1), (401, 0), (500, 0), (DENIALS[0], 1)])
 def test_a_refused_deletion_of_a_monthly_instance_hints_at_its_subscription(
-    simulator: Simulator, worker: Worker, module: ModuleType, status: int, hints: int, is_readable: bool
+    simulator: Simulator, worker: Worker, module: ModuleType, status: t.Any, hints: int, is_readable: bool
 ) -> None:
     simulator.set_instance(1, billing_mode="monthly")
     answer(simulator, status, "DELETE", after_effect=False)
@@ -159,9 +170,9 @@ def test_a_refused_deletion_of_a_monthly_instance_hints_at_its_subscription(
     assert simulator.calls("DELETE *") == ["DELETE /instances/1"]
 
 
-@pytest.mark.parametrize("status", [409, 425, 499])
+@pytest.mark.parametrize("status", [409, 425, 499, *DENIALS])
 def test_a_fleet_and_an_add_on_are_read_again_after_an_unclear_status(
-    simulator: Simulator, worker: Worker, status: int
+    simulator: Simulator, worker: Worker, status: t.Any
 ) -> None:
     answer(simulator, status, "POST", after_effect=True)
     fleet = worker.run(claw_fleet, instances=[{"id": 2, "state": "started"}])
@@ -173,3 +184,9 @@ def test_a_fleet_and_an_add_on_are_read_again_after_an_unclear_status(
     unchanged = worker.run(claw_addon, id=5, config={"usage_limit": 8})
     assert "Nothing was sent again; run the task again." in unchanged["msg"]
     assert simulator.effects() == {"starts": 1, "patches": 1}
+
+
+def test_a_failed_status_of_the_changed_instance_is_no_denial(simulator: Simulator, worker: Worker) -> None:
+    body = {"success": True, "data": {"id": 1, "status": "error", "error": "disk full"}}
+    answer(simulator, body, "POST", after_effect=True)
+    assert worker.run(claw_instance, id=1, state="restarted", wait=False)["changed"] is True
