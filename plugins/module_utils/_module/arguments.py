@@ -70,6 +70,12 @@ def _find_variable(name: str) -> str:
     raise AnsibleFallbackNotFound
 
 
+def unset_empty_home() -> None:
+    """Makes an empty HOME one that isn't set: else a path below ``~`` would be one below ``/``."""
+    if os.environ.get("HOME") == "":
+        del os.environ["HOME"]
+
+
 def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
     return {**option, "fallback": (_find_variable, [name])}
 

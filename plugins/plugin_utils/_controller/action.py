@@ -27,7 +27,7 @@ from ...module_utils._errors import ClawHostersError, SettingsError
 from ...module_utils._http.client import RequestStats
 from ...module_utils._http.settings import expand_home, without_unused_key
 from ...module_utils._model.resource import Result
-from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.arguments import API, ArgumentSpec, unset_empty_home
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
@@ -207,6 +207,7 @@ def _environment(overlay: t.Mapping[str, t.Any]) -> t.Iterator[None]:
     """Sets the ``environment`` of play, block and task while the task runs in this process."""
     saved = os.environ.copy()
     os.environ.update({name: str(value) for name, value in overlay.items()})
+    unset_empty_home()
     try:
         yield
     finally:

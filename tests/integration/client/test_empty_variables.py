@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import typing as t
 from pathlib import Path
 
@@ -68,6 +70,12 @@ def test_empty_variables_stop_neither_task_nor_inventory_nor_source(
         monkeypatch.setenv(name, value)
     arguments = parse_arguments({"api_url": simulator.url, "api_key": KEY}, pytest.fail)
     assert (arguments.settings.timeout, arguments.store_options["state_database"]) == (30.0, None)
+
+
+def test_an_empty_home_is_not_set_and_passwd_names_the_folder(controller: Controller) -> None:
+    task = {"clawhosters.cloud.claw_account_info": {"api_key_file": "~/no-key"}, "environment": {"HOME": ""}}
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
+    assert f"api_key_file {pwd.getpwuid(os.getuid()).pw_dir}/no-key can't be read" in run.screen
 
 
 @pytest.mark.parametrize(("variable", "option"), [(" \t\n", None), (None, " "), (None, "")])
