@@ -16,6 +16,7 @@ MIN_DELAY = 1.0
 MAX_DELAY = 65.0
 """Seconds. The window is a minute: no single wait is longer, whatever a header says."""
 
+_MAX_REQUESTS = 1e9
 _MIN_UNIX_TIME = 1e9
 _MIN_UNIX_MILLISECONDS = 1e12
 
@@ -55,17 +56,15 @@ def parse_window(headers: t.Mapping[str, str], now: float) -> Window | None:
     remaining = parse_remaining(headers)
     server_now = parse_http_date(headers.get("Date")) or now
     seconds = _parse_seconds(headers.get("X-RateLimit-Reset"), server_now)
-    if remaining is None or seconds is None or remaining < 0 or seconds <= -1.0:
+    if remaining is None or seconds is None or seconds <= -1.0:
         return None
-    limit = parse_finite(headers.get("X-RateLimit-Limit"))
     resets_in = min(max(seconds, 0.0), MAX_DELAY)  # cut to whole seconds, the end may be now
-    return Window(remaining, resets_in, None if limit is None else int(limit), server_now + seconds)
+    return Window(remaining, resets_in, _parse_count(headers.get("X-RateLimit-Limit")), server_now + seconds)
 
 
 def parse_remaining(headers: t.Mapping[str, str]) -> int | None:
     """Returns ``X-RateLimit-Remaining``, or None if it is absent or invalid."""
-    number = parse_finite(headers.get("X-RateLimit-Remaining"))
-    return None if number is None else int(number)
+    return _parse_count(headers.get("X-RateLimit-Remaining"))
 
 
 def parse_http_date(text: str | None) -> float | None:
@@ -85,6 +84,12 @@ def parse_finite(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _parse_count(text: str | None) -> int | None:
+    """Returns a number of requests, or None if it is absent, invalid, or more than any window has."""
+    number = parse_finite(text)
+    return None if number is None or not 0 <= number <= _MAX_REQUESTS else int(number)
 
 
 def _parse_seconds(text: str | None, server_now: float) -> float | None:
