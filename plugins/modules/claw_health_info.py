@@ -59,7 +59,8 @@ available:
   sample: true
 health:
   description:
-    - The body of the response, as an object or as a text; null if it is empty. It is not documented.
+    - The body of the response, as an object or as a text of at most 4,000 characters; null if it is empty. It is not
+      documented.
   returned: success
   type: raw
   sample:

@@ -14,6 +14,7 @@ from .._http.client import Client
 from .._http.responses import build_api_error, excerpt, is_web_page, parse_json
 from .._http.transport import Response
 from .._rate import headers as rate_headers
+from .._text import MESSAGE_LIMIT
 
 PATH = "/health"
 
@@ -47,10 +48,10 @@ def find_error(response: Response) -> ApiError | None:
 
 
 def parse_health(response: Response) -> t.Any:
-    """Returns the parsed body, without a ``data`` envelope; the text if it is not JSON, of a web page an excerpt."""
+    """Returns the parsed body, without a ``data`` envelope; the start of a text, an excerpt of a web page."""
     body, is_json = parse_json(response.text)
     if not is_json:
-        return excerpt(response.text) if is_web_page(response) else response.text.strip() or None
+        return excerpt(response.text) if is_web_page(response) else response.text.strip()[:MESSAGE_LIMIT] or None
     return body["data"] if isinstance(body, dict) and "data" in body else body
 
 

@@ -14,7 +14,8 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_health_info
 from simulator.handle import Simulator
 from support import KEY
-from support.worker import result_of
+from support.raw_service import raw_service
+from support.worker import Worker, result_of
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,11 @@ def test_any_success_is_up(simulator: Simulator, fault: str) -> None:
     result = result_of(claw_health_info, simulator)
     assert (result["available"], result["error"]) == (True, None)
     assert (result["health"] is None) is (fault == "empty")
+
+
+def test_of_a_long_text_the_first_lines_are_returned() -> None:
+    with raw_service(lambda _method, _path: (200, {}, b"cache: ok\n" * 999)) as options:
+        assert Worker(None, options).run(claw_health_info)["health"] == "cache: ok\n" * 400
 
 
 def test_the_clocks_are_compared(simulator: Simulator) -> None:
