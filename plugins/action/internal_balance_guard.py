@@ -28,7 +28,7 @@ from ..module_utils._service.at_most_once import format_at
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._state.journal import OperationEvent, OperationKey
 from ..module_utils._text import format_count, one_line
-from ..plugin_utils._controller.action import FAILURE, ControllerAction
+from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._formatting import format_label
 from ..plugin_utils._reports.forecast import (
@@ -50,7 +50,7 @@ SPEC = ArgumentSpec(
         "order": {"type": "str", "default": ""},
         "rounds": {"type": "list", "elements": "dict", "default": []},
     }
-).merge(FAILURE, API)
+).merge(FAILURE_OPTION, API)
 
 
 def run(context: ModuleContext) -> Result:

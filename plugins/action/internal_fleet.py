@@ -17,7 +17,7 @@ from ..module_utils._model.saved_plan import parse_plan
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._text import format_count
 from ..modules import claw_fleet
-from ..plugin_utils._controller.action import FAILURE, ControllerAction
+from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._plan_file import read_plan_file, write_plan_file
@@ -32,7 +32,7 @@ _LISTS = ("instances", "protected", "serial")
 SPEC = ArgumentSpec(
     {"plan_path": {"type": "path"}, "apply_plan": {"type": "path"}},
     mutually_exclusive=(("plan_path", "apply_plan"),),
-).merge(FAILURE, claw_fleet.SPEC)
+).merge(FAILURE_OPTION, claw_fleet.SPEC)
 
 
 def run(context: ModuleContext, show: t.Callable[[list[str]], object]) -> Result:

@@ -24,7 +24,7 @@ from ..module_utils._service.restore.proofs import find_failed_drills, find_proo
 from ..module_utils._state.journal import JournalError, format_damage
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
-from ..plugin_utils._controller.action import FAILURE, ControllerAction
+from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ..plugin_utils._reports.fleet_findings import (
@@ -52,7 +52,7 @@ SPEC = ArgumentSpec(
         "proof_max_age": {"type": "str", "default": "30d"},
         "written": {"type": "dict"},
     }
-).merge(FAILURE, API.with_default("priority", "low"))
+).merge(FAILURE_OPTION, API.with_default("priority", "low"))
 
 METRICS_MODE = 0o644
 """node_exporter runs as another user."""

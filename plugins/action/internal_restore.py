@@ -20,16 +20,16 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
 from ..module_utils._module.arguments import API, ArgumentSpec
-from ..plugin_utils._controller.action import FAILURE, ControllerAction
+from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._restore.failures import FailureKind, NotConfirmedError
-from ..plugin_utils._restore.runbook import Runbook, begin_run
+from ..plugin_utils._restore.role_session import RoleSession, begin_run
 from ..plugin_utils._restore.variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Options, Result
     from ..module_utils._module.runner import ModuleContext
-    from ..plugin_utils._restore.runbook import Screen
+    from ..plugin_utils._restore.role_session import Screen
 
 NO_TERMINAL = "restore_confirm is empty, and there is no terminal to ask at."
 _STDIN, _STDOUT = 0, 1
@@ -85,31 +85,31 @@ def require_valid(args: Options) -> None:
 SPEC = ArgumentSpec(
     {"variables": {"type": "dict", "required": True}},
     require_valid=require_valid,
-).merge(FAILURE, API.with_default("priority", "high"))
+).merge(FAILURE_OPTION, API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:
     """Carries out a run, and returns the result of the task. ``redact`` removes secrets from what is shown."""
     run_now = begin_run(context.params["variables"], check=context.client.check_mode)
-    runbook = Runbook(context, run_now, screen, redact)
-    if runbook.plan() and not run_now.check:
-        _restore(runbook)
-    from ..plugin_utils._restore.outcome import finish
+    session = RoleSession(context, run_now, screen, redact)
+    if session.plan() and not run_now.check:
+        _restore(session)
+    from ..plugin_utils._restore.finish import finish
 
-    return finish(runbook)
+    return finish(session)
 
 
-def _restore(runbook: Runbook) -> None:
-    with runbook.client.progress.if_interrupted(f"Nothing was sent for incident {runbook.run.incident}."):
-        from ..plugin_utils._restore.restorer import Restorer
+def _restore(session: RoleSession) -> None:
+    with session.client.progress.if_interrupted(f"Nothing was sent for incident {session.run.incident}."):
+        from ..plugin_utils._restore.role_executor import RoleExecutor
     with contextlib.ExitStack() as held:
-        restorer = Restorer(runbook)
-        if runbook.step(lambda: restorer.confirm(held)):
-            runbook.step(restorer.restore, FailureKind.INTERRUPTED)
+        restorer = RoleExecutor(session)
+        if session.step(lambda: restorer.confirm(held)):
+            session.step(restorer.restore, FailureKind.INTERRUPTED)
 
 
 class ActionModule(ControllerAction):
-    """Carries out the restore runbook. It is the screen, too."""
+    """Carries out the restore session. It is the screen, too."""
 
     _is_seen = True
     _lines: t.Sequence[str] = ()

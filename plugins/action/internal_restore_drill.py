@@ -27,7 +27,7 @@ from ..module_utils._state.journal import UNSEEN, OperationEvent
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
-from ..plugin_utils._controller.action import FAILURE, ControllerAction
+from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_ids, parse_list
 
 SPEC = ArgumentSpec(
@@ -36,7 +36,7 @@ SPEC = ArgumentSpec(
         "ids": {"type": "raw"},
         "every": {"type": "str", "required": True},
     }
-).merge(FAILURE, API.with_default("priority", "high"))
+).merge(FAILURE_OPTION, API.with_default("priority", "high"))
 
 NAMES, IDS = "restore_drill_instances", "restore_drill_ids"
 _NEVER = datetime.min.replace(tzinfo=UTC)

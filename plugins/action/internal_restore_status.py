@@ -21,15 +21,15 @@ from ..module_utils._model.similar_names import format_similar_incidents
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.backups import list_backups
-from ..module_utils._service.restore.incident_state import IN_PROGRESS, build_state, list_incidents
 from ..module_utils._service.restore.plan import AccountView, Target
+from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_state, list_incidents
 from ..module_utils._text import format_count, format_list, one_line
 from ..module_utils._times import format_duration, parse_time
-from ..plugin_utils._controller.action import FAILURE, ControllerAction
+from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._formatting import SCREEN_WIDTH, format_clock, format_label, format_value, wrap
 from ..plugin_utils._reports.report_folder import ReportError
 from ..plugin_utils._restore.incident_report import name_json, write_report
-from ..plugin_utils._restore.results import (
+from ..plugin_utils._restore.result_words import (
     LISTED,
     OK,
     build_recorded,
@@ -38,20 +38,20 @@ from ..plugin_utils._restore.results import (
     format_failures,
     format_restored,
 )
-from ..plugin_utils._restore.run import OLD, Run
+from ..plugin_utils._restore.role_run import OLD, RoleRun
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Resource, Result
     from ..module_utils._module.runner import ModuleContext
-    from ..module_utils._service.restore.incident_state import IncidentState
-    from ..plugin_utils._restore.results import InstanceResult
+    from ..module_utils._service.restore.recorded_incident import RecordedIncident
+    from ..plugin_utils._restore.result_words import InstanceResult
 
 LISTED_PERIOD = timedelta(days=30)
 """Age up to which incidents are listed."""
 
 SPEC = ArgumentSpec(
     {"incident": {"type": "str", "default": ""}, "report_dir": {"type": "path", "default": "clawhosters-restore"}}
-).merge(FAILURE, API)
+).merge(FAILURE_OPTION, API)
 
 _USUAL = {"restore_backup": "latest", "restore_before": "", "restore_max_age": "", "restore_force": False}
 """Variables of the role as an advice assumes them."""
@@ -75,25 +75,25 @@ def run(context: ModuleContext) -> Result:
     return _show(context, state, now)
 
 
-def _list(states: list[IncidentState], now: datetime) -> list[str]:
+def _list(states: list[RecordedIncident], now: datetime) -> list[str]:
     recent = [one for one in states if now - datetime.fromisoformat(one.latest_at) <= LISTED_PERIOD]
     results = [build_recorded(one, _build_run("", one, now), now) for one in recent]
     return show_incidents(recent, results, now)
 
 
-def _describe_unknown(incident: str, states: list[IncidentState]) -> str:
+def _describe_unknown(incident: str, states: list[RecordedIncident]) -> str:
     near = format_similar_incidents(incident, [one.incident for one in states])
     return f"The journal has no incident {one_line(incident)}. {near or 'Leave out restore_incident to list them.'}"
 
 
-def _build_run(report_dir: str, state: IncidentState, now: datetime) -> Run:
+def _build_run(report_dir: str, state: RecordedIncident, now: datetime) -> RoleRun:
     """Returns a run that only looks, for the words of results."""
     variables = {**_USUAL, "restore_incident": state.incident, "restore_report_dir": report_dir}
     targets = [Target(None, one) for one in state.instances]
-    return Run(variables, targets, again="run the playbook restore again for it")
+    return RoleRun(variables, targets, again="run the playbook restore again for it")
 
 
-def _show(context: ModuleContext, state: IncidentState, now: datetime) -> Result:
+def _show(context: ModuleContext, state: RecordedIncident, now: datetime) -> Result:
     look, problem = _build_run(context.params["report_dir"], state, now), ""
     look.service = context.client.settings.host
     results = build_recorded(state, look, now)
@@ -141,7 +141,7 @@ def add_present(
         result.now = f"It is {describe_instance(instance, with_health=True)[1]} now.{found}"
 
 
-def show_incident(results: t.Sequence[InstanceResult], state: IncidentState, now: datetime) -> list[str]:
+def show_incident(results: t.Sequence[InstanceResult], state: RecordedIncident, now: datetime) -> list[str]:
     """Returns the lines of one incident. What is not restored, and what to do about it, comes first."""
     failed, done = [one for one in results if one.outcome != OK], [one for one in results if one.outcome == OK]
     lines = [f"Incident {one_line(state.incident)}: {format_restored(list(results))}.", *_show_workers(state, now)]
@@ -157,7 +157,7 @@ def show_incident(results: t.Sequence[InstanceResult], state: IncidentState, now
     return [*lines, *_show_runs(state)]
 
 
-def _show_workers(state: IncidentState, now: datetime) -> list[str]:
+def _show_workers(state: RecordedIncident, now: datetime) -> list[str]:
     """Returns who works on which instances now."""
     held: dict[str, list[str]] = {}
     for instance in state.instances.values():
@@ -180,7 +180,7 @@ def _show_present(results: t.Sequence[InstanceResult]) -> list[str]:
     return [f"{format_list(labels, LISTED)}: {condition}" for condition, labels in conditions.items()]
 
 
-def _show_runs(state: IncidentState) -> list[str]:
+def _show_runs(state: RecordedIncident) -> list[str]:
     lines = ["Runs:"] if state.runs else []
     for run in state.runs:
         by = f" by {format_value(run.by.get('user'))}@{format_value(run.by.get('host'))}" if run.by else ""
@@ -192,7 +192,7 @@ def _show_runs(state: IncidentState) -> list[str]:
 
 
 def show_incidents(
-    states: t.Sequence[IncidentState], results: t.Sequence[list[InstanceResult]], now: datetime
+    states: t.Sequence[RecordedIncident], results: t.Sequence[list[InstanceResult]], now: datetime
 ) -> list[str]:
     """Returns a line for each incident. ``results``: those of each."""
     if not states:

@@ -21,7 +21,7 @@ from ..module_utils._service.restore.history import RestoreHistory, find_age
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
-from ..plugin_utils._controller.action import FAILURE, ControllerAction
+from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._restore.unhealthy_limit import UnhealthyLimit
 
@@ -34,7 +34,7 @@ SPEC = ArgumentSpec(
         "at_most": {"type": "int", "default": 2},
         "cooldown": {"type": "str", "default": "24h"},
     }
-).merge(FAILURE, API.with_default("priority", "high"))
+).merge(FAILURE_OPTION, API.with_default("priority", "high"))
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ from ..module_utils._http.client import Client
 from ..module_utils._http.connections import require_library
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
-from ..module_utils._model.instance_words import matches_filter, require_known_values
+from ..module_utils._model.instance_fields import matches_filter, require_known_values
 from ..module_utils._model.resource import Resource, normalize
 from ..module_utils._module.arguments import API, KNOWN_VARIABLES
 from ..module_utils._names import normalize_name
@@ -389,7 +389,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         instances = [instance for instance in instances if matches_filter(instance, wanted)]
         if not self._needs_details() or not instances:
             return instances
-        from ..module_utils._service.instance_selection import fetch_details
+        from ..module_utils._service.instance_filter import fetch_details
 
         detailed = fetch_details(client, instances)
         read = {str(instance["id"]) for instance in detailed}

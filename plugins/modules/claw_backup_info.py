@@ -140,7 +140,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.selection import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.owner_filter import (
     fetch_backups,
     require_distinct_instances,
     select,

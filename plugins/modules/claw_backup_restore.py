@@ -222,13 +222,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_jou
     parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.backup_restore_task import restore_one
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     MODULE,
     RestoreOptions,
     Target,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import restore_one
 
 SPEC = ArgumentSpec(
     {

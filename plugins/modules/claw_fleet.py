@@ -276,7 +276,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet, parse_batches
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_task import Fleet, parse_batches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
 
 if t.TYPE_CHECKING:

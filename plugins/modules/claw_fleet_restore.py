@@ -266,9 +266,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_jou
     parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.fleet_restore_task import restore_many
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import FLEET, RestoreOptions
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import restore_many
 
 SPEC = ArgumentSpec(
     {

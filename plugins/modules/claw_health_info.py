@@ -94,7 +94,7 @@ api:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import measure_health
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.service_health import measure_health
 
 SPEC = API_WITHOUT_KEY
 

@@ -161,7 +161,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_task import InstanceTask
 
 SPEC = ArgumentSpec(
     {
@@ -177,7 +177,7 @@ def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = context.params
     consent = Consent(params["name"], parse_protection(context))
-    manager = InstanceManager(context.client, parse_wait(params), params["wait_healthy"], context.warn, consent)
+    manager = InstanceTask(context.client, parse_wait(params), params["wait_healthy"], context.warn, consent)
     found = manager.find(params["id"], params["state"])
     return manager.ensure_state(found, params["state"]).as_result("instance")
 

@@ -111,7 +111,7 @@ error:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_selection import fetch_instances
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_filter import fetch_instances
 
 SPEC = ArgumentSpec(
     {

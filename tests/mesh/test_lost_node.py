@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import read_incident
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import read_incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,

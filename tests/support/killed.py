@@ -40,22 +40,22 @@ WAITING = "waiting\n"
 SCOPES = {
     "all": "",
     "around what is sent": (
-        "_service/restore/restore_task.py _service/restore/restore_many.py _service/restore/incident.py "
-        "_service/restore/restore_batches.py "
+        "_service/restore/backup_restore_task.py _service/restore/fleet_restore_task.py _service/restore/incident.py "
+        "_service/restore/executor.py "
         "_service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_journal.py "
-        "_state/postgres_store.py _service/fleet.py "
-        "_service/instance_changes.py _service/instance_state.py _service/saved_plans.py _service/planned_restarts.py"
+        "_state/postgres_store.py _service/fleet_task.py "
+        "_service/instance_changes.py _service/instance_task.py _service/saved_plans.py _service/planned_restarts.py"
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
         "_state/folder_journal.py:append _state/folder_journal.py:create_mark _state/files.py:write_at "
         "_state/snapshots.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
-        "_service/at_most_once.py:record_event _service/restore/restore_batches.py:_request _service/purchase.py:_run"
+        "_service/at_most_once.py:record_event _service/restore/executor.py:_request _service/purchase.py:_run"
     ),
     "the runbook": (
-        "_restore/runbook.py _restore/restorer.py _restore/outcome.py _restore/incident_report.py "
+        "_restore/role_session.py _restore/role_executor.py _restore/finish.py _restore/incident_report.py "
         "_reports/report_folder.py _state/journal.py _state/folder_journal.py "
         "_state/postgres_store.py _service/at_most_once.py"
     ),
@@ -63,7 +63,7 @@ SCOPES = {
     "after the lists": "_time_options.py:require_past",
     "after the request": "_service/at_most_once.py:record_event",
     "before the last look": (
-        "_service/fleet.py _service/instance_state.py _service/instance_changes.py:carry_out "
+        "_service/fleet_task.py _service/instance_task.py _service/instance_changes.py:carry_out "
         "_service/instance_changes.py:request_changes _service/instance_changes.py:_request_change "
         "_service/instance_changes.py:request_change _http/client.py:request _http/client.py:_send_with_retries "
         "_http/client.py:_send _rate/shared_budget.py:slot _rate/shared_budget.py:acquire"

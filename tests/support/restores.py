@@ -28,7 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import build_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run, set_answers
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import RolePlan, RoleRun, set_answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 
 from .controller import REPOSITORY
@@ -101,9 +101,9 @@ def kind(planned: RolePlan) -> str:
     return planned.obstacle.kind.value if planned.obstacle else ""
 
 
-def run(*plans: RolePlan, check: bool = False, **variables: t.Any) -> Run:
+def run(*plans: RolePlan, check: bool = False, **variables: t.Any) -> RoleRun:
     """Returns a run with these plans."""
     targets = parse_targets("web-bot", None)
     given = {**VARIABLES, **variables}
     given["restore_serial"] = parse_serial("restore_serial", given["restore_serial"])
-    return Run(given, targets * (len(plans) or 1), check=check, plans=[*plans])
+    return RoleRun(given, targets * (len(plans) or 1), check=check, plans=[*plans])

@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import (
-    IncidentState,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import (
+    RecordedIncident,
     read_incident,
     run_key,
 )
@@ -54,5 +54,5 @@ class Story:
             self.journal.append_note(run_key(URL, incident, name), NoteKind(note), **facts)
         return self
 
-    def state(self, incident: str = "INC-1") -> IncidentState:
+    def state(self, incident: str = "INC-1") -> RecordedIncident:
         return read_incident(self.journal, f"{URL}/", incident)

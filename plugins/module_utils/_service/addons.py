@@ -13,7 +13,7 @@ from .._http.responses import require_id, resource_path
 from .._model.addon import AddonQuery, merge_usage, require_one, require_same_owner
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
-from .selection import filter_by_instance
+from .owner_filter import filter_by_instance
 
 
 def addon_path(addon_id: object) -> str:

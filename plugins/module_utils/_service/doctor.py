@@ -21,14 +21,14 @@ from .._http.lists import parse_pagination
 from .._http.responses import parse_envelope, resource_path
 from .._http.transport import Response
 from .._model.backup import GOOD_STATUSES, TIME_FIELDS
-from .._model.instance_words import HEALTH_STATUSES
-from .._model.instance_words import STATUSES as INSTANCE_STATUSES
+from .._model.instance_fields import HEALTH_STATUSES
+from .._model.instance_fields import STATUSES as INSTANCE_STATUSES
 from .._model.ownership import FIELDS as OWNER_FIELDS
 from .._model.resource import Resource, Result, as_object, as_objects, normalize, parse_id
 from .._rate import headers as rate_headers
 from .._times import parse_time
 from .account_check import format_account, format_scope, is_account
-from .health import measure_health
+from .service_health import measure_health
 
 MAX_SECONDS = 120.0
 """Seconds for all requests, with their retries and waits."""

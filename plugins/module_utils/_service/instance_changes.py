@@ -47,7 +47,7 @@ from .._model.instance_job import Job, Phase
 from .._model.resource import Resource
 from .._times import format_time_of_day
 from .._waiter import Waiter, describe_remaining, explain_ended_wait
-from .instance_requests import fetch_existing_instance, fetch_instance, instance_path
+from .fetch_instance import fetch_existing_instance, fetch_instance, instance_path
 
 if t.TYPE_CHECKING:
     from datetime import datetime

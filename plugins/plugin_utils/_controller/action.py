@@ -36,7 +36,7 @@ from .interruption import interrupt_notes_shown
 
 preload_database()
 
-FAILURE = ArgumentSpec({"failure": {"type": "str", "default": ""}})
+FAILURE_OPTION = ArgumentSpec({"failure": {"type": "str", "default": ""}})
 """The option of a task of a role that says why it must only fail: by the names of its variables, or the task before."""
 
 

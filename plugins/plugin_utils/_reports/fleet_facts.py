@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future, newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, get_status, is_unhealthy
+from ...module_utils._model.instance_fields import HEALTH_STATUSES, STATUSES
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.instance_words import HEALTH_STATUSES, STATUSES
 from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
 from ...module_utils._state.journal import OperationEvent, OperationKey, OperationState

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future
 from ...module_utils._model.instance import is_unhealthy
-from ...module_utils._model.instance_words import STATUSES
+from ...module_utils._model.instance_fields import STATUSES
 from ...module_utils._text import format_count
 from ...module_utils._times import format_duration
 from .._formatting import format_label, format_value

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future
 from ...module_utils._model.instance import is_busy
-from ...module_utils._model.instance_words import HEALTH_STATUSES, STATUSES, TIERS
+from ...module_utils._model.instance_fields import HEALTH_STATUSES, STATUSES, TIERS
 from ...module_utils._model.resource import normalize
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value

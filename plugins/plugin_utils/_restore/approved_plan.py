@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from datetime import timedelta
 
     from ...module_utils._service.restore.history import RestoreHistory
-    from .run import Data, RolePlan, Run
+    from .role_run import Data, RolePlan, RoleRun
 
 _LISTED = 5
 _FIELDS = {**FIELDS, "incident": str}
@@ -71,7 +71,7 @@ class ApprovedPlan(PlanScope):
             raise PlanOutdatedError(format_first(found, _LISTED), is_unsent=True)
 
 
-def build_plan(run: Run, service: str, account: str | None, made_at: str) -> Data:
+def build_plan(run: RoleRun, service: str, account: str | None, made_at: str) -> Data:
     """Returns the plan of a run, as whoever approves it gets it."""
     entries = [
         {
@@ -102,8 +102,8 @@ def read_plan(given: object) -> ApprovedPlan:
 
 def _find_difference(approved: ApprovedPlan, plan: RolePlan, history: RestoreHistory) -> str:
     """Returns how an instance is not as in the approved plan any more; empty if it is."""
-    if plan.failed:
-        return f"{plan.label}: {plan.failed.message}"
+    if plan.failure:
+        return f"{plan.label}: {plan.failure.message}"
     instance = plan.instance or {}
     entry = approved.entries[str(instance["id"])]
     if digest(instance.get("name")) != entry["name_digest"]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of failures of the role ``restore``, and the errors that stop a run. ``results.py`` has their words."""
+"""The kinds of failures of the role ``restore``, and the errors that stop a run. ``result_words.py`` words them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _KINDS: dict[object, Kind] = {kind.value: kind for kind in (*FailureKind, *Obsta
 
 
 @dataclass(frozen=True)
-class Failed:
+class Failure:
     """A cause that has stopped a run, or kept it from restoring an instance: a kind, and its facts."""
 
     kind: Kind
@@ -67,7 +67,7 @@ class Failed:
         return {**facts, "failure": self.kind.value}
 
     @classmethod
-    def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Failed:
+    def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Failure:
         """Returns the failure of a note."""
         known = {one.name: facts[one.name] for one in fields(cls) if one.name != "kind" and one.name in facts}
         return cls(_KINDS.get(facts.get("failure"), FailureKind.INTERRUPTED), **known)
@@ -78,18 +78,18 @@ class AddressError(ClawHostersError):
 
 
 class NotConfirmedError(ClawHostersError):
-    """The restores were not confirmed. ``failure`` is the kind of the failure."""
+    """The restores were not confirmed. ``failure_kind`` is the kind of the failure."""
 
-    failure = FailureKind.NOT_CONFIRMED
+    failure_kind = FailureKind.NOT_CONFIRMED
 
 
 class PictureChangedError(NotConfirmedError):
     """A backup of the plan, or the account, has changed since it was shown."""
 
-    failure = FailureKind.PICTURE_CHANGED
+    failure_kind = FailureKind.PICTURE_CHANGED
 
 
 class PlanOutdatedError(NotConfirmedError):
     """The approved plan does not hold any more, so nothing is sent."""
 
-    failure = FailureKind.PLAN_OUTDATED
+    failure_kind = FailureKind.PLAN_OUTDATED

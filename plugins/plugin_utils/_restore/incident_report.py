@@ -22,7 +22,7 @@ from .._formatting import format_recorded
 from .._reports.report_folder import ReportError, open_folder_of, render
 
 if t.TYPE_CHECKING:
-    from .run import Data
+    from .role_run import Data
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"

@@ -15,7 +15,7 @@ from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import get_status, is_healthy
 from ...module_utils._service.account_check import format_scope
 from ...module_utils._service.restore.plan import RestoreAction, explain_left_out
-from ...module_utils._service.restore.words import (
+from ...module_utils._service.restore.plan_notes import (
     Note,
     capitalize,
     describe_choice,
@@ -28,14 +28,14 @@ from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
-from .run import OLD, RolePlan
+from .role_run import OLD, RolePlan
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.history import RestoreHistory, Witness
     from ...module_utils._service.restore.plan import AccountView, RestorePlan, Rules, Surface
     from ...module_utils._state.journal import OperationState
-    from .run import Data, Run
+    from .role_run import Data, RoleRun
 
 ALL_SHOWN = 12
 """Instances up to which each has lines of its own. Of more, those that are alike share them."""
@@ -55,7 +55,7 @@ _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
 
-def show_plan(run: Run, clock_lead: timedelta) -> list[str]:
+def show_plan(run: RoleRun, clock_lead: timedelta) -> list[str]:
     """Returns the plan as the user sees it before confirming, in lines that fit into the screen.
 
     ``clock_lead``: how far this machine's clock is ahead of the service's.
@@ -134,7 +134,7 @@ def detail_lines(plan: RolePlan) -> list[str]:
     """Returns what else is to be known of an instance."""
     notes = [note.text for note in plan.notes]
     if plan.obstacle:
-        return [*([plan.failed.message, plan.failed.advice] if plan.failed else []), *notes]
+        return [*([plan.failure.message, plan.failure.advice] if plan.failure else []), *notes]
     if plan.action is not RestoreAction.SEND:
         waits = ["This run waits for it."] if plan.action is RestoreAction.WAIT else []
         return [f"{capitalize(format_sent(t.cast('OperationState', plan.earlier)))}.", *waits, *notes]
@@ -193,12 +193,12 @@ def schedule_lines(plans: list[RolePlan], variables: Data) -> list[str]:
 
 def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime, surface: Surface) -> RolePlan:
     """Returns a plan as the role shows it, without its confirmation."""
-    failed = None
+    failure = None
     if plan.obstacle:
-        from .classify import classify_obstacle
+        from .classify_failure import classify_obstacle
 
-        failed = classify_obstacle(plan, history.incident, rules, now, surface)
-    return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failed=failed)
+        failure = classify_obstacle(plan, history.incident, rules, now, surface)
+    return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failure=failure)
 
 
 def note_newer(plan: RolePlan, account: AccountView, now: datetime, *, is_approved: bool) -> list[Note]:

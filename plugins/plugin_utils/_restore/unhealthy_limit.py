@@ -16,7 +16,7 @@ from ...module_utils._errors import RefusedError
 from ...module_utils._state.journal import NOTE, JournalConflictError, NoteKind, OperationEvent, OperationKey
 from ...module_utils._text import format_count
 from ...module_utils._times import CLOCK_TOLERANCE, format_time
-from .run import UNHEALTHY
+from .role_run import UNHEALTHY
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.journal import Journal, JournalEntry

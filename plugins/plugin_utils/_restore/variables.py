@@ -20,7 +20,7 @@ from .._extra_variables import Problems, parse_ids, parse_list
 
 if t.TYPE_CHECKING:
     from .approved_plan import ApprovedPlan
-    from .run import Data
+    from .role_run import Data
 
 
 def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Target], ApprovedPlan | None]:

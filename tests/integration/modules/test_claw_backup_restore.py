@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import restore_batches
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import executor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
@@ -356,7 +356,7 @@ def test_a_running_instance_does_not_read_as_done_before_its_restore_does(
     simulator: Simulator, local_worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # By the next line, after 20 s, it has completed, however slow this machine is.
-    monkeypatch.setattr(restore_batches, "SHORTEST_RESTORE", 14.0)
+    monkeypatch.setattr(executor, "SHORTEST_RESTORE", 14.0)
     simulator.switch(restore_shows=None)
     assert local_worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
     assert local_worker.lines == ["web-bot: running (restore not yet verified), 10 s of at most 900 s"]

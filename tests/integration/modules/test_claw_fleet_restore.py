@@ -18,6 +18,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import (
+    PlanExecutor,
+    RestoreObserver,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     RestoreOptions,
@@ -29,10 +33,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
     Restore,
     Stage,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import (
-    RestoreBatches,
-    RestoreObserver,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -645,7 +645,7 @@ class Recorder(RestoreObserver):
 class Engine(t.NamedTuple):
     """The objects that a caller of the engine has."""
 
-    batches: RestoreBatches
+    batches: PlanExecutor
     observer: Recorder
     sleeper: Sleeper
     progress: Progress
@@ -663,7 +663,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None, surface=surface)
     observer = Recorder(sleeper)
     options = RestoreOptions(60, 30, sizes=parse_serial("serial", [1, 2]))
-    batches = RestoreBatches(incident, None, options, observer)
+    batches = PlanExecutor(incident, None, options, observer)
     return Engine(batches, observer, sleeper, progress)
 
 
@@ -687,11 +687,11 @@ def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    def observe(_run: RestoreBatches, restore: Restore) -> None:
+    def observe(_run: PlanExecutor, restore: Restore) -> None:
         if restore.stage is Stage.ACCEPTED:
             is_deferred.append(engine.progress.shield.defer(interrupt))
 
-    monkeypatch.setattr(RestoreBatches, "observe", observe)
+    monkeypatch.setattr(PlanExecutor, "observe", observe)
     with pytest.raises(KeyboardInterrupt):
         engine.batches.run(planned(1))
     assert is_deferred == [True]

@@ -23,8 +23,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import ResourceChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_requests import fetch_instance
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fetch_instance import fetch_instance
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_task import InstanceTask
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support import KEY, TIME_OF_DAY
@@ -46,7 +46,7 @@ def ensure(simulator: Simulator) -> Ensure:
         settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": timeout}, pytest.fail)
         progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
         client = Client(settings, progress=progress)
-        return InstanceManager(client, wait_timeout if wait else None, wait_healthy, lambda warning: None).ensure_state(
+        return InstanceTask(client, wait_timeout if wait else None, wait_healthy, lambda warning: None).ensure_state(
             fetch_instance(client, 1), wanted
         )
 
@@ -412,7 +412,7 @@ def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator) -> None:
     sleeper.before_sleep = lambda: notes.update(progress.interrupt_notes)
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
     with pytest.raises(PartialError):
-        InstanceManager(client, 10, False, pytest.fail).ensure_state(fetch_instance(client, 1), "started")
+        InstanceTask(client, 10, False, pytest.fail).ensure_state(fetch_instance(client, 1), "started")
     assert notes == {
         "Accepted, and goes on: start web-bot (id 1).",
         "Run the same command again: it waits for what goes on, and continues with the rest.",

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import incident as incident_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import RestoreExecutor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_batches import RestoreRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -311,14 +311,14 @@ class Ways:
             return run(situation)
 
     def _between_plan_and_request(self, change: Change) -> None:
-        changes, acquire = [change], RestoreRunner.acquire
+        changes, acquire = [change], RestoreExecutor.acquire
 
-        def first_change(runner: RestoreRunner) -> bool:
+        def first_change(executor: RestoreExecutor) -> bool:
             while changes:
                 changes.pop()(self.place)
-            return acquire(runner)
+            return acquire(executor)
 
-        self.monkeypatch.setattr(RestoreRunner, "acquire", first_change)
+        self.monkeypatch.setattr(RestoreExecutor, "acquire", first_change)
 
     def _run_module(self, situation: Situation) -> Answer:
         target = {

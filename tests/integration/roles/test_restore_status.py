@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_status
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import run_key
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import run_key
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     NoteKind,

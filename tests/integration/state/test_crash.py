@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_status
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import read_incident
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import read_incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore

@@ -23,7 +23,7 @@ from ..._model.resource import Resource, parse_id
 from ..._state.journal import JournalError
 from ..._time_options import parse_duration, parse_timestamp, require_past
 from ..backups import fetch_backup, list_backups
-from ..instance_requests import fetch_existing_instance
+from ..fetch_instance import fetch_existing_instance
 from .history import RestoreHistory
 from .plan import MODULE, AccountView, ObstacleKind, Rules, Target, plan_restores
 
@@ -278,7 +278,7 @@ def warn_of_choice(incident: Incident, plan: RestorePlan) -> None:
     """Warns of what the choice of a backup passes over, and of what can't be told of it."""
     if plan.sends and has_owner(plan.backup or {}) and not plan.left_out:
         return
-    from .words import describe_choice
+    from .plan_notes import describe_choice
 
     for note in describe_choice(plan, incident.name, incident.rules, incident.now):
         incident.warn(f"{label(plan.instance or {})}: {note.text}")

@@ -32,8 +32,8 @@ from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import explain_unknown, format_at
 from .plan import ObstacleKind
+from .plan_notes import capitalize, describe_left_out, describe_report, format_moment, format_other, format_taken
 from .restore import Stage
-from .words import capitalize, describe_left_out, describe_report, format_moment, format_other, format_taken
 
 if t.TYPE_CHECKING:
     from datetime import datetime

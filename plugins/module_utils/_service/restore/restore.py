@@ -71,7 +71,7 @@ class Restore:
     """Why it failed. It may have failed although the outcome is ``completed``: an instance that does not start."""
     state: OperationState | None = None
     """The last state in the journal."""
-    failure: str | None = None
+    wait_error: str | None = None
     """Why the end of a wait could not be read: ``timeout``, ``unreachable``, ``unauthorized``, ``forbidden`` or
     ``other``."""
     healthy_at: datetime | None = None

@@ -22,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
     summarize_backup,
     taken_at,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.selection import newest_per_instance, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.owner_filter import newest_per_instance, select
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_words import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_fields import (
     matches_filter,
     require_known_values,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import find_owner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import (
     find_email,

@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership
     parse_owner,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._names import require_names
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.selection import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.owner_filter import (
     filter_by_instance,
     require_owners,
 )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model import instance as instance_model
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_words import STATUSES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_fields import STATUSES
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import (
     ReportSource,
     build_facts,

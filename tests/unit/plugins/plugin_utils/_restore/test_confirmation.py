@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restorer import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_executor import (
     TRIES,
     explain_wrong_answer,
     format_question,
     require_confirmation,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import (
     GIVEN,
     TYPED,
     expected_answer,

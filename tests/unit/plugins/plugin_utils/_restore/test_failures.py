@@ -27,28 +27,30 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     InstanceGoneError,
     Restore,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify_failure import (
     classify_error,
-    classify_failure,
+    classify_restore,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
     AddressError,
-    Failed,
+    Failure,
     FailureKind,
     PictureChangedError,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results import FAILURES
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import FAILURE_WORDS
 from support.accounts import NOW
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)
 REVOKED = UnauthorizedError("GET /instances/1", 401, message="The key is revoked", request_id="r-1")
 
 
-def classify(error, outcome="refused", failure=None, *, sends=True, healthy_at=None):
-    """Returns the failure of a restore. ``failure``: why the end of its wait could not be read."""
-    restore = Restore(RestorePlan(Target(1, None), {"id": 1, "status": "running"}), outcome=outcome, failure=failure)
+def classify(error, outcome="refused", wait_error=None, *, sends=True, healthy_at=None):
+    """Returns the failure of a restore. ``wait_error``: why the end of its wait could not be read."""
+    restore = Restore(
+        RestorePlan(Target(1, None), {"id": 1, "status": "running"}), outcome=outcome, wait_error=wait_error
+    )
     restore.healthy_at = healthy_at
-    return classify_failure(error, restore, sends=sends)
+    return classify_restore(error, restore, sends=sends)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_each_failure_has_a_kind(error, outcome, kind):
 
 
 def test_what_was_seen_last_tells_whether_a_restored_instance_is_unhealthy():
-    kinds = {failure: classify(GONE, "completed", failure).kind for failure in ("timeout", "unreachable", "forbidden")}
+    kinds = {error: classify(GONE, "completed", error).kind for error in ("timeout", "unreachable", "forbidden")}
     unseen = FailureKind.HEALTH_UNSEEN
     assert kinds == {"timeout": FailureKind.NOT_HEALTHY, "unreachable": unseen, "forbidden": unseen}
     assert classify(AddressError("404"), "completed", healthy_at=NOW).kind is FailureKind.BAD_ADDRESS
@@ -85,9 +87,9 @@ def test_what_was_seen_last_tells_whether_a_restored_instance_is_unhealthy():
 
 @pytest.mark.parametrize("kind", [*FailureKind, *ObstacleKind])
 def test_each_kind_has_a_text_and_is_read_from_its_note(kind):
-    assert FAILURES[kind].text or kind in (ObstacleKind.FAILED, FailureKind.UNFINISHED)
-    failed = Failed(kind, "A fault.", is_unsent=True, http_status=422)
-    assert Failed.from_facts(failed.to_facts()) == failed
+    assert FAILURE_WORDS[kind].text or kind in (ObstacleKind.FAILED, FailureKind.UNFINISHED)
+    failure = Failure(kind, "A fault.", is_unsent=True, http_status=422)
+    assert Failure.from_facts(failure.to_facts()) == failure
 
 
 def test_a_run_that_was_to_wait_has_sent_nothing():
@@ -99,8 +101,8 @@ def test_that_nothing_was_sent_is_a_fact_and_no_part_of_the_message():
     error.is_unsent = True
     error.add("Make room.")
     assert str(error) == "The folder is full. Make room. Nothing was sent."
-    failed = classify_error(PartialError("It failed.", {}, error), FailureKind.REFUSED)
-    assert (failed.message, failed.is_unsent) == ("The folder is full. Make room.", True)
+    failure = classify_error(PartialError("It failed.", {}, error), FailureKind.REFUSED)
+    assert (failure.message, failure.is_unsent) == ("The folder is full. Make room.", True)
 
 
 def test_a_lost_sight_has_the_response_of_the_service():

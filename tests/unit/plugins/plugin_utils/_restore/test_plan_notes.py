@@ -13,11 +13,11 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction, Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import format_moment
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan_notes import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.restorer import explain_changed_backup
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_executor import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, kind, plan, role_plans
 
@@ -68,7 +68,7 @@ def test_a_backup_of_the_future_has_no_known_age():
     assert plan_lines([future])[0] == "web-bot (id 1), running: restore backup 13, of unknown age."
     assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines([future])[1]
     limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
-    assert "taken 2026-02-03 10:06 UTC, is dated 6 min in the future" in limited.failed.message
+    assert "taken 2026-02-03 10:06 UTC, is dated 6 min in the future" in limited.failure.message
 
 
 def test_the_plan_names_each_newer_backup_that_it_passes_over():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import format_account
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.words import Note
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan_notes import Note
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import begin_run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_session import begin_run
 from support.restores import DEFAULTS
 
 GIVEN = {**DEFAULTS, "restore_incident": " INC-1 ", "restore_instances": "web-bot"}

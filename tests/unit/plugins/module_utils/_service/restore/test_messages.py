@@ -26,7 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Target,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results import FAILURES
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import FAILURE_WORDS
 from support.accounts import NOW
 
 STATE = OperationState(OperationEvent.UNCLEAR, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12})
@@ -76,7 +76,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
     if kind.value not in ("failed", "unknown"):
         assert count_nothing(module) == 1
         # The role says it itself.
-        assert count_nothing(f"{FAILURES[kind].text} {role}") <= 1
+        assert count_nothing(f"{FAILURE_WORDS[kind].text} {role}") <= 1
     if "force: true" in module:
         assert "sends it again" in module
         assert "restore it alone with " in several

@@ -18,12 +18,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     build_result,
     format_failures,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_many import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.fleet_restore_task import (
     build_diff,
     build_outcomes,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
 BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}

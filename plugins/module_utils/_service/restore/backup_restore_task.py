@@ -59,8 +59,8 @@ def run_restores(
     if any(restore.error for restore in restores):
         return restores, True
     with client.progress.if_interrupted(unsent):
-        from .restore_batches import RestoreBatches
-    RestoreBatches(incident, reader.list_pages, options).run(restores)
+        from .executor import PlanExecutor
+    PlanExecutor(incident, reader.list_pages, options).run(restores)
     for restore in restores:
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
             restore.fail(incident.build_error(restore.plan), restore.outcome)

@@ -11,8 +11,8 @@ import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results import FAILURES, find_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failure, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import FAILURE_WORDS, find_advice
 from support.controller import REPOSITORY
 from support.restores import BACKUPS, DEFAULTS, WEB, history, plan, run
 
@@ -26,7 +26,7 @@ OLDER = "restore_backup=11, taken 2026-02-01 10:00 UTC"
 def advise(kind, *plans, http_status=None, **variables):
     """Returns the advice about the first plan."""
     plans = plans or (plan(),)
-    return find_advice(Failed(kind, http_status=http_status), plans[0], run(*plans, **variables))
+    return find_advice(Failure(kind, http_status=http_status), plans[0], run(*plans, **variables))
 
 
 def test_the_defaults_match_the_specification_of_the_role():
@@ -55,10 +55,10 @@ def test_each_advice_is_one_sentence_that_sends_nothing_again_unsaid(kind, statu
         assert variable not in several or " it alone with " in several
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "{again}" in FAILURES[kind].advice])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "{again}" in FAILURE_WORDS[kind].advice])
 def test_a_run_with_force_is_not_repeated_with_it_once_something_may_be_sent(kind):
     is_safe = "the same command again without restore_force" in advise(kind, restore_force=True)
-    assert is_safe is not FAILURES[kind].is_of_run
+    assert is_safe is not FAILURE_WORDS[kind].is_of_run
     assert "without" not in advise(kind)
 
 

@@ -16,23 +16,23 @@ from dataclasses import dataclass
 from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.instance import get_status, is_healthy
 from ...module_utils._model.resource import parse_id
-from ...module_utils._service.restore.incident_state import IN_PROGRESS, InstanceState
 from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind, RestoreAction, Target
-from ...module_utils._service.restore.words import capitalize, format_moment, format_taken
+from ...module_utils._service.restore.plan_notes import capitalize, format_moment, format_taken
+from ...module_utils._service.restore.recorded_incident import IN_PROGRESS, RecordedInstance
 from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
-from .failures import ACCEPTED_AND_FAILED, Failed, FailureKind
-from .run import RolePlan, expected_answer
+from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind
+from .role_run import RolePlan, expected_answer
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._service.restore.incident_state import IncidentState
     from ...module_utils._service.restore.plan import Surface
+    from ...module_utils._service.restore.recorded_incident import RecordedIncident
     from .failures import Kind
-    from .run import Data, Run
+    from .role_run import Data, RoleRun
 
 LISTED = 5
 """Instances that a line names."""
@@ -46,7 +46,7 @@ _TAGS: dict[Kind, str] = {**dict.fromkeys(_NOT_CONFIRMED, "only planned"), Failu
 """The tags on the page of what is neither restored nor merely not finished."""
 
 
-class Failure(t.NamedTuple):
+class FailureWords(t.NamedTuple):
     """The words of one kind of failure. ``text`` says what happened, ``advice`` what to do.
 
     The advice may have ``{again}`` for running the same command again. It is empty if it depends on more than the kind:
@@ -63,14 +63,14 @@ class Failure(t.NamedTuple):
     """True if the status of the instance belongs to the message."""
 
 
-def _stopped(text: str, advice: str = "") -> Failure:
-    return Failure(text, advice, is_of_run=True, is_unsent=True)
+def _stopped(text: str, advice: str = "") -> FailureWords:
+    return FailureWords(text, advice, is_of_run=True, is_unsent=True)
 
 
 _NEVER_TWICE = "{again}: it restores nothing twice."
 _FIX = "Fix the cause, then {again}."
 
-FAILURES: dict[Kind, Failure] = {
+FAILURE_WORDS: dict[Kind, FailureWords] = {
     FailureKind.SERVICE_DOWN: _stopped("The service can't be used", "When it answers at api_url, {again}."),
     FailureKind.BAD_KEY: _stopped(
         "The API key can't be used", "Set CLAWHOSTERS_API_KEY to a valid key of the right account, then {again}."
@@ -82,38 +82,40 @@ FAILURES: dict[Kind, Failure] = {
         "Make a new plan with --check and restore_plan_path, and have it approved.",
     ),
     FailureKind.NOT_PLANNED: _stopped("Planning failed", _FIX),
-    FailureKind.INTERRUPTED: Failure("The runbook was interrupted.", _NEVER_TWICE),
-    FailureKind.UNFINISHED: Failure("", _NEVER_TWICE),
-    FailureKind.NOT_BEGUN: Failure("Not begun.", "{again}: it goes on with the rest.", is_unsent=True),
-    FailureKind.REFUSED: Failure("The restore was rejected or not sent; nothing was changed.", _FIX, shows_status=True),
-    FailureKind.NOT_OVER: Failure(
+    FailureKind.INTERRUPTED: FailureWords("The runbook was interrupted.", _NEVER_TWICE),
+    FailureKind.UNFINISHED: FailureWords("", _NEVER_TWICE),
+    FailureKind.NOT_BEGUN: FailureWords("Not begun.", "{again}: it goes on with the rest.", is_unsent=True),
+    FailureKind.REFUSED: FailureWords(
+        "The restore was rejected or not sent; nothing was changed.", _FIX, shows_status=True
+    ),
+    FailureKind.NOT_OVER: FailureWords(
         "The restore was accepted, but its end was not seen.", "{again}: it continues to wait, and sends nothing twice."
     ),
-    FailureKind.GONE: Failure(
+    FailureKind.GONE: FailureWords(
         "The instance was deleted after its restore was accepted.", "Check in the dashboard who deleted it."
     ),
-    FailureKind.UNRECORDED: Failure("The journal lacks what became of the restore.", _NEVER_TWICE),
-    FailureKind.NOT_HEALTHY: Failure("The restore has completed, but the instance is not running and healthy."),
-    FailureKind.HEALTH_UNSEEN: Failure("The restore has completed, but the instance can't be read.", _NEVER_TWICE),
-    FailureKind.BAD_ADDRESS: Failure(
+    FailureKind.UNRECORDED: FailureWords("The journal lacks what became of the restore.", _NEVER_TWICE),
+    FailureKind.NOT_HEALTHY: FailureWords("The restore has completed, but the instance is not running and healthy."),
+    FailureKind.HEALTH_UNSEEN: FailureWords("The restore has completed, but the instance can't be read.", _NEVER_TWICE),
+    FailureKind.BAD_ADDRESS: FailureWords(
         "The restore has completed and the instance is healthy, but the check of its address failed.",
         f"Check this address, then {_NEVER_TWICE}",
     ),
-    **dict.fromkeys(ObstacleKind, Failure(NOTHING_SENT, is_unsent=True)),
+    **dict.fromkeys(ObstacleKind, FailureWords(NOTHING_SENT, is_unsent=True)),
     # These two may be outcomes of the run itself, too.
-    ObstacleKind.FAILED: Failure("", shows_status=True),
-    ObstacleKind.UNKNOWN: Failure("It is unknown whether the restore was carried out.", shows_status=True),
+    ObstacleKind.FAILED: FailureWords("", shows_status=True),
+    ObstacleKind.UNKNOWN: FailureWords("It is unknown whether the restore was carried out.", shows_status=True),
 }
 """Each kind of failure. A new one needs its line here, and a place that chooses it."""
 
 
 @dataclass
 class InstanceResult:
-    """The facts of an instance. ``failed`` is None if it is restored. Not all were planned by a run."""
+    """The facts of an instance. ``failure`` is None if it is restored. Not all were planned by a run."""
 
     plan: RolePlan
-    known: InstanceState
-    failed: Failed | None
+    known: RecordedInstance
+    failure: Failure | None
     tag: str
     state: str
     advice: str
@@ -128,7 +130,7 @@ class InstanceResult:
 
     @property
     def kind(self) -> Kind | None:
-        return self.failed.kind if self.failed else None
+        return self.failure.kind if self.failure else None
 
     @property
     def outcome(self) -> str:
@@ -144,14 +146,14 @@ class InstanceResult:
 
     def to_dict(self) -> Data:
         """Returns the result as the JSON holds it, and the page shows it."""
-        plan, known, restore, failed = self.plan, self.known, self.known.restore, self.failed
+        plan, known, restore, failure = self.plan, self.known, self.known.restore, self.failure
         return {
             "id": self.id,
             "label": self.plan.label,
             "outcome": self.outcome,
             "tag": self.tag,
             "state": self.state,
-            "kind": failed and failed.kind.value,
+            "kind": failure and failure.kind.value,
             "advice": self.advice,
             "now": self.now,
             "backup": {"id": plan.backup_id, "taken_at": plan.taken_at and plan.taken_at.isoformat()}
@@ -162,7 +164,7 @@ class InstanceResult:
             "restored_at": restore and restore.facts.get("restored_at"),
             "is_unseen": self.is_unseen,
             "healthy_at": known.healthy_at,
-            **{name: getattr(failed, name, None) for name in ("http_status", "request_id")},
+            **{name: getattr(failure, name, None) for name in ("http_status", "request_id")},
             "events": [vars(event) for event in known.events],
         }
 
@@ -170,19 +172,19 @@ class InstanceResult:
 # Facts
 
 
-def build_results(run: Run, state: IncidentState | None, now: datetime) -> list[InstanceResult]:
+def build_results(run: RoleRun, state: RecordedIncident | None, now: datetime) -> list[InstanceResult]:
     """Returns the result of each target of a run. ``state`` is what the journal holds; None if it can't be read."""
     results = []
     for plan in run.plans:
         restore = plan.restore.state if plan.restore else None
-        known = InstanceState(parse_id(plan.found_id), plan.name, restore)
+        known = RecordedInstance(parse_id(plan.found_id), plan.name, restore)
         if state:
             known = state.instances.get(known.identity, known)
         results.append(_build(plan, known, _find_own(plan, known, run, state, now), run, now))
     return results
 
 
-def build_recorded(state: IncidentState, run: Run, now: datetime) -> list[InstanceResult]:
+def build_recorded(state: RecordedIncident, run: RoleRun, now: datetime) -> list[InstanceResult]:
     """Returns the result of each instance of an incident by the journal alone. ``run``: whose words are used."""
     results = []
     for known in state.instances.values():
@@ -192,7 +194,7 @@ def build_recorded(state: IncidentState, run: Run, now: datetime) -> list[Instan
     return results
 
 
-def describe_known(known: InstanceState, target: Target, now: datetime) -> RolePlan:
+def describe_known(known: RecordedInstance, target: Target, now: datetime) -> RolePlan:
     """Returns what the journal knows of a restore as a plan that does nothing."""
     facts = known.restore.facts if known.restore else {}
     backup = {"id": facts["backup_id"], "created_at": facts.get("taken_at")} if "backup_id" in facts else None
@@ -200,59 +202,61 @@ def describe_known(known: InstanceState, target: Target, now: datetime) -> RoleP
     return RolePlan(target, shown, backup, action=RestoreAction.NONE, earlier=known.restore, planned_at=now)
 
 
-def _build(plan: RolePlan, known: InstanceState, failed: Failed | None, run: Run, now: datetime) -> InstanceResult:
-    if failed is None:
+def _build(
+    plan: RolePlan, known: RecordedInstance, failure: Failure | None, run: RoleRun, now: datetime
+) -> InstanceResult:
+    if failure is None:
         is_unseen = known.restore is not None and known.restore.is_unseen
         return InstanceResult(
             plan, known, None, "no sign seen" if is_unseen else "restored", _format_restored(known, plan), ""
         )
-    advice = failed.advice or find_advice(failed, plan, run)
-    result = InstanceResult(plan, known, failed, _TAGS.get(failed.kind, "not finished"), "", advice)
+    advice = failure.advice or find_advice(failure, plan, run)
+    result = InstanceResult(plan, known, failure, _TAGS.get(failure.kind, "not finished"), "", advice)
     unseen = " No sign of the restore was seen." if result.is_unseen else ""
-    result.state = f"{_format_failure(failed, plan, run, now)}{unseen}"
+    result.state = f"{_format_failure(failure, plan, run, now)}{unseen}"
     return result
 
 
 def _find_own(
-    plan: RolePlan, known: InstanceState, run: Run, state: IncidentState | None, now: datetime
-) -> Failed | None:
+    plan: RolePlan, known: RecordedInstance, run: RoleRun, state: RecordedIncident | None, now: datetime
+) -> Failure | None:
     """Returns why the restore of a target of a run has not come to its end; None if it has, or is only planned."""
-    if plan.failed or (plan.restore and plan.restore.healthy_at and not plan.restore.error):
-        return plan.failed
-    if run.failed or run.check:
-        return run.failed
-    if run.failures:
-        why = f"{format_count(run.failures, 'restore')} failed, and restore_max_failures is"
+    if plan.failure or (plan.restore and plan.restore.healthy_at and not plan.restore.error):
+        return plan.failure
+    if run.failure or run.check:
+        return run.failure
+    if run.failed_restores:
+        why = f"{format_count(run.failed_restores, 'restore')} failed, and restore_max_failures is"
         unsent = _format_unsent(plan, now) or NOTHING_SENT
         message = f"{why} {run.variables['restore_max_failures']}. {unsent}"
-        despite = f"restore_max_failures={run.failures} goes on despite them"
+        despite = f"restore_max_failures={run.failed_restores} goes on despite them"
         advice = f"When the failures are dealt with, {run.surface.again}; {despite}."
-        return Failed(FailureKind.NOT_BEGUN, message, advice)
+        return Failure(FailureKind.NOT_BEGUN, message, advice)
     if state is None:
-        return Failed(FailureKind.UNFINISHED, _format_unfinished(known, plan.backup_id))
+        return Failure(FailureKind.UNFINISHED, _format_unfinished(known, plan.backup_id))
     return _find_recorded(known, plan.backup_id, state)
 
 
-def _find_recorded(known: InstanceState, backup_id: object, state: IncidentState) -> Failed | None:
+def _find_recorded(known: RecordedInstance, backup_id: object, state: RecordedIncident) -> Failure | None:
     """Returns why a restore has not come to its end, by the journal alone; None if it has."""
     restore = known.restore
-    if known.failure:
-        return Failed.from_facts(known.failure)
+    if known.failure_note:
+        return Failure.from_facts(known.failure_note)
     if restore is None and known.refused:
-        return Failed(FailureKind.REFUSED, str(known.refused.facts.get("reason") or ""))
+        return Failure(FailureKind.REFUSED, str(known.refused.facts.get("reason") or ""))
     runs = [run for run in state.runs if str(known.id) in run.backups]
     if restore is None and not any(run.state == IN_PROGRESS for run in runs):
-        return Failed(FailureKind.NOT_BEGUN, "It was confirmed, and no run has begun it.")
+        return Failure(FailureKind.NOT_BEGUN, "It was confirmed, and no run has begun it.")
     if restore and restore.event is OperationEvent.COMPLETED and known.healthy_at:
         return None
     if restore and restore.event is OperationEvent.FAILED:
-        return Failed(ObstacleKind.FAILED, ACCEPTED_AND_FAILED)
+        return Failure(ObstacleKind.FAILED, ACCEPTED_AND_FAILED)
     is_lost = restore is not None and restore.outcome == "unknown" and known.holder is None
     kind: Kind = ObstacleKind.UNKNOWN if is_lost else FailureKind.UNFINISHED
-    return Failed(kind, _format_unfinished(known, backup_id))
+    return Failure(kind, _format_unfinished(known, backup_id))
 
 
-def build_report(run: Run, state: IncidentState, results: t.Sequence[InstanceResult], now: datetime) -> Data:
+def build_report(run: RoleRun, state: RecordedIncident, results: t.Sequence[InstanceResult], now: datetime) -> Data:
     """Returns the content of page and JSON: all instances and runs of the incident, and how ``run`` has ended.
 
     ``results`` are those of the run. One that sent nothing says nothing new of an instance that was restored.
@@ -260,7 +264,7 @@ def build_report(run: Run, state: IncidentState, results: t.Sequence[InstanceRes
     recorded = {one.known.identity: one for one in build_recorded(state, run, now)}
     for one in results:
         known = recorded.get(one.known.identity)
-        is_unsent = one.kind is not None and FAILURES[one.kind].is_unsent
+        is_unsent = one.kind is not None and FAILURE_WORDS[one.kind].is_unsent
         if known is None or known.outcome != OK or not is_unsent:
             recorded[one.known.identity] = one
     shown = [*recorded.values()]
@@ -283,7 +287,7 @@ def build_report(run: Run, state: IncidentState, results: t.Sequence[InstanceRes
 # Words
 
 
-def _format_restored(known: InstanceState, plan: RolePlan) -> str:
+def _format_restored(known: RecordedInstance, plan: RolePlan) -> str:
     """Returns when and by whom an instance was restored, and that it was seen healthy afterwards."""
     restore, healthy = known.restore, format_clock(parse_time(known.healthy_at))
     if restore is None:
@@ -295,7 +299,7 @@ def _format_restored(known: InstanceState, plan: RolePlan) -> str:
     return f"Restored from backup {restore.facts.get('backup_id')}, {sent}; seen healthy at {healthy}."
 
 
-def _format_unfinished(known: InstanceState, backup_id: object) -> str:
+def _format_unfinished(known: RecordedInstance, backup_id: object) -> str:
     """Returns how far a restore has come whose end no run has seen."""
     last = next((event for event in reversed(known.events) if event.ok), None)
     which = "The restore" if backup_id is None else f"The restore of backup {backup_id}"
@@ -328,35 +332,35 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
     return f"This run sent nothing; {known['in_flight' if is_awaited else plan.earlier.outcome]}."
 
 
-def _format_failure(failed: Failed, plan: RolePlan, run: Run, now: datetime) -> str:
+def _format_failure(failure: Failure, plan: RolePlan, run: RoleRun, now: datetime) -> str:
     """Returns the failure, its message, and the last known status of the instance."""
-    failure, unsent = FAILURES[failed.kind], _format_unsent(plan, now) if run.is_history_known else _UNREAD
-    text = failure.text
-    if failure.is_of_run:
+    words, unsent = FAILURE_WORDS[failure.kind], _format_unsent(plan, now) if run.is_history_known else _UNREAD
+    text = words.text
+    if words.is_of_run:
         text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
-    sentences = [text, failed.message]
-    is_said = failure.is_unsent and run.is_history_known
-    if (failure.is_unsent or failed.is_unsent) and not is_said:
+    sentences = [text, failure.message]
+    is_said = words.is_unsent and run.is_history_known
+    if (words.is_unsent or failure.is_unsent) and not is_said:
         sentences.append(NOTHING_SENT)
-    status = failed.found or (plan.instance or {}).get("status")
-    if status and failed.kind is FailureKind.UNFINISHED:
+    status = failure.found or (plan.instance or {}).get("status")
+    if status and failure.kind is FailureKind.UNFINISHED:
         sentences.append(f"Its status was {format_value(status, 40)} at the time of the plan.")
-    elif status and failure.shows_status:
+    elif status and words.shows_status:
         sentences.append(f"Its status is {format_value(status, 40)}.")
     return " ".join(filter(None, sentences))
 
 
-def find_advice(failed: Failed, plan: RolePlan, run: Run) -> str:
+def find_advice(failure: Failure, plan: RolePlan, run: RoleRun) -> str:
     """Returns what to do after a failure whose message has no advice: a sentence that names variables.
 
     Imports the words of obstacles.
     """
     from ...module_utils._service.restore.messages import advise_failed, advise_on_status, advise_unknown
 
-    surface, failure = run.surface, FAILURES[failed.kind]
-    instance = {**(plan.instance or {}), **({"status": failed.found} if failed.found else {})}
-    advice = failure.advice.format(again=run.again if failure.is_of_run else surface.again)
-    match failed.kind:
+    surface, words = run.surface, FAILURE_WORDS[failure.kind]
+    instance = {**(plan.instance or {}), **({"status": failure.found} if failure.found else {})}
+    advice = words.advice.format(again=run.again if words.is_of_run else surface.again)
+    match failure.kind:
         case FailureKind.NOT_CONFIRMED:
             answer = expected_answer(run.plans, run.incident)
             advice = f"{run.again} with restore_confirm={answer}, or type that at the prompt."
@@ -364,9 +368,9 @@ def find_advice(failed: Failed, plan: RolePlan, run: Run) -> str:
             advice = advise_failed(plan, instance, surface)
         case ObstacleKind.UNKNOWN:
             advice = advise_unknown(plan, instance, surface)
-        case FailureKind.REFUSED if failed.http_status == 422 and get_status(instance) not in RESTORABLE:
+        case FailureKind.REFUSED if failure.http_status == 422 and get_status(instance) not in RESTORABLE:
             advice = advise_failed(plan, instance, surface)
-        case FailureKind.REFUSED if failed.http_status == 422:
+        case FailureKind.REFUSED if failure.http_status == 422:
             advice = f"To try an older backup, {surface.restore_with(_name_older(plan, surface))}."
         case FailureKind.NOT_HEALTHY:
             alone = "a run for it alone" if surface.alone else "a run"
@@ -374,7 +378,7 @@ def find_advice(failed: Failed, plan: RolePlan, run: Run) -> str:
                 f"Check it in the dashboard, then {surface.again}, which restores nothing twice; {alone} with another "
                 f"restore_incident sends it again from an older backup, with {_name_older(plan, surface)}."
             )
-    if failed.http_status == 401 and failed.kind is not FailureKind.BAD_KEY:
+    if failure.http_status == 401 and failure.kind is not FailureKind.BAD_KEY:
         advice = f"With a valid key, {advice}"
     return capitalize(advice)
 
@@ -386,7 +390,7 @@ def _name_older(plan: RolePlan, surface: Surface) -> str:
     return f"{surface.backup(one_line(plan.older['id'], 20))}, {format_taken(plan.older)}"
 
 
-def format_headline(run: Run, results: list[InstanceResult]) -> str:
+def format_headline(run: RoleRun, results: list[InstanceResult]) -> str:
     """Returns what a run has achieved, in one line."""
     total = format_count(len(results), "instance")
     if not run.is_history_known:
@@ -403,7 +407,7 @@ def format_headline(run: Run, results: list[InstanceResult]) -> str:
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
 
 
-def _format_others(run: Run) -> str:
+def _format_others(run: RoleRun) -> str:
     """Returns the plans of check mode that would send nothing: those that would wait, and those that are restored."""
     seen = [plan for plan in run.plans if plan.ready and plan.earlier and not plan.is_unseen]
     done = [plan.instance or {} for plan in seen if plan.earlier and plan.earlier.event is OperationEvent.COMPLETED]

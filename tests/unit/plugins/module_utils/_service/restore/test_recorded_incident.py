@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import (
-    IncidentState,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import (
+    RecordedIncident,
     list_incidents,
     run_key,
 )
@@ -26,7 +26,7 @@ def story(place: StorePlace) -> Story:
     return Story(place)
 
 
-def titles(state: IncidentState, instance_id: int = 7) -> list[str]:
+def titles(state: RecordedIncident, instance_id: int = 7) -> list[str]:
     return [event.title for event in state.instances[str(instance_id)].events]
 
 
@@ -37,7 +37,7 @@ def test_a_restore_is_told_from_its_request_to_its_health(story: Story) -> None:
     assert titles(state) == ["sent", "accepted", "seen restored", "healthy", "address checked"]
     assert instance.healthy_at == instance.events[3].at
     assert instance.responded_at == instance.events[4].at
-    assert instance.failure is None
+    assert instance.failure_note is None
 
 
 def test_the_time_that_the_service_shows_replaces_that_of_the_look(story: Story) -> None:
@@ -48,15 +48,15 @@ def test_the_time_that_the_service_shows_replaces_that_of_the_look(story: Story)
 def test_a_failure_stands_until_the_instance_is_seen_healthy(story: Story) -> None:
     story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", failure="not_healthy")
     state = story.state()
-    assert state.instances["7"].failure["failure"] == "not_healthy"
+    assert state.instances["7"].failure_note["failure"] == "not_healthy"
     assert titles(state)[-1] == "failed"
-    assert story.restore(7, "healthy").state().instances["7"].failure is None
+    assert story.restore(7, "healthy").state().instances["7"].failure_note is None
 
 
 def test_another_attempt_begins_anew(story: Story) -> None:
     story.restore(7, "intended", "accepted", "failed", "note failed", "intended")
     instance = story.state().instances["7"]
-    assert (instance.restore.outcome, instance.failure) == ("unknown", None)
+    assert (instance.restore.outcome, instance.failure_note) == ("unknown", None)
     assert titles(story.state()) == ["sent"]
 
 

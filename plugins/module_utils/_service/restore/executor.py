@@ -45,8 +45,8 @@ from ..._times import format_iso, parse_time
 from ..._waiter import POLL_SHARE, TEMPORARY_ERRORS, Waiter, describe_remaining
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
+from ..fetch_instance import fetch_instance
 from ..instance_changes import FailureStatusError, InstanceChanges, StateReached, explain_lapse, keeps_state
-from ..instance_requests import fetch_instance
 from .history import find_age, is_recent
 from .messages import build_lost_error, build_status_error, build_wait_error, format_holder
 from .plan import RestoreAction, check_again, check_held
@@ -126,19 +126,19 @@ class InstanceReader:
             return error
 
 
-class RestoreRunner:
+class RestoreExecutor:
     """Runs a restore, and sets its results."""
 
-    def __init__(self, restore: Restore, run: RestoreBatches) -> None:
+    def __init__(self, restore: Restore, whole: PlanExecutor) -> None:
         self.restore = restore
         self.job = Job("started", found=restore.instance)
         """The rest of the way once the instance is restored: it runs and, if that is waited for, is healthy."""
-        self._run = run
-        self._incident = run.incident
+        self._whole = whole
+        self._incident = whole.incident
         self._guard = OperationGuard(
-            run.incident.journal,
-            run.incident.key(restore.instance["id"]),
-            run.incident.warn,
+            whole.incident.journal,
+            whole.incident.key(restore.instance["id"]),
+            whole.incident.warn,
             f"the restore of {short_name(restore.instance)}",
             InterruptNote(""),  # Ctrl-C shows one of the run
         )
@@ -164,7 +164,7 @@ class RestoreRunner:
         if self.stage is Stage.LOCKED:
             return short_name(self.restore.instance), f"held by {self._describe_holder()}"
         if self.stage is Stage.RESTORED:
-            return self._run.changes.describe(self.job)
+            return self._whole.changes.describe(self.job)
         name, condition = describe_instance(self.restore.current)
         # ``running`` alone would read as done.
         return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
@@ -184,9 +184,9 @@ class RestoreRunner:
         restore.stage = Stage.DONE
         if restore.plan.sends:
             restore.is_sent, restore.current = True, {**restore.current, "status": "running"}
-        elif self._run.options.starts and restore.outcome == COMPLETED:
+        elif self._whole.options.starts and restore.outcome == COMPLETED:
             job.decide(restore.current)
-            self._run.changes.request_changes([job])
+            self._whole.changes.request_changes([job])
             restore.is_started, restore.current = job.changed, job.current or restore.current
             if job.error is not None:
                 restore.fail(restore.explain_unrecovered(job.error, job.cause), COMPLETED)
@@ -326,8 +326,8 @@ class RestoreRunner:
             get_status(self.restore.current),
             END_STATUSES,
             wait_healthy=False,
-            earliest=self._run.clock() + SHORTEST_RESTORE - passed,
-            clock=self._run.clock,
+            earliest=self._whole.clock() + SHORTEST_RESTORE - passed,
+            clock=self._whole.clock,
         )
         self._was_busy = self.restore.is_sent and is_busy(self.restore.current)
         self._note_sign()
@@ -358,7 +358,7 @@ class RestoreRunner:
                 # It was decided from an instance that may have been read long before.
                 self._decide_start()
             else:
-                self._run.changes.update(self.job, now)
+                self._whole.changes.update(self.job, now)
             return
         self._note_sign()
         try:
@@ -412,9 +412,9 @@ class RestoreRunner:
 
         Unless the run starts instances, one that came back stopped is left as it is.
         """
-        options, now = self._run.options, self.restore.current
+        options, now = self._whole.options, self.restore.current
         healthy = options.healthy_timeout
-        self.deadline = math.inf if healthy is None else self._run.clock() + healthy
+        self.deadline = math.inf if healthy is None else self._whole.clock() + healthy
         self._enter(Stage.RESTORED)
         if options.starts or get_status(now) == "running":
             self._decide_start()
@@ -425,7 +425,7 @@ class RestoreRunner:
 
     def _decide_start(self) -> None:
         self.job.decide(self.restore.current)
-        self._run.changes.wait_for_unchanged(self.job)
+        self._whole.changes.wait_for_unchanged(self.job)
 
     def end_recovery(self) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
@@ -444,7 +444,7 @@ class RestoreRunner:
     def verify(self) -> None:
         """Ends a restore whose instance runs as done, unless the observer finds a fault."""
         try:
-            self._run.observer.verify(self.restore)
+            self._whole.observer.verify(self.restore)
         except ClawHostersError as error:
             self.fail(error)
             return
@@ -453,11 +453,11 @@ class RestoreRunner:
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
         restore, error = self.restore, copy.copy(error)
-        restore.state, restore.failure = self._guard.known_state(), error.kind
+        restore.state, restore.wait_error = self._guard.known_state(), error.kind
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
         error.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
-        explain = functools.partial(self._run.changes.explain_unfinished, self.job)
+        explain = functools.partial(self._whole.changes.explain_unfinished, self.job)
         outcome = None
         if self.stage is not Stage.RESTORED:
             is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
@@ -465,7 +465,7 @@ class RestoreRunner:
         if self.stage is Stage.LOCKED:
             with contextlib.suppress(JournalError):
                 outcome = self._find_held_outcome()
-        self.fail(build_wait_error(restore, error, self._run.options, self._incident.surface, explain), outcome)
+        self.fail(build_wait_error(restore, error, self._whole.options, self._incident.surface, explain), outcome)
 
     def _find_held_outcome(self) -> str:
         """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""
@@ -485,70 +485,72 @@ class RestoreRunner:
             is_own = state and (not restore.plan.sends or state.position > restore.plan.known_position)
             outcome = state.outcome if state and is_own else REFUSED
         restore.fail(error, outcome)
-        self._run.observe(restore)
+        self._whole.observe(restore)
 
     def _enter(self, stage: Stage) -> None:
         self.restore.stage = stage
-        self._run.observe(self.restore)
+        self._whole.observe(self.restore)
 
 
 @dataclass
-class RestoreBatch:
+class BatchExecutor:
     """The ``restores`` of one batch."""
 
-    whole: RestoreBatches
+    whole: PlanExecutor
     restores: t.Sequence[Restore]
 
     def __post_init__(self) -> None:
-        self._runners = [RestoreRunner(restore, self.whole) for restore in self.restores if restore.error is None]
+        self._executors = [RestoreExecutor(restore, self.whole) for restore in self.restores if restore.error is None]
 
     def run(self) -> None:
         """Restores those without an error."""
         if self.whole.incident.client.check_mode:
-            for runner in self._runners:
-                runner.predict()
+            for executor in self._executors:
+                executor.predict()
             return
         with contextlib.ExitStack() as locks:
-            for runner in self._runners:
-                locks.callback(runner.release)
-            self._send_free(self._runners)
+            for executor in self._executors:
+                locks.callback(executor.release)
+            self._send_free(self._executors)
             self._release_ended()
             if not self.whole.options.waits:
-                for runner in self._runners:
-                    if runner.stage is Stage.LOCKED:
-                        runner.decide_held()
-                    runner.require_recorded()
+                for executor in self._executors:
+                    if executor.stage is Stage.LOCKED:
+                        executor.decide_held()
+                    executor.require_recorded()
                 return
             self._wait()
-            running = [runner for runner in self._runners if runner.stage is Stage.RUNNING]
-            list(map_ordered(RestoreRunner.verify, running))
+            running = [executor for executor in self._executors if executor.stage is Stage.RUNNING]
+            list(map_ordered(RestoreExecutor.verify, running))
 
-    def _send_free(self, runners: list[RestoreRunner]) -> None:
+    def _send_free(self, executors: list[RestoreExecutor]) -> None:
         """Locks the instances that are free, decides under the locks what is left to do, and sends that."""
-        ready = [runner for runner in runners if runner.acquire()]
+        ready = [executor for executor in executors if executor.acquire()]
         if not ready:
             return
         try:
             if self.whole.unseen is not None:
                 raise self.whole.unseen
-            history = self.whole.incident.read_history(runner.id for runner in ready)
+            history = self.whole.incident.read_history(executor.id for executor in ready)
             seen = self._read_again(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
-            for runner in ready:
-                runner.fail(error)
+            for executor in ready:
+                executor.fail(error)
             return
-        sends = [runner for runner in ready if runner.decide(history, seen.get(runner.id, runner.restore.instance))]
-        list(map_ordered(RestoreRunner.send, sends))
+        sends = [
+            executor for executor in ready if executor.decide(history, seen.get(executor.id, executor.restore.instance))
+        ]
+        list(map_ordered(RestoreExecutor.send, sends))
 
-    def _read_again(self, ready: list[RestoreRunner], history: RestoreHistory) -> dict[str, Resource | None]:
+    def _read_again(self, ready: list[RestoreExecutor], history: RestoreHistory) -> dict[str, Resource | None]:
         """Returns the instances as they are now, except those that the plan has read after their restores completed."""
         ids = []
-        for runner in ready:
-            state, was_completed = history.find_own(runner.id), runner.restore.plan.action is RestoreAction.NONE
+        for executor in ready:
+            state, was_completed = history.find_own(executor.id), executor.restore.plan.action is RestoreAction.NONE
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
             if not is_completed:
-                ids.append(runner.id)
+                ids.append(executor.id)
         return self.whole.reader.read(ids) if ids else {}
 
     def _wait(self) -> None:
@@ -559,19 +561,19 @@ class RestoreBatch:
             client.progress,
             requests_left=lambda: client.stats.remaining,
         )
-        waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
-        if len(self._runners) > 1:
+        waiter.find_deadline = lambda: min((executor.deadline for executor in self._open()), default=math.inf)
+        if len(self._executors) > 1:
             waiter.budget_share = POLL_SHARE
-        for runner in self._open():
-            if options.healthy_timeout is not None and runner.stage is not Stage.RESTORED:
+        for executor in self._open():
+            if options.healthy_timeout is not None and executor.stage is not Stage.RESTORED:
                 # From the last request on, and not with the time to become healthy.
-                runner.deadline = self.whole.clock() + options.timeout
+                executor.deadline = self.whole.clock() + options.timeout
         if not self._open():
             return
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
-            ids = [runner.id for runner in self._open() if runner.stage is not Stage.LOCKED]
+            ids = [executor.id for executor in self._open() if executor.stage is not Stage.LOCKED]
             waiter.requests_per_poll = self.whole.reader.cost(len(ids))
             return self.whole.reader.read(ids, time_left=seconds) if ids else {}
 
@@ -580,45 +582,45 @@ class RestoreBatch:
             return not self._open()
 
         def describe(_seen: object) -> tuple[str, str]:
-            return describe_remaining(runner.describe() for runner in self._open())
+            return describe_remaining(executor.describe() for executor in self._open())
 
         nothing: dict[str, Resource | None] = {}
         try:
             waiter.until(nothing, fetch, is_done, describe)
         except ClawHostersError as error:
-            for runner in self._open():
-                runner.give_up(error)
+            for executor in self._open():
+                executor.give_up(error)
 
     def _update(self, seen: dict[str, Resource | None]) -> None:
         """Updates the restores after a poll, and sends what has become possible."""
-        for runner in self._open():
-            if runner.stage is not Stage.LOCKED and runner.id in seen:
-                runner.update(seen[runner.id])
-        self._send_free([runner for runner in self._runners if runner.stage is Stage.LOCKED])
-        self._request_starts([runner for runner in self._runners if runner.stage is Stage.RESTORED])
-        for runner in self._open():
-            if self.whole.clock() >= runner.deadline:
-                runner.give_up(WaitTimeoutError("The time is over."))
+        for executor in self._open():
+            if executor.stage is not Stage.LOCKED and executor.id in seen:
+                executor.update(seen[executor.id])
+        self._send_free([executor for executor in self._executors if executor.stage is Stage.LOCKED])
+        self._request_starts([executor for executor in self._executors if executor.stage is Stage.RESTORED])
+        for executor in self._open():
+            if self.whole.clock() >= executor.deadline:
+                executor.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
 
-    def _request_starts(self, runners: list[RestoreRunner]) -> None:
+    def _request_starts(self, executors: list[RestoreExecutor]) -> None:
         """Starts the instances that came back stopped."""
-        self.whole.changes.request_changes([runner.job for runner in runners])
-        for runner in runners:
-            runner.end_recovery()
+        self.whole.changes.request_changes([executor.job for executor in executors])
+        for executor in executors:
+            executor.end_recovery()
 
-    def _open(self) -> list[RestoreRunner]:
-        return [runner for runner in self._runners if runner.stage.is_open]
+    def _open(self) -> list[RestoreExecutor]:
+        return [executor for executor in self._executors if executor.stage.is_open]
 
     def _release_ended(self) -> None:
         """Unlocks the instances whose restores have ended: two runs that wait for each other would do so in vain."""
-        for runner in self._runners:
-            if not runner.stage.is_open:
-                runner.release()
+        for executor in self._executors:
+            if not executor.stage.is_open:
+                executor.release()
 
 
 @dataclass
-class RestoreBatches:
+class PlanExecutor:
     """Restores in batches. ``list_requests``: see :class:`InstanceReader`."""
 
     incident: Incident
@@ -657,7 +659,7 @@ class RestoreBatches:
                 for restore in batch:
                     if restore.error is not None:
                         self.observe(restore)
-                RestoreBatch(self, batch).run()
+                BatchExecutor(self, batch).run()
                 self._look_back()
 
     def _look_back(self) -> None:

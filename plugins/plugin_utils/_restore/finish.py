@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._service.restore.incident_state import IncidentState, InstanceState, read_incident
+from ...module_utils._service.restore.recorded_incident import RecordedIncident, RecordedInstance, read_incident
 from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, UNKNOWN
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
@@ -19,24 +19,24 @@ from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
 from .approved_plan import build_plan, read_plan
 from .incident_report import name_json, write_report
-from .results import OK, build_report, build_results, describe_known, format_done, format_failures, format_headline
+from .result_words import OK, build_report, build_results, describe_known, format_done, format_failures, format_headline
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ...module_utils._model.resource import Result
     from ...module_utils._service.restore.plan import Target
-    from .run import Data, RolePlan, Run
-    from .runbook import Runbook
+    from .role_run import Data, RolePlan, RoleRun
+    from .role_session import RoleSession
 
 
-def finish(runbook: Runbook) -> Result:
+def finish(session: RoleSession) -> Result:
     """Writes page and JSON, shows what came of the run, and returns the result of the task.
 
     With ``is_complete`` of False, the role must fail.
     """
-    run, state = runbook.run, record(runbook)
-    now = runbook.client.stats.now()
+    run, state = session.run, record(session)
+    now = session.client.stats.now()
     results = build_results(run, state, now)
     failed = [one for one in results if one.outcome != OK]
     done = [] if run.check else [one for one in results if one.outcome == OK]
@@ -44,30 +44,30 @@ def finish(runbook: Runbook) -> Result:
     # A drill is to prove a backup.
     is_unproven = run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)
     problem = ""
-    if run.check and not run.failed and not run.approved and any(plan.ready for plan in run.plans):
-        made_at = format_iso(runbook.incident.journal.now())
-        outcome["plan"] = build_plan(run, runbook.client.settings.api_url, runbook.account_id, made_at)
+    if run.check and not run.failure and not run.approved and any(plan.ready for plan in run.plans):
+        made_at = format_iso(session.incident.journal.now())
+        outcome["plan"] = build_plan(run, session.client.settings.api_url, session.account_id, made_at)
         try:
-            runbook.written += _write_plan(run, outcome["plan"])
+            session.written += _write_plan(run, outcome["plan"])
         except ReportError as error:
             problem = f" {error}"
-    told = {"restored": format_done(done), "failures": format_failures(failed), "report": runbook.written}
+    told = {"restored": format_done(done), "failures": format_failures(failed), "report": session.written}
     headline = format_headline(run, results)
-    lines = runbook.redact([headline, *told["restored"], *told["failures"]])
+    lines = session.redact([headline, *told["restored"], *told["failures"]])
     # A path stays in one line, to be copied.
     wrapped = [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
-    runbook.screen.show(["", *wrapped, *runbook.redact(told["report"])])
+    session.screen.show(["", *wrapped, *session.redact(told["report"])])
     result: Result = {
         "changed": any(plan.sends if run.check else plan.restore and plan.restore.changed for plan in run.plans),
-        "plan": runbook.plan_lines,
-        **runbook.redact({"msg": f"{headline}.{problem}", **told}),
+        "plan": session.plan_lines,
+        **session.redact({"msg": f"{headline}.{problem}", **told}),
         "is_complete": not (failed or problem or is_unproven),
         "ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False},
     }
-    return {**result, "exception": runbook.redact(runbook.traceback)} if runbook.traceback else result
+    return {**result, "exception": session.redact(session.traceback)} if session.traceback else result
 
 
-def _write_plan(run: Run, plan: Data) -> list[str]:
+def _write_plan(run: RoleRun, plan: Data) -> list[str]:
     """Writes the plan for whoever approves it, if that is asked for, and returns the lines about it.
 
     Raises ReportError.
@@ -80,42 +80,44 @@ def _write_plan(run: Run, plan: Data) -> list[str]:
     return lines
 
 
-def record(runbook: Runbook) -> IncidentState | None:
+def record(session: RoleSession) -> RecordedIncident | None:
     """Writes what the journal holds of the incident to page and JSON, except in check mode. Returns it, if possible."""
-    run, context = runbook.run, runbook.context
-    state, now = _read_state(runbook), context.client.stats.now()
+    run, context = session.run, session.context
+    state, now = _read_state(session), context.client.stats.now()
     run.is_history_known = run.is_history_known and (state is not None or bool(run.plans))
-    if run.failed and not run.plans:
-        run.plans = [_describe_unplanned(target, runbook, state, now) for target in run.targets]
+    if run.failure and not run.plans:
+        run.plans = [_describe_unplanned(target, session, state, now) for target in run.targets]
     if run.check:
-        runbook.written = ["Check mode: nothing was sent or asked, and no report was written."]
+        session.written = ["Check mode: nothing was sent or asked, and no report was written."]
         return state
-    known = state or IncidentState(context.client.settings.api_url, run.incident)
+    known = state or RecordedIncident(context.client.settings.api_url, run.incident)
     try:
-        write_report(run.report_path, runbook.redact(build_report(run, known, build_results(run, state, now), now)))
-        runbook.written = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
+        write_report(run.report_path, session.redact(build_report(run, known, build_results(run, state, now), now)))
+        session.written = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
     except ReportError as error:
         problem = str(error)
     except Exception as error:  # A page must never prevent a restore.
         problem = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
     else:
         return state
-    if runbook.written != [problem]:
+    if session.written != [problem]:
         context.warn(problem)
-    runbook.written = [problem]
+    session.written = [problem]
     return state
 
 
-def _read_state(runbook: Runbook) -> IncidentState | None:
+def _read_state(session: RoleSession) -> RecordedIncident | None:
     try:
-        return read_incident(runbook.incident.journal, runbook.client.settings.api_url, runbook.run.incident)
+        return read_incident(session.incident.journal, session.client.settings.api_url, session.run.incident)
     except JournalError:
         return None
 
 
-def _describe_unplanned(target: Target, runbook: Runbook, state: IncidentState | None, now: datetime) -> RolePlan:
+def _describe_unplanned(
+    target: Target, session: RoleSession, state: RecordedIncident | None, now: datetime
+) -> RolePlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
-    index = InstanceIndex(runbook.reader.instances)
+    index = InstanceIndex(session.reader.instances)
     number = target.instance_id
     instance = index.unique_by_name(target.name) if number is None else index.by_id.get(str(number))
     plan = describe_known(_find_known(target.name, instance["id"] if instance else number, state), target, now)
@@ -123,19 +125,19 @@ def _describe_unplanned(target: Target, runbook: Runbook, state: IncidentState |
     return plan
 
 
-def _find_known(name: str | None, instance_id: t.Any, state: IncidentState | None) -> InstanceState:
+def _find_known(name: str | None, instance_id: t.Any, state: RecordedIncident | None) -> RecordedInstance:
     """Returns what the journal holds of a target, by its id or else by the name that it had."""
     known = [*state.instances.values()] if state else []
     for instance in reversed(known):
         if instance.id == instance_id or (instance_id is None and instance.name == name):
             return instance
-    return InstanceState(instance_id, name)
+    return RecordedInstance(instance_id, name)
 
 
 # For later jobs
 
 
-def list_outcomes(run: Run, state: IncidentState | None) -> list[Data]:
+def list_outcomes(run: RoleRun, state: RecordedIncident | None) -> list[Data]:
     """Returns what the journal holds of each instance: ids, times and outcomes only.
 
     Without a ``state``, since the journal can't be read, it is unknown whether a restore was sent. What was refused
@@ -144,7 +146,7 @@ def list_outcomes(run: Run, state: IncidentState | None) -> list[Data]:
     return [_describe_outcome(plan, run, state) for plan in run.plans]
 
 
-def _describe_outcome(plan: RolePlan, run: Run, state: IncidentState | None) -> Data:
+def _describe_outcome(plan: RolePlan, run: RoleRun, state: RecordedIncident | None) -> Data:
     # One that is not found may have been restored by an earlier run.
     known = _find_known(plan.target.name, plan.found_id, state)
     restore = known.restore

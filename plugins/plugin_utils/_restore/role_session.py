@@ -15,20 +15,20 @@ from ...module_utils._errors import ClawHostersError, ForbiddenError, RefusedErr
 from ...module_utils._model.instance import is_unhealthy
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.account_check import find_id
-from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore.incident import AccountReader, Incident, parse_rules, plan_incident
+from ...module_utils._service.service_health import measure_health
 from ...module_utils._time_options import parse_duration
 from .._reports.report_folder import prepare_folder
 from .failures import FailureKind, NotConfirmedError
 from .incident_report import read_witness
 from .plan_screen import build_plan, note_newer, show_plan
-from .run import FEW, UNHEALTHY, Run, expected_answer, is_confirmed, set_answers
+from .role_run import FEW, UNHEALTHY, RoleRun, expected_answer, is_confirmed, set_answers
 from .variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ...module_utils._module.runner import ModuleContext
     from .approved_plan import ApprovedPlan
-    from .run import Data, RolePlan
+    from .role_run import Data, RolePlan
 
 
 class Screen(t.Protocol):
@@ -41,21 +41,23 @@ class Screen(t.Protocol):
         """Returns what the user has typed. Raises NotConfirmedError if nobody can, or does."""
 
 
-def begin_run(variables: Data, *, check: bool) -> Run:
+def begin_run(variables: Data, *, check: bool) -> RoleRun:
     """Returns a new run with checked variables, whose folder of reports can be written. Raises ClawHostersError."""
-    run = Run(*parse_variables(variables, check=check), check)
+    run = RoleRun(*parse_variables(variables, check=check), check)
     if not check:
         prepare_folder(run.report_path)
     return run
 
 
-class Runbook:
+class RoleSession:
     """Plans a run, and holds what its confirmation, its restores and its report need.
 
     ``redact`` removes secrets from what is shown or written.
     """
 
-    def __init__(self, context: ModuleContext, run: Run, screen: Screen, redact: t.Callable[[t.Any], t.Any]) -> None:
+    def __init__(
+        self, context: ModuleContext, run: RoleRun, screen: Screen, redact: t.Callable[[t.Any], t.Any]
+    ) -> None:
         self.context, self.client = context, context.client
         self.run, self.variables = run, run.variables
         self.screen, self.redact = screen, redact
@@ -79,14 +81,14 @@ class Runbook:
         try:
             function()
         except Exception as error:
-            from .classify import classify_error
+            from .classify_failure import classify_error
 
             is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
             if isinstance(error, NotConfirmedError):
-                kind = error.failure
+                kind = error.failure_kind
             elif is_about_key and kind is FailureKind.NOT_PLANNED:
                 kind = FailureKind.BAD_KEY
-            self.run.failed = classify_error(error, kind)
+            self.run.failure = classify_error(error, kind)
             if not isinstance(error, ClawHostersError):
                 self.traceback = "".join(traceback.format_exception(error))
             return False

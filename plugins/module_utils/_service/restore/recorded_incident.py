@@ -59,7 +59,7 @@ class TimelineEvent:
 
 
 @dataclass
-class InstanceState:
+class RecordedInstance:
     """An instance of the incident. ``restore`` is None if every attempt was refused, or none was made."""
 
     id: int | str | None
@@ -67,7 +67,7 @@ class InstanceState:
     restore: OperationState | None = None
     refused: OperationState | None = None
     """The last attempt, if every one was refused."""
-    failure: t.Mapping[str, t.Any] | None = None
+    failure_note: t.Mapping[str, t.Any] | None = None
     """Why a run has not restored it, by the last one that says so, unless a later one has seen it healthy."""
     healthy_at: str | None = None
     responded_at: str | None = None
@@ -82,7 +82,7 @@ class InstanceState:
 
 
 @dataclass
-class RunState:
+class RecordedRun:
     """A run that has confirmed what it was to do. ``how`` it was confirmed: the terminal, a variable or a playbook.
 
     ``backups``: the backup that was to be sent, by the id of the instance; None for one that was sent by an earlier
@@ -111,18 +111,18 @@ class RunState:
 
 
 @dataclass
-class IncidentState:
+class RecordedIncident:
     """The instances of an incident by their ids, in the order in which they were first named, and its runs."""
 
     service: str
     incident: str
-    instances: dict[str, InstanceState] = field(default_factory=dict)
-    runs: list[RunState] = field(default_factory=list)
+    instances: dict[str, RecordedInstance] = field(default_factory=dict)
+    runs: list[RecordedRun] = field(default_factory=list)
     latest_at: str = ""
     """When the last line was written; empty without any."""
 
 
-def read_incident(journal: Journal, service: str, incident: str) -> IncidentState:
+def read_incident(journal: Journal, service: str, incident: str) -> RecordedIncident:
     """Returns what the journal holds of an incident. Raises JournalError."""
     # Before the entries: what ends in between is then known.
     holders = journal.read_holders()
@@ -132,10 +132,10 @@ def read_incident(journal: Journal, service: str, incident: str) -> IncidentStat
 
 def build_state(
     entries: t.Sequence[JournalEntry], holders: t.Mapping[str, Holder], service: str, incident: str
-) -> IncidentState:
+) -> RecordedIncident:
     """Returns the state of an incident. ``entries`` may hold others; those of a subject are in their order."""
     own = OperationKey("restore", service, incident)
-    state = IncidentState(own.service, own.name)
+    state = RecordedIncident(own.service, own.name)
     lines: dict[OperationKey, list[JournalEntry]] = {}
     for entry in entries:
         key = identify(entry)
@@ -148,9 +148,9 @@ def build_state(
     state.runs.sort(key=lambda run: run.confirmed_at)
     for run in state.runs:
         for instance_id in run.backups:
-            state.instances[instance_id] = InstanceState(parse_id(instance_id), run.names.get(instance_id))
+            state.instances[instance_id] = RecordedInstance(parse_id(instance_id), run.names.get(instance_id))
         for one in run.obstacles:
-            target = InstanceState(parse_id(one.get("id")), one.get("name"), failure=one)
+            target = RecordedInstance(parse_id(one.get("id")), one.get("name"), failure_note=one)
             state.instances[target.identity] = target
     for key, found in lines.items():
         if key.kind == "restore":
@@ -160,7 +160,7 @@ def build_state(
     return state
 
 
-def _build_run(key: OperationKey, notes: t.Sequence[JournalEntry], *, is_held: bool) -> RunState | None:
+def _build_run(key: OperationKey, notes: t.Sequence[JournalEntry], *, is_held: bool) -> RecordedRun | None:
     """Returns the run of these notes; None without a confirmation."""
     at = {NoteKind(note[NOTE]): note["at"] for note in notes}
     confirmed = next((note for note in notes if note[NOTE] == NoteKind.CONFIRMED.value), None)
@@ -169,12 +169,12 @@ def _build_run(key: OperationKey, notes: t.Sequence[JournalEntry], *, is_held: b
     names = ("by", "account", "how", "backups", "names", "obstacles")
     facts = {name: confirmed[name] for name in names if confirmed.get(name)}
     ended_at, interrupted_at = at.get(NoteKind.ENDED), at.get(NoteKind.INTERRUPTED)
-    return RunState(str(key.instance_id), confirmed["at"], ended_at, interrupted_at, is_held, **facts)
+    return RecordedRun(str(key.instance_id), confirmed["at"], ended_at, interrupted_at, is_held, **facts)
 
 
-def _build_instance(key: OperationKey, lines: t.Sequence[JournalEntry]) -> InstanceState:
+def _build_instance(key: OperationKey, lines: t.Sequence[JournalEntry]) -> RecordedInstance:
     """Returns what the lines of an instance say of it."""
-    instance = InstanceState(parse_id(key.instance_id))
+    instance = RecordedInstance(parse_id(key.instance_id))
     known = replay(lines, with_refused=True).get(key)
     if known and known.event is OperationEvent.REFUSED:
         instance.refused = known
@@ -186,24 +186,24 @@ def _build_instance(key: OperationKey, lines: t.Sequence[JournalEntry]) -> Insta
             _add_note(instance, line)
             continue
         if line["event"] == OperationEvent.INTENDED.value:
-            instance.failure = instance.healthy_at = instance.responded_at = None
+            instance.failure_note = instance.healthy_at = instance.responded_at = None
             instance.events.clear()
         _add_event(instance, line)
     return instance
 
 
-def _add_note(instance: InstanceState, note: JournalEntry) -> None:
+def _add_note(instance: RecordedInstance, note: JournalEntry) -> None:
     if note[NOTE] == NoteKind.RESPONDED.value:
-        instance.responded_at, instance.failure = note["at"], None
+        instance.responded_at, instance.failure_note = note["at"], None
         instance.events.append(TimelineEvent("address checked", note["at"]))
     elif note[NOTE] == NoteKind.FAILED.value:
-        instance.failure = note
+        instance.failure_note = note
         # What the journal has of the restore itself says more, such as that its outcome is unknown.
         if not instance.events or instance.events[-1].ok:
             instance.events.append(TimelineEvent("failed", note["at"], ok=False))
 
 
-def _add_event(instance: InstanceState, line: JournalEntry) -> None:
+def _add_event(instance: RecordedInstance, line: JournalEntry) -> None:
     """Adds what a line says for the first time."""
     event, at, events = line["event"], line["at"], instance.events
     title = "no sign seen" if line.get("seen") is False else _TITLES[event]
@@ -213,13 +213,13 @@ def _add_event(instance: InstanceState, line: JournalEntry) -> None:
     elif not any(one.title in (title, "restored") for one in events):
         events.append(TimelineEvent(title, at, ok=event not in _FAULTS))
     if line.get("healthy") and not instance.healthy_at:
-        instance.healthy_at, instance.failure = at, None
+        instance.healthy_at, instance.failure_note = at, None
         events.append(TimelineEvent("healthy", at))
 
 
 def list_incidents(
     entries: t.Iterable[JournalEntry], holders: t.Mapping[str, Holder], service: str
-) -> list[IncidentState]:
+) -> list[RecordedIncident]:
     """Returns the incidents of a service, the one of which something was written last first."""
     service = normalize_url(service)
     lines: dict[str, list[JournalEntry]] = {}

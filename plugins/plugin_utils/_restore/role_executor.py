@@ -21,28 +21,28 @@ from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._service.backups import find_backup, list_backups
-from ...module_utils._service.instance_requests import fetch_instance
+from ...module_utils._service.fetch_instance import fetch_instance
+from ...module_utils._service.restore.executor import PlanExecutor, RestoreObserver
 from ...module_utils._service.restore.incident import Incident, read_by_ids
-from ...module_utils._service.restore.incident_state import run_key
 from ...module_utils._service.restore.plan import RestoreOptions
+from ...module_utils._service.restore.recorded_incident import run_key
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, Stage
-from ...module_utils._service.restore.restore_batches import RestoreBatches, RestoreObserver
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._state.journal_store import describe_sender
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .address import check_address, parse_address
-from .classify import classify_failure, classify_obstacle
+from .classify_failure import classify_obstacle, classify_restore
 from .failures import NotConfirmedError, PictureChangedError
-from .outcome import record
-from .run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
+from .finish import record
+from .role_run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.journal import OperationKey
-    from .run import RolePlan, Run
-    from .runbook import Runbook
+    from .role_run import RolePlan, RoleRun
+    from .role_session import RoleSession
 
 TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
@@ -50,7 +50,7 @@ _LISTED = 3
 """Changes that a message lists."""
 
 
-def require_confirmation(run: Run, given: str, ask: t.Callable[[str], str]) -> str:
+def require_confirmation(run: RoleRun, given: str, ask: t.Callable[[str], str]) -> str:
     """Returns how the plans were confirmed: ``TYPED`` at the terminal, or ``GIVEN`` in the variable.
 
     ``ask`` asks at the terminal, below the plan. Raises NotConfirmedError.
@@ -138,15 +138,15 @@ def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
     return f"{backup} can't be used any more: its status is {one_line(status)}"
 
 
-class Restorer(RestoreObserver):
+class RoleExecutor(RestoreObserver):
     """Confirms and restores the plans of a run that are ready, in batches.
 
     It notes in the journal who confirmed what, how that ended, and what the journal has no event for.
     """
 
-    def __init__(self, runbook: Runbook) -> None:
-        self._runbook = runbook
-        self._run, self._client, self._incident = runbook.run, runbook.client, runbook.incident
+    def __init__(self, session: RoleSession) -> None:
+        self._session = session
+        self._run, self._client, self._incident = session.run, session.client, session.incident
         self._key = run_key(self._client.settings.api_url, self._run.incident, f"run-{secrets.token_hex(8)}")
         self._plans: dict[Restore, RolePlan] = {}
         self._statuses: dict[str, int] = {}
@@ -162,7 +162,7 @@ class Restorer(RestoreObserver):
         run, given = self._run, self._run.variables["restore_confirm"]
         how = NOT_ASKED
         if given or any(plan.sends for plan in run.plans):
-            redact, ask = self._runbook.redact, self._runbook.screen.ask
+            redact, ask = self._session.redact, self._session.screen.ask
             how = require_confirmation(run, given, lambda prompt: ask(redact(prompt)))
             if not given:
                 self._require_same_picture()
@@ -183,9 +183,9 @@ class Restorer(RestoreObserver):
             backups={key: plan.backup_id if plan.sends else None for key, plan in instances.items()},
             names={key: plan.name for key, plan in instances.items()},
             obstacles=[
-                {"id": plan.found_id, "name": plan.shown_name, **plan.failed.to_facts()}
+                {"id": plan.found_id, "name": plan.shown_name, **plan.failure.to_facts()}
                 for plan in run.plans
-                if plan.failed
+                if plan.failure
             ],
         )
 
@@ -206,7 +206,7 @@ class Restorer(RestoreObserver):
             raise PictureChangedError(format_first(changes, _LISTED))
 
     def restore(self) -> None:
-        """Restores in batches. ``run.failures`` says afterwards that not all batches began.
+        """Restores in batches. ``run.failed_restores`` says afterwards that not all batches began.
 
         Any exception but KeyboardInterrupt is a bug.
         """
@@ -214,9 +214,9 @@ class Restorer(RestoreObserver):
         restores = [Restore(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
             self._plans[restore], plan.restore = plan, restore
-        batches = RestoreBatches(
+        batches = PlanExecutor(
             self._incident,
-            self._runbook.reader.list_pages,
+            self._session.reader.list_pages,
             RestoreOptions(
                 variables["restore_wait_timeout"],
                 variables["restore_healthy_timeout"],
@@ -227,17 +227,17 @@ class Restorer(RestoreObserver):
         )
         progress.unwinds = True
         try:
-            record(self._runbook)
+            record(self._session)
             batches.run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is in the journal.
             self._note(self._key, NoteKind.INTERRUPTED)
-            record(self._runbook)
+            record(self._session)
             raise
         finally:
             progress.unwinds = False
         if any(restore.stage is Stage.PLANNED for restore in restores):
-            self._run.failures = sum(restore.error is not None for restore in restores)
+            self._run.failed_restores = sum(restore.error is not None for restore in restores)
         self._note(self._key, NoteKind.ENDED)
 
     # RestoreObserver
@@ -271,14 +271,14 @@ class Restorer(RestoreObserver):
 
     def _note_failure(self, restore: Restore, error: ClawHostersError) -> None:
         plan, incident = self._plans[restore], self._incident
-        failed = classify_failure(error, restore, sends=plan.sends)
+        failure = classify_restore(error, restore, sends=plan.sends)
         if restore.plan.obstacle:
             told = classify_obstacle(restore.plan, incident.name, incident.rules, incident.now, incident.surface)
-            failed = replace(told, http_status=failed.http_status, request_id=failed.request_id)
+            failure = replace(told, http_status=failure.http_status, request_id=failure.request_id)
         if status := restore.current.get("status"):
-            failed = replace(failed, found=format_value(status, 40))
-        plan.failed = failed
-        self._note(self._incident.key(restore.instance["id"]), NoteKind.FAILED, **failed.to_facts())
+            failure = replace(failure, found=format_value(status, 40))
+        plan.failure = failure
+        self._note(self._incident.key(restore.instance["id"]), NoteKind.FAILED, **failure.to_facts())
 
     def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
         try:

@@ -19,7 +19,7 @@ from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN, InstanceGoneError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
-from .failures import ACCEPTED_AND_FAILED, Failed, FailureKind, PictureChangedError
+from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind, PictureChangedError
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -36,28 +36,28 @@ _KINDS: dict[str, Kind] = {
 """The kinds of restores that were sent and did not complete, by their outcomes."""
 
 
-def classify_error(error: Exception, kind: Kind) -> Failed:
+def classify_error(error: Exception, kind: Kind) -> Failure:
     """Returns the failure that is due to an error. One that is none of the collection's own is a bug."""
     if not isinstance(error, ClawHostersError):
         bug = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
-        return Failed(FailureKind.INTERRUPTED, bug)
+        return Failure(FailureKind.INTERRUPTED, bug)
     # The cause says what happened.
     told = error.cause if isinstance(error, PartialError) and error.cause else error
-    failed = Failed(kind, told.text, is_unsent=told.is_unsent)
+    failure = Failure(kind, told.text, is_unsent=told.is_unsent)
     if (response := error.response) is None:
-        return failed
+        return failure
     request_id = format_value(response.request_id, 100) if response.request_id else None
-    return replace(failed, http_status=response.status, request_id=request_id)
+    return replace(failure, http_status=response.status, request_id=request_id)
 
 
-def classify_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Failed:
+def classify_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Failure:
     """Returns the failure of a plan that has an obstacle."""
     fact, advice = explain(plan, incident, rules, now, surface)
     kind = t.cast("Obstacle", plan.obstacle).kind
-    return Failed(kind, one_line(fact, MESSAGE_LIMIT), one_line(advice, MESSAGE_LIMIT))
+    return Failure(kind, one_line(fact, MESSAGE_LIMIT), one_line(advice, MESSAGE_LIMIT))
 
 
-def classify_failure(error: ClawHostersError, restore: Restore, *, sends: bool) -> Failed:
+def classify_restore(error: ClawHostersError, restore: Restore, *, sends: bool) -> Failure:
     """Returns the failure of a restore that ended with ``error``. ``sends``: the run was to send it."""
     kind: Kind = FailureKind.REFUSED
     is_about_key = isinstance(error.response, UnauthorizedError)
@@ -68,7 +68,7 @@ def classify_failure(error: ClawHostersError, restore: Restore, *, sends: bool) 
     elif restore.healthy_at:
         kind = FailureKind.BAD_ADDRESS
     elif restore.outcome == COMPLETED:
-        is_unseen = restore.failure not in (None, "timeout") or is_about_key
+        is_unseen = restore.wait_error not in (None, "timeout") or is_about_key
         kind = FailureKind.HEALTH_UNSEEN if is_unseen else FailureKind.NOT_HEALTHY
     elif restore.outcome in _KINDS:
         kind = _KINDS[restore.outcome]
@@ -78,5 +78,5 @@ def classify_failure(error: ClawHostersError, restore: Restore, *, sends: bool) 
         kind = ObstacleKind.NOT_SENT
     elif isinstance(error, PictureChangedError):
         kind = ObstacleKind.CHANGED
-    failed = classify_error(error, kind)
-    return replace(failed, message=ACCEPTED_AND_FAILED) if kind is ObstacleKind.FAILED else failed
+    failure = classify_error(error, kind)
+    return replace(failure, message=ACCEPTED_AND_FAILED) if kind is ObstacleKind.FAILED else failure

@@ -25,9 +25,9 @@ if t.TYPE_CHECKING:
     from ...module_utils._model.plan_scope import PlanScope
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.plan import Surface, Target
+    from ...module_utils._service.restore.plan_notes import Note
     from ...module_utils._service.restore.restore import Restore
-    from ...module_utils._service.restore.words import Note
-    from .failures import Failed
+    from .failures import Failure
 
 Data = dict[str, t.Any]
 OLD = timedelta(days=1)
@@ -55,7 +55,7 @@ class RolePlan(RestorePlan):
     """Why the user has to type the id; empty if the name will do, or nothing has to be typed for this one."""
     restore: Restore | None = None
     """The restore, once its batch may begin."""
-    failed: Failed | None = None
+    failure: Failure | None = None
     """The obstacle in the words of the role, or why this run has not brought the restore to its end."""
 
     @property
@@ -102,7 +102,7 @@ class RolePlan(RestorePlan):
 
 
 @dataclass
-class Run:
+class RoleRun:
     """One run of the role so far. A playbook that has chosen an instance by its name sets name and id of a target."""
 
     variables: Data
@@ -115,13 +115,13 @@ class Run:
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
-    failed: Failed | None = None
+    failure: Failure | None = None
     """The cause that has stopped the whole run; None while it goes on."""
     is_history_known: bool = True
     """False if the run has failed, and the journal can't be read."""
     again: str = "run the same command again"
     """How to go on with it."""
-    failures: int = 0
+    failed_restores: int = 0
     """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
 
     @property

@@ -37,8 +37,8 @@ from .._model.instance import Action, get_status, label
 from .._model.instance_index import InstanceIndex
 from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
 from .._model.resource import Resource, Result
+from .fetch_instance import fetch_instance
 from .instance_changes import InstanceChanges, PollReader, explain_lapse, format_accepted, keeps_state
-from .instance_requests import fetch_instance
 
 if t.TYPE_CHECKING:
     from .._progress import Progress

@@ -11,9 +11,9 @@ import typing as t
 from ..._model.backup import summarize_backup
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
+from .backup_restore_task import run_restores
 from .plan import Target
 from .restore import COMPLETED, Restore, Stage
-from .restore_task import run_restores
 
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry

@@ -10,13 +10,13 @@ import typing as t
 
 from .._concurrency import map_ordered
 from .._http.lists import fetch_all
-from .._model.instance_words import matches_filter, require_known_values
+from .._model.instance_fields import matches_filter, require_known_values
 from .._names import require_names
-from .instance_requests import fetch_instance
+from .fetch_instance import fetch_instance
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
-    from .._model.instance_words import FieldFilter
+    from .._model.instance_fields import FieldFilter
     from .._model.resource import Resource
 
 

@@ -17,7 +17,7 @@ from .._model.instance_job import ANY_CHANGE, Consent, Job, Phase
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
 from .._text import one_line
-from .instance_requests import fetch_existing_instance
+from .fetch_instance import fetch_existing_instance
 
 if t.TYPE_CHECKING:
     from .._model.instance_index import InstanceIndex
@@ -32,7 +32,7 @@ def _list_instances(client: Client, time_left: float | None = None) -> InstanceI
 
 
 @dataclass
-class InstanceManager:
+class InstanceTask:
     """Changes one instance. ``wait_timeout``: seconds of the wait, which begins now; None if nothing is waited for."""
 
     client: Client

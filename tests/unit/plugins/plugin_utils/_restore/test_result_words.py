@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident_state import run_key
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import run_key
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent as Event
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failed, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failure, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.finish import build_plan, list_outcomes
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import (
     read_witness,
     write_report,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.outcome import build_plan, list_outcomes
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import (
     InstanceResult,
     build_recorded,
     build_report,
@@ -28,7 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.results
     format_headline,
     format_restored,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.run import RolePlan, Run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import RolePlan, RoleRun
 from support.restores import NOW, WEB, history, named, plan, run
 from support.stores import StorePlace
 from support.stories import URL, Story
@@ -95,8 +95,8 @@ def test_what_a_run_has_still_to_begin_is_unfinished(story: Story, place: StoreP
 
 
 def test_a_noted_failure_is_told_with_its_facts(story: Story) -> None:
-    failed = Failed(FailureKind.NOT_HEALTHY, "It is running, unhealthy.", http_status=503)
-    story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", **failed.to_facts())
+    failure = Failure(FailureKind.NOT_HEALTHY, "It is running, unhealthy.", http_status=503)
+    story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", **failure.to_facts())
     result = only(story)
     assert (result.kind, result.to_dict()["http_status"]) == (FailureKind.NOT_HEALTHY, 503)
     assert result.state == (
@@ -115,7 +115,7 @@ def begun(planned: RolePlan, *, changed: bool = False) -> RolePlan:
     return planned
 
 
-def headline(one: Run) -> str:
+def headline(one: RoleRun) -> str:
     return format_headline(one, build_results(one, None, NOW))
 
 
@@ -149,7 +149,7 @@ def test_check_mode_counts_the_restores_that_would_be_sent() -> None:
 def test_a_run_that_stops_says_what_an_earlier_one_has_sent(kind: FailureKind) -> None:
     def stop(*events: Event) -> str:
         stopped = run(plan(history(*events)))
-        stopped.failed = Failed(kind, "A fault.")
+        stopped.failure = Failure(kind, "A fault.")
         return build_results(stopped, None, NOW)[0].state
 
     assert "; nothing was sent. A fault." in stop()
@@ -161,7 +161,7 @@ def test_a_run_that_stops_says_what_an_earlier_one_has_sent(kind: FailureKind) -
 
 def test_a_run_that_can_not_read_the_journal_claims_nothing_of_earlier_ones() -> None:
     stopped = run(plan())
-    stopped.failed, stopped.is_history_known = Failed(FailureKind.NOT_PLANNED, "A fault."), False
+    stopped.failure, stopped.is_history_known = Failure(FailureKind.NOT_PLANNED, "A fault."), False
     assert headline(stopped) == "Earlier restores can't be read now. Nothing was sent"
     (result,) = build_results(stopped, None, NOW)
     assert result.state.startswith("Planning failed. Earlier restores can't be read now. A fault. Nothing was sent.")
@@ -169,7 +169,7 @@ def test_a_run_that_can_not_read_the_journal_claims_nothing_of_earlier_ones() ->
 
 def test_each_failure_has_its_own_advice() -> None:
     stopped = run(plan(), named(plan(backups=[]), "bare-bot", 2), plan(restore_max_age="1h"))
-    stopped.failed = Failed(FailureKind.NOT_CONFIRMED)
+    stopped.failure = Failure(FailureKind.NOT_CONFIRMED)
     assert [one.advice for one in build_results(stopped, None, NOW)] == [
         "Run the same command again with restore_confirm=web-bot, or type that at the prompt.",
         "Without a backup, only a rebuild in the dashboard remains.",
@@ -179,7 +179,7 @@ def test_each_failure_has_its_own_advice() -> None:
 
 def test_those_that_are_not_begun_are_counted() -> None:
     stopped = run(begun(plan(), changed=True), named(plan(), "bot-2", 2))
-    stopped.failures = 1
+    stopped.failed_restores = 1
     results = build_results(stopped, None, NOW)
     assert format_restored(results) == "1 of 2 instances restored and healthy, 1 not begun"
     assert results[1].state.startswith("Not begun. 1 restore failed, and restore_max_failures is 0.")
@@ -211,7 +211,7 @@ def test_the_page_covers_all_runs_of_the_incident(story: Story, tmp_path: Path) 
 def test_a_run_that_sent_nothing_says_nothing_new_of_a_restored_instance(story: Story) -> None:
     story.restore(7, "intended", "accepted", "healthy")
     stopped = run(named(plan(), "bot-7", 7))
-    stopped.failed = Failed(FailureKind.SERVICE_DOWN)
+    stopped.failure = Failure(FailureKind.SERVICE_DOWN)
     (shown,) = report(story, *build_results(stopped, story.state(), NOW))["instances"]
     assert (shown["outcome"], shown["tag"]) == ("ok", "restored")
 
