@@ -124,16 +124,6 @@ def test_a_documented_field_that_is_left_out_is_null(
     assert (found[f"claw_{field}"], found["claw_provisioned_at"], found["since"]) == (None, None, "never")
 
 
-@pytest.mark.parametrize("source", ["name", "{{ claw_name }}"])
-def test_an_instance_whose_name_is_left_out_is_a_host_by_its_id(
-    small: Simulator, controller: Controller, source: str
-) -> None:
-    small.switch(drop_fields=["name"])
-    run = controller.inventory({"hostnames": [source]})
-    assert hosts(run) == ["1", "2", "4"]
-    assert run.says("Instances whose names are blank become hosts by their ids: 1, 2, 4."), run.screen
-
-
 def test_details_add_the_fields_that_lists_do_not_show(small: Simulator, controller: Controller) -> None:
     run = controller.inventory({"details": True, "filters": ["claw_can_stop"]})
     assert "claw_daily_claw_cost" in variables(run, "alpha")
@@ -159,17 +149,22 @@ def test_host_names_of_unknown_fields_alone_are_an_error(small: Simulator, contr
     assert run.says("instance with id 1"), run.screen
 
 
-def test_an_instance_without_an_address_is_a_host_by_its_id(small: Simulator, controller: Controller) -> None:
-    run = controller.inventory({"hostnames": ["ip_address"]})
-    assert hosts(run) == ["1", "192.0.2.2", "2001:0db8:0::0004"]
-    assert run.says("Instances whose names are blank become hosts by their ids: 1."), run.screen
-
-
-def test_an_instance_with_a_blank_name_is_a_host_by_its_id(small: Simulator, controller: Controller) -> None:
-    small.set_instance(2, name="\u200b")
-    run = controller.inventory()
-    assert hosts(run) == ["alpha", "2", "delta"]
-    assert run.says("Instances whose names are blank become hosts by their ids: 2."), run.screen
+@pytest.mark.parametrize(
+    ("missing", "hostnames", "names"),
+    [
+        ({"name": ""}, ["name"], ["alpha", "2", "delta"]),
+        ({"name": "\u200b"}, ["{{ claw_name }}"], ["alpha", "2", "delta"]),
+        ({"ip_address": None}, ["ip_address"], ["1", "2", "2001:0db8:0::0004"]),
+    ],
+)
+def test_an_instance_with_a_blank_name_is_a_host_by_its_id(
+    small: Simulator, controller: Controller, missing: dict[str, object], hostnames: list[str], names: list[str]
+) -> None:
+    small.set_instance(2, **missing)
+    run = controller.inventory({"hostnames": hostnames})
+    assert hosts(run) == names
+    ids = ", ".join(name for name in names if name in "12")
+    assert run.says(f"Instances whose names are blank become hosts by their ids: {ids}."), run.screen
 
 
 def test_another_prefix_and_group(small: Simulator, controller: Controller) -> None:
@@ -256,24 +251,6 @@ def test_connecting_by_subdomain_reads_the_detail(small: Simulator, controller: 
     run = controller.inventory({"connect_with": "subdomain"})
     assert variables(run, "alpha")["ansible_host"] == "alpha.clawhosters.com"
     assert len(small.calls()) == 4
-
-
-@pytest.mark.slice
-@pytest.mark.parametrize(
-    ("names", "host", "words"),
-    [(("alpha", "alpha"), "alpha", "alpha-1, alpha-2"), (("a/b", "a_b"), "a_b", "to a_b-1.")],
-)
-def test_two_of_one_safe_name_both_carry_their_id_with_a_warning(
-    small: Simulator, controller: Controller, names: tuple[str, str], host: str, words: str
-) -> None:
-    for number, name in enumerate(names, 1):
-        small.set_instance(number, name=name)
-    run = controller.inventory()
-    assert hosts(run) == sorted([f"{host}-1", f"{host}-2", "delta"])
-    assert run.says(words), run.screen
-    run = controller.inventory({"on_duplicate": "fail"})
-    assert run.rc != 0
-    assert run.says(f"The instances with ids 1, 2 have the same host name {host} (on_duplicate: fail)."), run.screen
 
 
 def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Controller) -> None:
@@ -548,36 +525,6 @@ def test_no_name_leads_to_variables_outside_the_inventory(
         assert run.says("-V (id 3) to _V"), run.screen
     else:
         assert run.says("_._.._planted_evil is used instead"), run.screen
-
-
-def test_no_name_leads_out_of_a_fact_cache_or_is_too_long_for_it(hostile: Simulator, controller: Controller) -> None:
-    hostile.set_instance(6, name="🤖" * 199)
-    cache = {
-        "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
-        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(controller.folder / "a/b/cache"),
-    }
-    before = {path.name for path in controller.folder.iterdir()}
-    run = play_over(controller, {}, {"ansible.builtin.set_fact": {"fact": 1, "cacheable": True}}, **cache)
-    assert run.rc == 0, run.screen
-    assert len(list((controller.folder / "a/b/cache").iterdir())) == len(HOSTILE_NAMES)
-    assert [path.name for path in (controller.folder / "a/b").iterdir()] == ["cache"]
-    assert {path.name for path in controller.folder.iterdir()} - before == {"a", "playbook.yml", "results"}
-
-
-def test_no_name_is_an_option_of_ssh(hostile: Simulator, controller: Controller) -> None:
-    ssh = controller.write("ssh", '#!/bin/sh\nprintf \'%s\\n\' "$@" >> "$0.log"\n')
-    ssh.chmod(0o700)
-    run = play_over(
-        controller,
-        {},
-        {"ansible.builtin.raw": "true"},
-        ANSIBLE_SSH_EXECUTABLE=str(ssh),
-        ANSIBLE_SSH_ARGS="",
-    )
-    assert run.rc == 0, run.screen
-    arguments = (controller.folder / "ssh.log").read_text(encoding="utf-8").splitlines()
-    assert set(arguments) & {*HOSTILE_NAMES, *SAFE_NAMES} >= {"_V", "_Elog", "_oProxyCommand=x"}
-    assert not set(arguments) & set(HOSTILE_NAMES)
 
 
 @pytest.mark.slice

@@ -10,7 +10,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_instance_info
 from simulator.handle import Simulator
-from support.controller import Controller
 from support.worker import Worker
 
 RUNNING, STOPPED = 1, 2
@@ -79,33 +78,6 @@ def test_all_instances_are_the_pages_and_details_are_one_request_each(simulator:
     simulator.clear_log()
     result = worker.run(claw_instance_info, name="runs", details=True)
     assert simulator.calls() == [*LIST_OF_60, "GET /instances/1"]
-
-
-def test_an_inventory_of_sixty_is_three_requests(simulator: Simulator, controller: Controller) -> None:
-    controller.inventory({"statuses": ["all"]})
-    assert simulator.calls() == LIST_OF_60
-
-
-def test_a_cache_hit_is_no_request(simulator: Simulator, controller: Controller) -> None:
-    cache = {
-        "cache": True,
-        "cache_plugin": "ansible.builtin.jsonfile",
-        "cache_connection": str(controller.folder / "cache"),
-    }
-    first = controller.inventory(cache)
-    simulator.clear_log()
-    second = controller.inventory(cache)
-    assert simulator.calls() == []
-    assert second.stdout == first.stdout
-    # Up to ansible-core 2.18 ansible-inventory does not know this flag.
-    run = controller.playbook(
-        [{"hosts": "clawhosters", "gather_facts": False, "tasks": []}],
-        "-i",
-        str(controller.folder / "test.clawhosters.yml"),
-        "--flush-cache",
-    )
-    assert run.rc == 0, run.screen
-    assert simulator.calls() == LIST_OF_60
 
 
 def test_a_restore_looks_at_the_instance_once_more(simulator: Simulator, worker: Worker) -> None:

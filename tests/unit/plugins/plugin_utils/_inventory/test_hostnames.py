@@ -30,7 +30,14 @@ def test_duplicates_get_their_ids_appended_with_a_warning():
     warnings = []
     names = make_unique([("1", "web"), ("2", "web"), ("3", "db")], may_rename=True, warn=warnings.append)
     assert names == {"1": "web-1", "2": "web-2", "3": "db"}
-    assert len(warnings) == 1
+    assert [warning.rpartition(" appended: ")[2] for warning in warnings] == ["web-1, web-2."]
+
+
+def test_a_changed_name_is_told_with_its_id():
+    warnings = []
+    make_unique([("1", "a/b"), ("2", "a_b")], may_rename=True, warn=warnings.append)
+    assert warnings[0].endswith("are changed: a/b (id 1) to a_b-1.")
+    assert warnings[1].endswith(" appended: a_b-1, a_b-2.")
 
 
 def test_duplicates_are_an_error_if_renaming_is_not_allowed():
