@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs all benchmarks (`make bench`) or some (`make bench ARGS='inventory runs=1'`)."""
+"""Runs all benchmarks (`make bench`) or some (`make bench ARGS='tasks runs=1'`)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import rows_before, rows_inventory, rows_requests, rows_tasks
+from benchmarks import rows_before, rows_requests, rows_tasks
 from benchmarks.contestants import ALL, OURS
 from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
 
 SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "requests": rows_requests.measure,
-    "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
 }
 RUNS = 5

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs commands and measures their wall time, CPU time and peak memory."""
+"""Runs commands and measures their wall time and processor time."""
 
 from __future__ import annotations
 
@@ -41,12 +41,11 @@ child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ, file_actions=no_i
 _child, status, usage = os.wait4(child, 0)
 wall = time.monotonic() - begun
 with open(sys.argv[1], "w") as report:
-    json.dump([os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], report)
+    json.dump([os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime], report)
 """
 """Starts a command and records the kernel's resource usage, including its forks.
 
-This is a separate, small process, since the memory of the parent counts for the child's peak. Its standard input is a
-pipe that ends with the benchmark, however that ends: then it kills its process group.
+Its standard input is a pipe that ends with the benchmark, however that ends: then it kills its process group.
 """
 
 T = TypeVar("T")
@@ -65,8 +64,6 @@ class Sample:
     stderr: str
     wall: float
     cpu: float
-    peak: float
-    """Peak memory of its largest process in MB."""
 
     @property
     def screen(self) -> str:
@@ -100,9 +97,8 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
         stdout, stderr, measured = output.read(), errors.read(), report.read()
     if not measured:
         raise BenchError(f"A command timed out after {TIMEOUT:g} s, or could not be started:\n{stderr[-3000:]}")
-    rc, wall, cpu, peak = json.loads(measured)
-    # Kilobytes, but bytes on macOS.
-    return Sample(rc, stdout, stderr, wall, cpu, peak / (1e6 if sys.platform == "darwin" else 1e3))
+    rc, wall, cpu = json.loads(measured)
+    return Sample(rc, stdout, stderr, wall, cpu)
 
 
 class Workplace:

@@ -31,8 +31,8 @@ def measure(workplace: Workplace, runs: int, commit: str) -> Section:
     settings = {"ANSIBLE_COLLECTIONS_PATH": str(path), "HOME": str(folder)}
     before = replace(OURS, name="before", environment=lambda account: {**OURS.environment(account), **settings})
     rounds: dict[tuple[str, str], list[Sample]] = {}
-    with services(running=INSTANCES) as account:
-        account.simulated.configure()
+    with services(INSTANCES) as account:
+        account.simulated.reset()
         _run_all(workplace, OURS, account)  # warms up the bytecode caches
         for run in range(runs):
             for contestant in rotate((OURS, before), run):

@@ -23,7 +23,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
     sent: dict[tuple[str, str], list[int]] = {}
     workplace.write("host.yml", hosts(1, 1))
     for size in SIZES:
-        with services(running=size) as account:
+        with services(size) as account:
             for contestant in ALL:
                 log_progress(f"requests, {size:,} instances: {contestant.name}")
                 task = workplace.write("task.yml", play([contestant.task("number")]))
@@ -50,6 +50,6 @@ def measure(workplace: Workplace, runs: int) -> Section:
 
 def _requests(workplace: Workplace, contestant: Contestant, account: Services, command: list[str]) -> int:
     service = contestant.service(account)
-    service.configure()
+    service.reset()
     workplace.run(command, contestant.environment(account))
     return service.count_requests()

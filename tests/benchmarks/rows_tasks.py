@@ -43,9 +43,9 @@ def measure(workplace: Workplace, runs: int) -> Section:
         _job(workplace, FLEET, OURS, fleet(), "one.yml"),
     ]
     nets: dict[tuple[str, str], list[float]] = {}
-    with services(running=ACCOUNT) as account:
+    with services(ACCOUNT) as account:
         for job in jobs[: len(ALL)]:  # one call each warms up the bytecode caches
-            job.contestant.service(account).configure()
+            job.contestant.service(account).reset()
             run_unchanged(workplace, job.playbook, job.inventory, account, job.contestant)
         for run in range(runs):
             for title in (ONE, LOOP, SPREAD, FLEET):

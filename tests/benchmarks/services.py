@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import requests
 
-from benchmarks.standin import CONTROL
+from benchmarks.standin import COUNT
 from simulator.handle import HOME, Simulator
 
 UNLIMITED = 1_000_000
@@ -24,10 +24,10 @@ UNLIMITED = 1_000_000
 
 
 class Service(Protocol):
-    """A service with adjustable latency."""
+    """A service that counts requests."""
 
-    def configure(self, *, latency: float = 0.0) -> None:
-        """Changes the latency, and resets the count."""
+    def reset(self) -> None:
+        """Resets the count."""
 
     def count_requests(self) -> int:
         """Returns the number of requests since the last reset."""
@@ -39,10 +39,8 @@ class Simulated:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
 
-    def configure(self, *, latency: float = 0.0) -> None:
+    def reset(self) -> None:
         self.simulator.reset(switches={"rate_limit": UNLIMITED})
-        if latency:
-            self.simulator.fault("slow", seconds=latency, times=None)
 
     def count_requests(self) -> int:
         return len(self.simulator.log())
@@ -56,14 +54,11 @@ class StandIn:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def configure(self, *, latency: float = 0.0) -> None:
-        self._control({"latency": latency})
+    def reset(self) -> None:
+        self._session.delete(self.url + COUNT, timeout=60)
 
     def count_requests(self) -> int:
-        return int(self._control()["requests"])
-
-    def _control(self, settings: Mapping[str, float] | None = None) -> Any:
-        return self._session.get(self.url + CONTROL, params=settings, timeout=60).json()
+        return int(self._session.get(self.url + COUNT, timeout=60).text)
 
 
 @dataclass(frozen=True)
@@ -79,13 +74,12 @@ class Services:
 
 
 @contextmanager
-def services(*, instances: int | None = None, running: int = 0) -> Iterator[Services]:
-    """Starts services with ``instances`` in all statuses, or with ``running`` running ones."""
+def services(running: int) -> Iterator[Services]:
+    """Starts services with so many running instances."""
     state = {"instances": [{"name": f"vm-{number}", "status": "running"} for number in range(1, running + 1)]}
-    size = running if instances is None else instances
-    command = [sys.executable, "-m", "benchmarks.standin", f"--servers={size}"]
+    command = [sys.executable, "-m", "benchmarks.standin", str(running)]
     with (
-        Simulator(instances=instances, state=state if instances is None else None, transition_seconds=0) as simulator,
+        Simulator(state=state, transition_seconds=0) as simulator,
         subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -2,35 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stand-in for the two other services, in its own process: `python -m benchmarks.standin --servers 300`.
+"""A stand-in for the two other services, in its own process: `python -m benchmarks.standin 300`.
 
-It counts requests, and delays every response by the latency. It prints its URL as the first line, and exits when
-standard input is closed.
+It counts requests. It prints its URL as the first line, and exits when standard input is closed.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
-import json
 import os
 import sys
 import threading
-from urllib.parse import parse_qsl, urlsplit
 
 from benchmarks.answers import NOT_FOUND, Hetzner, Vultr
 
-CONTROL = "/_control"
+COUNT = "/_count"
+"""The path of the count. A DELETE resets it."""
 TEXTS = {200: "OK", NOT_FOUND: "Not Found"}
 
 
 class Standin:
-    """Serves both APIs. A change of the latency resets the count."""
+    """Serves both APIs."""
 
     def __init__(self, servers: int) -> None:
         self._services = (Hetzner(servers), Vultr(servers))
-        self._latency = 0.0
         self._requests = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,22 +35,17 @@ class Standin:
             kept = True
             while kept:
                 head = await reader.readuntil(b"\r\n\r\n")
-                target = head.split(b" ", 2)[1].decode()
+                method, target = head.decode().split(" ", 2)[:2]
                 kept = b"\r\nconnection: close" not in head.lower()
-                answer = self._control(target) if target.startswith(CONTROL) else self._answer(target)
-                if self._latency and not target.startswith(CONTROL):
-                    await asyncio.sleep(self._latency)
-                writer.write(answer)
+                writer.write(self._count(method) if target == COUNT else self._answer(target))
                 await writer.drain()
         writer.close()
 
-    def _control(self, target: str) -> bytes:
-        """Returns the count. A latency in the query is applied, and resets it."""
-        counts = json.dumps({"requests": self._requests}).encode()
-        if query := urlsplit(target).query:
-            self._latency = float(dict(parse_qsl(query))["latency"])
+    def _count(self, method: str) -> bytes:
+        """Returns the count, or resets it."""
+        if method == "DELETE":
             self._requests = 0
-        return _message(200, "", counts)
+        return _message(200, "", str(self._requests).encode())
 
     def _answer(self, target: str) -> bytes:
         service = next((service for service in self._services if target.startswith(service.prefix)), None)
@@ -88,8 +79,5 @@ def _leave_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--servers", type=int, default=60)
-    arguments = parser.parse_args()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    asyncio.run(_main(arguments.servers))
+    asyncio.run(_main(int(sys.argv[1])))
