@@ -15,6 +15,7 @@ from simulator.errors import BadControl, Refused
 from simulator.switches import Switches
 
 REHEARSAL_KEY = "oc_live_rehearsal_0000"
+KEY_FORMAT = re.compile("oc_live_.{8,}")
 
 Verdict = Literal["valid", "revoked", "expired", "foreign"]
 
@@ -37,7 +38,7 @@ class Keys:
         if key is None:
             raise _unauthorized("There is no key.")
         verdict = self.listed.get(key)
-        if verdict is None and switches.accept_any_key and re.fullmatch(switches.key_format, key):
+        if verdict is None and switches.accept_any_key and KEY_FORMAT.fullmatch(key):
             verdict = "valid"
         if verdict in ("revoked", "expired"):
             raise _unauthorized(f"The key is {verdict}.")

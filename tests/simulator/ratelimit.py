@@ -66,18 +66,15 @@ class RateLimiter:
         now = self.clock()
         window = self._windows.setdefault(exchange.key or "", Window())
         window.forget(now, switches)
-        counts = switches.rate_counts_health or exchange.path != "/health"
-        if counts and len(window.times) >= switches.rate_limit:
+        if len(window.times) >= switches.rate_limit:
             answer = self.refusal(
                 window.resets_at(now, switches), switches.rate_reset, switches.retry_after, switches.rate_limit_code
             )
             answer.headers |= self._headers(window, now, switches)
             return answer
-        if counts:
-            window.times.append(now)
+        window.times.append(now)
         answer = await inner(exchange)
-        if switches.rate_headers == "all" or counts:
-            answer.headers |= self._headers(window, now, switches)
+        answer.headers |= self._headers(window, now, switches)
         return answer
 
     def refusal(self, resets_at: float, reset: str, retry_after: str, code: str | None) -> Answer:

@@ -11,12 +11,10 @@ other values too. Switches can be set at start, in a state file and at run time.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,20 +27,10 @@ from pydantic import (
 
 from simulator.errors import BadControl
 
-Collection = Literal["instances", "addons", "backups", "transactions", "packages"]
-
 
 def _spell_null(value: object) -> object:
     """Converts None to "null": YAML reads the value `null` as None."""
     return "null" if value is None else value
-
-
-def _regular_expression(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"invalid regular expression: {error}") from error
-    return text
 
 
 def switch(default: Any, description: str, **limits: Any) -> Any:
@@ -101,9 +89,6 @@ class Switches(BaseModel):
         "honoured",
         "U8: `page` and `per_page` work; only `page` works; both are ignored (always page 1); no pagination",
     )
-    paginated: list[Collection] = switch(
-        ["instances", "addons", "backups", "transactions"], "U8: the paginated collections"
-    )
     per_page_default: PositiveInt = switch(25, "U8: default page size")
     per_page_max: PositiveInt = switch(100, "U8: maximum page size; a larger `per_page` is reduced to it")
     per_page_refused: Literal[400, 422] | None = switch(None, "U8: the response to any `per_page`")
@@ -118,20 +103,14 @@ class Switches(BaseModel):
         "fixed", "U10: kind of window: from its first request, by the clock, or sliding"
     )
     rate_limit_code: str | None = switch("rate_limit_exceeded", "U10: `error.code` of a 429")
-    rate_headers: Literal["all", "counted", "none"] = switch(
-        "all", "U10: X-RateLimit-* in every response, only in responses to counted requests, or in none"
-    )
+    rate_headers: Literal["all", "none"] = switch("all", "U10: X-RateLimit-* in every response, or in none")
     rate_reset: Literal["unix", "delta", "milliseconds", "past", "garbage", "missing"] = switch(
         "unix", "U10: format of X-RateLimit-Reset"
     )
     retry_after: Literal["none", "seconds", "http_date", "garbage"] = switch(
         "none", "U10: format of Retry-After in a 429"
     )
-    rate_counts_health: bool = switch(True, "U10: GET /health counts")
-    accept_any_key: bool = switch(True, "U30: an unlisted key is valid if it matches `key_format`")
-    key_format: Annotated[str, AfterValidator(_regular_expression)] = switch(
-        "oc_live_.{8,}", "U30: regular expression for unlisted keys"
-    )
+    accept_any_key: bool = switch(True, "U30: an unlisted key is valid: `oc_live_` and at least eight characters")
     forbidden: list[str] = switch(
         [],
         'U13: requests that get 403: globs over "METHOD /path" or "/path", as in "POST /instances/*/start"',

@@ -88,7 +88,7 @@ def _renamed(record: dict[str, Any], renames: dict[str, str]) -> dict[str, Any]:
 def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Sequence[T], dict[str, int] | None]:
     """Returns the requested page and its `pagination`, or None (contract 1, 11 U8)."""
     switches = exchange.switches
-    if switches.pagination == "none" or collection not in switches.paginated:
+    if switches.pagination == "none" or collection == "packages":
         return items, None
     page, size = 1, switches.per_page_default
     if switches.pagination != "ignored":
