@@ -19,7 +19,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import N
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Rules, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,

@@ -16,8 +16,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import ROLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    ROLE,
     AccountView,
     Target,
     plan_restores,

@@ -24,7 +24,8 @@ from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind, PictureChangedE
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._service.restore.plan import Obstacle, RestorePlan, Rules, Surface
+    from ...module_utils._service.restore.options import Rules, Surface
+    from ...module_utils._service.restore.plan import Obstacle, RestorePlan
     from ...module_utils._service.restore.restore import Restore
     from .failures import Kind
 

@@ -33,7 +33,8 @@ from .role_run import OLD, RolePlan
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.history import RestoreHistory, Witness
-    from ...module_utils._service.restore.plan import AccountView, RestorePlan, Rules, Surface
+    from ...module_utils._service.restore.options import Rules, Surface
+    from ...module_utils._service.restore.plan import AccountView, RestorePlan
     from ...module_utils._state.journal import OperationState
     from .role_run import Data, RoleRun
 

@@ -29,7 +29,7 @@ from .role_run import RolePlan, expected_answer
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._service.restore.plan import Surface
+    from ...module_utils._service.restore.options import Surface
     from ...module_utils._service.restore.recorded_incident import RecordedIncident
     from .failures import Kind
     from .role_run import Data, RoleRun

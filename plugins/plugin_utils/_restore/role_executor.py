@@ -24,7 +24,7 @@ from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.fetch_instance import fetch_instance
 from ...module_utils._service.restore.executor import PlanExecutor, RestoreObserver
 from ...module_utils._service.restore.incident import Incident, read_by_ids
-from ...module_utils._service.restore.plan import RestoreOptions
+from ...module_utils._service.restore.options import RestoreOptions
 from ...module_utils._service.restore.recorded_incident import run_key
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, Stage
 from ...module_utils._state.journal import JournalError, NoteKind

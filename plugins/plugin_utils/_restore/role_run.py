@@ -17,14 +17,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._model.backup import is_in_future, taken_at
-from ...module_utils._service.restore.plan import ROLE, RestorePlan
+from ...module_utils._service.restore.options import ROLE
+from ...module_utils._service.restore.plan import RestorePlan
 from ...module_utils._text import one_line
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.plan_scope import PlanScope
     from ...module_utils._model.resource import Resource
-    from ...module_utils._service.restore.plan import Surface, Target
+    from ...module_utils._service.restore.options import Surface
+    from ...module_utils._service.restore.plan import Target
     from ...module_utils._service.restore.plan_notes import Note
     from ...module_utils._service.restore.restore import Restore
     from .failures import Failure

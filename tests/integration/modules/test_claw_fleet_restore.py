@@ -23,13 +23,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     RestoreObserver,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import (
     RestoreOptions,
-    RestorePlan,
     Rules,
     Surface,
-    Target,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
     Restore,
     Stage,

@@ -16,7 +16,7 @@ from .restore import PLANNED, REFUSED, Restore, Stage
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Result
-    from .plan import RestoreOptions
+    from .options import RestoreOptions
 
 
 def restore_one(incident: Incident, target: Target, options: RestoreOptions) -> Result:

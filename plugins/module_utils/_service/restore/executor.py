@@ -58,7 +58,7 @@ if t.TYPE_CHECKING:
     from ..._state.journal import OperationState
     from .history import RestoreHistory
     from .incident import Incident
-    from .plan import RestoreOptions
+    from .options import RestoreOptions
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""

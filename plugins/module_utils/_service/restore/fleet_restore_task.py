@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from ..._model.fleet_entries import RestoreEntry
     from ..._model.resource import Result
     from .incident import Incident
-    from .plan import RestoreOptions
+    from .options import RestoreOptions
 
 
 def restore_many(incident: Incident, entries: t.Sequence[RestoreEntry], options: RestoreOptions) -> Result:

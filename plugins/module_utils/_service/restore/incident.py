@@ -25,14 +25,16 @@ from ..._time_options import parse_duration, parse_timestamp, require_past
 from ..backups import fetch_backup, list_backups
 from ..fetch_instance import fetch_existing_instance
 from .history import RestoreHistory
-from .plan import MODULE, AccountView, ObstacleKind, Rules, Target, plan_restores
+from .options import MODULE, Rules
+from .plan import AccountView, ObstacleKind, Target, plan_restores
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..._state.journal import Journal, OperationKey
     from .history import Witness
-    from .plan import RestorePlan, Surface
+    from .options import Surface
+    from .plan import RestorePlan
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:

@@ -41,7 +41,8 @@ if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError
     from ..._model.resource import Resource
     from ..._state.journal_store import Holder
-    from .plan import Obstacle, RestoreOptions, RestorePlan, Rules, Surface
+    from .options import RestoreOptions, Rules, Surface
+    from .plan import Obstacle, RestorePlan
     from .restore import Restore
 
 _LISTED = 5

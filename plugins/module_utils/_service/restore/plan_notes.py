@@ -23,7 +23,8 @@ if t.TYPE_CHECKING:
 
     from ..._model.resource import Resource
     from .history import EarlierRestore, Witness
-    from .plan import RestorePlan, Rules
+    from .options import Rules
+    from .plan import RestorePlan
 
 _MAX_LEAD = timedelta(minutes=1)
 """Difference of the clocks up to which nothing is said."""

@@ -16,13 +16,15 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Witness,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error, explain
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import (
     FLEET,
     MODULE,
     ROLE,
+    Rules,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
     RestorePlan,
-    Rules,
     Target,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
     RestorePlan,
-    Rules,
     Target,
     check_again,
 )

@@ -20,13 +20,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import parse_owner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import AccountReader
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     AccountView,
     Obstacle,
     ObstacleKind,
     RestoreAction,
     RestorePlan,
-    Rules,
     Target,
     check_again,
     plan_restores,
