@@ -188,7 +188,7 @@ report:
   returned: if the list of instances was read, and for a list with faults
   type: list
   elements: str
-  sample: ["web-bot (id 7): started (was stopped)", "1 started; 58 as declared."]
+  sample: ["web-bot (id 7): started (was stopped)", "1 started; 58 unchanged."]
 summary:
   description:
     - The number of entries that needed no change, were changed, and failed; with C(serial), also C(not_begun). Each

@@ -34,8 +34,8 @@ class InstanceEntry:
         return format_entry(self.number, self.instance_id, self.name)
 
     def name_with(self, found: Resource | None) -> str:
-        """Returns the label, with the name that was found if the entry was given by its id alone."""
-        return f"entry {self.number}, {label(found)}" if found and not self.name and has_name(found) else self.label
+        """Returns the label, with name and id of the instance that was found."""
+        return f"entry {self.number}, {label(found)}" if found and has_name(found) else self.label
 
 
 @dataclass(frozen=True)

@@ -194,10 +194,11 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], known: int) -> lis
     total = [
         f"{len(reached)} reached before" if reached else "",
         ", ".join(_count_changes(jobs, known)),
-        f"{unchanged} as declared" if unchanged else "",
+        f"{unchanged} unchanged" if unchanged else "",
     ]
     total += [f"{len(failed)} failed" if failed else "", f"{len(not_begun)} not begun" if not_begun else ""]
-    return [*reached, *changed, *failed, *not_begun, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
+    totals = "; ".join(filter(None, total)) or "The list of instances is empty"
+    return [*reached, *changed, *failed, *not_begun, f"{totals}."]
 
 
 def build_outcomes(

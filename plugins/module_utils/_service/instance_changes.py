@@ -583,9 +583,7 @@ def _advise(job: Job) -> str:
         return "Run the same task again: the plan continues."
     if job.wanted != "restarted" or not job.changed:
         return "Run this again to continue waiting."
-    if job.batch is None:
-        return "Run this again, with state: started, to continue waiting."
-    return "Run this again for the rest; leave out what was restarted, or give it the state started."
+    return "Run this again, with state: started for what was restarted, to continue."
 
 
 def _find_part(job: Job) -> str:

@@ -123,7 +123,7 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
     assert messages[2] == "no such instance: instances are created in the dashboard."
     assert "ids 4, 5" in messages[3]
     assert "is named bot-3, not bot-4" in messages[4]
-    assert result["msg"].startswith("4 of 6 entries failed: entry 2, bot-2: It has the status paused")
+    assert result["msg"].startswith("4 of 6 entries failed: entry 2, bot-2 (id 2): It has the status paused")
     assert result["msg"].endswith(" And 1 more. Changed: bot-1 (id 1), bot-3 (id 3).")
     assert result["msg"].isprintable()
 

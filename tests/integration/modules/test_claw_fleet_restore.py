@@ -373,7 +373,7 @@ def test_a_canary_that_fails_stops_the_rest_now_and_when_run_again(
         assert result["changed"] is changed
         assert outcomes(result) == ["failed", "not_begun", "not_begun"]
         assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
-        assert result["msg"].startswith("1 of 3 entries failed: entry 1, bot-1: ")
+        assert result["msg"].startswith("1 of 3 entries failed: entry 1, bot-1 (id 1): ")
         assert "Not begun: 2, since more than max_failures (0) failed. Run the same task again" in result["msg"]
         assert posts(simulator) == [102]
     check = worker.run(claw_fleet_restore, check=True, **options)

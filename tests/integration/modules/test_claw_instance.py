@@ -320,7 +320,7 @@ REVOKED = (
 DOWN = (
     "It was last seen running at {at}. Since then, the service has answered with errors only "
     "(503 service_unavailable), and the wait ended after 20 s (wait_timeout). Run this again, "
-    "with state: started, to continue waiting."
+    "with state: started for what was restarted, to continue."
 )
 
 

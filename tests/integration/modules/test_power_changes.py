@@ -72,7 +72,7 @@ def test_a_batch_that_ends_unfinished_says_how_the_rest_goes_on(simulator: Simul
     instances = [{"id": number, "name": f"bot-{number}", "status": "running"} for number in (1, 2)]
     simulator.reset(state={"instances": instances}, switches=NEVER_DONE)
     worker, options = Worker(simulator), {"ids": [1, 2], "state": "restarted", "serial": 1, "wait_timeout": 30}
-    advice = "Run this again for the rest; leave out what was restarted, or give it the state started."
+    advice = "Run this again, with state: started for what was restarted, to continue."
     if planned:
         options["plan"] = worker.run(claw_fleet, check=True, **options)["plan"]
         advice = "Run the same task again: the plan continues."

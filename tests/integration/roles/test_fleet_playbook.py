@@ -70,12 +70,12 @@ def test_one_entry_that_fails_hides_nothing_of_the_others(simulator: Simulator, 
         {"name": "old-bot", "state": "started"},
     ]
     run = apply(controller, declared, "--diff")
-    assert failure(run) == "1 started, 1 stopped; 1 as declared; 1 failed."
+    assert failure(run) == "1 started, 1 stopped; 1 unchanged; 1 failed."
     assert shown(run) == [
         "web-bot (id 1): stopped (was running)",
         "sales-bot (id 3): started (was stopped)",
         "entry 2, support-bto: no such instance; did you mean support-bot?",
-        "1 started, 1 stopped; 1 as declared; 1 failed.",
+        "1 started, 1 stopped; 1 unchanged; 1 failed.",
     ]
     assert run.changed_tasks == 1
     assert "1 failed.\n--- before" in run.stdout
@@ -132,7 +132,7 @@ def test_deleting_must_be_allowed(simulator: Simulator, controller: Controller) 
     run = apply(controller, declared, fleet_max_deletions=1)
     assert run.rc == 0, run.screen
     assert "Deleting old-bot (id 4) may delete its backups too." in run.stderr
-    assert shown(run)[-1] == "1 started, 1 deleted; 1 as declared."
+    assert shown(run)[-1] == "1 started, 1 deleted; 1 unchanged."
     assert simulator.effects() == {"starts": 1, "deletes": 1}
 
 
