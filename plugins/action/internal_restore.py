@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_restore, the one task of the role ``restore``: plans, shows, asks, restores and answers.
+"""Action plugin of internal_restore, the one task of the role ``restore``, which asks at the terminal.
 
-It asks at a terminal that may not be where Ansible's output goes, and that may be closed.
+Its parts: ``role_session.py`` checks and plans, ``role_executor.py`` confirms and restores, ``finish.py`` reports.
 """
 
 from __future__ import annotations

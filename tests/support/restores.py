@@ -27,7 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import build_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import build_role_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import RolePlan, RoleRun, set_answers
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 
@@ -74,7 +74,7 @@ def role_plans(
     backup_id = None if given["restore_backup"] == "latest" else int(given["restore_backup"])
     account = AccountView(InstanceIndex(instances), backups)
     planned = plan_restores([replace(target, backup_id=backup_id) for target in targets], account, past, rules, NOW)
-    plans = [build_plan(one, past, rules, NOW, ROLE) for one in planned]
+    plans = [build_role_plan(one, past, rules, NOW, ROLE) for one in planned]
     set_answers(plans, instances, is_whole=True)
     return plans
 

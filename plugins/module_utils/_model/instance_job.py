@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Jobs: what instances take to reach their states, and which changes are refused whatever the status. Pure."""
+"""A job brings one instance to one state: how far it is, its next action, and what forbids a change. Pure."""
 
 from __future__ import annotations
 

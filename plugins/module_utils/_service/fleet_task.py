@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings many instances to their states at the cost of a few lists.
+"""The task of ``claw_fleet``: brings many instances to their states at the cost of a few lists.
 
 One list serves all entries, changes are requested concurrently, and one waiter polls the list for all of them.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fetches the instances that have wanted values in their fields."""
+"""Fetches instances by their fields, for ``claw_instance_info``, and their details, for the inventory plugin too."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings one instance to a state: a fleet of one, whose instance is read by itself, with all its fields."""
+"""The task of ``claw_instance``: finds the instance, decides by a job, and has ``instance_changes.py`` do the rest."""
 
 from __future__ import annotations
 

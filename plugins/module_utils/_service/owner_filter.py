@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Selects backups and add-ons: those of an instance, and the newest backup of each."""
+"""Selects backups and add-ons for the modules that list them: those of an instance, and the newest backup of each."""
 
 from __future__ import annotations
 

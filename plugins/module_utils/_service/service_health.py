@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measures availability, latency and clock skew of the service."""
+"""Measures availability, latency and clock skew of the service, for ``claw_health_info`` and the role ``restore``."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class ApprovedPlan(PlanScope):
             raise PlanOutdatedError(format_first(found, _LISTED), is_unsent=True)
 
 
-def build_plan(run: RoleRun, service: str, account: str | None, made_at: str) -> Data:
+def build_plan_to_approve(run: RoleRun, service: str, account: str | None, made_at: str) -> Data:
     """Returns the plan of a run, as whoever approves it gets it."""
     entries = [
         {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says what came of a run of the role ``restore``: on the screen, on the page, and to later jobs."""
+"""The last part of a run of the role ``restore``: says what came of it: on screen and page, and to later jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...module_utils._times import format_iso
 from .._formatting import SCREEN_WIDTH, wrap
 from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
-from .approved_plan import build_plan, read_plan
+from .approved_plan import build_plan_to_approve, read_plan
 from .incident_report import name_json, write_report
 from .result_words import OK, build_report, build_results, describe_known, format_done, format_failures, format_headline
 
@@ -46,7 +46,7 @@ def finish(session: RoleSession) -> Result:
     problem = ""
     if run.check and not run.failure and not run.approved and any(plan.ready for plan in run.plans):
         made_at = format_iso(session.incident.journal.now())
-        outcome["plan"] = build_plan(run, session.client.settings.api_url, session.account_id, made_at)
+        outcome["plan"] = build_plan_to_approve(run, session.client.settings.api_url, session.account_id, made_at)
         try:
             session.written += _write_plan(run, outcome["plan"])
         except ReportError as error:

@@ -192,7 +192,9 @@ def schedule_lines(plans: list[RolePlan], variables: Data) -> list[str]:
 # Notes
 
 
-def build_plan(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime, surface: Surface) -> RolePlan:
+def build_role_plan(
+    plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime, surface: Surface
+) -> RolePlan:
     """Returns a plan as the role shows it, without its confirmation."""
     failure = None
     if plan.obstacle:

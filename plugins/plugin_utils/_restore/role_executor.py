@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Confirms and restores, in batches, what a run of the role ``restore`` has planned.
+"""The second part of a run of the role ``restore``: confirms its plan, and has ``executor.py`` carry it out.
 
 Imports all that may be needed once something was sent, so the run imports it before that, and only if a plan is ready.
 """

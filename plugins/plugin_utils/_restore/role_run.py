@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of the role ``restore``, its plans, and the answers that confirm them. Pure.
+"""The data of a run of the role ``restore``: its variables, its plans, and the answers that confirm them. Pure.
 
 An answer has the names of instances, their ids where a name is not enough, or how many they are and the incident.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of the role ``restore``: its checks, its plan, and the plan on the screen."""
+"""The first part of a run of the role ``restore``: its checks, its plan, and the plan on the screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ...module_utils._time_options import parse_duration
 from .._reports.report_folder import prepare_folder
 from .failures import FailureKind, NotConfirmedError
 from .incident_report import read_witness
-from .plan_screen import build_plan, note_newer, show_plan
+from .plan_screen import build_role_plan, note_newer, show_plan
 from .role_run import FEW, UNHEALTHY, RoleRun, expected_answer, is_confirmed, set_answers
 from .variables import parse_variables
 
@@ -122,7 +122,7 @@ class RoleSession:
         self.run.account = self.context.account.label()
         incident, variables, reader, approved = self.incident, self.variables, self.reader, self.run.approved
         planned, account, history = plan_incident(incident, self.run.targets, reader, with_holders=True)
-        plans = [build_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
+        plans = [build_role_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
         if approved:
             max_age = parse_duration("restore_plan_max_age", variables["restore_plan_max_age"])
             service = self.client.settings.api_url

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A task that restores: it reads, plans and sends. The task of ``claw_backup_restore``, and its result."""
+"""The task of ``claw_backup_restore``: it reads, plans and sends, and returns the result."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends planned restores in batches, each together and with one waiter, and starts what comes back stopped.
+"""Carries out planned restores: sends them in batches, waits for each batch, and starts what comes back stopped.
 
 Imports all that may be needed once they were sent, so a task imports it before that.
 """

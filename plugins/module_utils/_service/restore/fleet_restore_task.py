@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The task of ``claw_fleet_restore``, and its result."""
+"""The task of ``claw_fleet_restore``: as that of ``claw_backup_restore``, for many, with a result of its own."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One restore: its plan, how far it is, and what came of it."""
+"""One restore: its plan, how far ``executor.py`` has brought it, and what came of it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent as Event
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failure, FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.finish import build_plan, list_outcomes
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.finish import (
+    build_plan_to_approve,
+    list_outcomes,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import (
     read_witness,
     write_report,
@@ -258,7 +261,7 @@ def test_without_a_journal_it_is_unknown_what_was_sent() -> None:
 
 
 def test_a_plan_to_approve_has_no_text_of_the_service() -> None:
-    approved = build_plan(
+    approved = build_plan_to_approve(
         run(plan(), plan(backups=[])), "https://clawhosters.com/api/v1", "1", "2026-02-03T10:00:00+00:00"
     )
     assert [(one["id"], one["backup_id"], one["taken_at"]) for one in approved["entries"]] == [
