@@ -28,6 +28,7 @@ from .._errors import (
 )
 from .._http.acceptance import parse_changed
 from .._http.client import Client
+from .._http.responses import require_id
 from .._http.transport import RequestHooks
 from .._model.instance import (
     END_STATUS,
@@ -124,6 +125,8 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
         answer = _send(job, lambda guard: client.request(*request, parse=parse_changed, hooks=LastLook(job, guard)))
+        if answer and answer.get("id") is not None:
+            require_id(answer, current["id"], "Instance")
     except NotFoundError as rejection:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404.
@@ -394,7 +397,11 @@ class InstanceChanges:
                 advice = "Run this again later, or set wait: true."
                 job.fail(f"{reason}. What comes next depends on how that ends. {advice}")
             elif job.phase is Phase.CHANGING:
-                job.finish(job.predict())
+                if job.rejection and decide(job.instance, job.wanted).action is Action.DELETE:
+                    # The deletion was answered with 404, and only a wait could see that the list has it no more.
+                    job.fail(f"It still exists: its status is {describe_status(job.instance)}.")
+                else:
+                    job.finish(job.predict())
         self.warn_of_pauses(jobs)
 
     def request_changes(self, jobs: list[Job]) -> None:

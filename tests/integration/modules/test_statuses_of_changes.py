@@ -186,6 +186,21 @@ def test_a_fleet_and_an_add_on_are_read_again_after_an_unclear_status(
     assert simulator.effects() == {"starts": 1, "patches": 1}
 
 
+@pytest.mark.parametrize("module", [claw_instance, claw_fleet], ids=["alone", "in a fleet"])
+def test_an_instance_that_only_its_deletion_does_not_find_is_not_gone(
+    simulator: Simulator, worker: Worker, module: ModuleType
+) -> None:
+    answer(simulator, 404, "DELETE", after_effect=False)
+    result = worker.run(module, **({"id": 1} if module is claw_instance else {"ids": [1]}), state="absent", wait=False)
+    assert "It still exists: its status is running. An earlier request was rejected: DELETE " in result["msg"]
+
+
+def test_an_answer_about_another_instance_does_not_show_a_restart(simulator: Simulator, worker: Worker) -> None:
+    answer(simulator, {"data": {"id": 2, "name": "off-bot", "status": "running"}}, "POST", after_effect=False)
+    result = worker.run(claw_instance, id=1, state="restarted")
+    assert "2 was returned. It is not used. Its status is running, which does not show whether " in result["msg"]
+
+
 def test_a_failed_status_of_the_changed_instance_is_no_denial(simulator: Simulator, worker: Worker) -> None:
     body = {"success": True, "data": {"id": 1, "status": "error", "error": "disk full"}}
     answer(simulator, body, "POST", after_effect=True)
