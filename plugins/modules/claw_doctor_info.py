@@ -110,8 +110,8 @@ shapes:
   type: dict
   sample:
     backups:
-      id: integer
-      instance_id: integer
+      id: number
+      instance_id: number
       status: "text: completed, failed"
       created_at: time
 api:
