@@ -99,7 +99,7 @@ attributes:
   idempotent:
     support: full
     details:
-      - For the same incident and instance, unless C(force=true).
+      - For the same incident and instance.
 seealso:
   - module: clawhosters.cloud.claw_backup_info
   - module: clawhosters.cloud.claw_instance

@@ -85,7 +85,7 @@ options:
     description:
       - Refuse an entry if the journal has a restore of its instance that was sent for another incident within this
         time.
-      - A restore that is dated ahead of the journal's clock, since that was wrong, does not count.
+      - A restore whose time lies ahead of the journal's clock does not count.
       - A restore that the service refused doesn't count. C(force) does not override this option. Units as for
         C(max_age).
     type: str
@@ -116,7 +116,8 @@ options:
     default: true
   force:
     description:
-      - Send the restores again although the journal contains this incident, even if an earlier outcome is unknown.
+      - Send restores again although their earlier outcome for this incident is unknown or failed. Those that are
+        completed are not sent again.
       - Also restore instances that are neither running nor stopped.
     type: bool
     default: false
@@ -130,7 +131,7 @@ attributes:
   idempotent:
     support: full
     details:
-      - For the same incident and instances, unless C(force=true).
+      - For the same incident and instances.
 seealso:
   - module: clawhosters.cloud.claw_backup_restore
   - module: clawhosters.cloud.claw_journal_info

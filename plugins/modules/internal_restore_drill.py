@@ -12,7 +12,7 @@ short_description: Choose the instance of the next drill (internal to the roles 
 version_added: 1.0.0
 description:
   - Internal to the playbook C(clawhosters.cloud.restore_drill), which is its only user.
-  - Sends one listing, and changes nothing.
+  - Lists instances and backups, and changes nothing.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
