@@ -212,7 +212,7 @@ def build_outcomes(
     outcomes = []
     for entry, job in zip(entries, jobs, strict=True):
         known = job.found or {"id": entry.instance_id, "name": entry.name}
-        is_begun = job.is_begun or job.change() not in _WORDS
+        is_begun = (job.is_begun and not refused) or job.change() not in _WORDS
         facts = {"id": known["id"], "name": known.get("name"), "state": entry.wanted}
         outcomes.append(
             Outcome(

@@ -131,14 +131,14 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
 def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running", "running", "stopped"))
     declared = [{"id": 1}, {"id": 2}, {"id": 3}]
-    result = worker.run(claw_fleet, instances=declared, state="stopped", max_changes=1)
+    result = worker.run(claw_fleet, instances=declared, state="stopped", max_changes=1, serial=2)
     assert result["failed"] is True
     assert "2 instances would change, more than max_changes (1) allows: 2 to stop. Nothing was sent." in result["msg"]
     assert result["changed"] is False
     assert result["diff"]["before"] == result["diff"]["after"]
-    assert result["summary"] == {"ok": 1, "changed": 0, "failed": 2}
-    not_begun = "Not begun: the plan exceeds the limits of the task."
-    assert [entry["msg"] for entry in result["instances"]] == [not_begun, not_begun, ""]
+    assert result["summary"] == {"ok": 1, "changed": 0, "failed": 2, "not_begun": 0}
+    not_begun = (False, "Not begun: the plan exceeds the limits of the task.")
+    assert [(entry["begun"], entry["msg"]) for entry in result["instances"]] == [not_begun, not_begun, (True, "")]
     assert writes(simulator) == []
     plan = worker.run(claw_fleet, check=True, instances=declared, state="stopped", max_changes=1)
     assert (plan["failed"], plan["changed"], plan["msg"]) == (True, True, result["msg"])
