@@ -203,13 +203,17 @@ def test_another_success_is_an_unknown_outcome(simulator: Simulator, local_worke
     assert local_worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "unknown"
 
 
-@pytest.mark.parametrize("fault", ["reset_after", "truncated"])
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [("reset_after", {}), ("truncated", {}), ("redirect", {"location": "/x"}), ("status", {"status": 409})],
+)
 def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
-    simulator: Simulator, local_worker: Worker, fault: str
+    simulator: Simulator, local_worker: Worker, fault: str, options: dict[str, t.Any]
 ) -> None:
-    simulator.fault(fault, method="POST")
-    result = local_worker.run(claw_backup_restore, instance_id=1)
-    assert result["restore"]["outcome"] == "completed"
+    simulator.fault(fault, method="POST", after_effect=True, **options)
+    for _run in range(2):
+        result = local_worker.run(claw_backup_restore, instance_id=1)
+        assert result["restore"]["outcome"] == "completed"
     assert any("so the restore has begun" in warning for warning in local_worker.warnings)
     assert restores(simulator) == 1
 
