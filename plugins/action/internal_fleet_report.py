@@ -84,7 +84,7 @@ def run(context: ModuleContext) -> Result:
         error.add(scope)
         raise
     facts = build_facts(source, max_age or timedelta(), params["title"], client.stats.now())
-    last_keys = _read_last_keys(paths)
+    last_keys = find_last_keys(read_report(str(paths["Page"])))
     findings = find_findings(facts, params["min_days"], proof_max_age or timedelta(), last_keys)
     page, changed = _write(facts, build_keys(findings, last_keys), paths, check_mode=client.check_mode)
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
@@ -122,12 +122,6 @@ def _write(
         for what, path in paths.items()
     ]
     return page, any(changes)
-
-
-def _read_last_keys(paths: dict[str, Path]) -> set[str] | None:
-    """Returns the keys of the findings of the last report, of its data if they are written, or else of its page."""
-    keys = (find_last_keys(read_report(str(paths[what]))) for what in ("Data", "Page") if what in paths)
-    return next((found for found in keys if found is not None), None)
 
 
 def _parse_checks(given: t.Any) -> list[str]:

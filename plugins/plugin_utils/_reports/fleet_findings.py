@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from ...module_utils._model.backup import is_in_future
 from ...module_utils._model.instance import is_unhealthy
@@ -33,7 +33,7 @@ MAX_LINES = 12
 CHECKS = ("low_balance", "attention", "no_backup", "overdue_backup", "unproven_restore")
 UNJUDGED = "unknown"
 """The subject of a finding if nothing could be read for its check."""
-_KEYS = re.compile(r'"finding_keys"(?:: \[([^\]]*)\]| content="([^"]*)")')
+_KEYS = re.compile(r'"finding_keys" content="([^"]*)"')
 
 
 class Finding(t.NamedTuple):
@@ -87,10 +87,10 @@ def build_keys(findings: t.Iterable[Finding], last_keys: set[str] | None) -> dic
     return {"finding_keys": sorted(kept | keys.keys()), "new_finding_keys": sorted(key for key in keys if keys[key])}
 
 
-def find_last_keys(report: str) -> set[str] | None:
-    """Returns the keys that an earlier page or data file has; None if it has none."""
-    found = _KEYS.search(report)
-    return set(re.findall(r'[^\s",]+', found[1] or found[2] or "")) if found else None
+def find_last_keys(page: str) -> set[str] | None:
+    """Returns the keys that an earlier page has; None if it has none."""
+    found = _KEYS.search(page)
+    return set(found[1].split()) if found else None
 
 
 def list_lines(findings: t.Iterable[Finding], more: str) -> list[str]:
@@ -157,8 +157,7 @@ def _check_proofs(facts: Data, instances: list[Data], max_age: timedelta) -> Fin
     if facts["counts"]["proven"] is None:
         yield UNJUDGED, "The journal could not be read, so no proof of a restore is known."
         return
-    never = datetime.min.replace(tzinfo=UTC)
-    for one in sorted(instances, key=lambda one: one["proven_at"] or never):
+    for one in instances:
         if one["proven_at"] is None:
             yield str(one["id"]), f"{_label(one)}: no restore of it was ever proven."
         elif (age := facts["reported_at"] - one["proven_at"]) > max_age:

@@ -186,12 +186,6 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
     assert stats["backups"] == {"fresh": 1, "overdue": 1, "missing": 2, "unknown": 0}
     assert {one.labels["state"]: one.value for one in samples if "state" in one.labels} == stats["backups"]
     assert data["claws"]["daily_cost"] == stats["claws"]["daily_cost"] == of("clawhosters_daily_cost_claws")[0]
-    assert sum(part["claws"] for part in data["claws"]["costs"]) == data["claws"]["daily_cost"]
-    costs = stats["claws"]["costs"]
-    assert sum(sum(words.values()) for words in costs.values()) == data["claws"]["daily_cost"]
-    assert {("tier", "balanced"), ("addon_type", "llm")} == {
-        (kind, word) for kind, words in costs.items() for word, claws in words.items() if claws
-    }
     assert '<th scope="row">llm add-ons <span class="soft">1</span>' in page
     assert sum(of("clawhosters_daily_cost_part_claws")) == data["claws"]["daily_cost"]
     for one, other in zip(data["instances"], stats["instances"], strict=True):
@@ -207,17 +201,12 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
 
 
 @pytest.mark.slice
-def test_metrics_are_for_all_others_for_the_owner_and_links_stay(worker: Worker, tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    victim.write_text("theirs", encoding="utf-8")
-    for name in ("fleet.json", "fleet.prom"):
-        (tmp_path / name).symlink_to(victim)
+def test_metrics_are_for_all_and_other_files_for_their_owner(worker: Worker, tmp_path: Path) -> None:
     old_mask = os.umask(0o077)
     try:
         assert report(worker)["changed"]
     finally:
         os.umask(old_mask)
-    assert victim.read_text(encoding="utf-8") == "theirs"
     modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.glob("fleet.*")}
     assert modes == {"fleet.html": 0o600, "fleet.json": 0o600, "fleet.prom": 0o644}
     assert not report(worker)["changed"]
@@ -251,17 +240,12 @@ def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, worker: W
     )
 
 
-@pytest.mark.parametrize("with_data", [True, False], ids=["by the data", "by the page"])
-def test_what_the_last_report_did_not_have_comes_first_as_new(
-    simulator: Simulator, worker: Worker, tmp_path: Path, with_data: bool
-) -> None:
-    worker.defaults |= {"fail_on": "attention,no_backup"} | ({} if with_data else {"data_path": None})
+def test_what_the_last_report_did_not_have_comes_first_as_new(simulator: Simulator, worker: Worker) -> None:
+    worker.defaults |= {"fail_on": "attention,no_backup"}
     first = report(worker)["failure"]
     assert sorted(first["findings"]) == sorted(FINDINGS)
     simulator.set_instance(1, status="deploy_failed")
     simulator.set_instance(2, health_status="healthy")
-    if with_data:
-        (tmp_path / "fleet.html").unlink()
     assert worker.run(fleet_report, check=True)["failure"]["msg"].startswith("4 findings, 1 new")
     second = report(worker)
     new = "New: web-bot (id 1) needs attention: deploy_failed."

@@ -25,7 +25,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_f
     CHECKS,
     build_keys,
     find_findings,
-    find_last_keys,
     list_lines,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_formats import (
@@ -92,6 +91,7 @@ def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, part
     costs = build_stats(facts)["claws"]["costs"]
     words = {"budget", "balanced", "pro", "llm", "backup", "embedding", "other"}
     assert (costs is None) == (not parts)
+    assert costs is None or costs["tier"]["pro"] == 200
     assert sum(sum(sums.values()) for sums in (costs or {}).values()) == sum(claws for _item, claws in parts)
     assert words.issuperset(word for sums in (costs or {}).values() for word in sums)
 
@@ -233,7 +233,7 @@ def test_new_is_what_no_report_has_found_since_it_was_last_judged(nights, new):
         findings = find_findings(facts, 7, timedelta(days=30), last)
         keys = build_keys(findings, last)
         found.append(keys["new_finding_keys"])
-        last = find_last_keys(format_data(facts, "mark", keys))
+        last = set(keys["finding_keys"])
     assert found == new
 
 
