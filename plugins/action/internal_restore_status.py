@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import typing as t
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..module_utils._concurrency import run_parallel
@@ -215,4 +214,4 @@ class ActionModule(ControllerAction):
         """Returns the options of the task. Without a key, the journal can be shown all the same."""
         given = {**os.environ, **{f"CLAWHOSTERS_{name.upper()}": value for name, value in self._task.args.items()}}
         has_key = any(given.get(name) for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_KEY_FILE"))
-        return replace(SPEC, needs_key=has_key)
+        return SPEC._replace(needs_key=has_key)

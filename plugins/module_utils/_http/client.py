@@ -40,7 +40,7 @@ CLOCK_TOLERANCE = 2.0
 """Seconds within which two clocks count as equal: that of the service is cut to whole seconds."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RequestStats:
     """The ``api`` result that every module returns. ``waited`` is in seconds. Thread-safe."""
 
@@ -50,10 +50,10 @@ class RequestStats:
     retries: int = 0
     waited: float = 0.0
     remaining: int | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-    _waiters: int = field(default=0, repr=False)
-    _waiting_since: float = field(default=0.0, repr=False)
-    _service_epoch: float | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiters: int = 0
+    _waiting_since: float = 0.0
+    _service_epoch: float | None = None
     """Unix time by the service's clock when the monotonic clock was 0; None before it has told its time."""
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -155,7 +155,7 @@ class Deadline:
             self._uncounted += self._progress.clock() - before
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Client:
     """Talks to one service with one key. Raises the errors of ``_errors``, never those of ``requests``.
 
@@ -170,10 +170,10 @@ class Client:
     progress: Progress = field(default_factory=Progress)
     stats: RequestStats = field(default_factory=RequestStats)
     warn: t.Callable[[str], None] = lambda _text: None
-    store: Store | None = field(default=None, repr=False)
-    before_change: t.Callable[[], None] | None = field(default=None, repr=False)
-    _budget: SharedRateBudget | None = field(default=None, repr=False)
-    _repeatable: set[str] = field(default_factory=set, repr=False)
+    store: Store | None = None
+    before_change: t.Callable[[], None] | None = None
+    _budget: SharedRateBudget | None = None
+    _repeatable: set[str] = field(default_factory=set)
     """The requests that count as repeats when they are sent again: their last response was an error, or not used."""
 
     def __post_init__(self) -> None:
@@ -271,12 +271,12 @@ class Client:
             limit = min(limit, retry_timeout)
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
-            request = replace(request, retry_on=UNSAFE)
+            request = request._replace(retry_on=UNSAFE)
             limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
         deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
             try:
-                response = self._send(replace(request, timeout=timeout), deadline)
+                response = self._send(request._replace(timeout=timeout), deadline)
                 parsed = parse(str(request), response)
                 self._repeatable.discard(request.key)
                 return parsed

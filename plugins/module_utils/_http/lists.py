@@ -70,7 +70,7 @@ def fetch_list(client: Client, path: str, max_pages: int = 0) -> list[Resource]:
     return _ListReader(client, path, parse_object_list, max_pages=max_pages).read()
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _ListReader:
     """Reads one list. A request that is sent again counts as a repeat."""
 

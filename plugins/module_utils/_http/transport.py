@@ -12,7 +12,6 @@ import json
 import os
 import re
 import typing as t
-from dataclasses import dataclass, field
 
 from .._errors import (
     ApiError,
@@ -81,8 +80,7 @@ class RequestHooks:
         """Called after a 429: nothing was executed, and the request may be sent again."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(t.NamedTuple):
     """One request to the API. It is sent again after the errors in ``retry_on``.
 
     ``timeout`` (seconds) is set before each attempt.
@@ -90,7 +88,7 @@ class Request:
 
     method: str
     path: str
-    params: t.Mapping[str, str] = field(default_factory=dict)
+    params: t.Mapping[str, str] = {}
     body: object = None
     retry_on: tuple[type[ClawHostersError], ...] = IDEMPOTENT
     hooks: RequestHooks | None = None
@@ -105,8 +103,7 @@ class Request:
         return f"{self} {sorted(self.params.items())}"
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(t.NamedTuple):
     """A complete HTTP response. In ``text`` and ``request_id``, the key is redacted and no control character is left.
 
     Nothing shows or stores ``headers``. Their names are case-insensitive.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from .._errors import SettingsError
 from .._text import format_list, one_line
@@ -23,8 +22,7 @@ _NAMED = 3
 """Entries that an announcement names."""
 
 
-@dataclass(frozen=True)
-class BatchSize:
+class BatchSize(t.NamedTuple):
     """Size of a batch: a number of entries, or a percentage of all entries, from 1."""
 
     number: int

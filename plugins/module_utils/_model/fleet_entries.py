@@ -91,8 +91,7 @@ def format_entry(number: int, identity: object, name: object) -> str:
     return f"entry {number}, {one_line(given, NAME_LIMIT)}" if given else f"entry {number}"
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(t.NamedTuple):
     """The outcome of an entry."""
 
     entry: str

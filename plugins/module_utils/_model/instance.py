@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass
 
 from .._errors import RefusedError
 from .._text import one_line
@@ -69,8 +68,7 @@ RESPONSE_LOST = "The response to an earlier request was lost or unclear, and it 
 """Added to a failure that follows a request with an unknown outcome."""
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(t.NamedTuple):
     """The next action; ``reason`` explains a REJECT."""
 
     action: Action

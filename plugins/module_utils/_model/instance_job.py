@@ -37,11 +37,10 @@ if t.TYPE_CHECKING:
     from .saved_plan import Approval
 
 
-@dataclass(frozen=True)
-class Protection:
+class Protection(t.NamedTuple):
     """Names and ids of instances, and by each the option or the variable that names it."""
 
-    sources: t.Mapping[str, str] = field(default_factory=dict)
+    sources: t.Mapping[str, str]
     find_restore: t.Callable[[Resource], RestoreInFlight | None] = lambda _instance: None
     """Returns the restore of an instance that is in flight."""
 
@@ -66,11 +65,10 @@ class Protection:
         return ""
 
 
-UNPROTECTED = Protection()
+UNPROTECTED = Protection({})
 
 
-@dataclass(frozen=True)
-class Consent:
+class Consent(t.NamedTuple):
     """The conditions on an instance as it was read last, whenever a change of it is about to be sent.
 
     ``name``: the name by which it was given, None for an id alone. It may be renamed at any time.
@@ -108,7 +106,7 @@ class Phase(enum.Enum):
     DONE = "done"  # reached or failed
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Job:
     """Work to bring one instance to one state."""
 
@@ -140,10 +138,10 @@ class Job:
     requests: int = 0
     healthy_at: datetime | None = None
     """When its instance was seen healthy last, if that is waited for."""
-    rejection: ApiError | None = field(default=None, repr=False)
-    cause: ApiError | None = field(default=None, repr=False)
+    rejection: ApiError | None = None
+    cause: ApiError | None = None
     """The error response that made it fail, if there was one."""
-    reached_predicate: t.Callable[[Resource], bool] | None = field(default=None, repr=False)
+    reached_predicate: t.Callable[[Resource], bool] | None = None
 
     def see(self, instance: Resource) -> None:
         """Keeps the instance as it was just read."""

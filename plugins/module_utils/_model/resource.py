@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from .._text import is_number
 
@@ -81,8 +80,7 @@ class Redacted(t.NamedTuple):
     secrets: set[str]
 
 
-@dataclass(frozen=True)
-class ResourceChange:
+class ResourceChange(t.NamedTuple):
     """Change of one resource. ``resource`` is the last one seen; ``before`` and ``after`` are the diff."""
 
     changed: bool

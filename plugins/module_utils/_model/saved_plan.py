@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from .._errors import SettingsError
@@ -23,8 +23,7 @@ _ENDS = {Action.START: "started", Action.STOP: "stopped", Action.RESTART: "start
 """The state that each change ends in."""
 
 
-@dataclass(frozen=True)
-class PlannedChange:
+class PlannedChange(t.NamedTuple):
     """A change of one instance. ``found`` is its status; None if it is unknown."""
 
     id: int | str
@@ -60,11 +59,10 @@ class SavedPlan(PlanScope):
     def as_result(self) -> dict[str, t.Any]:
         """Returns the plan as a task returns it."""
         scope = {"service": self.service, "account": self.account, "made_at": format_iso(self.made_at)}
-        return {**scope, "digest": self.digest, "entries": [asdict(change) for change in self.changes.values()]}
+        return {**scope, "digest": self.digest, "entries": [change._asdict() for change in self.changes.values()]}
 
 
-@dataclass(frozen=True)
-class Approval:
+class Approval(t.NamedTuple):
     """The change of an instance that a plan allows: one, or none."""
 
     change: PlannedChange | None

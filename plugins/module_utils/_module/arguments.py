@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
@@ -23,11 +22,10 @@ PROTECTED_VARIABLE = "CLAWHOSTERS_PROTECTED"
 """Names instances which are never deleted."""
 
 
-@dataclass(frozen=True)
-class ArgumentSpec:
+class ArgumentSpec(t.NamedTuple):
     """Options and their constraints, as AnsibleModule takes them."""
 
-    options: dict[str, dict[str, t.Any]] = field(default_factory=dict)
+    options: dict[str, dict[str, t.Any]]
     required_one_of: tuple[tuple[str, ...], ...] = ()
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     needs_key: bool = True
@@ -50,7 +48,7 @@ class ArgumentSpec:
 
     def with_default(self, name: str, value: t.Any) -> ArgumentSpec:
         """Returns a copy in which the option ``name`` has this default."""
-        return replace(self, options={**self.options, name: {**self.options[name], "default": value}})
+        return self._replace(options={**self.options, name: {**self.options[name], "default": value}})
 
     def constraints(self) -> dict[str, t.Any]:
         """Returns the constraints as keywords of AnsibleModule and ArgumentSpecValidator."""
@@ -105,7 +103,7 @@ KNOWN_VARIABLES = (
 )
 """The environment variables of the collection."""
 
-API_WITHOUT_KEY = replace(API, needs_key=False)
+API_WITHOUT_KEY = API._replace(needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""
 
 

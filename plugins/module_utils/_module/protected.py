@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import typing as t
-from dataclasses import replace
 
 from .._model.instance_job import Protection
 from .arguments import PROTECTED_VARIABLE, ArgumentSpec
@@ -27,7 +26,7 @@ def parse_protection(context: ModuleContext) -> Protection:
     variable = os.environ.get(PROTECTED_VARIABLE, "").split(",")
     # An instance that both name is protected by the option.
     listed = {PROTECTED_VARIABLE: variable, "protected": context.params["protected"]}
-    return replace(Protection.parse(listed), find_restore=functools.partial(find_restore, context))
+    return Protection.parse(listed)._replace(find_restore=functools.partial(find_restore, context))
 
 
 def find_restore(context: ModuleContext, instance: Resource) -> RestoreInFlight | None:

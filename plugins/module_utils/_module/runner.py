@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     from .._state.open_store import Store
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ModuleContext:
     """Options, client and warnings of one run."""
 
@@ -52,7 +52,7 @@ class ModuleContext:
 RunFunction: t.TypeAlias = "t.Callable[[ModuleContext], Result]"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ModuleRunner:
     """Runs one module. ``secrets`` holds what the result must not show; the API key is added to it."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import typing as t
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -21,8 +20,7 @@ _MIN_UNIX_TIME = 1e9
 _MIN_UNIX_MILLISECONDS = 1e12
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(t.NamedTuple):
     """The current rate limit window of a key."""
 
     remaining: int

@@ -56,7 +56,7 @@ class Priority(enum.IntEnum):
     LOW = 2
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RequestOutcome:
     """The end of one request, which its sender sets. ``status`` is None if no response arrived."""
 
@@ -74,7 +74,7 @@ class Turn(t.NamedTuple):
     """True if it waits for other requests rather than for the rate limit."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RateLimiter:
     """The state that processes share. Call :meth:`acquire` before each request and :meth:`record` after it."""
 

@@ -46,8 +46,7 @@ if t.TYPE_CHECKING:
     from .saved_plans import Plans
 
 
-@dataclass(frozen=True)
-class Batches:
+class Batches(t.NamedTuple):
     """The options ``serial`` and ``max_failures``. Without sizes, all entries are one batch."""
 
     sizes: t.Sequence[BatchSize] = ()
@@ -93,7 +92,7 @@ def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
     return Batches(parse_serial("serial", options["serial"]), require_max_failures(options["max_failures"] or 0))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class FleetChanges(InstanceChanges):
     """Changes the instances of a fleet. The limits are for all its ``jobs``."""
 
@@ -161,7 +160,7 @@ def _decide_again(job: Job, now: Resource | None) -> None:
         job.fail("It was deleted during this task and does not exist any more.")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Fleet:
     """Carries out a plan, in check mode only by reading.
 
@@ -262,7 +261,7 @@ class Fleet:
                 warn(f"Deleting {label(job.instance)} may delete its backups too.")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _ListReader:
     """Reads the list of instances, and keeps it by id in ``listed``. ``read_at``: when it was read."""
 

@@ -14,7 +14,7 @@ import json
 import math
 import re
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .._errors import ClawHostersError, PartialError, RateLimitedError, RefusedError, SettingsError
 from .._http.acceptance import find_denial, parse_accepted
@@ -95,7 +95,7 @@ def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     parsed, is_json = parse_json(response.text)
     secrets = {*texts, *find_secrets(parsed, words=PAYMENT_WORDS)}
     if len(secrets) * len(response.text) > MAX_SEARCH:
-        return replace(response, text=MASK, request_id=MASK)
+        return response._replace(text=MASK, request_id=MASK)
     redact_secrets = Redactor(secrets)
 
     def redact_all(text: str) -> str:
@@ -104,7 +104,7 @@ def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     redacted = (
         json.dumps(map_texts(redact(parsed, words=PAYMENT_WORDS), redact_all)) if is_json else redact_all(response.text)
     )
-    return replace(response, text=redacted, request_id=response.request_id and redact_all(response.request_id))
+    return response._replace(text=redacted, request_id=response.request_id and redact_all(response.request_id))
 
 
 @dataclass
