@@ -36,6 +36,7 @@ from ..plugin_utils._restore.result_words import (
     format_done,
     format_failures,
     format_restored,
+    list_states,
 )
 from ..plugin_utils._restore.role_run import OLD, RoleRun
 
@@ -51,9 +52,6 @@ LISTED_PERIOD = timedelta(days=30)
 SPEC = ArgumentSpec(
     {"incident": {"type": "str", "default": ""}, "report_dir": {"type": "path", "default": "clawhosters-restore"}}
 ).merge(FAILURE_OPTION, API)
-
-_USUAL = {"restore_backup": "latest", "restore_before": "", "restore_max_age": "", "restore_force": False}
-"""Variables of the role as an advice assumes them."""
 
 
 def run(context: ModuleContext) -> Result:
@@ -76,7 +74,7 @@ def run(context: ModuleContext) -> Result:
 
 def _list(states: list[RecordedIncident], now: datetime) -> list[str]:
     recent = [one for one in states if now - datetime.fromisoformat(one.latest_at) <= LISTED_PERIOD]
-    results = [build_recorded(one, _build_run("", one, now), now) for one in recent]
+    results = [build_recorded(one, _build_run("", one), now) for one in recent]
     return show_incidents(recent, results, now)
 
 
@@ -85,15 +83,15 @@ def _describe_unknown(incident: str, states: list[RecordedIncident]) -> str:
     return f"The journal has no incident {one_line(incident)}. {near or 'Leave out restore_incident to list them.'}"
 
 
-def _build_run(report_dir: str, state: RecordedIncident, now: datetime) -> RoleRun:
+def _build_run(report_dir: str, state: RecordedIncident) -> RoleRun:
     """Returns a run that only looks, for the words of results."""
-    variables = {**_USUAL, "restore_incident": state.incident, "restore_report_dir": report_dir}
+    variables = {"restore_force": False, "restore_incident": state.incident, "restore_report_dir": report_dir}
     targets = [Target(None, one) for one in state.instances]
     return RoleRun(variables, targets, again="run the playbook restore again for it")
 
 
 def _show(context: ModuleContext, state: RecordedIncident, now: datetime) -> Result:
-    look, problem = _build_run(context.params["report_dir"], state, now), ""
+    look, problem = _build_run(context.params["report_dir"], state), ""
     look.service = context.client.settings.host
     results = build_recorded(state, look, now)
     try:
@@ -146,7 +144,7 @@ def show_incident(results: t.Sequence[InstanceResult], state: RecordedIncident, 
     lines = [f"Incident {one_line(state.incident)}: {format_restored(list(results))}.", *_show_workers(state, now)]
     lines += format_failures(failed)
     lines += format_done(done)
-    lines += _show_present(results)
+    lines += list_states([one for one in results if one.now], lambda one: one.now)
     sent = [datetime.fromisoformat(one.known.restore.sent_at) for one in results if one.known.restore]
     if sent and now - max(sent) > OLD:
         age = format_duration(now - max(sent))
@@ -168,15 +166,6 @@ def _show_workers(state: RecordedIncident, now: datetime) -> list[str]:
         return [f"{who} works on {format_list(labels, LISTED)}." for who, labels in held.items()]
     going_on = sum(run.state == IN_PROGRESS for run in state.runs)
     return [f"{format_count(going_on, 'run')} in progress." if going_on else "Nobody works on it now."]
-
-
-def _show_present(results: t.Sequence[InstanceResult]) -> list[str]:
-    """Returns how the instances are now: a line for each condition."""
-    conditions: dict[str, list[str]] = {}
-    for one in results:
-        if one.now:
-            conditions.setdefault(one.now, []).append(one.plan.label)
-    return [f"{format_list(labels, LISTED)}: {condition}" for condition, labels in conditions.items()]
 
 
 def _show_runs(state: RecordedIncident) -> list[str]:

@@ -40,7 +40,7 @@ def finish(session: RoleSession) -> Result:
     results = build_results(run, state, now)
     failed = [one for one in results if one.outcome != OK]
     done = [] if run.check else [one for one in results if one.outcome == OK]
-    outcome: Data = {"incident": run.incident, "instances": list_outcomes(run, state)}
+    outcome: Data = {"incident": run.incident, "instances": [describe_outcome(plan, run, state) for plan in run.plans]}
     # A drill is to prove a backup.
     is_unproven = run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)
     problem = ""
@@ -83,7 +83,11 @@ def _write_plan(run: RoleRun, plan: Data) -> list[str]:
 def record(session: RoleSession) -> RecordedIncident | None:
     """Writes what the journal holds of the incident to page and JSON, except in check mode. Returns it, if possible."""
     run, context = session.run, session.context
-    state, now = _read_state(session), context.client.stats.now()
+    try:
+        state = read_incident(session.incident.journal, session.client.settings.api_url, run.incident)
+    except JournalError:
+        state = None
+    now = context.client.stats.now()
     run.is_history_known = run.is_history_known and (state is not None or bool(run.plans))
     if run.failure and not run.plans:
         run.plans = [_describe_unplanned(target, session, state, now) for target in run.targets]
@@ -104,13 +108,6 @@ def record(session: RoleSession) -> RecordedIncident | None:
         context.warn(problem)
     session.written = [problem]
     return state
-
-
-def _read_state(session: RoleSession) -> RecordedIncident | None:
-    try:
-        return read_incident(session.incident.journal, session.client.settings.api_url, session.run.incident)
-    except JournalError:
-        return None
 
 
 def _describe_unplanned(
@@ -137,16 +134,12 @@ def _find_known(name: str | None, instance_id: t.Any, state: RecordedIncident | 
 # For later jobs
 
 
-def list_outcomes(run: RoleRun, state: RecordedIncident | None) -> list[Data]:
-    """Returns what the journal holds of each instance: ids, times and outcomes only.
+def describe_outcome(plan: RolePlan, run: RoleRun, state: RecordedIncident | None) -> Data:
+    """Returns what the journal holds of an instance: ids, times and outcomes only.
 
     Without a ``state``, since the journal can't be read, it is unknown whether a restore was sent. What was refused
     before this run is not its outcome.
     """
-    return [_describe_outcome(plan, run, state) for plan in run.plans]
-
-
-def _describe_outcome(plan: RolePlan, run: RoleRun, state: RecordedIncident | None) -> Data:
     # One that is not found may have been restored by an earlier run.
     known = _find_known(plan.target.name, plan.found_id, state)
     restore = known.restore

@@ -439,18 +439,18 @@ def format_failures(failed: list[InstanceResult]) -> list[str]:
     """Returns the state and the advice of each failure. Equal ones are shown once."""
     lines: list[str] = []
     for advice, same in _group(failed, lambda one: one.advice).items():
-        lines += [*_list_states(same), advice, ""]
+        lines += [*list_states(same), advice, ""]
     return lines[:-1]
 
 
 def format_done(results: list[InstanceResult]) -> list[str]:
     """Returns a line for each instance that was restored; of many, one line for those that show it."""
     if len(results) <= LISTED:
-        return _list_states(results)
-    return _list_states(results, lambda one: one.state if one.is_unseen else "Restored, and seen healthy.")
+        return list_states(results)
+    return list_states(results, lambda one: one.state if one.is_unseen else "Restored, and seen healthy.")
 
 
-def _list_states(
+def list_states(
     results: list[InstanceResult], describe: t.Callable[[InstanceResult], str] = lambda one: one.state
 ) -> list[str]:
     """Returns a line for each state, with the labels of the instances in it."""

@@ -242,7 +242,7 @@ class RoleExecutor(RestoreObserver):
 
     # RestoreObserver
 
-    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
+    def on_batch(self, number: int, restores: t.Sequence[Restore]) -> None:
         """Looks at the backups of a further batch again."""
         self._is_alone = len(restores) == 1
         if number > 1:

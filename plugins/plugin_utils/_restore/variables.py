@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._http.settings import expand_home, parse_priority
-from ...module_utils._model.batches import BatchSize, parse_serial
+from ...module_utils._model.batches import parse_serial
 from ...module_utils._module.open_journal import parse_operation_name
 from ...module_utils._service.restore.plan import Target
 from ...module_utils._text import is_number, one_line
@@ -105,7 +105,7 @@ def _parse_values(given: Data, problems: Problems) -> Data:
         variables[name] = problems.collect(expand_home, name, str(variables[name]))
     for name in ("wait_timeout", "healthy_timeout", "max_failures"):
         variables[f"restore_{name}"] = int(given[f"restore_{name}"])
-    variables["restore_serial"] = problems.collect(_parse_serial, given["restore_serial"])
+    variables["restore_serial"] = problems.collect(parse_serial, "restore_serial", parse_list(given["restore_serial"]))
     variables["restore_http_statuses"] = problems.collect(
         parse_ids, "restore_http_statuses", given["restore_http_statuses"]
     )
@@ -123,8 +123,3 @@ def _parse_incident(given: str) -> str:
             "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
         )
     return parse_operation_name("restore_incident", given)
-
-
-def _parse_serial(value: t.Any) -> list[BatchSize]:
-    """Returns the sizes of the batches, numbers and percentages, of a list or text."""
-    return parse_serial("restore_serial", parse_list(value) if isinstance(value, str) else value)

@@ -629,9 +629,9 @@ class Recorder(RestoreObserver):
         self.stages: list[tuple[str, str]] = []
         self.refused: str | None = None
 
-    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
+    def on_batch(self, number: int, restores: t.Sequence[Restore]) -> None:
         self.batch_began = self.sleeper.now
-        self.stages.append((f"batch {number} of {total}", ", ".join(one.instance["name"] for one in restores)))
+        self.stages.append((f"batch {number}", ", ".join(one.instance["name"] for one in restores)))
 
     def on_end(self, restore: Restore) -> None:
         self.stages.append((restore.stage.value, restore.instance["name"]))
@@ -701,7 +701,7 @@ def test_the_observer_gets_each_batch_and_each_end(simulator: Simulator, engine:
     wanted = planned(1, 2, 3)
     engine.batches.run(wanted)
     assert all(one.stage is Stage.DONE and one.error is None and one.summarize()["sent_at"] for one in wanted)
-    first, rest = ("batch 1 of 2", "bot-1"), ("batch 2 of 2", "bot-2, bot-3")
+    first, rest = ("batch 1", "bot-1"), ("batch 2", "bot-2, bot-3")
     assert engine.observer.stages[:3] == [first, ("done", "bot-1"), rest]
     assert sorted(engine.observer.stages[3:]) == [("done", "bot-2"), ("done", "bot-3")]
 

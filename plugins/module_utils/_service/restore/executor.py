@@ -77,8 +77,8 @@ class RestoreObserver:
     sent. What is under way goes on, unobserved.
     """
 
-    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
-        """Called before anything is read or sent for batch ``number`` (from 1) of ``total``."""
+    def on_batch(self, number: int, restores: t.Sequence[Restore]) -> None:
+        """Called before anything is read or sent for batch ``number``, from 1."""
 
     def on_end(self, restore: Restore) -> None:
         """Called when a restore is done or has failed. One that is done may fail later."""
@@ -597,17 +597,15 @@ class BatchExecutor:
             if executor.stage is not Stage.LOCKED and executor.id in seen:
                 executor.update(seen[executor.id])
         self._send_free([executor for executor in self._executors if executor.stage is Stage.LOCKED])
-        self._request_starts([executor for executor in self._executors if executor.stage is Stage.RESTORED])
+        restored = [executor for executor in self._executors if executor.stage is Stage.RESTORED]
+        # Starts the instances that came back stopped.
+        self.whole.changes.request_changes([executor.job for executor in restored])
+        for executor in restored:
+            executor.end_recovery()
         for executor in self._open():
             if self.whole.clock() >= executor.deadline:
                 executor.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
-
-    def _request_starts(self, executors: list[RestoreExecutor]) -> None:
-        """Starts the instances that came back stopped."""
-        self.whole.changes.request_changes([executor.job for executor in executors])
-        for executor in executors:
-            executor.end_recovery()
 
     def _open(self) -> list[RestoreExecutor]:
         return [executor for executor in self._executors if executor.stage.is_open]
@@ -655,7 +653,7 @@ class PlanExecutor:
             for number, batch in begin_batches(
                 batches, options.max_failures, shown, Restore.has_failed, lambda one: short_name(one.instance)
             ):
-                self.observer.on_batch(number, len(batches), batch)
+                self.observer.on_batch(number, batch)
                 for restore in batch:
                     if restore.error is not None:
                         self.observe(restore)

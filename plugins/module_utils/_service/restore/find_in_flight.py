@@ -28,8 +28,12 @@ def find_in_flight(client: Client, journal: Journal, instance: Resource) -> Rest
     if not client.is_limit_shared:
         # The user was warned of a store that can't be used.
         return None
+    service = client.settings.api_url
+    subject = RestoreHistory(service, "").key(instance["id"]).subject
     try:
-        history = _read(client, journal, instance)
+        # Before the states: what ends in between is then known.
+        holders, states = journal.read_holders(subject), journal.read_states([subject])
+        history = RestoreHistory(service, "", states, holders, journal.now())
     except JournalError as error:
         client.warn(f"{error.text} So it is unknown whether {label(instance)} is being restored.")
         return None
@@ -42,12 +46,3 @@ def find_in_flight(client: Client, journal: Journal, instance: Resource) -> Rest
     by, since = latest.state.by or "another run", parse_time(latest.state.sent_at)
     is_ahead = find_age(latest.state.sent_at, history.read_at) is None
     return RestoreInFlight(by, latest.incident, since, is_followed=False, is_ahead=is_ahead)
-
-
-def _read(client: Client, journal: Journal, instance: Resource) -> RestoreHistory:
-    """Returns what the journal holds of an instance, and of no other."""
-    service = client.settings.api_url
-    subject = RestoreHistory(service, "").key(instance["id"]).subject
-    # Before the states: what ends in between is then known.
-    holders, states = journal.read_holders(subject), journal.read_states([subject])
-    return RestoreHistory(service, "", states, holders, journal.now())

@@ -121,14 +121,6 @@ class Incident:
 # The account
 
 
-class Reading(t.NamedTuple):
-    """Items that were read. ``pages``: the number of pages of the list; None if it is not known."""
-
-    items: list[Resource]
-    is_whole_list: bool
-    pages: int | None
-
-
 def read_by_ids(
     client: Client,
     path: str,
@@ -136,9 +128,10 @@ def read_by_ids(
     fetch_one: t.Callable[[object], Resource | None],
     *,
     is_list_known: bool = False,
-) -> Reading:
-    """Returns the resources with these ids, and perhaps others. Those that don't exist are missing.
+) -> tuple[list[Resource], bool, int | None]:
+    """Returns the resources with these ids, and perhaps others; if they are the whole list; its pages, if known.
 
+    Those that don't exist are missing.
     The first page of the list says what the list costs. It is not asked for if there is one id only, or if the caller
     has read the list and these ids were not in it.
     """
@@ -154,11 +147,11 @@ def read_by_ids(
 
     if len(wanted) > 1 and not is_list_known:
         try:
-            return Reading(fetch_all(client, path, on_first_page=is_worth_reading), True, pages)
+            return fetch_all(client, path, on_first_page=is_worth_reading), True, pages
         except (ListAbandonedError, ResponseError):
             pass  # a list that can't be read to its end is no obstacle here
     read = map_ordered(fetch_one, [one for key, one in wanted.items() if key not in found])
-    return Reading([*found.values(), *(item for item in read if item is not None)], False, pages)
+    return [*found.values(), *(item for item in read if item is not None)], False, pages
 
 
 @dataclass
@@ -202,8 +195,8 @@ class AccountReader:
         if len(ids) < len(targets):
             self.list_all_instances()
         else:
-            reading = self._read_by_ids("/instances", ids, fetch_existing_instance)
-            self.instances, self.is_whole, self.list_pages = reading
+            found = self._read_by_ids("/instances", ids, fetch_existing_instance)
+            self.instances, self.is_whole, self.list_pages = found
 
     def _read_backups(self, targets: t.Sequence[Target]) -> None:
         """Reads the backups of the targets: those that they name, or else all."""
@@ -212,11 +205,11 @@ class AccountReader:
         self.backups = list_backups(self.client) if reads_list else self.backups
         known = {str(backup["id"]) for backup in self.backups}
         if rest := [one for one in given if str(one) not in known]:
-            self.backups += self._read_by_ids("/backups", rest, fetch_backup, is_list_known=reads_list).items
+            self.backups += self._read_by_ids("/backups", rest, fetch_backup, is_list_known=reads_list)[0]
 
     def _read_by_ids(
         self, path: str, ids: list[int], fetch: t.Callable[[Client, object], Resource], *, is_list_known: bool = False
-    ) -> Reading:
+    ) -> tuple[list[Resource], bool, int | None]:
         """Reads resources by their ids, and remembers the answers for those that don't exist."""
 
         def find(one: object) -> Resource | None:

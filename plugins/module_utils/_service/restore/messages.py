@@ -122,7 +122,8 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
     """Returns why nothing is sent for a target, and what to do, in the words of the surface."""
     obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
     target, state, seen = plan.target, plan.earlier, obstacle.seen or {}
-    it, again = surface.show(instance), surface.again
+    # The role has the name of the instance beside each message.
+    it, again = "it" if surface.prefix else label(instance), surface.again
     other = format_other(obstacle.other, now) if obstacle.other else ""
     try_again = f"To try it in this status, {surface.restore_with(surface.force)}; each such run sends it again."
     words = {

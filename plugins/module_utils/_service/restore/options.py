@@ -9,13 +9,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ..._model.instance import label
-
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from ..._model.batches import BatchSize
-    from ..._model.resource import Resource
 
 
 @dataclass(frozen=True)
@@ -97,10 +94,6 @@ class Surface:
     def force(self) -> str:
         """The option that sends a restore again, or from any status."""
         return self.option("force", "true")
-
-    def show(self, instance: Resource) -> str:
-        """Returns the instance as a message names it: the role has its name beside each message."""
-        return "it" if self.prefix else label(instance)
 
 
 MODULE = Surface()

@@ -24,7 +24,7 @@ from ..._state.journal import OperationEvent
 from .history import is_recent
 
 if t.TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from ..._errors import ClawHostersError
     from ..._model.instance_index import InstanceIndex
@@ -327,16 +327,13 @@ def _check_condition(plan: RestorePlan, instance: Resource, history: RestoreHist
 
 def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     """Sets the obstacle if the backup is too old, or the last restore too recent."""
-    if rules.max_age is not None and not _is_young(plan.backup, rules.max_age, now):
+    taken = taken_at(plan.backup or {})
+    # One dated in the future has no known age.
+    age = now - taken if taken and not is_in_future(taken, now) else None
+    if rules.max_age is not None and (age is None or age > rules.max_age):
         plan.stop(ObstacleKind.TOO_OLD)
     elif rules.min_interval is not None and (others := history.find_recent(instance["id"], rules.min_interval)):
         plan.stop(ObstacleKind.TOO_SOON, other=others[0])
-
-
-def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> bool:
-    """Returns True for a backup of a known age, up to ``max_age``. One dated in the future has no known age."""
-    taken = taken_at(backup) if backup else None
-    return taken is not None and not is_in_future(taken, now) and now - taken <= max_age
 
 
 # Earlier restores of the incident

@@ -70,7 +70,6 @@ class RecordedInstance:
     failure_note: t.Mapping[str, t.Any] | None = None
     """Why a run has not restored it, by the last one that says so, unless a later one has seen it healthy."""
     healthy_at: str | None = None
-    responded_at: str | None = None
     holder: Holder | None = None
     """Who works on it now, for whatever incident."""
     events: list[TimelineEvent] = field(default_factory=list)
@@ -186,7 +185,7 @@ def _build_instance(key: OperationKey, lines: t.Sequence[JournalEntry]) -> Recor
             _add_note(instance, line)
             continue
         if line["event"] == OperationEvent.INTENDED.value:
-            instance.failure_note = instance.healthy_at = instance.responded_at = None
+            instance.failure_note = instance.healthy_at = None
             instance.events.clear()
         _add_event(instance, line)
     return instance
@@ -194,7 +193,7 @@ def _build_instance(key: OperationKey, lines: t.Sequence[JournalEntry]) -> Recor
 
 def _add_note(instance: RecordedInstance, note: JournalEntry) -> None:
     if note[NOTE] == NoteKind.RESPONDED.value:
-        instance.responded_at, instance.failure_note = note["at"], None
+        instance.failure_note = None
         instance.events.append(TimelineEvent("address checked", note["at"]))
     elif note[NOTE] == NoteKind.FAILED.value:
         instance.failure_note = note

@@ -17,7 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failure, FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.finish import (
     build_plan_to_approve,
-    list_outcomes,
+    describe_outcome,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import (
     read_witness,
@@ -251,13 +251,13 @@ def test_only_a_refusal_since_the_plan_is_an_outcome_of_the_run(
 ) -> None:
     finished = run(named(plan(), "bot-7", 7))
     finished.plans[0].known_position = known_position
-    (found,) = list_outcomes(finished, story.restore(7, "intended", "refused").state())
+    found = describe_outcome(finished.plans[0], finished, story.restore(7, "intended", "refused").state())
     assert (found["outcome"], found["id"]) == (outcome, 7)
     assert (found["sent_at"] is None) is (outcome == "not_begun")
 
 
 def test_without_a_journal_it_is_unknown_what_was_sent() -> None:
-    assert [one["outcome"] for one in list_outcomes(run(plan()), None)] == ["unknown"]
+    assert describe_outcome(plan(), run(plan()), None)["outcome"] == "unknown"
 
 
 def test_a_plan_to_approve_has_no_text_of_the_service() -> None:

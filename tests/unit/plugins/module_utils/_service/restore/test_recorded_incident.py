@@ -36,7 +36,6 @@ def test_a_restore_is_told_from_its_request_to_its_health(story: Story) -> None:
     assert (instance.id, instance.name, instance.restore.outcome) == (7, "bot-7", "completed")
     assert titles(state) == ["sent", "accepted", "seen restored", "healthy", "address checked"]
     assert instance.healthy_at == instance.events[3].at
-    assert instance.responded_at == instance.events[4].at
     assert instance.failure_note is None
 
 
