@@ -401,7 +401,10 @@ class InstanceChanges:
                     # The deletion was answered with 404, and only a wait could see that the list has it no more.
                     job.fail(f"It still exists: its status is {describe_status(job.instance)}.")
                 else:
-                    job.finish(job.predict())
+                    # The response may show a failed status.
+                    self.update(job, job.instance)
+            if job.phase is Phase.CHANGING:
+                job.finish(job.predict())
         self.warn_of_pauses(jobs)
 
     def request_changes(self, jobs: list[Job]) -> None:

@@ -193,7 +193,13 @@ def test_an_answer_about_another_instance_does_not_show_a_restart(simulator: Sim
     assert "2 was returned. It is not used. Its status is running, which does not show whether " in result["msg"]
 
 
-def test_a_failed_status_of_the_changed_instance_is_no_denial(simulator: Simulator, worker: Worker) -> None:
-    body = {"success": True, "data": {"id": 1, "status": "error", "error": "disk full"}}
-    answer(simulator, body, "POST", after_effect=True)
-    assert worker.run(claw_instance, id=1, state="restarted", wait=False)["changed"] is True
+def test_a_status_of_the_changed_instance_does_not_deny_the_change(simulator: Simulator, worker: Worker) -> None:
+    for status, told in (
+        ("error", "The restart was accepted. It should be restarted, but its status is error now"),
+        ("running", ""),
+    ):
+        body = {"success": True, "data": {"id": 1, "status": status, "error": "disk full"}}
+        answer(simulator, body, "POST", after_effect=True)
+        result = worker.run(claw_instance, id=1, state="restarted", wait=False)
+        assert (result["changed"], result["failed"]) == (True, bool(told))
+        assert told in result.get("msg", "")
