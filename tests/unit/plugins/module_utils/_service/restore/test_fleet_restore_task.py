@@ -89,5 +89,6 @@ def test_the_message_names_what_failed_and_what_was_not_begun() -> None:
     ]
     assert format_failures(outcomes(items), 2) == (
         "5 of 8 entries failed: entry 2, bot-2 (id 2): Fault 2. entry 3, bot-3 (id 3): Fault 3. "
-        "entry 4, bot-4 (id 4): Fault 4. And 2 more. Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). Started: bot-8 (id 8)."
+        "entry 4, bot-4 (id 4): Fault 4. And 2 more. Not begun: 1, since more than max_failures (2) failed. "
+        "Restored: bot-1 (id 1). Started: bot-8 (id 8)."
     )
