@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 import typing as t
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from ...module_utils._errors import TlsError, TransportError, WaitTimeoutError
 from ...module_utils._http.client import MIN_POLL_TIMEOUT
@@ -19,12 +19,9 @@ from ...module_utils._http.connections import TimedAdapter, TimeLimit, explained
 from ...module_utils._waiter import Waiter
 from .failures import AddressError
 
-try:
-    from requests import Request, RequestException
+with contextlib.suppress(ImportError):
+    from requests import Request
     from requests.utils import select_proxy
-except ImportError:
-    if not t.TYPE_CHECKING:
-        RequestException = OSError
 
 READ_TIMEOUT = 30.0
 TOTAL_TIMEOUT = 60.0
@@ -78,61 +75,38 @@ def check_address(
 def _fetch_status(url: str, ca_path: str | None, timeout: float) -> int:
     """Sends one GET and returns the status. Follows no redirect, reads no body and no ``~/.netrc``.
 
-    The host is resolved once: asked again, its name could lead elsewhere. One address after another is requested until
-    one answers. A proxy may be on this machine.
+    A proxy may be on this machine. It resolves the name of the host itself, and may know names that are unknown here.
 
     Raises AddressError if the host is on this machine or its link, and TransportError or TlsError.
     """
     parts, proxies = urlsplit(url), find_proxies(url)
-    proxies = proxies if select_proxy(url, proxies) else {}
-    with explained("GET", parts.netloc, TimeLimit(timeout)):
-        try:
-            addresses = _resolve(parts.hostname)
-        except OSError:
-            # A proxy resolves the name itself, and may know names that are unknown here.
-            if not proxies:
-                raise
-        port = "" if parts.port is None else f":{parts.port}"
-        hosts = [parts.netloc] if proxies else [f"[{one}]{port}" if ":" in one else f"{one}{port}" for one in addresses]
-        seconds = (timeout / len(hosts), min(READ_TIMEOUT, timeout))
-        for number, host in enumerate(hosts, 1):
-            request = Request("GET", parts._replace(netloc=host).geturl(), {"Host": parts.netloc}).prepare()
-            with (
-                contextlib.suppress(*([RequestException] if number < len(hosts) else [])),
-                contextlib.closing(_NamedAdapter(parts)) as connections,
-                connections.send(
-                    request, timeout=seconds, verify=ca_path or True, proxies=proxies, stream=True
-                ) as response,
-            ):
-                return int(response.status_code)
-    raise AddressError("The host has no address, so no request was sent.")
+    limit = TimeLimit(timeout) if select_proxy(url, proxies) else _RemoteLimit(timeout)
+    with explained("GET", parts.netloc, limit), contextlib.closing(TimedAdapter()) as connections:
+        with contextlib.suppress(OSError):
+            for found in socket.getaddrinfo(parts.hostname, None, type=socket.SOCK_STREAM):
+                _require_remote(str(found[4][0]))
+        request = Request("GET", url).prepare()
+        seconds = (timeout, min(READ_TIMEOUT, timeout))
+        with connections.send(
+            request, timeout=seconds, verify=ca_path or True, proxies=proxies, stream=True
+        ) as response:
+            return int(response.status_code)
 
 
-class _NamedAdapter(TimedAdapter):
-    """Verifies the certificate for the name of the host, at whatever address it is requested."""
+class _RemoteLimit(TimeLimit):
+    """Ends a connection to this machine or its link before anything is sent: a name may lead elsewhere later."""
 
-    def __init__(self, parts: SplitResult) -> None:
-        is_tls = parts.scheme == "https"
-        self._names = dict.fromkeys(("assert_hostname", "server_hostname"), parts.hostname) if is_tls else {}
-        super().__init__()
-
-    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
-        """Creates the pools of the base class."""
-        super().init_poolmanager(*args, **kwargs, **self._names)
-
-
-def _resolve(host: str | None) -> list[str]:
-    """Returns the addresses of a host. Raises AddressError if one of them is on this machine or its link."""
-    addresses = [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
-    for address in filter(_is_local, addresses):
-        raise AddressError(
-            f"The host name leads to {address}, a loopback, link-local or unspecified address, so no request was sent."
-        )
-    return addresses
+    def watch(self, connection: t.Any) -> None:
+        """Raises AddressError."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(connection.close)
+            _require_remote(connection.getpeername()[0])
+            stack.pop_all()
+        super().watch(connection)
 
 
-def _is_local(text: str) -> bool:
-    """Returns True for a loopback, link-local or unspecified address, and for one that such an IPv4 address is in."""
+def _require_remote(text: str) -> None:
+    """Raises AddressError for a loopback, link-local or unspecified address, or one that holds such an IPv4 address."""
     address = ipaddress.ip_address(text)
     found = [address]
     if isinstance(address, ipaddress.IPv6Address):
@@ -140,4 +114,7 @@ def _is_local(text: str) -> bool:
         found += [embedded for embedded in (address.sixtofour, *(address.teredo or ())) if embedded]
         if any(address in network for network in _IPV4_AT_THE_END):
             found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return any(one.is_loopback or one.is_link_local or one.is_unspecified for one in found)
+    if any(one.is_loopback or one.is_link_local or one.is_unspecified for one in found):
+        raise AddressError(
+            f"The host name leads to {address}, a loopback, link-local or unspecified address, so no request was sent."
+        )
