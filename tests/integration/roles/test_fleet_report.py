@@ -62,7 +62,7 @@ def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert KEY not in page
     assert page.count("<tr data-id=") == 60
-    assert "The journal of this controller has no restores." in page
+    assert "The journal has no restores." in page
     assert not re.findall(r"""(?:src|href)=|url\(|@import|https?://""", page)
     again = write(controller, fleet_report_path="")
     assert (again.rc, again.changed_tasks) == (0, 0), again.screen
