@@ -197,8 +197,8 @@ def is_confirmed(answer: str, plans: list[RolePlan], incident: str, *, in_advanc
 
 
 def _count_answers(plans: list[RolePlan], incident: str) -> set[str]:
-    """Returns ``15 INC-2041``. It may count what the incident has restored already, so that it can be given again."""
-    counts = {sum(plan.sends for plan in plans), sum(plan.ready for plan in plans)}
+    """Returns ``15 INC-2041``. It may count what the incident has sent already, so that it can be given again."""
+    counts = {sum(plan.sends for plan in plans), sum(plan.ready or plan.earlier is not None for plan in plans)}
     return {f"{count} {_collapse(incident)}" for count in counts if count > FEW}
 
 

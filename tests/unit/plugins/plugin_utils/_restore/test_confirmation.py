@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_executor import (
@@ -27,7 +28,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_ru
     set_answers,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
-from support.restores import BACKUPS, WEB, role_plans, run
+from support.restores import BACKUPS, WEB, history, named, role_plans, run
+from support.restores import plan as planned
 from support.work import count_calls
 
 INCIDENT = "INC-1"
@@ -199,11 +201,12 @@ def test_of_many_their_number_and_the_incident_confirm():
     assert not is_confirmed("5 INC 7", few, "INC 7")
 
 
-def test_the_number_may_count_what_was_restored_already():
-    """The same command is run again after it was interrupted."""
+def test_the_number_may_count_what_was_sent_already():
+    """The same command is run again after it was interrupted, or after a response was lost."""
     plans = build_named_plans(*(f"bot-{number}" for number in range(1, 8)))
-    for done in plans[:4]:
+    for done in plans[:3]:
         done.action = RestoreAction.NONE
+    plans[3] = named(planned(history(OperationEvent.UNCLEAR)), "bot-4", 4)
     assert expected_answer(plans, INCIDENT) == "bot-5,bot-6,bot-7"
     assert is_confirmed("7 INC-1", plans, INCIDENT)
     assert not is_confirmed("3 INC-1", plans, INCIDENT)
