@@ -63,24 +63,18 @@ def run(context: ModuleContext) -> Result:
     holders, entries, now = journal.read_holders(), journal.read_entries(), journal.now()
     name = context.params["incident"].strip()
     if not name:
-        lines = [f"Service {context.client.settings.host}.", *_list(list_incidents(entries, holders, url), now)]
+        found = list_incidents(entries, holders, url)
+        recent = [one for one in found if now - datetime.fromisoformat(one.latest_at) <= LISTED_PERIOD]
+        results = [build_recorded(one, _build_run("", one), now) for one in recent]
+        lines = [f"Service {context.client.settings.host}.", *show_incidents(recent, results, now)]
         return {"lines": _wrap(lines), "problem": ""}
     incident = parse_operation_name("restore_incident", name)
     state = build_state(entries, holders, url, incident)
     if not state.latest_at:
-        raise RefusedError(_describe_unknown(incident, list_incidents(entries, holders, url)))
+        near = format_similar_incidents(incident, [one.incident for one in list_incidents(entries, holders, url)])
+        hint = near or "Leave out restore_incident to list them."
+        raise RefusedError(f"The journal has no incident {one_line(incident)}. {hint}")
     return _show(context, state, now)
-
-
-def _list(states: list[RecordedIncident], now: datetime) -> list[str]:
-    recent = [one for one in states if now - datetime.fromisoformat(one.latest_at) <= LISTED_PERIOD]
-    results = [build_recorded(one, _build_run("", one), now) for one in recent]
-    return show_incidents(recent, results, now)
-
-
-def _describe_unknown(incident: str, states: list[RecordedIncident]) -> str:
-    near = format_similar_incidents(incident, [one.incident for one in states])
-    return f"The journal has no incident {one_line(incident)}. {near or 'Leave out restore_incident to list them.'}"
 
 
 def _build_run(report_dir: str, state: RecordedIncident) -> RoleRun:

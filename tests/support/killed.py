@@ -65,7 +65,7 @@ SCOPES = {
     "before the last look": (
         "_service/fleet_task.py _service/instance_task.py _service/instance_changes.py:carry_out "
         "_service/instance_changes.py:request_changes _service/instance_changes.py:_request_change "
-        "_service/instance_changes.py:request_change _http/client.py:request _http/client.py:_send_with_retries "
+        "_service/instance_changes.py:send_change _http/client.py:request _http/client.py:_send_with_retries "
         "_http/client.py:_send _rate/shared_budget.py:slot _rate/shared_budget.py:acquire"
     ),
 }

@@ -183,7 +183,7 @@ class Fleet:
         """
         check_mode, changes = self.client.check_mode, FleetChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout)
-        reader = _ListReader(self.client)
+        reader = _FleetReader(self.client)
         approve = self.plans.begin() if self.plans else None
         jobs = plan(entries, reader.fetch(None), self.protection, approve)
         changes.jobs, changes.limits = jobs, limits
@@ -214,7 +214,7 @@ class Fleet:
         return {**result, "plan": self.plans.make(jobs)} if self.plans and check_mode else result
 
     def _carry_out(
-        self, changes: FleetChanges, batches: list[list[Job]], reader: _ListReader, waiter: Waiter | None
+        self, changes: FleetChanges, batches: list[list[Job]], reader: _FleetReader, waiter: Waiter | None
     ) -> None:
         """Changes one batch after the other. ``waiter`` is that of the first."""
         for batch in self.batches.begin(batches, None if self.client.check_mode else self.client.progress):
@@ -230,7 +230,7 @@ class Fleet:
             if waits and (self.batches.sizes or reader.is_newest) and reader.renew():
                 changes.look_back(reader.listed, reader.read_at)
 
-    def _look_again(self, jobs: list[Job], reader: _ListReader) -> None:
+    def _look_again(self, jobs: list[Job], reader: _FleetReader) -> None:
         """Decides the changes of a batch anew, by the list that was read after the batch before."""
         if error := reader.error:
             error.add("This task sent nothing for it.")
@@ -262,7 +262,7 @@ class Fleet:
 
 
 @dataclass(eq=False, repr=False)
-class _ListReader:
+class _FleetReader:
     """Reads the list of instances, and keeps it by id in ``listed``. ``read_at``: when it was read."""
 
     client: Client

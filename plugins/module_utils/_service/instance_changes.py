@@ -114,7 +114,7 @@ class LastLook(RequestHooks):
         self.guard.on_rejected()
 
 
-def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse:
+def send_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse:
     """Sends one request for the action of the job.
 
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
@@ -124,7 +124,9 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = _send(job, lambda guard: client.request(*request, parse=parse_changed, hooks=LastLook(job, guard)))
+        answer = _send_approved(
+            job, lambda guard: client.request(*request, parse=parse_changed, hooks=LastLook(job, guard))
+        )
         if answer and answer.get("id") is not None:
             require_id(answer, current["id"], "Instance")
     except NotFoundError as rejection:
@@ -150,7 +152,7 @@ def request_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeRespo
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
 
-def _send(job: Job, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
+def _send_approved(job: Job, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
     """Returns the result of ``request``, which sends the change of a job."""
     approval = job.consent.approval
     if job.action is Action.RESTART and approval and approval.send_once:
@@ -426,7 +428,7 @@ class InstanceChanges:
         before = job.instance
         try:
             while True:
-                change = request_change(self.client, job, may_repeat=job.requests == 0)
+                change = send_change(self.client, job, may_repeat=job.requests == 0)
                 if change.instance is not None:
                     job.see(change.instance)
                 job.rejection = change.rejection

@@ -36,7 +36,7 @@ UNJUDGED = "unknown"
 _KEYS = re.compile(r'"finding_keys" content="([^"]*)"')
 
 
-class Finding(t.NamedTuple):
+class FleetFinding(t.NamedTuple):
     """One finding of a check. ``is_new``: the last report did not have it."""
 
     check: str
@@ -55,7 +55,9 @@ class Finding(t.NamedTuple):
         return f"New: {self.text}" if self.is_new else self.text
 
 
-def find_findings(facts: Data, min_days: int, proof_max_age: timedelta, last_keys: set[str] | None) -> list[Finding]:
+def find_findings(
+    facts: Data, min_days: int, proof_max_age: timedelta, last_keys: set[str] | None
+) -> list[FleetFinding]:
     """Returns the findings of all checks: what is new first, then by check, the worst instances first.
 
     ``last_keys``: those of the last report; None without one, so that nothing is called new.
@@ -69,14 +71,14 @@ def find_findings(facts: Data, min_days: int, proof_max_age: timedelta, last_key
         "unproven_restore": _check_proofs(facts, instances, proof_max_age),
     }
     findings = [
-        Finding(check, about, text, is_new=last_keys is not None and f"{check}:{about}" not in last_keys)
+        FleetFinding(check, about, text, is_new=last_keys is not None and f"{check}:{about}" not in last_keys)
         for check, sentences in found.items()
         for about, text in sentences
     ]
     return sorted(findings, key=lambda finding: not finding.is_new)
 
 
-def build_keys(findings: t.Iterable[Finding], last_keys: set[str] | None) -> dict[str, list[str]]:
+def build_keys(findings: t.Iterable[FleetFinding], last_keys: set[str] | None) -> dict[str, list[str]]:
     """Returns what a report keeps of its findings, for the next one, and which of them are new.
 
     A check that could not judge keeps what the last report has found: when it can again, that is not new.
@@ -93,7 +95,7 @@ def find_last_keys(page: str) -> set[str] | None:
     return set(found[1].split()) if found else None
 
 
-def list_lines(findings: t.Iterable[Finding], more: str) -> list[str]:
+def list_lines(findings: t.Iterable[FleetFinding], more: str) -> list[str]:
     """Returns a line for each finding, at most twelve. ``more`` says where the others are.
 
     What two checks could not judge is one line.
@@ -104,7 +106,7 @@ def list_lines(findings: t.Iterable[Finding], more: str) -> list[str]:
     return lines
 
 
-def format_headline(findings: t.Sequence[Finding], scope: str) -> str:
+def format_headline(findings: t.Sequence[FleetFinding], scope: str) -> str:
     """Returns the number of findings of each check. ``scope``: the sentence that names service and account."""
     number, new = Counter(finding.check for finding in findings), sum(finding.is_new for finding in findings)
     counts = ", ".join(f"{number[check]} {check}" for check in CHECKS if number[check])
