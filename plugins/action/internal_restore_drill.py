@@ -23,7 +23,6 @@ from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.history import EarlierRestore, RestoreHistory
 from ..module_utils._service.restore.plan import RESTORABLE, AccountView, is_fit
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
-from ..module_utils._state.journal import UNSEEN, OperationEvent
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
@@ -53,7 +52,7 @@ class _DrillCandidate:
     """For the incident of today's drill."""
     proof: datetime | None
     failed: list[EarlierRestore]
-    """The drills that were refused or did not end healthy since the proof, newest first."""
+    """The drills that did not end healthy since the proof, with those that were refused, newest first."""
     usable: list[Resource]
     """Its usable backups, newest first."""
 
@@ -76,11 +75,9 @@ class _DrillCandidate:
         return f"{told}; {self.describe_failure()}" if self.failed else told
 
     def describe_failure(self) -> str:
-        """Returns how the last drill ended that proved nothing, and since when there is no proof."""
-        last, first = self.failed[0], datetime.fromisoformat(self.failed[-1].state.sent_at)
-        how = UNSEEN if last.state.is_unseen else "did not end healthy"
-        how = "was refused" if last.state.event is OperationEvent.REFUSED else how
-        return f"{last.incident} {how}, and nothing has proven a backup since {first:%F}"
+        """Returns which drill was the last that proved nothing, and since when there is no proof."""
+        since = datetime.fromisoformat(self.failed[-1].state.sent_at)
+        return f"{self.failed[0].incident} did not end healthy, and nothing has proven a backup since {since:%F}"
 
     def find_hindrance(self, every: timedelta) -> str:
         """Returns why it is not restored now; empty if it is due. A drill that failed is due again on the next day."""
@@ -175,13 +172,8 @@ def _find(names: t.Collection[str], ids: t.Iterable[int], index: InstanceIndex) 
         named = index.by_name.get(name, [])
         if len(named) == 1:
             found[str(named[0]["id"])] = named[0]
-        elif named:
-            fits = one_line(", ".join(str(one["id"]) for one in named))
-            unknown.append(f"{NAMES}: {one_line(name)} fits several; rename one, or set {IDS}: {fits}.")
         else:
-            near = index.find_similar_name(name, names)
-            hint = f" Did you mean {one_line(near)}?" if near else ""
-            unknown.append(f"{NAMES}: no instance is named {one_line(name)}.{hint}")
+            unknown.append(f"{NAMES}: {len(named) or 'none'} of the instances bear the name {one_line(name)}.")
     for number in ids:
         if instance := index.by_id.get(str(number)):
             found[str(number)] = instance
