@@ -296,7 +296,7 @@ def test_clocks_that_differ_by_a_moment_forget_nothing() -> None:
 
 
 moments = st.floats(min_value=0, max_value=200)
-windows = st.none() | st.builds(Window, st.integers(0, 200), st.floats(0, 65), st.none() | st.integers(0, 200))
+windows = st.none() | st.builds(Window, st.integers(0, 200), st.floats(0, 65), st.none() | st.integers(0, 200), moments)
 steps = st.tuples(
     st.sampled_from(["ask", "answered", "refused", "lose", "never_sent"]),
     st.sampled_from("abcdef"),
