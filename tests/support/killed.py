@@ -41,23 +41,22 @@ SCOPES = {
     "all": "",
     "around what is sent": (
         "_service/restore/backup_restore_task.py _service/restore/fleet_restore_task.py _service/restore/incident.py "
-        "_service/restore/executor.py "
-        "_service/purchase.py "
-        "_service/at_most_once.py _state/journal.py _state/folder_journal.py "
+        "_service/restore/executor.py _service/purchase.py _service/at_most_once.py "
+        "_state/journal.py _state/journal_writer.py _state/folder_journal.py _state/folder_writer.py "
         "_state/postgres_store.py _service/fleet_task.py "
         "_service/instance_changes.py _service/instance_task.py _service/saved_plans.py _service/planned_restarts.py"
     ),
     "between the lines of the journal": (
-        "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
-        "_state/folder_journal.py:append _state/folder_journal.py:create_mark _state/files.py:write_at "
-        "_state/snapshots.py:atomic_replace _state/postgres_store.py:append "
+        "_state/journal_writer.py:append_event _state/journal_writer.py:append_outcome _state/journal_writer.py:_store "
+        "_state/folder_writer.py:append _state/folder_writer.py:_append _state/folder_writer.py:_create_mark "
+        "_state/files.py:write_at _state/snapshots.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore/executor.py:_request _service/purchase.py:_run"
     ),
     "the runbook": (
         "_restore/role_session.py _restore/role_executor.py _restore/finish.py _restore/incident_report.py "
-        "_reports/report_folder.py _state/journal.py _state/folder_journal.py "
-        "_state/postgres_store.py _service/at_most_once.py"
+        "_reports/report_folder.py _state/journal.py _state/journal_writer.py _state/folder_journal.py "
+        "_state/folder_writer.py _state/postgres_store.py _service/at_most_once.py"
     ),
     "between the readings": "_service/restore/incident.py:read",
     "after the lists": "_time_options.py:require_past",
@@ -190,7 +189,7 @@ class Countdown:
 
 def main() -> None:
     """Imports what tasks need, and runs each in a fork."""
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_journal
+    from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_journal, folder_writer
 
     from .cases import CASES, Case, module_of
     from .runbook import MODULE, Runbook
@@ -203,7 +202,7 @@ def main() -> None:
         importlib.import_module("psycopg")
     wanted = json.loads(warm.become_command().argv[0])
     if wanted["waits"]:
-        folder_journal.LOCK_TIMEOUT = LOCK_TIMEOUT
+        folder_journal.LOCK_TIMEOUT = folder_writer.LOCK_TIMEOUT = LOCK_TIMEOUT
     options = wanted["options"]
     worker = Worker(t.cast("t.Any", SimpleNamespace(url=options.pop("api_url"))))
     if wanted["module"] == MODULE:

@@ -20,6 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, append_note
 
 from .stores import StorePlace
 
@@ -41,17 +42,19 @@ class Story:
         key = OperationKey("restore", URL, incident, str(instance_id))
         for event in events:
             if event == "healthy":
-                self.journal.append(key, OperationEvent.COMPLETED, healthy=True)
+                append_event(self.journal, key, OperationEvent.COMPLETED, healthy=True)
             elif event.startswith("note "):
-                self.journal.append_note(key, NoteKind(event[5:]), **facts)
+                append_note(self.journal, key, NoteKind(event[5:]), **facts)
             else:
                 first = {"instance_name": f"bot-{instance_id}", "backup_id": instance_id * 10}
-                self.journal.append(key, OperationEvent(event), **(first if event == "intended" else {}), **facts)
+                append_event(
+                    self.journal, key, OperationEvent(event), **(first if event == "intended" else {}), **facts
+                )
         return self
 
     def run(self, name: str, *notes: str, incident: str = "INC-1", **facts: t.Any) -> Story:
         for note in notes:
-            self.journal.append_note(run_key(URL, incident, name), NoteKind(note), **facts)
+            append_note(self.journal, run_key(URL, incident, name), NoteKind(note), **facts)
         return self
 
     def state(self, incident: str = "INC-1") -> RecordedIncident:

@@ -17,6 +17,7 @@ from .._http.transport import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder, describe_sender
+from .._state.journal_writer import append_event, append_outcome
 from .._times import format_time_of_day
 
 T = t.TypeVar("T")
@@ -137,7 +138,7 @@ class OperationGuard(RequestHooks):
         known = self.known_state()
         self._set_note(event, known.accepted_at if known else None)
         try:
-            self.journal.append_outcome(self.key, event, self._attempt, **facts)
+            append_outcome(self.journal, self.key, event, self._attempt, **facts)
             self.unrecorded = None
         except JournalError as error:
             self.unrecorded = f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}"
@@ -153,7 +154,7 @@ class OperationGuard(RequestHooks):
         """Records the intent. Raises JournalError, which cancels the request, and Cancelled after Ctrl-C."""
         self._enter_shield()
         try:
-            self.journal.append(self.key, OperationEvent.INTENDED, by=describe_sender(), **self._facts)
+            append_event(self.journal, self.key, OperationEvent.INTENDED, by=describe_sender(), **self._facts)
         except JournalError as error:
             self._leave_shield()
             error.is_unsent = True
@@ -167,7 +168,7 @@ class OperationGuard(RequestHooks):
         self._is_intended = False
         self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
-            self.journal.append_outcome(self.key, OperationEvent.REFUSED, self._attempt, reason="rate limit")
+            append_outcome(self.journal, self.key, OperationEvent.REFUSED, self._attempt, reason="rate limit")
         self._leave_shield()
 
     def _enter_shield(self) -> None:

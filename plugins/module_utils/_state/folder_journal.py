@@ -26,29 +26,24 @@ import itertools
 import json
 import os
 import re
-import resource
 import time
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
-from .files import OpenFolder, UntrustedError, lock_file, read_from, write_at
-from .journal_store import ConflictError, DamageError, Holder, JournalLine, SubjectLines, describe_process
-from .snapshots import FolderSnapshots, atomic_replace
+from .files import OpenFolder, UntrustedError, lock_file, read_from
+from .journal_store import DamageError, Holder, JournalLine, SubjectLines
+from .snapshots import FolderSnapshots
 
 JOURNAL, MARKS = "journal", "journal-marks"
 SUFFIX = ".jsonl"
-CREATION_LOCK = ".lock"
-"""A file beside the marks, which is locked to create one."""
 REPAIR_HINT = (
     f"Restore the folders {JOURNAL} and {MARKS} from one copy, or move the file of this name away from both folders,"
 )
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for the lock of a file, which is held for milliseconds."""
-PROBE_TIMEOUT = 0.05
-"""Seconds to wait for the lock of a mark, which a reader tests for a moment."""
 RECORDS_AT, SUM_SIZE, RECORD_SIZE = 2048, 32, 98
 """Where the records of a mark begin, after its holder; bytes of a checksum, and of a record."""
 DAMAGED_MARK = f"has a damaged mark in {MARKS}"
@@ -57,7 +52,7 @@ _NOT_OURS = (errno.EACCES, errno.EPERM, errno.ELOOP)
 
 
 @dataclass(frozen=True)
-class _Subject:
+class OpenSubject:
     """The open file and mark of a subject, None if missing."""
 
     subject: str
@@ -106,42 +101,9 @@ class _Subject:
             return names, f"{has}, but {written} were written"
         return names, f"does not match its mark in {MARKS}: it was changed, or one of them is an older copy"
 
-    def append(self, lines: t.Sequence[JournalLine]) -> None:
-        """Adds the last of these lines durably, which are all of the subject. Raises ConflictError, DamageError.
-
-        On an error the lines are unchanged; on one of a disk that stays broken, the line may be there, as after a kill.
-        """
-        found = self.read(fcntl.LOCK_EX)
-        if found.damage:
-            raise DamageError(found.damage, REPAIR_HINT)
-        if [one.text for one in found.lines] != [one.text for one in lines[:-1]]:
-            raise ConflictError
-        texts = [f"{one.text}\n".encode() for one in lines]
-        records = [build_first_record(self.subject), *(build_record(one.name or "", one.text) for one in lines)]
-        for number in range(sum(one.name is not None for one in found.lines), len(found.lines)):
-            # What a crash has left without a record may be missing on the disk, too.
-            self._write(texts[: number + 1], records[: number + 2])
-        try:
-            self._write(texts, records)
-        except OSError:
-            # A line that stayed would look like one whose request may have been sent.
-            with contextlib.suppress(OSError):
-                os.ftruncate(t.cast("int", self.mark), RECORDS_AT + len(b"".join(records[:-1])))
-                # No mark may say more than the file.
-                os.ftruncate(t.cast("int", self.file), len(b"".join(texts[:-1])))
-            raise
-
-    def _write(self, texts: t.Sequence[bytes], records: t.Sequence[bytes]) -> None:
-        """Writes and syncs the last of these lines, and then the last of these records."""
-        for file, parts, start in ((self.file, texts, 0), (self.mark, records, RECORDS_AT)):
-            end = start + len(b"".join(parts))
-            write_at(t.cast("int", file), parts[-1], end - len(parts[-1]))
-            os.ftruncate(t.cast("int", file), end)
-            os.fsync(t.cast("int", file))
-
 
 @dataclass(frozen=True)
-class _Journal:
+class JournalFolders:
     """The folders of the journal in ``state_dir``, whose path is ``path``. None if missing. Methods raise OSError."""
 
     path: Path
@@ -163,41 +125,9 @@ class _Journal:
                 if file is None and mark is not None:
                     # Another run may have created both meanwhile, the mark before the file.
                     file = self.open_file(stack, subject)
-                return self._subject(subject, file, mark).read()
+                return self.open_subject(subject, file, mark).read()
         except DamageError as error:
             return SubjectLines(subject, [], error.damage)
-
-    def append(self, lines: t.Sequence[JournalLine]) -> None:
-        """Adds the last of these lines durably, which are all of its subject. Raises ConflictError, DamageError."""
-        journal, marks = t.cast("OpenFolder", self.journal), t.cast("OpenFolder", self.marks)
-        subject = lines[-1].subject
-        with contextlib.ExitStack() as stack:
-            mark = self.create_mark(stack, subject)
-            is_new = os.fstat(mark).st_size == RECORDS_AT + RECORD_SIZE
-            file = self.open_file(stack, subject, os.O_RDWR | (os.O_CREAT if is_new else 0))
-            if is_new:
-                # Whoever created the mark may have been killed before that was synced. And the file must be there
-                # before its mark says that it has a line.
-                os.fsync(marks.descriptor)
-                os.fsync(journal.descriptor)
-            self._subject(subject, file, mark).append(lines)
-
-    def create_mark(self, stack: contextlib.ExitStack, subject: str) -> int:
-        """Opens the mark, which is created if missing. Raises DamageError if the subject is damaged."""
-        marks = t.cast("OpenFolder", self.marks)
-        if damage := self.read(subject).damage:
-            # A new mark would hide that the old one is missing.
-            raise DamageError(damage, REPAIR_HINT)
-        mark = self.open_mark(stack, subject, os.O_RDWR)
-        if mark is not None:
-            return mark
-        with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
-            lock_file(lock, LOCK_TIMEOUT)
-            mark = self.open_mark(stack, subject, os.O_RDWR)
-            if mark is None:
-                atomic_replace(marks.descriptor, subject, bytes(RECORDS_AT) + build_first_record(subject))
-                mark = self.open_mark(stack, subject, os.O_RDWR)
-        return t.cast("int", mark)
 
     def open_file(self, stack: contextlib.ExitStack, subject: str, flags: int = os.O_RDONLY) -> int | None:
         """Opens the file of a subject; None if there is none. Raises DamageError for one that is not this user's."""
@@ -207,8 +137,8 @@ class _Journal:
         """Opens the mark of a subject; None if there is none. Raises DamageError for one that is not this user's."""
         return _open(stack, self.marks, subject, flags)
 
-    def _subject(self, subject: str, file: int | None, mark: int | None) -> _Subject:
-        return _Subject(subject, self.path / JOURNAL / f"{subject}{SUFFIX}", file, mark)
+    def open_subject(self, subject: str, file: int | None, mark: int | None) -> OpenSubject:
+        return OpenSubject(subject, self.path / JOURNAL / f"{subject}{SUFFIX}", file, mark)
 
 
 def _open(stack: contextlib.ExitStack, folder: OpenFolder | None, name: str, flags: int) -> int | None:
@@ -240,7 +170,7 @@ def _open_folder(stack: contextlib.ExitStack, state: OpenFolder, name: str, *, c
 
 def build_record(name: str, text: str) -> bytes:
     """Returns the record of a line, whose name is a digest."""
-    return f"{_hash(f'{name} {text}'.encode())} {name}\n".encode()
+    return f"{hash_content(f'{name} {text}'.encode())} {name}\n".encode()
 
 
 def build_first_record(subject: str) -> bytes:
@@ -248,22 +178,15 @@ def build_first_record(subject: str) -> bytes:
     return build_record(subject, "")
 
 
-def _hash(content: bytes) -> str:
+def hash_content(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:SUM_SIZE]
 
 
-def _read_holder(mark: int, subject: str) -> Holder:
+def read_holder(mark: int, subject: str) -> Holder:
     """Returns the holder that the mark names; without a name if it is just being written, or garbled."""
     text, _space, digest = os.pread(mark, RECORDS_AT, 0).rstrip(b"\0").rpartition(b" ")
-    content = json.loads(text) if digest == _hash(text).encode() else {}
+    content = json.loads(text) if digest == hash_content(text).encode() else {}
     return Holder(**{**content, "subject": subject})
-
-
-def _write_holder(mark: int, holder: Holder) -> None:
-    """Names the holder. It is only for display: on a full disk it is missing."""
-    text = json.dumps(asdict(holder)).encode()
-    with contextlib.suppress(OSError):
-        os.pwrite(mark, (text + b" " + _hash(text).encode()).ljust(RECORDS_AT, b"\0")[:RECORDS_AT], 0)
 
 
 def _is_lock_free(file: int) -> bool:
@@ -274,21 +197,8 @@ def _is_lock_free(file: int) -> bool:
     return True
 
 
-MANY_FILES = 4096
-"""Files that a process may have open: each subject that it holds needs one, beside connections and Ansible's own."""
-
-
-def _allow_many_files() -> None:
-    """Raises the limit of this process, as far as the system permits."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
-    if resource.RLIM_INFINITY != soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 class FolderStore(FolderSnapshots):
-    """Keeps documents, snapshots and the journal in ``state_dir``."""
+    """Keeps documents, snapshots and the journal in ``state_dir``. A FolderWriter writes the journal."""
 
     repair_hint = REPAIR_HINT
 
@@ -308,7 +218,7 @@ class FolderStore(FolderSnapshots):
 
     def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
         """Returns what it holds of these subjects, or of all."""
-        with self._open_journal() as journal:
+        with self.open_folders() as journal:
             found = map(journal.read, journal.list_subjects() if subjects is None else sorted(subjects))
             return [one for one in found if one.lines or one.damage]
 
@@ -324,38 +234,15 @@ class FolderStore(FolderSnapshots):
         """Returns the last position that each subject has now."""
         return {one.subject: len(one.lines) for one in self.read_subjects()}
 
-    def append(self, lines: t.Sequence[JournalLine], *, again: bool = False) -> None:
-        """Adds a line, and syncs it to the disk."""
-        with self._open_journal(creates=True) as journal:
-            journal.append(lines)
-
-    @contextlib.contextmanager
-    def hold(self, subject: str, name: str) -> t.Iterator[Holder | None]:
-        """Locks the mark of the subject. The lock ends with the process."""
-        _allow_many_files()
-        with contextlib.ExitStack() as stack:
-            yield self._take(stack, subject, name)
-
-    def _take(self, stack: contextlib.ExitStack, subject: str, name: str) -> Holder | None:
-        """Locks the mark of the subject until the stack closes. Returns who has locked it, if another process has."""
-        with self._open_journal(creates=True) as journal:
-            mark = journal.create_mark(stack, subject)
-            try:
-                lock_file(mark, PROBE_TIMEOUT)
-            except TimeoutError:
-                return _read_holder(mark, subject)
-            _write_holder(mark, describe_process(subject, name))
-            return None
-
     def holders(self, subject: str | None = None) -> dict[str, Holder]:
         """Returns who has locked the mark of which subject, or of this one, as far as they can be opened."""
         holders = {}
-        with self._open_journal() as journal:
+        with self.open_folders() as journal:
             for one in journal.list_subjects() if subject is None else [subject]:
                 with contextlib.ExitStack() as stack, contextlib.suppress(DamageError):
                     mark = journal.open_mark(stack, one)
                     if mark is not None and not _is_lock_free(mark):
-                        holders[one] = _read_holder(mark, one)
+                        holders[one] = read_holder(mark, one)
         return holders
 
     def now(self) -> float:
@@ -363,13 +250,13 @@ class FolderStore(FolderSnapshots):
         return time.time()
 
     @contextlib.contextmanager
-    def _open_journal(self, *, creates: bool = False) -> t.Iterator[_Journal]:
+    def open_folders(self, *, creates: bool = False) -> t.Iterator[JournalFolders]:
         """Yields the journal, whose folders are created if that is asked for. It is an empty one without them."""
         with self.converted_errors(), contextlib.ExitStack() as stack:
             try:
                 state = stack.enter_context(self.open(creates=creates))
             except FileNotFoundError:
-                yield _Journal(self.path)
+                yield JournalFolders(self.path)
                 return
             journal, marks = (_open_folder(stack, state, name, creates=creates) for name in (JOURNAL, MARKS))
-            yield _Journal(state.path, journal, marks)
+            yield JournalFolders(state.path, journal, marks)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The at-most-once journal: restores and purchases are recorded before they are sent.
+"""The at-most-once journal: restores and purchases are recorded before they are sent. ``journal_writer.py`` writes it.
 
 A subject is what runs exclude each other by: an instance, whatever the incident, or an order. All that is done to it is
 a sequence of lines of JSON, whose positions are counted from 1. A store accepts each position once: of two
@@ -33,14 +33,15 @@ from .._errors import ClawHostersError
 from .._names import normalize_name
 from .._service_url import normalize_url
 from .._text import one_line
-from .._times import format_iso
-from .journal_store import ConflictError, DamageError, JournalLine
+from .folder_journal import FolderStore
+from .journal_store import DamageError
 from .store import StoreError
 
 if t.TYPE_CHECKING:
-    from .folder_journal import FolderStore
+    from .folder_writer import FolderWriter
     from .journal_store import Holder, SubjectLines
     from .open_store import JournalStore
+    from .postgres_store import PostgresStore
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""
@@ -48,10 +49,6 @@ JournalEntry = t.Mapping[str, t.Any]
 
 class JournalError(ClawHostersError):
     """The journal can't be read or written."""
-
-
-class JournalConflictError(JournalError):
-    """Another run has written a line of the operation since this run read the journal."""
 
 
 class NoteKind(enum.Enum):
@@ -89,10 +86,6 @@ _OUTCOMES = {
 
 UNSEEN = "was accepted, and no sign of it was seen"
 """Says of an operation that :attr:`OperationState.is_unseen`. It must not be called a restore that was done."""
-
-_ENDS = (OperationEvent.COMPLETED, OperationEvent.FAILED)
-_SAYS_MORE = {OperationEvent.ACCEPTED: _ENDS, OperationEvent.UNCLEAR: (OperationEvent.ACCEPTED, *_ENDS)}
-"""For each event those that say more: after one of them, it is not recorded."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +126,7 @@ POSITION = "step"
 """The name that the position has in a stored line, and in the database."""
 NOTE = "note"
 """The event of a line that is a note. Its kind is the fact of this name."""
-_FIELDS = (*_KEY_FIELDS, "event", NOTE, "at", POSITION, "checksum")
+FIELDS = (*_KEY_FIELDS, "event", NOTE, "at", POSITION, "checksum")
 """The fields of a line that are not facts."""
 
 
@@ -194,11 +187,21 @@ class Journal:
         self._store = store
         self._folder = folder
         self._now = now
-        self._lock = threading.RLock()
-        self._entries: dict[str, list[JournalEntry]] = {}
+        self.thread_lock = threading.RLock()
+        self.entries: dict[str, list[JournalEntry]] = {}
         """Of each subject, what was read last, and the entries of this run."""
         self._has_read_all = False
-        self._intended: set[OperationKey] = set()
+        self.intended: set[OperationKey] = set()
+        """The operations whose intent this run has recorded."""
+
+    @functools.cached_property
+    def writer(self) -> FolderWriter | PostgresStore:
+        """The store for those who write. What a folder needs is loaded by the first lock, before anything is sent."""
+        if not isinstance(self._store, FolderStore):
+            return self._store
+        from .folder_writer import FolderWriter
+
+        return FolderWriter(self._store)
 
     def now(self) -> datetime:
         """Returns the time that a line written now has."""
@@ -213,7 +216,7 @@ class Journal:
         try:
             state = self.read_states([operation.subject]).get(operation)
         except JournalError:
-            if operation not in self._intended:
+            if operation not in self.intended:
                 raise
             return self.known_state(operation)
         if state is None:
@@ -225,9 +228,9 @@ class Journal:
         folder = self._folder
         if not folder:
             return
-        with self._before_sending(operation), self._lock:
+        with self._before_sending(operation), self.thread_lock:
             try:
-                with _converted_errors():
+                with converted_errors():
                     # Without a folder of this user's own, there is no other memory.
                     state = Journal(folder).read_states([operation.subject]).get(operation) if folder.is_own() else None
             except JournalError as error:
@@ -245,11 +248,11 @@ class Journal:
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        return replay(self._entries.get(operation.subject, ())).get(operation)
+        return replay(self.entries.get(operation.subject, ())).get(operation)
 
     def find_attempts(self, operation: OperationKey) -> set[str]:
         """Returns when ``operation`` was intended, whatever came of it, as this journal has read it last."""
-        entries = self._entries.get(operation.subject, ())
+        entries = self.entries.get(operation.subject, ())
         intents = (entry for entry in entries if entry["event"] == OperationEvent.INTENDED.value)
         return {entry["at"] for entry in intents if identify(entry) == operation}
 
@@ -275,12 +278,12 @@ class Journal:
 
         Raises JournalError if they can't be read, or are damaged.
         """
-        with self._lock, _converted_errors():
+        with self.thread_lock, converted_errors():
             entries = parse_subjects(self._store.read_subjects(subjects), self._store.repair_hint)
             if subjects is None:
-                self._entries, self._has_read_all = entries, True
+                self.entries, self._has_read_all = entries, True
             else:
-                self._entries |= {subject: entries.get(subject, []) for subject in subjects}
+                self.entries |= {subject: entries.get(subject, []) for subject in subjects}
             return [*itertools.chain.from_iterable(entries.values())]
 
     def read_intact_states(
@@ -290,7 +293,7 @@ class Journal:
 
         For what concerns many instances, and must not end because of one. Raises JournalError.
         """
-        with self._before_sending(), self._lock:
+        with self._before_sending(), self.thread_lock:
             intact: dict[str, list[JournalEntry]] = {}
             damaged = {}
             for one in self._store.read_subjects(subjects):
@@ -298,7 +301,7 @@ class Journal:
                     intact[one.subject] = parse_subject(one, self._store.repair_hint)
                 except DamageError as error:
                     damaged[one.subject] = _build_error(error)
-            self._entries |= intact
+            self.entries |= intact
             return replay(itertools.chain.from_iterable(intact.values()), with_refused=with_refused), damaged
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
@@ -306,92 +309,11 @@ class Journal:
         with self._before_sending():
             return self._store.find_subjects(OperationKey(kind, service, name).name_digest)
 
-    def append(self, operation: OperationKey, event: OperationEvent, /, **facts: t.Any) -> None:
-        """Records the next event of ``operation`` durably. On a JournalError the journal is unchanged.
-
-        The line follows those that this journal has read. If another run has written one since then, it fails.
-        """
-        with self._lock:
-            self._read_once(operation.subject)
-            if event is OperationEvent.INTENDED and self.known_state(operation) is None:
-                self.require_not_in_folder(operation)
-            self._add(operation, {"event": event.value}, facts)
-            if event is OperationEvent.INTENDED:
-                self._intended.add(operation)
-
-    def append_note(self, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
-        """Records a fact that decides nothing, behind what other runs have recorded meanwhile. Raises JournalError."""
-        with self._lock:
-            while True:
-                try:
-                    self.append_next_note(operation, kind, **facts)
-                    return
-                except JournalConflictError:
-                    if not self._reads_more(operation.subject):
-                        raise
-
-    def append_next_note(self, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
-        """Records a note that follows what this journal has read. Raises JournalConflictError if that is not all."""
-        with self._lock:
-            self._add(operation, {"event": NOTE, NOTE: kind.value}, facts)
-
-    def _add(self, operation: OperationKey, event: dict[str, str], facts: dict[str, t.Any]) -> None:
-        if reserved := facts.keys() & {*_FIELDS}:
-            # They would replace what identifies the operation.
-            raise ValueError(f"facts that are named like fields of a line: {', '.join(sorted(reserved))}")
-        entries = self._read_once(operation.subject)
-        entry = {"at": format_iso(self.now()), **operation.as_dict(), **event, **facts}
-        line = build_line(entry, entries)
-        with _converted_errors():
-            self._append(line, entries)
-        self._entries[operation.subject] = [*entries, line]
-
-    def _reads_more(self, subject: str) -> bool:
-        """Reads a subject again. Returns True if another run has written to it meanwhile."""
-        before = self._entries.get(subject, [])
-        return self.read_entries([subject]) != before
-
-    def _read_once(self, subject: str) -> list[JournalEntry]:
+    def read_once(self, subject: str) -> list[JournalEntry]:
         """Returns the entries of a subject as they were read last."""
-        if subject not in self._entries and not self._has_read_all:
+        if subject not in self.entries and not self._has_read_all:
             self.read_entries([subject])
-        return self._entries.get(subject, [])
-
-    def append_outcome(
-        self, operation: OperationKey, event: OperationEvent, attempt: str | None, **facts: t.Any
-    ) -> None:
-        """Records how an attempt went, behind what other runs have recorded of it meanwhile.
-
-        Adds nothing if they have recorded as much, facts included. Raises JournalConflictError if they have begun
-        another attempt, or recorded that this one was not executed.
-        """
-        with self._lock:
-            self._read_once(operation.subject)
-            while True:
-                state = self.known_state(operation)
-                if state is None or state.attempt != attempt:
-                    raise _build_error(ConflictError())
-                is_known = state.event is event and facts.keys() <= state.facts.keys()
-                if is_known or state.event in _SAYS_MORE.get(event, ()):
-                    return
-                try:
-                    self.append(operation, event, **facts)
-                    return
-                except JournalConflictError:
-                    if not self._reads_more(operation.subject):
-                        raise
-
-    def _append(self, entry: JournalEntry, earlier: list[JournalEntry]) -> None:
-        lines = [build_journal_line(one) for one in (*earlier, entry)]
-        try:
-            self._store.append(lines)
-        except ConflictError:
-            raise
-        except StoreError:
-            # A request that was not recorded is not sent. Its outcome is worth a second attempt.
-            if entry["event"] == OperationEvent.INTENDED.value:
-                raise
-            self._store.append(lines, again=True)
+        return self.entries.get(subject, [])
 
     @contextlib.contextmanager
     def lock(self, operation: OperationKey) -> t.Iterator[bool]:
@@ -401,7 +323,7 @@ class Journal:
         """
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
-                holder = stack.enter_context(self._store.hold(operation.subject, operation.name))
+                holder = stack.enter_context(self.writer.hold(operation.subject, operation.name))
             yield holder is None
 
     def find_holder(self, operation: OperationKey) -> Holder | None:
@@ -418,16 +340,16 @@ class Journal:
         """Raises JournalError for an error of the store. It says that nothing was sent, if this run has sent nothing
         (for ``operation``, if one is given)."""
         try:
-            with _converted_errors():
+            with converted_errors():
                 yield
         except JournalError as error:
-            if not (self._intended & {operation} if operation else self._intended):
+            if not (self.intended & {operation} if operation else self.intended):
                 error.is_unsent = True
             raise
 
 
 @contextlib.contextmanager
-def _converted_errors() -> t.Iterator[None]:
+def converted_errors() -> t.Iterator[None]:
     """Raises JournalError for an error of the store."""
     try:
         yield
@@ -438,8 +360,6 @@ def _converted_errors() -> t.Iterator[None]:
 def _build_error(error: StoreError | DamageError) -> JournalError:
     if isinstance(error, DamageError):
         return JournalError(error)
-    if isinstance(error, ConflictError):
-        return JournalConflictError(f"{error}. {error.advice}.")
     return JournalError(
         f"{error}, so the journal is not used. {error.advice}: restores and purchases are never sent without a journal."
     )
@@ -476,12 +396,6 @@ def build_line(entry: JournalEntry, earlier: t.Sequence[JournalEntry]) -> dict[s
     content = {name: value for name, value in entry.items() if name not in (POSITION, "checksum")}
     line = {**content, POSITION: len(earlier) + 1}
     return {**line, "checksum": _hash([earlier[-1]["checksum"] if earlier else "", line])}
-
-
-def build_journal_line(entry: JournalEntry) -> JournalLine:
-    """Returns a line as a store keeps it."""
-    operation = identify(entry)
-    return JournalLine(operation.subject, entry[POSITION], json.dumps(entry), operation.name_digest)
 
 
 def parse_subjects(subjects: t.Iterable[SubjectLines], repair_hint: str) -> dict[str, list[JournalEntry]]:
@@ -533,7 +447,7 @@ def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> 
     for entry in itertools.filterfalse(is_note, entries):
         operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
-        facts = {name: value for name, value in entry.items() if name not in _FIELDS}
+        facts = {name: value for name, value in entry.items() if name not in FIELDS}
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state

@@ -29,6 +29,7 @@ from ...module_utils._service.restore.recorded_incident import run_key
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, Stage
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._state.journal_store import describe_sender
+from ...module_utils._state.journal_writer import append_note
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
@@ -174,7 +175,8 @@ class RoleExecutor(RestoreObserver):
                     limit.claim(str((plan.instance or {})["id"]), run.incident)
         held.enter_context(journal.lock(self._key))
         instances = {str(plan.instance["id"]): plan for plan in self._ready if plan.instance}
-        journal.append_note(
+        append_note(
+            journal,
             self._key,
             NoteKind.CONFIRMED,
             by=describe_sender(),
@@ -282,7 +284,7 @@ class RoleExecutor(RestoreObserver):
 
     def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
         try:
-            self._incident.journal.append_note(key, kind, **facts)
+            append_note(self._incident.journal, key, kind, **facts)
         except JournalError as error:
             self._incident.warn(error.text)
 

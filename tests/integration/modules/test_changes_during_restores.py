@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support import TIME_OF_DAY
@@ -100,12 +101,12 @@ def restore_in_flight(simulator: Simulator, place: StorePlace, standing: Standin
         if standing.is_held:
             lock.enter_context(journal.lock(key))
         for event in standing.events:
-            journal.append(key, event, by=describe_sender(), backup_id=11)
+            append_event(journal, key, event, by=describe_sender(), backup_id=11)
         for event in standing.later:
-            journal.append(replace(key, name="INC-10"), event, by=describe_sender(), backup_id=12)
+            append_event(journal, replace(key, name="INC-10"), event, by=describe_sender(), backup_id=12)
 
         def end() -> None:
-            journal.append(key, COMPLETED)
+            append_event(journal, key, COMPLETED)
             lock.close()
 
         yield end

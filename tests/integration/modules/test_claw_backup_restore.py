@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import executor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller
@@ -395,7 +396,7 @@ def test_without_waiting_only_what_this_incident_sent_is_under_way(
     journal = place.journal()
     own, held = (OperationKey("restore", simulator.url, incident, "1") for incident in (OWN, holder))
     for event in events:
-        journal.append(own, event, backup_id=12, by=describe_sender())
+        append_event(journal, own, event, backup_id=12, by=describe_sender())
     with place.journal().lock(held) as is_free:
         assert is_free
         result = worker.run(claw_backup_restore, check=check, instance_id=1, wait=False)
@@ -495,7 +496,7 @@ def test_what_another_run_sent_before_it_died_is_gone_on_with(
 
         def meanwhile(seconds: float) -> None:
             if journal.read_state(key) is None:
-                journal.append(key, OperationEvent.INTENDED, backup_id=12)
+                append_event(journal, key, OperationEvent.INTENDED, backup_id=12)
                 simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=3)
                 other.close()
             sleep(seconds)

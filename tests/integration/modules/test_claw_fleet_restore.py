@@ -39,6 +39,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support import KEY, TIME_OF_DAY
@@ -544,10 +545,10 @@ def test_an_instance_of_another_run_is_waited_for_while_others_go_on(
             if len(posts(simulator)) == 2:
                 worker.sleeper.before_sleep = lambda: None
                 if ends != "nothing":
-                    journal.append(key, OperationEvent.INTENDED, backup_id=201)
-                    journal.append(key, OperationEvent.ACCEPTED)
+                    append_event(journal, key, OperationEvent.INTENDED, backup_id=201)
+                    append_event(journal, key, OperationEvent.ACCEPTED)
                 if ends == "stopped":
-                    journal.append(key, OperationEvent.COMPLETED)
+                    append_event(journal, key, OperationEvent.COMPLETED)
                     simulator.set_instance(2, status="stopped")
                 other.close()
 

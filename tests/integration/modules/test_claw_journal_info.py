@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_fleet_restore,
@@ -122,7 +123,7 @@ def test_since_takes_a_time_or_an_age(worker: Worker, place: StorePlace) -> None
     yesterday = datetime.now(UTC) - timedelta(hours=25)
     journal = place.journal()
     journal._now = lambda: yesterday
-    journal.append(old, OperationEvent.INTENDED, backup_id=7)
+    append_event(journal, old, OperationEvent.INTENDED, backup_id=7)
     assert [one["kind"] for one in listed(worker, since="24h")] == ["purchase"]
     assert [one["kind"] for one in listed(worker, since=yesterday.isoformat()[:10])] == ["purchase", "restore"]
     assert listed(worker, since=(datetime.now(UTC) + timedelta(seconds=40)).isoformat()[:19]) == []

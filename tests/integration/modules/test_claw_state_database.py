@@ -16,6 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_state_database
 from simulator.handle import Simulator
@@ -33,7 +34,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
     journal = Journal(FolderStore(str(folder)))
     key = OperationKey("restore", simulator.url, "INC-1", "7")
     for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
-        journal.append(key, event, backup_id=31)
+        append_event(journal, key, event, backup_id=31)
     variables = {"admin_database": postgres.url(ADMIN, database=fresh), "import_dir": str(folder)}
     command = ["ansible-playbook", str(REPOSITORY / "examples/controller/state_database.yml"), "-vvvv", "--diff"]
     command += ["-e", f"@{controller.write('variables.yml', variables)}"]
@@ -107,7 +108,7 @@ def test_a_journal_that_differs_is_not_imported(postgres: Postgres, fresh: str, 
     worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
     key = OperationKey("restore", "https://a", "INC-1", "7")
     for name in ("one", "two"):
-        Journal(FolderStore(str(tmp_path / name))).append(key, OperationEvent.INTENDED, backup_id=name)
+        append_event(Journal(FolderStore(str(tmp_path / name))), key, OperationEvent.INTENDED, backup_id=name)
     assert worker.run(claw_state_database, import_dir=str(tmp_path / "one"))["changed"] is True
     result = worker.run(claw_state_database, import_dir=str(tmp_path / "two"))
     assert "both hold lines of one restore or purchase, and they differ. Nothing was changed." in result["msg"]
@@ -123,8 +124,8 @@ def test_folders_of_several_machines_are_imported_one_after_another(
     for key in keys:
         journal = Journal(FolderStore(str(tmp_path / key.name)))
         for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
-            journal.append(key, event, backup_id=key.name)
-        journal.append(OperationKey("purchase", "https://a", f"order of {key.name}"), OperationEvent.INTENDED)
+            append_event(journal, key, event, backup_id=key.name)
+        append_event(journal, OperationKey("purchase", "https://a", f"order of {key.name}"), OperationEvent.INTENDED)
     for _time in range(2):
         changes = [worker.run(claw_state_database, import_dir=str(tmp_path / key.name)) for key in keys]
         assert [change["schema"]["imported"] for change in changes] == [3, 3]
@@ -132,7 +133,7 @@ def test_folders_of_several_machines_are_imported_one_after_another(
     store = PostgresStore(postgres.url(ADMIN, database=fresh))
     states = Journal(store).read_states([keys[0].subject])
     # What was sent since stays, and a folder that knows less is imported already.
-    Journal(store).append(keys[0], OperationEvent.INTENDED)
+    append_event(Journal(store), keys[0], OperationEvent.INTENDED)
     store.close()
     assert {key: (state.event, state.facts) for key, state in states.items()} == {
         key: (OperationEvent.COMPLETED, {"backup_id": key.name}) for key in keys

@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.runbook import Runbook
@@ -45,8 +46,8 @@ def record_sent(simulator: Simulator, place: StorePlace, minutes: int) -> None:
     key = OperationKey("restore", simulator.url, "INC-1", "1")
     now = place.journal().now()
     journal = Journal(place.open(), lambda: now - timedelta(minutes=minutes))
-    journal.append(key, OperationEvent.INTENDED, backup_id=11, instance_name="web-bot")
-    journal.append(key, OperationEvent.UNCLEAR, reason="the connection broke")
+    append_event(journal, key, OperationEvent.INTENDED, backup_id=11, instance_name="web-bot")
+    append_event(journal, key, OperationEvent.UNCLEAR, reason="the connection broke")
 
 
 def offers_force(message: str) -> bool:

@@ -30,6 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.runbook import Runbook
@@ -60,7 +61,7 @@ class Place(t.NamedTuple):
         """Writes events of a restore of instance 1 to the journal."""
         facts = {"backup_id": 11, "taken_at": at(50 * HOUR), "instance_name": "web-bot"}
         for event in events:
-            self.journal.append(OperationKey("restore", self.simulator.url, incident, "1"), event, **facts)
+            append_event(self.journal, OperationKey("restore", self.simulator.url, incident, "1"), event, **facts)
 
 
 Change = t.Callable[[Place], object]
@@ -427,7 +428,7 @@ def send_elsewhere(ways: Ways, *events: OperationEvent) -> None:
     place = ways.place
     facts = {"backup_id": 12, "taken_at": at(27 * HOUR), "instance_name": "web-bot"}
     for event in events:
-        place.journal.append(OperationKey("restore", ways.simulator.url, "INC-1", "1"), event, **facts)
+        append_event(place.journal, OperationKey("restore", ways.simulator.url, "INC-1", "1"), event, **facts)
     ways.simulator.set_backup(12, status="restoring")
     if FAILED in events:
         ways.simulator.set_instance(1, status="deploy_failed")

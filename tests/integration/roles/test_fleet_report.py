@@ -27,6 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
 from simulator.handle import Simulator
@@ -142,8 +143,8 @@ def record_restore(
     journal = folder_place(Path(worker._home.name)).journal()
     journal._now = lambda: datetime.now(UTC) - timedelta(minutes=minutes_ago)
     key = OperationKey("restore", worker.simulator.url, incident, str(number))
-    journal.append(key, OperationEvent.INTENDED, backup_id=10)
-    journal.append(key, event, healthy=is_healthy)
+    append_event(journal, key, OperationEvent.INTENDED, backup_id=10)
+    append_event(journal, key, event, healthy=is_healthy)
     return key
 
 

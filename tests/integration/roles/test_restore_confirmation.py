@@ -23,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run
@@ -187,14 +188,14 @@ def test_a_plan_to_wait_for_another_run_sends_nothing_however_that_ends(
     simulator.set_instance(1, status=status, settles_to="running", settles_after_reads=1000)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         with journal.lock(key(simulator)):
-            journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
+            append_event(journal, key(simulator), OperationEvent.INTENDED, backup_id=1)
             waiting = pool.submit(restore, controller, 1)
             # Its page is there before it waits for the other run.
             while not (controller.folder / "clawhosters-restore/INC-1.html").exists():
                 assert not waiting.done(), waiting.result().screen
                 time.sleep(0.05)
             for event in events:
-                journal.append(key(simulator), event)
+                append_event(journal, key(simulator), event)
             simulator.set_instance(1, status="running")
         run = waiting.result()
     assert [text for text in told if not run.says(text)] == [], run.screen

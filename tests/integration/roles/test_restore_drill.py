@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
@@ -60,8 +61,8 @@ def record(
     journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
     # The second event is later by a moment, and must not be later than now.
     journal._now = lambda: datetime.now(UTC) - timedelta(days=days_ago, seconds=2)
-    journal.append(key, OperationEvent.INTENDED, backup_id=10 * number)
-    journal.append(key, event, status="running", **({"healthy": True} if healthy else {}), **facts)
+    append_event(journal, key, OperationEvent.INTENDED, backup_id=10 * number)
+    append_event(journal, key, event, status="running", **({"healthy": True} if healthy else {}), **facts)
 
 
 def choose(
@@ -358,7 +359,7 @@ def test_health_is_recorded_once_and_does_not_move_the_time_of_the_restore(worke
 def test_a_repair_long_after_the_restore_proves_nothing(worker: Worker, place: StorePlace) -> None:
     journal, key = place.journal(), OperationKey("restore", worker.simulator.url, "INC-1", "1")
     journal._now = lambda: datetime.now(UTC) - timedelta(days=2)
-    journal.append(key, OperationEvent.INTENDED, backup_id=11)
-    journal.append(key, OperationEvent.COMPLETED, status="running")
+    append_event(journal, key, OperationEvent.INTENDED, backup_id=11)
+    append_event(journal, key, OperationEvent.COMPLETED, status="running")
     assert worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)["failed"] is False
     assert find_proofs(place.journal().read_states(), worker.simulator.url, datetime.now(UTC)) == {}

@@ -20,6 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from simulator.handle import Simulator
 from support import KEY, TIME_OF_DAY
 from support.controller import BIN, REPOSITORY, TIMEOUT, Controller, Run
@@ -59,7 +60,7 @@ def journal(controller: Controller, simulator: Simulator) -> t.Callable[..., Non
         key = OperationKey("restore", simulator.url, incident, str(number))
         for event in events:
             notes = {"backup_id": 10 * number + 1, "instance_name": NAMES[number - 1]}
-            Journal(FolderStore(str(controller.home / ".ansible/clawhosters"))).append(key, event, **notes)
+            append_event(Journal(FolderStore(str(controller.home / ".ansible/clawhosters"))), key, event, **notes)
 
     return write
 

@@ -23,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, append_note
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
 from support.runbook import Runbook
@@ -50,14 +51,14 @@ class Story:
         taken_at = (datetime.now(UTC) - timedelta(days=3)).isoformat()
         first = {"backup_id": number * 10, "taken_at": taken_at, "instance_name": f"bot-{number}", "by": ALICE}
         for event in events:
-            self.journal.append(self.key(number, incident), event, **(first if event is INTENDED else facts))
+            append_event(self.journal, self.key(number, incident), event, **(first if event is INTENDED else facts))
 
     def confirm(self, run: str, *numbers: int, incident: str = "INC-1") -> OperationKey:
         """Writes that a run has confirmed restores of these instances. Returns what it holds."""
         key = run_key(self._url, incident, run)
         facts = {"by": ALICE, "account": "ops", "how": "It was typed."}
         backups, names = ({str(one): one * 10 for one in numbers}, {str(one): f"bot-{one}" for one in numbers})
-        self.journal.append_note(key, NoteKind.CONFIRMED, backups=backups, names=names, **facts)
+        append_note(self.journal, key, NoteKind.CONFIRMED, backups=backups, names=names, **facts)
         return key
 
 

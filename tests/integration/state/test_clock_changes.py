@@ -20,6 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.stores import StorePlace
@@ -59,7 +60,7 @@ def record(place: StorePlace, url: str, *events: OperationEvent, **facts: t.Any)
     """Records these events of a restore of instance 1 for INC-2."""
     journal, key = place.journal(), OperationKey("restore", url, "INC-2", "1")
     for event in events:
-        journal.append(key, event, backup_id=11, **facts)
+        append_event(journal, key, event, backup_id=11, **facts)
 
 
 @pytest.mark.parametrize("wrong_by", [-YEAR, timedelta(0), YEAR], ids=str)
@@ -79,7 +80,7 @@ def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
 
     def read_while_another_sends(*arguments: t.Any) -> t.Any:
         clock.wrong_by = wrong_by
-        place.journal().append(OperationKey("restore", simulator.url, "INC-3", "1"), INTENDED, backup_id=11)
+        append_event(place.journal(), OperationKey("restore", simulator.url, "INC-3", "1"), INTENDED, backup_id=11)
         clock.wrong_by = timedelta(0)
         return read(*arguments)
 

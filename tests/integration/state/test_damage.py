@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_fleet_restore,
@@ -280,7 +281,7 @@ def test_a_file_that_is_not_our_own_stops_its_instance_alone(
 def test_an_instance_is_listed_for_its_service_alone(simulator: Simulator, place: StorePlace) -> None:
     worker = prepare(simulator, place)
     other = OperationKey("restore", "https://other.example/api/v1", "INC-1", "1")
-    Journal(place.open()).append(other, OperationEvent.INTENDED)
+    append_event(Journal(place.open()), other, OperationEvent.INTENDED)
     listed = worker.run(claw_journal_info, instance_id=1)["operations"]
     assert {one["service"] for one in listed} == {simulator.url}
     (found,) = worker.run(claw_journal_info, instance_id=1, api_url=other.service)["operations"]

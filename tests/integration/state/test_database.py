@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_health_info,
@@ -38,7 +39,7 @@ def test_a_holder_is_shown_only_with_the_incident_that_it_works_on(simulator: Si
     worker = Worker(simulator, place.options)
     keys = [OperationKey("restore", simulator.url, name, "1") for name in ("INC-1", f"INC-2 {'x' * 300}")]
     for key in keys:
-        place.journal().append(key, OperationEvent.INTENDED, backup_id=7)
+        append_event(place.journal(), key, OperationEvent.INTENDED, backup_id=7)
     other = place.journal()
     with other.lock(keys[1]):
         operations = worker.run(claw_journal_info, instance_id=1)["operations"]
@@ -57,7 +58,7 @@ def test_the_journal_is_listed_with_who_holds_what(simulator: Simulator, place: 
     key = OperationKey("restore", simulator.url, "INC-2", "2")
     other = place.journal()
     with other.lock(key):
-        other.append(key, OperationEvent.INTENDED, backup_id=7)
+        append_event(other, key, OperationEvent.INTENDED, backup_id=7)
         operations = worker.run(claw_journal_info, api_key=None)["operations"]
         assert [entry["name"] for entry in operations] == ["INC-2", "INC-1", "2026-02-topup"]
         (held,) = worker.run(claw_journal_info, check=True, instance_id=2)["operations"]

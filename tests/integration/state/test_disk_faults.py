@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_journal_info
 from simulator.handle import Simulator
 from support.disk import FailingDisk
@@ -46,7 +47,7 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
         journal = Journal(FolderStore(str(folder)))
         keys = [OperationKey("restore", URL, f"INC-{name}", "7") for name in range(earlier + 2)]
         for key in keys[:earlier]:
-            journal.append(key, OperationEvent.INTENDED)
+            append_event(journal, key, OperationEvent.INTENDED)
         before = read(folder)
         failed = (keys[earlier].name, "intended")
         with pytest.MonkeyPatch.context() as patch:
@@ -54,7 +55,7 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
             is_recorded = False
             with contextlib.suppress(JournalError):
                 with journal.lock(keys[earlier]):
-                    journal.append(keys[earlier], OperationEvent.INTENDED)
+                    append_event(journal, keys[earlier], OperationEvent.INTENDED)
                 is_recorded = True
             has_failed = disk.has_failed
         after = read(folder)
@@ -67,7 +68,7 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
         # The disk works again.
         again = Journal(FolderStore(str(folder)))
         with again.lock(keys[-1]):
-            again.append(keys[-1], OperationEvent.INTENDED)
+            append_event(again, keys[-1], OperationEvent.INTENDED)
         assert read(folder) == [*after, (keys[-1].name, "intended")]
         for key in keys[:earlier]:
             assert again.find_subjects("restore", URL, key.name) == {key.subject}

@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_purchase
 from simulator.handle import Simulator
 from support.users import Owners
@@ -66,7 +67,7 @@ def forged(simulator: Simulator, state: Path) -> None:
     """A journal that says the restore was done."""
     journal = Journal(FolderStore(str(state)))
     for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
-        journal.append(OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
+        append_event(journal, OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
 
 
 def test_a_folder_of_another_user_is_no_memory_and_stops_nothing_else(

@@ -23,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
@@ -175,7 +176,7 @@ class TakeOver:
         self.key = OperationKey("restore", simulator.url, "INC-1", "1")
         self.place = place
         self.first = place.journal()
-        self.first.append(self.key, OperationEvent.INTENDED, backup_id=12)
+        append_event(self.first, self.key, OperationEvent.INTENDED, backup_id=12)
         self.worker = Worker(simulator, {**place.options, "incident": "INC-1"})
 
     def run(self, module: t.Any, *events: OperationEvent) -> dict[str, t.Any]:
@@ -186,7 +187,7 @@ class TakeOver:
             # Instances and backups are read before the journal, and the instance once more after it.
             while pending and len(self.simulator.calls()) > 2:
                 self.first.read_entries([self.key.subject])
-                self.first.append(self.key, pending.pop(0), backup_id=12)
+                append_event(self.first, self.key, pending.pop(0), backup_id=12)
 
         self.worker.sleeper.before_sleep = write
         result = self.worker.run(module, **MODULES[module])

@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_fleet_restore,
@@ -73,7 +74,7 @@ def posts(simulator: Simulator) -> list[str]:
 def know(simulator: Simulator, state: Path, *, incident: str = "INC-1") -> None:
     """Puts a restore of instance 1 into the journal of the folder."""
     key = OperationKey("restore", simulator.url, incident, "1")
-    Journal(FolderStore(str(state))).append(key, OperationEvent.INTENDED, backup_id=12)
+    append_event(Journal(FolderStore(str(state))), key, OperationEvent.INTENDED, backup_id=12)
 
 
 # What the folder knows
@@ -163,7 +164,7 @@ def test_a_journal_of_the_folder_that_can_not_be_read_may_know_it(
 ) -> None:
     know(simulator, state, incident="INC-0")
     order = OperationKey("purchase", simulator.url, str(SPENDERS[claw_purchase]["order"]))
-    Journal(FolderStore(str(state))).append(order, OperationEvent.INTENDED)
+    append_event(Journal(FolderStore(str(state))), order, OperationEvent.INTENDED)
     for number, path in enumerate([*state.glob("journal/*.jsonl")]):
         elsewhere = state / f"elsewhere-{number}"
         if spoil == "emptied":

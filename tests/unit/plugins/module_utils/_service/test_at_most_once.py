@@ -30,6 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 
 FREE = "It may be tried again."
 
@@ -134,7 +135,7 @@ OUTCOMES = [event for event in OperationEvent if event is not OperationEvent.INT
 @pytest.mark.parametrize("own", OUTCOMES)
 def test_an_outcome_never_takes_back_what_another_run_recorded(guard, place, warnings, own, other):
     guard.before_send()
-    place.journal().append(guard.key, other)
+    append_event(place.journal(), guard.key, other)
     guard.record_event(own)
     assert (warnings, guard.unrecorded) == ([], None)
     state = place.journal().read_state(guard.key)
@@ -147,7 +148,7 @@ def test_an_outcome_never_takes_back_what_another_run_recorded(guard, place, war
 def test_the_same_outcome_of_two_runs_is_one_line(guard, place):
     guard.before_send()
     for event in (OperationEvent.ACCEPTED, OperationEvent.COMPLETED):
-        place.journal().append(guard.key, event)
+        append_event(place.journal(), guard.key, event)
     for event in (OperationEvent.ACCEPTED, OperationEvent.COMPLETED):
         guard.record_event(event)
     assert len(place.journal().read_entries()) == 3
@@ -160,7 +161,7 @@ def test_an_outcome_is_none_of_a_request_that_another_run_sent(guard, place, war
     guard.before_send()
     other = place.journal()
     for event in (OperationEvent.REFUSED, OperationEvent.INTENDED):
-        other.append(guard.key, event)
+        append_event(other, guard.key, event)
     if has_read:
         guard.journal.read_states()
     guard.record_event(own)
@@ -171,7 +172,7 @@ def test_an_outcome_is_none_of_a_request_that_another_run_sent(guard, place, war
 
 def test_a_429_takes_back_no_request_of_another_run(guard, place):
     guard.before_send()
-    place.journal().append(guard.key, OperationEvent.INTENDED)
+    append_event(place.journal(), guard.key, OperationEvent.INTENDED)
     guard.journal.read_states()
     guard.on_rejected()
     assert place.journal().read_state(guard.key).event is OperationEvent.INTENDED

@@ -23,9 +23,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state import (
     files,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_writer import FolderWriter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
-    JournalConflictError,
     JournalError,
     NoteKind,
     OperationEvent,
@@ -33,6 +33,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     build_line,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import JournalLine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    JournalConflictError,
+    append_event,
+    append_note,
+)
 from support.disk import Crash, LosingDisk
 from support.users import STRANGER, Owners, as_ordinary_user
 
@@ -54,8 +59,8 @@ def append_four(folder: Path) -> Journal:
     """Appends two lines of each of two incidents of one instance."""
     journal = open_journal(folder)
     for operation in (OPERATION, OTHER):
-        journal.append(operation, OperationEvent.INTENDED)
-        journal.append(operation, OperationEvent.COMPLETED)
+        append_event(journal, operation, OperationEvent.INTENDED)
+        append_event(journal, operation, OperationEvent.COMPLETED)
     return journal
 
 
@@ -75,7 +80,7 @@ def kept(folder: Path) -> dict[str, bytes]:
 )
 def test_an_invalid_entry_is_an_error(tmp_path, line):
     text = json.dumps(build_line(line, []) if isinstance(line, dict) else line)
-    FolderStore(str(tmp_path)).append([JournalLine(OPERATION.subject, 1, text, OPERATION.name_digest)])
+    FolderWriter(FolderStore(str(tmp_path))).append([JournalLine(OPERATION.subject, 1, text, OPERATION.name_digest)])
     with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
         open_journal(tmp_path).read_state(OPERATION)
 
@@ -87,7 +92,7 @@ def test_a_line_its_mark_and_their_folders_are_synced_before_append_returns(
     monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size}))
     journal = open_journal(tmp_path)
     for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
-        journal.append(OPERATION, event)
+        append_event(journal, OPERATION, event)
         for name in (FILE, MARK):
             file = (tmp_path / name).stat()
             assert synced[file.st_ino] == file.st_size
@@ -139,7 +144,7 @@ def assert_damaged(folder: Path, *operations: OperationKey, match: str) -> None:
             assert "First check the dashboard: the journal then forgets all" in str(caught.value)
             assert str(caught.value).endswith("Nothing was sent.")
         with pytest.raises(JournalError, match=match):
-            open_journal(folder).append(operation, OperationEvent.INTENDED)
+            append_event(open_journal(folder), operation, OperationEvent.INTENDED)
         with pytest.raises(JournalError, match=match):
             open_journal(folder).read_states()
     assert kept(folder) == before
@@ -148,12 +153,12 @@ def assert_damaged(folder: Path, *operations: OperationKey, match: str) -> None:
 @pytest.mark.parametrize(("damaged", "words"), DAMAGES.values(), ids=list(DAMAGES))
 def test_a_damaged_file_is_an_error_and_unchanged(tmp_path, damaged, words):
     append_four(tmp_path)
-    open_journal(tmp_path).append(ELSEWHERE, OperationEvent.INTENDED)
+    append_event(open_journal(tmp_path), ELSEWHERE, OperationEvent.INTENDED)
     path = tmp_path / FILE
     path.write_bytes(damaged(path.read_bytes().splitlines(keepends=True)))
     assert_damaged(tmp_path, OPERATION, OTHER, match=words)
     # Another instance goes on.
-    open_journal(tmp_path).append(ELSEWHERE, OperationEvent.COMPLETED)
+    append_event(open_journal(tmp_path), ELSEWHERE, OperationEvent.COMPLETED)
     assert open_journal(tmp_path).read_state(ELSEWHERE).event is OperationEvent.COMPLETED
 
 
@@ -168,12 +173,12 @@ def test_an_older_copy_of_the_file_or_the_mark_is_damage(tmp_path: Path, name: s
     journal = open_journal(tmp_path)
     copies = [b""]
     for event in (OperationEvent.INTENDED, OperationEvent.REFUSED, OperationEvent.INTENDED, OperationEvent.ACCEPTED):
-        journal.append(OPERATION, event)
+        append_event(journal, OPERATION, event)
         copies.append((tmp_path / name).read_bytes())
     (tmp_path / name).write_bytes(copies[lines])
     assert_damaged(tmp_path, OPERATION, match=words)
     with pytest.raises(JournalError, match=words):
-        journal.append(OPERATION, OperationEvent.COMPLETED)
+        append_event(journal, OPERATION, OperationEvent.COMPLETED)
 
 
 @pytest.mark.parametrize("size", [0, 100, 9999])
@@ -191,16 +196,16 @@ def test_a_line_never_follows_one_that_is_gone(tmp_path: Path) -> None:
     """Both were moved away, or replaced by older copies, while the run went on."""
     journal = append_four(tmp_path)
     copies = kept(tmp_path)
-    journal.append(OPERATION, OperationEvent.INTENDED)
+    append_event(journal, OPERATION, OperationEvent.INTENDED)
     for name in (FILE, MARK):
         (tmp_path / name).write_bytes(copies[name])
     with pytest.raises(JournalConflictError):
-        journal.append(OPERATION, OperationEvent.ACCEPTED)
+        append_event(journal, OPERATION, OperationEvent.ACCEPTED)
     assert kept(tmp_path) == copies
     for name in (FILE, MARK):
         (tmp_path / name).unlink()
     with pytest.raises(JournalConflictError):
-        journal.append(OPERATION, OperationEvent.ACCEPTED)
+        append_event(journal, OPERATION, OperationEvent.ACCEPTED)
     assert open_journal(tmp_path).read_states() == {}
 
 
@@ -208,7 +213,7 @@ def test_a_line_never_follows_one_that_is_gone(tmp_path: Path) -> None:
 def test_files_or_marks_of_two_instances_exchanged_are_damage(tmp_path: Path, folders: list[str]) -> None:
     append_four(tmp_path)
     for event in (OperationEvent.INTENDED, OperationEvent.REFUSED) * 2:
-        open_journal(tmp_path).append(ELSEWHERE, event)
+        append_event(open_journal(tmp_path), ELSEWHERE, event)
     for folder in folders:
         first, second = sorted((tmp_path / folder).glob("[!.]*"))
         first.rename(tmp_path / "first")
@@ -251,9 +256,9 @@ KEYS = [OPERATION, OTHER, ELSEWHERE, OperationKey("purchase", URL, "INC-1")]
 def append(journal: Journal, key: OperationKey, number: int) -> None:
     """Appends a line that decides, or a note: a torn one is cut like any line."""
     if number % 2:
-        journal.append_note(key, NoteKind.FAILED, number=number)
+        append_note(journal, key, NoteKind.FAILED, number=number)
     else:
-        journal.append(key, OperationEvent.INTENDED, number=number)
+        append_event(journal, key, OperationEvent.INTENDED, number=number)
 
 
 ACTIONS = st.tuples(st.integers(0, 2), st.sampled_from(KEYS), st.integers(0, 3500) | st.none())
@@ -332,7 +337,7 @@ def test_a_snapshot_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, crash_a
 
 def test_files_and_folder_are_private(tmp_path):
     journal = Journal(FolderStore(str(tmp_path / "deep" / "state")))
-    journal.append(OPERATION, OperationEvent.INTENDED)
+    append_event(journal, OPERATION, OperationEvent.INTENDED)
     with journal.lock(OPERATION):
         pass
     assert stat.S_IMODE((tmp_path / "deep/state").stat().st_mode) == 0o700
@@ -347,7 +352,7 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
     state.mkdir()
     state.chmod(mode)
     with pytest.raises(JournalError, match="Others can write to"):
-        Journal(FolderStore(str(state))).append(OPERATION, OperationEvent.INTENDED)
+        append_event(Journal(FolderStore(str(state))), OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalError, match="Others can write to"), Journal(FolderStore(str(state))).lock(OPERATION):
         pass
     assert list(state.iterdir()) == []
@@ -362,13 +367,13 @@ def test_a_file_of_another_user_or_that_others_can_write_to_is_refused(
 ) -> None:
     journal = Journal(FolderStore(str(tmp_path / "state")))
     with journal.lock(OPERATION):
-        journal.append(OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
     path = tmp_path / "state" / name
 
     def refused(words: str) -> None:
         what = "the journal is not used" if path.is_dir() else "earlier requests are unknown"
         with pytest.raises(JournalError, match=f"{words}, so {what}"), journal.lock(OPERATION):
-            journal.append(OTHER, OperationEvent.INTENDED)
+            append_event(journal, OTHER, OperationEvent.INTENDED)
 
     owners.give(path)
     refused(rf"{name} belongs to another user \(uid {STRANGER}\)")
@@ -382,7 +387,7 @@ def test_a_file_of_another_user_or_that_others_can_write_to_is_refused(
         refused(r"has another hard link")
         (tmp_path / "second").unlink()
     with journal.lock(OPERATION):
-        journal.append(OTHER, OperationEvent.INTENDED)
+        append_event(journal, OTHER, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize("by_link", [False, True])
@@ -396,7 +401,7 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
     journal = Journal(FolderStore(str(state)))
     for mode in (0o755, 0o1777, 0o775):
         above.chmod(mode)
-        journal.append(OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
     above.chmod(0o777)
     for use in (journal.read_states, journal.lock(OPERATION).__enter__):
         with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or can write to .*above,"):
@@ -404,7 +409,7 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
     above.chmod(0o755)
     owners.give(above)
     with pytest.raises(JournalError, match=r"Others can replace .*state"):
-        journal.append(OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize(
@@ -428,10 +433,10 @@ def test_uid_65534_is_another_user_unless_a_namespace_has_none(
     owners.give(above, to=65534)
     journal = Journal(FolderStore(str(above / "state")))
     if is_trusted:
-        journal.append(OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
         return
     with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or can write to .*above,"):
-        journal.append(OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize("link", ["state", "above", "above/state"])
@@ -445,7 +450,7 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, 
     (place / link).parent.mkdir(exist_ok=True)
     (place / link).symlink_to(tmp_path / target)
     journal = Journal(FolderStore(str(place / ("above/state" if link != "state" else "state"))))
-    journal.append(OPERATION, OperationEvent.INTENDED)
+    append_event(journal, OPERATION, OperationEvent.INTENDED)
     owners.give(place / link)
     for use in (journal.read_states, journal.lock(OPERATION).__enter__):
         with pytest.raises(JournalError, match="is a symbolic link of another user"):
@@ -467,7 +472,7 @@ def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> No
         journal = Journal(FolderStore(str(volume)))
         assert journal.read_states() == {}
         assert list(volume.iterdir()) == []
-        journal.append(OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
         (own,) = volume.iterdir()
         assert own.name == f"clawhosters-{os.geteuid()}"
         assert own.stat().st_mode & 0o7777 == 0o700
@@ -477,7 +482,7 @@ def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> No
             path.chmod(0o2770 if path.is_dir() else 0o660)
         assert set(Journal(FolderStore(str(volume))).read_states()) == {OPERATION}
         assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
-        Journal(FolderStore(str(volume))).append(OTHER, OperationEvent.INTENDED)
+        append_event(Journal(FolderStore(str(volume))), OTHER, OperationEvent.INTENDED)
         assert set(Journal(FolderStore(str(volume))).read_states()) == {OPERATION, OTHER}
         assert own.stat().st_mode & 0o7777 == 0o700
         own.chmod(0o702)
@@ -490,11 +495,12 @@ def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> No
 def test_more_operations_are_held_than_files_may_be_open(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     store = FolderStore(str(tmp_path))
+    writer = FolderWriter(store)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
         with contextlib.ExitStack() as holds:
             for number in range(300):
-                assert holds.enter_context(store.hold(f"{number:064}", "INC-1")) is None
+                assert holds.enter_context(writer.hold(f"{number:064}", "INC-1")) is None
             assert len(store.holders()) == 300
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

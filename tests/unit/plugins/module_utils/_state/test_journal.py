@@ -20,11 +20,16 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     POSITION,
     Journal,
-    JournalConflictError,
     JournalError,
     NoteKind,
     OperationEvent,
     OperationKey,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    JournalConflictError,
+    append_event,
+    append_note,
+    append_outcome,
 )
 from support.stores import StorePlace
 from support.users import FORK
@@ -62,8 +67,8 @@ def test_state_after_events(
     minutes = iter(range(10))
     journal = Journal(place.open(), lambda: STARTED + timedelta(minutes=next(minutes)))
     for number, event in enumerate(events.split()):
-        journal.append(OPERATION, OperationEvent[event], **{f"note {number}": event})
-        journal.append(OperationKey("restore", URL, "INC-2", "7"), OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent[event], **{f"note {number}": event})
+        append_event(journal, OperationKey("restore", URL, "INC-2", "7"), OperationEvent.INTENDED)
     record = journal.read_state(OPERATION)
     if last is None or attempt is None:
         assert record is None
@@ -86,7 +91,7 @@ def test_state_after_events(
 def test_a_name_may_be_any_text(place: StorePlace, name: str) -> None:
     journal = place.journal()
     operation = OperationKey("restore", URL, name, "7")
-    journal.append(operation, OperationEvent.INTENDED)
+    append_event(journal, operation, OperationEvent.INTENDED)
     with journal.lock(operation) as is_free:
         assert is_free
     assert journal.read_state(operation) is not None
@@ -97,20 +102,20 @@ def test_one_of_two_runs_that_read_the_same_writes_the_next_line(place: StorePla
     """A run that read an old state can't act on it, even if the lock was lost."""
     first, second = place.journal(), place.journal()
     assert first.read_state(OPERATION) is second.read_state(OPERATION) is None
-    first.append(OPERATION, OperationEvent.INTENDED)
+    append_event(first, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalError, match="Another run has written to the journal"):
-        second.append(OPERATION, OperationEvent.INTENDED)
-    first.append(OPERATION, OperationEvent.REFUSED)
+        append_event(second, OPERATION, OperationEvent.INTENDED)
+    append_event(first, OPERATION, OperationEvent.REFUSED)
     assert second.read_state(OPERATION) is None
-    second.append(OPERATION, OperationEvent.INTENDED)
+    append_event(second, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalError):
-        first.append(OPERATION, OperationEvent.INTENDED)
+        append_event(first, OPERATION, OperationEvent.INTENDED)
     positions = [json.loads(line)[POSITION] for line in place.read_journal().splitlines()]
     assert positions == [1, 2, 3]
 
 
 def test_of_racing_processes_one_writes_a_line(place: StorePlace) -> None:
-    place.journal().append(OPERATION, OperationEvent.INTENDED)
+    append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
     all_have_read = FORK.Barrier(8)
 
     def race(number: int) -> None:
@@ -118,7 +123,7 @@ def test_of_racing_processes_one_writes_a_line(place: StorePlace) -> None:
         journal.read_states()
         all_have_read.wait()
         try:
-            journal.append(OPERATION, OperationEvent.UNCLEAR, number=number)
+            append_event(journal, OPERATION, OperationEvent.UNCLEAR, number=number)
         except JournalError:
             os._exit(1)
         os._exit(0)
@@ -175,9 +180,9 @@ def test_threads_share_a_journal_and_hold_many_operations_at_once(place: StorePl
             assert not is_free
 
         def work(key: OperationKey) -> None:
-            journal.append(key, OperationEvent.INTENDED)
+            append_event(journal, key, OperationEvent.INTENDED)
             journal.read_states()
-            journal.append(key, OperationEvent.ACCEPTED)
+            append_event(journal, key, OperationEvent.ACCEPTED)
 
         with ThreadPoolExecutor(len(keys)) as pool:
             list(pool.map(work, keys))
@@ -192,13 +197,13 @@ def test_of_two_incidents_of_one_instance_one_writes_the_next_line(place: StoreP
     first, second = place.journal(), place.journal()
     other = OperationKey("restore", URL, "INC-2", "7")
     assert first.read_state(OPERATION) is second.read_state(other) is None
-    first.append(OPERATION, OperationEvent.INTENDED)
+    append_event(first, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalConflictError):
-        second.append(other, OperationEvent.INTENDED)
+        append_event(second, other, OperationEvent.INTENDED)
     assert set(second.read_states([other.subject])) == {OPERATION}
-    second.append(other, OperationEvent.INTENDED)
+    append_event(second, other, OperationEvent.INTENDED)
     # An outcome is recorded behind the lines of the other.
-    first.append_outcome(OPERATION, OperationEvent.ACCEPTED, first.known_state(OPERATION).attempt)
+    append_outcome(first, OPERATION, OperationEvent.ACCEPTED, first.known_state(OPERATION).attempt)
     assert first.read_state(OPERATION).event is OperationEvent.ACCEPTED
 
 
@@ -206,9 +211,9 @@ def test_only_the_subjects_that_are_asked_for_are_read(place: StorePlace) -> Non
     keys = [OperationKey("restore", URL, f"INC-{number % 2}", str(number)) for number in range(4)]
     keys.append(OperationKey("purchase", URL, "INC-1"))
     for key in keys:
-        place.journal().append(key, OperationEvent.INTENDED)
-    place.journal().append(keys[3], OperationEvent.REFUSED)
-    place.journal().append(OperationKey("restore", URL, "INC-2", "1"), OperationEvent.INTENDED)
+        append_event(place.journal(), key, OperationEvent.INTENDED)
+    append_event(place.journal(), keys[3], OperationEvent.REFUSED)
+    append_event(place.journal(), OperationKey("restore", URL, "INC-2", "1"), OperationEvent.INTENDED)
     journal = place.journal()
     place.damage()
     assert set(journal.read_states([keys[0].subject, keys[4].subject])) == {keys[0], keys[4]}
@@ -225,18 +230,18 @@ def test_only_the_subjects_that_are_asked_for_are_read(place: StorePlace) -> Non
 def test_a_journal_that_has_read_all_does_not_read_again(place: StorePlace) -> None:
     first, second = place.journal(), place.journal()
     assert first.read_states() == {}
-    second.append(OPERATION, OperationEvent.INTENDED)
+    append_event(second, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalConflictError):
-        first.append(OPERATION, OperationEvent.INTENDED)
+        append_event(first, OPERATION, OperationEvent.INTENDED)
 
 
 def test_a_note_decides_nothing(place: StorePlace) -> None:
     journal = place.journal()
-    journal.append_note(OPERATION, NoteKind.FAILED, failure="too_old")
+    append_note(journal, OPERATION, NoteKind.FAILED, failure="too_old")
     assert journal.read_state(OPERATION) is None
-    journal.append(OPERATION, OperationEvent.INTENDED, backup_id=11)
+    append_event(journal, OPERATION, OperationEvent.INTENDED, backup_id=11)
     before = journal.known_state(OPERATION)
-    journal.append_note(OPERATION, NoteKind.FAILED, failure="not_over")
+    append_note(journal, OPERATION, NoteKind.FAILED, failure="not_over")
     assert place.journal().read_state(OPERATION) == before
     assert [entry["event"] for entry in place.journal().read_entries()] == ["note", "intended", "note"]
 
@@ -244,8 +249,8 @@ def test_a_note_decides_nothing(place: StorePlace) -> None:
 def test_a_note_stands_behind_the_lines_of_other_runs(place: StorePlace) -> None:
     first, second = place.journal(), place.journal()
     assert first.read_state(OPERATION) is None
-    second.append(OPERATION, OperationEvent.INTENDED)
-    first.append_note(OPERATION, NoteKind.FAILED)
+    append_event(second, OPERATION, OperationEvent.INTENDED)
+    append_note(first, OPERATION, NoteKind.FAILED)
     assert [entry["event"] for entry in place.journal().read_entries()] == ["intended", "note"]
 
 
@@ -255,7 +260,7 @@ def test_a_note_stands_behind_the_lines_of_other_runs(place: StorePlace) -> None
 def test_a_fact_can_not_replace_what_identifies_a_line(place: StorePlace, name: str) -> None:
     journal = place.journal()
     with pytest.raises(ValueError, match=f"like fields of a line: {name}"):
-        journal.append_note(OPERATION, NoteKind.FAILED, **{name: "other"})
+        append_note(journal, OPERATION, NoteKind.FAILED, **{name: "other"})
     with pytest.raises(ValueError, match=f"like fields of a line: {name}"):
-        journal.append(OPERATION, OperationEvent.INTENDED, **{name: "other"})
+        append_event(journal, OPERATION, OperationEvent.INTENDED, **{name: "other"})
     assert place.journal().read_entries() == []

@@ -28,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import ConflictError, JournalLine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import (
     Session,
@@ -244,7 +245,7 @@ def test_a_schema_that_is_missing_or_newer_is_refused(place: StorePlace, postgre
 
 
 def test_jobs_may_not_change_or_remove_what_is_written(place: StorePlace, postgres: Postgres) -> None:
-    place.journal().append(OPERATION, OperationEvent.INTENDED)
+    append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
     session = Session(postgres.url())
     for statement in (
         "UPDATE clawhosters.journal SET line = ''",
@@ -290,7 +291,7 @@ def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Post
                     journal.read_entries()
                 assert journal.read_state(OPERATION) is None
             with pytest.raises(JournalError, match="the connection was lost"):
-                journal.append(OPERATION, OperationEvent.INTENDED)
+                append_event(journal, OPERATION, OperationEvent.INTENDED)
         assert postgres.query("SELECT count(*) FROM clawhosters.journal") == [(0,)]
 
 
@@ -298,11 +299,11 @@ def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Post
 def test_an_outcome_is_recorded_over_a_new_connection(place: StorePlace, postgres: Postgres, is_lost: bool) -> None:
     journal = place.journal()
     with journal.lock(OPERATION):
-        journal.append(OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
         if is_lost:
             postgres.query("DELETE FROM clawhosters.journal")
         postgres.end_sessions()
-        journal.append(OPERATION, OperationEvent.ACCEPTED)
+        append_event(journal, OPERATION, OperationEvent.ACCEPTED)
     assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
 
 
@@ -310,12 +311,12 @@ def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Po
     """After a failover that lost the line of a run, another run has begun anew."""
     journal = place.journal()
     with journal.lock(OPERATION):
-        journal.append(OPERATION, OperationEvent.INTENDED, backup_id=1)
+        append_event(journal, OPERATION, OperationEvent.INTENDED, backup_id=1)
         postgres.query("DELETE FROM clawhosters.journal")
         postgres.end_sessions()
-        place.journal().append(OPERATION, OperationEvent.INTENDED, backup_id=2)
+        append_event(place.journal(), OPERATION, OperationEvent.INTENDED, backup_id=2)
         with pytest.raises(JournalError, match="Another run has written to the journal"):
-            journal.append(OPERATION, OperationEvent.COMPLETED)
+            append_event(journal, OPERATION, OperationEvent.COMPLETED)
     state = place.journal().read_state(OPERATION)
     assert (state.event, state.facts) == (OperationEvent.INTENDED, {"backup_id": 2})
     with pytest.raises(ConflictError):
@@ -332,7 +333,7 @@ def test_times_are_those_of_the_database(
     journal = place.journal()
     # Before anything else, too: what another run sends from now on is not overwritten.
     assert abs(journal.now().timestamp() - here()) < 600
-    journal.append(OPERATION, OperationEvent.INTENDED)
+    append_event(journal, OPERATION, OperationEvent.INTENDED)
     assert abs(journal.now().timestamp() - here()) < 600
     difference = "SELECT extract(epoch FROM written_at - (line::json->>'at')::timestamptz) FROM clawhosters.journal"
     assert abs(postgres.query(difference)[0][0]) < 600
@@ -343,7 +344,7 @@ def test_times_are_those_of_the_database(
 
 def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, postgres: Postgres) -> None:
     journal = place.journal()
-    journal.append(OPERATION, OperationEvent.INTENDED)
+    append_event(journal, OPERATION, OperationEvent.INTENDED)
     postgres.query("ALTER SCHEMA clawhosters RENAME TO away")
     try:
         assert journal.read_state(OPERATION).event is OperationEvent.INTENDED
@@ -376,7 +377,7 @@ def test_an_answer_that_does_not_come_is_given_up(
     with journal.lock(OPERATION):
         proxy.hold()
         with pytest.raises(JournalError, match=r"can't be reached \(no answer within"):
-            journal.append(OPERATION, OperationEvent.INTENDED)
+            append_event(journal, OPERATION, OperationEvent.INTENDED)
     # The connection is now refused for a while without a look.
     with pytest.raises(StoreError, match="can't be reached"), store.locked_document("budget", within=1):
         pass
@@ -400,7 +401,7 @@ def test_a_commit_that_no_standby_confirms_lets_nothing_out(
     """The line may turn up later: then the outcome is unknown."""
     monkeypatch.setattr(postgres_session, "TIMEOUT", 1)
     with pytest.raises(JournalError, match="no answer within"):
-        place.journal().append(OPERATION, OperationEvent.INTENDED)
+        append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
     postgres.end_sessions()
     assert place.journal().read_state(OPERATION).event is OperationEvent.INTENDED
 
@@ -417,7 +418,7 @@ def test_a_commit_that_was_cancelled_is_not_taken_for_one(place: StorePlace, pos
     thread = threading.Thread(target=cancel)
     thread.start()
     with pytest.raises(JournalError, match="a standby of state_database has not confirmed"):
-        place.journal().append(OPERATION, OperationEvent.INTENDED)
+        append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
     thread.join()
 
 

@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from support.stores import StorePlace
 from support.stories import URL, Story
 
@@ -97,7 +98,7 @@ def test_a_run_names_what_it_was_to_do_and_who_confirmed_it(story: Story) -> Non
 
 def test_runs_and_restores_of_other_incidents_and_services_are_left_out(story: Story) -> None:
     story.restore(7, "intended", incident="INC-2").run("two", "confirmed", incident="INC-2")
-    story.journal.append(OperationKey("restore", "https://other.example", "INC-1", "7"), OperationEvent.INTENDED)
+    append_event(story.journal, OperationKey("restore", "https://other.example", "INC-1", "7"), OperationEvent.INTENDED)
     state = story.state()
     assert (state.instances, state.runs, state.latest_at) == ({}, [], "")
 
@@ -111,6 +112,6 @@ def test_whoever_works_on_an_instance_is_named(story: Story, place: StorePlace) 
 
 def test_incidents_are_listed_from_the_latest_on(story: Story) -> None:
     story.restore(7, "intended").restore(8, "intended", incident="INC-2").run("one", "confirmed")
-    story.journal.append(OperationKey("purchase", URL, "order-1"), OperationEvent.INTENDED)
+    append_event(story.journal, OperationKey("purchase", URL, "order-1"), OperationEvent.INTENDED)
     listed = list_incidents(story.journal.read_entries(), {}, URL)
     assert [state.incident for state in listed] == ["INC-1", "INC-2"]
