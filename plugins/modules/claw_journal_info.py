@@ -67,7 +67,7 @@ EXAMPLES = r"""
 - name: Fail if another run works on it
   ansible.builtin.assert:
     that: journal.operations | selectattr('holder') | length == 0
-    success_msg: "None works on one of its {{ journal.operations | length }} restores in this journal."
+    success_msg: "No run works on its {{ journal.operations | length }} restores in this journal."
 
 - name: Show the purchase of an order
   clawhosters.cloud.claw_journal_info:
