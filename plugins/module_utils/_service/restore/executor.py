@@ -127,7 +127,7 @@ class InstanceReader:
 
 
 class RestoreExecutor:
-    """Runs a restore, and sets its results."""
+    """Carries out one restore, from its lock to its end, and sets its results."""
 
     def __init__(self, restore: Restore, whole: PlanExecutor) -> None:
         self.restore = restore
@@ -494,7 +494,7 @@ class RestoreExecutor:
 
 @dataclass
 class BatchExecutor:
-    """The ``restores`` of one batch."""
+    """Carries out the ``restores`` of one batch: sends them together, and waits with one waiter."""
 
     whole: PlanExecutor
     restores: t.Sequence[Restore]
@@ -619,7 +619,7 @@ class BatchExecutor:
 
 @dataclass
 class PlanExecutor:
-    """Restores in batches. ``list_requests``: see :class:`InstanceReader`."""
+    """Carries out the plans of a task, batch by batch. ``list_requests``: see :class:`InstanceReader`."""
 
     incident: Incident
     list_requests: int | None
