@@ -15,7 +15,7 @@ import functools
 import math
 import threading
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ..._concurrency import map_ordered
@@ -53,7 +53,6 @@ from .plan import RestoreAction, check_again, check_held
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage
 
 if t.TYPE_CHECKING:
-    from ..._http.client import Client
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from .history import RestoreHistory
@@ -88,42 +87,6 @@ class RestoreObserver:
 
         Called for the restores of a batch in parallel, before the batch counts as done.
         """
-
-
-@dataclass
-class InstanceReader:
-    """Reads instances by their ids. ``list_requests``: the requests of the whole list; None if that is not known."""
-
-    client: Client
-    list_requests: int | None = None
-
-    def cost(self, count: int) -> int:
-        """Returns the number of requests that it takes to read ``count`` instances."""
-        return count if self.list_requests is None else min(count, self.list_requests)
-
-    def read(self, ids: t.Collection[object], time_left: float | None = None) -> dict[str, Resource | None]:
-        """Returns the instances by id, None for one that does not exist. ``time_left``: see :meth:`Client.fetch`.
-
-        With ``time_left``, instances that could not be read because of a temporary error are missing. Raises the error
-        if that is all of them.
-        """
-        if self.cost(len(ids)) < len(ids):
-            by_id = InstanceIndex(fetch_all(self.client, "/instances", time_left=time_left)).by_id
-            return {str(one): by_id.get(str(one)) for one in ids}
-        results = zip(ids, map_ordered(lambda one: self._read_one(one, time_left), ids), strict=True)
-        seen = {str(one): result for one, result in results}
-        errors = [result for result in seen.values() if isinstance(result, ClawHostersError)]
-        if errors and len(errors) == len(seen):
-            raise errors[0]
-        return {one: result for one, result in seen.items() if not isinstance(result, ClawHostersError)}
-
-    def _read_one(self, one: object, time_left: float | None) -> Resource | ClawHostersError | None:
-        try:
-            return fetch_instance(self.client, one, time_left=time_left)
-        except TEMPORARY_ERRORS as error:
-            if time_left is None:
-                raise
-            return error
 
 
 class RestoreExecutor:
@@ -492,15 +455,12 @@ class RestoreExecutor:
         self._whole.observe(self.restore)
 
 
-@dataclass
 class BatchExecutor:
     """Carries out the ``restores`` of one batch: sends them together, and waits with one waiter."""
 
-    whole: PlanExecutor
-    restores: t.Sequence[Restore]
-
-    def __post_init__(self) -> None:
-        self._executors = [RestoreExecutor(restore, self.whole) for restore in self.restores if restore.error is None]
+    def __init__(self, restores: t.Sequence[Restore], whole: PlanExecutor) -> None:
+        self.whole = whole
+        self._executors = [RestoreExecutor(restore, whole) for restore in restores if restore.error is None]
 
     def run(self) -> None:
         """Restores those without an error."""
@@ -551,7 +511,7 @@ class BatchExecutor:
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
             if not is_completed:
                 ids.append(executor.id)
-        return self.whole.reader.read(ids) if ids else {}
+        return self.whole.read(ids) if ids else {}
 
     def _wait(self) -> None:
         """Polls until no restore has to be waited for, and fails those that have not ended in time."""
@@ -574,8 +534,8 @@ class BatchExecutor:
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
             ids = [executor.id for executor in self._open() if executor.stage is not Stage.LOCKED]
-            waiter.requests_per_poll = self.whole.reader.cost(len(ids))
-            return self.whole.reader.read(ids, time_left=seconds) if ids else {}
+            waiter.requests_per_poll = self.whole.cost(len(ids))
+            return self.whole.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
             self._update(seen)
@@ -617,26 +577,29 @@ class BatchExecutor:
                 executor.release()
 
 
-@dataclass
 class PlanExecutor:
-    """Carries out the plans of a task, batch by batch. ``list_requests``: see :class:`InstanceReader`."""
+    """Carries out the plans of a task, batch by batch.
 
-    incident: Incident
-    list_requests: int | None
-    options: RestoreOptions
-    observer: RestoreObserver = field(default_factory=RestoreObserver)
-    unseen: ClawHostersError | None = None
-    """Why the instances of earlier batches can't be read: then nothing is sent."""
-    _observer_lock: threading.Lock = field(default_factory=threading.Lock)
+    ``list_requests``: the requests of the whole list of instances; None if that is not known.
+    """
 
-    def __post_init__(self) -> None:
-        client = self.incident.client
-        self.reader = InstanceReader(client, self.list_requests)
-        self.changes = InstanceChanges(client, self.options.wait_healthy, self.incident.warn)
-        self.clock = client.progress.clock
+    def __init__(
+        self,
+        incident: Incident,
+        list_requests: int | None,
+        options: RestoreOptions,
+        observer: RestoreObserver | None = None,
+    ) -> None:
+        self.incident, self.options, self.observer = incident, options, observer or RestoreObserver()
+        self.changes = InstanceChanges(incident.client, options.wait_healthy, incident.warn)
+        self.clock = incident.client.progress.clock
         """The clock of all waits."""
         self.note = InterruptNote("")
         """The text about the run that Ctrl-C shows."""
+        self.unseen: ClawHostersError | None = None
+        """Why the instances of earlier batches can't be read: then nothing is sent."""
+        self._list_requests = list_requests
+        self._observer_lock = threading.Lock()
         self._restores: t.Sequence[Restore] = ()
 
     def run(self, restores: t.Sequence[Restore]) -> None:
@@ -657,7 +620,7 @@ class PlanExecutor:
                 for restore in batch:
                     if restore.error is not None:
                         self.observe(restore)
-                BatchExecutor(self, batch).run()
+                BatchExecutor(batch, self).run()
                 self._look_back()
 
     def _look_back(self) -> None:
@@ -667,7 +630,7 @@ class PlanExecutor:
         if not done or has_just_read:
             return
         try:
-            seen, at, self.unseen = self.reader.read([one.instance["id"] for one in done]), datetime.now(UTC), None
+            seen, at, self.unseen = self.read([one.instance["id"] for one in done]), datetime.now(UTC), None
         except ClawHostersError as error:
             self.unseen = error
             return
@@ -682,6 +645,38 @@ class PlanExecutor:
             restore.current, restore.healthy_at = now or restore.current, None
             restore.fail(restore.explain_unrecovered(lapse, gone), COMPLETED)
             self.observe(restore)
+
+    # Reading instances
+
+    def cost(self, count: int) -> int:
+        """Returns the number of requests that it takes to read ``count`` instances."""
+        return count if self._list_requests is None else min(count, self._list_requests)
+
+    def read(self, ids: t.Collection[object], time_left: float | None = None) -> dict[str, Resource | None]:
+        """Returns the instances by id, None for one that does not exist. ``time_left``: see :meth:`Client.fetch`.
+
+        With ``time_left``, instances that could not be read because of a temporary error are missing. Raises the error
+        if that is all of them.
+        """
+        if self.cost(len(ids)) < len(ids):
+            by_id = InstanceIndex(fetch_all(self.incident.client, "/instances", time_left=time_left)).by_id
+            return {str(one): by_id.get(str(one)) for one in ids}
+        results = zip(ids, map_ordered(lambda one: self._read_one(one, time_left), ids), strict=True)
+        seen = {str(one): result for one, result in results}
+        errors = [result for result in seen.values() if isinstance(result, ClawHostersError)]
+        if errors and len(errors) == len(seen):
+            raise errors[0]
+        return {one: result for one, result in seen.items() if not isinstance(result, ClawHostersError)}
+
+    def _read_one(self, one: object, time_left: float | None) -> Resource | ClawHostersError | None:
+        try:
+            return fetch_instance(self.incident.client, one, time_left=time_left)
+        except TEMPORARY_ERRORS as error:
+            if time_left is None:
+                raise
+            return error
+
+    # The observer, and Ctrl-C
 
     def observe(self, restore: Restore) -> None:
         """Updates the note, and tells the observer of a restore that has ended. Calls do not overlap."""
