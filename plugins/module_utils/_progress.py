@@ -11,7 +11,6 @@ import math
 import threading
 import time
 import typing as t
-from dataclasses import dataclass
 
 REPORT_INTERVAL = 10.0
 LINE_WIDTH = 53
@@ -68,13 +67,15 @@ def current_cancellation() -> Cancellation | None:
     return getattr(_current_call, "cancellation", None)
 
 
-@dataclass(eq=False)
 class InterruptNote:
-    """The text that Ctrl-C shows: what was done until then, and what to do. Empty for nothing."""
+    """The text that Ctrl-C shows: what was done until then, and what to do. Empty for nothing.
 
-    text: str
-    list_lines: t.Callable[[], list[str]] = list
-    """Returns further lines, by what is known then."""
+    ``list_lines`` returns further lines, by what is known then.
+    """
+
+    def __init__(self, text: str, list_lines: t.Callable[[], list[str]] = list) -> None:
+        self.text = text
+        self.list_lines = list_lines
 
 
 class InterruptShield:

@@ -25,21 +25,21 @@ MIN_SECRET_LENGTH = len(MASK)
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "sol": "/", "plus": "+", "equals": "="}
 _ENTITIES |= {"lowbar": "_", "UnderBar": "_", "period": ".", "colon": ":", "commat": "@", "excl": "!", "num": "#"}
 # More backslashes are read one by one: each of them could be the start of an escape, from which all are read.
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"\\(?:\\{0,7}(?:u(?P<unit>[0-9a-fA-F]{4})(?:(?<=[dD][89abAB]..)\\{1,8}u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2}))?"
     r"|x(?P<byte>[0-9a-fA-F]{2})|(?P<line>[rn]))|(?P<plain>[^%&])?)"
     r"|%(?:[c-fC-F][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){1,3}|[0-9a-fA-F]{2})"
     r"|&(?:#0*(?P<decimal>[0-9]{1,7})|#[xX]0*(?P<hex>[0-9a-fA-F]{1,6})"
     rf"|(?P<name>{'|'.join(_ENTITIES)}));?"
 )
-"""A character as JSON, Python, URLs and HTML escape it."""
+"""A character as JSON, Python, URLs and HTML escape it. Few texts have one, so it is seldom compiled."""
 _MAX_ESCAPED = 6
 """How often text may be escaped: JSON in JSON is escaped twice."""
 
 _BREAK = re.compile(r"(?<! ) *(?:(?:[^\x20-\x7e\w]|<w?br ?/?>) *)+")
 """Signs that may stand within a secret: line breaks, control characters and others, with the blanks around them."""
 
-_QUOTED = re.compile(r"=(?:([0-9a-fA-F]{2})|(?:\\{1,8}r)?\\{1,8}n|[\r\n\ufffd]+)")
+_QUOTED = r"=(?:([0-9a-fA-F]{2})|(?:\\{1,8}r)?\\{1,8}n|[\r\n\ufffd]+)"
 """A character in quoted-printable, or a line break there, which may be escaped, as in JSON."""
 
 _BETWEEN_HEX = ("0x", " ", ":", ",", ";", "-")
@@ -96,7 +96,7 @@ class Redactor:
         """Returns True if ``text`` has a secret, in whatever encoding."""
         if not self._plain:
             return False
-        quoted = _QUOTED.sub(_decode_quoted, text)
+        quoted = re.sub(_QUOTED, _decode_quoted, text) if "=" in text else text
         return any(map(self._is_encoded_in, _decode_all(text))) or (
             quoted != text and any(map(self._is_encoded_in, _decode_all(quoted)))
         )
@@ -119,7 +119,7 @@ def _decode_all(text: str) -> t.Iterator[str]:
             yield text
         before = text
         if any(character in text for character in "\\%&"):
-            text = _ESCAPE.sub(_decode, text)
+            text = re.sub(_ESCAPE, _decode, text)
             yield text
         if text == before:
             return

@@ -15,7 +15,7 @@ import random
 import threading
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ServerError
@@ -225,7 +225,7 @@ class Client:
         """
         # The rate limit is per key, so that a request without one does not count.
         request = Request("GET", path, retry_on=NEVER, timeout=self.settings.timeout)
-        return self._send_counted(request, RequestOutcome(), replace(self.settings, api_key=None))
+        return self._send_counted(request, RequestOutcome(), self.settings._replace(api_key=None))
 
     def request(
         self,

@@ -10,7 +10,6 @@ import math
 import os
 import stat
 import typing as t
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .._errors import SettingsError
@@ -28,12 +27,11 @@ Warn = t.Callable[[str], None]
 KeyReader = t.Callable[[str, Warn], str]
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(t.NamedTuple):
     """Valid settings of a client, from :func:`parse_settings`. Times are in seconds."""
 
     api_url: str
-    api_key: str | None = field(repr=False)
+    api_key: str | None
     ca_path: str | None = None
     timeout: float = 30.0
     retry_timeout: float = 180.0
@@ -41,6 +39,10 @@ class Settings:
     priority: Priority = Priority.NORMAL
     account: str | None = None
     """Id or e-mail address of the account that is meant."""
+
+    def __repr__(self) -> str:
+        """Shows no key."""
+        return f"{type(self).__name__}({self.api_url!r})"
 
     @property
     def host(self) -> str:

@@ -32,14 +32,16 @@ if t.TYPE_CHECKING:
     from .._state.open_store import Store
 
 
-@dataclass(eq=False, repr=False)
 class ModuleContext:
     """Options, client and warnings of one run."""
 
-    params: t.Mapping[str, t.Any]
-    client: Client
-    store: Store
-    warn: t.Callable[[str], None]
+    def __init__(
+        self, params: t.Mapping[str, t.Any], client: Client, store: Store, warn: t.Callable[[str], None]
+    ) -> None:
+        self.params = params
+        self.client = client
+        self.store = store
+        self.warn = warn
 
     @functools.cached_property
     def account(self) -> AccountCheck:

@@ -56,13 +56,15 @@ class Priority(enum.IntEnum):
     LOW = 2
 
 
-@dataclass(eq=False, repr=False)
 class RequestOutcome:
     """The end of one request, which its sender sets. ``status`` is None if no response arrived."""
 
-    sent: bool = False
-    status: int | None = None
-    headers: t.Mapping[str, str] = field(default_factory=dict)
+    def __init__(
+        self, sent: bool = False, status: int | None = None, headers: t.Mapping[str, str] | None = None
+    ) -> None:
+        self.sent = sent
+        self.status = status
+        self.headers = headers or {}
 
 
 class Turn(t.NamedTuple):

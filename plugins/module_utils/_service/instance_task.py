@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import typing as t
-from dataclasses import dataclass
 
 from .._errors import NotFoundError, PartialError, RefusedError
 from .._http.client import Client
@@ -31,18 +30,22 @@ def _list_instances(client: Client, time_left: float | None = None) -> InstanceI
     return InstanceIndex(fetch_all(client, "/instances", time_left=time_left))
 
 
-@dataclass
 class InstanceTask:
     """Changes one instance. ``wait_timeout``: seconds of the wait, which begins now; None if nothing is waited for."""
 
-    client: Client
-    wait_timeout: float | None
-    wait_healthy: bool
-    warn: t.Callable[[str], None]
-    consent: Consent = ANY_CHANGE
-
-    def __post_init__(self) -> None:
-        self._began = self.client.progress.clock()
+    def __init__(
+        self,
+        client: Client,
+        wait_timeout: float | None,
+        wait_healthy: bool,
+        warn: t.Callable[[str], None],
+        consent: Consent = ANY_CHANGE,
+    ) -> None:
+        self.client = client
+        self.wait_timeout, self.wait_healthy = wait_timeout, wait_healthy
+        self.warn = warn
+        self.consent = consent
+        self._began = client.progress.clock()
 
     def find(self, instance_id: int | None, wanted: str) -> Resource | None:
         """Returns the instance with this id, or else the name of the consent, with its detail fields.

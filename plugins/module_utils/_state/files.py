@@ -19,7 +19,6 @@ import random
 import stat
 import time
 import typing as t
-from dataclasses import dataclass
 from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, lacks_home, one_line
@@ -127,8 +126,7 @@ def write_at(file: int, data: bytes, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
-@dataclass(frozen=True)
-class OpenFolder:
+class OpenFolder(t.NamedTuple):
     """An open folder. ``group`` as for ``require_owned``."""
 
     descriptor: int

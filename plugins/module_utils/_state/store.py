@@ -10,7 +10,6 @@ Its users don't know which one they have.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from .._errors import ClawHostersError
 
@@ -27,16 +26,16 @@ class StoreError(ClawHostersError):
         self.is_known = is_known
 
 
-@dataclass
 class Document:
     """A small text that is locked in a block. At its end, ``new_content`` replaces the content, if it was set.
 
     ``clock_offset``: seconds by which the clock of the store is ahead of ``time.monotonic``.
     """
 
-    content: str
-    clock_offset: float = 0.0
-    new_content: str | None = None
+    def __init__(self, content: str, clock_offset: float = 0.0) -> None:
+        self.content = content
+        self.clock_offset = clock_offset
+        self.new_content: str | None = None
 
 
 def key_digest(api_url: str, api_key: str) -> str:
