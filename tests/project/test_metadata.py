@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch imp
 from support.controller import REPOSITORY
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py"))
+EVENT_SOURCES = "extensions/eda/plugins/event_source"
 PUBLIC = [name for name in MODULES if name.startswith("claw_")]
 
 
@@ -42,6 +44,20 @@ def test_the_event_source_documents_exactly_its_arguments() -> None:
     for name, option in documented.items():
         for key in ("type", "default", "choices"):
             assert option.get(key) == EVENT_SOURCE_SPEC.options[name].get(key), name
+
+
+def test_the_schema_of_the_event_source_has_its_arguments_with_types_and_defaults() -> None:
+    schema = json.loads((REPOSITORY / f"{EVENT_SOURCES}/schemas/instances.json").read_text(encoding="utf-8"))
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == set(EVENT_SOURCE_SPEC.options)
+    types = {"str": "string", "path": "string", "float": "number", "int": "integer", "bool": "boolean"}
+    for name, option in EVENT_SOURCE_SPEC.options.items():
+        found = {key: value for key, value in schema["properties"][name].items() if key not in ("title", "description")}
+        expected = {"type": types[option["type"]]}
+        expected |= {"format": "password"} if option.get("no_log") else {}
+        expected |= {"enum": list(option["choices"])} if "choices" in option else {}
+        expected |= {"default": option["default"]} if option.get("default") is not None else {}
+        assert found == expected, name
 
 
 def test_code_galaxy_and_changelog_know_the_same_version() -> None:

@@ -9,12 +9,15 @@ The lists of names below are written out a second time on purpose; they come fro
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import requests
 
+from simulator.api import build_api
 from simulator.handle import Simulator
+from support.controller import REPOSITORY
 
 FLAGS = ("can_start", "can_stop", "can_restart")
 LISTED = (
@@ -159,3 +162,10 @@ def test_an_error_comes_in_its_envelope(
     assert error["code"] == code
     assert error["message"]
     assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_the_guide_lists_every_endpoint_and_no_other() -> None:
+    guide = (REPOSITORY / "docs/contract.md").read_text(encoding="utf-8")
+    routes = [f"{method} {route.path_format}" for route in build_api().routes for method in route.methods]
+    assert sorted(re.findall(r"^\| `([A-Z]+ /\S+)` \|", guide, re.MULTILINE)) == sorted(routes)
+    assert len(routes) == 19

@@ -161,6 +161,7 @@ def test_after_three_failures_the_next_older_backup_is_tried(simulator: Simulato
         backups.append(choice["backup"])
         record(place, simulator.url, 3, days_ago, healthy=False, incident=f"drill-3-{days_ago}")
     assert backups == ["latest", "latest", "latest", 29]
+    assert f"since {datetime.now(UTC) - timedelta(days=5):%F}" in choice["lines"][1]
     assert choice["lines"][-1] == ("To be restored now: test-bot (id 3), from backup 29, since newer ones have failed.")
 
 
