@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures of the mesh, the number of its seeds, and the figures at the end."""
+"""Fixtures of the mesh, and the number of its seeds."""
 
 from __future__ import annotations
 
@@ -37,14 +37,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         # One is even, the next one odd: half of the nodes that were cut off return.
         seeds = [2 * choose_seed() + index % 2 for index in range(number)] if given is None else [given]
         metafunc.parametrize("seed", seeds)
-
-
-def pytest_terminal_summary(terminalreporter: t.Any) -> None:
-    """Prints what was measured."""
-    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
-        for name, value in report.user_properties if report.when == "call" else ():
-            if name == "figures":
-                terminalreporter.write_line(value)
 
 
 @dataclass

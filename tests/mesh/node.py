@@ -77,22 +77,13 @@ class Node:
     def start(self, incident: str, environment: dict[str, str], **variables: t.Any) -> Job:
         """Starts the runbook."""
         log, results = (self.folder / f"{incident}.{kind}" for kind in ("log", "results"))
-        unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts"]
+        command = (
+            f"ip netns exec {self.name} unshare --pid --fork --kill-child --mount --mount-proc --uts sh -c".split()
+        )
         given = json.dumps({"restore_incident": incident, **variables})
         playbook = ["ansible-playbook", "clawhosters.cloud.restore", "-e", given]
         process = subprocess.Popen(
-            [
-                "ip",
-                "netns",
-                "exec",
-                self.name,
-                *unshare,
-                "sh",
-                "-c",
-                'hostname "$0" && exec "$@"',
-                self.name,
-                *playbook,
-            ],
+            [*command, 'hostname "$0" && exec "$@"', self.name, *playbook],
             cwd=self.folder,
             env={**self._environment, "RESULTS_FILE": str(results), **environment},
             stdin=subprocess.DEVNULL,

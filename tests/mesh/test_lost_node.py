@@ -241,16 +241,6 @@ class Loss:
             faults.append("the page of node-b")
         return faults
 
-    def figures(self) -> str:
-        """Returns the line for the summary."""
-        returned = f"back after {self.returned_after:.0f} s, " if self.returned_after else ""
-        freed = f"{self.freed_after:.1f} s" if self.freed_after is not None else "not"
-        found = ", ".join(
-            f"{one.name} {'done' if one.jobs[self.b.name].process.returncode == 0 else 'unknown'}"
-            for one in self.restores
-        )
-        return f"{returned}restores take {self.seconds} s: holder freed after {freed}; {found}"
-
 
 def test_the_same_job_on_another_node(site: Site, seed: int, record_property: t.Callable[[str, object], None]) -> None:
     record_property(REPEAT, f"make mesh ARGS='--seed={seed}'")
@@ -258,7 +248,6 @@ def test_the_same_job_on_another_node(site: Site, seed: int, record_property: t.
     try:
         loss.lose()
         loss.run_on_b()
-        record_property("figures", f"--seed={seed}, {loss.figures()}")
         faults = {restore.name: found for restore in loss.restores if (found := loss.find_faults(restore))}
         screens = "\n".join(restore.jobs[loss.b.name].screen for restore in loss.restores if restore.name in faults)
         assert not faults, f"--seed={seed}: {faults}\n{screens}"
