@@ -161,22 +161,11 @@ def test_plain_lists_take_the_state_of_the_task_after_the_entries(simulator: Sim
     assert simulator.calls("GET *")[:5] == [*listed, "GET /account", *listed]
 
 
-@pytest.mark.parametrize(
-    ("lists", "place"),
-    [
-        ({"ids": [1, 2, 1]}, "entry 3, id 1"),
-        ({"instances": [{"id": 1}], "names": ["bot-2", "bot-1"]}, "entry 3, bot-1"),
-        ({"instances": [{"id": 1}, {"id": 2}, {"name": "bot-1", "state": "absent"}]}, "entry 3, bot-1"),
-    ],
-)
-def test_an_instance_that_is_listed_twice_changes_nothing(
-    simulator: Simulator, worker: Worker, lists: dict[str, t.Any], place: str
-) -> None:
+def test_an_instance_that_is_listed_twice_changes_nothing(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("stopped", "stopped"))
-    result = worker.run(claw_fleet, **lists)
+    result = worker.run(claw_fleet, instances=[{"id": 1}], names=["bot-2", "bot-1"])
     assert result["failed"] is True
-    assert f"{place}:" in result["msg"]
-    assert "is listed already, in entry 1" in result["msg"]
+    assert "entry 3, bot-1: bot-1 (id 1) is listed already, in entry 1" in result["msg"]
     assert writes(simulator) == []
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
-from support.controller import Controller
 from support.worker import result_of
 
 VARIABLE = "CLAWHOSTERS_PROTECTED"
@@ -75,12 +74,3 @@ def test_a_list_with_protected_ones_names_all_and_changes_nothing(
     assert simulator.effects() == {}
     result = result_of(claw_fleet, simulator, instances=entries[:2], protected=["web-bot"])
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 0}
-
-
-@pytest.mark.rest
-def test_the_playbook_refuses_the_file(simulator: Simulator, controller: Controller) -> None:
-    variables = '{"fleet_instances": [{"id": 6, "state": "absent"}], "fleet_protected": ["web-bot", 12]}'
-    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", variables, "-e", "fleet_max_deletions=1")
-    assert run.rc == 2
-    assert "web-bot (id 6) is listed in protected" in run.screen
-    assert simulator.effects() == {}

@@ -18,7 +18,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon imp
     merge_usage,
     needs_wrapping,
     require_one,
-    require_shown,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import (
     AddonUpdate,
@@ -102,12 +101,6 @@ def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, 
     with pytest.raises(RefusedError) as refusal:
         require_one(found, ACCOUNT, wanted)
     assert message in str(refusal.value)
-
-
-def test_each_attribute_that_is_not_shown_is_named():
-    require_shown({"id": 3, "tier": "eco"}, {"tier": "x", "key": "y"}, ["key"])
-    with pytest.raises(RefusedError, match=r"no attribute teir \(did you mean tier\?\), zzz; it shows id, tier\."):
-        require_shown({"id": 3, "tier": "eco"}, {"teir": "x", "zzz": "y"}, [])
 
 
 def test_that_a_secret_changes_shows_although_it_does_not():

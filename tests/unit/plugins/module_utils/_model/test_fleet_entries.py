@@ -23,16 +23,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_pla
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Protection
 
 
-def test_entries_come_in_the_order_of_the_options():
-    params = {"instances": [{"id": 5, "name": None, "state": "absent"}], "ids": [4], "names": ["bot-2"]}
-    assert gather_entries(params, "state") == [
-        {"id": 5, "name": None, "state": "absent"},
-        {"id": 4, "name": None, "state": None},
-        {"id": None, "name": "bot-2", "state": None},
-    ]
-    assert gather_entries({"instances": None, "ids": None, "names": None}, "state") == []
-
-
 def test_all_entries_that_name_no_instance_are_told_at_once():
     params = {"instances": [{"id": 7, "name": " "}, {"id": None, "name": None}], "ids": [1], "names": ["", "a"]}
     with pytest.raises(FaultyListError, match="has 3 faults, and nothing was changed") as caught:

@@ -30,7 +30,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_ru
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, WEB, history, named, role_plans, run
 from support.restores import plan as planned
-from support.work import count_calls
 
 INCIDENT = "INC-1"
 
@@ -117,15 +116,6 @@ def test_no_answer_confirms_two_instances(one, other):
     assert answers[0] != answers[1]
     assert all(text.isprintable() and text == text.strip() != "" for text in answers)
     assert [is_confirmed(text, plans[:1], INCIDENT) for text in answers] == [True, False]
-
-
-@pytest.mark.parametrize("name", ["customer-{:05d}-bot", "b\xfcro-{:05d}"])
-def test_the_cost_of_confirming_all_grows_with_their_number(name):
-    def cost(number):
-        names = [name.format(one) for one in range(number)]
-        return count_calls(lambda: build_named_plans(*names))
-
-    assert cost(400) < 4.2 * cost(100)
 
 
 def test_only_the_name_confirms():

@@ -92,10 +92,3 @@ def test_a_condition_that_is_not_shown_is_unknown() -> None:
     plan.stop(ObstacleKind.CHANGED, seen={"id": 1, "name": "web-bot"})
     told = explain(plan, "INC-1", RULES, NOW, ROLE)[0]
     assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
-
-
-def test_no_obstacle_has_the_message_of_another() -> None:
-    # What the journal knows, not the kind, tells a failure from an unknown outcome.
-    kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.UNKNOWN]
-    messages = [str(build_error(stopped(kind), "INC-1", RULES, NOW, MODULE)) for kind in kinds]
-    assert len(set(messages)) == len(kinds)
