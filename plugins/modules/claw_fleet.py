@@ -277,7 +277,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_task import Fleet, parse_batches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.saved_plans import Plans
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.plan_approval import PlanApproval
 
 if t.TYPE_CHECKING:
     from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
@@ -315,7 +315,7 @@ def run(context: ModuleContext) -> Result:
         context.warn,
         parse_protection(context),
         parse_batches(params),
-        Plans.parse(context.account, lambda: _open_journal(context), params),
+        PlanApproval.parse(context.account, lambda: _open_journal(context), params),
     )
     return fleet.ensure(entries, ChangeLimits(params["max_changes"], params["max_deletions"]))
 

@@ -44,7 +44,7 @@ SCOPES = {
         "_service/restore/executor.py _service/purchase.py _service/at_most_once.py "
         "_state/journal.py _state/journal_writer.py _state/folder_journal.py _state/folder_writer.py "
         "_state/postgres_store.py _service/fleet_task.py "
-        "_service/instance_changes.py _service/instance_task.py _service/saved_plans.py _service/planned_restarts.py"
+        "_service/instance_changes.py _service/instance_task.py _service/plan_approval.py _service/planned_restarts.py"
     ),
     "between the lines of the journal": (
         "_state/journal_writer.py:append_event _state/journal_writer.py:append_outcome _state/journal_writer.py:_store "

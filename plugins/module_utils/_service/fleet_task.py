@@ -43,7 +43,7 @@ from .instance_changes import InstanceChanges, PollReader, explain_lapse, format
 if t.TYPE_CHECKING:
     from .._progress import Progress
     from .._waiter import Waiter
-    from .saved_plans import Plans
+    from .plan_approval import PlanApproval
 
 
 class Batches(t.NamedTuple):
@@ -173,7 +173,7 @@ class Fleet:
     warn: t.Callable[[str], None]
     protection: Protection = UNPROTECTED
     batches: Batches = AT_ONCE
-    plans: Plans | None = None
+    plan_approval: PlanApproval | None = None
 
     def ensure(self, entries: list[FleetEntry], limits: ChangeLimits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
@@ -184,7 +184,7 @@ class Fleet:
         check_mode, changes = self.client.check_mode, FleetChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout)
         reader = _FleetReader(self.client)
-        approve = self.plans.begin() if self.plans else None
+        approve = self.plan_approval.begin() if self.plan_approval else None
         jobs = plan(entries, reader.fetch(None), self.protection, approve)
         changes.jobs, changes.limits = jobs, limits
         batches = self.batches.split(jobs)
@@ -192,8 +192,8 @@ class Fleet:
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
         changes.check_flags(jobs)
-        if self.plans:
-            self.plans.require_current(jobs, reader.listed)
+        if self.plan_approval:
+            self.plan_approval.require_current(jobs, reader.listed)
         excess = find_excess(jobs, limits)
         if check_mode or not excess:
             self._warn_of_deletions(jobs)
@@ -211,7 +211,7 @@ class Fleet:
         outcomes = build_outcomes(entries, jobs, done=not check_mode)
         if failures := format_failures(outcomes, self.batches.max_failures):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))
-        return {**result, "plan": self.plans.make(jobs)} if self.plans and check_mode else result
+        return {**result, "plan": self.plan_approval.make(jobs)} if self.plan_approval and check_mode else result
 
     def _carry_out(
         self, changes: FleetChanges, batches: list[list[Job]], reader: _FleetReader, waiter: Waiter | None
@@ -246,7 +246,7 @@ class Fleet:
             _decide_again(job, now)
 
     def _build_result(self, entries: list[FleetEntry], jobs: list[Job], known: int, *, refused: bool = False) -> Result:
-        saved = self.plans.saved if self.plans else None
+        saved = self.plan_approval.saved if self.plan_approval else None
         if saved:
             note_reached(saved, entries, jobs)
         outcomes = build_outcomes(entries, jobs, refused=refused)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the plans that tasks return, and checks those that they apply."""
+"""Makes the plans of ``claw_fleet`` that somebody approves, and checks those that it applies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclass
-class Plans:
+class PlanApproval:
     """Makes the plan of a task. ``saved`` is the plan that it applies, None without one."""
 
     account: AccountCheck
@@ -40,7 +40,7 @@ class Plans:
     @classmethod
     def parse(
         cls, account: AccountCheck, open_journal: t.Callable[[], Journal], options: t.Mapping[str, t.Any]
-    ) -> Plans:
+    ) -> PlanApproval:
         """Returns the plans of a task with the options ``plan`` and ``plan_max_age``. Raises SettingsError."""
         max_age = parse_duration("plan_max_age", options["plan_max_age"])
         return cls(account, open_journal, None if options["plan"] is None else parse_plan(options["plan"]), max_age)
