@@ -188,7 +188,7 @@ def _require_text(params: t.Mapping[str, t.Any], name: str, advice: str) -> None
 
 def _parse_seconds(params: t.Mapping[str, t.Any], name: str) -> float:
     value = params.get(name)
-    return getattr(Settings, name) if value is None else float(value)
+    return float(Settings._field_defaults[name] if value is None else value)
 
 
 def validate_seconds(name: str, seconds: float, *, above: float | None = None) -> float:
@@ -210,7 +210,7 @@ def _validate_page_size(value: int | None) -> int | None:
 def parse_priority(name: str, word: str | None) -> Priority:
     """Returns the priority that the option ``name`` has, the default for None. Raises SettingsError."""
     if word is None:
-        return Settings.priority
+        return Priority.NORMAL
     if word not in PRIORITIES:
         raise SettingsError(f"{name} is '{one_line(word)}', but must be low, normal or high.")
     return Priority[word.upper()]

@@ -280,7 +280,7 @@ UNSET_PAGE_SIZE = "unset page_size (the option, or CLAWHOSTERS_PAGE_SIZE)."
 def test_a_size_that_the_service_refuses_is_an_error(
     simulator: Simulator, client: Client, status: int, code: str
 ) -> None:
-    client.settings = dataclasses.replace(client.settings, page_size=20)
+    client.settings = client.settings._replace(page_size=20)
     simulator.switch(per_page_refused=status)
     with pytest.raises(ApiError) as failure:
         fetch_all(client, "/instances")
@@ -297,7 +297,7 @@ def test_a_size_that_the_service_refuses_is_an_error(
 def test_another_refusal_is_not_taken_for_one_of_the_size(
     simulator: Simulator, client: Client, page_size: int | None, status: int, skip: int
 ) -> None:
-    client.settings = dataclasses.replace(client.settings, page_size=page_size)
+    client.settings = client.settings._replace(page_size=page_size)
     simulator.fault("status", status=status, path="/instances", skip=skip, times=None)
     with pytest.raises(ApiError) as failure:
         fetch_all(client, "/instances")
@@ -522,9 +522,9 @@ def test_no_part_of_a_list_is_used_while_a_later_page_fails(
 def test_a_list_as_long_as_page_size_without_counts_may_be_a_part(simulator: Simulator, client: Client) -> None:
     simulator.reset(state={"instances": 5}, switches={"pagination": "none"})
     for page_size in (4, 6, None):
-        client.settings = dataclasses.replace(client.settings, page_size=page_size)
+        client.settings = client.settings._replace(page_size=page_size)
         assert len(fetch_all(client, "/instances")) == 5
-    client.settings = dataclasses.replace(client.settings, page_size=5)
+    client.settings = client.settings._replace(page_size=5)
     with pytest.raises(ResponseError) as failure:
         fetch_all(client, "/instances")
     assert str(failure.value) == (
