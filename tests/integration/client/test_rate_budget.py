@@ -94,15 +94,6 @@ def test_a_spent_window_is_waited_out_before_a_request_is_sent(simulator: Simula
     assert read_statuses(simulator)[:3] == [200] * 3
 
 
-def test_who_has_no_time_to_wait_asks_the_service(simulator: Simulator, state_dir: Path) -> None:
-    simulator.switch(rate_limit=3, rate_window_seconds=60)
-    fetch_some(simulator, state_dir, 3)
-    client = a_client(simulator, state_dir, retry_timeout=0)
-    with pytest.raises(Exception, match="429"):
-        client.fetch("/instances/1")
-    assert client.stats.waited == 0
-
-
 def test_keys_and_services_have_budgets_of_their_own(simulator: Simulator, state_dir: Path) -> None:
     a_client(simulator, state_dir).fetch("/instances/1")
     a_client(simulator, state_dir, api_key="oc_live_another_0000").fetch("/instances/1")

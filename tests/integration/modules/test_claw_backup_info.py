@@ -160,12 +160,6 @@ def test_what_is_left_out_is_said(simulator: Simulator) -> None:
     ]
 
 
-def test_of_the_newest_only_what_might_have_been_newer_is_said(simulator: Simulator) -> None:
-    simulator.set_backup(1, status="failed")
-    result = result_of(claw_backup_info, simulator, usable=True, newest=True)
-    assert result["warnings"] == ["1 backup left out: id 5 of web-bot (id 7) (its status is failed)."]
-
-
 @pytest.mark.parametrize("before", ["yesterday", ""])
 def test_a_moment_that_is_none_is_refused_before_anything_is_sent(simulator: Simulator, before: str) -> None:
     result = result_of(claw_backup_info, simulator, before=before)
