@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalError,
@@ -22,7 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 @contextlib.contextmanager
 def full_disk() -> t.Iterator[None]:
     """Makes appends to the journal fail, but for the one that records an intent."""
-    append = Journal.append
+    append = journal_writer.append_event
 
     def full(journal: Journal, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
         if event is not OperationEvent.INTENDED:
@@ -30,5 +31,5 @@ def full_disk() -> t.Iterator[None]:
         append(journal, operation, event, **notes)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Journal, "append", full)
+        patch.setattr(journal_writer, "append_event", full)
         yield
