@@ -36,10 +36,12 @@ options:
     description:
       - The id of the instance to restore.
     type: int
+    aliases: [id]
   instance_name:
     description:
       - The exact name of the instance to restore.
     type: str
+    aliases: [name]
   backup:
     description:
       - The rule that chooses the backup without C(backup_id). There is one so far, and a play may name it for its
@@ -231,8 +233,8 @@ SPEC = ArgumentSpec(
     {
         "incident": {"type": "str", "required": True},
         "backup_id": {"type": "int"},
-        "instance_id": {"type": "int"},
-        "instance_name": {"type": "str"},
+        "instance_id": {"type": "int", "aliases": ["id"]},
+        "instance_name": {"type": "str", "aliases": ["name"]},
         "backup": {"type": "str", "choices": ["latest"], "default": "latest"},
         "before": {"type": "str"},
         "max_age": {"type": "str"},

@@ -254,7 +254,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches i
     parse_serial,
     require_max_failures,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry, gather_entries
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry, gather_entries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
@@ -293,7 +293,7 @@ def run(context: ModuleContext) -> Result:
     """Plans all restores, and sends them in batches. Fails at the end if an entry failed."""
     params = context.params
     entries = [
-        RestoreEntry(number, item["id"], item["name"], item["backup_id"])
+        FleetEntry(number, item["id"], item["name"], backup_id=item["backup_id"])
         for number, item in enumerate(gather_entries(params, "backup_id"), 1)
     ]
     name = parse_operation_name("incident", params["incident"])

@@ -23,11 +23,13 @@ options:
       - With C(name) too, the task fails unless the instance with this id has this name. Use both as a safeguard for
         C(state=absent).
     type: int
+    aliases: [instance_id]
   name:
     description:
       - The exact name of the instance. If several instances have it, the task fails and lists their ids.
       - An instance that is renamed during the task is not changed.
     type: str
+    aliases: [instance_name]
   state:
     description:
       - V(started) - the instance runs.
@@ -165,8 +167,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 
 SPEC = ArgumentSpec(
     {
-        "id": {"type": "int"},
-        "name": {"type": "str"},
+        "id": {"type": "int", "aliases": ["instance_id"]},
+        "name": {"type": "str", "aliases": ["instance_name"]},
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
     },
     required_one_of=(("id", "name"),),

@@ -20,10 +20,12 @@ options:
     description:
       - Return only the instance with this id, with all its fields. This costs one request.
     type: int
+    aliases: [instance_id]
   name:
     description:
       - Return only instances with exactly this name; several may have it.
     type: str
+    aliases: [instance_name]
   statuses:
     description:
       - Return only instances in one of these statuses, such as V(running) or V(stopped).
@@ -115,8 +117,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 
 SPEC = ArgumentSpec(
     {
-        "id": {"type": "int"},
-        "name": {"type": "str"},
+        "id": {"type": "int", "aliases": ["instance_id"]},
+        "name": {"type": "str", "aliases": ["instance_name"]},
         "statuses": {"type": "list", "elements": "str"},
         "tiers": {"type": "list", "elements": "str"},
         "health_statuses": {"type": "list", "elements": "str"},

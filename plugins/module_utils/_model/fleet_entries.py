@@ -15,18 +15,24 @@ from .instance import NAME_LIMIT, has_name, label
 from .resource import Resource, Result
 
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
+OUTDATED = "Not begun: the plan does not hold any more."
 BEYOND_FAILURES = "Not begun: too many entries of earlier batches failed."
 NAMED, _LISTED = 10, 3
 """Most instances that a message names, and most failures that it explains; the result has all."""
 
 
-@dataclass(frozen=True)
-class InstanceEntry:
-    """One entry of the option ``instances``; ``number`` is its position, from 1."""
+class FleetEntry(t.NamedTuple):
+    """One entry of the option ``instances``; ``number`` is its position, from 1.
+
+    ``wanted`` is its state, in ``claw_fleet``. ``backup_id`` is for ``claw_fleet_restore``; None for the newest usable
+    backup.
+    """
 
     number: int
     instance_id: int | None
     name: str | None
+    wanted: str = ""
+    backup_id: int | None = None
 
     @property
     def label(self) -> str:
@@ -36,20 +42,6 @@ class InstanceEntry:
     def name_with(self, found: Resource | None) -> str:
         """Returns the label, with name and id of the instance that was found."""
         return f"entry {self.number}, {label(found)}" if found and has_name(found) else self.label
-
-
-@dataclass(frozen=True)
-class FleetEntry(InstanceEntry):
-    """An entry of ``claw_fleet``."""
-
-    wanted: str
-
-
-@dataclass(frozen=True)
-class RestoreEntry(InstanceEntry):
-    """An entry of ``claw_fleet_restore``. Without a ``backup_id`` the newest usable backup is meant."""
-
-    backup_id: int | None = None
 
 
 class FaultyListError(PartialError):

@@ -11,7 +11,7 @@ import typing as t
 from .._errors import RefusedError, SettingsError
 from .._text import format_count, format_list, one_line
 from .._times import format_time_of_day
-from .fleet_entries import BEYOND_FAILURES, BEYOND_LIMITS, NAMED, FaultyListError, Outcome
+from .fleet_entries import BEYOND_FAILURES, NAMED, FaultyListError, Outcome
 from .instance import NAME_LIMIT, Action, describe_condition, describe_status, find_name_fault, label
 from .instance_index import InstanceIndex
 from .instance_job import UNPROTECTED, Consent, Job, Phase
@@ -202,12 +202,11 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], known: int) -> lis
 
 
 def build_outcomes(
-    entries: list[FleetEntry], jobs: list[Job], *, refused: bool = False, done: bool = True
+    entries: list[FleetEntry], jobs: list[Job], *, refused: str = "", done: bool = True
 ) -> list[Outcome]:
     """Returns what became of each entry.
 
-    ``refused``: nothing was begun because of the limits, so the entries that would change count as failed. ``done``: it
-    is not a plan.
+    ``refused``: why nothing was begun, so that the entries that would change count as failed. ``done``: it is no plan.
     """
     outcomes = []
     for entry, job in zip(entries, jobs, strict=True):
@@ -222,7 +221,7 @@ def build_outcomes(
                 known.get("status"),
                 None if job.current is None else job.current.get("status"),
                 job.changed,
-                job.error or (BEYOND_LIMITS if refused and job.change() in _WORDS else None),
+                job.error or (refused if refused and job.change() in _WORDS else None),
                 is_begun,
                 job.note if is_begun else BEYOND_FAILURES,
                 "Changed" if done else "Would change",

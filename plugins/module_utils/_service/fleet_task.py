@@ -19,7 +19,15 @@ from .._errors import ClawHostersError, PartialError, SettingsError
 from .._http.client import Client
 from .._http.lists import fetch_all
 from .._model.batches import BatchSize, begin_batches, parse_serial, require_max_failures, split_batches
-from .._model.fleet_entries import ChangeLimits, FleetEntry, build_result, format_failures, raise_failures
+from .._model.fleet_entries import (
+    BEYOND_LIMITS,
+    OUTDATED,
+    ChangeLimits,
+    FleetEntry,
+    build_result,
+    format_failures,
+    raise_failures,
+)
 from .._model.fleet_plan import (
     ACCEPTED,
     PLANNED,
@@ -192,8 +200,9 @@ class Fleet:
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
         changes.check_flags(jobs)
-        if self.plan_approval:
-            self.plan_approval.require_current(jobs, reader.listed)
+        if self.plan_approval and (outdated := self.plan_approval.find_outdated(jobs, reader.listed)):
+            result = self._build_result(entries, jobs, PLANNED, refused=OUTDATED)
+            raise PartialError(str(outdated), {**result, **outdated.result})
         excess = find_excess(jobs, limits)
         if check_mode or not excess:
             self._warn_of_deletions(jobs)
@@ -201,7 +210,7 @@ class Fleet:
             if check_mode:  # the plan is shown all the same
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
-            result = self._build_result(entries, jobs, PLANNED, refused=not check_mode)
+            result = self._build_result(entries, jobs, PLANNED, refused="" if check_mode else BEYOND_LIMITS)
             explained = " ".join(explain_excess(**one) for one in excess)
             raise PartialError(f"{explained} Nothing was sent.", {**result, "exceeded": excess})
         with self.client.progress.if_interrupted("", lambda: changes.explain_interruption(jobs)):
@@ -245,7 +254,7 @@ class Fleet:
                 job.found, job.phase = now, Phase.DONE
             _decide_again(job, now)
 
-    def _build_result(self, entries: list[FleetEntry], jobs: list[Job], known: int, *, refused: bool = False) -> Result:
+    def _build_result(self, entries: list[FleetEntry], jobs: list[Job], known: int, *, refused: str = "") -> Result:
         saved = self.plan_approval.saved if self.plan_approval else None
         if saved:
             note_reached(saved, entries, jobs)

@@ -85,17 +85,17 @@ class HeldBackError(Exception):
     """A restore of the instance is in flight: its job waits for it, or has failed."""
 
 
-@dataclass
 class LastLook(RequestHooks):
-    """Looks at the journal right before the request of a job: a restore may have begun since the job was decided."""
+    """Looks at the journal right before the request of a job: a restore may have begun since the job was decided.
 
-    job: Job
-    guard: RequestHooks
-    """Records each request, if the change is sent at most once."""
-    is_counted: bool = False
+    ``guard`` records each request, if the change is sent at most once.
+    """
 
-    def __post_init__(self) -> None:
-        self.needs_new_connection = self.guard.needs_new_connection
+    def __init__(self, job: Job, guard: RequestHooks) -> None:
+        self.job = job
+        self.guard = guard
+        self.is_counted = False
+        self.needs_new_connection = guard.needs_new_connection
 
     def before_send(self) -> None:
         """Counts the request, once if a 429 has it repeated. Raises HeldBackError."""
@@ -245,7 +245,7 @@ class FailureStatusError(ClawHostersError):
         self.instance = instance
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class StateReached:
     """Predicate: True once the instance has settled in one of ``end_statuses``. Raises FailureStatusError.
 
@@ -331,7 +331,7 @@ LISTS_WITHOUT = 2
 one goes, which moves a third one to a page that was read before, and no count shows it."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class DetailReader:
     """Reads one instance. ``missing``: the response that says that it does not exist any more.
 
@@ -374,7 +374,7 @@ class DetailReader:
         self._lists_without = self._lists_without + 1 if is_missing else 0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class InstanceChanges:
     """Changes the instances of jobs. In check mode, predicts the changes."""
 

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from .planned_restarts import PlannedRestarts
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class PlanApproval:
     """Makes the plan of a task. ``saved`` is the plan that it applies, None without one."""
 
@@ -75,18 +75,19 @@ class PlanApproval:
         change = t.cast("SavedPlan", self.saved).changes.get(str(instance_id))
         return self._restarts.approve(change) if change and self._restarts else Approval(change)
 
-    def require_current(self, jobs: list[Job], listed: t.Mapping[str, Resource]) -> None:
-        """Raises PartialError, which names each difference, unless the plan that the task applies still holds."""
+    def find_outdated(self, jobs: list[Job], listed: t.Mapping[str, Resource]) -> PartialError | None:
+        """Returns the error that names each difference if the plan that the task applies does not hold any more."""
         saved, client = self.saved, self.account.client
         if saved is None:
-            return
+            return None
         # An empty plan lets nothing change in any account.
         service, identity = normalize_url(client.settings.api_url), saved.account
         if saved.changes:
             identity = self.account.identify()
         found = saved.find_differences(service, identity, client.stats.now(), "plan_max_age", self.max_age)
         found += find_differences(saved, jobs, listed)
-        if found:
-            lines = [one_line(line, MESSAGE_LIMIT) for line in found]
-            text = f"The plan does not hold any more, and nothing was sent: {' '.join(lines)}"
-            raise PartialError(text, {"report": lines, "differences": len(lines)})
+        if not found:
+            return None
+        lines = [one_line(line, MESSAGE_LIMIT) for line in found]
+        text = f"The plan does not hold any more, and nothing was sent: {' '.join(lines)}"
+        return PartialError(text, {"report": lines, "differences": len(lines)})

@@ -28,6 +28,13 @@ def worker(simulator: Simulator) -> Worker:
     return Worker(simulator)
 
 
+@pytest.mark.parametrize("given", [{"id": 1}, {"name": "web-bot"}, {"instance_id": 1}, {"instance_name": "web-bot"}])
+def test_each_module_takes_both_names_of_a_selector(worker: Worker, given: dict[str, t.Any]) -> None:
+    assert worker.run(claw_instance, **given)["instance"]["id"] == 1
+    assert [found["id"] for found in worker.run(claw_instance_info, **given)["instances"]] == [1]
+    assert "web-bot (id 1) has no usable backup" in worker.run(claw_backup_restore, incident="INC-1", **given)["msg"]
+
+
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize("state", ["started", "stopped", "restarted"])
 def test_an_id_without_an_instance_fails_with_the_error_of_the_service(worker: Worker, state: str, check: bool) -> None:

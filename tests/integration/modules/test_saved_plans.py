@@ -166,6 +166,7 @@ def test_each_difference_is_named_and_nothing_is_sent(
         assert (result["failed"], result["changed"]) == (True, False)
         assert result["report"] == differences
         assert result["differences"] == len(differences)
+        assert {entry["changed"] for entry in result["instances"]} == {False}
         assert result["msg"].startswith("The plan does not hold any more, and nothing was sent: ")
         assert all(line in result["msg"] for line in differences)
     assert writes(simulator) == []

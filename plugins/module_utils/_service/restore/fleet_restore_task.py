@@ -16,13 +16,13 @@ from .plan import Target
 from .restore import COMPLETED, Restore, Stage
 
 if t.TYPE_CHECKING:
-    from ..._model.fleet_entries import RestoreEntry
+    from ..._model.fleet_entries import FleetEntry
     from ..._model.resource import Result
     from .incident import Incident
     from .options import RestoreOptions
 
 
-def restore_many(incident: Incident, entries: t.Sequence[RestoreEntry], options: RestoreOptions) -> Result:
+def restore_many(incident: Incident, entries: t.Sequence[FleetEntry], options: RestoreOptions) -> Result:
     """Restores the entries unless one is refused, and returns the result of the task.
 
     Raises PartialError with the result if an entry failed, and before anything is sent what the journal and the client
@@ -41,7 +41,7 @@ def restore_many(incident: Incident, entries: t.Sequence[RestoreEntry], options:
     return result
 
 
-def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore], *, done: bool) -> list[Outcome]:
+def build_outcomes(entries: t.Sequence[FleetEntry], restores: t.Sequence[Restore], *, done: bool) -> list[Outcome]:
     """Returns what became of each entry of ``claw_fleet_restore``. ``done``: it is not a plan."""
     outcomes = []
     for entry, restore in zip(entries, restores, strict=True):

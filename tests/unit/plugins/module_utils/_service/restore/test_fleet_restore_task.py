@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    FleetEntry,
     Outcome,
-    RestoreEntry,
     build_result,
     format_failures,
 )
@@ -35,8 +35,8 @@ def item(number: int = 1, error: str | None = None, **results: t.Any) -> Restore
     return Restore(plan, error=ClawHostersError(error) if error else None, **results)
 
 
-def entries(count: int) -> list[RestoreEntry]:
-    return [RestoreEntry(number, number, f"bot-{number}") for number in range(1, count + 1)]
+def entries(count: int) -> list[FleetEntry]:
+    return [FleetEntry(number, number, f"bot-{number}") for number in range(1, count + 1)]
 
 
 def outcomes(restores: list[Restore]) -> list[Outcome]:

@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import is_before, is_usable, taken_at
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import parse_owner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
@@ -78,7 +78,9 @@ def decision(plan: RestorePlan) -> tuple[ObstacleKind | None, RestoreAction | No
 @given(fleets())
 def test_a_task_for_one_and_one_for_many_choose_the_same(fleet: tuple[World, list[Target]]) -> None:
     world, wanted = fleet
-    entries = [RestoreEntry(number, one.instance_id, one.name, one.backup_id) for number, one in enumerate(wanted, 1)]
+    entries = [
+        FleetEntry(number, one.instance_id, one.name, backup_id=one.backup_id) for number, one in enumerate(wanted, 1)
+    ]
     listed = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
     together = [decision(plan) for plan in read(world, *listed)]
     for one, among in zip(wanted, together, strict=True):
