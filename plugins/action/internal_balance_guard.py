@@ -27,6 +27,7 @@ from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.at_most_once import format_at
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._state.journal import OperationEvent, OperationKey
+from ..module_utils._state.journal_writer import read_state
 from ..module_utils._text import format_count, one_line
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
@@ -84,7 +85,7 @@ def _describe_order(context: ModuleContext) -> str:
     """Returns a sentence about the order if it was sent before; empty if it was not."""
     try:
         order = parse_operation_name("balance_guard_order", context.params["order"])
-        state = open_journal(context).read_state(OperationKey("purchase", context.client.settings.api_url, order))
+        state = read_state(open_journal(context), OperationKey("purchase", context.client.settings.api_url, order))
     except ClawHostersError:
         # The purchase fails for the same reason, and the results say so.
         return ""

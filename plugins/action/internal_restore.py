@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import threading
 import typing as t
 
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
@@ -33,8 +31,6 @@ if t.TYPE_CHECKING:
 
 NO_TERMINAL = "restore_confirm is empty, and there is no terminal to ask at."
 _STDIN, _STDOUT = 0, 1
-_PARENT_INTERVAL = 1.0
-"""Seconds after which it is seen that the parent process has ended."""
 
 
 def _open_hidden_terminal() -> int | None:
@@ -54,27 +50,6 @@ def show_question(text: str) -> None:
     if _hidden_terminal is not None:
         with contextlib.suppress(OSError):
             os.write(_hidden_terminal, f"{text}\n".encode(errors="replace"))
-
-
-@contextlib.contextmanager
-def ended_with_terminal() -> t.Iterator[None]:
-    """During the block, ends this process once the one that reads the terminal has ended: nobody answers any more.
-
-    That one ends when the terminal is closed. From ansible-core 2.19, workers have a session of their own.
-    """
-    parent, has_answer, waiting = os.getppid(), threading.Event(), threading.get_ident()
-
-    def watch() -> None:
-        while not has_answer.wait(_PARENT_INTERVAL):
-            if os.getppid() != parent:
-                signal.pthread_kill(waiting, signal.SIGTERM)
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        has_answer.set()
 
 
 def require_valid(args: Options) -> None:
@@ -131,8 +106,7 @@ class ActionModule(ControllerAction):
         whole, self._lines = "\n".join([*self._lines, prompt]), []
         show_question(whole)
         try:
-            with ended_with_terminal():
-                return to_text(self._display.prompt_until(prompt if self._is_seen else whole), errors="replace")
+            return to_text(self._display.prompt_until(prompt if self._is_seen else whole), errors="replace")
         except AnsiblePromptNoninteractive:
             raise NotConfirmedError(NO_TERMINAL) from None
         except AnsiblePromptInterrupt:

@@ -226,8 +226,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_jou
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.backup_restore_task import restore_one
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import MODULE, RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import MODULE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import RestoreOptions
 
 SPEC = ArgumentSpec(
     {

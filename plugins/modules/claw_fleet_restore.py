@@ -269,7 +269,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_jou
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.fleet_restore_task import restore_many
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import FLEET, RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import FLEET
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import RestoreOptions
 
 SPEC = ArgumentSpec(
     {

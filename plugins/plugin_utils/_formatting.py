@@ -12,7 +12,7 @@ import unicodedata
 from datetime import datetime
 
 from ..module_utils._text import one_line
-from ..module_utils._times import format_time, parse_time
+from ..module_utils._times import format_time
 
 EMPTY = "\N{EN DASH}"
 """Placeholder for a missing value."""
@@ -91,9 +91,3 @@ def slugify(text: str) -> str:
 def format_clock(moment: datetime | None) -> str:
     """Returns a time as :func:`format_time` does; a dash for None."""
     return format_time(moment) if moment else EMPTY
-
-
-def format_recorded(text: object, day: object = None) -> str:
-    """Returns a time of a record, to the second; the text itself if it is none. Without the date if ``day`` has it."""
-    moment = parse_time(text)
-    return format_time(moment, parse_time(day), seconds=True) if moment else format_value(text)

@@ -24,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import read_state
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import (
     HOLDERS,
     PostgresStore,
@@ -223,7 +224,7 @@ class Loss:
         store = PostgresStore(self.site.database.url())
         journal = Journal(store)
         runs = read_incident(journal, self.site.service.url, restore.incident).runs
-        state = journal.read_state(restore.key)
+        state = read_state(journal, restore.key)
         store.close()
         found = {run.by["host"]: run.state for run in runs}
         if self.a.name not in found or (not self.returns and found[self.a.name] != "interrupted"):

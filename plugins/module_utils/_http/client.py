@@ -16,7 +16,7 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ServerError
 from .._progress import LINE_WIDTH, Progress, raise_if_cancelled
@@ -36,8 +36,6 @@ Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
 MIN_POLL_TIMEOUT = 5.0
 """Seconds for a poll at the end of a wait: it may take that much longer than ``wait_timeout``."""
-CLOCK_TOLERANCE = 2.0
-"""Seconds within which two clocks count as equal: that of the service is cut to whole seconds."""
 
 
 @dataclass(eq=False, repr=False)
@@ -95,11 +93,6 @@ class RequestStats:
     def now(self) -> datetime:
         """Returns the time by which backups are judged: by the clock of the service, or else of this machine."""
         return self.service_time() or datetime.now(UTC)
-
-    def find_clock_lead(self) -> timedelta:
-        """Returns how far this machine's clock is ahead of the service's; 0 if they agree, or that is not known."""
-        lead = datetime.now(UTC) - (self.service_time() or datetime.now(UTC))
-        return lead if abs(lead.total_seconds()) > CLOCK_TOLERANCE else timedelta(0)
 
     @contextlib.contextmanager
     def waiting(self, clock: t.Callable[[], float]) -> t.Iterator[None]:

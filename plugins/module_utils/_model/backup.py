@@ -39,14 +39,6 @@ def taken_at(backup: Resource) -> datetime | None:
     return parse_time(value)
 
 
-def summarize_backup(backup: Resource | None) -> dict[str, t.Any] | None:
-    """Returns what diffs show of a backup."""
-    if backup is None:
-        return None
-    taken = taken_at(backup)
-    return {"backup_id": backup["id"], "taken_at": taken.isoformat() if taken else None}
-
-
 def explain_unusable(backup: Resource) -> str:
     """Returns the reason why the backup is not usable; empty if it is."""
     if not has_good_status(backup):

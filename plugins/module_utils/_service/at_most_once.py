@@ -16,8 +16,8 @@ from .._http.client import Client
 from .._http.transport import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
-from .._state.journal_store import Holder, describe_sender
-from .._state.journal_writer import append_event, append_outcome
+from .._state.journal_store import Holder
+from .._state.journal_writer import append_event, append_outcome, describe_sender, lock_operation, read_state
 from .._times import format_time_of_day
 
 T = t.TypeVar("T")
@@ -73,7 +73,7 @@ class OperationGuard(RequestHooks):
 
     def read_state(self) -> OperationState | None:
         """Returns the state of the operation in the journal. Raises JournalError."""
-        state = self.journal.read_state(self.key)
+        state = read_state(self.journal, self.key)
         self._set_note(state.event if state else None, state.at if state else None)
         return state
 
@@ -90,7 +90,7 @@ class OperationGuard(RequestHooks):
 
     def lock(self) -> t.ContextManager[bool]:
         """Locks the operation; the context is False if another process holds the lock. Raises JournalError."""
-        return self.journal.lock(self.key)
+        return lock_operation(self.journal, self.key)
 
     def find_holder(self) -> Holder | None:
         """Returns who works on the operation now, None if nobody does. Raises JournalError."""

@@ -18,12 +18,12 @@ from .._state.journal import (
     POSITION,
     JournalEntry,
     OperationKey,
+    build_journal_line,
     build_line,
     identify,
     parse_subjects,
 )
 from .._state.journal_store import JournalLine
-from .._state.journal_writer import build_journal_line
 from .._state.postgres_session import Session, StatementError
 from .._state.postgres_store import (
     APPEND,

@@ -15,17 +15,8 @@ import typing as t
 from dataclasses import asdict
 
 from .files import lock_file, write_at
-from .folder_journal import (
-    LOCK_TIMEOUT,
-    RECORD_SIZE,
-    RECORDS_AT,
-    REPAIR_HINT,
-    build_first_record,
-    build_record,
-    hash_content,
-    read_holder,
-)
-from .journal_store import ConflictError, DamageError, Holder, JournalLine, describe_process
+from .folder_journal import LOCK_TIMEOUT, RECORDS_AT, build_first_record, build_record, hash_content, read_holder
+from .journal_store import ConflictError, DamageError, Holder, JournalLine
 from .snapshots import atomic_replace
 
 if t.TYPE_CHECKING:
@@ -53,73 +44,71 @@ class FolderWriter:
         """
         subject = lines[-1].subject
         with self._store.open_folders(creates=True) as folders, contextlib.ExitStack() as stack:
-            mark = _create_mark(stack, folders, subject)
-            is_new = os.fstat(mark).st_size == RECORDS_AT + RECORD_SIZE
+            mark = self._create_mark(stack, folders, subject)
+            is_new = os.fstat(mark).st_size == RECORDS_AT + len(build_first_record(subject))
             file = folders.open_file(stack, subject, os.O_RDWR | (os.O_CREAT if is_new else 0))
             if is_new:
                 # Whoever created the mark may have been killed before that was synced. And the file must be there
                 # before its mark says that it has a line.
                 for folder in (folders.marks, folders.journal):
                     os.fsync(t.cast("OpenFolder", folder).descriptor)
-            _append(folders.open_subject(subject, file, mark), lines)
+            self._append(folders.open_subject(subject, file, mark), lines)
 
     @contextlib.contextmanager
-    def hold(self, subject: str, name: str) -> t.Iterator[Holder | None]:
-        """Locks the mark of the subject. The lock ends with the process."""
+    def hold(self, own: Holder) -> t.Iterator[Holder | None]:
+        """Locks the mark of a subject for this process, ``own``, with which the lock ends."""
         _allow_many_files()
         with contextlib.ExitStack() as stack:
-            yield self._take(stack, subject, name)
+            yield self._take(stack, own)
 
-    def _take(self, stack: contextlib.ExitStack, subject: str, name: str) -> Holder | None:
+    def _take(self, stack: contextlib.ExitStack, own: Holder) -> Holder | None:
         """Locks the mark of the subject until the stack closes. Returns who has locked it, if another process has."""
         with self._store.open_folders(creates=True) as folders:
-            mark = _create_mark(stack, folders, subject)
+            mark = self._create_mark(stack, folders, own.subject)
             try:
                 lock_file(mark, PROBE_TIMEOUT)
             except TimeoutError:
-                return read_holder(mark, subject)
-            _write_holder(mark, describe_process(subject, name))
+                return read_holder(mark, own.subject)
+            _write_holder(mark, own)
             return None
 
-
-def _create_mark(stack: contextlib.ExitStack, folders: JournalFolders, subject: str) -> int:
-    """Opens the mark, which is created if missing. Raises DamageError if the subject is damaged."""
-    marks = t.cast("OpenFolder", folders.marks)
-    if damage := folders.read(subject).damage:
-        # A new mark would hide that the old one is missing.
-        raise DamageError(damage, REPAIR_HINT)
-    mark = folders.open_mark(stack, subject, os.O_RDWR)
-    if mark is not None:
-        return mark
-    with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
-        lock_file(lock, LOCK_TIMEOUT)
+    def _create_mark(self, stack: contextlib.ExitStack, folders: JournalFolders, subject: str) -> int:
+        """Opens the mark, which is created if missing. Raises DamageError if the subject is damaged."""
+        marks = t.cast("OpenFolder", folders.marks)
+        if damage := folders.read(subject).damage:
+            # A new mark would hide that the old one is missing.
+            raise DamageError(damage, self._store.repair_hint)
         mark = folders.open_mark(stack, subject, os.O_RDWR)
-        if mark is None:
-            atomic_replace(marks.descriptor, subject, bytes(RECORDS_AT) + build_first_record(subject))
+        if mark is not None:
+            return mark
+        with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
+            lock_file(lock, LOCK_TIMEOUT)
             mark = folders.open_mark(stack, subject, os.O_RDWR)
-    return t.cast("int", mark)
+            if mark is None:
+                atomic_replace(marks.descriptor, subject, bytes(RECORDS_AT) + build_first_record(subject))
+                mark = folders.open_mark(stack, subject, os.O_RDWR)
+        return t.cast("int", mark)
 
-
-def _append(subject: OpenSubject, lines: t.Sequence[JournalLine]) -> None:
-    found = subject.read(fcntl.LOCK_EX)
-    if found.damage:
-        raise DamageError(found.damage, REPAIR_HINT)
-    if [one.text for one in found.lines] != [one.text for one in lines[:-1]]:
-        raise ConflictError
-    texts = [f"{one.text}\n".encode() for one in lines]
-    records = [build_first_record(subject.subject), *(build_record(one.name or "", one.text) for one in lines)]
-    for number in range(sum(one.name is not None for one in found.lines), len(found.lines)):
-        # What a crash has left without a record may be missing on the disk, too.
-        _write(subject, texts[: number + 1], records[: number + 2])
-    try:
-        _write(subject, texts, records)
-    except OSError:
-        # A line that stayed would look like one whose request may have been sent.
-        with contextlib.suppress(OSError):
-            os.ftruncate(t.cast("int", subject.mark), RECORDS_AT + len(b"".join(records[:-1])))
-            # No mark may say more than the file.
-            os.ftruncate(t.cast("int", subject.file), len(b"".join(texts[:-1])))
-        raise
+    def _append(self, subject: OpenSubject, lines: t.Sequence[JournalLine]) -> None:
+        found = subject.read(fcntl.LOCK_EX)
+        if found.damage:
+            raise DamageError(found.damage, self._store.repair_hint)
+        if [one.text for one in found.lines] != [one.text for one in lines[:-1]]:
+            raise ConflictError
+        texts = [f"{one.text}\n".encode() for one in lines]
+        records = [build_first_record(subject.subject), *(build_record(one.name or "", one.text) for one in lines)]
+        for number in range(sum(one.name is not None for one in found.lines), len(found.lines)):
+            # What a crash has left without a record may be missing on the disk, too.
+            _write(subject, texts[: number + 1], records[: number + 2])
+        try:
+            _write(subject, texts, records)
+        except OSError:
+            # A line that stayed would look like one whose request may have been sent.
+            with contextlib.suppress(OSError):
+                os.ftruncate(t.cast("int", subject.mark), RECORDS_AT + len(b"".join(records[:-1])))
+                # No mark may say more than the file.
+                os.ftruncate(t.cast("int", subject.file), len(b"".join(texts[:-1])))
+            raise
 
 
 def _write(subject: OpenSubject, texts: t.Sequence[bytes], records: t.Sequence[bytes]) -> None:

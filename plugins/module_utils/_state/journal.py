@@ -33,15 +33,13 @@ from .._errors import ClawHostersError
 from .._names import normalize_name
 from .._service_url import normalize_url
 from .._text import one_line
-from .folder_journal import FolderStore
-from .journal_store import DamageError
+from .journal_store import DamageError, JournalLine
 from .store import StoreError
 
 if t.TYPE_CHECKING:
-    from .folder_writer import FolderWriter
+    from .folder_journal import FolderStore
     from .journal_store import Holder, SubjectLines
     from .open_store import JournalStore
-    from .postgres_store import PostgresStore
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""
@@ -184,8 +182,8 @@ class Journal:
     def __init__(
         self, store: JournalStore, now: t.Callable[[], datetime] | None = None, folder: FolderStore | None = None
     ) -> None:
-        self._store = store
-        self._folder = folder
+        self.store = store
+        self.folder = folder
         self._now = now
         self.thread_lock = threading.RLock()
         self.entries: dict[str, list[JournalEntry]] = {}
@@ -194,57 +192,9 @@ class Journal:
         self.intended: set[OperationKey] = set()
         """The operations whose intent this run has recorded."""
 
-    @functools.cached_property
-    def writer(self) -> FolderWriter | PostgresStore:
-        """The store for those who write. What a folder needs is loaded by the first lock, before anything is sent."""
-        if not isinstance(self._store, FolderStore):
-            return self._store
-        from .folder_writer import FolderWriter
-
-        return FolderWriter(self._store)
-
     def now(self) -> datetime:
         """Returns the time that a line written now has."""
-        return self._now() if self._now else datetime.fromtimestamp(self._store.now(), UTC)
-
-    def read_state(self, operation: OperationKey) -> OperationState | None:
-        """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
-
-        Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
-        returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
-        """
-        try:
-            state = self.read_states([operation.subject]).get(operation)
-        except JournalError:
-            if operation not in self.intended:
-                raise
-            return self.known_state(operation)
-        if state is None:
-            self.require_not_in_folder(operation)
-        return state
-
-    def require_not_in_folder(self, operation: OperationKey) -> None:
-        """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
-        folder = self._folder
-        if not folder:
-            return
-        with self._before_sending(operation), self.thread_lock:
-            try:
-                with converted_errors():
-                    # Without a folder of this user's own, there is no other memory.
-                    state = Journal(folder).read_states([operation.subject]).get(operation) if folder.is_own() else None
-            except JournalError as error:
-                raise JournalError(
-                    f"This {operation.kind} is not in state_database. The journal in {one_line(folder.place)} may "
-                    f"contain it, but can't be read. {error}"
-                ) from None
-            if state:
-                place = one_line(folder.place)
-                raise JournalError(
-                    f"The journal in {place} contains this {operation.kind}, sent at {state.sent_at}, but "
-                    "state_database does not. An administrator of the database must import the folder: "
-                    f"claw_state_database with import_dir: {place}."
-                )
+        return self._now() if self._now else datetime.fromtimestamp(self.store.now(), UTC)
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
@@ -259,18 +209,18 @@ class Journal:
     @property
     def place(self) -> str:
         """The folder, or the option of the database."""
-        return self._store.place
+        return self.store.place
 
     def read_positions(self) -> dict[str, int]:
         """Returns the last position that each subject has now. Raises JournalError."""
-        with self._before_sending():
-            return self._store.read_positions()
+        with self.before_sending():
+            return self.store.read_positions()
 
     def read_states(
         self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
     ) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation of these subjects, or of all; see :func:`replay`. Raises JournalError."""
-        with self._before_sending():
+        with self.before_sending():
             return replay(self.read_entries(subjects), with_refused=with_refused)
 
     def read_entries(self, subjects: t.Collection[str] | None = None) -> list[JournalEntry]:
@@ -279,7 +229,7 @@ class Journal:
         Raises JournalError if they can't be read, or are damaged.
         """
         with self.thread_lock, converted_errors():
-            entries = parse_subjects(self._store.read_subjects(subjects), self._store.repair_hint)
+            entries = parse_subjects(self.store.read_subjects(subjects), self.store.repair_hint)
             if subjects is None:
                 self.entries, self._has_read_all = entries, True
             else:
@@ -293,12 +243,12 @@ class Journal:
 
         For what concerns many instances, and must not end because of one. Raises JournalError.
         """
-        with self._before_sending(), self.thread_lock:
+        with self.before_sending(), self.thread_lock:
             intact: dict[str, list[JournalEntry]] = {}
             damaged = {}
-            for one in self._store.read_subjects(subjects):
+            for one in self.store.read_subjects(subjects):
                 try:
-                    intact[one.subject] = parse_subject(one, self._store.repair_hint)
+                    intact[one.subject] = parse_subject(one, self.store.repair_hint)
                 except DamageError as error:
                     damaged[one.subject] = _build_error(error)
             self.entries |= intact
@@ -306,8 +256,8 @@ class Journal:
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
         """Returns the subjects of an incident, of its runs, or of an order, and perhaps others. Raises JournalError."""
-        with self._before_sending():
-            return self._store.find_subjects(OperationKey(kind, service, name).name_digest)
+        with self.before_sending():
+            return self.store.find_subjects(OperationKey(kind, service, name).name_digest)
 
     def read_once(self, subject: str) -> list[JournalEntry]:
         """Returns the entries of a subject as they were read last."""
@@ -315,28 +265,17 @@ class Journal:
             self.read_entries([subject])
         return self.entries.get(subject, [])
 
-    @contextlib.contextmanager
-    def lock(self, operation: OperationKey) -> t.Iterator[bool]:
-        """Holds the subject of ``operation`` and yields True, or yields False if another process holds it.
-
-        Raises JournalError if it can't be held.
-        """
-        with contextlib.ExitStack() as stack:
-            with self._before_sending(operation):
-                holder = stack.enter_context(self.writer.hold(operation.subject, operation.name))
-            yield holder is None
-
     def find_holder(self, operation: OperationKey) -> Holder | None:
         """Returns who works on the subject of ``operation`` now, None if nobody does. Raises JournalError."""
         return self.read_holders(operation.subject).get(operation.subject)
 
     def read_holders(self, subject: str | None = None) -> dict[str, Holder]:
         """Returns who works on what now, or on this alone, by subject. Raises JournalError."""
-        with self._before_sending():
-            return self._store.holders(subject)
+        with self.before_sending():
+            return self.store.holders(subject)
 
     @contextlib.contextmanager
-    def _before_sending(self, operation: OperationKey | None = None) -> t.Iterator[None]:
+    def before_sending(self, operation: OperationKey | None = None) -> t.Iterator[None]:
         """Raises JournalError for an error of the store. It says that nothing was sent, if this run has sent nothing
         (for ``operation``, if one is given)."""
         try:
@@ -396,6 +335,12 @@ def build_line(entry: JournalEntry, earlier: t.Sequence[JournalEntry]) -> dict[s
     content = {name: value for name, value in entry.items() if name not in (POSITION, "checksum")}
     line = {**content, POSITION: len(earlier) + 1}
     return {**line, "checksum": _hash([earlier[-1]["checksum"] if earlier else "", line])}
+
+
+def build_journal_line(entry: JournalEntry) -> JournalLine:
+    """Returns a line as a store keeps it."""
+    operation = identify(entry)
+    return JournalLine(operation.subject, entry[POSITION], json.dumps(entry), operation.name_digest)
 
 
 def parse_subjects(subjects: t.Iterable[SubjectLines], repair_hint: str) -> dict[str, list[JournalEntry]]:

@@ -6,16 +6,11 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import platform
-import pwd
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from .._errors import ClawHostersError
 from .._text import one_line
-from .._times import format_iso, parse_time
+from .._times import parse_time
 from .store import StoreError
 
 NAME_LIMIT = 100
@@ -101,23 +96,3 @@ class Holder:
 def shorten_name(name: str) -> str:
     """Returns the name of an incident or order for a holder: short, and without characters that a store rejects."""
     return one_line(name, NAME_LIMIT)
-
-
-def describe_process(subject: str, name: str = "") -> Holder:
-    """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
-    since = format_iso(datetime.now(UTC))
-    return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=shorten_name(name))
-
-
-def describe_sender() -> dict[str, str]:
-    """Returns ``by`` of the journal: user and host of this process, whatever its environment says."""
-    return {"user": _find_user_name(os.geteuid()), "host": platform.node()}
-
-
-@functools.cache
-def _find_user_name(user_id: int) -> str:
-    """Returns the name in the password database, or the number: a container may run as a user without a name."""
-    try:
-        return pwd.getpwuid(user_id).pw_name or str(user_id)
-    except KeyError:
-        return str(user_id)

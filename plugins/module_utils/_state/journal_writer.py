@@ -2,36 +2,43 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the journal. Each line follows those that the given journal has read, or has written itself.
+"""Locks and writes the journal, and reads the state that decides whether a request may be sent.
 
-Whoever sends restores or purchases imports it before the first of them.
+Each line follows those that the given journal has read, or has written itself. Whoever sends restores or purchases
+imports this before the first of them.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import functools
+import os
+import platform
+import pwd
 import typing as t
+from datetime import UTC, datetime
 
+from .._text import one_line
 from .._times import format_iso
+from .folder_journal import FolderStore
 from .journal import (
     FIELDS,
     NOTE,
-    POSITION,
     Journal,
-    JournalEntry,
     JournalError,
-    NoteKind,
     OperationEvent,
-    OperationKey,
+    build_journal_line,
     build_line,
     converted_errors,
-    identify,
 )
-from .journal_store import ConflictError, JournalLine
+from .journal_store import ConflictError, Holder, shorten_name
 from .store import StoreError
 
 if t.TYPE_CHECKING:
     from .folder_writer import FolderWriter
+    from .journal import NoteKind, OperationKey, OperationState
+    from .journal_store import JournalLine
+    from .open_store import JournalStore
     from .postgres_store import PostgresStore
 
 _ENDS = (OperationEvent.COMPLETED, OperationEvent.FAILED)
@@ -47,6 +54,60 @@ class JournalConflictError(JournalError):
         super().__init__(f"{error}. {error.advice}.")
 
 
+@contextlib.contextmanager
+def lock_operation(journal: Journal, operation: OperationKey) -> t.Iterator[bool]:
+    """Holds the subject of ``operation`` and yields True, or yields False if another process holds it.
+
+    Raises JournalError if it can't be held.
+    """
+    with contextlib.ExitStack() as stack:
+        with journal.before_sending(operation):
+            own = describe_process(operation.subject, operation.name)
+            holder = stack.enter_context(_find_writer(journal.store).hold(own))
+        yield holder is None
+
+
+def read_state(journal: Journal, operation: OperationKey) -> OperationState | None:
+    """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
+
+    Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
+    returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
+    """
+    try:
+        state = journal.read_states([operation.subject]).get(operation)
+    except JournalError:
+        if operation not in journal.intended:
+            raise
+        return journal.known_state(operation)
+    if state is None:
+        require_not_in_folder(journal, operation)
+    return state
+
+
+def require_not_in_folder(journal: Journal, operation: OperationKey) -> None:
+    """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
+    folder = journal.folder
+    if not folder:
+        return
+    with journal.before_sending(operation), journal.thread_lock:
+        try:
+            with converted_errors():
+                # Without a folder of this user's own, there is no other memory.
+                state = Journal(folder).read_states([operation.subject]).get(operation) if folder.is_own() else None
+        except JournalError as error:
+            raise JournalError(
+                f"This {operation.kind} is not in state_database. The journal in {one_line(folder.place)} may "
+                f"contain it, but can't be read. {error}"
+            ) from None
+        if state:
+            place = one_line(folder.place)
+            raise JournalError(
+                f"The journal in {place} contains this {operation.kind}, sent at {state.sent_at}, but "
+                "state_database does not. An administrator of the database must import the folder: "
+                f"claw_state_database with import_dir: {place}."
+            )
+
+
 def append_event(journal: Journal, operation: OperationKey, event: OperationEvent, /, **facts: t.Any) -> None:
     """Records the next event of ``operation`` durably. On a JournalError the journal is unchanged.
 
@@ -55,7 +116,7 @@ def append_event(journal: Journal, operation: OperationKey, event: OperationEven
     with journal.thread_lock:
         journal.read_once(operation.subject)
         if event is OperationEvent.INTENDED and journal.known_state(operation) is None:
-            journal.require_not_in_folder(operation)
+            require_not_in_folder(journal, operation)
         _append(journal, operation, {"event": event.value}, facts)
         if event is OperationEvent.INTENDED:
             journal.intended.add(operation)
@@ -120,7 +181,7 @@ def _append(journal: Journal, operation: OperationKey, event: dict[str, str], fa
     lines = [build_journal_line(one) for one in (*entries, line)]
     with converted_errors():
         try:
-            _store(journal.writer, lines, is_intent=line["event"] == OperationEvent.INTENDED.value)
+            _store(_find_writer(journal.store), lines, is_intent=line["event"] == OperationEvent.INTENDED.value)
         except ConflictError:
             raise JournalConflictError from None
     journal.entries[operation.subject] = [*entries, line]
@@ -138,7 +199,33 @@ def _store(store: FolderWriter | PostgresStore, lines: list[JournalLine], *, is_
         store.append(lines, again=True)
 
 
-def build_journal_line(entry: JournalEntry) -> JournalLine:
-    """Returns a line as a store keeps it."""
-    operation = identify(entry)
-    return JournalLine(operation.subject, entry[POSITION], json.dumps(entry), operation.name_digest)
+def _find_writer(store: JournalStore) -> FolderWriter | PostgresStore:
+    """Returns who writes to the store. What a folder needs is loaded by the first lock or line, before any request."""
+    if not isinstance(store, FolderStore):
+        return store
+    from .folder_writer import FolderWriter
+
+    return FolderWriter(store)
+
+
+# Who writes
+
+
+def describe_process(subject: str, name: str = "") -> Holder:
+    """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
+    since = format_iso(datetime.now(UTC))
+    return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=shorten_name(name))
+
+
+def describe_sender() -> dict[str, str]:
+    """Returns ``by`` of the journal: user and host of this process, whatever its environment says."""
+    return {"user": _find_user_name(os.geteuid()), "host": platform.node()}
+
+
+@functools.cache
+def _find_user_name(user_id: int) -> str:
+    """Returns the name in the password database, or the number: a container may run as a user without a name."""
+    try:
+        return pwd.getpwuid(user_id).pw_name or str(user_id)
+    except KeyError:
+        return str(user_id)

@@ -18,7 +18,7 @@ from dataclasses import asdict
 
 from .._text import one_line
 from .._times import format_iso
-from .journal_store import ConflictError, Holder, JournalLine, SubjectLines, describe_process
+from .journal_store import ConflictError, Holder, JournalLine, SubjectLines
 from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, UNREACHABLE_ADVICE, Rows, Session, UnreachableError
 from .store import Document, StoreError
 
@@ -219,11 +219,11 @@ class PostgresStore:
                 raise ConflictError
 
     @contextlib.contextmanager
-    def hold(self, subject: str, name: str) -> t.Iterator[Holder | None]:
-        """Takes an advisory lock, which ends with the session."""
-        key = lock_key(subject)
+    def hold(self, own: Holder) -> t.Iterator[Holder | None]:
+        """Takes an advisory lock for this process, ``own``, which ends with the session."""
+        subject, key = own.subject, lock_key(own.subject)
         try:
-            rows = self._execute(HOLD, {**asdict(describe_process(subject, name)), "key": key})
+            rows = self._execute(HOLD, {**asdict(own), "key": key})
         except StoreError:
             self._session.close()  # and with it a lock that may have been taken
             raise

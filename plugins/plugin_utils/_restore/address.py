@@ -13,11 +13,10 @@ import socket
 import typing as t
 from urllib.parse import urlsplit
 
-from ...module_utils._errors import TlsError, TransportError, WaitTimeoutError
+from ...module_utils._errors import ClawHostersError, TlsError, TransportError, WaitTimeoutError
 from ...module_utils._http.client import MIN_POLL_TIMEOUT
 from ...module_utils._http.connections import TimedAdapter, TimeLimit, explained, find_proxies
 from ...module_utils._waiter import Waiter
-from .failures import AddressError
 
 with contextlib.suppress(ImportError):
     from requests import Request
@@ -30,6 +29,10 @@ TOTAL_TIMEOUT = 60.0
 _PLAIN_HOST = re.compile(r"https?://[A-Za-z0-9.-]+")
 _IPV4_AT_THE_END = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96")))
 """IPv6 networks whose addresses end in an IPv4 address: compatible, mapped, and translated by NAT64."""
+
+
+class AddressError(ClawHostersError):
+    """The address can't be requested, or does not respond as expected."""
 
 
 def parse_address(subdomain: object) -> str:

@@ -23,7 +23,7 @@ from ...module_utils._text import format_first, one_line
 from ...module_utils._times import parse_time
 from .._formatting import format_label
 from .._plan_file import read_plan_file
-from .failures import PlanOutdatedError
+from .failures import FailureKind, NotConfirmedError
 
 if t.TYPE_CHECKING:
     from datetime import timedelta
@@ -34,6 +34,12 @@ if t.TYPE_CHECKING:
 _LISTED = 5
 _FIELDS = {**FIELDS, "incident": str}
 _ENTRY_FIELDS = {"id": (int, str), "name_digest": str, "backup_id": (int, str), "taken_at": (str, type(None))}
+
+
+class PlanOutdatedError(NotConfirmedError):
+    """The approved plan does not hold any more, so nothing is sent."""
+
+    failure_kind = FailureKind.PLAN_OUTDATED
 
 
 @dataclass(frozen=True)

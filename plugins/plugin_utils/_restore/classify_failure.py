@@ -19,7 +19,7 @@ from ...module_utils._service.restore.plan import ObstacleKind
 from ...module_utils._service.restore.restore import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN, InstanceGoneError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
-from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind, PictureChangedError
+from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind, NotConfirmedError
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -35,6 +35,12 @@ _KINDS: dict[str, Kind] = {
     FAILED: ObstacleKind.FAILED,
 }
 """The kinds of restores that were sent and did not complete, by their outcomes."""
+
+
+class PictureChangedError(NotConfirmedError):
+    """A backup of the plan, or the account, has changed since it was shown."""
+
+    failure_kind = FailureKind.PICTURE_CHANGED
 
 
 def classify_error(error: Exception, kind: Kind) -> Failure:

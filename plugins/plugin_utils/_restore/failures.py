@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._service.restore.plan import ObstacleKind
@@ -42,8 +42,6 @@ Kind: t.TypeAlias = "FailureKind | ObstacleKind"
 
 ACCEPTED_AND_FAILED = "The service accepted the restore, but the instance ended in a failure status."
 
-_KINDS: dict[object, Kind] = {kind.value: kind for kind in (*FailureKind, *ObstacleKind)}
-
 
 @dataclass(frozen=True)
 class Failure:
@@ -66,30 +64,8 @@ class Failure:
         facts = {name: value for name, value in vars(self).items() if value and name != "kind"}
         return {**facts, "failure": self.kind.value}
 
-    @classmethod
-    def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Failure:
-        """Returns the failure of a note."""
-        known = {one.name: facts[one.name] for one in fields(cls) if one.name != "kind" and one.name in facts}
-        return cls(_KINDS.get(facts.get("failure"), FailureKind.INTERRUPTED), **known)
-
-
-class AddressError(ClawHostersError):
-    """The address can't be requested, or does not respond as expected."""
-
 
 class NotConfirmedError(ClawHostersError):
     """The restores were not confirmed. ``failure_kind`` is the kind of the failure."""
 
     failure_kind = FailureKind.NOT_CONFIRMED
-
-
-class PictureChangedError(NotConfirmedError):
-    """A backup of the plan, or the account, has changed since it was shown."""
-
-    failure_kind = FailureKind.PICTURE_CHANGED
-
-
-class PlanOutdatedError(NotConfirmedError):
-    """The approved plan does not hold any more, so nothing is sent."""
-
-    failure_kind = FailureKind.PLAN_OUTDATED

@@ -18,8 +18,8 @@ from .._formatting import SCREEN_WIDTH, wrap
 from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
 from .approved_plan import build_plan_to_approve, read_plan
-from .incident_report import name_json, write_report
-from .result_words import OK, build_report, build_results, describe_known, format_done, format_failures, format_headline
+from .incident_report import name_json
+from .result_words import OK, build_results, describe_known, format_done, format_failures, format_headline, write_report
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -96,7 +96,7 @@ def record(session: RoleSession) -> RecordedIncident | None:
         return state
     known = state or RecordedIncident(context.client.settings.api_url, run.incident)
     try:
-        write_report(run.report_path, session.redact(build_report(run, known, build_results(run, state, now), now)))
+        write_report(run, known, build_results(run, state, now), now, session.redact)
         session.written = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
     except ReportError as error:
         problem = str(error)

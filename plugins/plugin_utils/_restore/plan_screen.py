@@ -15,14 +15,7 @@ from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import get_status, is_healthy
 from ...module_utils._service.account_check import format_scope
 from ...module_utils._service.restore.plan import RestoreAction, explain_left_out
-from ...module_utils._service.restore.plan_notes import (
-    Note,
-    capitalize,
-    describe_choice,
-    describe_clock,
-    describe_report,
-    note_other,
-)
+from ...module_utils._service.restore.plan_notes import Note, capitalize, describe_choice, describe_report, note_other
 from ...module_utils._state.journal import UNSEEN
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._time_options import parse_timestamp
@@ -56,14 +49,10 @@ _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
 
-def show_plan(run: RoleRun, clock_lead: timedelta) -> list[str]:
-    """Returns the plan as the user sees it before confirming, in lines that fit into the screen.
-
-    ``clock_lead``: how far this machine's clock is ahead of the service's.
-    """
+def show_plan(run: RoleRun) -> list[str]:
+    """Returns the plan as the user sees it before confirming, in lines that fit into the screen."""
     before = parse_timestamp("restore_before", run.variables["restore_before"] or None)
-    lines = [line] if (line := describe_clock(clock_lead)) else []
-    lines += [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
+    lines = [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
     lines += [run.approved.label()] if run.approved else []
     for group in _group(run.plans):
         own = plan_lines(group)

@@ -10,7 +10,10 @@ Imports all that may be needed once something was sent, so the run imports it be
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import signal
+import threading
 import typing as t
 from dataclasses import replace
 
@@ -24,18 +27,16 @@ from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.fetch_instance import fetch_instance
 from ...module_utils._service.restore.executor import PlanExecutor, RestoreObserver
 from ...module_utils._service.restore.incident import Incident, read_by_ids
-from ...module_utils._service.restore.options import RestoreOptions
 from ...module_utils._service.restore.recorded_incident import run_key
-from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, Stage
+from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreOptions, Stage
 from ...module_utils._state.journal import JournalError, NoteKind
-from ...module_utils._state.journal_store import describe_sender
-from ...module_utils._state.journal_writer import append_note
+from ...module_utils._state.journal_writer import append_note, describe_sender, lock_operation
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .address import check_address, parse_address
-from .classify_failure import classify_obstacle, classify_restore
-from .failures import NotConfirmedError, PictureChangedError
+from .classify_failure import PictureChangedError, classify_obstacle, classify_restore
+from .failures import NotConfirmedError
 from .finish import record
 from .role_run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
@@ -45,10 +46,33 @@ if t.TYPE_CHECKING:
     from .role_run import RolePlan, RoleRun
     from .role_session import RoleSession
 
+_PARENT_INTERVAL = 1.0
+"""Seconds after which it is seen that the parent process has ended."""
 TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
 _LISTED = 3
 """Changes that a message lists."""
+
+
+@contextlib.contextmanager
+def ended_with_terminal() -> t.Iterator[None]:
+    """During the block, ends this process once the one that reads the terminal has ended: nobody answers any more.
+
+    That one ends when the terminal is closed. From ansible-core 2.19, workers have a session of their own.
+    """
+    parent, has_answer, waiting = os.getppid(), threading.Event(), threading.get_ident()
+
+    def watch() -> None:
+        while not has_answer.wait(_PARENT_INTERVAL):
+            if os.getppid() != parent:
+                signal.pthread_kill(waiting, signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        has_answer.set()
 
 
 def require_confirmation(run: RoleRun, given: str, ask: t.Callable[[str], str]) -> str:
@@ -163,8 +187,7 @@ class RoleExecutor(RestoreObserver):
         run, given = self._run, self._run.variables["restore_confirm"]
         how = NOT_ASKED
         if given or any(plan.sends for plan in run.plans):
-            redact, ask = self._session.redact, self._session.screen.ask
-            how = require_confirmation(run, given, lambda prompt: ask(redact(prompt)))
+            how = require_confirmation(run, given, self._ask)
             if not given:
                 self._require_same_picture()
         journal = self._incident.journal
@@ -173,7 +196,7 @@ class RoleExecutor(RestoreObserver):
             for plan in run.plans:
                 if plan.sends:
                     limit.claim(str((plan.instance or {})["id"]), run.incident)
-        held.enter_context(journal.lock(self._key))
+        held.enter_context(lock_operation(journal, self._key))
         instances = {str(plan.instance["id"]): plan for plan in self._ready if plan.instance}
         append_note(
             journal,
@@ -190,6 +213,10 @@ class RoleExecutor(RestoreObserver):
                 if plan.failure
             ],
         )
+
+    def _ask(self, prompt: str) -> str:
+        with ended_with_terminal():
+            return self._session.screen.ask(self._session.redact(prompt))
 
     @property
     def _ready(self) -> list[RolePlan]:

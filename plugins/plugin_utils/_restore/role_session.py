@@ -136,7 +136,7 @@ class RoleSession:
                 if plan.sends and not is_unhealthy(plan.instance or {}):
                     raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
         self.run.plans = plans
-        self.plan_lines = self.redact(show_plan(self.run, self.client.stats.find_clock_lead()))
+        self.plan_lines = self.redact(show_plan(self.run))
         self.screen.show(self.plan_lines)
 
     @property

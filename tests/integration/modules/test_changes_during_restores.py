@@ -18,8 +18,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    describe_sender,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support import TIME_OF_DAY
@@ -99,7 +102,7 @@ def restore_in_flight(simulator: Simulator, place: StorePlace, standing: Standin
     journal._now = lambda: datetime.now(UTC) - timedelta(minutes=standing.ago)
     with contextlib.ExitStack() as lock:
         if standing.is_held:
-            lock.enter_context(journal.lock(key))
+            lock.enter_context(lock_operation(journal, key))
         for event in standing.events:
             append_event(journal, key, event, by=describe_sender(), backup_id=11)
         for event in standing.later:

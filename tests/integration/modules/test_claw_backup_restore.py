@@ -19,8 +19,12 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import executor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    describe_sender,
+    lock_operation,
+    read_state,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller
@@ -397,7 +401,7 @@ def test_without_waiting_only_what_this_incident_sent_is_under_way(
     own, held = (OperationKey("restore", simulator.url, incident, "1") for incident in (OWN, holder))
     for event in events:
         append_event(journal, own, event, backup_id=12, by=describe_sender())
-    with place.journal().lock(held) as is_free:
+    with lock_operation(place.journal(), held) as is_free:
         assert is_free
         result = worker.run(claw_backup_restore, check=check, instance_id=1, wait=False)
     assert not result.get("changed")
@@ -408,7 +412,7 @@ def test_without_waiting_only_what_this_incident_sent_is_under_way(
         assert f" s, for incident {holder}. Nothing was sent." in result["msg"]
         assert "restore" not in result
     else:
-        state = journal.read_state(own)
+        state = read_state(journal, own)
         assert state
         assert (result["restore"]["outcome"], result["restore"]["sent_at"]) == (outcome, state.sent_at)
         assert result["restore"]["by"] == describe_sender()
@@ -491,11 +495,11 @@ def test_what_another_run_sent_before_it_died_is_gone_on_with(
     key = OperationKey("restore", simulator.url, "INC-1", "1")
     journal = place.journal()
     with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.lock(key))
+        assert other.enter_context(lock_operation(journal, key))
         sleep = worker.sleeper.sleep
 
         def meanwhile(seconds: float) -> None:
-            if journal.read_state(key) is None:
+            if read_state(journal, key) is None:
                 append_event(journal, key, OperationEvent.INTENDED, backup_id=12)
                 simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=3)
                 other.close()

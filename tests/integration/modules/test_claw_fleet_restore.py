@@ -23,14 +23,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     RestoreObserver,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import (
-    RestoreOptions,
-    Rules,
-    Surface,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules, Surface
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
     Restore,
+    RestoreOptions,
     Stage,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
@@ -39,7 +36,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support import KEY, TIME_OF_DAY
@@ -539,7 +539,7 @@ def test_an_instance_of_another_run_is_waited_for_while_others_go_on(
     key = OperationKey("restore", simulator.url, "INC-1", "2")
     journal = place.journal()
     with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.lock(key))
+        assert other.enter_context(lock_operation(journal, key))
 
         def meanwhile() -> None:
             if len(posts(simulator)) == 2:
@@ -564,7 +564,7 @@ def test_an_instance_of_another_run_is_waited_for_while_others_go_on(
 def test_an_instance_that_another_run_keeps_is_left_to_it(
     simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    with place.journal().lock(OperationKey("restore", simulator.url, "INC-1", "1")) as is_free:
+    with lock_operation(place.journal(), OperationKey("restore", simulator.url, "INC-1", "1")) as is_free:
         assert is_free
         result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=30)
     assert outcomes(result) == ["in_flight", "completed"]
@@ -576,7 +576,7 @@ def test_an_instance_that_another_run_keeps_is_left_to_it(
 def test_one_that_another_incident_keeps_is_not_under_way_for_this_one(
     simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    with place.journal().lock(OperationKey("restore", simulator.url, "INC-2", "1")):
+    with lock_operation(place.journal(), OperationKey("restore", simulator.url, "INC-2", "1")):
         result = worker.run(claw_fleet_restore, instances=bots(1), wait_timeout=30)
     (instance,) = result["instances"]
     assert (instance["outcome"], instance["failed"]) == ("refused", True)
@@ -592,11 +592,11 @@ def test_what_is_done_is_unlocked_while_the_batch_waits_for_another_run(
     first, second = (OperationKey("restore", simulator.url, "INC-1", number) for number in "12")
     journal = place.journal()
     with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.lock(first))
+        assert other.enter_context(lock_operation(journal, first))
 
         def meanwhile() -> None:
             # The other run works on the first one until it gets the second.
-            with journal.lock(second) as is_free:
+            with lock_operation(journal, second) as is_free:
                 if is_free and posts(simulator):
                     other.close()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import lock_operation
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
 from simulator.handle import Simulator
@@ -203,7 +204,7 @@ def test_an_account_that_is_not_told_may_have_bought_already(simulator: Simulato
 
 
 def test_a_run_beside_another_names_it(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
-    with place.journal().lock(OperationKey("purchase", simulator.url, "2026-02-topup")):
+    with lock_operation(place.journal(), OperationKey("purchase", simulator.url, "2026-02-topup")):
         message = worker.run(claw_purchase)["msg"]
     assert re.search(r"is working on order 2026-02-topup: held by \S+@\S+, process \d+, for \d+ s\.", message)
     assert message.endswith("Nothing was sent.")

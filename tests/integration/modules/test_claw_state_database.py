@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, read_state
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_state_database
 from simulator.handle import Simulator
@@ -56,7 +56,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
     missing = controller.task({}, module="claw_state_database")
     assert "state_database is not set." in missing.result["msg"]
     store = PostgresStore(postgres.url(database=fresh))
-    state = Journal(store).read_state(key)
+    state = read_state(Journal(store), key)
     store.close()
     assert state is not None
     assert state.event is OperationEvent.COMPLETED

@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import incident as incident_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import RestoreExecutor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -30,7 +31,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.runbook import Runbook
@@ -302,13 +306,15 @@ class Ways:
         """Prepares the situation, and restores in one of the ways."""
         situation.before(self.place)
         if situation.expected is Kind.OTHER_MEMORY:
-            self.monkeypatch.setattr(Journal, "require_not_in_folder", forget)
+            # A journal in a database, beside a folder.
+            self.monkeypatch.setattr(Journal, "folder", property(lambda _: "folder", lambda *_: None), raising=False)
+            self.monkeypatch.setattr(journal_writer, "require_not_in_folder", forget)
         if situation.since:
             self._between_plan_and_request(situation.since)
         run = {"module": self._run_module, "fleet": self._run_fleet, "role": self._run_role}[caller]
         key = OperationKey("restore", self.simulator.url, "INC-2", "1")
         is_held = situation.expected is Kind.HELD
-        with self.place.journal.lock(key) if is_held else contextlib.nullcontext():
+        with lock_operation(self.place.journal, key) if is_held else contextlib.nullcontext():
             return run(situation)
 
     def _between_plan_and_request(self, change: Change) -> None:

@@ -27,7 +27,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
 from simulator.handle import Simulator
@@ -163,7 +166,7 @@ def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker, tmp_path: Path
 
 def test_a_drill_has_failed_once_its_run_waits_no_more(worker: Worker) -> None:
     key = record_restore(worker, 1, "drill-1-a", is_healthy=False, minutes_ago=1)
-    with folder_place(Path(worker._home.name)).journal().lock(key):
+    with lock_operation(folder_place(Path(worker._home.name)).journal(), key):
         waits = report(worker)
     ended = report(worker)
     found = [one["ansible_stats"]["data"]["clawhosters_fleet"]["instances"][0] for one in (waits, ended)]

@@ -23,7 +23,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run
@@ -187,7 +190,7 @@ def test_a_plan_to_wait_for_another_run_sends_nothing_however_that_ends(
     """The request of the other run is in the journal: as long as that run lives, nothing is unknown yet."""
     simulator.set_instance(1, status=status, settles_to="running", settles_after_reads=1000)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with journal.lock(key(simulator)):
+        with lock_operation(journal, key(simulator)):
             append_event(journal, key(simulator), OperationEvent.INTENDED, backup_id=1)
             waiting = pool.submit(restore, controller, 1)
             # Its page is there before it waits for the other run.
@@ -209,7 +212,7 @@ def meanwhile(
 ) -> t.ContextManager[object]:
     """Another run holds the restore; when it is waited for, it makes its change, and is done."""
     other = contextlib.ExitStack()
-    assert other.enter_context(journal.lock(key(worker.simulator)))
+    assert other.enter_context(lock_operation(journal, key(worker.simulator)))
     sleep = worker.sleeper.sleep
 
     def once(seconds: float) -> None:
@@ -241,7 +244,7 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 
 
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
-    with journal.lock(key(worker.simulator)):
+    with lock_operation(journal, key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
     held = r"It was not free within 30 s \(wait_timeout\), and now it is held by \S+@\S+, process \d+, for \d+ s, for "
     assert re.search(rf"{held}incident INC-1\. Run the same task again: it waits for what is", result["msg"])

@@ -16,7 +16,10 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
@@ -168,7 +171,7 @@ def test_after_three_failures_the_next_older_backup_is_tried(simulator: Simulato
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
     minute = 1 / 1440
     record(place, simulator.url, 3, 10 * minute, healthy=False, incident="drill-3-other-day")
-    with place.journal().lock(OperationKey("restore", simulator.url, "drill-3-other-day", "3")):
+    with lock_operation(place.journal(), OperationKey("restore", simulator.url, "drill-3-other-day", "3")):
         result = choose(simulator, place, ["test-bot"], ids=())
     assert (result["instance_id"], result["problem"]) == (None, "")
     result = choose(simulator, place, ["test-bot"], ids=())

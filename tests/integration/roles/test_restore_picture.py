@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import describe_sender
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.runbook import Runbook

@@ -23,7 +23,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, append_note
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    append_note,
+    lock_operation,
+)
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
 from support.runbook import Runbook
@@ -101,7 +105,7 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
     simulator.set_instance(1, health_status="unhealthy")
     simulator.set_instance(2, status="deploying", settles_to="running", settles_after_reads=1000)
     other = story.place.journal()
-    with other.lock(going_on), other.lock(story.key(2)):
+    with lock_operation(other, going_on), lock_operation(other, story.key(2)):
         run = ask(controller)
     assert run.rc == 0, run.screen
     lines = run.stdout.partition("and how the instances are now]")[2].splitlines()

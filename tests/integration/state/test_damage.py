@@ -17,7 +17,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_fleet_restore,
@@ -162,7 +165,7 @@ def test_a_garbled_holder_is_neither_believed_nor_damage(simulator: Simulator, s
             file.write(content.ljust(RECORDS_AT, b"\0"))
         assert mark.stat().st_size == len(text)
 
-    with place.journal().lock(key):
+    with lock_operation(place.journal(), key):
         garble()
         holder = place.journal().find_holder(key)
         assert holder is not None
@@ -221,7 +224,7 @@ def test_names_that_are_lost_in_the_database_hide_no_row(simulator: Simulator, p
 def test_a_row_of_a_holder_that_is_lost_frees_nothing(simulator: Simulator, postgres: Postgres, rows: str) -> None:
     with database_place(postgres) as place:
         worker = prepare(simulator, place)
-        with place.journal().lock(OperationKey("restore", simulator.url, "INC-3", "1")):
+        with lock_operation(place.journal(), OperationKey("restore", simulator.url, "INC-3", "1")):
             postgres.query(rows)
             result = worker.run(claw_backup_restore, incident="INC-3", instance_id=1, wait=False)
             assert result["changed"] is False

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_health_info,
@@ -41,7 +44,7 @@ def test_a_holder_is_shown_only_with_the_incident_that_it_works_on(simulator: Si
     for key in keys:
         append_event(place.journal(), key, OperationEvent.INTENDED, backup_id=7)
     other = place.journal()
-    with other.lock(keys[1]):
+    with lock_operation(other, keys[1]):
         operations = worker.run(claw_journal_info, instance_id=1)["operations"]
     found = {one["name"]: (one["outcome"], one["holder"] is not None) for one in operations}
     assert found == {keys[0].name: ("unknown", False), keys[1].name: ("in_flight", True)}
@@ -57,7 +60,7 @@ def test_the_journal_is_listed_with_who_holds_what(simulator: Simulator, place: 
     simulator.reset()
     key = OperationKey("restore", simulator.url, "INC-2", "2")
     other = place.journal()
-    with other.lock(key):
+    with lock_operation(other, key):
         append_event(other, key, OperationEvent.INTENDED, backup_id=7)
         operations = worker.run(claw_journal_info, api_key=None)["operations"]
         assert [entry["name"] for entry in operations] == ["INC-2", "INC-1", "2026-02-topup"]

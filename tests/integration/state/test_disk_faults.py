@@ -21,7 +21,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_journal_info
 from simulator.handle import Simulator
 from support.disk import FailingDisk
@@ -54,7 +57,7 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
             disk = FailingDisk(patch, folder / "journal", errno.EIO, at=number, stays_broken=stays_broken)
             is_recorded = False
             with contextlib.suppress(JournalError):
-                with journal.lock(keys[earlier]):
+                with lock_operation(journal, keys[earlier]):
                     append_event(journal, keys[earlier], OperationEvent.INTENDED)
                 is_recorded = True
             has_failed = disk.has_failed
@@ -67,7 +70,7 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
         assert failed not in after or found == {keys[0].subject}
         # The disk works again.
         again = Journal(FolderStore(str(folder)))
-        with again.lock(keys[-1]):
+        with lock_operation(again, keys[-1]):
             append_event(again, keys[-1], OperationEvent.INTENDED)
         assert read(folder) == [*after, (keys[-1].name, "intended")]
         for key in keys[:earlier]:

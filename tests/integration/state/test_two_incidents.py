@@ -23,7 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, read_state
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
@@ -197,7 +197,7 @@ class TakeOver:
 
     def state(self) -> OperationState | None:
         """Returns what the journal holds at the end."""
-        return self.place.journal().read_state(self.key)
+        return read_state(self.place.journal(), self.key)
 
 
 @pytest.fixture

@@ -7,16 +7,23 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
-from ..._errors import PartialError
-from ..._model.backup import summarize_backup
-from .incident import AccountReader, Incident, plan_incident, warn_of_choice
-from .plan import Target, check_held
-from .restore import PLANNED, REFUSED, Restore, Stage
+from ..._errors import PartialError, RefusedError
+from ..._model.backup import taken_at
+from ..._model.instance import label
+from ..._model.ownership import has_owner, parse_owner
+from ..._model.resource import parse_id
+from ..backups import fetch_backup
+from .history import RestoreHistory
+from .incident import AccountReader, Incident, plan_incident
+from .plan import Target
+from .restore import PLANNED, REFUSED, Restore, Stage, check_held
 
 if t.TYPE_CHECKING:
-    from ..._model.resource import Result
-    from .options import RestoreOptions
+    from ..._model.resource import Resource, Result
+    from .plan import RestorePlan
+    from .restore import RestoreOptions
 
 
 def restore_one(incident: Incident, target: Target, options: RestoreOptions) -> Result:
@@ -45,7 +52,9 @@ def run_restores(
     client, unsent = incident.client, f"Nothing was sent for incident {incident.name}."
     with client.progress.if_interrupted(unsent):
         reader = AccountReader(client)
-        plans, _account, history = plan_incident(incident, targets, reader, with_holders=client.check_mode)
+        plans, _account, history = plan_incident(
+            incident, targets, reader, with_holders=client.check_mode, find_owner=partial(_find_owner, incident, reader)
+        )
     if client.check_mode and not options.waits:
         for plan in plans:
             if not plan.is_refused and history.find_holder((plan.instance or {})["id"]):
@@ -55,7 +64,7 @@ def run_restores(
         if restore.plan.is_refused:
             restore.fail(incident.build_error(restore.plan), REFUSED)
         else:
-            warn_of_choice(incident, restore.plan)
+            _warn_of_choice(incident, restore.plan)
     if any(restore.error for restore in restores):
         return restores, True
     with client.progress.if_interrupted(unsent):
@@ -65,6 +74,44 @@ def run_restores(
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
             restore.fail(incident.build_error(restore.plan), restore.outcome)
     return restores, False
+
+
+def _find_owner(incident: Incident, reader: AccountReader, target: Target) -> Target:
+    """Returns the target with an instance: the one that its backup shows, if the user gave the backup alone."""
+    if target.instance_id is not None or target.name is not None:
+        return target
+    if not incident.rules.force and (recorded := _find_restored_from(incident, target.backup_id)) is not None:
+        # Its backup may have expired since.
+        return Target(t.cast("int", recorded), None, target.backup_id)
+    backup = fetch_backup(incident.client, target.backup_id)
+    reader.backups = [backup]
+    owner = parse_owner(backup)
+    if not has_owner(backup):
+        raise RefusedError(f"Backup {backup['id']} does not show its instance: give the instance with instance_id too.")
+    return Target(t.cast("int", owner.id), None if owner.id else owner.name, target.backup_id)
+
+
+def _find_restored_from(incident: Incident, backup_id: object) -> int | str | None:
+    """Returns the id of the only instance that was restored from this backup for the incident, or None."""
+    service = incident.client.settings.api_url
+    subjects = incident.journal.find_subjects("restore", service, incident.name)
+    states, _damaged = incident.journal.read_intact_states(subjects)
+    ids = [
+        key.instance_id
+        for key, state in RestoreHistory(service, incident.name, states).restores()
+        if key.name == incident.name and str(state.facts.get("backup_id")) == str(backup_id)
+    ]
+    return parse_id(ids[0]) if len(ids) == 1 else None
+
+
+def _warn_of_choice(incident: Incident, plan: RestorePlan) -> None:
+    """Warns of what the choice of a backup passes over, and of what can't be told of it."""
+    if plan.sends and has_owner(plan.backup or {}) and not plan.left_out:
+        return
+    from .plan_notes import describe_choice
+
+    for note in describe_choice(plan, incident.name, incident.rules, incident.now):
+        incident.warn(f"{label(plan.instance or {})}: {note.text}")
 
 
 def build_single_result(restore: Restore, incident: Incident) -> Result:
@@ -83,3 +130,11 @@ def build_single_result(restore: Restore, incident: Incident) -> Result:
             "after": {**before, "restored_from": summarize_backup(backup)} if restore.changed else before,
         },
     }
+
+
+def summarize_backup(backup: Resource | None) -> dict[str, t.Any] | None:
+    """Returns what diffs show of a backup."""
+    if backup is None:
+        return None
+    taken = taken_at(backup)
+    return {"backup_id": backup["id"], "taken_at": taken.isoformat() if taken else None}

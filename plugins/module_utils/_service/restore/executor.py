@@ -49,15 +49,15 @@ from ..fetch_instance import fetch_instance
 from ..instance_changes import FailureStatusError, InstanceChanges, StateReached, explain_lapse, keeps_state
 from .history import find_age, is_recent
 from .messages import build_lost_error, build_status_error, build_wait_error, format_holder
-from .plan import RestoreAction, check_again, check_held
-from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage
+from .plan import RestoreAction
+from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage, check_held
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from .history import RestoreHistory
     from .incident import Incident
-    from .options import RestoreOptions
+    from .restore import RestoreOptions
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
@@ -181,7 +181,7 @@ class RestoreExecutor:
         """
         restore, incident = self.restore, self._incident
         restore.stage = Stage.PLANNED
-        check_again(restore.plan, now, history, incident.rules)
+        restore.check_again(now, history, incident.rules)
         restore.current = now or restore.current
         return self._follow_plan()
 

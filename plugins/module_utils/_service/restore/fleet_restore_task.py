@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.backup import summarize_backup
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
-from .backup_restore_task import run_restores
+from .backup_restore_task import run_restores, summarize_backup
 from .plan import Target
 from .restore import COMPLETED, Restore, Stage
 
@@ -19,7 +18,7 @@ if t.TYPE_CHECKING:
     from ..._model.fleet_entries import FleetEntry
     from ..._model.resource import Result
     from .incident import Incident
-    from .options import RestoreOptions
+    from .restore import RestoreOptions
 
 
 def restore_many(incident: Incident, entries: t.Sequence[FleetEntry], options: RestoreOptions) -> Result:

@@ -16,10 +16,9 @@ from ..._concurrency import map_ordered, run_parallel
 from ..._errors import ClawHostersError, NotFoundError, RefusedError, ResponseError, SettingsError
 from ..._http.client import Client
 from ..._http.lists import ListAbandonedError, fetch_all
-from ..._model.instance import label
 from ..._model.instance_index import InstanceIndex
-from ..._model.ownership import has_owner, parse_owner
-from ..._model.resource import Resource, parse_id
+from ..._model.ownership import parse_owner
+from ..._model.resource import Resource
 from ..._state.journal import JournalError
 from ..._time_options import parse_duration, parse_timestamp, require_past
 from ..backups import fetch_backup, list_backups
@@ -98,18 +97,6 @@ class Incident:
             {subject: self.positions.get(subject, 0) for subject in subjects},
             witness,
         )
-
-    def find_restored_from(self, backup_id: object) -> int | str | None:
-        """Returns the id of the only instance that was restored from this backup for the incident, or None."""
-        service = self.client.settings.api_url
-        subjects = self.journal.find_subjects("restore", service, self.name)
-        states, _damaged = self.journal.read_intact_states(subjects)
-        ids = [
-            key.instance_id
-            for key, state in RestoreHistory(service, self.name, states).restores()
-            if key.name == self.name and str(state.facts.get("backup_id")) == str(backup_id)
-        ]
-        return parse_id(ids[0]) if len(ids) == 1 else None
 
     def build_error(self, plan: RestorePlan) -> RefusedError:
         """Returns the error of a plan with an obstacle. Imports the messages of what is not restored."""
@@ -226,17 +213,22 @@ class AccountReader:
 
 
 def plan_incident(
-    incident: Incident, targets: t.Sequence[Target], reader: AccountReader, *, with_holders: bool
+    incident: Incident,
+    targets: t.Sequence[Target],
+    reader: AccountReader,
+    *,
+    with_holders: bool,
+    find_owner: t.Callable[[Target], Target] = lambda target: target,
 ) -> tuple[list[RestorePlan], AccountView, RestoreHistory]:
     """Reads account and journal, and returns a plan for each target, in order, and what was read.
 
-    The journal is read last, so that it explains what the account shows. An instance that it does not know, and the
-    folder of this machine beside the database does, has an obstacle. Raises JournalError, what the client raises, and
-    RefusedError for a limit in the future.
+    ``find_owner`` completes a target that names a backup alone. The journal is read last, so that it explains what the
+    account shows. An instance that it does not know, and the folder of this machine beside the database does, has an
+    obstacle. Raises JournalError, what the client raises, and RefusedError for a limit in the future.
     """
     # A restore that is sent from now on for another incident is not overwritten.
     incident.positions = incident.journal.read_positions()
-    targets = [_find_owner(incident, target, reader) for target in targets]
+    targets = [*map(find_owner, targets)]
     account = reader.read(targets)
     require_past(incident.surface.option("before"), incident.rules.before, incident.now, is_unsent=True)
     named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
@@ -246,34 +238,12 @@ def plan_incident(
     for plan in plans:
         # The folder says more than the JSON: how its journal becomes the database's.
         kind = plan.obstacle.kind if plan.obstacle else None
-        if (plan.sends or kind is ObstacleKind.ONLY_IN_REPORT) and plan.earlier is None and plan.instance:
+        is_new = (plan.sends or kind is ObstacleKind.ONLY_IN_REPORT) and plan.earlier is None
+        if incident.journal.folder and is_new and plan.instance:
+            from ..._state.journal_writer import require_not_in_folder
+
             try:
-                incident.journal.require_not_in_folder(history.key(plan.instance["id"]))
+                require_not_in_folder(incident.journal, history.key(plan.instance["id"]))
             except JournalError as error:
                 plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
     return plans, account, history
-
-
-def _find_owner(incident: Incident, target: Target, reader: AccountReader) -> Target:
-    """Returns the target with an instance: the one that its backup shows, if the user gave the backup alone."""
-    if target.instance_id is not None or target.name is not None:
-        return target
-    if not incident.rules.force and (recorded := incident.find_restored_from(target.backup_id)) is not None:
-        # Its backup may have expired since.
-        return Target(t.cast("int", recorded), None, target.backup_id)
-    backup = fetch_backup(incident.client, target.backup_id)
-    reader.backups = [backup]
-    owner = parse_owner(backup)
-    if not has_owner(backup):
-        raise RefusedError(f"Backup {backup['id']} does not show its instance: give the instance with instance_id too.")
-    return Target(t.cast("int", owner.id), None if owner.id else owner.name, target.backup_id)
-
-
-def warn_of_choice(incident: Incident, plan: RestorePlan) -> None:
-    """Warns of what the choice of a backup passes over, and of what can't be told of it."""
-    if plan.sends and has_owner(plan.backup or {}) and not plan.left_out:
-        return
-    from .plan_notes import describe_choice
-
-    for note in describe_choice(plan, incident.name, incident.rules, incident.now):
-        incident.warn(f"{label(plan.instance or {})}: {note.text}")

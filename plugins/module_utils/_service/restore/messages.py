@@ -41,9 +41,9 @@ if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError
     from ..._model.resource import Resource
     from ..._state.journal_store import Holder
-    from .options import RestoreOptions, Rules, Surface
+    from .options import Rules, Surface
     from .plan import Obstacle, RestorePlan
-    from .restore import Restore
+    from .restore import Restore, RestoreOptions
 
 _LISTED = 5
 """Backups that a message lists."""
@@ -125,7 +125,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
     # The role has the name of the instance beside each message.
     it, again = "it" if surface.prefix else label(instance), surface.again
     other = format_other(obstacle.other, now) if obstacle.other else ""
-    try_again = f"To try it in this status, {surface.restore_with(surface.force)}; each such run sends it again."
+    try_again = f"To try it in this status, {surface.restore_with(_force(surface))}; each such run sends it again."
     words = {
         "It": "It" if surface.prefix else it,
         "it": it,
@@ -149,7 +149,7 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         "holder": format_holder(obstacle.holder, now),
         "cause": obstacle.cause.text if obstacle.cause else "",
         "report": describe_report(obstacle.witness, instance, incident, now) if obstacle.witness else "",
-        "send_again": surface.send_again,
+        "send_again": _send_again(surface),
         "send_after_failure": advise_failed(plan, instance, surface),
         "send_if_not_restored": advise_unknown(plan, instance, surface),
         "send_in_status": advise_on_status(instance, again) or try_again,
@@ -159,6 +159,16 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
     }
     fact, advice = _TABLE[obstacle.kind]
     return fact.format_map(words).rstrip(), capitalize(advice.format_map(words))
+
+
+def _force(surface: Surface) -> str:
+    """Returns the option that sends a restore again, or from any status."""
+    return surface.option("force", "true")
+
+
+def _send_again(surface: Surface) -> str:
+    """Returns the advice to send a restore again."""
+    return f"{surface.restore_with(_force(surface))}, which sends it again"
 
 
 def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: Surface) -> dict[str, object]:
@@ -234,7 +244,7 @@ def advise_failed(plan: RestorePlan, instance: Resource, surface: Surface) -> st
     more, and fail as well."""
     backup = [surface.backup(one_line(plan.backup_id, 20))] if plan.backup_id else []
     older = f"; the one before it is {one_line(plan.older['id'], 20)}, {format_taken(plan.older)}" if plan.older else ""
-    sent = surface.restore_with(*backup, surface.force)
+    sent = surface.restore_with(*backup, _force(surface))
     return advise_on_status(instance, surface.again) or (
         f"Check it in the dashboard, and rebuild it there if it has failed; then {sent}, which sends it again{older}."
     )
@@ -245,7 +255,7 @@ def advise_unknown(plan: RestorePlan, instance: Resource, surface: Surface) -> s
     taken = taken_at(plan.backup or {})
     data = f" (it was not, if it has data from after {format_time(taken)})" if taken else ""
     return advise_on_status(instance, surface.again) or (
-        f"Check whether it was restored{data}; if not, {surface.send_again}."
+        f"Check whether it was restored{data}; if not, {_send_again(surface)}."
     )
 
 

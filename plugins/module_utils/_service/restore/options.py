@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of a task that restores: its rules, how restores are followed, and how messages spell the options."""
+"""The options of a task that restores: its rules, and how messages spell the options."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
-
-    from ..._model.batches import BatchSize
 
 
 @dataclass(frozen=True)
@@ -27,27 +25,6 @@ class Rules:
     min_interval: timedelta | None = None
     force: bool = False
     is_confirmed: bool = False
-
-
-@dataclass(frozen=True)
-class RestoreOptions:
-    """How restores are followed.
-
-    ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
-    from then until it runs and is healthy, for each instance; None to count that within ``timeout``.
-    """
-
-    timeout: float
-    healthy_timeout: float | None = None
-    wait_healthy: bool = True
-    waits: bool = True
-    """Without it, requests are sent, and nothing is waited for."""
-    starts: bool = True
-    """True if instances that come back stopped are started."""
-    sizes: t.Sequence[BatchSize] = ()
-    """Sizes of the batches; all in one without."""
-    max_failures: int = 0
-    """When more than this have failed, no further batch begins."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +61,6 @@ class Surface:
     def restore_with(self, *options: str) -> str:
         """Returns ``restore it with OPTION and OPTION``."""
         return f"restore it{self.alone} with {' and '.join(options)}"
-
-    @property
-    def send_again(self) -> str:
-        """The advice to send a restore again."""
-        return f"{self.restore_with(self.force)}, which sends it again"
-
-    @property
-    def force(self) -> str:
-        """The option that sends a restore again, or from any status."""
-        return self.option("force", "true")
 
 
 MODULE = Surface()

@@ -5,7 +5,7 @@
 """Plans restores: for each target the backup that will be sent, or the obstacle that prevents it. Pure.
 
 Both modules and the role plan with it (and with the role the playbooks of rulebooks and drills), so that one account
-gives one answer; under the lock of an instance, ``check_again`` decides once more. ``messages.py`` puts obstacles into
+gives one answer; under the lock of an instance, ``restore.py`` decides once more. ``messages.py`` puts obstacles into
 words.
 """
 
@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from ..._model.backup import explain_future, explain_unusable, is_before, is_in_future, newest_first, taken_at
 from ..._model.instance import find_name_fault, get_status, is_busy
 from ..._model.ownership import find_owner, has_owner, parse_owner
-from ..._model.resource import normalize
 from ..._state.journal import OperationEvent
 from .history import is_recent
 
@@ -238,14 +237,14 @@ def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, ru
     instance = t.cast("Resource", plan.instance)
     own, possible = account.find_backups(instance)
     plan.unfinished, plan.known_position = history.find_unfinished(instance), history.known_position(instance["id"])
-    is_earlier = _go_on(plan, history, rules, own, was_busy=is_busy(instance))
+    is_earlier = go_on(plan, history, rules, own, was_busy=is_busy(instance))
     if not is_earlier and plan.target.backup_id is None:
         _choose_newest(plan, own, possible, rules.before, now)
     elif not is_earlier:
         _use_given(plan, account, own, possible)
     plan.older = next((one for one in own if _is_older(one, plan.backup) and is_fit(one, None, now)), None)
     if plan.sends:
-        _check_condition(plan, instance, history, rules)
+        check_condition(plan, instance, history, rules)
     if plan.sends:
         _check_times(plan, instance, history, rules, now)
 
@@ -314,7 +313,7 @@ def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore
 # Rules
 
 
-def _check_condition(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> None:
+def check_condition(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> None:
     """Sets the obstacle if the journal may be another one, or the status of the instance is wrong."""
     witness = None if plan.earlier or rules.force else history.witness
     if witness and str(instance["id"]) in witness.sent_at:
@@ -339,7 +338,7 @@ def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory,
 # Earlier restores of the incident
 
 
-def _go_on(
+def go_on(
     plan: RestorePlan, history: RestoreHistory, rules: Rules, backups: t.Iterable[Resource], *, was_busy: bool
 ) -> bool:
     """Decides how a plan goes on after the restore of its incident. Returns False without one that counts.
@@ -370,45 +369,3 @@ def _go_on(
     else:
         plan.stop(ObstacleKind.UNKNOWN)
     return True
-
-
-def check_again(plan: RestorePlan, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
-    """Decides a plan once more under the lock of its instance, from what journal and service say then.
-
-    ``instance`` is as read now, None if it does not exist. What another incident has sent since the task began is not
-    overwritten. Age and ``min_interval`` are not checked again: what a user has confirmed stays allowed while the
-    restore waits for its turn.
-    """
-    if instance is None:
-        plan.stop(ObstacleKind.DELETED)
-        return
-    before = t.cast("Resource", plan.instance)
-    is_sent, plan.obstacle = plan.sends, None
-    was_busy = is_busy(before) or is_busy(instance)
-    if not _go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
-        if not is_sent:
-            plan.stop(ObstacleKind.NOT_SENT)
-        elif others := history.find_others(instance["id"], after=plan.known_position):
-            plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
-        else:
-            _check_condition(plan, instance, history, rules)
-        if plan.sends and _find_picture(instance, rules) != _find_picture(before, rules):
-            plan.stop(ObstacleKind.CHANGED, seen=instance)
-            return
-    plan.instance = instance
-
-
-def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None:
-    """Decides a plan whose instance another run works on, of a task that does not wait for it: nothing is sent.
-
-    Only what this incident has sent is under way for it: what keeps the instance busy may be the other run.
-    """
-    plan.obstacle = None
-    if not _go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
-        plan.stop(ObstacleKind.HELD, holder=history.find_holder((plan.instance or {})["id"]))
-
-
-def _find_picture(instance: Resource, rules: Rules) -> tuple[object, ...]:
-    """Returns what must not change before a restore is sent: the name, and what was confirmed."""
-    condition = (get_status(instance), normalize(instance.get("health_status"))) if rules.is_confirmed else ()
-    return instance.get("name"), *condition

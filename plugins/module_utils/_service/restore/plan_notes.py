@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import timedelta
 
 from ..._model.backup import format_left_out, is_before, taken_at
 from ..._model.instance import label
@@ -15,7 +14,7 @@ from ..._model.ownership import has_owner
 from ..._model.resource import normalize
 from ..._state.journal import UNSEEN, OperationEvent
 from ..._text import one_line
-from ..._times import format_duration, format_time, parse_time
+from ..._times import format_time, parse_time
 from .plan import explain_left_out
 
 if t.TYPE_CHECKING:
@@ -26,8 +25,6 @@ if t.TYPE_CHECKING:
     from .options import Rules
     from .plan import RestorePlan
 
-_MAX_LEAD = timedelta(minutes=1)
-"""Difference of the clocks up to which nothing is said."""
 _OTHER_ENDS = {
     OperationEvent.ACCEPTED: "its end was not seen yet",
     OperationEvent.COMPLETED: "it has completed",
@@ -58,15 +55,6 @@ class Note(t.NamedTuple):
 
     text: str
     about: tuple[object, ...]
-
-
-def describe_clock(lead: timedelta) -> str:
-    """Returns that this machine's clock differs from that of the service; empty for a minute or less."""
-    if abs(lead) <= _MAX_LEAD:
-        return ""
-    minutes = timedelta(minutes=round(abs(lead) / timedelta(minutes=1)))
-    side = "ahead" if lead > timedelta(0) else "behind"
-    return f"Ages are by the service's clock: this machine's is {format_duration(minutes)} {side}."
 
 
 def note_other(other: EarlierRestore, now: datetime, backup: Resource | None = None) -> Note:

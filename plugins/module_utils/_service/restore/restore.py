@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One restore: its plan, how far ``executor.py`` has brought it, and what came of it."""
+"""One restore: its plan, the last look at it, how far ``executor.py`` has brought it, and what came of it. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..._errors import PartialError, RefusedError
-from ..._model.instance import label
+from ..._model.instance import get_status, is_busy, label
+from ..._model.resource import normalize
 from ..._state.journal import UNSEEN
-from .plan import RestoreAction
+from .plan import ObstacleKind, RestoreAction, check_condition, go_on
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..._errors import ClawHostersError
+    from ..._model.batches import BatchSize
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
+    from .history import RestoreHistory
+    from .options import Rules
     from .plan import RestorePlan
 
 NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", "completed"
@@ -50,6 +54,27 @@ class Stage(enum.Enum):
     def is_open(self) -> bool:
         """True if the restore is waited for."""
         return self in (Stage.LOCKED, Stage.SENDING, Stage.ACCEPTED, Stage.RESTORED)
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """How restores are followed.
+
+    ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
+    from then until it runs and is healthy, for each instance; None to count that within ``timeout``.
+    """
+
+    timeout: float
+    healthy_timeout: float | None = None
+    wait_healthy: bool = True
+    waits: bool = True
+    """Without it, requests are sent, and nothing is waited for."""
+    starts: bool = True
+    """True if instances that come back stopped are started."""
+    sizes: t.Sequence[BatchSize] = ()
+    """Sizes of the batches; all in one without."""
+    max_failures: int = 0
+    """When more than this have failed, no further batch begins."""
 
 
 @dataclass(eq=False)
@@ -99,6 +124,32 @@ class Restore:
         is_unknown = self.outcome == UNKNOWN and self.plan.obstacle is None
         return self.is_sent or is_unknown or self.stage is Stage.SENDING
 
+    def check_again(self, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
+        """Decides the plan once more under the lock of its instance, from what journal and service say then.
+
+        ``instance`` is as read now, None if it does not exist. What another incident has sent since the task began is
+        not overwritten. Age and ``min_interval`` are not checked again: what a user has confirmed stays allowed while
+        the restore waits for its turn.
+        """
+        if instance is None:
+            self.plan.stop(ObstacleKind.DELETED)
+            return
+        plan = self.plan
+        before = t.cast("Resource", plan.instance)
+        is_sent, plan.obstacle = plan.sends, None
+        was_busy = is_busy(before) or is_busy(instance)
+        if not go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
+            if not is_sent:
+                plan.stop(ObstacleKind.NOT_SENT)
+            elif others := history.find_others(instance["id"], after=plan.known_position):
+                plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
+            else:
+                check_condition(plan, instance, history, rules)
+            if plan.sends and _find_picture(instance, rules) != _find_picture(before, rules):
+                plan.stop(ObstacleKind.CHANGED, seen=instance)
+                return
+        plan.instance = instance
+
     def has_failed(self) -> bool:
         """Returns True if the restore counts as failed."""
         return self.error is not None
@@ -131,3 +182,19 @@ class Restore:
             "seen": state.facts.get("seen") if state else None,
             "by": state.facts.get("by") if state else None,
         }
+
+
+def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None:
+    """Decides a plan whose instance another run works on, of a task that does not wait for it: nothing is sent.
+
+    Only what this incident has sent is under way for it: what keeps the instance busy may be the other run.
+    """
+    plan.obstacle = None
+    if not go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
+        plan.stop(ObstacleKind.HELD, holder=history.find_holder((plan.instance or {})["id"]))
+
+
+def _find_picture(instance: Resource, rules: Rules) -> tuple[object, ...]:
+    """Returns what must not change before a restore is sent: the name, and what was confirmed."""
+    condition = (get_status(instance), normalize(instance.get("health_status"))) if rules.is_confirmed else ()
+    return instance.get("name"), *condition

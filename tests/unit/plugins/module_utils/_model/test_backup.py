@@ -19,10 +19,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
     is_before,
     is_usable,
     newest_first,
-    summarize_backup,
     taken_at,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.owner_filter import newest_per_instance, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.backup_restore_task import (
+    summarize_backup,
+)
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 

@@ -29,8 +29,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import describe_sender
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    describe_sender,
+    read_state,
+)
 
 FREE = "It may be tried again."
 
@@ -138,7 +141,7 @@ def test_an_outcome_never_takes_back_what_another_run_recorded(guard, place, war
     append_event(place.journal(), guard.key, other)
     guard.record_event(own)
     assert (warnings, guard.unrecorded) == ([], None)
-    state = place.journal().read_state(guard.key)
+    state = read_state(place.journal(), guard.key)
     if own is OperationEvent.REFUSED:
         assert state is None, "it was this run's own request, and it was certainly not executed"
     else:
@@ -167,7 +170,7 @@ def test_an_outcome_is_none_of_a_request_that_another_run_sent(guard, place, war
     guard.record_event(own)
     assert guard.unrecorded in warnings
     assert "Another run has written to the journal since this run read it." in guard.unrecorded
-    assert place.journal().read_state(guard.key).event is OperationEvent.INTENDED
+    assert read_state(place.journal(), guard.key).event is OperationEvent.INTENDED
 
 
 def test_a_429_takes_back_no_request_of_another_run(guard, place):
@@ -175,7 +178,7 @@ def test_a_429_takes_back_no_request_of_another_run(guard, place):
     append_event(place.journal(), guard.key, OperationEvent.INTENDED)
     guard.journal.read_states()
     guard.on_rejected()
-    assert place.journal().read_state(guard.key).event is OperationEvent.INTENDED
+    assert read_state(place.journal(), guard.key).event is OperationEvent.INTENDED
 
 
 REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)

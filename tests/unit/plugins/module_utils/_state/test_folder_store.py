@@ -32,11 +32,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     build_line,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import JournalLine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder, JournalLine
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     JournalConflictError,
     append_event,
     append_note,
+    lock_operation,
+    read_state,
 )
 from support.disk import Crash, LosingDisk
 from support.users import STRANGER, Owners, as_ordinary_user
@@ -82,7 +84,7 @@ def test_an_invalid_entry_is_an_error(tmp_path, line):
     text = json.dumps(build_line(line, []) if isinstance(line, dict) else line)
     FolderWriter(FolderStore(str(tmp_path))).append([JournalLine(OPERATION.subject, 1, text, OPERATION.name_digest)])
     with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
-        open_journal(tmp_path).read_state(OPERATION)
+        read_state(open_journal(tmp_path), OPERATION)
 
 
 def test_a_line_its_mark_and_their_folders_are_synced_before_append_returns(
@@ -113,7 +115,7 @@ def test_an_unreadable_journal_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
     with pytest.raises(JournalError, match=r"can't be used \(Is a directory\)"):
-        open_journal(tmp_path).read_state(OPERATION)
+        read_state(open_journal(tmp_path), OPERATION)
 
 
 DAMAGES = {
@@ -138,7 +140,7 @@ def assert_damaged(folder: Path, *operations: OperationKey, match: str) -> None:
     for operation in operations:
         for journal in (open_journal(folder), Journal(FolderStore(str(folder), may_create=False))):
             with pytest.raises(JournalError, match=match) as caught:
-                journal.read_state(operation)
+                read_state(journal, operation)
             assert str(folder / f"journal/{operation.subject}.jsonl") in str(caught.value)
             assert "if no restore or purchase is in progress" in str(caught.value)
             assert "First check the dashboard: the journal then forgets all" in str(caught.value)
@@ -159,7 +161,7 @@ def test_a_damaged_file_is_an_error_and_unchanged(tmp_path, damaged, words):
     assert_damaged(tmp_path, OPERATION, OTHER, match=words)
     # Another instance goes on.
     append_event(open_journal(tmp_path), ELSEWHERE, OperationEvent.COMPLETED)
-    assert open_journal(tmp_path).read_state(ELSEWHERE).event is OperationEvent.COMPLETED
+    assert read_state(open_journal(tmp_path), ELSEWHERE).event is OperationEvent.COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_a_lock_makes_no_mark_for_a_file_that_has_lost_its_own(tmp_path: Path, s
     append_four(tmp_path)
     (tmp_path / MARK).unlink()
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:size])
-    with pytest.raises(JournalError, match="has no mark"), open_journal(tmp_path).lock(OPERATION):
+    with pytest.raises(JournalError, match="has no mark"), lock_operation(open_journal(tmp_path), OPERATION):
         pass
     assert_damaged(tmp_path, OPERATION, match="has no mark")
 
@@ -338,7 +340,7 @@ def test_a_snapshot_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, crash_a
 def test_files_and_folder_are_private(tmp_path):
     journal = Journal(FolderStore(str(tmp_path / "deep" / "state")))
     append_event(journal, OPERATION, OperationEvent.INTENDED)
-    with journal.lock(OPERATION):
+    with lock_operation(journal, OPERATION):
         pass
     assert stat.S_IMODE((tmp_path / "deep/state").stat().st_mode) == 0o700
     paths = list((tmp_path / "deep/state").rglob("*"))
@@ -353,7 +355,10 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
     state.chmod(mode)
     with pytest.raises(JournalError, match="Others can write to"):
         append_event(Journal(FolderStore(str(state))), OPERATION, OperationEvent.INTENDED)
-    with pytest.raises(JournalError, match="Others can write to"), Journal(FolderStore(str(state))).lock(OPERATION):
+    with (
+        pytest.raises(JournalError, match="Others can write to"),
+        lock_operation(Journal(FolderStore(str(state))), OPERATION),
+    ):
         pass
     assert list(state.iterdir()) == []
 
@@ -366,13 +371,13 @@ def test_a_file_of_another_user_or_that_others_can_write_to_is_refused(
     tmp_path: Path, owners: Owners, name: str
 ) -> None:
     journal = Journal(FolderStore(str(tmp_path / "state")))
-    with journal.lock(OPERATION):
+    with lock_operation(journal, OPERATION):
         append_event(journal, OPERATION, OperationEvent.INTENDED)
     path = tmp_path / "state" / name
 
     def refused(words: str) -> None:
         what = "the journal is not used" if path.is_dir() else "earlier requests are unknown"
-        with pytest.raises(JournalError, match=f"{words}, so {what}"), journal.lock(OPERATION):
+        with pytest.raises(JournalError, match=f"{words}, so {what}"), lock_operation(journal, OPERATION):
             append_event(journal, OTHER, OperationEvent.INTENDED)
 
     owners.give(path)
@@ -386,7 +391,7 @@ def test_a_file_of_another_user_or_that_others_can_write_to_is_refused(
         (tmp_path / "second").hardlink_to(path)
         refused(r"has another hard link")
         (tmp_path / "second").unlink()
-    with journal.lock(OPERATION):
+    with lock_operation(journal, OPERATION):
         append_event(journal, OTHER, OperationEvent.INTENDED)
 
 
@@ -403,7 +408,7 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
         above.chmod(mode)
         append_event(journal, OPERATION, OperationEvent.INTENDED)
     above.chmod(0o777)
-    for use in (journal.read_states, journal.lock(OPERATION).__enter__):
+    for use in (journal.read_states, lock_operation(journal, OPERATION).__enter__):
         with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or can write to .*above,"):
             use()
     above.chmod(0o755)
@@ -452,7 +457,7 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, 
     journal = Journal(FolderStore(str(place / ("above/state" if link != "state" else "state"))))
     append_event(journal, OPERATION, OperationEvent.INTENDED)
     owners.give(place / link)
-    for use in (journal.read_states, journal.lock(OPERATION).__enter__):
+    for use in (journal.read_states, lock_operation(journal, OPERATION).__enter__):
         with pytest.raises(JournalError, match="is a symbolic link of another user"):
             use()
 
@@ -500,7 +505,7 @@ def test_more_operations_are_held_than_files_may_be_open(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
         with contextlib.ExitStack() as holds:
             for number in range(300):
-                assert holds.enter_context(writer.hold(f"{number:064}", "INC-1")) is None
+                assert holds.enter_context(writer.hold(Holder(f"{number:064}"))) is None
             assert len(store.holders()) == 300
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

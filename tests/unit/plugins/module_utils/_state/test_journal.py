@@ -30,6 +30,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
     append_event,
     append_note,
     append_outcome,
+    lock_operation,
+    read_state,
 )
 from support.stores import StorePlace
 from support.users import FORK
@@ -69,7 +71,7 @@ def test_state_after_events(
     for number, event in enumerate(events.split()):
         append_event(journal, OPERATION, OperationEvent[event], **{f"note {number}": event})
         append_event(journal, OperationKey("restore", URL, "INC-2", "7"), OperationEvent.INTENDED)
-    record = journal.read_state(OPERATION)
+    record = read_state(journal, OPERATION)
     if last is None or attempt is None:
         assert record is None
         return
@@ -92,21 +94,21 @@ def test_a_name_may_be_any_text(place: StorePlace, name: str) -> None:
     journal = place.journal()
     operation = OperationKey("restore", URL, name, "7")
     append_event(journal, operation, OperationEvent.INTENDED)
-    with journal.lock(operation) as is_free:
+    with lock_operation(journal, operation) as is_free:
         assert is_free
-    assert journal.read_state(operation) is not None
-    assert journal.read_state(OPERATION) is None
+    assert read_state(journal, operation) is not None
+    assert read_state(journal, OPERATION) is None
 
 
 def test_one_of_two_runs_that_read_the_same_writes_the_next_line(place: StorePlace) -> None:
     """A run that read an old state can't act on it, even if the lock was lost."""
     first, second = place.journal(), place.journal()
-    assert first.read_state(OPERATION) is second.read_state(OPERATION) is None
+    assert read_state(first, OPERATION) is read_state(second, OPERATION) is None
     append_event(first, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalError, match="Another run has written to the journal"):
         append_event(second, OPERATION, OperationEvent.INTENDED)
     append_event(first, OPERATION, OperationEvent.REFUSED)
-    assert second.read_state(OPERATION) is None
+    assert read_state(second, OPERATION) is None
     append_event(second, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalError):
         append_event(first, OPERATION, OperationEvent.INTENDED)
@@ -140,7 +142,7 @@ def test_of_racing_processes_one_writes_a_line(place: StorePlace) -> None:
 def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
     journal = place.journal()
     assert journal.find_holder(OPERATION) is None
-    with journal.lock(OPERATION) as is_free:
+    with lock_operation(journal, OPERATION) as is_free:
         assert is_free
         other = place.journal()
         holder = other.find_holder(OPERATION)
@@ -149,13 +151,13 @@ def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
         assert (holder.user, holder.host, holder.process) == (user, platform.node(), os.getpid())
         assert holder.name == "INC-1"
         assert abs(datetime.fromisoformat(holder.since).timestamp() - time.time()) < 60
-        with other.lock(OPERATION) as is_free_again:
+        with lock_operation(other, OPERATION) as is_free_again:
             assert not is_free_again
     assert journal.find_holder(OPERATION) is None
 
     def die() -> None:
         own = place.journal()
-        own.lock(OPERATION).__enter__()
+        lock_operation(own, OPERATION).__enter__()
         os._exit(0)
 
     process = FORK.Process(target=die)
@@ -164,7 +166,7 @@ def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
     deadline = time.monotonic() + 60
     while place.journal().find_holder(OPERATION):
         assert time.monotonic() < deadline
-    with journal.lock(OPERATION) as is_free:
+    with lock_operation(journal, OPERATION) as is_free:
         assert is_free
 
 
@@ -173,10 +175,10 @@ def test_threads_share_a_journal_and_hold_many_operations_at_once(place: StorePl
     journal = place.journal()
     keys = [OperationKey("restore", URL, "INC-1", str(number)) for number in range(12)]
     with contextlib.ExitStack() as locks:
-        are_free = [locks.enter_context(journal.lock(key)) for key in keys]
+        are_free = [locks.enter_context(lock_operation(journal, key)) for key in keys]
         assert are_free == [True] * len(keys)
         other = place.journal()
-        with other.lock(keys[3]) as is_free:
+        with lock_operation(other, keys[3]) as is_free:
             assert not is_free
 
         def work(key: OperationKey) -> None:
@@ -188,7 +190,7 @@ def test_threads_share_a_journal_and_hold_many_operations_at_once(place: StorePl
             list(pool.map(work, keys))
         assert {journal.known_state(key).event for key in keys} == {OperationEvent.ACCEPTED}
     assert len(place.journal().read_states()) == len(keys)
-    with other.lock(keys[3]) as is_free:
+    with lock_operation(other, keys[3]) as is_free:
         assert is_free
 
 
@@ -196,7 +198,7 @@ def test_of_two_incidents_of_one_instance_one_writes_the_next_line(place: StoreP
     """Also where both runs have lost their locks."""
     first, second = place.journal(), place.journal()
     other = OperationKey("restore", URL, "INC-2", "7")
-    assert first.read_state(OPERATION) is second.read_state(other) is None
+    assert read_state(first, OPERATION) is read_state(second, other) is None
     append_event(first, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalConflictError):
         append_event(second, other, OperationEvent.INTENDED)
@@ -204,7 +206,7 @@ def test_of_two_incidents_of_one_instance_one_writes_the_next_line(place: StoreP
     append_event(second, other, OperationEvent.INTENDED)
     # An outcome is recorded behind the lines of the other.
     append_outcome(first, OPERATION, OperationEvent.ACCEPTED, first.known_state(OPERATION).attempt)
-    assert first.read_state(OPERATION).event is OperationEvent.ACCEPTED
+    assert read_state(first, OPERATION).event is OperationEvent.ACCEPTED
 
 
 def test_only_the_subjects_that_are_asked_for_are_read(place: StorePlace) -> None:
@@ -238,17 +240,17 @@ def test_a_journal_that_has_read_all_does_not_read_again(place: StorePlace) -> N
 def test_a_note_decides_nothing(place: StorePlace) -> None:
     journal = place.journal()
     append_note(journal, OPERATION, NoteKind.FAILED, failure="too_old")
-    assert journal.read_state(OPERATION) is None
+    assert read_state(journal, OPERATION) is None
     append_event(journal, OPERATION, OperationEvent.INTENDED, backup_id=11)
     before = journal.known_state(OPERATION)
     append_note(journal, OPERATION, NoteKind.FAILED, failure="not_over")
-    assert place.journal().read_state(OPERATION) == before
+    assert read_state(place.journal(), OPERATION) == before
     assert [entry["event"] for entry in place.journal().read_entries()] == ["note", "intended", "note"]
 
 
 def test_a_note_stands_behind_the_lines_of_other_runs(place: StorePlace) -> None:
     first, second = place.journal(), place.journal()
-    assert first.read_state(OPERATION) is None
+    assert read_state(first, OPERATION) is None
     append_event(second, OPERATION, OperationEvent.INTENDED)
     append_note(first, OPERATION, NoteKind.FAILED)
     assert [entry["event"] for entry in place.journal().read_entries()] == ["intended", "note"]

@@ -28,7 +28,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import ConflictError, JournalLine
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    describe_process,
+    lock_operation,
+    read_state,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import (
     Session,
@@ -283,13 +288,13 @@ def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Post
     """The session ends between the lock and the line; also if another use of the store has connected again."""
     for connects_again in (False, True):
         journal = place.journal()
-        with journal.lock(OPERATION):
-            assert journal.read_state(OPERATION) is None
+        with lock_operation(journal, OPERATION):
+            assert read_state(journal, OPERATION) is None
             postgres.end_sessions()
             if connects_again:
                 with pytest.raises(JournalError):
                     journal.read_entries()
-                assert journal.read_state(OPERATION) is None
+                assert read_state(journal, OPERATION) is None
             with pytest.raises(JournalError, match="the connection was lost"):
                 append_event(journal, OPERATION, OperationEvent.INTENDED)
         assert postgres.query("SELECT count(*) FROM clawhosters.journal") == [(0,)]
@@ -298,26 +303,26 @@ def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Post
 @pytest.mark.parametrize("is_lost", [False, True], ids=["the line is kept", "a failover lost the line"])
 def test_an_outcome_is_recorded_over_a_new_connection(place: StorePlace, postgres: Postgres, is_lost: bool) -> None:
     journal = place.journal()
-    with journal.lock(OPERATION):
+    with lock_operation(journal, OPERATION):
         append_event(journal, OPERATION, OperationEvent.INTENDED)
         if is_lost:
             postgres.query("DELETE FROM clawhosters.journal")
         postgres.end_sessions()
         append_event(journal, OPERATION, OperationEvent.ACCEPTED)
-    assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
+    assert read_state(place.journal(), OPERATION).event is OperationEvent.ACCEPTED
 
 
 def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Postgres) -> None:
     """After a failover that lost the line of a run, another run has begun anew."""
     journal = place.journal()
-    with journal.lock(OPERATION):
+    with lock_operation(journal, OPERATION):
         append_event(journal, OPERATION, OperationEvent.INTENDED, backup_id=1)
         postgres.query("DELETE FROM clawhosters.journal")
         postgres.end_sessions()
         append_event(place.journal(), OPERATION, OperationEvent.INTENDED, backup_id=2)
         with pytest.raises(JournalError, match="Another run has written to the journal"):
             append_event(journal, OPERATION, OperationEvent.COMPLETED)
-    state = place.journal().read_state(OPERATION)
+    state = read_state(place.journal(), OPERATION)
     assert (state.event, state.facts) == (OperationEvent.INTENDED, {"backup_id": 2})
     with pytest.raises(ConflictError):
         place.open().append([JournalLine(OTHER.subject, 7, "a line without the one before it")])
@@ -337,7 +342,7 @@ def test_times_are_those_of_the_database(
     assert abs(journal.now().timestamp() - here()) < 600
     difference = "SELECT extract(epoch FROM written_at - (line::json->>'at')::timestamptz) FROM clawhosters.journal"
     assert abs(postgres.query(difference)[0][0]) < 600
-    with journal.lock(OPERATION):
+    with lock_operation(journal, OPERATION):
         (holder,) = place.journal().read_holders().values()
         assert re.search(r"for \d\d? s$", holder.format(journal.now().timestamp()))
 
@@ -347,16 +352,16 @@ def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, pos
     append_event(journal, OPERATION, OperationEvent.INTENDED)
     postgres.query("ALTER SCHEMA clawhosters RENAME TO away")
     try:
-        assert journal.read_state(OPERATION).event is OperationEvent.INTENDED
+        assert read_state(journal, OPERATION).event is OperationEvent.INTENDED
         with pytest.raises(JournalError):
-            journal.read_state(OTHER)
+            read_state(journal, OTHER)
     finally:
         postgres.query("ALTER SCHEMA away RENAME TO clawhosters")
 
 
 def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StorePlace, postgres: Postgres) -> None:
     store = place.open()
-    with store.hold(OPERATION.subject, "INC-1"):
+    with store.hold(describe_process(OPERATION.subject, "INC-1")):
         if child := os.fork():
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         else:
@@ -374,7 +379,7 @@ def test_an_answer_that_does_not_come_is_given_up(
     proxy = TcpProxy(postgres.port)
     store = PostgresStore(postgres.url(port=proxy.port))
     journal = Journal(store)
-    with journal.lock(OPERATION):
+    with lock_operation(journal, OPERATION):
         proxy.hold()
         with pytest.raises(JournalError, match=r"can't be reached \(no answer within"):
             append_event(journal, OPERATION, OperationEvent.INTENDED)
@@ -403,7 +408,7 @@ def test_a_commit_that_no_standby_confirms_lets_nothing_out(
     with pytest.raises(JournalError, match="no answer within"):
         append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
     postgres.end_sessions()
-    assert place.journal().read_state(OPERATION).event is OperationEvent.INTENDED
+    assert read_state(place.journal(), OPERATION).event is OperationEvent.INTENDED
 
 
 @pytest.mark.usefixtures("absent_standby")
@@ -447,14 +452,14 @@ def test_a_pooler_is_refused_before_any_lock(
     psycopg = postgres_session.load_psycopg()
     monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda _info: 597203352))
     words = r"goes through a connection pooler.* Nothing was sent\."
-    with pytest.raises(JournalError, match=words), place.journal().lock(OPERATION):
+    with pytest.raises(JournalError, match=words), lock_operation(place.journal(), OPERATION):
         pass
     assert postgres.query("SELECT count(*) FROM clawhosters.holders") == [(0,)]
 
 
 def test_a_lock_that_could_not_be_released_ends_with_the_task(place: StorePlace, postgres: Postgres) -> None:
     try:
-        with open_store(place.options) as store, store.hold(OPERATION.subject, "INC-1"):
+        with open_store(place.options) as store, store.hold(describe_process(OPERATION.subject, "INC-1")):
             postgres.query(f"REVOKE DELETE ON clawhosters.holders FROM {JOB}")
     finally:
         postgres.query(f"GRANT DELETE ON clawhosters.holders TO {JOB}")

@@ -27,17 +27,20 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     InstanceGoneError,
     Restore,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify_failure import (
+    PictureChangedError,
     classify_error,
     classify_restore,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
-    AddressError,
     Failure,
     FailureKind,
-    PictureChangedError,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import FAILURE_WORDS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import (
+    FAILURE_WORDS,
+    parse_failure,
+)
 from support.accounts import NOW
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)
@@ -89,7 +92,7 @@ def test_what_was_seen_last_tells_whether_a_restored_instance_is_unhealthy():
 def test_each_kind_has_a_text_and_is_read_from_its_note(kind):
     assert FAILURE_WORDS[kind].text or kind in (ObstacleKind.FAILED, FailureKind.UNFINISHED)
     failure = Failure(kind, "A fault.", is_unsent=True, http_status=422)
-    assert Failure.from_facts(failure.to_facts()) == failure
+    assert parse_failure(failure.to_facts()) == failure
 
 
 def test_a_run_that_was_to_wait_has_sent_nothing():

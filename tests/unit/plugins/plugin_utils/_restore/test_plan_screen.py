@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -32,7 +31,7 @@ HEALTHY = {**WEB, "health_status": "healthy"}
 def show(*plans, account="ops@example.com (id 7)", **variables):
     shown = run(*plans, **variables)
     shown.service, shown.account = "node.example:8443", account
-    return show_plan(shown, timedelta(0))
+    return show_plan(shown)
 
 
 def many(count, **changes):

@@ -14,15 +14,13 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import run_key
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent as Event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import lock_operation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failure, FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.finish import (
     build_plan_to_approve,
     describe_outcome,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import (
-    read_witness,
-    write_report,
-)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import (
     InstanceResult,
     build_recorded,
@@ -30,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_
     build_results,
     format_headline,
     format_restored,
+    write_page,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import RolePlan, RoleRun
 from support.restores import NOW, WEB, history, named, plan, run
@@ -92,7 +91,7 @@ def test_what_was_confirmed_and_not_begun(story: Story, end: str, outcome: str, 
 
 
 def test_what_a_run_has_still_to_begin_is_unfinished(story: Story, place: StorePlace) -> None:
-    with place.journal().lock(run_key(URL, "INC-1", "one")):
+    with lock_operation(place.journal(), run_key(URL, "INC-1", "one")):
         result = only(story.run("one", "confirmed", by=WHO, backups={"7": 70}))
     assert (result.outcome, result.kind) == ("unfinished", FailureKind.UNFINISHED)
 
@@ -203,7 +202,7 @@ def test_the_page_covers_all_runs_of_the_incident(story: Story, tmp_path: Path) 
     built = report(story)
     assert built["headline"] == "1 of 2 instances restored and healthy, 1 not begun"
     assert [one["state"] for one in built["runs"]] == ["ended", "interrupted"]
-    write_report(str(tmp_path / "INC-1.html"), built)
+    write_page(str(tmp_path / "INC-1.html"), built)
     page = (tmp_path / "INC-1.html").read_text(encoding="utf-8")
     assert page.count("alice@node2") == 2
     assert "bot-7 (id 7)" in page
@@ -233,12 +232,12 @@ def test_the_json_stays_a_witness_of_what_the_journal_does_not_know(story: Story
     path = str(tmp_path / "INC-1.html")
     assert read_witness(str(tmp_path / "missing/INC-1.html"), "INC-1", HOST, "state").sent_at == {}
     story.restore(7, "intended", "accepted").restore(8, "intended", "refused")
-    write_report(path, report(story))
+    write_page(path, report(story))
     assert [*read_witness(path, "INC-1", HOST, "state").sent_at] == ["7"]
     assert read_witness(path, "INC-2", HOST, "state").sent_at == {}
     assert read_witness(path, "INC-1", "127.0.0.1:80", "state").sent_at == {}
     # Another journal has another instance.
-    write_report(path, {**report(story), "instances": []})
+    write_page(path, {**report(story), "instances": []})
     assert [*read_witness(path, "INC-1", HOST, "state").sent_at] == ["7"]
 
 

@@ -19,9 +19,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     ObstacleKind,
     RestorePlan,
     Target,
-    check_again,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
@@ -81,7 +81,7 @@ def test_what_others_sent_after_the_plan_is_never_overwritten(
 ) -> None:
     known = read(before).known_position(1)
     plan = RestorePlan(Target(1, None), WEB, {"id": 12}, known_position=known)
-    check_again(plan, WEB, read([*before, *since], wrong_by), Rules(force=force))
+    Restore(plan).check_again(WEB, read([*before, *since], wrong_by), Rules(force=force))
     sent = {(position, line.incident) for position, line in enumerate(since) if line.event is OperationEvent.INTENDED}
     refused = {
         (position - 1, line.incident) for position, line in enumerate(since) if line.event is OperationEvent.REFUSED
@@ -110,7 +110,7 @@ def test_no_time_changes_the_decision_before_the_request(
         plan = RestorePlan(
             Target(1, None), WEB, {"id": 12}, known_position=history.known_position(1), earlier=history.find_own(1)
         )
-        check_again(plan, WEB, read([*past, *later], data.draw(clocks) if turned else 0.0), Rules(force=force))
+        Restore(plan).check_again(WEB, read([*past, *later], data.draw(clocks) if turned else 0.0), Rules(force=force))
         other = plan.obstacle.other.incident if plan.obstacle and plan.obstacle.other else None
         return plan.sends, plan.action, plan.obstacle and plan.obstacle.kind, other
 

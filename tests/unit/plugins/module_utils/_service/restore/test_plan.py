@@ -28,9 +28,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     RestoreAction,
     RestorePlan,
     Target,
-    check_again,
     plan_restores,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
@@ -339,7 +339,7 @@ def look_at(
 ) -> RestorePlan:
     """Returns the same plan, decided once more for ``instance``."""
     planned = RestorePlan(Target(1, None), WEB, NEW, **plan)
-    check_again(planned, instance, history, Rules(force=force, is_confirmed=is_confirmed))
+    Restore(planned).check_again(instance, history, Rules(force=force, is_confirmed=is_confirmed))
     return planned
 
 

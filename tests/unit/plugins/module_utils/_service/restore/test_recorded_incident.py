@@ -17,7 +17,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
+    append_event,
+    lock_operation,
+)
 from support.stores import StorePlace
 from support.stories import URL, Story
 
@@ -79,7 +82,7 @@ def test_an_instance_whose_every_attempt_was_refused_has_no_restore(story: Story
     ],
 )
 def test_the_end_of_a_run(story: Story, place: StorePlace, notes: list[str], *, is_held: bool, expected: str) -> None:
-    with place.journal().lock(run_key(URL, "INC-1", "one")):
+    with lock_operation(place.journal(), run_key(URL, "INC-1", "one")):
         state = story.run("one", *notes).state() if is_held else None
     (run,) = (state or story.run("one", *notes).state()).runs
     assert run.state == expected
@@ -105,7 +108,7 @@ def test_runs_and_restores_of_other_incidents_and_services_are_left_out(story: S
 
 def test_whoever_works_on_an_instance_is_named(story: Story, place: StorePlace) -> None:
     story.restore(7, "intended", "accepted")
-    with place.journal().lock(OperationKey("restore", URL, "INC-1", "7")):
+    with lock_operation(place.journal(), OperationKey("restore", URL, "INC-1", "7")):
         assert story.state().instances["7"].holder is not None
     assert story.state().instances["7"].holder is None
 
