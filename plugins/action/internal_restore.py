@@ -78,13 +78,13 @@ def _restore(session: RoleSession) -> None:
     with session.client.progress.if_interrupted(f"Nothing was sent for incident {session.run.incident}."):
         from ..plugin_utils._restore.role_executor import RoleExecutor
     with contextlib.ExitStack() as held:
-        restorer = RoleExecutor(session)
-        if session.step(lambda: restorer.confirm(held)):
-            session.step(restorer.restore, FailureKind.INTERRUPTED)
+        executor = RoleExecutor(session)
+        if session.step(lambda: executor.confirm(held)):
+            session.step(executor.restore, FailureKind.INTERRUPTED)
 
 
 class ActionModule(ControllerAction):
-    """Carries out the restore session. It is the screen, too."""
+    """Carries out a run of the role. It is the screen, too."""
 
     _is_seen = True
     _lines: t.Sequence[str] = ()

@@ -173,7 +173,7 @@ def _find(names: t.Collection[str], ids: t.Iterable[int], index: InstanceIndex) 
         if len(named) == 1:
             found[str(named[0]["id"])] = named[0]
         else:
-            unknown.append(f"{NAMES}: {len(named) or 'none'} of the instances bear the name {one_line(name)}.")
+            unknown.append(f"{NAMES}: {len(named) or 'no'} instances are named {one_line(name)}.")
     for number in ids:
         if instance := index.by_id.get(str(number)):
             found[str(number)] = instance

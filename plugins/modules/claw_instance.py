@@ -179,9 +179,9 @@ def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = context.params
     consent = Consent(params["name"], parse_protection(context))
-    manager = InstanceTask(context.client, parse_wait(params), params["wait_healthy"], context.warn, consent)
-    found = manager.find(params["id"], params["state"])
-    return manager.ensure_state(found, params["state"]).as_result("instance")
+    task = InstanceTask(context.client, parse_wait(params), params["wait_healthy"], context.warn, consent)
+    found = task.find(params["id"], params["state"])
+    return task.ensure_state(found, params["state"]).as_result("instance")
 
 
 def main() -> None:

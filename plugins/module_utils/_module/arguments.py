@@ -69,7 +69,7 @@ def _find_variable(name: str) -> str:
 
 
 def unset_empty_home() -> None:
-    """Makes an empty HOME one that isn't set: else a path below ``~`` would be one below ``/``."""
+    """Unsets an empty HOME: else a path below ``~`` would be one below ``/``."""
     if os.environ.get("HOME") == "":
         del os.environ["HOME"]
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What modules that change instances must leave alone: those of the option ``protected``, and restores in flight."""
+"""The instances that modules must leave alone: those of the option ``protected``, and those being restored."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class PlanApproval:
     def parse(
         cls, account: AccountCheck, open_journal: t.Callable[[], Journal], options: t.Mapping[str, t.Any]
     ) -> PlanApproval:
-        """Returns the plans of a task with the options ``plan`` and ``plan_max_age``. Raises SettingsError."""
+        """Returns the approval for a task with the options ``plan`` and ``plan_max_age``. Raises SettingsError."""
         max_age = parse_duration("plan_max_age", options["plan_max_age"])
         return cls(account, open_journal, None if options["plan"] is None else parse_plan(options["plan"]), max_age)
 

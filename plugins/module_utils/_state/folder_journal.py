@@ -138,6 +138,7 @@ class JournalFolders:
         return _open(stack, self.marks, subject, flags)
 
     def open_subject(self, subject: str, file: int | None, mark: int | None) -> OpenSubject:
+        """Returns a subject whose file and mark are open."""
         return OpenSubject(subject, self.path / JOURNAL / f"{subject}{SUFFIX}", file, mark)
 
 
@@ -179,6 +180,7 @@ def build_first_record(subject: str) -> bytes:
 
 
 def hash_content(content: bytes) -> str:
+    """Returns the checksum of a record or a holder."""
     return hashlib.sha256(content).hexdigest()[:SUM_SIZE]
 
 

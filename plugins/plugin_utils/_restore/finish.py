@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The last part of a run of the role ``restore``: says what came of it: on screen and page, and to later jobs."""
+"""The last part of a run of the role ``restore``: it says on screen and page, and to later jobs, what came of it."""
 
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ class RoleExecutor(RestoreObserver):
         restores = [Restore(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
             self._plans[restore], plan.restore = plan, restore
-        batches = PlanExecutor(
+        executor = PlanExecutor(
             self._incident,
             self._session.reader.list_pages,
             RestoreOptions(
@@ -257,7 +257,7 @@ class RoleExecutor(RestoreObserver):
         progress.unwinds = True
         try:
             record(self._session)
-            batches.run(restores)
+            executor.run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is in the journal.
             self._note(self._key, NoteKind.INTERRUPTED)

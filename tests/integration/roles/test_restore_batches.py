@@ -24,7 +24,7 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
-SENDING = (*("restorer", "restore_batches", "messages", "classify", "address"),)
+SENDING = ("role_executor", "executor", "messages", "classify_failure", "address", "folder_writer")
 """Modules that a task imports before it sends a restore, and not when it sends none."""
 
 

@@ -194,8 +194,8 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
     result = choose(simulator, place, ["tset-bot", "twin", "demo-bot"], ["4", 99])
     assert result["instance_id"] == 4
     assert result["problem"] == (
-        "restore_drill_instances: none of the instances bear the name tset-bot. "
-        "restore_drill_instances: 2 of the instances bear the name twin. "
+        "restore_drill_instances: no instances are named tset-bot. "
+        "restore_drill_instances: 2 instances are named twin. "
         "restore_drill_ids: there is no instance with id 99."
     )
     assert result["lines"][1:4] == result["problem"].replace(". r", ".|r").split("|")
@@ -271,7 +271,7 @@ def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller:
     first = run_drill(controller, restore_drill_instances=names, restore_drill_ids=5)
     assert first.rc == 2
     for run in (plan, first):
-        assert run.says("none of the instances bear the name tset-bot")
+        assert run.says("no instances are named tset-bot")
         assert "{{ 1 / 0 }} (id 5): never proven, due." in run.stdout
         assert f"drill-5-{datetime.now(UTC):%Y-%m-%d}" in run.stdout
     assert simulator.calls("POST *") == ["POST /backups/50/restore"]

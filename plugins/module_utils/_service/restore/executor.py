@@ -459,12 +459,12 @@ class BatchExecutor:
     """Carries out the ``restores`` of one batch: sends them together, and waits with one waiter."""
 
     def __init__(self, restores: t.Sequence[Restore], whole: PlanExecutor) -> None:
-        self.whole = whole
+        self._whole = whole
         self._executors = [RestoreExecutor(restore, whole) for restore in restores if restore.error is None]
 
     def run(self) -> None:
         """Restores those without an error."""
-        if self.whole.incident.client.check_mode:
+        if self._whole.incident.client.check_mode:
             for executor in self._executors:
                 executor.predict()
             return
@@ -473,7 +473,7 @@ class BatchExecutor:
                 locks.callback(executor.release)
             self._send_free(self._executors)
             self._release_ended()
-            if not self.whole.options.waits:
+            if not self._whole.options.waits:
                 for executor in self._executors:
                     if executor.stage is Stage.LOCKED:
                         executor.decide_held()
@@ -489,9 +489,9 @@ class BatchExecutor:
         if not ready:
             return
         try:
-            if self.whole.unseen is not None:
-                raise self.whole.unseen
-            history = self.whole.incident.read_history(executor.id for executor in ready)
+            if self._whole.unseen is not None:
+                raise self._whole.unseen
+            history = self._whole.incident.read_history(executor.id for executor in ready)
             seen = self._read_again(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
@@ -511,11 +511,11 @@ class BatchExecutor:
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
             if not is_completed:
                 ids.append(executor.id)
-        return self.whole.read(ids) if ids else {}
+        return self._whole.read(ids) if ids else {}
 
     def _wait(self) -> None:
         """Polls until no restore has to be waited for, and fails those that have not ended in time."""
-        options, client = self.whole.options, self.whole.incident.client
+        options, client = self._whole.options, self._whole.incident.client
         waiter = Waiter(
             options.timeout + (options.healthy_timeout or 0.0),
             client.progress,
@@ -527,15 +527,15 @@ class BatchExecutor:
         for executor in self._open():
             if options.healthy_timeout is not None and executor.stage is not Stage.RESTORED:
                 # From the last request on, and not with the time to become healthy.
-                executor.deadline = self.whole.clock() + options.timeout
+                executor.deadline = self._whole.clock() + options.timeout
         if not self._open():
             return
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
             ids = [executor.id for executor in self._open() if executor.stage is not Stage.LOCKED]
-            waiter.requests_per_poll = self.whole.cost(len(ids))
-            return self.whole.read(ids, time_left=seconds) if ids else {}
+            waiter.requests_per_poll = self._whole.cost(len(ids))
+            return self._whole.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
             self._update(seen)
@@ -559,11 +559,11 @@ class BatchExecutor:
         self._send_free([executor for executor in self._executors if executor.stage is Stage.LOCKED])
         restored = [executor for executor in self._executors if executor.stage is Stage.RESTORED]
         # Starts the instances that came back stopped.
-        self.whole.changes.request_changes([executor.job for executor in restored])
+        self._whole.changes.request_changes([executor.job for executor in restored])
         for executor in restored:
             executor.end_recovery()
         for executor in self._open():
-            if self.whole.clock() >= executor.deadline:
+            if self._whole.clock() >= executor.deadline:
                 executor.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
 

@@ -116,11 +116,10 @@ def read_by_ids(
     *,
     is_list_known: bool = False,
 ) -> tuple[list[Resource], bool, int | None]:
-    """Returns the resources with these ids, and perhaps others; if they are the whole list; its pages, if known.
+    """Returns the resources with these ids, True if it is the whole list, and the number of its pages, if known.
 
-    Those that don't exist are missing.
-    The first page of the list says what the list costs. It is not asked for if there is one id only, or if the caller
-    has read the list and these ids were not in it.
+    There may be others. Those that don't exist are missing. The first page of the list says what the list costs.
+    It is not asked for if there is one id only, or if the caller has read the list and these ids were not in it.
     """
     wanted = {str(one): one for one in ids}
     found: dict[str, Resource] = {}
