@@ -125,9 +125,9 @@ def describe_status(instance: Resource, limit: int = NAME_LIMIT) -> str:
     return one_line(instance.get("status") or "unknown", limit)
 
 
-def describe_condition(instance: Resource, limit: int = NAME_LIMIT) -> str:
+def describe_condition(instance: Resource) -> str:
     """Returns the status, for ``It is …``; ``of unknown status`` if the service leaves it out."""
-    return one_line(instance.get("status") or "of unknown status", limit)
+    return one_line(instance.get("status") or "of unknown status", NAME_LIMIT)
 
 
 def describe_namesakes(name: object, ids: t.Collection[object]) -> str:

@@ -211,7 +211,7 @@ def _find_writer(store: JournalStore) -> FolderWriter | PostgresStore:
 # Who writes
 
 
-def describe_process(subject: str, name: str = "") -> Holder:
+def describe_process(subject: str, name: str) -> Holder:
     """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
     since = format_iso(datetime.now(UTC))
     return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=shorten_name(name))

@@ -57,7 +57,7 @@ class Note(t.NamedTuple):
     about: tuple[object, ...]
 
 
-def note_other(other: EarlierRestore, now: datetime, backup: Resource | None = None) -> Note:
+def note_other(other: EarlierRestore, now: datetime, backup: Resource | None) -> Note:
     """Returns the note about a restore for another incident. It says if that restored the same ``backup``."""
     is_same = backup is not None and other.uses(backup)
     same = " It is the same backup." if is_same else ""

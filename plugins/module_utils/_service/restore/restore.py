@@ -168,7 +168,7 @@ class Restore:
         """True if it has completed without a sign."""
         return self.state is not None and self.state.is_unseen
 
-    def explain_unrecovered(self, reason: object, cause: ClawHostersError | None = None) -> PartialError:
+    def explain_unrecovered(self, reason: object, cause: ClawHostersError | None) -> PartialError:
         """Returns the error of an instance that is not as it should be. Without a ``cause``, that is its status."""
         return PartialError(f"{self.ended} {reason}", {}, cause or RefusedError(reason))
 
