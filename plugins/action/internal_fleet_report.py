@@ -21,7 +21,7 @@ from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.restore.proofs import find_failed_drills, find_proofs
-from ..module_utils._state.journal import JournalError, format_damage
+from ..module_utils._state.journal import JournalError
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
@@ -159,12 +159,18 @@ def _read_source(context: ModuleContext) -> ReportSource:
         source.operations = states
         source.proofs = find_proofs(states, client.settings.api_url, now)
         source.failed_drills = find_failed_drills(states, client.settings.api_url, now, held).keys()
-        source.journal_problem = format_damage(damaged) if damaged else ""
+        source.journal_problem = _format_damage(damaged) if damaged else ""
     except JournalError as error:
         source.journal_problem = str(error)
     if source.journal_problem:
         context.warn(source.journal_problem)
     return source
+
+
+def _format_damage(damaged: t.Mapping[str, JournalError]) -> str:
+    """Returns what is wrong with the first of the damaged subjects, and how many others there are."""
+    first, *others = map(str, damaged.values())
+    return f"{first} {len(others)} more {'is' if len(others) == 1 else 'are'} damaged." if others else first
 
 
 def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:

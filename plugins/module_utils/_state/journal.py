@@ -304,12 +304,6 @@ def _build_error(error: StoreError | DamageError) -> JournalError:
     )
 
 
-def format_damage(damaged: t.Mapping[str, JournalError]) -> str:
-    """Returns what is wrong with the first of the damaged subjects, and how many others there are."""
-    first, *others = map(str, damaged.values())
-    return f"{first} {len(others)} more {'is' if len(others) == 1 else 'are'} damaged." if others else first
-
-
 def parse_entry(text: str | bytes) -> JournalEntry:
     """Parses a line of a journal. Raises ValueError, KeyError or TypeError if it is not a valid entry."""
     try:
