@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The JSON beside the page of an incident. Both are written by ``result_words.py``, for people.
+"""Reads the JSON beside the page of an incident. ``result_words.py`` writes both, for people.
 
 The JSON is a witness as well: if it says that a restore was sent, and the journal does not know the instance, the
 journal may be another one.

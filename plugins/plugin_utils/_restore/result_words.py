@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The instances of an incident in words: for the screen, the page and its JSON. Pure.
+"""The instances of an incident in words, for the screen; writes them to the page and its JSON, too.
 
 The facts are those of the journal. Of a run that goes on, they are joined by what the journal does not have: obstacles
 that were found before anything was confirmed, and what could not be written to it.

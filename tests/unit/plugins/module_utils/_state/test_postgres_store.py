@@ -53,7 +53,6 @@ from support.stores import StorePlace, database_place
 
 OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
 OTHER = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-2", "7")
-WORKING_SESSION = "SELECT pid FROM pg_stat_activity WHERE usename = %s AND state = 'idle in transaction'"
 
 
 @pytest.fixture
