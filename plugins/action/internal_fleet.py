@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_fleet, the one task of the role ``fleet``: runs ``claw_fleet``, shows what that says, and
-reads and writes plans."""
+"""Action plugin of internal_fleet, which does the work of the role ``fleet``: runs ``claw_fleet``, shows what that
+says, and reads and writes plans."""
 
 from __future__ import annotations
 

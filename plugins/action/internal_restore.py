@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin of internal_restore, the one task of the role ``restore``, which asks at the terminal.
+"""Action plugin of internal_restore, which does the work of the role ``restore``, and asks at the terminal.
 
 Its parts: ``role_session.py`` checks and plans, ``role_executor.py`` confirms and restores, ``finish.py`` reports.
 """
@@ -65,9 +65,9 @@ SPEC = ArgumentSpec(
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:
     """Carries out a run, and returns the result of the task. ``redact`` removes secrets from what is shown."""
-    run_now = begin_run(context.params["variables"], check=context.client.check_mode)
-    session = RoleSession(context, run_now, screen, redact)
-    if session.plan() and not run_now.check:
+    role_run = begin_run(context.params["variables"], check=context.client.check_mode)
+    session = RoleSession(context, role_run, screen, redact)
+    if session.plan() and not role_run.check:
         _restore(session)
     from ..plugin_utils._restore.finish import finish
 

@@ -160,9 +160,9 @@ class Waiter:
         is_done: t.Callable[[State], bool],
         describe: t.Callable[[State], tuple[str, str]],
     ) -> State:
-        """Calls ``fetch`` at growing intervals until ``is_done`` is true for its result, and returns that.
+        """Calls ``fetch`` at once, then at growing intervals, until ``is_done`` is true for its result. Returns that.
 
-        After a change they grow anew: a resource that moves is likely to arrive soon.
+        After a change the intervals start short again: a resource that moves is likely to arrive soon.
         ``last`` is the state known so far. ``fetch`` gets the seconds left. ``is_done`` may raise to give up early.
         ``describe`` returns name and condition. Temporary errors of the service do not end the wait: progress lines
         then say since when there is no answer, and why. Raises WaitTimeoutError on timeout. Every error has the last

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The HTTP client of the collection: authentication, retries, rate limit, pagination, errors.
+"""The HTTP client of the collection: authentication, retries, rate limit, errors. ``lists.py`` reads pages with it.
 
 It knows nothing of modules or of instances.
 """
@@ -26,7 +26,7 @@ from .._rate.shared_budget import SharedRateBudget
 from .._text import one_line
 from .responses import parse_object, parse_resource
 from .settings import Settings
-from .transport import JITTER, NEVER, UNSAFE, Request, RequestHooks, Response, retry_delay, send_request
+from .transport import JITTER, NEVER, RETRIED_CHANGES, Request, RequestHooks, Response, retry_delay, send_request
 
 if t.TYPE_CHECKING:
     from .._model.resource import Resource
@@ -227,7 +227,7 @@ class Client:
         *,
         parse: Parser[Parsed],
         body: object = None,
-        retry_on: tuple[type[ClawHostersError], ...] = UNSAFE,
+        retry_on: tuple[type[ClawHostersError], ...] = RETRIED_CHANGES,
         hooks: RequestHooks | None = None,
     ) -> Parsed:
         """Sends a change and returns what ``parse`` returns.
@@ -264,7 +264,7 @@ class Client:
             limit = min(limit, retry_timeout)
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
-            request = request._replace(retry_on=UNSAFE)
+            request = request._replace(retry_on=RETRIED_CHANGES)
             limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
         deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
@@ -274,7 +274,7 @@ class Client:
                 self._repeatable.discard(request.key)
                 return parsed
             except request.retry_on as error:
-                self._note_failed(request, error)
+                self._mark_failed(request, error)
                 delay = retry_delay(error, attempt)
                 if delay is None or delay > deadline.remaining:
                     if attempt > 1:
@@ -283,14 +283,14 @@ class Client:
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
                 deadline.sleep(delay, self._wait_reason(error))
             except ClawHostersError as error:
-                self._note_failed(request, error)
+                self._mark_failed(request, error)
                 raise
             attempt += 1
             # Later reads end with the deadline. A change that is cut off would have an unknown outcome.
             if request.method == "GET":
                 timeout = min(self.settings.timeout, max(deadline.remaining, 1.0))
 
-    def _note_failed(self, request: Request, error: ClawHostersError) -> None:
+    def _mark_failed(self, request: Request, error: ClawHostersError) -> None:
         if error.may_have_been_sent:
             self._repeatable.add(request.key)
         if isinstance(error, ServerError) and request.method != "GET":

@@ -98,7 +98,7 @@ class _ListReader:
     def _read_pages(self) -> list[Resource]:
         pages = Paginator(self.max_pages)
         pages.add(*self._fetch_page(1))
-        self._require_end(pages)
+        self._require_few_pages(pages)
         if self.on_first_page and pages.last_page and not self.on_first_page(list(pages.items), pages.last_page):
             raise ListAbandonedError
         for page in map_ordered(self._fetch_page, range(2, 1 + (pages.last_page or 1))):
@@ -106,11 +106,11 @@ class _ListReader:
             if pages.is_complete:
                 break
         while not pages.is_complete:
-            self._require_end(pages)
+            self._require_few_pages(pages)
             pages.add(*self._fetch_page(pages.count + 1))
         return pages.items
 
-    def _require_end(self, pages: Paginator) -> None:
+    def _require_few_pages(self, pages: Paginator) -> None:
         if not self.max_pages and max(pages.count + 1, pages.last_page or 0) > MAX_PAGES:
             raise ResponseError(
                 f"GET {self.path}: the list was not read to its end: it has more than {MAX_PAGES} pages."

@@ -58,9 +58,9 @@ BACKOFF_MULTIPLIER = 1.2
 JITTER = 0.25
 """Each delay grows by up to this fraction, so that waiting processes spread out."""
 
-IDEMPOTENT = (TransportError, RateLimitedError, ServerError, MalformedResponseError)
+RETRIED_READS = (TransportError, RateLimitedError, ServerError, MalformedResponseError)
 """Errors after which a GET is sent again."""
-UNSAFE = (RateLimitedError,)
+RETRIED_CHANGES = (RateLimitedError,)
 """A 429 guarantees that nothing was executed. After any other error the caller re-reads the resource."""
 NEVER: tuple[type[ClawHostersError], ...] = ()
 """For purchases: they spend money, so they are not sent again even after a 429."""
@@ -90,7 +90,7 @@ class Request(t.NamedTuple):
     path: str
     params: t.Mapping[str, str] = {}
     body: object = None
-    retry_on: tuple[type[ClawHostersError], ...] = IDEMPOTENT
+    retry_on: tuple[type[ClawHostersError], ...] = RETRIED_READS
     hooks: RequestHooks | None = None
     timeout: float = 30.0
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Splits work into batches, as ``serial`` of a play does. Pure."""
+"""Splits work into batches, as ``serial`` of a play does."""
 
 from __future__ import annotations
 

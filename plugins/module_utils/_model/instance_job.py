@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A job brings one instance to one state: how far it is, its next action, and what forbids a change. Pure."""
+"""A job brings one instance to one state: how far it is, its next action, and what forbids a change.
+
+Pure, but for what :class:`Protection` reads.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ if t.TYPE_CHECKING:
 
 
 class Protection(t.NamedTuple):
-    """Names and ids of instances, and by each the option or the variable that names it."""
+    """Holds changes back: the names and ids that are never deleted, with the option or variable that lists each, and
+    ``find_restore``, which reads the journal."""
 
     sources: t.Mapping[str, str]
     find_restore: t.Callable[[Resource], RestoreInFlight | None] = lambda _instance: None

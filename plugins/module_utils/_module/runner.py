@@ -105,7 +105,7 @@ class ModuleRunner:
 
 
 def _run_checked(run: RunFunction, context: ModuleContext) -> Result:
-    """Returns the result of ``run``. If the account is refused, that is the failure: nothing was changed.
+    """Returns the result of ``run``. If the account is not the one that is meant, that is the failure that is told.
 
     In check mode, the account is checked if something would change.
     """

@@ -131,8 +131,8 @@ class OperationGuard(RequestHooks):
     ) -> None:
         """Writes the event to the journal. If that fails, sets ``unrecorded``: then the run is no success.
 
-        Warns of it too, so that the outcome is not lost if the run goes on or fails for another reason. A Ctrl-C that
-        was deferred is so until ``then`` has returned.
+        Warns of it too, so that the outcome is not lost if the run goes on or fails for another reason. A deferred
+        Ctrl-C waits until ``then`` has returned.
         """
         self._is_intended = False
         known = self.known_state()

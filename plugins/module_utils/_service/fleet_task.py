@@ -112,7 +112,7 @@ class FleetChanges(InstanceChanges):
         rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) != "deleting"]
         list(map_ordered(lambda job: self._check_flags(job, time_left), rejected))
         for job in rejected:
-            self.wait_for_unchanged(job)
+            self.follow_unchanged(job)
 
     def _check_flags(self, job: Job, time_left: float | None) -> None:
         try:
@@ -138,7 +138,7 @@ class FleetChanges(InstanceChanges):
             job.fail(error, error)
             return
         _decide_again(job, detail)
-        self.wait_for_unchanged(job)
+        self.follow_unchanged(job)
 
     def review(self, decided: list[Job], seconds: float) -> None:
         """Decides with the flags, and within the limits."""

@@ -249,7 +249,7 @@ class FailureStatusError(ClawHostersError):
 class StateReached:
     """Predicate: True once the instance has settled in one of ``end_statuses``. Raises FailureStatusError.
 
-    A change may never show as a transition. Without one, two polls in a row must show the end status,
+    A change need not be seen as a transition. Without one, two polls in a row must show the end status,
     not before ``earliest`` (of ``clock``) if that is given; with ``earliest``, two polls are needed in any case.
     """
 
@@ -458,7 +458,7 @@ class InstanceChanges:
             self._start_waiting(job, before)
         else:
             job.finish(change.instance)
-            self.wait_for_unchanged(job)
+            self.follow_unchanged(job)
 
     # Waiting
 
@@ -469,7 +469,7 @@ class InstanceChanges:
 
     def _wait(self, jobs: list[Job], reader: PollReader, waiter: Waiter) -> None:
         for job in jobs:
-            self.wait_for_unchanged(job)
+            self.follow_unchanged(job)
         watched = find_open(jobs)
         if not watched:
             return
@@ -513,7 +513,7 @@ class InstanceChanges:
             job.see(now)
             if not is_busy(now):
                 job.decide(now)
-                self.wait_for_unchanged(job)
+                self.follow_unchanged(job)
         else:
             job.see(now)
             try:
@@ -522,13 +522,16 @@ class InstanceChanges:
             except FailureStatusError as error:
                 job.fail(f"{format_accepted(job)}{error}")
 
-    def wait_for_unchanged(self, job: Job) -> None:
+    def follow_unchanged(self, job: Job) -> None:
         """Makes a job that needs no change wait for health or deletion."""
         if not self.client.check_mode and job.is_unreached(wait_healthy=self.wait_healthy):
             self._start_waiting(job, job.instance)
 
     def review(self, decided: list[Job], seconds: float) -> None:
-        """Called with the jobs that a poll has updated, and the seconds left, before further changes are requested."""
+        """Called with the jobs that a poll has updated, and the seconds left, before further changes are requested.
+
+        ``claw_fleet`` decides again then.
+        """
 
     # Messages
 

@@ -18,7 +18,7 @@ SNAPSHOT_TIMEOUT = 5.0
 def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, draft: str = "") -> None:
     """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
 
-    The caller holds a lock: one process at a time may write a ``draft``.
+    One process at a time may write a ``draft``: the caller holds a lock, or names a draft of its own.
     """
     draft = draft or f".{name}.draft"
     with contextlib.suppress(FileNotFoundError):

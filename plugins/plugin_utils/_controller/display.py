@@ -89,7 +89,7 @@ def show_lines(display: Display, lines: t.Sequence[str]) -> bool:
 
 
 def outage_path() -> str:
-    """Returns where they remember that the database of ``state_database`` can't be reached, until the command ends."""
+    """Returns where the processes of a command remember that the database of ``state_database`` can't be reached."""
     return f"{C.DEFAULT_LOCAL_TMP}/clawhosters-outage"
 
 

@@ -33,9 +33,9 @@ if t.TYPE_CHECKING:
 def finish(session: RoleSession) -> Result:
     """Writes page and JSON, shows what came of the run, and returns the result of the task.
 
-    With ``is_complete`` of False, the role must fail.
+    If its ``is_complete`` is False, the role must fail.
     """
-    run, state = session.run, record(session)
+    run, state = session.run, write_pages(session)
     now = session.client.stats.now()
     results = build_results(run, state, now)
     failed = [one for one in results if one.outcome != OK]
@@ -80,8 +80,11 @@ def _write_plan(run: RoleRun, plan: Data) -> list[str]:
     return lines
 
 
-def record(session: RoleSession) -> RecordedIncident | None:
-    """Writes what the journal holds of the incident to page and JSON, except in check mode. Returns it, if possible."""
+def write_pages(session: RoleSession) -> RecordedIncident | None:
+    """Writes what the journal holds of the incident to page and JSON, except in check mode.
+
+    Returns it; None if the journal can't be read.
+    """
     run, context = session.run, session.context
     try:
         state = read_incident(session.incident.journal, session.client.settings.api_url, run.incident)

@@ -4,8 +4,8 @@
 
 """The instances of an incident in words, for the screen; writes them to the page and its JSON, too.
 
-The facts are those of the journal. Of a run that goes on, they are joined by what the journal does not have: obstacles
-that were found before anything was confirmed, and what could not be written to it.
+The facts are those of the journal. During a run, what the journal does not have is added: obstacles that
+were found before anything was confirmed, and what could not be written to it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 """The second part of a run of the role ``restore``: confirms its plan, and has ``executor.py`` carry it out.
 
-Imports all that may be needed once something was sent, so the run imports it before that, and only if a plan is ready.
+Imports at its top all that may be needed after a restore was sent, so the run imports it before it sends one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .address import check_address, parse_address
 from .classify_failure import PictureChangedError, classify_obstacle, classify_restore
 from .failures import NotConfirmedError
-from .finish import record
+from .finish import write_pages
 from .role_run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
 
@@ -256,12 +256,12 @@ class RoleExecutor(RestoreObserver):
         )
         progress.unwinds = True
         try:
-            record(self._session)
+            write_pages(self._session)
             executor.run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is in the journal.
             self._note(self._key, NoteKind.INTERRUPTED)
-            record(self._session)
+            write_pages(self._session)
             raise
         finally:
             progress.unwinds = False

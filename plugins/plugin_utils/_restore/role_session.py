@@ -77,7 +77,7 @@ class RoleSession:
         return self.step(self._set_plans) and any(plan.ready for plan in self.run.plans)
 
     def step(self, function: t.Callable[[], None], kind: FailureKind = FailureKind.NOT_PLANNED) -> bool:
-        """Returns True if a step of the run has succeeded. Else the run has failed, by default while it is planned."""
+        """Runs a step, and returns True. On an error, sets the failure of the run instead, by default of this kind."""
         try:
             function()
         except Exception as error:

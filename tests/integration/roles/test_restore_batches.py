@@ -15,8 +15,11 @@ from types import ModuleType
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import executor, messages
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_writer, journal_writer
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import address, classify_failure, role_executor
 from simulator.handle import Simulator
 from support.runbook import Runbook
 from support.worker import Worker
@@ -24,7 +27,8 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
-SENDING = ("role_executor", "executor", "messages", "classify_failure", "address", "folder_writer")
+LATE = (folder_writer, journal_writer, executor, messages, address, classify_failure, role_executor)
+SENDING = [module.__name__ for module in LATE]
 """Modules that a task imports before it sends a restore, and not when it sends none."""
 
 
@@ -274,7 +278,7 @@ def no_further_imports(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) ->
     """Forgets the modules that are imported only to send a restore, and lets none be imported once it was sent."""
     for name in list(sys.modules):
         package, _dot, module = name.rpartition(".")
-        if name.startswith("ansible_collections.") and module in SENDING:
+        if name in SENDING:
             monkeypatch.delitem(sys.modules, name)
             monkeypatch.delattr(sys.modules[package], module)
     monkeypatch.setattr(sys, "meta_path", [NoFurtherImports(simulator), *sys.meta_path])

@@ -4,7 +4,7 @@
 
 """Carries out planned restores: sends them in batches, waits for each batch, and starts what comes back stopped.
 
-Imports all that may be needed once they were sent, so a task imports it before that.
+Imports at its top all that may be needed after a restore was sent, so a task imports it before it sends one.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class RestoreExecutor:
 
     def describe(self) -> tuple[str, str]:
         """Returns name and condition of the instance, for progress lines."""
-        if self.stage is Stage.LOCKED:
+        if self.stage is Stage.HELD:
             return short_name(self.restore.instance), f"held by {self._describe_holder()}"
         if self.stage is Stage.RESTORED:
             return self._whole.changes.describe(self.job)
@@ -165,7 +165,7 @@ class RestoreExecutor:
             return False
         if not is_free:
             self.release()
-            self.restore.stage = Stage.LOCKED
+            self.restore.stage = Stage.HELD
         return is_free
 
     def release(self) -> None:
@@ -293,10 +293,10 @@ class RestoreExecutor:
             clock=self._whole.clock,
         )
         self._was_busy = self.restore.is_sent and is_busy(self.restore.current)
-        self._note_sign()
+        self._record_sign()
         self._enter(Stage.ACCEPTED)
 
-    def _note_sign(self) -> None:
+    def _record_sign(self) -> None:
         """Records that the status shows the restore, once."""
         state = self._guard.known_state()
         if is_busy(self.restore.current) and not self._was_busy and state and not state.facts.get("seen"):
@@ -323,7 +323,7 @@ class RestoreExecutor:
             else:
                 self._whole.changes.update(self.job, now)
             return
-        self._note_sign()
+        self._record_sign()
         try:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
@@ -388,7 +388,7 @@ class RestoreExecutor:
 
     def _decide_start(self) -> None:
         self.job.decide(self.restore.current)
-        self._whole.changes.wait_for_unchanged(self.job)
+        self._whole.changes.follow_unchanged(self.job)
 
     def end_recovery(self) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
@@ -418,14 +418,14 @@ class RestoreExecutor:
         restore, error = self.restore, copy.copy(error)
         restore.state, restore.wait_error = self._guard.known_state(), error.kind
         # Of an instance that another run works on, the lock is seen now.
-        seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
+        seen_at = datetime.now(UTC) if self.stage is Stage.HELD else self._seen_at
         error.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
         explain = functools.partial(self._whole.changes.explain_unfinished, self.job)
         outcome = None
         if self.stage is not Stage.RESTORED:
             is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
             outcome = None if is_settled else IN_FLIGHT
-        if self.stage is Stage.LOCKED:
+        if self.stage is Stage.HELD:
             with contextlib.suppress(JournalError):
                 outcome = self._find_held_outcome()
         self.fail(build_wait_error(restore, error, self._whole.options, self._incident.surface, explain), outcome)
@@ -475,7 +475,7 @@ class BatchExecutor:
             self._release_ended()
             if not self._whole.options.waits:
                 for executor in self._executors:
-                    if executor.stage is Stage.LOCKED:
+                    if executor.stage is Stage.HELD:
                         executor.decide_held()
                     executor.require_recorded()
                 return
@@ -489,8 +489,8 @@ class BatchExecutor:
         if not ready:
             return
         try:
-            if self._whole.unseen is not None:
-                raise self._whole.unseen
+            if self._whole.read_error is not None:
+                raise self._whole.read_error
             history = self._whole.incident.read_history(executor.id for executor in ready)
             seen = self._read_again(ready, history)
         except ClawHostersError as error:
@@ -504,7 +504,7 @@ class BatchExecutor:
         list(map_ordered(RestoreExecutor.send, sends))
 
     def _read_again(self, ready: list[RestoreExecutor], history: RestoreHistory) -> dict[str, Resource | None]:
-        """Returns the instances as they are now, except those that the plan has read after their restores completed."""
+        """Returns the instances as they are now, except those whose restores had completed before the plan was made."""
         ids = []
         for executor in ready:
             state, was_completed = history.find_own(executor.id), executor.restore.plan.action is RestoreAction.NONE
@@ -533,7 +533,7 @@ class BatchExecutor:
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
-            ids = [executor.id for executor in self._open() if executor.stage is not Stage.LOCKED]
+            ids = [executor.id for executor in self._open() if executor.stage is not Stage.HELD]
             waiter.requests_per_poll = self._whole.cost(len(ids))
             return self._whole.read(ids, time_left=seconds) if ids else {}
 
@@ -554,9 +554,9 @@ class BatchExecutor:
     def _update(self, seen: dict[str, Resource | None]) -> None:
         """Updates the restores after a poll, and sends what has become possible."""
         for executor in self._open():
-            if executor.stage is not Stage.LOCKED and executor.id in seen:
+            if executor.stage is not Stage.HELD and executor.id in seen:
                 executor.update(seen[executor.id])
-        self._send_free([executor for executor in self._executors if executor.stage is Stage.LOCKED])
+        self._send_free([executor for executor in self._executors if executor.stage is Stage.HELD])
         restored = [executor for executor in self._executors if executor.stage is Stage.RESTORED]
         # Starts the instances that came back stopped.
         self._whole.changes.request_changes([executor.job for executor in restored])
@@ -596,7 +596,7 @@ class PlanExecutor:
         """The clock of all waits."""
         self.note = InterruptNote("")
         """The text about the run that Ctrl-C shows."""
-        self.unseen: ClawHostersError | None = None
+        self.read_error: ClawHostersError | None = None
         """Why the instances of earlier batches can't be read: then nothing is sent."""
         self._list_requests = list_requests
         self._observer_lock = threading.Lock()
@@ -630,9 +630,9 @@ class PlanExecutor:
         if not done or has_just_read:
             return
         try:
-            seen, at, self.unseen = self.read([one.instance["id"] for one in done]), datetime.now(UTC), None
+            seen, at, self.read_error = self.read([one.instance["id"] for one in done]), datetime.now(UTC), None
         except ClawHostersError as error:
-            self.unseen = error
+            self.read_error = error
             return
         for restore in done:
             now = seen[str(restore.instance["id"])]

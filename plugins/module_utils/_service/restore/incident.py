@@ -4,7 +4,7 @@
 
 """An incident: what all restores of a task share, what account and journal hold for them, and their plans.
 
-Reads no more of the account than the plans need, and nothing twice.
+Reads no more of the account than the plans need.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def read_by_ids(
 
 @dataclass
 class AccountReader:
-    """Reads what the plan of targets needs, with ``lists_backups`` all backups. The others are set as far as it came.
+    """Reads what the plan of targets needs, with ``lists_backups`` all backups, and holds what it has read so far.
 
     ``is_whole``: ``instances`` are all of the account. ``list_pages``: the pages of their list, if they were counted.
     What ``backups`` holds before is not read again by its id.

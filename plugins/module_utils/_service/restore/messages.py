@@ -293,7 +293,7 @@ def build_wait_error(
     ``explain``: says how far an instance is that is restored. The message of one says how to go on; of many, that of
     the task does at its end.
     """
-    is_held = restore.stage is Stage.LOCKED
+    is_held = restore.stage is Stage.HELD
     if restore.stage is Stage.RESTORED:
         known, limit = restore.ended, options.healthy_timeout or options.timeout
         option = surface.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")

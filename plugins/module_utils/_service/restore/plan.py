@@ -170,7 +170,7 @@ class AccountView:
         return own, newest_first((*unclear.get(None, ()), *unclear.get(str(instance.get("name")), ())))
 
     def find_newer(self, instance: Resource, than: datetime | None, now: datetime) -> list[Resource]:
-        """Returns the usable backups of the instance that were taken after a time, newest first; none without one."""
+        """Returns the usable backups of the instance that were taken after a time, newest first; none after None."""
         own, _possible = self.find_backups(instance)
         return [one for one in own if is_fit(one, None, now) and than and (taken_at(one) or than) > than]
 
@@ -341,11 +341,11 @@ def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory,
 def go_on(
     plan: RestorePlan, history: RestoreHistory, rules: Rules, backups: t.Iterable[Resource], *, was_busy: bool
 ) -> bool:
-    """Decides how a plan goes on after the restore of its incident. Returns False without one that counts.
+    """Continues from the restore that the incident already has. Returns False if none counts.
 
-    With ``force``, one that failed or is unknown is sent again. Not one that has completed, so that a command from the
-    shell's history does no harm; nor what was sent since the task began. ``was_busy``: the instance looks, or looked a
-    moment ago, as during a restore.
+    With ``force``, one that failed or is unknown is sent again; but not one that has completed, so that a command from
+    the shell's history does no harm, nor one that was sent since the task began. ``was_busy``: the instance looks, or
+    looked a moment ago, as during a restore.
     """
     instance_id = t.cast("Resource", plan.instance)["id"]
     plan.earlier = state = history.find_own(instance_id)

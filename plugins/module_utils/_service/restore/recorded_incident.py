@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An incident as the journal has recorded it: its instances, and the runs that worked on them. Pure.
+"""An incident as the journal has recorded it: its instances, and the runs that worked on them.
 
 Pages, JSON and ``restore_status`` show it. Nothing is decided by it: see ``history.py`` for that.
 """

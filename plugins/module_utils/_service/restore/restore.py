@@ -39,10 +39,10 @@ class InstanceGoneError(RefusedError):
 
 
 class Stage(enum.Enum):
-    """How far a restore is, in the normal order. One that was LOCKED is PLANNED again; FAILED may follow any other."""
+    """How far a restore is, in the normal order. One that was HELD is PLANNED again; FAILED may follow any other."""
 
     PLANNED = "planned"
-    LOCKED = "locked"  # another run works on the instance: waits for it
+    HELD = "held"  # another run works on the instance: waits for it
     SENDING = "sending"  # before the POST that restores it
     ACCEPTED = "accepted"  # accepted, by this run or an earlier one, or the instance became busy: waits for its end
     RESTORED = "restored"
@@ -53,7 +53,7 @@ class Stage(enum.Enum):
     @property
     def is_open(self) -> bool:
         """True if the restore is waited for."""
-        return self in (Stage.LOCKED, Stage.SENDING, Stage.ACCEPTED, Stage.RESTORED)
+        return self in (Stage.HELD, Stage.SENDING, Stage.ACCEPTED, Stage.RESTORED)
 
 
 @dataclass(frozen=True)
