@@ -19,7 +19,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_writer, journal_writer
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import address, classify_failure, role_executor
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import (
+    address,
+    classify_failure,
+    finish,
+    result_words,
+    role_executor,
+)
 from simulator.handle import Simulator
 from support.runbook import Runbook
 from support.worker import Worker
@@ -28,8 +34,8 @@ COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
 LATE = (folder_writer, journal_writer, executor, messages, address, classify_failure, role_executor)
-SENDING = [module.__name__ for module in LATE]
-"""Modules that a task imports before it sends a restore, and not when it sends none."""
+SENDING = [module.__name__ for module in (*LATE, finish, result_words)]
+"""Modules that a task needs once it has sent a restore, so that it imports them before that."""
 
 
 @pytest.fixture(autouse=True)
