@@ -36,6 +36,7 @@ if t.TYPE_CHECKING:
     from .._state.open_store import Store
 
 T = t.TypeVar("T")
+Change: t.TypeAlias = t.Callable[[RateLimiter, float], T]
 
 
 class SharedRateBudget:
@@ -62,6 +63,7 @@ class SharedRateBudget:
         self.is_shared = True
         """False once the store could not be used, of which the user was warned."""
         self._update_lock = threading.Lock()
+        self._waiting: list[_Update] = []
 
     @contextlib.contextmanager
     def slot(self, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> t.Iterator[RequestOutcome]:
@@ -101,26 +103,46 @@ class SharedRateBudget:
             if not is_behind:
                 max_wait -= delay
 
-    def _update(self, change: t.Callable[[RateLimiter, float], T]) -> T | None:
+    def _update(self, change: Change[T]) -> T | None:
         """Applies ``change`` to the locked state and returns its result, or None if the state can't be used.
 
-        Threads of this process queue here, since those that wait for the lock of a file have to poll.
+        Threads of this process queue here, since those that wait for the lock of a file have to poll. Whoever is next
+        applies the changes of all that wait: to lock and write the document takes longer than they do.
         """
+        own = _Update(change)
+        self._waiting.append(own)
         with self._update_lock:
-            if not self.is_shared:
-                return None
-            try:
+            if not own.is_done:
+                self._apply(self._waiting[:])
+        return own.result
+
+    def _apply(self, updates: list[_Update]) -> None:
+        try:
+            if self.is_shared:
                 with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
                     limiter = _parse_limiter(document.content)
-                    result = change(limiter, self._clock() + document.clock_offset)
+                    now = self._clock() + document.clock_offset
+                    results = [one.change(limiter, now) for one in updates]
                     document.new_content = json.dumps(vars(limiter))
-                return result
-            except StoreError as error:
-                self.is_shared = False
-                if not error.is_known:
-                    reason = one_line(error, MESSAGE_LIMIT)
-                    self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
-                return None
+                for one, result in zip(updates, results, strict=True):
+                    one.result = result
+        except StoreError as error:
+            self.is_shared = False
+            if not error.is_known:
+                reason = one_line(error, MESSAGE_LIMIT)
+                self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
+        for one in updates:
+            one.is_done = True
+        del self._waiting[: len(updates)]
+
+
+class _Update:
+    """A change of the state that a thread waits for, and its result."""
+
+    def __init__(self, change: Change[t.Any]) -> None:
+        self.change = change
+        self.result: t.Any = None
+        self.is_done = False
 
 
 def _parse_limiter(text: str) -> RateLimiter:
