@@ -63,7 +63,8 @@ class SharedRateBudget:
         self.is_shared = True
         """False once the store could not be used, of which the user was warned."""
         self._update_lock = threading.Lock()
-        self._waiting: list[_Update] = []
+        self._waiting: dict[object, Change[t.Any]] = {}
+        self._results: dict[object, t.Any] = {}
 
     @contextlib.contextmanager
     def slot(self, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> t.Iterator[RequestOutcome]:
@@ -109,40 +110,31 @@ class SharedRateBudget:
         Threads of this process queue here, since those that wait for the lock of a file have to poll. Whoever is next
         applies the changes of all that wait: to lock and write the document takes longer than they do.
         """
-        own = _Update(change)
-        self._waiting.append(own)
+        own = object()
+        self._waiting[own] = change
         with self._update_lock:
-            if not own.is_done:
-                self._apply(self._waiting[:])
-        return own.result
+            if own in self._waiting:
+                self._apply(self._waiting.copy())
+            return self._results.pop(own)
 
-    def _apply(self, updates: list[_Update]) -> None:
+    def _apply(self, changes: dict[object, Change[t.Any]]) -> None:
+        results = dict.fromkeys(changes)
         try:
             if self.is_shared:
                 with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
                     limiter = _parse_limiter(document.content)
                     now = self._clock() + document.clock_offset
-                    results = [one.change(limiter, now) for one in updates]
+                    applied = {own: change(limiter, now) for own, change in changes.items()}
                     document.new_content = json.dumps(vars(limiter))
-                for one, result in zip(updates, results, strict=True):
-                    one.result = result
+                results = applied
         except StoreError as error:
             self.is_shared = False
             if not error.is_known:
                 reason = one_line(error, MESSAGE_LIMIT)
                 self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
-        for one in updates:
-            one.is_done = True
-        del self._waiting[: len(updates)]
-
-
-class _Update:
-    """A change of the state that a thread waits for, and its result."""
-
-    def __init__(self, change: Change[t.Any]) -> None:
-        self.change = change
-        self.result: t.Any = None
-        self.is_done = False
+        self._results.update(results)
+        for own in changes:
+            del self._waiting[own]
 
 
 def _parse_limiter(text: str) -> RateLimiter:
