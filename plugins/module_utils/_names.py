@@ -13,7 +13,7 @@ import unicodedata
 from ._errors import SettingsError
 from ._text import replace_controls
 
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_BLANK = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 """Characters that leave nothing on the screen although Unicode counts them as letters, marks or symbols."""
 
 
@@ -21,7 +21,7 @@ def find_invisible(text: str) -> str | None:
     """Returns the first control character, invisible character or blank other than a plain space; None without one."""
     if text.isascii() and text.isprintable():
         return None
-    return next((character for character in text if not character.isprintable() or _BLANK.match(character)), None)
+    return next((character for character in text if not character.isprintable() or re.match(_BLANK, character)), None)
 
 
 def format_character(character: str) -> str:

@@ -216,7 +216,7 @@ def read_body(response: requests.Response) -> str:
         content += chunk
         if len(content) > MAX_BODY_BYTES:
             raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
-    text = content.decode("utf-8-sig", errors="replace")
+    text = content.decode(errors="replace").removeprefix("\ufeff")
     if _count_brackets(text) > MAX_OBJECTS and _count_objects(text) > MAX_OBJECTS:
         raise requests.exceptions.ContentDecodingError(f"more than {MAX_OBJECTS} objects")
     return text
