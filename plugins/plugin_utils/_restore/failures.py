@@ -38,7 +38,7 @@ class FailureKind(enum.Enum):
     BAD_ADDRESS = "bad_address"
 
 
-Kind: t.TypeAlias = "FailureKind | ObstacleKind"
+Kind: t.TypeAlias = FailureKind | ObstacleKind
 
 ACCEPTED_AND_FAILED = "The service accepted the restore, but the instance ended in a failure status."
 
