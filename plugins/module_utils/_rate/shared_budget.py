@@ -132,9 +132,11 @@ class SharedRateBudget:
             if not error.is_known:
                 reason = one_line(error, MESSAGE_LIMIT)
                 self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
-        self._results.update(results)
-        for own in changes:
-            del self._waiting[own]
+        finally:
+            # Also after an interrupt, so that no change is applied for a thread that has gone.
+            self._results.update(results)
+            for own in changes:
+                del self._waiting[own]
 
 
 def _parse_limiter(text: str) -> RateLimiter:

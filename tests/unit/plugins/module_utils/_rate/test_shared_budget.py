@@ -57,6 +57,21 @@ def test_a_refusal_is_waited_out_by_whoever_comes_next(budget, sleeper, headers,
     assert waited(budget, sleeper) == pytest.approx(seconds, abs=0.9)
 
 
+def test_an_interrupted_request_takes_no_turn(place, sleeper):
+    faults = [KeyboardInterrupt]
+
+    def clock():
+        if faults:
+            raise faults.pop()
+        return sleeper.now
+
+    budget = SharedRateBudget(place.open(), URL, "oc_live_0123456789", clock)
+    with pytest.raises(KeyboardInterrupt):
+        waited(budget, sleeper)
+    report(budget, status=200, headers=ONE_LEFT)
+    assert waited(budget, sleeper) == 0
+
+
 @pytest.mark.parametrize("max_wait", [0.0, 3.0, 7.0, 12.0])
 def test_nobody_waits_longer_than_there_is_time_in_all(budget, sleeper, max_wait):
     report(budget, status=200, headers=SPENT)
