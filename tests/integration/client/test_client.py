@@ -396,7 +396,8 @@ def test_a_list_that_is_read_again_counts_its_pages_as_repeats(simulator: Simula
         counts.append((client.stats.requests - before.requests, client.stats.retries - before.retries))
     (pages, _none), shifted, after = counts
     assert counts[0] == after == (pages, 0)
-    assert shifted[1] == shifted[0] - pages > 0
+    # Of the first reading, pages that were not sent yet are left out.
+    assert shifted[1] == pages < shifted[0] <= 2 * pages
 
 
 @pytest.mark.parametrize("fault", ["reset_before", "rate_limited"])

@@ -281,7 +281,7 @@ def test_a_sign_that_an_earlier_run_has_seen_is_remembered(simulator: Simulator,
 
 def test_an_instance_that_was_busy_before_shows_no_sign(simulator: Simulator, local_worker: Worker) -> None:
     simulator.set_instance(1, status="deploying")
-    simulator.switch(restore_shows=None)
+    simulator.switch(restore_shows=None, restore_allowed=["deploying", "running"])
     local_worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="running")
     result = local_worker.run(claw_backup_restore, instance_id=1, force=True)
     assert (result["restore"]["outcome"], result["restore"]["seen"]) == ("completed", False)
