@@ -65,7 +65,7 @@ SCOPES = {
         "_service/fleet_task.py _service/instance_task.py _service/instance_changes.py:carry_out "
         "_service/instance_changes.py:request_changes _service/instance_changes.py:_request_change "
         "_service/instance_changes.py:send_change _http/client.py:request _http/client.py:_send_with_retries "
-        "_http/client.py:_send _rate/shared_budget.py:slot _rate/shared_budget.py:acquire"
+        "_rate/shared_budget.py:slot _rate/shared_budget.py:acquire"
     ),
 }
 """The files or functions of module_utils and plugin_utils whose lines are counted."""
