@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         given, number = (metafunc.config.getoption(name) for name in ("seed", "seeds"))
         # One is even, the next one odd: half of the nodes that were cut off return.
-        seeds = [2 * choose_seed() + index % 2 for index in range(number)] if given is None else [given]
+        seeds = [2 * choose_seed() + index for index in range(number)] if given is None else [given]
         metafunc.parametrize("seed", seeds)
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import typing as t
 
@@ -16,8 +17,9 @@ REPEAT = "repeat"
 
 
 def choose_seed(given: int | None = None) -> int:
-    """Returns a new seed, or the one that was given."""
-    return random.SystemRandom().randrange(10**9) if given is None else given
+    """Returns the seed that was given, or that of the environment, or a new one."""
+    new = os.environ.get("RANDOM_SEED") or random.SystemRandom().randrange(10**9)
+    return int(new) if given is None else given
 
 
 def repeat_by(node: str, *options: str) -> tuple[str, str]:
