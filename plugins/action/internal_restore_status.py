@@ -27,16 +27,16 @@ from ..module_utils._times import format_duration, parse_time
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._formatting import SCREEN_WIDTH, format_clock, format_label, format_value, wrap
 from ..plugin_utils._reports.report_folder import ReportError
-from ..plugin_utils._restore.incident_report import name_json
+from ..plugin_utils._restore.incident_report import name_json, write_page
 from ..plugin_utils._restore.result_words import (
     LISTED,
     OK,
     build_recorded,
+    build_report,
     format_done,
     format_failures,
     format_restored,
     list_states,
-    write_report,
 )
 from ..plugin_utils._restore.role_run import OLD, RoleRun
 
@@ -103,7 +103,7 @@ def _show(context: ModuleContext, state: RecordedIncident, now: datetime) -> Res
     report: list[str] = []
     if not context.client.check_mode:
         try:
-            write_report(look, state, results, now)
+            write_page(look.report_path, build_report(look, state, results, now))
             report = [f"Report: {look.report_path}", f"JSON: {name_json(look.report_path)}"]
         except ReportError as error:
             report = [str(error)]

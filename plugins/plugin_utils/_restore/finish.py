@@ -18,8 +18,8 @@ from .._formatting import SCREEN_WIDTH, wrap
 from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
 from .approved_plan import build_plan_to_approve, read_plan
-from .incident_report import name_json
-from .result_words import OK, build_results, describe_known, format_done, format_failures, format_headline, write_report
+from .incident_report import name_json, write_page
+from .result_words import OK, build_report, build_results, describe_known, format_done, format_failures, format_headline
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -99,7 +99,8 @@ def write_pages(session: RoleSession) -> RecordedIncident | None:
         return state
     known = state or RecordedIncident(context.client.settings.api_url, run.incident)
     try:
-        write_report(run, known, build_results(run, state, now), now, session.redact)
+        report = build_report(run, known, build_results(run, state, now), now)
+        write_page(run.report_path, session.redact(report))
         session.written = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
     except ReportError as error:
         problem = str(error)

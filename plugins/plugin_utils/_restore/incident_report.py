@@ -2,21 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the JSON beside the page of an incident. ``result_words.py`` writes both, for people.
+"""Writes the page of an incident, and the JSON beside it, which the next run reads. ``result_words.py`` words both.
 
-The JSON is a witness as well: if it says that a restore was sent, and the journal does not know the instance, the
+The JSON is a witness: if it says that a restore was sent, and the journal does not know the instance, the
 journal may be another one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 from pathlib import Path
 
 from ...module_utils._model.resource import as_objects
 from ...module_utils._service.restore.history import Witness
-from .._reports.report_folder import ReportError, open_folder_of
+from ...module_utils._text import one_line
+from ...module_utils._times import format_time, parse_time
+from .._formatting import format_value
+from .._reports.report_folder import ReportError, open_folder_of, render
+
+if t.TYPE_CHECKING:
+    from .role_run import Data
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+TEMPLATE = ROLES / "restore/templates/incident.html.j2"
+STYLE_SHEET = ROLES / "fleet_report/files/page.css"
+"""All pages of the collection share it."""
 
 
 def read_witness(path: str, incident: str, service: str, journal: str) -> Witness:
@@ -56,3 +68,31 @@ def find_sent(report: t.Any, incident: str, service: str) -> dict[str, str]:
 def name_json(page: str) -> str:
     """Returns the name or path of the JSON next to a page."""
     return str(Path(page).with_suffix(".json"))
+
+
+def write_page(path: str, report: Data) -> None:
+    """Writes the page and the JSON. Raises ReportError.
+
+    What an earlier JSON says was sent, and the journal does not know, is kept: the next run must be refused, too.
+    """
+    variables = {
+        "title": one_line(report["incident"], 80),
+        "css": STYLE_SHEET.read_text(encoding="utf-8"),
+        "clock": _format_recorded,
+    }
+    with open_folder_of(path, creates=True) as (folder, page_name):
+        json_name = name_json(page_name)
+        known = {str(one["id"]) for one in report["instances"] if one["sent_at"]}
+        earlier: dict[str, str] = {}
+        with contextlib.suppress(OSError, ValueError):
+            earlier = find_sent(parse_report(folder.read(json_name)), report["incident"], report["service"])
+        unknown = {key: at for key, at in earlier.items() if key not in known}
+        content = {**report, "not_in_journal": unknown} if unknown else report
+        folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
+        folder.write(page_name, render(str(TEMPLATE), {**variables, **report}))
+
+
+def _format_recorded(text: object, day: object = None) -> str:
+    """Returns a time of a record, to the second; the text itself if it is none. Without the date if ``day`` has it."""
+    moment = parse_time(text)
+    return format_time(moment, parse_time(day), seconds=True) if moment else format_value(text)

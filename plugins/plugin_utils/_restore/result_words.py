@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The instances of an incident in words, for the screen; writes them to the page and its JSON, too.
+"""The instances of an incident in words, for the screen, and for the page and its JSON.
 
 The facts are those of the journal. During a run, what the journal does not have is added: obstacles that
 were found before anything was confirmed, and what could not be written to it.
@@ -10,11 +10,8 @@ were found before anything was confirmed, and what could not be written to it.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import typing as t
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.instance import get_status, is_healthy
@@ -24,11 +21,9 @@ from ...module_utils._service.restore.plan_notes import capitalize, format_momen
 from ...module_utils._service.restore.recorded_incident import IN_PROGRESS, RecordedInstance
 from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list, one_line
-from ...module_utils._times import format_duration, format_time, parse_time
+from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
-from .._reports.report_folder import open_folder_of, render
 from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind
-from .incident_report import find_sent, name_json, parse_report
 from .role_run import RolePlan, expected_answer
 
 if t.TYPE_CHECKING:
@@ -38,11 +33,6 @@ if t.TYPE_CHECKING:
     from ...module_utils._service.restore.recorded_incident import RecordedIncident
     from .failures import Kind
     from .role_run import Data, RoleRun
-
-ROLES = Path(__file__).resolve().parents[3] / "roles"
-TEMPLATE = ROLES / "restore/templates/incident.html.j2"
-STYLE_SHEET = ROLES / "fleet_report/files/page.css"
-"""All pages of the collection share it."""
 
 LISTED = 5
 """Instances that a line names."""
@@ -299,45 +289,6 @@ def build_report(run: RoleRun, state: RecordedIncident, results: t.Sequence[Inst
         "instances": [one.to_dict() for one in shown],
         "runs": [{**vars(one), "state": one.state} for one in state.runs],
     }
-
-
-def write_report(
-    run: RoleRun,
-    state: RecordedIncident,
-    results: t.Sequence[InstanceResult],
-    now: datetime,
-    redact: t.Callable[[Data], Data] = lambda content: content,
-) -> None:
-    """Writes page and JSON of a run. ``redact`` removes secrets from them. Raises ReportError."""
-    write_page(run.report_path, redact(build_report(run, state, results, now)))
-
-
-def write_page(path: str, report: Data) -> None:
-    """Writes the page and the JSON. Raises ReportError.
-
-    What an earlier JSON says was sent, and the journal does not know, is kept: the next run must be refused, too.
-    """
-    variables = {
-        "title": one_line(report["incident"], 80),
-        "css": STYLE_SHEET.read_text(encoding="utf-8"),
-        "clock": _format_recorded,
-    }
-    with open_folder_of(path, creates=True) as (folder, page_name):
-        json_name = name_json(page_name)
-        known = {str(one["id"]) for one in report["instances"] if one["sent_at"]}
-        earlier: dict[str, str] = {}
-        with contextlib.suppress(OSError, ValueError):
-            earlier = find_sent(parse_report(folder.read(json_name)), report["incident"], report["service"])
-        unknown = {key: at for key, at in earlier.items() if key not in known}
-        content = {**report, "not_in_journal": unknown} if unknown else report
-        folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
-        folder.write(page_name, render(str(TEMPLATE), {**variables, **report}))
-
-
-def _format_recorded(text: object, day: object = None) -> str:
-    """Returns a time of a record, to the second; the text itself if it is none. Without the date if ``day`` has it."""
-    moment = parse_time(text)
-    return format_time(moment, parse_time(day), seconds=True) if moment else format_value(text)
 
 
 # Words

@@ -18,8 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_
     prepare_folder,
     write_report,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import result_words
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness, write_page
 
 REPORT = {"incident": "INC-1", "service": "host", "headline": "restored", "instances": [], "runs": []}
 
@@ -30,7 +29,7 @@ def page(tmp_path):
 
 
 def write_incident(page, **fields):
-    result_words.write_page(str(page), {**REPORT, **fields})
+    write_page(str(page), {**REPORT, **fields})
 
 
 def read_json(page):

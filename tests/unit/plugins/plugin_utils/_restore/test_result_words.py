@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.finish 
     build_plan_to_approve,
     describe_outcome,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness, write_page
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import (
     InstanceResult,
     build_recorded,
@@ -28,7 +28,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_
     build_results,
     format_headline,
     format_restored,
-    write_page,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import RolePlan, RoleRun
 from support.restores import NOW, WEB, history, named, plan, run
