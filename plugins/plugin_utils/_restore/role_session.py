@@ -20,7 +20,6 @@ from ...module_utils._service.service_health import measure_health
 from ...module_utils._time_options import parse_duration
 from .._reports.report_folder import prepare_folder
 from .failures import FailureKind, NotConfirmedError
-from .incident_report import read_witness
 from .plan_screen import build_role_plan, note_newer, show_plan
 from .role_run import FEW, UNHEALTHY, RoleRun, expected_answer, is_confirmed, set_answers
 from .variables import parse_variables
@@ -102,7 +101,9 @@ class RoleSession:
 
     @functools.cached_property
     def incident(self) -> Incident:
-        """The incident, with the journal."""
+        """The incident, with the journal. Imports what reads an earlier report."""
+        from .incident_report import read_witness
+
         given = {name: self.variables[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, sends=True)
