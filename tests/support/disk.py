@@ -55,19 +55,21 @@ class Crash(BaseException):
 class LosingDisk:
     """Ends this process before its call number ``at``, as a power cut does: what was not synced may be lost.
 
-    Knows what is synced of each file, and of the names in each folder. All calls before this one count, too.
+    Knows what is synced of each file, and of the names in each folder, by their paths: the system gives the number of
+    an inode again. All calls before this one count, too.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._synced: dict[int, bytes] = {}
-        self._names: dict[int, set[str]] = {}
+        self._synced: dict[Path, bytes] = {}
+        self._names: dict[Path, set[str]] = {}
 
     def install(self, patch: pytest.MonkeyPatch, at: int | None) -> None:
         """Counts the calls from now on."""
         self._left = at
+        own = {"fsync": self._sync, "rename": self._rename}
         for name in CALLS:
-            patch.setattr(os, name, self._wrap(self._sync if name == "fsync" else getattr(os, name)))
+            patch.setattr(os, name, self._wrap(own.get(name, getattr(os, name))))
 
     def _wrap(self, function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
         def call(*args: t.Any, **options: t.Any) -> t.Any:
@@ -81,23 +83,27 @@ class LosingDisk:
 
     def _sync(self, file: int) -> None:
         path = Path(os.readlink(f"/proc/self/fd/{file}"))
-        inode = path.stat().st_ino
         if path.is_dir():
-            self._names[inode] = set(os.listdir(path))
+            self._names[path] = set(os.listdir(path))
         else:
-            self._synced[inode] = path.read_bytes()
+            self._synced[path] = path.read_bytes()
+
+    def _rename(self, draft: str, name: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        os.replace(draft, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        folder = Path(os.readlink(f"/proc/self/fd/{dst_dir_fd}"))
+        self._synced[folder / name] = self._synced.pop(folder / draft, b"")
 
     def lose(self, is_lost: t.Callable[[], bool]) -> None:
         """Takes back what was not synced, of each file and each name where ``is_lost`` says so."""
         for folder in sorted(path for path in self._folder.glob("*") if path.is_dir()):
-            names = self._names.get(folder.stat().st_ino, set())
+            names = self._names.get(folder, set())
             for path in sorted(folder.iterdir()):
-                inode = path.stat().st_ino
                 if path.name not in names and is_lost():
                     path.unlink()
+                    self._synced.pop(path, None)
                 elif is_lost():
-                    path.write_bytes(self._synced.get(inode, b""))
+                    path.write_bytes(self._synced.get(path, b""))
                 else:
                     # It was written after all.
-                    self._synced[inode] = path.read_bytes()
-            self._names[folder.stat().st_ino] = set(os.listdir(folder))
+                    self._synced[path] = path.read_bytes()
+            self._names[folder] = set(os.listdir(folder))
