@@ -12,6 +12,7 @@ import typing as t
 from ansible.module_utils.common.parameters import remove_values
 
 from ..module_utils._errors import PartialError, SettingsError
+from ..module_utils._model.fleet_entries import FaultyListError
 from ..module_utils._model.plan_scope import SHOWN_DIGITS
 from ..module_utils._model.saved_plan import parse_plan
 from ..module_utils._module.arguments import ArgumentSpec
@@ -82,7 +83,7 @@ def _explain(error: PartialError, params: Options) -> str:
         advice = " and ".join(f"fleet_{one['option']}={one['count']}" for one in allowed)
         return f"{error}{f' To allow it, set {advice}.' if advice else ''}"
     # The totals: each failure was shown.
-    return str(result["report"][-1] if "summary" in result else error)
+    return str(error if isinstance(error, FaultyListError) else result["report"][-1])
 
 
 class ActionModule(ControllerAction):

@@ -52,15 +52,9 @@ def show_question(text: str) -> None:
             os.write(_hidden_terminal, f"{text}\n".encode(errors="replace"))
 
 
-def require_valid(args: Options) -> None:
-    """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
-    parse_variables(args["variables"], check=True)
-
-
-SPEC = ArgumentSpec(
-    {"variables": {"type": "dict", "required": True}},
-    require_valid=require_valid,
-).merge(FAILURE_OPTION, API.with_default("priority", "high"))
+SPEC = ArgumentSpec({"variables": {"type": "dict", "required": True}}).merge(
+    FAILURE_OPTION, API.with_default("priority", "high")
+)
 
 
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:
@@ -89,6 +83,10 @@ class ActionModule(ControllerAction):
     _is_seen = True
     _lines: t.Sequence[str] = ()
     """Lines that were shown since the last question."""
+
+    def require_valid(self, args: Options) -> None:
+        """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
+        parse_variables(args["variables"], check=True)
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""

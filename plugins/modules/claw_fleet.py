@@ -176,7 +176,9 @@ instances:
     - C(state) is the wanted one, C(before) and C(after) are statuses, null if it did not exist or is deleted. C(msg) is
       the reason of a failure, that its batch was not begun, or what C(plan) had and is done; or empty. With C(serial),
       C(batch) is the number of its batch, from 1, and C(begun) is false if it would change and was not begun.
-  returned: if the list of instances was read
+    - If the task failed before its first change, all entries that would change have failed, with C(begun) false. If it
+      could not read the list of instances, these are all entries, with what was given.
+  returned: always
   type: list
   elements: dict
   sample:
@@ -193,7 +195,7 @@ summary:
   description:
     - The number of entries that needed no change, were changed, and failed; with C(serial), also C(not_begun). Each
       entry counts once.
-  returned: if the list of instances was read
+  returned: always
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
 plan:
@@ -240,8 +242,8 @@ exceeded:
   sample:
     - {option: max_changes, limit: 2, count: 3, details: "1 to start, 2 to stop."}
 diff:
-  description: The statuses of all entries before and after, by name and id.
-  returned: if the list of instances was read
+  description: The statuses of all entries before and after, by name and id; empty if they could not be read.
+  returned: always
   type: dict
   sample:
     before: {"web-bot (id 7)": stopped}
@@ -261,12 +263,14 @@ error:
 import typing as t
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    UNREAD,
     ChangeLimits,
     FleetEntry,
+    build_unread,
     gather_entries,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Options, Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
@@ -283,21 +287,33 @@ if t.TYPE_CHECKING:
     from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 
-SPEC = ArgumentSpec(
-    {
-        "state": {"type": "str", "choices": list(STATES), "default": "started"},
-        "max_changes": {"type": "int"},
-        "max_deletions": {"type": "int"},
-        "serial": {"type": "list", "elements": "raw"},
-        "max_failures": {"type": "int"},
-        "plan": {"type": "dict"},
-        "plan_max_age": {"type": "str", "default": "24h"},
-    }
-).merge(
-    entry_arguments(state={"type": "str", "choices": list(STATES)}),
-    PROTECTED,
-    API,
-    wait_arguments(300),
+def _build_unread(params: Options) -> Result:
+    def find_facts(entry: Options, _fault: str) -> Options:
+        return {"state": entry.get("state") or params.get("state"), "begun": False}
+
+    options = SPEC.options["instances"]["options"]
+    return build_unread(params, options, find_facts, reason=UNREAD, has_batches=params.get("serial") is not None)
+
+
+SPEC = (
+    ArgumentSpec(
+        {
+            "state": {"type": "str", "choices": list(STATES), "default": "started"},
+            "max_changes": {"type": "int"},
+            "max_deletions": {"type": "int"},
+            "serial": {"type": "list", "elements": "raw"},
+            "max_failures": {"type": "int"},
+            "plan": {"type": "dict"},
+            "plan_max_age": {"type": "str", "default": "24h"},
+        }
+    )
+    .merge(
+        entry_arguments(state={"type": "str", "choices": list(STATES)}),
+        PROTECTED,
+        API,
+        wait_arguments(300),
+    )
+    ._replace(build_unread=_build_unread)
 )
 
 

@@ -172,8 +172,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instances:
-  description: The result of each entry, in the order given.
-  returned: if the instances were read
+  description: The result of each entry, in the order given; what was given if the instances could not be read.
+  returned: always
   type: list
   elements: dict
   contains:
@@ -222,18 +222,20 @@ summary:
   description:
     - The number of entries that were already restored, were changed, failed, and were not begun. Each entry counts
       once.
-  returned: if the instances were read
+  returned: always
   type: dict
   sample: {ok: 0, changed: 40, failed: 0, not_begun: 0}
 report:
-  description: A line for each fault of the list of instances.
-  returned: for a list with faults
+  description: A line for each entry that names no instance.
+  returned: for a list with such entries
   type: list
   elements: str
-  sample: ["entry 3, web-bot: unknown key backup; did you mean backup_id?"]
+  sample: ["entry 3: name is empty"]
 diff:
-  description: The backup that each instance is restored from, before and after, by name and id.
-  returned: if the instances were read
+  description:
+    - The backup that each instance is restored from, before and after, by name and id; empty if the instances could not
+      be read.
+  returned: always
   type: dict
   sample:
     before: {"web-bot (id 7)": {restored_from: null}}
@@ -254,8 +256,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches i
     parse_serial,
     require_max_failures,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry, gather_entries
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    FleetEntry,
+    build_unread,
+    gather_entries,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Options, Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
@@ -270,23 +276,39 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.fleet_restore_task import restore_many
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import FLEET
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
+    NOT_BEGUN,
+    REFUSED,
+    RestoreOptions,
+)
 
-SPEC = ArgumentSpec(
-    {
-        "incident": {"type": "str", "required": True},
-        "before": {"type": "str"},
-        "max_age": {"type": "str"},
-        "min_interval": {"type": "str"},
-        "serial": {"type": "list", "elements": "raw", "default": [1]},
-        "max_failures": {"type": "int", "default": 0},
-        "wait_timeout": {"type": "int", "default": 900},
-        "wait_healthy": {"type": "bool", "default": True},
-        "force": {"type": "bool", "default": False},
-    }
-).merge(
-    entry_arguments(backup_id={"type": "int"}),
-    API.with_default("priority", "high"),
+
+def _build_unread(params: Options) -> Result:
+    def find_facts(entry: Options, fault: str) -> Options:
+        return {"backup_id": entry.get("backup_id"), "outcome": REFUSED if fault else NOT_BEGUN}
+
+    return build_unread(params, SPEC.options["instances"]["options"], find_facts)
+
+
+SPEC = (
+    ArgumentSpec(
+        {
+            "incident": {"type": "str", "required": True},
+            "before": {"type": "str"},
+            "max_age": {"type": "str"},
+            "min_interval": {"type": "str"},
+            "serial": {"type": "list", "elements": "raw", "default": [1]},
+            "max_failures": {"type": "int", "default": 0},
+            "wait_timeout": {"type": "int", "default": 900},
+            "wait_healthy": {"type": "bool", "default": True},
+            "force": {"type": "bool", "default": False},
+        }
+    )
+    .merge(
+        entry_arguments(backup_id={"type": "int"}),
+        API.with_default("priority", "high"),
+    )
+    ._replace(build_unread=_build_unread)
 )
 
 

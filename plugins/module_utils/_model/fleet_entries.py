@@ -9,11 +9,19 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import AnsibleValidationError, UnsupportedError
+
 from .._errors import ClawHostersError, PartialError, SettingsError
 from .._text import MESSAGE_LIMIT, format_first, format_list, one_line
 from .instance import NAME_LIMIT, has_name, label
 from .resource import Resource, Result
 
+if t.TYPE_CHECKING:
+    from .instance_job import Job
+
+UNREAD = "Not begun: the task failed before it read the instances."
+FAULTY = "Not begun: the list of instances has faults."
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
 OUTDATED = "Not begun: the plan does not hold any more."
 BEYOND_FAILURES = "Not begun: too many entries of earlier batches failed."
@@ -45,14 +53,18 @@ class FleetEntry(t.NamedTuple):
 
 
 class FaultyListError(PartialError):
-    """The list of entries is wrong, so nothing was changed. The ``report`` of the result has a line for each fault."""
+    """The list of entries is wrong, so nothing was changed. The ``report`` of the result has a line for each fault.
 
-    def __init__(self, faults: list[str]) -> None:
+    ``jobs``: those of all entries, if the instances were read.
+    """
+
+    def __init__(self, faults: list[str], jobs: t.Sequence[Job] = ()) -> None:
         number = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__(
             f"The list of instances has {number}, and nothing was changed: {'; '.join(faults)}",
             {"report": [one_line(fault, MESSAGE_LIMIT) for fault in faults]},
         )
+        self.jobs = list(jobs)
 
 
 def gather_entries(params: t.Mapping[str, t.Any], own_key: str) -> list[dict[str, t.Any]]:
@@ -61,20 +73,63 @@ def gather_entries(params: t.Mapping[str, t.Any], own_key: str) -> list[dict[str
     Raises FaultyListError for entries that have neither id nor name, or a blank name.
     """
     unset = dict.fromkeys(("id", "name", own_key))
-    entries = [
-        *(params["instances"] or ()),
-        *(unset | {"id": value} for value in params["ids"] or ()),
-        *(unset | {"name": value} for value in params["names"] or ()),
+    entries = [unset | entry for entry in _list_entries(params)]
+    faults = [
+        f"{format_entry(number, entry['id'], None)}: {fault}"
+        for number, entry in enumerate(entries, 1)
+        if (fault := _find_fault(entry))
     ]
-    faults = []
-    for number, entry in enumerate(entries, 1):
-        if entry["name"] is not None and not entry["name"].strip():
-            faults.append(f"{format_entry(number, entry['id'], None)}: name is empty")
-        elif entry["id"] is None and entry["name"] is None:
-            faults.append(f"{format_entry(number, None, None)}: it has neither id nor name")
     if faults:
         raise FaultyListError(faults)
     return entries
+
+
+def _list_entries(params: t.Mapping[str, t.Any]) -> list[t.Any]:
+    """Returns the entries as they were given, in the order of the options."""
+    instances, ids, names = (_as_list(params.get(name)) for name in ("instances", "ids", "names"))
+    return [*instances, *({"id": value} for value in ids), *({"name": value} for value in names)]
+
+
+def _as_list(value: object) -> list[t.Any]:
+    """Returns the list that Ansible makes of the value of an option."""
+    if isinstance(value, str):
+        return value.split(",")
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _find_fault(entry: t.Mapping[str, t.Any]) -> str:
+    """Returns why an entry names no instance; empty if it names one."""
+    if entry.get("name") is None:
+        return "it has neither id nor name" if entry.get("id") is None else ""
+    return "" if str(entry["name"]).strip() else "name is empty"
+
+
+def _format_error(error: AnsibleValidationError) -> str:
+    return f"unsupported: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
+
+
+def build_unread(
+    params: t.Mapping[str, t.Any],
+    keys: dict[str, dict[str, t.Any]],
+    find_facts: t.Callable[[dict[str, t.Any], str], dict[str, t.Any]],
+    *,
+    reason: str | None = None,
+    has_batches: bool = True,
+) -> Result:
+    """Returns what the result of a task has that failed before it read the instances: all entries, none of them begun.
+
+    ``params`` need not be valid, nor the entries in them; ``keys`` are the options of an entry. ``find_facts`` gets an
+    entry and its fault. ``reason``: why an entry without a fault has failed; None if it counts as not begun.
+    """
+    outcomes = []
+    for entry in _list_entries(params):
+        given = entry if isinstance(entry, dict) else {"name": str(entry)}
+        validation = ArgumentSpecValidator(keys).validate({k: v for k, v in given.items() if v is not None})
+        given = validation.validated_parameters
+        fault = "; ".join(map(_format_error, validation.errors.errors)) or _find_fault(given)
+        facts = {"id": given.get("id"), "name": given.get("name"), **find_facts(given, fault)}
+        outcomes.append(Outcome("", "", facts, error=one_line(fault, MESSAGE_LIMIT) or reason, is_begun=False))
+    return build_result(outcomes, {"before": {}, "after": {}}, has_batches=has_batches)
 
 
 def format_entry(number: int, identity: object, name: object) -> str:

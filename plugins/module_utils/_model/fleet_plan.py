@@ -49,18 +49,21 @@ def plan(
     faults = []
     first: dict[object, int] = {}
     for entry, job in zip(entries, jobs, strict=True):
+        fault = ""
         # One that does not exist is known by what was given.
         key = str(job.found["id"]) if job.found else (entry.instance_id, entry.name)
         if (earlier := first.setdefault(key, entry.number)) != entry.number:
             which = label(job.found) if job.found else "it"
-            faults.append(f"{entry.label}: {which} is listed already, in entry {earlier}")
+            fault = f"{which} is listed already, in entry {earlier}"
         if job.found is not None:
             job.consent = Consent(entry.name, protection, approve(job.found["id"]) if approve else None)
             job.decide(job.found)
-            if fault := protection.find_fault(job.found, job.wanted):
-                faults.append(f"{entry.label}: {fault}")
+            fault = fault or protection.find_fault(job.found, job.wanted)
+        if fault:
+            faults.append(f"{entry.label}: {fault}")
+            job.fail(fault)
     if faults:
-        raise FaultyListError(faults)
+        raise FaultyListError(faults, jobs)
     return jobs
 
 
@@ -211,13 +214,17 @@ def build_outcomes(
     outcomes = []
     for entry, job in zip(entries, jobs, strict=True):
         known = job.found or {"id": entry.instance_id, "name": entry.name}
-        is_begun = (job.is_begun and not refused) or job.change() not in _WORDS
+        is_begun = (job.is_begun and not refused) or (job.error is None and job.change() not in _WORDS)
         facts = {"id": known["id"], "name": known.get("name"), "state": entry.wanted}
+        if job.batch is not None:
+            facts["batch"] = job.batch
+        if refused or job.batch is not None:
+            facts["begun"] = is_begun
         outcomes.append(
             Outcome(
                 entry.name_with(job.found),
                 label(known),
-                facts if job.batch is None else facts | {"batch": job.batch, "begun": is_begun},
+                facts,
                 known.get("status"),
                 None if job.current is None else job.current.get("status"),
                 job.changed,

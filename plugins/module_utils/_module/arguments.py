@@ -14,7 +14,7 @@ from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from .._errors import SettingsError
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
-from .._model.resource import Options, Redacted
+from .._model.resource import Options, Redacted, Result
 from .._text import find_keys
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
@@ -29,8 +29,8 @@ class ArgumentSpec(t.NamedTuple):
     required_one_of: tuple[tuple[str, ...], ...] = ()
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     needs_key: bool = True
-    require_valid: t.Callable[[Options], None] | None = None
-    """Raises ClawHostersError for options that Ansible's validation would explain less well. Called before it."""
+    build_unread: t.Callable[[Options], Result] = lambda _options: {}
+    """Returns what the result of a task has that failed before it read anything. Its options need not be valid."""
     redact_options: t.Callable[[Options], Redacted] | None = None
     """Redacts secrets inside of options. An option that is a secret as a whole has ``no_log``."""
 
@@ -42,7 +42,6 @@ class ArgumentSpec(t.NamedTuple):
             required_one_of=tuple(names for spec in specs for names in spec.required_one_of),
             mutually_exclusive=tuple(names for spec in specs for names in spec.mutually_exclusive),
             needs_key=all(spec.needs_key for spec in specs),
-            require_valid=next((spec.require_valid for spec in specs if spec.require_valid), None),
             redact_options=next((spec.redact_options for spec in specs if spec.redact_options), None),
         )
 

@@ -163,5 +163,5 @@ def run_module(spec: ArgumentSpec, run: RunFunction) -> None:
     for warning in runner.warnings:
         module.warn(warning)
     if result.pop("failed", False):
-        module.fail_json(**result)
+        module.fail_json(**(result if result["changed"] else spec.build_unread(module.params) | result))
     module.exit_json(**result)

@@ -21,8 +21,10 @@ from .._http.lists import fetch_all
 from .._model.batches import BatchSize, begin_batches, parse_serial, require_max_failures, split_batches
 from .._model.fleet_entries import (
     BEYOND_LIMITS,
+    FAULTY,
     OUTDATED,
     ChangeLimits,
+    FaultyListError,
     FleetEntry,
     build_result,
     format_failures,
@@ -186,14 +188,19 @@ class Fleet:
     def ensure(self, entries: list[FleetEntry], limits: ChangeLimits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
 
-        Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
-        PartialError if the plan exceeds the limits, and what the client raises for the list, before the first change.
+        Raises PartialError with the result if an entry failed, which does not stop the others. Before the first change,
+        raises FaultyListError, PartialError if the plan exceeds the limits, and what the client raises for the list.
         """
         check_mode, changes = self.client.check_mode, FleetChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout)
         reader = _FleetReader(self.client)
         approve = self.plan_approval.begin() if self.plan_approval else None
-        jobs = plan(entries, reader.fetch(None), self.protection, approve)
+        try:
+            jobs = plan(entries, reader.fetch(None), self.protection, approve)
+        except FaultyListError as error:
+            self.batches.split(error.jobs)
+            error.result = self._build_result(entries, error.jobs, PLANNED, refused=FAULTY) | error.result
+            raise
         changes.jobs, changes.limits = jobs, limits
         batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):

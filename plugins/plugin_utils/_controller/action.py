@@ -26,7 +26,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ...module_utils._errors import ClawHostersError, SettingsError
 from ...module_utils._http.client import RequestStats
 from ...module_utils._http.settings import expand_home, without_unused_key
-from ...module_utils._model.resource import Result
+from ...module_utils._model.resource import Options, Result
 from ...module_utils._module.arguments import API, ArgumentSpec, unset_empty_home
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
@@ -81,6 +81,9 @@ class ControllerAction(ActionBase):
         spec: ArgumentSpec = self.MODULE.SPEC
         return spec
 
+    def require_valid(self, args: Options) -> None:
+        """Raises ClawHostersError for options that Ansible's validation would explain less well. Called before it."""
+
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task. ``secrets`` are redacted in its result, and only there."""
         result: Result = self.MODULE.run(context)
@@ -116,6 +119,8 @@ class ControllerAction(ActionBase):
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):
+            if not result.get("changed"):
+                result = spec.build_unread(params | _to_plain_json(args)) | result
             self._hide_source(secrets, has_secret_params=redacted.params != params)
         if self.IS_OF_ROLE:
             del result["api"]
@@ -147,8 +152,7 @@ class ControllerAction(ActionBase):
                 path = validation.validated_parameters.get(name)
                 if path and option.get("type") == "path" and name not in API.options:
                     expand_home(f"{self.PREFIX}{name}", str(path))
-            if spec.require_valid:
-                spec.require_valid(_to_plain_json(args))
+            self.require_valid(_to_plain_json(args))
         except ClawHostersError as error:
             return build_failure(error)
         return {"failed": True, "msg": self._format_error(validation.errors)} if validation.error_messages else None

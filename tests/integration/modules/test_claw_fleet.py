@@ -164,8 +164,57 @@ def test_plain_lists_take_the_state_of_the_task_after_the_entries(simulator: Sim
 def test_an_instance_that_is_listed_twice_changes_nothing(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("stopped", "stopped"))
     result = worker.run(claw_fleet, instances=[{"id": 1}], names=["bot-2", "bot-1"])
-    assert result["failed"] is True
+    assert (result["failed"], "plan" in result) == (True, False)
     assert "entry 3, bot-1: bot-1 (id 1) is listed already, in entry 1" in result["msg"]
+    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 3}
+    assert [(entry["id"], entry["after"], entry["begun"], entry["msg"]) for entry in result["instances"]] == [
+        (1, "stopped", False, "Not begun: the list of instances has faults."),
+        (2, "stopped", False, "Not begun: the list of instances has faults."),
+        (1, "stopped", False, "bot-1 (id 1) is listed already, in entry 1"),
+    ]
+    assert writes(simulator) == []
+
+
+FAILURES: list[tuple[dict[str, t.Any], str]] = [
+    ({"instances": [{"id": 1}, {}]}, "it has neither id nor name"),
+    ({"instances": [{"id": 1}, {"name": " "}]}, "name is empty"),
+    ({"instances": [{"id": 1}, {"id": "seven"}]}, "cannot be converted to an int"),
+    ({"instances": [{"id": 1}, {"id": 2, "size": 3}]}, "unsupported: size. Supported parameters include: "),
+    ({"ids": "1,2", "serial": [0]}, ""),
+    ({"ids": [1, 2], "account": "9"}, ""),
+    ({"names": ["bot-1", "bot-2"], "api_url": "http://127.0.0.1:9/api/v1"}, ""),
+    ({"names": ["bot-1", "bot-2"], "no_such_option": 1}, ""),
+]
+"""Options of tasks with two entries that fail before they read the instances, and the fault of the second entry."""
+
+
+def test_tasks_that_fail_before_they_read_return_every_entry(simulator: Simulator, controller: Controller) -> None:
+    backups = [{"instance_id": number, "created_at": "5h ago"} for number in (1, 2)]
+    simulator.reset(state={**fleet("stopped", "stopped"), "backups": backups})
+    modules: list[tuple[str, dict[str, t.Any]]] = [("claw_fleet", {}), ("claw_fleet_restore", {"incident": "INC-1"})]
+    tasks = [
+        {f"clawhosters.cloud.{module}": {**own, **options}, "ignore_errors": True}
+        for options, _fault in FAILURES
+        for module, own in modules
+    ]
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    run = controller.playbook(play, CLAWHOSTERS_RETRY_TIMEOUT="0")
+    for (_options, fault), changes, restores in zip(FAILURES, run.all[::2], run.all[1::2], strict=True):
+        assert (changes["failed"], changes["changed"], "plan" in changes) == (True, False, False)
+        assert set(changes["diff"]) == {"before", "after"}
+        assert sum(changes["summary"].values()) == changes["summary"]["failed"] == 2
+        for entry in changes["instances"]:
+            assert {*entry} == {"id", "name", "state", "before", "after", "changed", "failed", "msg", "begun"}
+            assert (entry["begun"], entry["changed"], entry["failed"]) == (False, False, True)
+        assert [entry["outcome"] for entry in restores["instances"]] == [
+            "not_begun",
+            "refused" if fault else "not_begun",
+        ]
+        assert restores["summary"] == {"ok": 0, "changed": 0, "failed": bool(fault), "not_begun": 2 - bool(fault)}
+        for result in (changes, restores):
+            first, second = result["instances"]
+            assert first["id"] == 1 or first["name"] == "bot-1"
+            assert fault in second["msg"]
     assert writes(simulator) == []
 
 
