@@ -4,7 +4,7 @@
 
 """Action plugin of internal_restore, which does the work of the role ``restore``, and asks at the terminal.
 
-Its parts: ``role_session.py`` checks and plans, ``role_executor.py`` confirms and restores, ``finish.py`` reports.
+Its parts: ``role_session.py`` checks and plans, ``role_restores.py`` confirms and restores, ``finish.py`` reports.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Scre
 
 def _restore(session: RoleSession) -> None:
     with session.client.progress.if_interrupted(f"Nothing was sent for incident {session.run.incident}."):
-        from ..plugin_utils._restore.role_executor import RoleExecutor
+        from ..plugin_utils._restore.role_restores import RoleRestores
     with contextlib.ExitStack() as held:
-        executor = RoleExecutor(session)
-        if session.step(lambda: executor.confirm(held)):
-            session.step(executor.restore, FailureKind.INTERRUPTED)
+        restores = RoleRestores(session)
+        if session.step(lambda: restores.confirm(held)):
+            session.step(restores.carry_out, FailureKind.INTERRUPTED)
 
 
 class ActionModule(ControllerAction):

@@ -37,10 +37,10 @@ _KINDS: dict[str, Kind] = {
 """The kinds of restores that were sent and did not complete, by their outcomes."""
 
 
-class PictureChangedError(NotConfirmedError):
+class FactsChangedError(NotConfirmedError):
     """A backup of the plan, or the account, has changed since it was shown."""
 
-    failure_kind = FailureKind.PICTURE_CHANGED
+    failure_kind = FailureKind.FACTS_CHANGED
 
 
 def classify_error(error: Exception, kind: Kind) -> Failure:
@@ -83,7 +83,7 @@ def classify_restore(error: ClawHostersError, restore: Restore, *, sends: bool) 
         kind = FailureKind.BAD_KEY
     elif not sends:
         kind = ObstacleKind.NOT_SENT
-    elif isinstance(error, PictureChangedError):
+    elif isinstance(error, FactsChangedError):
         kind = ObstacleKind.CHANGED
     failure = classify_error(error, kind)
     return replace(failure, message=ACCEPTED_AND_FAILED) if kind is ObstacleKind.FAILED else failure

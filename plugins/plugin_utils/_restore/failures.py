@@ -21,7 +21,7 @@ class FailureKind(enum.Enum):
     SERVICE_DOWN = "service_down"
     BAD_KEY = "bad_key"
     NOT_CONFIRMED = "not_confirmed"
-    PICTURE_CHANGED = "picture_changed"
+    FACTS_CHANGED = "facts_changed"
     PLAN_OUTDATED = "plan_outdated"
     NOT_PLANNED = "not_planned"
     INTERRUPTED = "interrupted"

@@ -40,7 +40,7 @@ OK, NOT_OK, UNFINISHED = "ok", "failed", "unfinished"
 
 _CHECK_DATA = "Check whether its data is that of the backup."
 _UNREAD = "Earlier restores can't be read now."
-_NOT_CONFIRMED = (FailureKind.NOT_CONFIRMED, FailureKind.PICTURE_CHANGED)
+_NOT_CONFIRMED = (FailureKind.NOT_CONFIRMED, FailureKind.FACTS_CHANGED)
 """The kinds with which nothing was sent because the user has not confirmed it."""
 _KINDS: dict[object, Kind] = {kind.value: kind for kind in (*FailureKind, *ObstacleKind)}
 _TAGS: dict[Kind, str] = {**dict.fromkeys(_NOT_CONFIRMED, "only planned"), FailureKind.NOT_BEGUN: "not begun"}
@@ -77,7 +77,7 @@ FAILURE_WORDS: dict[Kind, FailureWords] = {
         "The API key can't be used", "Set CLAWHOSTERS_API_KEY to a valid key of the right account, then {again}."
     ),
     FailureKind.NOT_CONFIRMED: _stopped("Not confirmed"),
-    FailureKind.PICTURE_CHANGED: _stopped("What was confirmed has changed", "{again} to confirm the current plan."),
+    FailureKind.FACTS_CHANGED: _stopped("What was confirmed has changed", "{again} to confirm the current plan."),
     FailureKind.PLAN_OUTDATED: _stopped(
         "The approved plan does not hold any more",
         "Make a new plan with --check and restore_plan_path, and have it approved.",

@@ -142,8 +142,8 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         "sent_at": format_moment(state.sent_at, now) if state else "",
         "unknown": explain_unknown(f"a restore of {it}", state) if state else "",
         "status": _status(instance),
-        "planned": _describe_picture(instance),
-        "seen": _describe_picture(seen),
+        "planned": _describe_facts(instance),
+        "seen": _describe_facts(seen),
         "other": other,
         "Other": f" {capitalize(other)}." if other else "",
         "holder": format_holder(obstacle.holder, now),
@@ -216,7 +216,7 @@ def _status(instance: Resource) -> str:
     return describe_status(instance, 40)
 
 
-def _describe_picture(instance: Resource) -> str:
+def _describe_facts(instance: Resource) -> str:
     """Returns the name, the status and the health of an instance, as far as the service shows them."""
     values = (instance.get("name"), instance.get("status") or "of unknown status", instance.get("health_status"))
     return ", ".join(one_line(value, NAME_LIMIT) for value in values if value)

@@ -145,7 +145,7 @@ class Restore:
                 plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
             else:
                 check_condition(plan, instance, history, rules)
-            if plan.sends and _find_picture(instance, rules) != _find_picture(before, rules):
+            if plan.sends and _find_confirmed_facts(instance, rules) != _find_confirmed_facts(before, rules):
                 plan.stop(ObstacleKind.CHANGED, seen=instance)
                 return
         plan.instance = instance
@@ -194,7 +194,7 @@ def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None
         plan.stop(ObstacleKind.HELD, holder=history.find_holder((plan.instance or {})["id"]))
 
 
-def _find_picture(instance: Resource, rules: Rules) -> tuple[object, ...]:
+def _find_confirmed_facts(instance: Resource, rules: Rules) -> tuple[object, ...]:
     """Returns what must not change before a restore is sent: the name, and what was confirmed."""
     condition = (get_status(instance), normalize(instance.get("health_status"))) if rules.is_confirmed else ()
     return instance.get("name"), *condition

@@ -14,7 +14,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_executor import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_restores import (
     TRIES,
     explain_wrong_answer,
     format_question,

@@ -29,7 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify_failure import (
-    PictureChangedError,
+    FactsChangedError,
     classify_error,
     classify_restore,
 )
@@ -63,7 +63,7 @@ def classify(error, outcome="refused", wait_error=None, *, sends=True, healthy_a
         (ForbiddenError("POST", 403), "refused", "refused"),
         (REVOKED, "refused", "bad_key"),
         (RefusedError("No."), "refused", "refused"),
-        (PictureChangedError("Another backup."), "refused", "changed"),
+        (FactsChangedError("Another backup."), "refused", "changed"),
         (InstanceGoneError({"id": 7}), "refused", "refused"),
         (PartialError("Late.", {}, REVOKED), "in_flight", "not_over"),
         (PartialError("Late.", {}, WaitTimeoutError("late")), "in_flight", "not_over"),

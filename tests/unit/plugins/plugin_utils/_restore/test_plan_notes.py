@@ -17,7 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_executor import explain_changed_backup
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_restores import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, kind, plan, role_plans
 

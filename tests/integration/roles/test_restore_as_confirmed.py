@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The picture that the restore runbook shows: only what was confirmed is sent, and the page tells what happened."""
+"""Restores as they were confirmed: nothing else is sent, and the page tells what happened."""
 
 from __future__ import annotations
 

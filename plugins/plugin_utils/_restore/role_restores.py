@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The second part of a run of the role ``restore``: confirms its plan, and has ``executor.py`` carry it out.
+"""The second part of a run of the role ``restore``: confirms its plan, and observes how ``executor.py`` carries it out.
 
 Imports at its top all that may be needed after a restore was sent, so the run imports it before it sends one.
 """
@@ -35,7 +35,7 @@ from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
 from .address import check_address, parse_address
-from .classify_failure import PictureChangedError, classify_obstacle, classify_restore
+from .classify_failure import FactsChangedError, classify_obstacle, classify_restore
 from .failures import NotConfirmedError
 from .finish import write_pages
 from .role_run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
@@ -141,7 +141,7 @@ def _find_reason(incident: Incident, plan: RolePlan, now: Resource | None) -> Cl
         return None
     if now is None and fetch_instance(incident.client, instance["id"]) is None:
         return InstanceGoneError(instance)
-    return PictureChangedError(f"{plan.label}: {other.describe()}." if other else f"{change}.")
+    return FactsChangedError(f"{plan.label}: {other.describe()}." if other else f"{change}.")
 
 
 def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
@@ -163,8 +163,8 @@ def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
     return f"{backup} can't be used any more: its status is {one_line(status)}"
 
 
-class RoleExecutor(RestoreObserver):
-    """Confirms and restores the plans of a run that are ready, in batches.
+class RoleRestores(RestoreObserver):
+    """The restores of a run: confirms those that are ready, has them carried out, and observes that.
 
     It notes in the journal who confirmed what, how that ended, and what the journal has no event for.
     """
@@ -189,7 +189,7 @@ class RoleExecutor(RestoreObserver):
         if given or any(plan.sends for plan in run.plans):
             how = require_confirmation(run, given, self._ask)
             if not given:
-                self._require_same_picture()
+                self._require_same_facts()
         journal = self._incident.journal
         if run.chosen_by == UNHEALTHY:
             limit = UnhealthyLimit(journal, self._client.settings.api_url, int(run.variables["restore_at_most"]))
@@ -222,8 +222,8 @@ class RoleExecutor(RestoreObserver):
     def _ready(self) -> list[RolePlan]:
         return [plan for plan in self._run.plans if plan.ready]
 
-    def _require_same_picture(self) -> None:
-        """Reads account and backups again: the prompt may have waited for hours. Raises PictureChangedError.
+    def _require_same_facts(self) -> None:
+        """Reads account and backups again: the prompt may have waited for hours. Raises FactsChangedError.
 
         The instances are read under their locks.
         """
@@ -232,9 +232,9 @@ class RoleExecutor(RestoreObserver):
         changes = [f"The account is {account} now."] if account != self._run.account else []
         changes += [error.text for error in find_changed_backups(self._incident, self._run.plans).values()]
         if changes:
-            raise PictureChangedError(format_first(changes, _LISTED))
+            raise FactsChangedError(format_first(changes, _LISTED))
 
-    def restore(self) -> None:
+    def carry_out(self) -> None:
         """Restores in batches. ``run.failed_restores`` says afterwards that not all batches began.
 
         Any exception but KeyboardInterrupt is a bug.
