@@ -47,7 +47,7 @@ SCOPES = {
         "_service/instance_changes.py _service/instance_task.py _service/plan_approval.py _service/planned_restarts.py"
     ),
     "between the lines of the journal": (
-        "_state/journal_writer.py:append_event _state/journal_writer.py:append_outcome _state/journal_writer.py:_store "
+        "_state/journal_writer.py:append_event _state/journal_writer.py:record_outcome _state/journal_writer.py:_store "
         "_state/folder_writer.py:append _state/folder_writer.py:_append _state/folder_writer.py:_create_mark "
         "_state/files.py:write_at _state/snapshots.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "

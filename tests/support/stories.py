@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, append_note
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, record_note
 
 from .stores import StorePlace
 
@@ -44,7 +44,7 @@ class Story:
             if event == "healthy":
                 append_event(self.journal, key, OperationEvent.COMPLETED, healthy=True)
             elif event.startswith("note "):
-                append_note(self.journal, key, NoteKind(event[5:]), **facts)
+                record_note(self.journal, key, NoteKind(event[5:]), **facts)
             else:
                 first = {"instance_name": f"bot-{instance_id}", "backup_id": instance_id * 10}
                 append_event(
@@ -54,7 +54,7 @@ class Story:
 
     def run(self, name: str, *notes: str, incident: str = "INC-1", **facts: t.Any) -> Story:
         for note in notes:
-            append_note(self.journal, run_key(URL, incident, name), NoteKind(note), **facts)
+            record_note(self.journal, run_key(URL, incident, name), NoteKind(note), **facts)
         return self
 
     def state(self, incident: str = "INC-1") -> RecordedIncident:

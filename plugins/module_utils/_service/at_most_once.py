@@ -17,7 +17,7 @@ from .._http.transport import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
-from .._state.journal_writer import append_event, append_outcome, describe_sender, lock_operation, read_state
+from .._state.journal_writer import append_event, describe_sender, lock_operation, read_state, record_outcome
 from .._times import format_time_of_day
 
 T = t.TypeVar("T")
@@ -138,7 +138,7 @@ class OperationGuard(RequestHooks):
         known = self.known_state()
         self._set_note(event, known.accepted_at if known else None)
         try:
-            append_outcome(self.journal, self.key, event, self._attempt, **facts)
+            record_outcome(self.journal, self.key, event, self._attempt, **facts)
             self.unrecorded = None
         except JournalError as error:
             self.unrecorded = f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}"
@@ -168,7 +168,7 @@ class OperationGuard(RequestHooks):
         self._is_intended = False
         self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
-            append_outcome(self.journal, self.key, OperationEvent.REFUSED, self._attempt, reason="rate limit")
+            record_outcome(self.journal, self.key, OperationEvent.REFUSED, self._attempt, reason="rate limit")
         self._leave_shield()
 
     def _enter_shield(self) -> None:

@@ -4,8 +4,8 @@
 
 """Locks and writes the journal, and reads the state that decides whether a request may be sent.
 
-Each line follows those that the given journal has read, or has written itself. Whoever sends restores or purchases
-imports this before the first of them.
+``append_event`` and ``append_note`` write the line after those that the given journal has read or written, or fail;
+``record_outcome`` and ``record_note`` write behind other runs, too. What sends imports this before it does.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def append_event(journal: Journal, operation: OperationKey, event: OperationEven
             journal.intended.add(operation)
 
 
-def append_outcome(
+def record_outcome(
     journal: Journal, operation: OperationKey, event: OperationEvent, attempt: str | None, /, **facts: t.Any
 ) -> None:
     """Records how an attempt went, behind what other runs have recorded of it meanwhile.
@@ -147,19 +147,19 @@ def append_outcome(
                     raise
 
 
-def append_note(journal: Journal, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
+def record_note(journal: Journal, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
     """Records a fact that decides nothing, behind what other runs have recorded meanwhile. Raises JournalError."""
     with journal.thread_lock:
         while True:
             try:
-                append_next_note(journal, operation, kind, **facts)
+                append_note(journal, operation, kind, **facts)
                 return
             except JournalConflictError:
                 if not _reads_more(journal, operation.subject):
                     raise
 
 
-def append_next_note(journal: Journal, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
+def append_note(journal: Journal, operation: OperationKey, kind: NoteKind, /, **facts: t.Any) -> None:
     """Records a note that follows what ``journal`` has read. Raises JournalConflictError if that is not all."""
     with journal.thread_lock:
         _append(journal, operation, {"event": NOTE, NOTE: kind.value}, facts)

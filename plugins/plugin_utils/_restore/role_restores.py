@@ -30,7 +30,7 @@ from ...module_utils._service.restore.incident import Incident, read_by_ids
 from ...module_utils._service.restore.recorded_incident import run_key
 from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreOptions, Stage
 from ...module_utils._state.journal import JournalError, NoteKind
-from ...module_utils._state.journal_writer import append_note, describe_sender, lock_operation
+from ...module_utils._state.journal_writer import describe_sender, lock_operation, record_note
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
@@ -198,7 +198,7 @@ class RoleRestores(RestoreObserver):
                     limit.claim(str((plan.instance or {})["id"]), run.incident)
         held.enter_context(lock_operation(journal, self._key))
         instances = {str(plan.instance["id"]): plan for plan in self._ready if plan.instance}
-        append_note(
+        record_note(
             journal,
             self._key,
             NoteKind.CONFIRMED,
@@ -311,7 +311,7 @@ class RoleRestores(RestoreObserver):
 
     def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
         try:
-            append_note(self._incident.journal, key, kind, **facts)
+            record_note(self._incident.journal, key, kind, **facts)
         except JournalError as error:
             self._incident.warn(error.text)
 

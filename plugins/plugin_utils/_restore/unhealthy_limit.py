@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError
 from ...module_utils._state.journal import NOTE, NoteKind, OperationEvent, OperationKey
-from ...module_utils._state.journal_writer import JournalConflictError, append_next_note, append_note
+from ...module_utils._state.journal_writer import JournalConflictError, append_note, record_note
 from ...module_utils._text import format_count
 from ...module_utils._times import CLOCK_TOLERANCE, format_time
 from .role_run import UNHEALTHY
@@ -43,7 +43,7 @@ class UnhealthyLimit:
         count = len({*unhealthy, *self._find_restored(notes, now)})
         if count > self._at_most:
             if writes:
-                append_note(self._journal, self._key, NoteKind.DECLINED, unhealthy=sorted(unhealthy))
+                record_note(self._journal, self._key, NoteKind.DECLINED, unhealthy=sorted(unhealthy))
             return (
                 f"{format_count(count, 'instance')} {'is' if count == 1 else 'are'} unhealthy now, or chosen by this "
                 f"playbook within the last hour, and restore_unhealthy_at_most is {self._at_most}: look for a common "
@@ -77,7 +77,7 @@ class UnhealthyLimit:
             if reason := self.find_reason({instance_id}):
                 raise RefusedError(reason, is_unsent=True)
             try:
-                append_next_note(self._journal, self._key, NoteKind.ALLOWED, restores=instance_id, incident=incident)
+                append_note(self._journal, self._key, NoteKind.ALLOWED, restores=instance_id, incident=incident)
                 return
             except JournalConflictError:
                 continue  # another run has decided meanwhile

@@ -25,8 +25,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     append_event,
-    append_note,
     lock_operation,
+    record_note,
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
@@ -62,7 +62,7 @@ class Story:
         key = run_key(self._url, incident, run)
         facts = {"by": ALICE, "account": "ops", "how": "It was typed."}
         backups, names = ({str(one): one * 10 for one in numbers}, {str(one): f"bot-{one}" for one in numbers})
-        append_note(self.journal, key, NoteKind.CONFIRMED, backups=backups, names=names, **facts)
+        record_note(self.journal, key, NoteKind.CONFIRMED, backups=backups, names=names, **facts)
         return key
 
 

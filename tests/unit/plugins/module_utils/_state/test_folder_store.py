@@ -36,9 +36,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_s
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     JournalConflictError,
     append_event,
-    append_note,
     lock_operation,
     read_state,
+    record_note,
 )
 from support.disk import Crash, LosingDisk
 from support.users import STRANGER, Owners, as_ordinary_user
@@ -258,7 +258,7 @@ KEYS = [OPERATION, OTHER, ELSEWHERE, OperationKey("purchase", URL, "INC-1")]
 def append(journal: Journal, key: OperationKey, number: int) -> None:
     """Appends a line that decides, or a note: a torn one is cut like any line."""
     if number % 2:
-        append_note(journal, key, NoteKind.FAILED, number=number)
+        record_note(journal, key, NoteKind.FAILED, number=number)
     else:
         append_event(journal, key, OperationEvent.INTENDED, number=number)
 

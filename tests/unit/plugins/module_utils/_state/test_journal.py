@@ -28,10 +28,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     JournalConflictError,
     append_event,
-    append_note,
-    append_outcome,
     lock_operation,
     read_state,
+    record_note,
+    record_outcome,
 )
 from support.stores import StorePlace
 from support.users import FORK
@@ -205,7 +205,7 @@ def test_of_two_incidents_of_one_instance_one_writes_the_next_line(place: StoreP
     assert set(second.read_states([other.subject])) == {OPERATION}
     append_event(second, other, OperationEvent.INTENDED)
     # An outcome is recorded behind the lines of the other.
-    append_outcome(first, OPERATION, OperationEvent.ACCEPTED, first.known_state(OPERATION).attempt)
+    record_outcome(first, OPERATION, OperationEvent.ACCEPTED, first.known_state(OPERATION).attempt)
     assert read_state(first, OPERATION).event is OperationEvent.ACCEPTED
 
 
@@ -239,11 +239,11 @@ def test_a_journal_that_has_read_all_does_not_read_again(place: StorePlace) -> N
 
 def test_a_note_decides_nothing(place: StorePlace) -> None:
     journal = place.journal()
-    append_note(journal, OPERATION, NoteKind.FAILED, failure="too_old")
+    record_note(journal, OPERATION, NoteKind.FAILED, failure="too_old")
     assert read_state(journal, OPERATION) is None
     append_event(journal, OPERATION, OperationEvent.INTENDED, backup_id=11)
     before = journal.known_state(OPERATION)
-    append_note(journal, OPERATION, NoteKind.FAILED, failure="not_over")
+    record_note(journal, OPERATION, NoteKind.FAILED, failure="not_over")
     assert read_state(place.journal(), OPERATION) == before
     assert [entry["event"] for entry in place.journal().read_entries()] == ["note", "intended", "note"]
 
@@ -252,7 +252,7 @@ def test_a_note_stands_behind_the_lines_of_other_runs(place: StorePlace) -> None
     first, second = place.journal(), place.journal()
     assert read_state(first, OPERATION) is None
     append_event(second, OPERATION, OperationEvent.INTENDED)
-    append_note(first, OPERATION, NoteKind.FAILED)
+    record_note(first, OPERATION, NoteKind.FAILED)
     assert [entry["event"] for entry in place.journal().read_entries()] == ["intended", "note"]
 
 
@@ -262,7 +262,7 @@ def test_a_note_stands_behind_the_lines_of_other_runs(place: StorePlace) -> None
 def test_a_fact_can_not_replace_what_identifies_a_line(place: StorePlace, name: str) -> None:
     journal = place.journal()
     with pytest.raises(ValueError, match=f"like fields of a line: {name}"):
-        append_note(journal, OPERATION, NoteKind.FAILED, **{name: "other"})
+        record_note(journal, OPERATION, NoteKind.FAILED, **{name: "other"})
     with pytest.raises(ValueError, match=f"like fields of a line: {name}"):
         append_event(journal, OPERATION, OperationEvent.INTENDED, **{name: "other"})
     assert place.journal().read_entries() == []
