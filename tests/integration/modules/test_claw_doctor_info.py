@@ -95,6 +95,11 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
         False,
     ),
     "ids that are text": ({"id_as_string": True}, {"ids"}, True),
+    "ids of instances that are text": (
+        {"id_as_string": True, "forbidden": ["/addons", "/backups"]},
+        {"ids", "endpoints"},
+        False,
+    ),
     "down": ({"health_answer": "down"}, {"api"}, False),
     "forms that are all read": (
         {
@@ -180,6 +185,14 @@ def test_billing_without_any_field_is_a_finding(simulator: Simulator, path: str,
     assert by_check(result)[check]["status"] == "different"
     assert by_check(result)[check]["found"].endswith(" is missing")
     assert result["healthy"] is False
+
+
+def test_rate_headers_in_a_part_of_the_responses_are_a_finding(simulator: Simulator) -> None:
+    simulator.switch(rate_limit=0)
+    headers = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "9", "X-RateLimit-Reset": "30"}
+    simulator.fault("wrong_type", path="/billing/packages", body={"data": []}, headers=headers)
+    found = by_check(examine(simulator))["rate_headers"]
+    assert (found["status"], found["found"]) == ("different", "usable in 1 of 12 responses")
 
 
 @pytest.mark.parametrize("data", [{"items": []}, ["text"], None])

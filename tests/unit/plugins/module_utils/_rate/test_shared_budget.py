@@ -103,11 +103,21 @@ def test_what_it_waits_behind_others_does_not_count(budget, sleeper, seconds, ma
     assert total - 2 <= waited(budget, sleeper, max_wait=max_wait) <= total + 7
 
 
-def test_threads_share_the_limit(sleeper, tmp_path):
+def test_threads_that_wait_share_one_write(sleeper, tmp_path, monkeypatch):
     budget = SharedRateBudget(FolderStore(str(tmp_path)), URL, "oc_live_0123456789", lambda: sleeper.now)
     report(budget, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "4"})
     threads = 20
-    together = threading.Barrier(threads, timeout=30)
+    all_wait = threading.Barrier(threads, timeout=30)
+    writes = []
+    locked = FolderStore.locked_document
+    monkeypatch.setattr(
+        FolderStore, "locked_document", lambda *args, **options: writes.append(args) or locked(*args, **options)
+    )
+
+    class Waiting(dict):
+        def __setitem__(self, thread, change):
+            super().__setitem__(thread, change)
+            all_wait.wait()
 
     class MustWait(Exception):
         pass
@@ -116,12 +126,13 @@ def test_threads_share_the_limit(sleeper, tmp_path):
         def sleep(_seconds, _behind):
             raise MustWait
 
-        together.wait()
         try:
             budget.acquire(100.0, sleep)
         except MustWait:
             return False
         return True
 
+    budget._waiting = Waiting()
     with ThreadPoolExecutor(threads) as pool:
         assert sum(pool.map(may_send, range(threads))) == 4
+    assert len(writes) == 1
