@@ -215,7 +215,7 @@ class Reply:
     def count(self, name: str) -> int | None:
         """Returns a number of the pagination object, None without one."""
         value = (self.pagination or {}).get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return value if isinstance(value, int) else None
 
 
 def examine(client: Client) -> Result:

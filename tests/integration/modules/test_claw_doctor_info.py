@@ -74,6 +74,7 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
         {"backup_owner", "addon_owner"},
         True,
     ),
+    "backups of another status": ({"add_fields": {"backup.status": "moon"}}, {"backup_statuses"}, False),
     "no ids": ({"drop_fields": ["backup.id", "addon.id"]}, {"ids"}, False),
     "a key with few permissions": ({"forbidden": ["/backups*", "/account"]}, {"key", "endpoints"}, False),
     "other names": (
