@@ -30,9 +30,11 @@ class Source:
         self.task = asyncio.create_task(main(self.queue, {**_build_arguments(simulator), **arguments}))
 
     async def event(self) -> tuple[str, int]:
-        """Returns the kind and the instance id of the next event."""
+        """Returns the kind and the instance id of the next event, and empties it, as a rulebook's filter may."""
         event = (await self.whole_event())["clawhosters"]
-        return event["event"], event["instance"]["id"]
+        told = event["event"], event["instance"]["id"]
+        event["instance"].clear()
+        return told
 
     async def whole_event(self) -> dict[str, t.Any]:
         """Returns the next event."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service import doctor
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_doctor_info
 from simulator.handle import Simulator
 from support import KEY
@@ -167,6 +168,7 @@ def test_a_wrong_key(simulator: Simulator, status: str) -> None:
     [
         ({"kind": "redirect", "location": "http://127.0.0.2:1/secret"}, "api", "a redirect (302)"),
         ({"kind": "html_200"}, "key", "a response that is not the API's JSON"),
+        ({"kind": "status", "status": 404, "code": None}, "key", "404 that is not of the API"),
         ({"kind": "hang", "seconds": 60}, "api", "no complete response within 0.3 s"),
         ({"kind": "reset_before"}, "api", "the connection broke"),
     ],
@@ -208,15 +210,30 @@ def test_a_list_that_no_module_can_read_is_a_finding(simulator: Simulator, data:
 
 
 @pytest.mark.parametrize(
-    ("path", "data"),
-    [("/account", []), ("/instances/1", "x"), ("/billing/packages", {}), ("/billing/usage", []), ("/addons", 1)],
+    ("path", "fault"),
+    [
+        ("/account", {"body": {"data": []}}),
+        ("/instances/1", {"body": {"data": "x"}}),
+        ("/billing/packages", {"body": {"data": {}}}),
+        ("/billing/usage", {"body": {"data": []}}),
+        ("/addons", {"kind": "unauthorized"}),
+    ],
 )
-def test_another_shape_of_an_endpoint_is_a_finding(simulator: Simulator, path: str, data: object) -> None:
-    simulator.fault("wrong_type", path=path, times=None, body={"data": data})
-    assert "endpoints" in with_status(examine(simulator), "failed")
+def test_an_endpoint_without_its_data_is_a_finding(simulator: Simulator, path: str, fault: dict[str, t.Any]) -> None:
+    simulator.fault(**{"kind": "wrong_type", **fault}, path=path, times=None)
+    result = examine(simulator)
+    assert "endpoints" in with_status(result, "failed")
+    assert by_check(result)["key"]["status"] == ("different" if path == "/account" else "ok")
 
 
-def test_transient_faults_are_no_finding(simulator: Simulator) -> None:
+def test_without_time_nothing_more_is_sent(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MAX_SECONDS", 0.0)
+    assert by_check(examine(simulator))["key"]["consequence"].startswith("Needs a service that answers all requests")
+    assert simulator.calls() == ["GET /health"]
+
+
+def test_transient_faults_and_a_410_are_no_finding(simulator: Simulator) -> None:
+    simulator.fault("status", path="/instances/2147483647", status=410)
     simulator.fault("reset_before", path="/account")
     simulator.fault("json_503", path="/backups")
     simulator.fault("rate_limited", path="/addons", seconds=1)

@@ -32,7 +32,7 @@ def test_types(value: object, kind: str) -> None:
 
 def test_the_fields_of_several_objects() -> None:
     items = [
-        {"id": 1, "status": "running", "note": None, "instance": {"id": 1, "secret_name": 2}, "Odd-Name": 1},
+        {"id": 1, "status": "running", "note": None, "instance": {"id": 1, "secret_name": 2}, "odd-name": 1},
         {"id": "2", "status": "Stopped", "note": "x", "created_at": {"id": 1}},
     ]
     assert describe_fields(items) == {
