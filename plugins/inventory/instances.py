@@ -219,12 +219,12 @@ ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 
 
 class Candidate(t.NamedTuple):
-    """An instance that becomes a host, with its variables and the name that it wants; empty for its id."""
+    """An instance that becomes a host, with its variables and the name that ``hostnames`` gives; empty for its id."""
 
     instance_id: str
     instance: Resource
     variables: dict[str, t.Any]
-    wanted: str
+    given_name: str
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -358,7 +358,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
 
     def _load_instances(self, client: Client, cache_key: str, cache: bool) -> list[Resource]:
-        """Returns the instances with a wanted status, from Ansible's cache unless that is to be refreshed.
+        """Returns the instances of the option C(statuses), from Ansible's cache unless that is to be refreshed.
 
         Ansible writes what is set in ``self._cache`` after :meth:`parse`.
         """
@@ -379,14 +379,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, client: Client) -> list[Resource]:
-        """Returns the instances with a wanted status, with their details if they are needed."""
+        """Returns the instances of the option C(statuses), with their details if they are needed."""
         if client.settings.account:
             from ..module_utils._service.account_check import AccountCheck
 
             AccountCheck(client).require()
-        instances, wanted = fetch_all(client, "/instances"), self._wanted()
-        require_known_values(wanted, instances)
-        instances = [instance for instance in instances if matches_filter(instance, wanted)]
+        instances, field_filter = fetch_all(client, "/instances"), self._field_filter()
+        require_known_values(field_filter, instances)
+        instances = [instance for instance in instances if matches_filter(instance, field_filter)]
         if not self._needs_details() or not instances:
             return instances
         from ..module_utils._service.instance_filter import fetch_details
@@ -395,9 +395,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         read = {str(instance["id"]) for instance in detailed}
         if gone := [str(instance["id"]) for instance in instances if str(instance["id"]) not in read]:
             self._warn(f"Left out, since they were deleted while the inventory was read: {format_list(gone, 10)}.")
-        return [instance for instance in detailed if matches_filter(instance, wanted)]
+        return [instance for instance in detailed if matches_filter(instance, field_filter)]
 
-    def _wanted(self) -> dict[str, list[str] | None]:
+    def _field_filter(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")
         return {"status": None if "all" in map(normalize, statuses) else statuses}
 
@@ -411,19 +411,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         candidates = map(self._prepare, instances)
         kept = [candidate for candidate in candidates if candidate is not None]
         if len(kept) < self.get_option("min_hosts"):
-            statuses = self._wanted()["status"]
+            statuses = self._field_filter()["status"]
             selected = "in all" if statuses is None else f"with a wanted status ({', '.join(statuses)})"
             hosts, found = (format_count(len(some), "instance") for some in (kept, instances))
             raise SettingsError(
                 f"{hosts} became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). Of {found} {selected}, "
                 f"filters excluded {len(instances) - len(kept)}."
             )
-        if unnamed := [one_line(candidate.instance_id, 20) for candidate in kept if not candidate.wanted]:
+        if unnamed := [one_line(candidate.instance_id, 20) for candidate in kept if not candidate.given_name]:
             listed = format_list(unnamed, 10)
             self._warn(f"Instances whose names are blank become hosts by their ids: {listed}. Rename them.")
         group = self._safe_group()
         names = make_unique(
-            [(candidate.instance_id, candidate.wanted or candidate.instance_id) for candidate in kept],
+            [(candidate.instance_id, candidate.given_name or candidate.instance_id) for candidate in kept],
             reserved={*RESERVED_NAMES, group},
             claims=find_claims(self.inventory.hosts, api_url),
             may_rename=self.get_option("on_duplicate") == "suffix",
@@ -440,7 +440,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 origin = Origin(
                     api_url,
                     candidate.instance_id,
-                    safe_name(candidate.wanted or candidate.instance_id),
+                    safe_name(candidate.given_name or candidate.instance_id),
                     self._source,
                     set_variables,
                     count_groups(host),

@@ -110,10 +110,10 @@ def explain_ended_wait(
         reason = f"{seen} {silence}, and the wait ended after {timeout:g} s ({option})."
     else:
         reason = f"It was not {goal} within {timeout:g} s ({option}), and now it is {condition}."
-    return f"{reason} {go_on(error, advice)}".rstrip()
+    return f"{reason} {format_advice(error, advice)}".rstrip()
 
 
-def go_on(error: ClawHostersError, advice: str) -> str:
+def format_advice(error: ClawHostersError, advice: str) -> str:
     """Returns ``advice``, the sentence that says how to go on after ``error``."""
     if advice and isinstance(error, UnauthorizedError):
         return f"With a valid key, {advice[:1].lower()}{advice[1:]}"

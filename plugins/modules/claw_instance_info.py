@@ -130,8 +130,8 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Reads the matching instances."""
     params = context.params
-    wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
-    instances = fetch_instances(context.client, params["id"], params["name"], wanted, details=params["details"])
+    field_filter = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
+    instances = fetch_instances(context.client, params["id"], params["name"], field_filter, details=params["details"])
     return {"instances": instances}
 
 

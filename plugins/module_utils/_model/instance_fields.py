@@ -38,20 +38,20 @@ FieldFilter: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
 """Accepted values by field; None accepts any."""
 
 
-def matches_filter(instance: Resource, wanted: FieldFilter) -> bool:
-    """Returns True if each field of ``wanted`` has one of its values."""
-    for field, values in wanted.items():
+def matches_filter(instance: Resource, field_filter: FieldFilter) -> bool:
+    """Returns True if each field of ``field_filter`` has one of its values."""
+    for field, values in field_filter.items():
         if values is not None and normalize(instance.get(field)) not in map(normalize, values):
             return False
     return True
 
 
-def require_known_values(wanted: FieldFilter, instances: t.Collection[Resource]) -> None:
-    """Raises SettingsError for a value of ``wanted`` that is neither documented nor one of the instances'.
+def require_known_values(field_filter: FieldFilter, instances: t.Collection[Resource]) -> None:
+    """Raises SettingsError for a value of ``field_filter`` that is neither documented nor one of the instances'.
 
     It is a typing error, or a status that the service added and that no instance has now.
     """
-    for field, values in wanted.items():
+    for field, values in field_filter.items():
         option, documented = _FILTERS[field]
         seen = {normalize(instance.get(field)) for instance in instances}
         if unknown := [value for value in values or () if normalize(value) not in {*documented, *seen}]:

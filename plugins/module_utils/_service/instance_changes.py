@@ -124,7 +124,7 @@ def send_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = _send_approved(
+        answer = _send_by_plan(
             job, lambda guard: client.request(*request, parse=parse_changed, hooks=LastLook(job, guard))
         )
         if answer and answer.get("id") is not None:
@@ -152,8 +152,8 @@ def send_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
 
-def _send_approved(job: Job, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
-    """Returns the result of ``request``, which sends the change of a job."""
+def _send_by_plan(job: Job, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
+    """Returns the result of ``request``, which sends the change of a job: a restart of a plan at most once."""
     approval = job.consent.approval
     if job.action is Action.RESTART and approval and approval.send_once:
         return approval.send_once(job.instance["id"], request)
@@ -315,13 +315,13 @@ def explain_lapse(was: Resource | None, healthy_at: datetime | None, now: Resour
 class PollReader(t.NamedTuple):
     """Reads instances while their changes are waited for.
 
-    ``read`` gets the seconds left, and returns the instances that exist, by id. ``has_left`` returns True for one whose
+    ``read`` gets the seconds left, and returns the instances that exist, by id. ``is_gone`` returns True for one whose
     deletion was accepted if it is deleted, and can be read all the same. It is called after each such poll, and with
     ``is_last`` when the time is over.
     """
 
     read: t.Callable[[float], dict[str, Resource]]
-    has_left: t.Callable[[Resource, bool], bool] = lambda _instance, _is_last: False
+    is_gone: t.Callable[[Resource, bool], bool] = lambda _instance, _is_last: False
 
 
 FIRST_LOOK = 3
@@ -355,7 +355,7 @@ class DetailReader:
             self.missing = missing
             return {}
 
-    def has_left(self, instance: Resource, is_last: bool) -> bool:
+    def is_gone(self, instance: Resource, is_last: bool) -> bool:
         """Returns True if it has left the list: a deleted instance may stay readable. See :class:`PollReader`."""
         self._polls += not is_last
         if is_due := self._polls >= self._next_look:
@@ -428,13 +428,13 @@ class InstanceChanges:
         before = job.instance
         try:
             while True:
-                change = send_change(self.client, job, may_repeat=job.requests == 0)
-                if change.instance is not None:
-                    job.see(change.instance)
-                job.rejection = change.rejection
-                if change.effect is Effect.RESEND:
-                    job.is_outcome_unknown = change.is_outcome_unknown
-                elif change.effect is not Effect.REDECIDE or is_busy(job.instance):
+                response = send_change(self.client, job, may_repeat=job.requests == 0)
+                if response.instance is not None:
+                    job.see(response.instance)
+                job.rejection = response.rejection
+                if response.effect is Effect.RESEND:
+                    job.is_outcome_unknown = response.is_outcome_unknown
+                elif response.effect is not Effect.REDECIDE or is_busy(job.instance):
                     break
                 # Otherwise again at once: a deletion was refused while the instance was busy, and it has settled since.
                 job.decide(job.instance)
@@ -446,18 +446,18 @@ class InstanceChanges:
             job.fail(error, error)
             job.is_outcome_unknown |= job.is_sending and error.may_have_been_executed
             return
-        if change.effect is Effect.REDECIDE:
+        if response.effect is Effect.REDECIDE:
             job.phase = Phase.SETTLING
             return
         # The state is reached by this request, or by the one before it whose response was lost.
-        job.changed = job.is_outcome_unknown or change.effect is Effect.DONE
+        job.changed = job.is_outcome_unknown or response.effect is Effect.DONE
         job.is_outcome_unknown = False
-        if change.instance is None:
+        if response.instance is None:
             job.finish(None)
         elif job.changed:
             self._start_waiting(job, before)
         else:
-            job.finish(change.instance)
+            job.finish(response.instance)
             self.follow_unchanged(job)
 
     # Waiting
@@ -479,7 +479,7 @@ class InstanceChanges:
             for job in updated:
                 self.update(job, seen.get(str(job.instance["id"])))
             for job in _find_deletions(updated):
-                if reader.has_left(job.instance, False):
+                if reader.is_gone(job.instance, False):
                     job.finish(None)
             self.review(updated, max(waiter.seconds_left, 0.0))
             self.request_changes(updated)
@@ -494,7 +494,7 @@ class InstanceChanges:
         except ClawHostersError as error:
             if isinstance(error, WaitTimeoutError) and error.cause is None:
                 for job in _find_deletions(watched):
-                    if reader.has_left(job.instance, True):
+                    if reader.is_gone(job.instance, True):
                         job.finish(None)
             for job in find_open(watched):
                 job.fail(self.explain_unfinished(job, error, waiter.timeout, _advise(job)), error)

@@ -21,12 +21,12 @@ if t.TYPE_CHECKING:
 
 
 def fetch_instances(
-    client: Client, instance_id: int | None, name: str | None, wanted: FieldFilter, *, details: bool
+    client: Client, instance_id: int | None, name: str | None, field_filter: FieldFilter, *, details: bool
 ) -> list[Resource]:
     """Returns the matching instances, sorted by id.
 
     An instance asked for by id comes with its detail fields; others only with ``details``, at one request each.
-    Raises SettingsError for an empty name, and for a value in ``wanted`` that nobody knows.
+    Raises SettingsError for an empty name, and for a value in ``field_filter`` that nobody knows.
     """
     require_names(name=name)
     if instance_id is None:
@@ -34,12 +34,12 @@ def fetch_instances(
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]
-    require_known_values(wanted, instances)
+    require_known_values(field_filter, instances)
     named = (instance for instance in instances if name in (None, instance.get("name")))
-    matching = [instance for instance in named if matches_filter(instance, wanted)]
+    matching = [instance for instance in named if matches_filter(instance, field_filter)]
     if not details or instance_id is not None:
         return matching
-    return [instance for instance in fetch_details(client, matching) if matches_filter(instance, wanted)]
+    return [instance for instance in fetch_details(client, matching) if matches_filter(instance, field_filter)]
 
 
 def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:

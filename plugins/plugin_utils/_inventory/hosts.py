@@ -61,8 +61,8 @@ class Claim(t.NamedTuple):
 
     instance_id: str | None
     """None for an instance of another service."""
-    wanted: str
-    """The safe name, before an id was appended."""
+    safe_name: str
+    """The name before an id was appended."""
     source: str
 
 
@@ -82,25 +82,25 @@ def safe_name(text: str, limit: int = NAME_LIMIT) -> str:
 
 
 def make_unique(
-    wanted: t.Sequence[tuple[str, str]],
+    given: t.Sequence[tuple[str, str]],
     *,
     reserved: t.Collection[str] = (),
     claims: t.Mapping[str, Claim] | None = None,
     may_rename: bool,
     warn: t.Callable[[str], None],
 ) -> dict[str, str]:
-    """Returns host names by id, from pairs of id and wanted name. Warns of what is changed.
+    """Returns host names by id, from pairs of id and given name. Warns of what is changed.
 
     Names are made safe first. An instance that has a host already (in ``claims``, by host name) keeps its name. Then
     duplicate, ``reserved`` and claimed names become ``NAME-ID``, and so does a name that equals one of the new ones.
     Raises DuplicateNamesError if that is needed and ``may_rename`` is False.
     """
     claims = claims or {}
-    safe = {instance_id: safe_name(name) for instance_id, name in wanted}
+    safe = {instance_id: safe_name(name) for instance_id, name in given}
     known = {
         claim.instance_id: name
         for name, claim in claims.items()
-        if claim.instance_id is not None and safe.get(claim.instance_id) in (name, claim.wanted)
+        if claim.instance_id is not None and safe.get(claim.instance_id) in (name, claim.safe_name)
     }
     names = {**safe, **known}
     renamed = []
@@ -119,7 +119,7 @@ def make_unique(
         renamed.append(instance_id)
     renamed += _rename_duplicates(names, safe, claims, may_rename)
     _warn_of_unsafe(
-        [(name, instance_id, names[instance_id]) for instance_id, name in wanted if safe[instance_id] != name], warn
+        [(name, instance_id, names[instance_id]) for instance_id, name in given if safe[instance_id] != name], warn
     )
     if renamed:
         listed = format_list([names[instance_id] for instance_id in renamed], _MAX_LISTED)
@@ -128,7 +128,7 @@ def make_unique(
 
 
 def _warn_of_unsafe(changes: list[tuple[str, str, str]], warn: t.Callable[[str], None]) -> None:
-    """Warns of names that were made safe. ``changes`` holds the wanted name, the id and the name of each host."""
+    """Warns of names that were made safe. ``changes`` holds the given name, the id and the name of each host."""
     if changes:
         changed = [f"{one_line(old, 80)} (id {one_line(id_, 20)}) to {one_line(new, 80)}" for old, id_, new in changes]
         warn(
@@ -240,7 +240,7 @@ class Origin(t.NamedTuple):
 
     api_url: str
     instance_id: str
-    wanted: str
+    safe_name: str
     source: str
     variables: Variables
     group_count: int
@@ -256,7 +256,7 @@ def find_claims(hosts: t.Mapping[str, Host], api_url: str) -> dict[str, Claim]:
     """Returns the hosts that sources of this plugin have made. Ids are compared within the service at ``api_url``."""
     origins = {name: _origins[host] for name, host in hosts.items() if host in _origins}
     return {
-        name: Claim(origin.instance_id if origin.api_url == api_url else None, origin.wanted, origin.source)
+        name: Claim(origin.instance_id if origin.api_url == api_url else None, origin.safe_name, origin.source)
         for name, origin in origins.items()
     }
 

@@ -29,7 +29,7 @@ from ..._model.instance import (
 from ..._model.ownership import FIELDS, parse_owner
 from ..._text import format_list, one_line
 from ..._times import format_duration, format_time
-from ..._waiter import explain_ended_wait, go_on
+from ..._waiter import explain_ended_wait, format_advice
 from ..at_most_once import explain_unknown, format_at
 from .plan import ObstacleKind
 from .plan_notes import capitalize, describe_left_out, describe_report, format_moment, format_other, format_taken
@@ -304,5 +304,5 @@ def build_wait_error(
         goal, condition = "free" if is_held else "restored", error.last_seen.condition if error.last_seen else ""
         reason = explain_ended_wait(error, condition, goal, options.timeout, option=surface.option("wait_timeout"))
     error.replace(reason)
-    again = "" if options.starts else f" {go_on(error, surface.advice)}"
+    again = "" if options.starts else f" {format_advice(error, surface.advice)}"
     return PartialError(f"{known} {reason}{again}", {}, error)

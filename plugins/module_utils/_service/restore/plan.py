@@ -237,7 +237,7 @@ def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, ru
     instance = t.cast("Resource", plan.instance)
     own, possible = account.find_backups(instance)
     plan.unfinished, plan.known_position = history.find_unfinished(instance), history.known_position(instance["id"])
-    is_earlier = go_on(plan, history, rules, own, was_busy=is_busy(instance))
+    is_earlier = follow_earlier(plan, history, rules, own, was_busy=is_busy(instance))
     if not is_earlier and plan.target.backup_id is None:
         _choose_newest(plan, own, possible, rules.before, now)
     elif not is_earlier:
@@ -338,7 +338,7 @@ def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory,
 # Earlier restores of the incident
 
 
-def go_on(
+def follow_earlier(
     plan: RestorePlan, history: RestoreHistory, rules: Rules, backups: t.Iterable[Resource], *, was_busy: bool
 ) -> bool:
     """Continues from the restore that the incident already has. Returns False if none counts.

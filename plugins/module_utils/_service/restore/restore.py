@@ -14,7 +14,7 @@ from ..._errors import PartialError, RefusedError
 from ..._model.instance import get_status, is_busy, label
 from ..._model.resource import normalize
 from ..._state.journal import UNSEEN
-from .plan import ObstacleKind, RestoreAction, check_condition, go_on
+from .plan import ObstacleKind, RestoreAction, check_condition, follow_earlier
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -138,7 +138,7 @@ class Restore:
         before = t.cast("Resource", plan.instance)
         is_sent, plan.obstacle = plan.sends, None
         was_busy = is_busy(before) or is_busy(instance)
-        if not go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
+        if not follow_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
             if not is_sent:
                 plan.stop(ObstacleKind.NOT_SENT)
             elif others := history.find_others(instance["id"], after=plan.known_position):
@@ -190,7 +190,7 @@ def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None
     Only what this incident has sent is under way for it: what keeps the instance busy may be the other run.
     """
     plan.obstacle = None
-    if not go_on(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
+    if not follow_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
         plan.stop(ObstacleKind.HELD, holder=history.find_holder((plan.instance or {})["id"]))
 
 
