@@ -375,13 +375,15 @@ def test_a_canary_that_fails_stops_the_rest_now_and_when_run_again(
         assert outcomes(result) == ["failed", "not_begun", "not_begun"]
         assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
         assert result["msg"].startswith("1 of 3 entries failed: entry 1, bot-1 (id 1): ")
-        assert "Not begun: 2, since more than max_failures (0) failed. Run the same task again" in result["msg"]
+        advice = "Run the same task again, with max_failures: 1 or without what failed: it waits"
+        assert f"Not begun: 2, since more than max_failures (0) failed. {advice}" in result["msg"]
         assert posts(simulator) == [102]
     check = worker.run(claw_fleet_restore, check=True, **options)
     assert check["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
     worker.sleeper.before_sleep = lambda: None
-    # The list without it goes on; force sends it again.
-    assert worker.run(claw_fleet_restore, instances=bots(2, 3))["summary"]["changed"] == 2
+    # Both ways go on; force sends it again.
+    assert worker.run(claw_fleet_restore, **options | {"instances": bots(1, 2), "max_failures": 1})["changed"] is True
+    assert worker.run(claw_fleet_restore, instances=bots(2, 3))["summary"]["changed"] == 1
     simulator.switch(restore_allowed=["error", "running"])
     forced = worker.run(claw_fleet_restore, instances=bots(1), force=True)
     assert outcomes(forced) == ["completed"]
@@ -424,6 +426,7 @@ def test_an_unknown_outcome_is_not_resent_and_stops_none_of_its_batch(simulator:
     again = worker.run(claw_fleet_restore, instances=bots(4, 2, 1), serial=[2, 1])
     assert outcomes(again) == ["completed", "unknown", "completed"]
     assert again["summary"] == {"ok": 1, "changed": 1, "failed": 1, "not_begun": 0}
+    assert "un the same task again" not in again["msg"]
     assert sorted(posts(simulator)) == [102, 202, 302, 402]
     check = worker.run(claw_fleet_restore, check=True, instances=bots(2, 5), serial=["100%"])
     assert check["summary"] == {"ok": 0, "changed": 1, "failed": 1, "not_begun": 0}

@@ -7,17 +7,19 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
 from .backup_restore_task import run_restores, summarize_backup
 from .plan import Target
-from .restore import COMPLETED, Restore, Stage
+from .restore import COMPLETED, FAILED, UNKNOWN, Restore, Stage
 
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import FleetEntry
     from ..._model.resource import Result
     from .incident import Incident
+    from .options import Surface
     from .restore import RestoreOptions
 
 
@@ -34,10 +36,24 @@ def restore_many(incident: Incident, entries: t.Sequence[FleetEntry], options: R
     if is_refused:
         failures = format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
     elif failures := format_failures(outcomes, options.max_failures):
-        failures = f"{failures} {incident.surface.advice}"
+        failures = f"{failures} {_advise(incident.surface, restores, options.max_failures)}".rstrip()
     if failures:
         raise_failures(failures, result, (restore.error for restore in restores))
     return result
+
+
+def _advise(surface: Surface, restores: t.Sequence[Restore], max_failures: int) -> str:
+    """Returns how to go on, in the message of a task in which restores failed; empty if only their own advice helps.
+
+    One that failed, or whose outcome is unknown, fails in the next run too.
+    """
+    ended = sum(one.outcome in (FAILED, UNKNOWN) for one in restores)
+    if not any(one.stage is Stage.PLANNED and one.outcome != COMPLETED for one in restores):
+        return surface.advice if sum(map(Restore.has_failed, restores)) > ended else ""
+    if ended > max_failures:
+        limit = surface.option("max_failures", ended)
+        surface = replace(surface, again=f"{surface.again}, with {limit} or without what failed")
+    return surface.advice
 
 
 def build_outcomes(entries: t.Sequence[FleetEntry], restores: t.Sequence[Restore], *, done: bool) -> list[Outcome]:
