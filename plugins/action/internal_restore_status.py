@@ -21,7 +21,7 @@ from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.plan import AccountView, Target
-from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_state, list_incidents
+from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_incident, list_incidents
 from ..module_utils._text import format_count, format_list, one_line
 from ..module_utils._times import format_duration, parse_time
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
@@ -69,25 +69,25 @@ def run(context: ModuleContext) -> Result:
         lines = [f"Service {context.client.settings.host}.", *show_incidents(recent, results, now)]
         return {"lines": _wrap(lines), "problem": ""}
     incident = parse_operation_name("restore_incident", name)
-    state = build_state(entries, holders, url, incident)
-    if not state.latest_at:
+    recorded = build_incident(entries, holders, url, incident)
+    if not recorded.latest_at:
         near = format_similar_incidents(incident, [one.incident for one in list_incidents(entries, holders, url)])
         hint = near or "Leave out restore_incident to list them."
         raise RefusedError(f"The journal has no incident {one_line(incident)}. {hint}")
-    return _show(context, state, now)
+    return _show(context, recorded, now)
 
 
-def _build_run(report_dir: str, state: RecordedIncident) -> RoleRun:
+def _build_run(report_dir: str, recorded: RecordedIncident) -> RoleRun:
     """Returns a run that only looks, for the words of results."""
-    variables = {"restore_force": False, "restore_incident": state.incident, "restore_report_dir": report_dir}
-    targets = [Target(None, one) for one in state.instances]
+    variables = {"restore_force": False, "restore_incident": recorded.incident, "restore_report_dir": report_dir}
+    targets = [Target(None, one) for one in recorded.instances]
     return RoleRun(variables, targets, again="run the playbook restore again for it")
 
 
-def _show(context: ModuleContext, state: RecordedIncident, now: datetime) -> Result:
-    look, problem = _build_run(context.params["report_dir"], state), ""
+def _show(context: ModuleContext, recorded: RecordedIncident, now: datetime) -> Result:
+    look, problem = _build_run(context.params["report_dir"], recorded), ""
     look.service = context.client.settings.host
-    results = build_recorded(state, look, now)
+    results = build_recorded(recorded, look, now)
     try:
         look.account = context.account.label()
         instances: list[Resource] = []
@@ -99,11 +99,11 @@ def _show(context: ModuleContext, state: RecordedIncident, now: datetime) -> Res
         add_present(results, instances, backups, context.client.stats.now())
     except ClawHostersError as error:
         problem = f"How the instances are now can't be read; this is what the journal has. {error}"
-    lines = [f"Service {look.service}, account {look.account or 'unknown'}.", *show_incident(results, state, now)]
+    lines = [f"Service {look.service}, account {look.account or 'unknown'}.", *show_incident(results, recorded, now)]
     report: list[str] = []
     if not context.client.check_mode:
         try:
-            write_page(look.report_path, build_report(look, state, results, now))
+            write_page(look.report_path, build_report(look, recorded, results, now))
             report = [f"Report: {look.report_path}", f"JSON: {name_json(look.report_path)}"]
         except ReportError as error:
             report = [str(error)]
@@ -132,10 +132,11 @@ def add_present(
         result.now = f"It is {describe_instance(instance, with_health=True)[1]} now.{found}"
 
 
-def show_incident(results: t.Sequence[InstanceResult], state: RecordedIncident, now: datetime) -> list[str]:
+def show_incident(results: t.Sequence[InstanceResult], recorded: RecordedIncident, now: datetime) -> list[str]:
     """Returns the lines of one incident. What is not restored, and what to do about it, comes first."""
     failed, done = [one for one in results if one.outcome != OK], [one for one in results if one.outcome == OK]
-    lines = [f"Incident {one_line(state.incident)}: {format_restored(list(results))}.", *_show_workers(state, now)]
+    lines = [f"Incident {one_line(recorded.incident)}: {format_restored(list(results))}."]
+    lines += _show_workers(recorded, now)
     lines += format_failures(failed)
     lines += format_done(done)
     lines += list_states([one for one in results if one.now], lambda one: one.now)
@@ -145,26 +146,26 @@ def show_incident(results: t.Sequence[InstanceResult], state: RecordedIncident, 
         lines.append(
             f"The last restore was sent {age} ago. What has happened since is another incident: give it another name."
         )
-    return [*lines, *_show_runs(state)]
+    return [*lines, *_show_runs(recorded)]
 
 
-def _show_workers(state: RecordedIncident, now: datetime) -> list[str]:
+def _show_workers(recorded: RecordedIncident, now: datetime) -> list[str]:
     """Returns who works on which instances now."""
     held: dict[str, list[str]] = {}
-    for instance in state.instances.values():
+    for instance in recorded.instances.values():
         if instance.holder:
             who = instance.holder.format(now.timestamp())
-            other = "" if instance.holder.name in (None, state.incident) else f" for incident {instance.holder.name}"
+            other = "" if instance.holder.name in (None, recorded.incident) else f" for incident {instance.holder.name}"
             held.setdefault(f"{who}{other}", []).append(format_label(instance.name, instance.id))
     if held:
         return [f"{who} works on {format_list(labels, LISTED)}." for who, labels in held.items()]
-    going_on = sum(run.state == IN_PROGRESS for run in state.runs)
+    going_on = sum(run.state == IN_PROGRESS for run in recorded.runs)
     return [f"{format_count(going_on, 'run')} in progress." if going_on else "Nobody works on it now."]
 
 
-def _show_runs(state: RecordedIncident) -> list[str]:
-    lines = ["Runs:"] if state.runs else []
-    for run in state.runs:
+def _show_runs(recorded: RecordedIncident) -> list[str]:
+    lines = ["Runs:"] if recorded.runs else []
+    for run in recorded.runs:
         by = f" by {format_value(run.by.get('user'))}@{format_value(run.by.get('host'))}" if run.by else ""
         end = run.ended_at or run.interrupted_at
         ended = f"{run.state} {format_clock(parse_time(end))}" if end else run.state
@@ -174,17 +175,17 @@ def _show_runs(state: RecordedIncident) -> list[str]:
 
 
 def show_incidents(
-    states: t.Sequence[RecordedIncident], results: t.Sequence[list[InstanceResult]], now: datetime
+    incidents: t.Sequence[RecordedIncident], results: t.Sequence[list[InstanceResult]], now: datetime
 ) -> list[str]:
     """Returns a line for each incident. ``results``: those of each."""
-    if not states:
+    if not incidents:
         return [f"The journal has no incident of the last {LISTED_PERIOD.days} days."]
     lines = [f"Incidents of the last {LISTED_PERIOD.days} days, newest first:"]
-    for state, own in zip(states, results, strict=True):
-        going_on = any(run.state == IN_PROGRESS for run in state.runs)
-        latest = parse_time(state.latest_at) or now
+    for recorded, own in zip(incidents, results, strict=True):
+        going_on = any(run.state == IN_PROGRESS for run in recorded.runs)
+        latest = parse_time(recorded.latest_at) or now
         work = "; a run is in progress" if going_on else ""
-        lines.append(f"    {format_clock(latest)} {one_line(state.incident)}: {format_restored(own)}{work}.")
+        lines.append(f"    {format_clock(latest)} {one_line(recorded.incident)}: {format_restored(own)}{work}.")
     return lines
 
 

@@ -35,12 +35,13 @@ def finish(session: RoleSession) -> Result:
 
     If its ``is_complete`` is False, the role must fail.
     """
-    run, state = session.run, write_pages(session)
+    run, recorded = session.run, write_pages(session)
     now = session.client.stats.now()
-    results = build_results(run, state, now)
+    results = build_results(run, recorded, now)
     failed = [one for one in results if one.outcome != OK]
     done = [] if run.check else [one for one in results if one.outcome == OK]
-    outcome: Data = {"incident": run.incident, "instances": [describe_outcome(plan, run, state) for plan in run.plans]}
+    outcomes = [describe_outcome(plan, run, recorded) for plan in run.plans]
+    outcome: Data = {"incident": run.incident, "instances": outcomes}
     # A drill is to prove a backup.
     is_unproven = run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)
     problem = ""
@@ -48,10 +49,10 @@ def finish(session: RoleSession) -> Result:
         made_at = format_iso(session.incident.journal.now())
         outcome["plan"] = build_plan_to_approve(run, session.client.settings.api_url, session.account_id, made_at)
         try:
-            session.written += _write_plan(run, outcome["plan"])
+            session.report_lines += _write_plan(run, outcome["plan"])
         except ReportError as error:
             problem = f" {error}"
-    told = {"restored": format_done(done), "failures": format_failures(failed), "report": session.written}
+    told = {"restored": format_done(done), "failures": format_failures(failed), "report": session.report_lines}
     headline = format_headline(run, results)
     lines = session.redact([headline, *told["restored"], *told["failures"]])
     # A path stays in one line, to be copied.
@@ -87,48 +88,48 @@ def write_pages(session: RoleSession) -> RecordedIncident | None:
     """
     run, context = session.run, session.context
     try:
-        state = read_incident(session.incident.journal, session.client.settings.api_url, run.incident)
+        recorded = read_incident(session.incident.journal, session.client.settings.api_url, run.incident)
     except JournalError:
-        state = None
+        recorded = None
     now = context.client.stats.now()
-    run.is_history_known = run.is_history_known and (state is not None or bool(run.plans))
+    run.is_history_known = run.is_history_known and (recorded is not None or bool(run.plans))
     if run.failure and not run.plans:
-        run.plans = [_describe_unplanned(target, session, state, now) for target in run.targets]
+        run.plans = [_describe_unplanned(target, session, recorded, now) for target in run.targets]
     if run.check:
-        session.written = ["Check mode: nothing was sent or asked, and no report was written."]
-        return state
-    known = state or RecordedIncident(context.client.settings.api_url, run.incident)
+        session.report_lines = ["Check mode: nothing was sent or asked, and no report was written."]
+        return recorded
+    known = recorded or RecordedIncident(context.client.settings.api_url, run.incident)
     try:
-        report = build_report(run, known, build_results(run, state, now), now)
+        report = build_report(run, known, build_results(run, recorded, now), now)
         write_page(run.report_path, session.redact(report))
-        session.written = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
+        session.report_lines = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
     except ReportError as error:
         problem = str(error)
     except Exception as error:  # A page must never prevent a restore.
         problem = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
     else:
-        return state
-    if session.written != [problem]:
+        return recorded
+    if session.report_lines != [problem]:
         context.warn(problem)
-    session.written = [problem]
-    return state
+    session.report_lines = [problem]
+    return recorded
 
 
 def _describe_unplanned(
-    target: Target, session: RoleSession, state: RecordedIncident | None, now: datetime
+    target: Target, session: RoleSession, recorded: RecordedIncident | None, now: datetime
 ) -> RolePlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
     index = InstanceIndex(session.reader.instances)
     number = target.instance_id
     instance = index.unique_by_name(target.name) if number is None else index.by_id.get(str(number))
-    plan = describe_known(_find_known(target.name, instance["id"] if instance else number, state), target, now)
+    plan = describe_known(_find_known(target.name, instance["id"] if instance else number, recorded), target, now)
     plan.instance = instance or plan.instance
     return plan
 
 
-def _find_known(name: str | None, instance_id: t.Any, state: RecordedIncident | None) -> RecordedInstance:
+def _find_known(name: str | None, instance_id: t.Any, recorded: RecordedIncident | None) -> RecordedInstance:
     """Returns what the journal holds of a target, by its id or else by the name that it had."""
-    known = [*state.instances.values()] if state else []
+    known = [*recorded.instances.values()] if recorded else []
     for instance in reversed(known):
         if instance.id == instance_id or (instance_id is None and instance.name == name):
             return instance
@@ -138,18 +139,18 @@ def _find_known(name: str | None, instance_id: t.Any, state: RecordedIncident | 
 # For later jobs
 
 
-def describe_outcome(plan: RolePlan, run: RoleRun, state: RecordedIncident | None) -> Data:
+def describe_outcome(plan: RolePlan, run: RoleRun, recorded: RecordedIncident | None) -> Data:
     """Returns what the journal holds of an instance: ids, times and outcomes only.
 
-    Without a ``state``, since the journal can't be read, it is unknown whether a restore was sent. What was refused
-    before this run is not its outcome.
+    If the journal can't be read (None), it is unknown whether a restore was sent. What was refused before this run is
+    not its outcome.
     """
     # One that is not found may have been restored by an earlier run.
-    known = _find_known(plan.target.name, plan.found_id, state)
+    known = _find_known(plan.target.name, plan.found_id, recorded)
     restore = known.restore
     if restore is None and known.refused and known.refused.position > plan.known_position:
         restore = known.refused
-    unsent = UNKNOWN if state is None else PLANNED if run.check and plan.sends else NOT_BEGUN
+    unsent = UNKNOWN if recorded is None else PLANNED if run.check and plan.sends else NOT_BEGUN
     return {
         "id": known.id,
         "backup_id": restore.facts.get("backup_id") if restore else plan.backup_id,

@@ -173,25 +173,25 @@ class InstanceResult:
 # Facts
 
 
-def build_results(run: RoleRun, state: RecordedIncident | None, now: datetime) -> list[InstanceResult]:
-    """Returns the result of each target of a run. ``state`` is what the journal holds; None if it can't be read."""
+def build_results(run: RoleRun, recorded: RecordedIncident | None, now: datetime) -> list[InstanceResult]:
+    """Returns the result of each target of a run. ``recorded`` is what the journal holds; None if it can't be read."""
     results = []
     for plan in run.plans:
         restore = plan.restore.state if plan.restore else None
         known = RecordedInstance(parse_id(plan.found_id), plan.name, restore)
-        if state:
-            known = state.instances.get(known.identity, known)
-        results.append(_build(plan, known, _find_own(plan, known, run, state, now), run, now))
+        if recorded:
+            known = recorded.instances.get(known.identity, known)
+        results.append(_build(plan, known, _find_own(plan, known, run, recorded, now), run, now))
     return results
 
 
-def build_recorded(state: RecordedIncident, run: RoleRun, now: datetime) -> list[InstanceResult]:
+def build_recorded(recorded: RecordedIncident, run: RoleRun, now: datetime) -> list[InstanceResult]:
     """Returns the result of each instance of an incident by the journal alone. ``run``: whose words are used."""
     results = []
-    for known in state.instances.values():
+    for known in recorded.instances.values():
         number = known.id if isinstance(known.id, int) else None
         plan = describe_known(known, Target(number, None), now)
-        results.append(_build(plan, known, _find_recorded(known, plan.backup_id, state), run, now))
+        results.append(_build(plan, known, _find_recorded(known, plan.backup_id, recorded), run, now))
     return results
 
 
@@ -219,7 +219,7 @@ def _build(
 
 
 def _find_own(
-    plan: RolePlan, known: RecordedInstance, run: RoleRun, state: RecordedIncident | None, now: datetime
+    plan: RolePlan, known: RecordedInstance, run: RoleRun, recorded: RecordedIncident | None, now: datetime
 ) -> Failure | None:
     """Returns why the restore of a target of a run has not come to its end; None if it has, or is only planned."""
     if plan.failure or (plan.restore and plan.restore.healthy_at and not plan.restore.error):
@@ -233,19 +233,19 @@ def _find_own(
         despite = f"restore_max_failures={run.failed_restores} goes on despite them"
         advice = f"When the failures are dealt with, {run.surface.again}; {despite}."
         return Failure(FailureKind.NOT_BEGUN, message, advice)
-    if state is None:
+    if recorded is None:
         return Failure(FailureKind.UNFINISHED, _format_unfinished(known, plan.backup_id))
-    return _find_recorded(known, plan.backup_id, state)
+    return _find_recorded(known, plan.backup_id, recorded)
 
 
-def _find_recorded(known: RecordedInstance, backup_id: object, state: RecordedIncident) -> Failure | None:
+def _find_recorded(known: RecordedInstance, backup_id: object, recorded: RecordedIncident) -> Failure | None:
     """Returns why a restore has not come to its end, by the journal alone; None if it has."""
     restore = known.restore
     if known.failure_note:
         return parse_failure(known.failure_note)
     if restore is None and known.refused:
         return Failure(FailureKind.REFUSED, str(known.refused.facts.get("reason") or ""))
-    runs = [run for run in state.runs if str(known.id) in run.backups]
+    runs = [run for run in recorded.runs if str(known.id) in run.backups]
     if restore is None and not any(run.state == IN_PROGRESS for run in runs):
         return Failure(FailureKind.NOT_BEGUN, "It was confirmed, and no run has begun it.")
     if restore and restore.event is OperationEvent.COMPLETED and known.healthy_at:
@@ -263,22 +263,22 @@ def parse_failure(facts: t.Mapping[str, t.Any]) -> Failure:
     return Failure(_KINDS.get(facts.get("failure"), FailureKind.INTERRUPTED), **known)
 
 
-def build_report(run: RoleRun, state: RecordedIncident, results: t.Sequence[InstanceResult], now: datetime) -> Data:
+def build_report(run: RoleRun, recorded: RecordedIncident, results: t.Sequence[InstanceResult], now: datetime) -> Data:
     """Returns the content of page and JSON: all instances and runs of the incident, and how ``run`` has ended.
 
     ``results`` are those of the run. One that sent nothing says nothing new of an instance that was restored.
     """
-    recorded = {one.known.identity: one for one in build_recorded(state, run, now)}
+    by_identity = {one.known.identity: one for one in build_recorded(recorded, run, now)}
     for one in results:
-        known = recorded.get(one.known.identity)
+        known = by_identity.get(one.known.identity)
         is_unsent = one.kind is not None and FAILURE_WORDS[one.kind].is_unsent
         if known is None or known.outcome != OK or not is_unsent:
-            recorded[one.known.identity] = one
-    shown = [*recorded.values()]
+            by_identity[one.known.identity] = one
+    shown = [*by_identity.values()]
     # That an earlier run has restored an instance is no news about the incident.
     is_of_run = shown == [*results] and any(one.kind for one in results)
     # The page of a run that is killed stays as it was written.
-    going_on = "; a run was in progress" if any(one.state == IN_PROGRESS for one in state.runs) else ""
+    going_on = "; a run was in progress" if any(one.state == IN_PROGRESS for one in recorded.runs) else ""
     headline = format_headline(run, shown) if is_of_run else format_restored(shown)
     return {
         "incident": run.incident,
@@ -287,7 +287,7 @@ def build_report(run: RoleRun, state: RecordedIncident, results: t.Sequence[Inst
         "written_at": now.isoformat(timespec="milliseconds"),
         "headline": f"{headline}{going_on}",
         "instances": [one.to_dict() for one in shown],
-        "runs": [{**vars(one), "state": one.state} for one in state.runs],
+        "runs": [{**vars(one), "state": one.state} for one in recorded.runs],
     }
 
 

@@ -240,6 +240,7 @@ class RoleRestores(RestoreObserver):
         Any exception but KeyboardInterrupt is a bug.
         """
         variables, progress = self._run.variables, self._client.progress
+        # Of copies: they are decided again under the locks, and the plans stay as they were confirmed.
         restores = [Restore(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
             self._plans[restore], plan.restore = plan, restore

@@ -63,7 +63,7 @@ class RoleSession:
         # Of an approved plan, each newer backup is named.
         self.reader = AccountReader(self.client, lists_backups=run.approved is not None)
         self.plan_lines: list[str] = []
-        self.written: list[str] = []
+        self.report_lines: list[str] = []
         """Where page and JSON are, or why they could not be written."""
         self.traceback = ""
         """Of a bug."""

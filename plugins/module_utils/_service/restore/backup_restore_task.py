@@ -53,7 +53,7 @@ def run_restores(
     with client.progress.if_interrupted(unsent):
         reader = AccountReader(client)
         plans, _account, history = plan_incident(
-            incident, targets, reader, with_holders=client.check_mode, find_owner=partial(_find_owner, incident, reader)
+            incident, targets, reader, with_holders=client.check_mode, complete=partial(_complete, incident, reader)
         )
     if client.check_mode and not options.waits:
         for plan in plans:
@@ -76,7 +76,7 @@ def run_restores(
     return restores, False
 
 
-def _find_owner(incident: Incident, reader: AccountReader, target: Target) -> Target:
+def _complete(incident: Incident, reader: AccountReader, target: Target) -> Target:
     """Returns the target with an instance: the one that its backup shows, if the user gave the backup alone."""
     if target.instance_id is not None or target.name is not None:
         return target

@@ -217,17 +217,17 @@ def plan_incident(
     reader: AccountReader,
     *,
     with_holders: bool,
-    find_owner: t.Callable[[Target], Target] = lambda target: target,
+    complete: t.Callable[[Target], Target] = lambda target: target,
 ) -> tuple[list[RestorePlan], AccountView, RestoreHistory]:
     """Reads account and journal, and returns a plan for each target, in order, and what was read.
 
-    ``find_owner`` completes a target that names a backup alone. The journal is read last, so that it explains what the
-    account shows. An instance that it does not know, and the folder of this machine beside the database does, has an
-    obstacle. Raises JournalError, what the client raises, and RefusedError for a limit in the future.
+    ``complete`` adds the instance to a target that names a backup alone. The journal is read last, so that it explains
+    what the account shows. An instance that it does not know, and the folder of this machine beside the database does,
+    has an obstacle. Raises JournalError, what the client raises, and RefusedError for a limit in the future.
     """
     # A restore that is sent from now on for another incident is not overwritten.
     incident.positions = incident.journal.read_positions()
-    targets = [*map(find_owner, targets)]
+    targets = [*map(complete, targets)]
     account = reader.read(targets)
     require_past(incident.surface.option("before"), incident.rules.before, incident.now, is_unsent=True)
     named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)

@@ -126,37 +126,37 @@ def read_incident(journal: Journal, service: str, incident: str) -> RecordedInci
     # Before the entries: what ends in between is then known.
     holders = journal.read_holders()
     subjects = {*journal.find_subjects("restore", service, incident), *journal.find_subjects(RUN, service, incident)}
-    return build_state(journal.read_entries(subjects), holders, service, incident)
+    return build_incident(journal.read_entries(subjects), holders, service, incident)
 
 
-def build_state(
+def build_incident(
     entries: t.Sequence[JournalEntry], holders: t.Mapping[str, Holder], service: str, incident: str
 ) -> RecordedIncident:
-    """Returns the state of an incident. ``entries`` may hold others; those of a subject are in their order."""
+    """Returns what lines say of an incident. ``entries`` may hold others; those of a subject are in their order."""
     own = OperationKey("restore", service, incident)
-    state = RecordedIncident(own.service, own.name)
+    recorded = RecordedIncident(own.service, own.name)
     lines: dict[OperationKey, list[JournalEntry]] = {}
     for entry in entries:
         key = identify(entry)
-        if (key.service, key.name) == (state.service, state.incident):
+        if (key.service, key.name) == (recorded.service, recorded.incident):
             lines.setdefault(key, []).append(entry)
-            state.latest_at = max(state.latest_at, entry["at"])
+            recorded.latest_at = max(recorded.latest_at, entry["at"])
     for key, found in lines.items():
         if key.kind == RUN and (run := _build_run(key, found, is_held=key.subject in holders)):
-            state.runs.append(run)
-    state.runs.sort(key=lambda run: run.confirmed_at)
-    for run in state.runs:
+            recorded.runs.append(run)
+    recorded.runs.sort(key=lambda run: run.confirmed_at)
+    for run in recorded.runs:
         for instance_id in run.backups:
-            state.instances[instance_id] = RecordedInstance(parse_id(instance_id), run.names.get(instance_id))
+            recorded.instances[instance_id] = RecordedInstance(parse_id(instance_id), run.names.get(instance_id))
         for one in run.obstacles:
             target = RecordedInstance(parse_id(one.get("id")), one.get("name"), failure_note=one)
-            state.instances[target.identity] = target
+            recorded.instances[target.identity] = target
     for key, found in lines.items():
         if key.kind == "restore":
             instance = _build_instance(key, found)
             instance.holder = holders.get(key.subject)
-            state.instances[str(key.instance_id)] = instance
-    return state
+            recorded.instances[str(key.instance_id)] = instance
+    return recorded
 
 
 def _build_run(key: OperationKey, notes: t.Sequence[JournalEntry], *, is_held: bool) -> RecordedRun | None:
@@ -226,5 +226,5 @@ def list_incidents(
         key = identify(entry)
         if key.kind in ("restore", RUN) and key.service == service:
             lines.setdefault(key.name, []).append(entry)
-    states = [build_state(found, holders, service, name) for name, found in lines.items()]
-    return sorted(states, key=lambda state: state.latest_at, reverse=True)
+    incidents = [build_incident(found, holders, service, name) for name, found in lines.items()]
+    return sorted(incidents, key=lambda one: one.latest_at, reverse=True)
