@@ -113,6 +113,8 @@ class ControllerAction(ActionBase):
                 open_store=partial(open_store, outage_path=outage_path()),
                 read_key=read_key_once,
             )
+            for both in validation._warnings:
+                runner.warn("Both option {option} and its alias {alias} are set.".format(**both))
             with interrupt_notes_shown(progress):
                 # The runner adds the key to the secrets.
                 result = runner.run(lambda context: self.run_task(context, secrets))

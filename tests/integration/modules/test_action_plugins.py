@@ -47,6 +47,8 @@ def test_a_warning_of_a_task_is_shown(simulator: Simulator, controller: Controll
     # The newest backup of this instance failed.
     run = controller.task({"instance_id": 2, "usable": True}, module="claw_backup_info")
     assert run.says("[WARNING]: 1 backup left out: id"), run.screen
+    both = controller.task({"id": 1, "instance_id": 2})
+    assert both.says("[WARNING]: Both option id and its alias instance_id are set."), both.screen
 
 
 def test_a_host_that_no_one_can_reach_still_works(simulator: Simulator, controller: Controller, far_away: str) -> None:
