@@ -12,6 +12,8 @@ import threading
 import time
 import typing as t
 
+from ._text import one_line
+
 REPORT_INTERVAL = 10.0
 LINE_WIDTH = 53
 """Columns of a progress line before its times."""
@@ -65,6 +67,15 @@ def raise_if_cancelled() -> None:
 def current_cancellation() -> Cancellation | None:
     """Returns the cancellation that this thread heeds, or None. Each call of :func:`map_ordered` heeds one."""
     return getattr(_current_call, "cancellation", None)
+
+
+def fit_line(text: str) -> str:
+    """Returns a text as a progress line begins with it. If it is cut, then not after a comma or in open parentheses."""
+    line = one_line(text, LINE_WIDTH)
+    if not line.endswith("…"):
+        return line
+    cut = line[:-1].rstrip(" ,:(")
+    return f"{cut[: LINE_WIDTH - 2].rstrip()}…)" if cut.count("(") > cut.count(")") else f"{cut}…"
 
 
 class InterruptNote:

@@ -21,8 +21,8 @@ from ._errors import (
     UnauthorizedError,
     WaitTimeoutError,
 )
-from ._progress import LINE_WIDTH, Progress
-from ._text import format_list, one_line
+from ._progress import Progress, fit_line
+from ._text import format_list
 from ._times import format_time_of_day
 
 INITIAL_INTERVAL = 2.0
@@ -68,8 +68,8 @@ class _Poll(t.NamedTuple):
     def format_line(self, now: float) -> str:
         """Returns the same for a progress line: since an error response, it has the service's own words."""
         if self.error and self.error.response and (words := self.error.response.words):
-            return one_line(f"{self.name}: {words}", LINE_WIDTH)
-        return one_line(self.format(now), LINE_WIDTH)
+            return fit_line(f"{self.name}: {words}")
+        return fit_line(self.format(now))
 
 
 def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, str]:

@@ -19,11 +19,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ServerError
-from .._progress import LINE_WIDTH, Progress, raise_if_cancelled
+from .._progress import Progress, fit_line, raise_if_cancelled
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import SharedRateBudget
-from .._text import one_line
 from .responses import parse_object, parse_resource
 from .settings import Settings
 from .transport import JITTER, NEVER, RETRIED_CHANGES, Request, RequestHooks, Response, retry_delay, send_request
@@ -338,4 +337,4 @@ class Client:
         why = error.response.words if error and error.response else ""
         if error is None or isinstance(error, RateLimitedError):
             why = why or "waiting for the rate limit to reset"
-        return one_line(f"{self.settings.host}: {why or 'the request failed, waiting to retry'}", LINE_WIDTH)
+        return fit_line(f"{self.settings.host}: {why or 'the request failed, waiting to retry'}")

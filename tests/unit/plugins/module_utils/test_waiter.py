@@ -242,6 +242,14 @@ def test_an_error_has_one_line_of_80_columns(code: str, message: str | None, nam
             ["a: running", "b: running", "c: running", "d: stopped"],
             "4 to go: a: running, b: running and 2 more, 10 s of at most 30 s",
         ),
+        (
+            ["support-bot: running (restore not yet verified)", "web-bot: deploying"],
+            "2 to go: support-bot: running (restore not yet veri…), 10 s of at most 30 s",
+        ),
+        (
+            ["web-01: running (restore not yet verified)", "web-02: deploying", "web-03: stopped"],
+            "3 to go: web-01: running (restore not yet verified)…, 10 s of at most 30 s",
+        ),
     ],
 )
 def test_a_wait_for_several_names_some_of_them_in_its_line(waiting: list[str], line: str) -> None:
