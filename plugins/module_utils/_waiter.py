@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Polls until a resource has the wanted state."""
+"""Polls until a resource has the wanted state, and says why a wait has ended without it."""
 
 from __future__ import annotations
 

@@ -42,21 +42,17 @@ def read_witness(path: str, incident: str, service: str, journal: str) -> Witnes
             return Witness(str(file), journal)
         with open_folder_of(path) as (folder, _page_name):
             content = folder.read(file.name)
-        return Witness(str(file), journal, find_sent(parse_report(content), incident, service))
+        return Witness(str(file), journal, parse_sent(content, incident, service))
     except (ReportError, ValueError):
         return Witness(str(file), journal, unreadable=str(file))
 
 
-def parse_report(content: bytes | None) -> t.Any:
-    """Returns the JSON, None if there is none. Raises ValueError."""
+def parse_sent(content: bytes | None, incident: str, service: str) -> dict[str, str]:
+    """Returns when restores were sent, by instance id; nothing without a JSON of this incident. Raises ValueError."""
     try:
-        return None if content is None else json.loads(content)
+        report = None if content is None else json.loads(content)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-
-
-def find_sent(report: t.Any, incident: str, service: str) -> dict[str, str]:
-    """Returns when a restore was sent, by the id of its instance; nothing if the JSON is of something else."""
     if not isinstance(report, dict) or (report.get("incident"), report.get("service")) != (incident, service):
         return {}
     sent = {str(one.get("id")): one.get("sent_at") for one in as_objects(report.get("instances"))}
@@ -85,7 +81,7 @@ def write_page(path: str, report: Data) -> None:
         known = {str(one["id"]) for one in report["instances"] if one["sent_at"]}
         earlier: dict[str, str] = {}
         with contextlib.suppress(OSError, ValueError):
-            earlier = find_sent(parse_report(folder.read(json_name)), report["incident"], report["service"])
+            earlier = parse_sent(folder.read(json_name), report["incident"], report["service"])
         unknown = {key: at for key, at in earlier.items() if key not in known}
         content = {**report, "not_in_journal": unknown} if unknown else report
         folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The instances of an incident in words, for the screen, and for the page and its JSON.
+"""The instances of an incident in words, for the screen, and for the page and its JSON. Pure.
 
 The facts are those of the journal. During a run, what the journal does not have is added: obstacles that
 were found before anything was confirmed, and what could not be written to it.
