@@ -163,10 +163,10 @@ class Waiter:
         """Calls ``fetch`` at once, then at growing intervals, until ``is_done`` is true for its result. Returns that.
 
         After a change the intervals start short again: a resource that moves is likely to arrive soon.
-        ``last`` is the state known so far. ``fetch`` gets the seconds left. ``is_done`` may raise to give up early.
-        ``describe`` returns name and condition. Temporary errors of the service do not end the wait: progress lines
-        then say since when there is no answer, and why. Raises WaitTimeoutError on timeout. Every error has the last
-        state as ``last_seen``.
+        ``last`` is the state known so far. ``fetch`` gets the seconds left. ``is_done`` may send what has become
+        possible, and raise to give up early. ``describe`` returns name and condition. Temporary errors of the service
+        do not end the wait: progress lines then say since when there is no answer, and why. Raises WaitTimeoutError
+        on timeout. Every error has the last state as ``last_seen``.
         """
         interval = INITIAL_INTERVAL
         poll = _Poll(*describe(last), self._progress.clock())

@@ -111,7 +111,7 @@ def list_changes(jobs: list[Job]) -> list[PlannedChange]:
     return [PlannedChange.of(job.instance, job.change()) for job in jobs if job.change() in _WORDS]
 
 
-def find_differences(saved: SavedPlan, jobs: list[Job], listed: t.Mapping[str, Resource]) -> list[str]:
+def find_outdated_changes(saved: SavedPlan, jobs: list[Job], listed: t.Mapping[str, Resource]) -> list[str]:
     """Returns why the changes of a plan can't be made any more, or are not all, a sentence each.
 
     ``listed``: all instances, by the id. What has reached its planned end is no difference.

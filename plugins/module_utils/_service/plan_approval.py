@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError
-from .._model.fleet_plan import find_differences, list_changes
+from .._model.fleet_plan import find_outdated_changes, list_changes
 from .._model.instance import Action
 from .._model.saved_plan import Approval, SavedPlan, parse_plan
 from .._service_url import normalize_url
@@ -85,7 +85,7 @@ class PlanApproval:
         if saved.changes:
             identity = self.account.identify()
         found = saved.find_differences(service, identity, client.stats.now(), "plan_max_age", self.max_age)
-        found += find_differences(saved, jobs, listed)
+        found += find_outdated_changes(saved, jobs, listed)
         if not found:
             return None
         lines = [one_line(line, MESSAGE_LIMIT) for line in found]
