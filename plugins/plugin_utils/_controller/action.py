@@ -68,7 +68,7 @@ class ControllerAction(ActionBase):
         environment: dict[str, t.Any] = {}
         self._compute_environment_string(environment)
         with _environment(environment):
-            result.update(self._run_with_environment())
+            result.update(self._validate_and_run())
         # With failed_when, the task may count as ok. Then Ansible shows the diff.
         is_shown = self._task.diff and not self._task.failed_when and not self._task.no_log
         if is_shown and result.get("failed") and result.get("changed") and result.get("diff"):
@@ -89,7 +89,7 @@ class ControllerAction(ActionBase):
         result: Result = self.MODULE.run(context)
         return result
 
-    def _run_with_environment(self) -> dict[str, t.Any]:
+    def _validate_and_run(self) -> dict[str, t.Any]:
         spec = self.spec()
         validator = ArgumentSpecValidator(spec.options, **spec.constraints())
         # Up to ansible-core 2.18 the validator does not accept an inline vault, an object, as text.
