@@ -199,6 +199,12 @@ SITUATIONS = [
     Situation("failed before", Kind.FAILED, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)),
     Situation("outcome unknown", Kind.UNKNOWN, before=journal("INC-1", INTENDED, UNCLEAR)),
     Situation("no backup", Kind.NO_BACKUP, {"name": "bare-bot"}),
+    Situation(
+        "no backup, and busy",
+        Kind.NO_BACKUP,
+        {"name": "bare-bot"},
+        before=lambda place: place.simulator.set_instance(5, status="deploying"),
+    ),
     Situation("no backup before the time", Kind.NO_BACKUP, rules={"before": "2001-01-01T00:00:00Z"}),
     Situation("no backup of the id", Kind.BACKUP_GONE, {"name": "web-bot", "backup_id": 999}),
     Situation("newer one of nobody", Kind.UNCLEAR_BACKUP, before=backup(HOUR)),

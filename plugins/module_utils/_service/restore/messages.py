@@ -193,9 +193,9 @@ def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: 
         "unclear": format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED),
         "before": f" from before {format_time(rules.before)}" if rules.before else "",
         "left_out": describe_left_out(plan, now),
-        "without_before": f"If the newer ones do not hold the damage, {without}."
-        if plan.skipped
-        else "Without a backup, only a rebuild in the dashboard remains.",
+        "without_before": _advise_on_busy(plan.instance or {}, surface.again)
+        or (plan.skipped and f"If the newer ones do not hold the damage, {without}.")
+        or "Without a backup, only a rebuild in the dashboard remains.",
         "taken": format_taken(backup),
         "age": age,
         "max_age": max_age,
@@ -230,13 +230,18 @@ def advise_on_status(instance: Resource, again: str) -> str:
 
     ``force`` is no answer to these: what works on the instance may be a restore, and the others have no server.
     """
-    if instance.get("status") is not None and is_busy(instance):
-        return f"Something works on it: look at it in the dashboard first, then {again}."
-    return {
+    return _advise_on_busy(instance, again) or {
         "paused": f"Buy Claws and resume it in the dashboard, then {again}.",
         "pending_configuration": f"Give it an LLM key in the dashboard, then {again}.",
         "deleting": "It is being deleted, so nothing can be done.",
     }.get(get_status(instance), "")
+
+
+def _advise_on_busy(instance: Resource, again: str) -> str:
+    """Returns what to do about an instance that is busy, perhaps with a restore of its backup; empty for any other."""
+    if instance.get("status") is None or not is_busy(instance):
+        return ""
+    return f"Something works on it: look at it in the dashboard first, then {again}."
 
 
 def advise_failed(plan: RestorePlan, instance: Resource, surface: Surface) -> str:
