@@ -27,6 +27,6 @@ def not_found() -> Refused:
     return Refused(404, "not_found", "Nothing found at this path.")
 
 
-def refused_now(message: str, details: dict[str, str] | None = None) -> Refused:
+def refused_now(message: str, details: dict[str, str]) -> Refused:
     """Returns 422: a validation error, or an action that the current state forbids (contract 1)."""
     return Refused(422, "unprocessable_entity", message, details)

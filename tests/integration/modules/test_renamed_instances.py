@@ -36,9 +36,9 @@ def changes(simulator: Simulator) -> list[str]:
     return [call for call in simulator.calls() if not call.startswith("GET")]
 
 
-def show_once(simulator: Simulator, path: str, data: t.Any, skip: int = 0) -> None:
+def show_once(simulator: Simulator, path: str, data: t.Any) -> None:
     """Answers one GET as before the renaming."""
-    simulator.fault("wrong_type", method="GET", path=path, body={"data": data}, skip=skip)
+    simulator.fault("wrong_type", method="GET", path=path, body={"data": data})
 
 
 def was(status: str, name: str = "temp") -> dict[str, t.Any]:

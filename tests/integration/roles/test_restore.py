@@ -68,10 +68,10 @@ def run_tasks(runbook: Runbook, *names: str, **variables: t.Any) -> tuple[dict[s
     return result, "\n".join(result.get("failures", []))
 
 
-def evidence(folder: Path, incident: str = "INC-1") -> tuple[dict[str, t.Any], str]:
-    """The report and the page of an incident, which nobody else can read and which hold no key."""
+def evidence(folder: Path) -> tuple[dict[str, t.Any], str]:
+    """The report and the page of the incident, which nobody else can read and which hold no key."""
     texts = []
-    for path in (folder / f"clawhosters-restore/{incident}.{ending}" for ending in ("json", "html")):
+    for path in (folder / f"clawhosters-restore/INC-1.{ending}" for ending in ("json", "html")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         texts.append(path.read_text(encoding="utf-8"))
         assert KEY not in texts[-1]

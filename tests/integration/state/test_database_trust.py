@@ -102,9 +102,9 @@ def superuser(server: Postgres) -> str:
     return f"host={server.folder} port={server.port} user=postgres dbname={DATABASE}"
 
 
-def make_schema(server: Postgres, role: str | None = JOB) -> None:
+def make_schema(server: Postgres) -> None:
     """Makes the schema as the superuser."""
-    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=role)
+    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB)
     assert result["failed"] is False, result
 
 

@@ -436,10 +436,10 @@ def test_while_a_high_run_is_active_the_others_leave_it_a_tenth(limit: int, rese
     assert simulation.service.on_429 == 0
 
 
-def count_allowed(limiter: RateLimiter, priority: Priority, now: float = 0.2) -> int:
+def count_allowed(limiter: RateLimiter, priority: Priority) -> int:
     """Sends requests of this priority as long as they are allowed, and returns how many were."""
     count = 0
-    while not ask(limiter, f"{priority}-{count}", now, priority):
+    while not ask(limiter, f"{priority}-{count}", 0.2, priority):
         count += 1
     limiter.waiting[priority] = 0.0
     return count
