@@ -174,7 +174,7 @@ class Journal:
     """The journal in ``store``. Threads may share it.
 
     ``folder`` is the other memory of this machine, if the store is a database: a machine that gets one keeps its
-    folder, with restores and purchases that the database does not know. Those are not sent.
+    folder, with restores and purchases that the database does not know. Until they are imported, nothing is sent.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
@@ -184,6 +184,8 @@ class Journal:
     ) -> None:
         self.store = store
         self.folder = folder
+        self.is_imported = False
+        """True once the store was found to know all that the folder does."""
         self._now = now
         self.thread_lock = threading.RLock()
         self.entries: dict[str, list[JournalEntry]] = {}

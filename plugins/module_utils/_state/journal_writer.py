@@ -71,7 +71,7 @@ def read_state(journal: Journal, operation: OperationKey) -> OperationState | No
     """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
 
     Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
-    returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
+    returns what this run knows. Raises JournalError, also for a new one while the folder knows what the store does not.
     """
     try:
         state = journal.read_states([operation.subject]).get(operation)
@@ -80,32 +80,42 @@ def read_state(journal: Journal, operation: OperationKey) -> OperationState | No
             raise
         return journal.known_state(operation)
     if state is None:
-        require_not_in_folder(journal, operation)
+        require_imported(journal, operation)
     return state
 
 
-def require_not_in_folder(journal: Journal, operation: OperationKey) -> None:
-    """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
-    folder = journal.folder
+def require_imported(journal: Journal, operation: OperationKey) -> None:
+    """Raises JournalError if the folder of this machine has a journal of this service that the store lacks.
+
+    Once it has found none, it looks only at what has come for the subject of ``operation``.
+    """
+    folder, subjects = journal.folder, [operation.subject] if journal.is_imported else None
     if not folder:
         return
     with journal.before_sending(operation), journal.thread_lock:
         try:
             with converted_errors():
                 # Without a folder of this user's own, there is no other memory.
-                state = Journal(folder).read_states([operation.subject]).get(operation) if folder.is_own() else None
+                is_own = folder.is_own()
+            states, damaged = Journal(folder).read_intact_states(subjects) if is_own else ({}, {})
+            if operation.subject in damaged:
+                raise damaged[operation.subject]
         except JournalError as error:
             raise JournalError(
                 f"This {operation.kind} is not in state_database. The journal in {one_line(folder.place)} may "
                 f"contain it, but can't be read. {error}"
             ) from None
-        if state:
-            place = one_line(folder.place)
-            raise JournalError(
-                f"The journal in {place} contains this {operation.kind}, sent at {state.sent_at}, but "
-                "state_database does not. An administrator of the database must import the folder: "
-                f"claw_state_database with import_dir: {place}."
-            )
+        own = {key: state for key, state in states.items() if key.service == operation.service}
+        known = Journal(journal.store).read_states({key.subject for key in own}) if own else {}
+        for key, state in own.items():
+            if key not in known:
+                place = one_line(folder.place)
+                raise JournalError(
+                    f"The journal in {place} contains a {key.kind} for {one_line(key.name)}, sent at {state.sent_at}, "
+                    "but state_database does not. An administrator of the database must import the folder: "
+                    f"claw_state_database with import_dir: {place}."
+                )
+        journal.is_imported = True
 
 
 def append_event(journal: Journal, operation: OperationKey, event: OperationEvent, /, **facts: t.Any) -> None:
@@ -115,8 +125,8 @@ def append_event(journal: Journal, operation: OperationKey, event: OperationEven
     """
     with journal.thread_lock:
         journal.read_once(operation.subject)
-        if event is OperationEvent.INTENDED and journal.known_state(operation) is None:
-            require_not_in_folder(journal, operation)
+        if event is OperationEvent.INTENDED:
+            require_imported(journal, operation)
         _append(journal, operation, {"event": event.value}, facts)
         if event is OperationEvent.INTENDED:
             journal.intended.add(operation)

@@ -314,7 +314,7 @@ class Ways:
         if situation.expected is Kind.OTHER_MEMORY:
             # A journal in a database, beside a folder.
             self.monkeypatch.setattr(Journal, "folder", property(lambda _: "folder", lambda *_: None), raising=False)
-            self.monkeypatch.setattr(journal_writer, "require_not_in_folder", forget)
+            self.monkeypatch.setattr(journal_writer, "require_imported", forget)
         if situation.since:
             self._between_plan_and_request(situation.since)
         run = {"module": self._run_module, "fleet": self._run_fleet, "role": self._run_role}[caller]

@@ -92,7 +92,7 @@ def test_what_the_folder_alone_knows_is_refused_until_it_is_imported(
         for more in ({}, *forced):
             result = together.run(module, check=check, **options, **more)
             assert result["failed"] is True
-            assert f"The journal in {state} contains this" in result["msg"]
+            assert f"The journal in {state} contains a " in result["msg"]
             assert f"import_dir: {state}" in result["msg"]
             assert "Nothing was sent." in result["msg"]
     assert posts(simulator) == sent
@@ -112,21 +112,24 @@ def test_what_folder_and_record_know_is_imported_for_the_role(
     sent = posts(simulator)
     for check in (True, False):
         (failure, advice) = Runbook(together, tmp_path / "reports", variables).run(check=check)["failures"]
-        assert f"The journal in {state} contains this" in failure
+        assert f"The journal in {state} contains a restore for INC-1, sent at" in failure
         assert f"import_dir: {state}" in failure
         assert advice == "When the folder is imported, run the same command again."
     assert posts(simulator) == sent
 
 
 @pytest.mark.parametrize("module", OTHERS)
-def test_what_the_folder_does_not_know_is_sent(
-    simulator: Simulator, alone: Worker, together: Worker, module: t.Any
+def test_a_journal_that_was_not_imported_stops_all_of_its_service(
+    simulator: Simulator, alone: Worker, together: Worker, state: Path, module: t.Any
 ) -> None:
-    for spender, options in SPENDERS.items():
-        alone.run(spender, **options)
+    elsewhere = {"api_url": simulator.url.replace("127.0.0.1", "localhost")}
+    alone.run(claw_backup_restore, **SPENDERS[claw_backup_restore])
     simulator.clear_log()
-    assert together.run(module, check=True, **OTHERS[module])["changed"] is True
-    assert together.run(module, **OTHERS[module])["changed"] is True
+    for check in (True, False):
+        result = together.run(module, check=check, **OTHERS[module])
+        assert (result["failed"], f"import_dir: {state}" in str(result)) == (True, True)
+    assert posts(simulator) == []
+    assert together.run(module, **OTHERS[module], **elsewhere)["changed"] is True
     assert len(posts(simulator)) == 1
 
 
@@ -137,12 +140,12 @@ def test_what_both_know_is_what_the_database_says(simulator: Simulator, together
     assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore], force=True)["changed"] is False
 
 
-def test_an_instance_known_to_the_folder_is_found_before_any_restore(
+def test_a_journal_that_was_not_imported_is_found_before_any_restore(
     simulator: Simulator, together: Worker, state: Path
 ) -> None:
     know(simulator, state)
     result = together.run(claw_fleet_restore, incident="INC-1", instances=[{"id": 2}, {"id": 1}])
-    assert [entry["outcome"] for entry in result["instances"]] == ["not_begun", "refused"]
+    assert [entry["outcome"] for entry in result["instances"]] == ["refused", "refused"]
     assert f"import_dir: {state}" in result["instances"][1]["msg"]
     assert posts(simulator) == []
 

@@ -222,8 +222,8 @@ def plan_incident(
     """Reads account and journal, and returns a plan for each target, in order, and what was read.
 
     ``complete`` adds the instance to a target that names a backup alone. The journal is read last, so that it explains
-    what the account shows. An instance that it does not know, and the folder of this machine beside the database does,
-    has an obstacle. Raises JournalError, what the client raises, and RefusedError for a limit in the future.
+    what the account shows. What would be sent has an obstacle if the folder of this machine was not imported. Raises
+    JournalError, what the client raises, and RefusedError for a limit in the future.
     """
     # A restore that is sent from now on for another incident is not overwritten.
     incident.positions = incident.journal.read_positions()
@@ -237,12 +237,12 @@ def plan_incident(
     for plan in plans:
         # The folder says more than the JSON: how its journal becomes the database's.
         kind = plan.obstacle.kind if plan.obstacle else None
-        is_new = (plan.sends or kind is ObstacleKind.ONLY_IN_REPORT) and plan.earlier is None
-        if incident.journal.folder and is_new and plan.instance:
-            from ..._state.journal_writer import require_not_in_folder
+        sends = plan.sends or kind is ObstacleKind.ONLY_IN_REPORT
+        if incident.journal.folder and sends and plan.instance:
+            from ..._state.journal_writer import require_imported
 
             try:
-                require_not_in_folder(incident.journal, history.key(plan.instance["id"]))
+                require_imported(incident.journal, history.key(plan.instance["id"]))
             except JournalError as error:
                 plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
     return plans, account, history

@@ -61,7 +61,7 @@ class ObstacleKind(enum.Enum):
     WRONG_STATUS = "wrong_status"
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"  # another incident restored it within min_interval
-    OTHER_MEMORY = "other_memory"  # the folder of this machine knows it, and the database does not
+    OTHER_MEMORY = "other_memory"  # the folder of this machine knows what the database does not
     ONLY_IN_REPORT = "only_in_report"  # the JSON of the role says that it was sent, and the journal does not know it
     # Found under the lock, since the plan was made:
     DELETED = "deleted"
