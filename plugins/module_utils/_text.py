@@ -53,11 +53,11 @@ def is_number(value: object) -> t.TypeGuard[str]:
 
 
 def lacks_home(path: str) -> bool:
-    """Returns True for an expanded path with the ``~`` of a home folder that can't be found.
+    """Returns True for an expanded path with the ``~`` or ``~name`` of a home folder that can't be found.
 
     In options of the inventory, Ansible puts it below the folder of the file.
     """
-    return path.startswith("~") or "~" in path.split("/")
+    return "/~" in f"/{path}"
 
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:

@@ -106,7 +106,7 @@ def test_where_no_folder_can_be_created_nothing_is_sent(simulator: Simulator, wo
         ("", "state_dir '' is not an absolute path"),
         ("~/state", "state_dir is ~/state, and no home folder can be found for ~"),
         ("~nobody-here/state", "state_dir is ~nobody-here/state, and no home folder can be found for ~"),
-        ("{}/~/state", "/~/state, and no home folder can be found for ~"),
+        ("{}/~nobody-here/state", "/~nobody-here/state, and no home folder can be found for ~"),
     ],
 )
 def test_a_folder_that_differs_with_the_current_one_is_no_memory(
