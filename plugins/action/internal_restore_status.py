@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.similar_names import format_similar_incidents
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
+from ..module_utils._service.account_check import format_account, format_scope
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.plan import AccountView, Target
 from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_incident, list_incidents
@@ -66,8 +68,8 @@ def run(context: ModuleContext) -> Result:
         found = list_incidents(entries, holders, url)
         recent = [one for one in found if now - datetime.fromisoformat(one.latest_at) <= LISTED_PERIOD]
         results = [build_recorded(one, _build_run("", one), now) for one in recent]
-        lines = [f"Service {context.client.settings.host}.", *show_incidents(recent, results, now)]
-        return {"lines": _wrap(lines), "problem": ""}
+        scope = format_scope(context.client.settings.host, _find_account(context))
+        return {"lines": _wrap([scope, *show_incidents(recent, results, now)]), "problem": ""}
     incident = parse_operation_name("restore_incident", name)
     recorded = build_incident(entries, holders, url, incident)
     if not recorded.latest_at:
@@ -75,6 +77,14 @@ def run(context: ModuleContext) -> Result:
         hint = near or "Leave out restore_incident to list them."
         raise RefusedError(f"The journal has no incident {one_line(incident)}. {hint}")
     return _show(context, recorded, now)
+
+
+def _find_account(context: ModuleContext) -> str:
+    """Returns the account for a list, which needs none: empty without a key, or if the service doesn't show it now."""
+    with contextlib.suppress(ClawHostersError):
+        if context.client.settings.api_key:
+            return format_account(context.account.fetch(retry_timeout=0))
+    return ""
 
 
 def _build_run(report_dir: str, recorded: RecordedIncident) -> RoleRun:

@@ -146,7 +146,8 @@ def test_incidents_are_listed_and_an_unknown_one_is_told_with_similar_ones(
     simulator: Simulator, controller: Controller, story: Story
 ) -> None:
     Story(story.place, simulator.url, timedelta(days=40)).restore(3, INTENDED, incident="long-ago")
-    assert ask(controller, None).says("The journal has no incident of the last 30 days.")
+    empty = ask(controller, None)
+    assert empty.says("account user@example.com (id 1).\nThe journal has no incident of the last 30 days.")
     story.restore(2, INTENDED, ACCEPTED, incident="INC-2041")
     story.restore(1, INTENDED, ACCEPTED, COMPLETED, incident=HOSTILE)
     listed = ask(controller, None, CLAWHOSTERS_API_KEY=None)
@@ -156,7 +157,7 @@ def test_incidents_are_listed_and_an_unknown_one_is_told_with_similar_ones(
     unknown = ask(controller, "INC-2014")
     assert unknown.rc == 2
     assert unknown.says("The journal has no incident INC-2014. Similar ones are INC-2041.")
-    assert simulator.calls() == []
+    assert simulator.calls() == ["GET /account"]
 
 
 def test_a_restore_of_days_ago_leads_to_another_name(simulator: Simulator, controller: Controller) -> None:
