@@ -86,7 +86,7 @@ class ActionModule(ControllerAction):
 
     def require_valid(self, args: Options) -> None:
         """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
-        parse_variables(args["variables"], check=True)
+        parse_variables(args["variables"], check=bool(self._task.check_mode))
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""

@@ -18,6 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scop
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.approved_plan import read_plan
 from simulator.handle import Simulator
+from support.controller import Controller
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -47,7 +48,7 @@ def apply(runbook: Runbook, plan: object, **variables: t.Any) -> dict[str, t.Any
     return runbook.run(restore_apply_plan=plan, restore_confirm=",".join(NAMES), **variables)
 
 
-@pytest.mark.parametrize("way", ["a path", "a dictionary", "handed on"])
+@pytest.mark.parametrize("way", ["a path", "a dictionary"])
 def test_it_restores_what_was_approved_and_names_newer_backups(
     simulator: Simulator, runbook: Runbook, tmp_path: Path, way: str
 ) -> None:
@@ -56,17 +57,24 @@ def test_it_restores_what_was_approved_and_names_newer_backups(
     assert json.loads(path.read_text(encoding="utf-8")) == plan
     assert NAMES[0] not in path.read_text(encoding="utf-8")
     simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
-    if way == "handed on":
-        given = {"restore_instances": ",".join(NAMES), "restore_confirm": ",".join(NAMES)}
-        assert runbook.run(restore_handed_plan=plan, **given)["failed"] is False
-    else:
-        assert apply(runbook, str(path) if way == "a path" else plan)["failed"] is False
+    assert apply(runbook, str(path) if way == "a path" else plan)["failed"] is False
     assert sorted(simulator.calls("POST *")) == POSTS
     assert any("Newer than the approved backup: id 99" in line for line in runbook.plan)
     assert f"Plan {plan['digest'][:12]}" in runbook.plan[1]
     # What this incident has restored is done.
     assert apply(runbook, plan)["failed"] is False
     assert len(simulator.calls("POST *")) == 2
+
+
+def test_a_job_applies_the_plan_that_a_check_has_handed_on(
+    simulator: Simulator, runbook: Runbook, controller: Controller
+) -> None:
+    handed = {"clawhosters_restore": {"plan": approve(runbook)}}
+    simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
+    variables = {**handed, "restore_incident": "INC-1", "restore_confirm": ",".join(NAMES)}
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(variables))
+    assert run.rc == 0, run.screen
+    assert simulator.calls("POST *") == POSTS
 
 
 def test_a_plan_of_another_incident_is_not_applied_unnamed(simulator: Simulator, runbook: Runbook) -> None:
