@@ -182,6 +182,7 @@ DENIALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "no success": ({"success": False, "message": "Nothing was restored."}, "200: Nothing was restored"),
     "status": ({"data": {"id": 12, "status": "Restore failed"}}, "the status in the answer is Restore failed"),
     "backup": ({"data": {"id": 11}}, "the answer is about backup 11"),
+    "backup in a restore": ({"data": {"backup": {"id": 11}}}, "the answer is about backup 11"),
     "instance": ({"data": {"id": 12, "instance_id": 2}}, "the answer is about instance 2"),
 }
 

@@ -37,7 +37,7 @@ from ..._model.instance import (
 from ..._model.instance_index import InstanceIndex
 from ..._model.instance_job import Job, Phase
 from ..._model.ownership import has_owner, may_belong, parse_owner
-from ..._model.resource import parse_id
+from ..._model.resource import as_object, parse_id
 from ..._progress import InterruptNote
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
@@ -264,6 +264,8 @@ class RestoreExecutor:
         backup_id, instance = self.restore.plan.backup_id, self.restore.instance
         if has_owner(answered) and not may_belong(answered, instance):
             return str(parse_owner(answered))
+        if "id" in (backup := as_object(answered.get("backup"))):
+            answered = {**answered, "backup_id": backup["id"]}
         # The service may show the instance instead.
         known = [backup_id] if "backup_id" in answered else [backup_id, parse_id(instance["id"])]
         shown = parse_id(answered.get("backup_id", answered.get("id")))
