@@ -20,7 +20,7 @@ from .resource import Resource, Result
 if t.TYPE_CHECKING:
     from .instance_job import Job
 
-UNREAD = "Not begun: the task failed before it read the instances."
+UNREAD = "Not begun: the task failed before its first change."
 FAULTY = "Not begun: the list of instances has faults."
 BEYOND_LIMITS = "Not begun: the plan exceeds the limits of the task."
 OUTDATED = "Not begun: the plan does not hold any more."
