@@ -96,7 +96,7 @@ def outage_path() -> str:
 def read_key_once(path: str, warn: t.Callable[[str], None]) -> str:
     """Returns the key in a file as this command has first read it. Raises SettingsError."""
     # The temporary folder tells a command from another one of the same process.
-    name = f"{C.DEFAULT_LOCAL_TMP}:{path}"
+    name = f"{C.DEFAULT_LOCAL_TMP}:{os.path.abspath(path)}"
     with _lock:
         keys: dict[str, str] = json.loads(_memory[:].rstrip(b"\0") or b"{}")
         if name not in keys:

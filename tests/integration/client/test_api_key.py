@@ -170,9 +170,10 @@ def test_a_key_file_is_read_once_by_each_command(prepared: Controller, simulator
     """By the inventory, or the first task: each task runs in a process of its own."""
     options = options_of(prepared, "file")
     prepared.write("plain.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **options})
-    account = {"clawhosters.cloud.claw_account_info": options}
+    module, respelt = "clawhosters.cloud.claw_account_info", f"{prepared.folder}/../{prepared.folder.name}/file"
     replace = {"ansible.builtin.command": f"cp {prepared.folder}/lookup_file {prepared.folder}/file"}
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": [account, replace, account]}
+    tasks = [{module: options}, replace, {module: {**options, "api_key_file": respelt}}]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     for sources in ([], ["-i", "plain.clawhosters.yml"]):
         prepared.write("file", key_of("file"))
         simulator.clear_log()
