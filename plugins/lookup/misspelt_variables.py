@@ -64,7 +64,6 @@ from ansible.parsing.splitter import parse_kv, split_args
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils._text import one_line
-from ..plugin_utils._controller.unsafe import protect_value
 from ..plugin_utils._extra_variables import parse_json
 
 COLLECTION = Path(__file__).resolve().parents[2]
@@ -97,7 +96,7 @@ class LookupModule(LookupBase):
             *(_find_unknown(owner, given, owned[owner]) for owner in owned),
         ]
         found = " ".join(filter(None, sentences))
-        return [protect_value(f"{found} Nothing was sent." if found else "")]
+        return [f"{found} Nothing was sent." if found else ""]
 
     def _render(self, value: t.Any) -> t.Any:
         """Returns a variable with its templates filled in; None if that fails, as the task that uses it will say."""
@@ -130,7 +129,7 @@ def find_lost(option: str) -> list[tuple[str, list[str]]]:
     Ansible reads files, and text in JSON or YAML, as a whole.
     """
     meant: list[tuple[str, list[str]]] = [("", [""])]
-    for token in split_args(option) if not option.startswith(("@", "{", "[")) else ():
+    for token in split_args(option) if not option.startswith(("@", "{")) else ():
         given = parse_kv(token)
         lost = given.pop("_raw_params", None)
         meant += [(str(name), [str(value)]) for name, value in given.items()]

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import random
 import socket
+import threading
 import time
 import typing as t
 from functools import partial
@@ -338,15 +339,18 @@ def test_who_waits_is_told_what_for(
 @contextlib.contextmanager
 def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.Any]]:
     """A server for one request that ``answer`` answers; the options that lead to it."""
-    with contextlib.ExitStack() as stack:
-        port = stack.enter_context(raw_connection(answer))
+    with raw_connection(answer) as port:
         yield {**options_for(port), "timeout": 0.5}
+
+
+WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"data": {"id": 1}}'
 
 
 @pytest.mark.parametrize(
     ("begin", "drop"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "),
+        (WHOLE, b"HTTP/1.1 100 Continue\r\n\r\n"),
         (b"HTTP/1.1 200 OK\r\n", b"X-Slow: yes\r\n"),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
@@ -355,16 +359,25 @@ def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.
 )
 def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
     """A service that sends a byte now and then would keep a client that only counts the silence for ever."""
+    has_waited = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(begin)
-        while True:
+        if begin == WHOLE:
+            connection.recv(4096)
+        for _time in range(200):
             connection.sendall(drop)
             time.sleep(0.05)
+        has_waited.set()
 
-    with served(drip) as options, pytest.raises(TransportError, match=r"no complete response within 0\.5 s") as failure:
-        Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
+    with served(drip) as options:
+        if begin == WHOLE:
+            # The connection is kept for the next request.
+            Client(parse_settings({**options, "timeout": 20}, pytest.fail)).fetch("/instances/1")
+        with pytest.raises(TransportError, match=r"no complete response within 0\.5 s") as failure:
+            Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
     assert failure.value.may_have_been_sent
+    assert not has_waited.is_set()
 
 
 def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

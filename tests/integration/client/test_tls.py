@@ -19,6 +19,7 @@ import requests
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError, TlsError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.acceptance import parse_changed
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.connections import TimeLimit
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from support import KEY
 from support.certificates import make_certificates
@@ -219,8 +220,16 @@ def test_an_address_that_is_dead_does_not_take_all_of_the_time(
             (good, *_others) = resolve(host, *args, **options)
             return [(*good[:4], dead.getsockname()), good]
 
+        def watch(limit: TimeLimit, connection: socket.socket) -> None:
+            timeouts.append(connection.gettimeout())
+            watch_it(limit, connection)
+
+        watch_it, timeouts = TimeLimit.watch, []
+        monkeypatch.setattr(TimeLimit, "watch", watch)
         monkeypatch.setattr(socket, "getaddrinfo", resolve_both)
         options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "timeout": 2, "retry_timeout": 0.0}
         assert Client(parse_settings(options, pytest.fail)).fetch_object("/instances") == {"id": 1}
+        # The handshake that follows has all of it.
+        assert timeouts[0] == 2
         for filler in fillers:
             filler.close()

@@ -163,7 +163,7 @@ async def test_a_health_that_comes_and_goes_is_not_told(simulator: Simulator) ->
         await nothing_is_told(running)
         simulator.set_instance(2, health_status="healthy")
         await nothing_is_told(running)
-    async with source(simulator, health_stays_for=0.2) as running:
+    async with source(simulator, health_stays_for=0.01) as running:
         simulator.set_instance(2, health_status="unhealthy")
         assert await running.event() == ("health_changed", 2)
 

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.acceptance import parse_accepted
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import parse_json
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import map_texts
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import replace_controls
 from support.controls import CONTROLS, as_shown
@@ -35,3 +39,12 @@ def test_each_escape_of_a_control_character_is_replaced():
             # A backslash before it makes it plain text.
             assert parse_json(f'["\\\\{spelling[1:]}"]') == ([f"\\{spelling[1:]}"], True)
     assert parse_json(r'["\r \u000d\r\n\u000D\u000a"]') == (["\ufffd \ufffd\r\n\r\n"], True)
+
+
+def test_only_four_statuses_show_that_an_action_was_accepted():
+    accepted = []
+    for status in range(200, 300):
+        with contextlib.suppress(ApiError):
+            parse_accepted("POST /x", Response(status, {}, "{}"))
+            accepted.append(status)
+    assert accepted == [200, 201, 202, 204]

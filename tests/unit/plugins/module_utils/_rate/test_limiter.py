@@ -187,17 +187,18 @@ def test_a_window_ends_when_the_first_of_its_answers_says_so() -> None:
 def test_a_late_answer_tells_nothing_of_the_window_after_it() -> None:
     limiter = limiter_with(9, resets_in=2.9)
     for request, now in (("late", 2.9), ("probe", 3.0)):
-        ask(limiter, request, now)
+        assert ask(limiter, request, now) == 0
     respond(limiter, "probe", 3.1, Window(99, 59.9, 100, 1063))
     respond(limiter, "late", 3.2, Window(0, 0.8, 100, 1003))
     assert (limiter.remaining, limiter.resets_at) == (99, 63.0)
 
 
-def test_a_new_window_is_known_by_its_end_before_the_old_one_seems_over() -> None:
+@pytest.mark.parametrize(("left", "opened_at"), [(99, 3.4), (9, 0.0)], ids=["new", "sliding"])
+def test_a_new_window_is_known_by_its_end_before_the_old_one_seems_over(left: int, opened_at: float) -> None:
     limiter = limiter_with(9, resets_in=3.9)
     ask(limiter, "new", 3.4)
-    respond(limiter, "new", 3.5, Window(99, 60.0, 100, 60))
-    assert (limiter.resets_at, limiter.opened_at) == (63.5, 3.4)
+    respond(limiter, "new", 3.5, Window(left, 60.0, 100, 60))
+    assert (limiter.resets_at, limiter.opened_at) == (63.5, opened_at)
 
 
 def test_a_429_that_says_nothing_of_time_is_met_with_ever_longer_pauses() -> None:
