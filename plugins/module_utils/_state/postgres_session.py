@@ -190,12 +190,13 @@ class Session:
         self._params = parse_connection(connection)
         self._psycopg = load_psycopg()
         self._connection: t.Any = None
+        self._process = 0
         self._notices: list[str] = []
         self.lock = threading.RLock()
 
     @property
     def is_open(self) -> bool:
-        return self._connection is not None
+        return self._connection is not None and self._process == os.getpid()
 
     @property
     def backend(self) -> int:
@@ -222,6 +223,8 @@ class Session:
             self._connection = None
 
     def _open(self) -> None:
+        self._connection = None  # after a fork, the session belongs to the parent
+
         def connect() -> t.Any:
             return self._psycopg.connect(
                 **self._params,
@@ -236,7 +239,7 @@ class Session:
             raise _explain_refusal(str(error)) from None
         except _NoAnswerError:
             raise UnreachableError(f"no connection within {TIMEOUT} s") from None
-        self._connection = connection
+        self._connection, self._process = connection, os.getpid()
         connection.add_notice_handler(lambda notice: self._notices.append(notice.sqlstate or ""))
         try:
             encoding = connection.info.parameter_status("server_encoding")

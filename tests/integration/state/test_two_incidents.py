@@ -138,17 +138,18 @@ def test_a_run_that_began_before_another_sent_waits_for_its_restore(
     assert simulator.calls("POST *") == ["POST /backups/31/restore"]
 
 
+@pytest.mark.parametrize(("status", "scope"), [("running", "between the readings"), ("deploying", "after the lists")])
 def test_a_restore_that_ends_while_the_account_is_read_is_still_the_reason(
-    simulator: Simulator, tmp_path: Path, collections: Path
+    simulator: Simulator, tmp_path: Path, collections: Path, status: str, scope: str
 ) -> None:
     stage = Stage(simulator, tmp_path, collections, RESTORE, 1)
-    simulator.set_instance(113, status="deploying")
+    simulator.set_instance(113, status=status)
 
     def end() -> None:
         simulator.set_instance(113, status="running")
         stage.run(scope=SCOPE, **options_of("INC-1"))
 
-    ending = stage.run(1, "after the lists", end, **options_of("INC-2"))
+    ending = stage.run(1, scope, end, **options_of("INC-2"))
     assert "ncident INC-1 sent a restore of it" in ending.result["msg"], ending
     assert simulator.calls("POST *") == ["POST /backups/31/restore"]
 

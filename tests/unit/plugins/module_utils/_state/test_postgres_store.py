@@ -361,14 +361,27 @@ def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, pos
 def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StorePlace, postgres: Postgres) -> None:
     store = place.open()
     with store.hold(describe_process(OPERATION.subject, "INC-1")):
+        backend = store._session.backend
         if child := os.fork():
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         else:
             with store.locked_document("budget", within=1) as document:
                 document.new_content = "text"
-            os._exit(0)
+            os._exit(store._session.backend == backend)
         assert OPERATION.subject in place.open().holders()
         store.append([JournalLine(OPERATION.subject, 1, "line", OPERATION.name_digest)])
+
+
+def test_a_lock_that_is_not_free_in_time_leaves_the_session_usable(place: StorePlace) -> None:
+    first, store = place.open(), place.open()
+    with first.locked_document("budget", within=1):
+        with pytest.raises(StoreError, match="55P03"), store.locked_document("budget", within=0.05):
+            pass
+        assert store.read_positions() == {}
+    # Where nothing was written, it is free all the same.
+    with store.locked_document("budget", within=1):
+        pass
+    first.close()
 
 
 def test_an_answer_that_does_not_come_is_given_up(
@@ -421,9 +434,11 @@ def test_a_commit_that_was_cancelled_is_not_taken_for_one(place: StorePlace, pos
 
     thread = threading.Thread(target=cancel)
     thread.start()
+    journal = place.journal()
     with pytest.raises(JournalError, match="a standby of state_database has not confirmed"):
-        append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
     thread.join()
+    assert journal.read_positions() == {OPERATION.subject: 1}
 
 
 def test_an_outage_is_looked_for_once_by_all_processes_of_a_play(tmp_path: Path) -> None:

@@ -45,14 +45,17 @@ def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"restore_http_statuses": "any"}, "restore_http_statuses must be numbers: any."),
+        (
+            {"restore_http_statuses": "any", "restore_instance_ids": [1]},
+            "restore_http_statuses must be numbers: any. Set either restore_instances or restore_instance_ids.",
+        ),
         ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
         ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest or the id of a backup"),
         ({"restore_backup": "11", "restore_before": "2026-02-01"}, "restore_before chooses among backups, and"),
         ({"restore_backup": "\N{SUPERSCRIPT TWO}"}, "restore_backup must be latest or the id of a backup"),
         ({"restore_backup": "1" * 5000}, "restore_backup must be latest or the id of a backup"),
         ({"restore_incident": "  "}, "restore_incident is empty"),
-        ({"restore_instance_ids": [1]}, "Set either restore_instances or restore_instance_ids."),
+        ({"restore_instances": "a,b,a"}, "restore_instances or restore_instance_ids has duplicates: a, b, a."),
     ],
 )
 def test_an_unusable_variable_is_refused_before_anything_is_written(tmp_path, given, message):
@@ -62,3 +65,7 @@ def test_an_unusable_variable_is_refused_before_anything_is_written(tmp_path, gi
     assert str(error.value).startswith(message)
     assert str(error.value).endswith("Nothing was sent.")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_check_plans_anew_whatever_an_earlier_job_has_handed_on():
+    assert begin_run({**GIVEN, "restore_handed_plan": {"incident": "INC-1"}}, check=True).approved is None
