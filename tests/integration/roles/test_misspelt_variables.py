@@ -62,7 +62,14 @@ def test_a_role_refuses_variables_of_the_play_and_the_include(simulator: Simulat
             {"restore_drill_instances": "test-bot", "restore_drill_evry": VALUE},
             ["restore_drill has no variable restore_drill_evry."],
         ),
-        ("restore_status", {"restore_incidnt": VALUE}, ["restore has no variable restore_incidnt."]),
+        (
+            "restore_status",
+            {"restore_incidnt": VALUE, "restore_status_incident": VALUE},
+            [
+                "restore has no variable restore_incidnt.",
+                "restore_status has no variable restore_status_incident. Its variables are: restore_incident, restore_",
+            ],
+        ),
         ("doctor", {"doctor_report_pth": VALUE}, ["doctor has no variable doctor_report_pth."]),
         (
             "restore",
