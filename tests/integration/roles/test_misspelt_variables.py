@@ -46,8 +46,12 @@ def test_a_role_refuses_variables_of_the_play_and_the_include(simulator: Simulat
     [
         (
             "fleet",
-            {"fleet_instances": [{"name": "web-bot", "state": "stopped"}], "fleet_max_change": VALUE},
-            ["fleet has no variable fleet_max_change."],
+            {"fleet_instances": "[{name: web-bot}", "fleet_serial": "1,", "fleet_max_change": VALUE},
+            [
+                "fleet_instances looks like JSON but is not a list: '[{name: web-bot}'.",
+                "fleet_serial ends in a comma: '1,'.",
+                "fleet has no variable fleet_max_change.",
+            ],
         ),
         (
             "restore_unhealthy",
