@@ -176,8 +176,9 @@ instances:
     - C(state) is the wanted one, C(before) and C(after) are statuses, null if it did not exist or is deleted. C(msg) is
       the reason of a failure, that its batch was not begun, or what C(plan) had and is done; or empty. With C(serial),
       C(batch) is the number of its batch, from 1, and C(begun) is false if it would change and was not begun.
-    - If the task failed before its first change, all entries that would change have failed, with C(begun) false. If it
-      could not read the list of instances, these are all entries, with what was given.
+    - An entry that was not begun because the task failed before its first change, or because of C(max_changes), has
+      failed, and has C(begun) without C(serial) too. If the list of instances could not be read, these are all entries,
+      with what was given.
   returned: always
   type: list
   elements: dict

@@ -166,6 +166,7 @@ def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
     ready = [job for job in jobs if job.phase is Phase.READY]
     excess = sum(job.change() in _WORDS for job in jobs) - limits.changes
     for job in ready[-excess:] if excess > 0 else []:
+        job.is_begun = False
         status = f"Not begun: its status is {describe_status(job.instance)} now"
         job.fail(f"{status}, and the other changes take all of max_changes ({limits.changes}).")
 
@@ -218,7 +219,7 @@ def build_outcomes(
         facts = {"id": known["id"], "name": known.get("name"), "state": entry.wanted}
         if job.batch is not None:
             facts["batch"] = job.batch
-        if refused or job.batch is not None:
+        if not is_begun or job.batch is not None or refused:
             facts["begun"] = is_begun
         outcomes.append(
             Outcome(

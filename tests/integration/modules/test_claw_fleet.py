@@ -530,6 +530,8 @@ def test_a_busy_instance_can_not_exceed_the_limit_by_how_it_settles(simulator: S
         assert result["instances"][1]["msg"] == (
             "Not begun: its status is stopped now, and the other changes take all of max_changes (1)."
         )
+        assert ["begun" in entry for entry in result["instances"]] == [False, True]
+        assert result["instances"][1]["begun"] is False
         assert writes(simulator) == ([] if check else ["POST /instances/1/start"])
 
 
