@@ -54,10 +54,7 @@ def show_plan(run: RoleRun) -> list[str]:
     before = parse_timestamp("restore_before", run.variables["restore_before"] or None)
     lines = [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
     lines += [run.approved.label()] if run.approved else []
-    for group in _group(run.plans):
-        own = plan_lines(group)
-        is_many = len(run.plans) > ALL_SHOWN
-        lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
+    lines += [line for group in _group(run.plans) for line in plan_lines(group)]
     lines += schedule_lines(run.plans, run.variables)
     return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
 
