@@ -48,6 +48,8 @@ class Site:
     database: Postgres
     service: NearSimulator
     ca: Path
+    timeout: int = 30
+    """Seconds for one HTTP request."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -56,6 +58,7 @@ class Site:
             "CLAWHOSTERS_API_KEY": KEY,
             "CLAWHOSTERS_API_URL": self.service.url,
             "CLAWHOSTERS_CA_PATH": str(self.ca),
+            "CLAWHOSTERS_TIMEOUT": str(self.timeout),
             "CLAWHOSTERS_STATE_DATABASE": self.database.url().replace("127.0.0.1", ADDRESS),
             "PGSSLROOTCERT": str(self.ca),
         }

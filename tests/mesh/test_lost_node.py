@@ -122,6 +122,8 @@ class Loss:
         self.site = site
         self.chance = random.Random(seed)
         self.returns = seed % 2 == 1
+        # On a slow machine a restore that hangs would else have ended before the node is lost.
+        site.timeout = 30 if self.returns else FOREVER
         self.a, self.b = site.a, site.b
         self.seconds = self.chance.choice([2, 20, 45])
         names = ("before-line", "before-post", "after-post", "waiting")
