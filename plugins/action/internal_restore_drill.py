@@ -60,7 +60,7 @@ class _DrillCandidate:
     def last_try(self) -> datetime:
         """When a backup was last proven, or last failed to be. What failed must not keep the others waiting."""
         failed_at = datetime.fromisoformat(self.failed[0].state.sent_at) if self.failed else _NEVER
-        return max(self.proof or _NEVER, min(failed_at, self.history.read_at))
+        return max(self.proof or _NEVER, failed_at)
 
     @property
     def older(self) -> t.Any:

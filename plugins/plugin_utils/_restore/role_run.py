@@ -189,7 +189,7 @@ def is_confirmed(answer: str, plans: list[RolePlan], incident: str, *, in_advanc
     parts = [answer] if len(plans) == 1 else re.split("[,\n]", answer.strip())
     given = list(map(_collapse, parts))
     for plan in plans:
-        if given and given[0] and given[0] in _accepted_answers(plan, in_advance=in_advance):
+        if given and given[0] in _accepted_answers(plan, in_advance=in_advance):
             del given[0]
         elif plan.sends:
             return False

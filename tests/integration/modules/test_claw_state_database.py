@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -107,12 +108,14 @@ def test_what_can_not_be_made_changes_nothing(postgres: Postgres, fresh: str, tm
 def test_a_journal_that_differs_is_not_imported(postgres: Postgres, fresh: str, tmp_path: Path) -> None:
     worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
     key = OperationKey("restore", "https://a", "INC-1", "7")
-    for name in ("one", "two"):
-        append_event(Journal(FolderStore(str(tmp_path / name))), key, OperationEvent.INTENDED, backup_id=name)
+    append_event(Journal(FolderStore(str(tmp_path / "one"))), key, OperationEvent.INTENDED)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    for name, event in (("one", OperationEvent.ACCEPTED), ("two", OperationEvent.UNCLEAR)):
+        append_event(Journal(FolderStore(str(tmp_path / name))), key, event)
     assert worker.run(claw_state_database, import_dir=str(tmp_path / "one"))["changed"] is True
     result = worker.run(claw_state_database, import_dir=str(tmp_path / "two"))
     assert "both hold lines of one restore or purchase, and they differ. Nothing was changed." in result["msg"]
-    assert postgres.query("SELECT count(*) FROM clawhosters.journal", database=fresh) == [(1,)]
+    assert postgres.query("SELECT count(*) FROM clawhosters.journal", database=fresh) == [(2,)]
 
 
 def test_folders_of_several_machines_are_imported_one_after_another(

@@ -26,6 +26,7 @@ def billing(balance=1000, cost=250, days=4, costs=(100, 40, 60, 50), addons=()):
 
 
 def stopped(plan):
+    assert all(one["name"] for one in plan["stops"]), "an id may be another instance's by then"
     return [str(one["id"]) for one in plan["stops"]]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_session
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_session, postgres_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalError,
@@ -396,11 +396,15 @@ def test_an_answer_that_does_not_come_is_given_up(
         with pytest.raises(JournalError, match=r"can't be reached \(no answer within"):
             append_event(journal, OPERATION, OperationEvent.INTENDED)
     # The connection is now refused for a while without a look.
-    with pytest.raises(StoreError, match="can't be reached"), store.locked_document("budget", within=1):
+    monkeypatch.setattr(postgres_store, "FAILURE_TTL", 1000)
+    with pytest.raises(StoreError, match="can't be reached") as failure, store.locked_document("budget", within=1):
         pass
     with pytest.raises(StoreError) as known, store.locked_document("budget", within=1):
         pass
     assert known.value.is_known
+    with pytest.raises(StoreError) as again:
+        store.read_positions()
+    assert again.value is failure.value
 
 
 @pytest.fixture

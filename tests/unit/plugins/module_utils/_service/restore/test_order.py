@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
@@ -117,11 +117,19 @@ def test_no_time_changes_the_decision_before_the_request(
     assert decide(turned=True) == decide(turned=False)
 
 
+DONE = (OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED)
+
+
+@example([*(Line(OWN, event, 0.0) for event in DONE), Line("INC-2", OperationEvent.INTENDED, -3600.0)], 0.0)
 @given(journals(), st.floats(-YEAR, YEAR))
 def test_no_proof_and_no_cooldown_lies_ahead(lines: list[Line], wrong_by: float) -> None:
     history = read(lines, wrong_by)
+    states = history.states.values()
     for at in find_proofs(history.states, SERVICE, NOW).values():
         assert at <= NOW + CLOCK_TOLERANCE
+        position = max(one.position for one in states if one.completed_at == at.isoformat())
+        later = [datetime.fromisoformat(one.sent_at) for one in states if one.position > position]
+        assert all(at - sent_at <= CLOCK_TOLERANCE for sent_at in later)
     latest = history.read_at + CLOCK_TOLERANCE
     times = [
         NOW + timedelta(minutes=position - len(lines), seconds=line.wrong_by) for position, line in enumerate(lines)
