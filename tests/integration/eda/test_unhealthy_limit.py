@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_unhealthy as unhealthy
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy_limit import UnhealthyLimit
 from simulator.handle import Simulator
 from support.runbook import Runbook
 from support.worker import Worker
@@ -102,7 +105,10 @@ def test_the_last_ones_of_an_outage_are_left_alone_for_an_hour(playbook: Playboo
     playbook.set_health("healthy", 1, 3, 5, 6)
     playbook.now += 60
     assert "more instances were unhealthy than restore_unhealthy_at_most: nothing is restored until" in playbook.run(7)
-    playbook.now += HOUR
+    # By a clock that was set back, nobody knows when that was.
+    playbook.now -= HOUR
+    assert playbook.decide(7, check=True)["reason"] == ""
+    playbook.now += 2 * HOUR
     assert playbook.run(7) == ""
     assert [number for _at, number in playbook.sent] == [7]
 
@@ -162,3 +168,20 @@ def test_two_that_were_allowed_before_either_is_restored_are_seen(playbook: Play
         playbook.restore(decision)
         playbook.set_health("healthy", decision["id"])
     assert [number for _at, number in playbook.sent] == [1]
+
+
+def test_of_two_runs_that_decide_at_the_same_moment_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (UnhealthyLimit(Journal(FolderStore(str(tmp_path))), "https://a", 1) for _run in range(2))
+    find_reason, pending = UnhealthyLimit.find_reason, [other]
+
+    def find_reason_and_let_another_claim(limit: UnhealthyLimit, unhealthy: set[str]) -> str:
+        reason = find_reason(limit, unhealthy)
+        if limit is one and pending:
+            pending.pop().claim("2", "INC-2")
+        return reason
+
+    monkeypatch.setattr(UnhealthyLimit, "find_reason", find_reason_and_let_another_claim)
+    with pytest.raises(RefusedError, match=EXCESS):
+        one.claim("1", "INC-1")
