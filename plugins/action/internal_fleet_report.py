@@ -21,7 +21,7 @@ from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.restore.proofs import find_failed_drills, find_proofs
-from ..module_utils._state.journal import JournalError
+from ..module_utils._state.journal import JournalError, OperationKey
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
@@ -157,8 +157,11 @@ def _read_source(context: ModuleContext) -> ReportSource:
         states, damaged = journal.read_intact_states(with_refused=True)
         now = client.stats.service_time() or journal.now()
         source.operations = states
-        source.proofs = find_proofs(states, client.settings.api_url, now)
-        source.failed_drills = find_failed_drills(states, client.settings.api_url, now, held).keys()
+        service = client.settings.api_url
+        source.proofs = find_proofs(states, service, now)
+        source.failed_drills = find_failed_drills(states, service, now, held).keys()
+        subjects = {one["id"]: OperationKey("restore", service, "", str(one["id"])).subject for one in source.instances}
+        source.unread = [number for number, subject in subjects.items() if subject in damaged]
         source.journal_problem = _format_damage(damaged) if damaged else ""
     except JournalError as error:
         source.journal_problem = str(error)

@@ -52,6 +52,8 @@ class ReportSource:
     """When a restored instance, by id, was last healthy at the end."""
     failed_drills: t.Collection[int | str | None] = ()
     """The ids of the instances whose last drill did not end healthy, and that no proof followed."""
+    unread: t.Collection[int | str] = ()
+    """The ids of the instances whose part of the journal is damaged."""
     operations: t.Mapping[OperationKey, OperationState] = field(default_factory=dict)
     """All operations in the journal, of all services and accounts."""
     journal_problem: str = ""
@@ -75,11 +77,12 @@ def build_facts(source: ReportSource, max_age: timedelta, title: str, now: datet
         is_clear = source.backups is not None and not unclear & {None, str(instance.get("name"))}
         taken = taken_at(newest[key]) if key in newest else None
         backup = {"state": _judge_backup(taken, max_age, now, is_clear=is_clear), "taken_at": taken}
+        is_unread = source.proofs is None or instance["id"] in source.unread
         facts = {
             "daily_claws": costs.get(key),
             "backup": backup,
             "proven_at": (source.proofs or {}).get(instance["id"]),
-            "drill_failed": None if source.proofs is None else instance["id"] in source.failed_drills,
+            "drill_failed": None if is_unread else instance["id"] in source.failed_drills,
         }
         instances.append({**_describe(instance), **facts})
     return {

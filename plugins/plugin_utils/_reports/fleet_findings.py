@@ -160,7 +160,9 @@ def _check_proofs(facts: Data, instances: list[Data], max_age: timedelta) -> Fin
         yield UNJUDGED, "The journal could not be read, so no proof of a restore is known."
         return
     for one in instances:
-        if one["proven_at"] is None:
+        if one["drill_failed"] is None:
+            yield str(one["id"]), f"{_label(one)}: its part of the journal is damaged, so no proof is known."
+        elif one["proven_at"] is None:
             yield str(one["id"]), f"{_label(one)}: no restore of it was ever proven."
         elif (age := facts["reported_at"] - one["proven_at"]) > max_age:
             yield str(one["id"]), f"{_label(one)}: a restore of it was last proven {format_duration(age)} ago."

@@ -172,7 +172,7 @@ def build_page(facts: Data, script: str = "") -> Data:
 def _build_row(one: Data, facts: Data) -> Data:
     status, health = normalize(one["status"]), normalize(one["health_status"])
     is_running, proven = status == "running", one["proven_at"]
-    never = "unknown" if facts["counts"]["proven"] is None else "never"
+    never = "unknown" if one["drill_failed"] is None else "never"
     return {
         **one,
         "status": format_value(str(one["status"] or "").replace("_", " "), 40),

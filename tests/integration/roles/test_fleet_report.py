@@ -121,6 +121,16 @@ def test_a_damaged_journal_of_another_instance_hides_no_proof(worker: Worker) ->
     assert {one["id"]: bool(one["proven_at"]) for one in json.loads(data)["instances"]}[1] is True
 
 
+def test_what_a_damaged_journal_says_of_an_instance_is_unknown(simulator: Simulator, worker: Worker) -> None:
+    restore_one(worker)
+    folder_place(Path(worker._home.name)).damage(OperationKey("restore", simulator.url, "", "1").subject)
+    findings = report(worker, fail_on="unproven_restore")["failure"]["findings"]
+    assert any("(id 1): its part of the journal is damaged" in one for one in findings)
+    samples = parse(Path(worker.defaults["metrics_path"]).read_text(encoding="utf-8"))
+    judged = {one.labels["id"] for one in samples if one.name == "clawhosters_restore_drill_failed"}
+    assert judged == {str(number) for number in range(2, len(FLEET["instances"]) + 1)}
+
+
 def parse(text: str) -> list[Sample]:
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
