@@ -58,8 +58,9 @@ def _find_plan(given: Data, variables: Data, check: bool) -> ApprovedPlan | None
     plan = given.get("restore_apply_plan") or (handed if is_handed else None)
     if not plan:
         return None
-    if variables["restore_backup"] != "latest" or variables["restore_before"]:
-        raise SettingsError("restore_apply_plan names each backup: leave out restore_backup and restore_before.")
+    if variables["restore_backup"] != "latest" or variables["restore_before"] or variables["restore_plan_path"]:
+        others = "restore_plan_path, restore_backup and restore_before"
+        raise SettingsError(f"restore_apply_plan is a plan that names each backup: leave out {others}.")
     from .approved_plan import read_plan
 
     return read_plan(plan)

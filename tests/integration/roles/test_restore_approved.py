@@ -189,13 +189,14 @@ def test_a_restore_of_another_incident_since_then_is_no_part_of_it(simulator: Si
     [
         ({"restore_instances": "web-bot"}, "names others than restore_apply_plan"),
         ({"restore_instance_ids": "1,3"}, "names others than restore_apply_plan"),
-        ({"restore_backup": "11"}, "leave out restore_backup and restore_before"),
+        ({"restore_backup": "11"}, "leave out restore_plan_path, restore_backup and restore_before"),
+        ({"restore_plan_path": "new.json", "check": True}, "leave out restore_plan_path"),
         ({"restore_plan_path": "new.json"}, "add --check"),
         ({"restore_plan_max_age": "soon"}, "restore_plan_max_age is 'soon'"),
     ],
 )
 def test_variables_that_contradict_it_are_refused(
-    simulator: Simulator, runbook: Runbook, variables: dict[str, str], said: str
+    simulator: Simulator, runbook: Runbook, variables: dict[str, t.Any], said: str
 ) -> None:
     result = apply(runbook, approve(runbook), **variables)
     assert said in result["msg"]
