@@ -352,3 +352,5 @@ def test_the_playbook_shows_a_table_and_writes_a_report(simulator: Simulator, co
     assert read_report(other)["healthy"] is True
     assert run.says(f"Report: {other}")
     assert KEY not in run.screen
+    homeless = controller.run("ansible-playbook", "clawhosters.cloud.doctor", "-e", "doctor_report_path=~nobody-here/a")
+    assert homeless.says("is ~nobody-here/a, and no home folder can be found for ~. Set doctor_report_path to")
