@@ -50,6 +50,7 @@ _TAGS: dict[Kind, str] = {**dict.fromkeys(_NOT_CONFIRMED, "only planned"), Failu
 class FailureWords(t.NamedTuple):
     """The words of one kind of failure. ``text`` says what happened, ``advice`` what to do.
 
+    The text may have ``{restore}`` for what is known of one that has completed.
     The advice may have ``{again}`` for running the same command again. It is empty if it depends on more than the kind:
     see ``find_advice``. That of an obstacle comes with its message.
     """
@@ -96,10 +97,10 @@ FAILURE_WORDS: dict[Kind, FailureWords] = {
         "The instance was deleted after its restore was accepted.", "Check in the dashboard who deleted it."
     ),
     FailureKind.UNRECORDED: FailureWords("The journal lacks what became of the restore.", _NEVER_TWICE),
-    FailureKind.NOT_HEALTHY: FailureWords("The restore has completed, but the instance is not running and healthy."),
-    FailureKind.HEALTH_UNSEEN: FailureWords("The restore has completed, but the instance can't be read.", _NEVER_TWICE),
+    FailureKind.NOT_HEALTHY: FailureWords("{restore}, but the instance is not running and healthy."),
+    FailureKind.HEALTH_UNSEEN: FailureWords("{restore}, but the instance can't be read.", _NEVER_TWICE),
     FailureKind.BAD_ADDRESS: FailureWords(
-        "The restore has completed and the instance is healthy, but the check of its address failed.",
+        "{restore}; the instance is healthy, but the check of its address failed.",
         f"Check this address, then {_NEVER_TWICE}",
     ),
     **dict.fromkeys(ObstacleKind, FailureWords(NOTHING_SENT, is_unsent=True)),
@@ -213,8 +214,8 @@ def _build(
         )
     advice = failure.advice or find_advice(failure, plan, run)
     result = InstanceResult(plan, known, failure, _TAGS.get(failure.kind, "not finished"), "", advice)
-    unseen = " No sign of the restore was seen." if result.is_unseen else ""
-    result.state = f"{_format_failure(failure, plan, run, now)}{unseen}"
+    restore = f"The restore {UNSEEN}" if result.is_unseen else "The restore has completed"
+    result.state = _format_failure(failure, plan, run, restore, now)
     return result
 
 
@@ -339,10 +340,10 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
     return f"This run sent nothing; {known['in_flight' if is_awaited else plan.earlier.outcome]}."
 
 
-def _format_failure(failure: Failure, plan: RolePlan, run: RoleRun, now: datetime) -> str:
+def _format_failure(failure: Failure, plan: RolePlan, run: RoleRun, restore: str, now: datetime) -> str:
     """Returns the failure, its message, and the last known status of the instance."""
     words, unsent = FAILURE_WORDS[failure.kind], _format_unsent(plan, now) if run.is_history_known else _UNREAD
-    text = words.text
+    text = words.text.format(restore=restore)
     if words.is_of_run:
         text = f"{text}. {unsent}" if unsent else f"{text}; nothing was sent."
     sentences = [text, failure.message]

@@ -95,14 +95,19 @@ def test_what_a_run_has_still_to_begin_is_unfinished(story: Story, place: StoreP
     assert (result.outcome, result.kind) == ("unfinished", FailureKind.UNFINISHED)
 
 
-def test_a_noted_failure_is_told_with_its_facts(story: Story) -> None:
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (True, "The restore has completed, but"),
+        (False, "The restore was accepted, and no sign of it was seen, but"),
+    ],
+)
+def test_a_noted_failure_is_told_with_its_facts(story: Story, seen: bool, said: str) -> None:
     failure = Failure(FailureKind.NOT_HEALTHY, "It is running, unhealthy.", http_status=503)
-    story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", **failure.to_facts())
-    result = only(story)
+    story.restore(7, "intended", "accepted").restore(7, "completed", seen=seen)
+    result = only(story.restore(7, "note failed", **failure.to_facts()))
     assert (result.kind, result.to_dict()["http_status"]) == (FailureKind.NOT_HEALTHY, 503)
-    assert result.state == (
-        "The restore has completed, but the instance is not running and healthy. It is running, unhealthy."
-    )
+    assert result.state == f"{said} the instance is not running and healthy. It is running, unhealthy."
 
 
 # Of a run
