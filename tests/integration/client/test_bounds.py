@@ -244,13 +244,3 @@ def test_the_timeout_holds_for_a_proxy_that_drips_its_answer(
         with pytest.raises(TransportError, match=r"did not accept the connection within 0\.5 s") as failure:
             client_of(options).fetch("/account")
     assert not failure.value.may_have_been_sent
-
-
-def test_a_proxy_that_hangs_up_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("no_proxy", raising=False)
-    with raw_connection(lambda _connection: None) as port:
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
-        options = {"api_key": KEY, "api_url": "https://clawhosters.example", "timeout": 5, "retry_timeout": 0}
-        with pytest.raises(TransportError, match="was not sent") as failure:
-            client_of(options).fetch("/account")
-    assert not failure.value.may_have_been_sent

@@ -82,18 +82,6 @@ def test_processes_of_one_store_are_never_refused(simulator: Simulator, place: S
     assert read_statuses(simulator) == [200] * 60
 
 
-def test_a_spent_window_is_waited_out_before_a_request_is_sent(simulator: Simulator, state_dir: Path) -> None:
-    simulator.switch(rate_limit=3, rate_window_seconds=60)
-    assert fetch_some(simulator, state_dir, 3).waited == 0
-    sleeper = Sleeper()
-    client = a_client(simulator, state_dir, Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
-    # The clock of the simulator does not move with the sleeper's: once awake, it is refused.
-    with pytest.raises(Exception, match="429"):
-        client.fetch("/instances/1")
-    assert sleeper.total > 50
-    assert read_statuses(simulator)[:3] == [200] * 3
-
-
 def test_keys_and_services_have_budgets_of_their_own(simulator: Simulator, state_dir: Path) -> None:
     a_client(simulator, state_dir).fetch("/instances/1")
     a_client(simulator, state_dir, api_key="oc_live_another_0000").fetch("/instances/1")

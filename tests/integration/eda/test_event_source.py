@@ -55,14 +55,6 @@ async def nothing_is_told(running: Source) -> None:
     assert running.queue.empty()
 
 
-async def test_an_event_has_no_control_character(simulator: Simulator) -> None:
-    async with source(simulator) as running:
-        simulator.set_instance(2, name="a\x1b[2J\x9b\u202eb", status="error\x9d")
-        told = (await running.whole_event())["clawhosters"]
-        assert told["instance"]["name"] == "a\ufffd[2J\ufffd\ufffdb"
-        assert told["instance"]["status"] == "error\ufffd"
-
-
 @pytest.mark.slice
 async def test_each_transition_is_told_once_and_in_order_of_ids(simulator: Simulator) -> None:
     async with source(simulator) as running:
@@ -113,17 +105,6 @@ async def test_a_look_that_fails_is_no_transition_and_one_warning(
     assert failure.endswith("No events are sent until polling works again.")
     assert recovery == "Polling works again."
     assert "\n" not in failure
-
-
-async def test_a_look_that_hangs_ends_after_the_timeout(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
-    async with source(simulator, timeout=1) as running:
-        simulator.set_instance(2, health_status="unhealthy")
-        assert await running.event() == ("health_changed", 2)
-        simulator.fault("hang", **LIST, seconds=250)
-        await until(lambda: warnings(caplog))
-        simulator.set_instance(2, health_status="healthy")
-        assert await running.event() == ("health_changed", 2)
-    assert warnings(caplog)[0].startswith("GET /instances")
 
 
 async def test_it_says_once_what_it_watches(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
@@ -298,24 +279,6 @@ async def test_without_a_name_each_start_begins_with_a_first_poll(simulator: Sim
     simulator.set_instance(1, health_status="unhealthy")
     async with source(simulator, state_dir=str(tmp_path)) as running:
         await nothing_is_told(running)
-
-
-async def test_a_health_that_has_to_stay_goes_on_staying_over_a_restart(
-    simulator: Simulator, folder: dict[str, t.Any]
-) -> None:
-    arguments = {**folder, "health_stays_for": 3600}
-
-    def began() -> float:
-        snapshot = json.loads(kept_text(Path(folder["state_dir"])))
-        return float(snapshot["1"][1][1])
-
-    async with source(simulator, **arguments) as running:
-        simulator.set_instance(1, health_status="unhealthy")
-        await nothing_is_told(running)
-    since = began()
-    async with source(simulator, **arguments) as running:
-        await nothing_is_told(running)
-    assert began() == since
 
 
 async def test_an_event_is_told_again_if_nobody_has_taken_it(simulator: Simulator, kept: dict[str, t.Any]) -> None:

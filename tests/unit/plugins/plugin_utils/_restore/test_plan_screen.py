@@ -19,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (
+    plan_lines,
     schedule_lines,
     show_plan,
 )
@@ -94,6 +95,12 @@ def test_of_forty_instances_only_those_that_differ_have_lines(changes, said):
     assert "39 instances (bot-1 to bot-40), running: restore backups 1 d 0 h old." in lines
     assert sum(line.startswith("    DATA LOSS: all changes since ") for line in lines) in (1, 2)
     assert said in lines
+
+
+def test_a_group_says_that_some_ages_and_times_are_not_known():
+    lines = plan_lines([plan(), replace(plan(), backup={"id": 14})])
+    assert lines[0].endswith(": restore backups some of unknown age.")
+    assert lines[1] == "    DATA LOSS: all changes since the backups, some at an unknown time."
 
 
 def test_notes_of_forty_instances_are_told_once_or_by_an_example():
