@@ -146,6 +146,14 @@ def test_a_refused_restore_does_not_count(playbook: Playbook) -> None:
     assert playbook.simulator.instance(2)["_restored_from"] == 20
 
 
+def test_an_instance_that_recovers_after_the_decision_is_left_alone(playbook: Playbook) -> None:
+    playbook.set_health("unhealthy", 1)
+    decision = playbook.decide(1)
+    playbook.set_health("healthy", 1)
+    playbook.restore(decision)
+    assert playbook.sent == []
+
+
 def test_the_report_says_that_the_playbook_confirmed(playbook: Playbook) -> None:
     playbook.set_health("unhealthy", 1)
     decision = playbook.decide(1)

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     RestoreHistory,
+    Witness,
     is_recent,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
     OperationEvent,
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, read_state
 
 SERVICE = "https://clawhosters.com/api/v1"
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
@@ -145,3 +152,14 @@ def test_a_restore_may_be_under_way_for_a_quarter_of_an_hour(minutes, expected):
     # Any offset: the journal may have been written elsewhere.
     sent_at = (NOW - minutes * MINUTES).astimezone(timezone(timedelta(hours=2))).isoformat()
     assert is_recent(sent_at, NOW) is expected
+
+
+def test_the_report_is_no_witness_of_what_was_refused(tmp_path):
+    journal, client = Journal(FolderStore(str(tmp_path))), SimpleNamespace(settings=SimpleNamespace(api_url=SERVICE))
+    key = OperationKey("restore", SERVICE, "INC-1", "1")
+    append_event(journal, key, OperationEvent.INTENDED)
+    sent_at = read_state(journal, key).sent_at
+    append_event(journal, key, OperationEvent.REFUSED)
+    report = Witness("INC-1.json", "state", {"1": sent_at, "2": sent_at})
+    incident = Incident(client, journal, "INC-1", Rules(), pytest.fail, lambda: report)
+    assert incident.read_history([1, 2]).witness.sent_at == {"2": sent_at}
