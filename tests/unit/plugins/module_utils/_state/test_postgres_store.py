@@ -270,7 +270,10 @@ def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: Store
         session = Session(postgres.url())
         settings = {
             name: session.execute(f"SHOW {name}")[0][0]
-            for name in ("search_path", "client_min_messages", "synchronous_commit", "tcp_user_timeout")
+            for name in (
+                *("search_path", "client_min_messages", "synchronous_commit", "tcp_user_timeout"),
+                *("statement_timeout", "idle_in_transaction_session_timeout"),
+            )
         }
         session.close()
     finally:
@@ -280,6 +283,8 @@ def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: Store
         "client_min_messages": "warning",
         "synchronous_commit": "on",
         "tcp_user_timeout": "25000",
+        "statement_timeout": "5s",
+        "idle_in_transaction_session_timeout": "5s",
     }
 
 
