@@ -12,7 +12,7 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ..module_utils._concurrency import run_parallel
-from ..module_utils._errors import ClawHostersError, RefusedError
+from ..module_utils._errors import ApiError, ClawHostersError, RefusedError
 from ..module_utils._http.lists import fetch_all
 from ..module_utils._model.backup import taken_at
 from ..module_utils._model.instance import describe_instance, is_healthy
@@ -80,10 +80,13 @@ def run(context: ModuleContext) -> Result:
 
 
 def _find_account(context: ModuleContext) -> str:
-    """Returns the account for a list, which needs none: empty without a key, or if the service doesn't show it now."""
+    """Returns the account for a list, which needs none: empty without a key, or if the service can't be reached."""
     with contextlib.suppress(ClawHostersError):
         if context.client.settings.api_key:
-            return format_account(context.account.fetch(retry_timeout=0))
+            try:
+                return format_account(context.account.fetch(retry_timeout=0))
+            except ApiError as error:
+                return f"unknown ({error.reason})"
     return ""
 
 

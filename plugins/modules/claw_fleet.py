@@ -16,7 +16,7 @@ description:
   - Sends changes concurrently, and waits for all of them at once.
   - A failed entry does not stop the others. The task fails at the end, with the result of each entry, and is changed if
     anything was.
-  - Faults of the list itself change nothing, and are reported together.
+  - Faults of the list itself change nothing.
   - Instances that are not in C(instances), C(ids) or C(names) are not changed.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -255,7 +255,7 @@ api:
   type: dict
   sample: {requests: 5, retries: 0, waited: 0.0, remaining: 95}
 error:
-  description: The error response of the service; with failed entries, that of the first.
+  description: The error response of the service; with failed entries, that of the first that has one.
   returned: failure, if the service answered with an error
   type: dict
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}

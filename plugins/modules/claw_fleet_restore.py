@@ -226,7 +226,7 @@ summary:
   type: dict
   sample: {ok: 0, changed: 40, failed: 0, not_begun: 0}
 report:
-  description: A line for each entry that names no instance.
+  description: A line for each entry that has neither id nor name.
   returned: for a list with such entries
   type: list
   elements: str
@@ -246,7 +246,7 @@ api:
   type: dict
   sample: {requests: 5, retries: 0, waited: 0.0, remaining: 95}
 error:
-  description: The error response of the service; with failed entries, that of the first.
+  description: The error response of the service; with failed entries, that of the first that has one.
   returned: failure, if the service answered with an error
   type: dict
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}

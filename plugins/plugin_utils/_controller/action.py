@@ -125,17 +125,21 @@ class ControllerAction(ActionBase):
                 result = spec.build_unread(params | _to_plain_json(args)) | result
             self._hide_source(secrets, has_secret_params=redacted.params != params)
         if self.IS_OF_ROLE:
-            del result["api"]
-            self._task._ds = None
-            if lines := result.get("lines"):
-                show_lines(self._display, remove_values(lines, secrets))
-            if result.get("failed"):
-                result.pop("lines", None)
+            self._show_of_role(result, secrets)
         if result.get("_ansible_no_log"):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
         return _mark_unsafe(_redact_values(result, secrets))
+
+    def _show_of_role(self, result: Result, secrets: t.Collection[str]) -> None:
+        """Shows the lines of the result of a role's task, and leaves out of it what no user of a role looks for."""
+        del result["api"]
+        self._task._ds = None
+        if lines := result.get("lines"):
+            show_lines(self._display, remove_values(lines, secrets))
+        if result.get("failed"):
+            result.pop("lines", None)
 
     def _find_invalid(
         self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
@@ -170,6 +174,8 @@ class ControllerAction(ActionBase):
         """Returns the error message for invalid options, in the words of a module process."""
         # Another error may be due to the misspelt option: with nam instead of name, a name is missing.
         misspelt = next((error.msg for error in errors.errors if isinstance(error, UnsupportedError)), None)
+        if misspelt and self.IS_OF_ROLE:
+            return f"Nothing was sent. Unsupported: {self.PREFIX}{misspelt}"
         return f"Unsupported parameters for ({self._task.action}) module: {misspelt}" if misspelt else errors.msg
 
     def _hide_source(self, secrets: set[str], *, has_secret_params: bool = False) -> None:

@@ -157,7 +157,8 @@ def test_incidents_are_listed_and_an_unknown_one_is_told_with_similar_ones(
     unknown = ask(controller, "INC-2014")
     assert unknown.rc == 2
     assert unknown.says("The journal has no incident INC-2014. Similar ones are INC-2041.")
-    assert simulator.calls() == ["GET /account"]
+    assert ask(controller, None, CLAWHOSTERS_API_KEY="oc_live_other").says("account unknown (401 unauthorized).")
+    assert simulator.calls() == ["GET /account"] * 2
 
 
 def test_a_restore_of_days_ago_leads_to_another_name(simulator: Simulator, controller: Controller) -> None:
