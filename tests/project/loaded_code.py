@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Counts the code of this collection that each plugin loads. Commands compile it anew where it can't be kept compiled.
+"""Counts the code of this collection that each plugin loads. Ansible compiles it anew in every command.
 
 ``python -m project.loaded_code`` prints the table; with the name of a plugin, such as ``action/claw_instance``, the
 files that it loads.
