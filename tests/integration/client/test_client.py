@@ -336,11 +336,9 @@ def test_who_waits_is_told_what_for(
     assert len(line) <= 80
 
 
-@contextlib.contextmanager
-def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.Any]]:
-    """A server for one request that ``answer`` answers; the options that lead to it."""
-    with raw_connection(answer) as port:
-        yield {**options_for(port), "timeout": 0.5}
+def short_of_time(port: int) -> dict[str, t.Any]:
+    """Returns the options that lead to a port, with half a second for each request."""
+    return {**options_for(port), "timeout": 0.5}
 
 
 WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"data": {"id": 1}}'
@@ -370,7 +368,8 @@ def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
             time.sleep(0.05)
         has_waited.set()
 
-    with served(drip) as options:
+    with raw_connection(drip) as port:
+        options = short_of_time(port)
         if begin == WHOLE:
             # The connection is kept for the next request.
             Client(parse_settings({**options, "timeout": 20}, pytest.fail)).fetch("/instances/1")
@@ -437,8 +436,8 @@ def test_only_what_was_sent_counts_as_a_repeat(sleeper: Sleeper) -> None:
 def test_a_byte_order_mark_before_the_json_is_no_matter() -> None:
     body = b'\xef\xbb\xbf{"data": {"id": 1}}'
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    with served(lambda connection: connection.sendall(answer)) as options:
-        assert Client(parse_settings(options, pytest.fail)).fetch("/instances/1") == {"id": 1}
+    with raw_connection(lambda connection: connection.sendall(answer)) as port:
+        assert Client(parse_settings(short_of_time(port), pytest.fail)).fetch("/instances/1") == {"id": 1}
 
 
 def test_a_429_that_tells_no_time_is_waited_out_ever_longer(

@@ -183,7 +183,10 @@ def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: 
             f"{format_duration(now - taken)} old",
             f"Set {surface.option('max_age', f'{hours + 1}h')} to accept it.",
         )
-    without = f"restore it{surface.alone} without {surface.option('before')}"
+    otherwise = "Without a backup, only a rebuild in the dashboard remains."
+    if plan.skipped:
+        without = surface.option("before")
+        otherwise = f"If the newer ones do not hold the damage, restore it{surface.alone} without {without}."
     return {
         "backup": one_line(backup.get("id"), 20),
         "backup_option": surface.backup(),
@@ -193,9 +196,7 @@ def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: 
         "unclear": format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED),
         "before": f" from before {format_time(rules.before)}" if rules.before else "",
         "left_out": describe_left_out(plan, now),
-        "without_before": _advise_on_busy(plan.instance or {}, surface.again)
-        or (plan.skipped and f"If the newer ones do not hold the damage, {without}.")
-        or "Without a backup, only a rebuild in the dashboard remains.",
+        "without_before": _advise_on_busy(plan.instance or {}, surface.again) or otherwise,
         "taken": format_taken(backup),
         "age": age,
         "max_age": max_age,
