@@ -122,10 +122,12 @@ class JournalFolders:
         try:
             with contextlib.ExitStack() as stack:
                 file, mark = self.open_file(stack, subject), self.open_mark(stack, subject)
-                if file is None and mark is not None:
-                    # Another run may have created both meanwhile, the mark before the file.
+                found = self.open_subject(subject, file, mark).read()
+                if file is None and found.damage:
+                    # Another run may have created the file meanwhile, before the mark had a record.
                     file = self.open_file(stack, subject)
-                return self.open_subject(subject, file, mark).read()
+                    found = self.open_subject(subject, file, mark).read()
+                return found
         except DamageError as error:
             return SubjectLines(subject, [], error.damage)
 
@@ -260,5 +262,8 @@ class FolderStore(FolderSnapshots):
             except FileNotFoundError:
                 yield JournalFolders(self.path)
                 return
+            # In this order: another run may create both meanwhile, and none makes marks where there is no journal.
             journal, marks = (_open_folder(stack, state, name, creates=creates) for name in (JOURNAL, MARKS))
+            if journal is None and marks:
+                journal = _open_folder(stack, state, JOURNAL, creates=False)
             yield JournalFolders(state.path, journal, marks)

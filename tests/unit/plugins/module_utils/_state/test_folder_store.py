@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import resource
@@ -19,9 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import (
-    files,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import files, folder_journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_writer import FolderWriter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -209,6 +208,33 @@ def test_a_line_never_follows_one_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(JournalConflictError):
         append_event(journal, OPERATION, OperationEvent.ACCEPTED)
     assert open_journal(tmp_path).read_states() == {}
+
+
+@pytest.mark.parametrize("subjects", [None, [OPERATION.subject]], ids=["all", "one"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["folders too", "in folders"])
+def test_what_is_created_while_it_is_read_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subjects: list[str] | None, is_first: bool
+) -> None:
+    """Before anything is opened or read, another run makes the mark and the file, and appends its first line."""
+    calls = [(owner, name, getattr(owner, name)) for owner, name in ((os, "open"), (folder_journal, "read_from"))]
+    moment, begun = 0, iter(())
+    while moment == 0 or next(begun) > moment:
+        moment, begun = moment + 1, itertools.count(1)
+        folder = tmp_path / str(moment)
+        folder.mkdir(mode=0o700)
+        if not is_first:
+            append_event(open_journal(folder), ELSEWHERE, OperationEvent.INTENDED)
+
+        def run_other(folder: Path = folder, moment: int = moment, begun: t.Iterator[int] = begun) -> None:
+            if next(begun) == moment:
+                append_event(open_journal(folder), OPERATION, OperationEvent.INTENDED)
+
+        with monkeypatch.context() as patch:
+            for owner, name, call in calls:
+                patch.setattr(owner, name, lambda *args, call=call, **options: run_other() or call(*args, **options))
+            found = FolderStore(str(folder)).read_subjects(subjects)
+        assert {one.damage for one in found} <= {""}, f"before call {moment}"
+    assert moment > 3
 
 
 @pytest.mark.parametrize("folders", [["journal"], ["journal-marks"], ["journal", "journal-marks"]])
