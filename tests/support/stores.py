@@ -46,8 +46,9 @@ class StorePlace:
 
 
 def read_journal(state_dir: Path) -> str:
-    """Returns the lines of the journal in a folder, as they are now; nothing if there is none."""
-    return "".join(path.read_text(encoding="utf-8") for path in state_dir.glob("journal/*.jsonl"))
+    """Returns the lines of the journal in a folder that are wholly written now; nothing if there is none."""
+    subjects = FolderStore(str(state_dir)).read_subjects()
+    return "\n".join(line.text for one in subjects for line in one.lines if line.name)
 
 
 def folder_place(path: Path) -> StorePlace:
