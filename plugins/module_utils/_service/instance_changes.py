@@ -136,7 +136,7 @@ def send_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse
         rejection.add(_CHANGED_NOTHING)
         raise
     except UnprocessableError as rejection:
-        return _after_rejection(client, rejection, current, wanted, may_repeat)
+        return _after_rejection(client, rejection, job, may_repeat)
     except RedirectedError as error:
         # A second request would be redirected too.
         return _after_unclear_response(client, error, current, wanted, action, may_repeat=False)
@@ -160,10 +160,14 @@ def _send_by_plan(job: Job, request: t.Callable[[RequestHooks], Resource | None]
     return request(RequestHooks())
 
 
-def _after_rejection(
-    client: Client, rejection: UnprocessableError, current: Resource, wanted: str, may_repeat: bool
-) -> ChangeResponse:
+def _find_end(action: Action, wanted: str) -> str:
+    """Returns the state that a request is to reach: a restart of a stopped instance is a start."""
+    return "started" if action is Action.START else wanted
+
+
+def _after_rejection(client: Client, rejection: UnprocessableError, job: Job, may_repeat: bool) -> ChangeResponse:
     """Reads the instance again after a 422. Raises ``rejection`` if its state does not explain it."""
+    current, wanted = job.instance, job.wanted
     try:
         now = fetch_instance(client, current["id"])
     except ClawHostersError as error:
@@ -173,7 +177,7 @@ def _after_rejection(
         raise rejection from None
     if now is None and wanted == "absent":
         return ChangeResponse(Effect.ALREADY_REACHED, None)
-    if now is not None and decide(now, wanted).action is Action.NONE:
+    if now is not None and decide(now, _find_end(job.action, wanted)).action is Action.NONE:
         return ChangeResponse(Effect.ALREADY_REACHED, now)
     # A deletion may be requested of a busy instance, which has perhaps settled since.
     is_too_early = now is not None and (is_busy(now) or (wanted == "absent" and is_busy(current)))
@@ -215,7 +219,7 @@ def _after_unclear_response(
         error.add(f"{label(current)} does not exist any more.")
         raise error
     if action in (Action.START, Action.STOP):
-        next_action = decide(now, wanted).action
+        next_action = decide(now, _find_end(action, wanted)).action
         if next_action in (Action.NONE, Action.WAIT):
             return ChangeResponse(Effect.DONE, now)
         if next_action is action and may_repeat:

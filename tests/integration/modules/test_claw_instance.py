@@ -58,7 +58,11 @@ def posts(simulator: Simulator) -> list[str]:
     return [call for call in simulator.calls() if not call.startswith("GET")]
 
 
-POWER = [("started", "stopped", "start", "running"), ("stopped", "running", "stop", "stopped")]
+POWER = [
+    ("started", "stopped", "start", "running"),
+    ("restarted", "stopped", "start", "running"),
+    ("stopped", "running", "stop", "stopped"),
+]
 
 
 @pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
@@ -209,9 +213,10 @@ def test_without_waiting_a_busy_instance_is_a_failure_that_names_its_status(
         ensure("absent", wait=False)
 
 
-def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator, ensure: Ensure) -> None:
+@pytest.mark.parametrize("wanted", ["started", "restarted"])
+def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator, ensure: Ensure, wanted: str) -> None:
     simulator.set_instance(1, status="stopped", settles_to="running", settles_after_reads=1)
-    change = ensure("started")
+    change = ensure(wanted)
     assert not change.changed
     assert posts(simulator) == ["POST /instances/1/start"]
     assert change.before == change.after
