@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import typing as t
 from datetime import datetime, timedelta
@@ -81,13 +80,12 @@ def run(context: ModuleContext) -> Result:
 
 def _find_account(context: ModuleContext) -> str:
     """Returns the account for a list, which needs none: empty without a key, or if the service can't be reached."""
-    with contextlib.suppress(ClawHostersError):
-        if context.client.settings.api_key:
-            try:
-                return format_account(context.account.fetch(retry_timeout=0))
-            except ApiError as error:
-                return f"unknown ({error.reason})"
-    return ""
+    if not context.client.settings.api_key:
+        return ""
+    try:
+        return format_account(context.account.fetch(retry_timeout=0))
+    except ClawHostersError as error:
+        return f"unknown ({error.reason})" if isinstance(error, ApiError) else ""
 
 
 def _build_run(report_dir: str, recorded: RecordedIncident) -> RoleRun:

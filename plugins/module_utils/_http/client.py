@@ -312,7 +312,7 @@ class Client:
         """Waits for the shared rate limit. Only what the limit itself takes is part of ``retry_timeout``."""
 
         def sleep(seconds: float, is_behind: bool) -> None:
-            others = f"{self.settings.host}: the rest is kept for a higher priority"
+            others = f"{self.settings.host}: the rest of the rate limit is kept for a higher priority"
             deadline.sleep(seconds, others if is_behind else self._wait_reason(), is_counted=not is_behind)
 
         if self._budget is None:

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.validation import check_type_list
 from ansible.module_utils.errors import AnsibleValidationError, UnsupportedError
 
 from .._errors import ClawHostersError, PartialError, SettingsError
@@ -91,10 +92,14 @@ def _list_entries(params: t.Mapping[str, t.Any]) -> list[t.Any]:
 
 
 def _as_list(value: object) -> list[t.Any]:
-    """Returns the list that Ansible makes of the value of an option."""
-    if isinstance(value, str):
-        return value.split(",")
-    return value if isinstance(value, list) else [] if value is None else [value]
+    """Returns the list that Ansible makes of the value of an option; one entry of a value that it refuses."""
+    if value is None:
+        return []
+    try:
+        entries: list[t.Any] = check_type_list(value)
+    except TypeError:
+        return [value]
+    return entries
 
 
 def _find_fault(entry: t.Mapping[str, t.Any]) -> str:

@@ -262,7 +262,7 @@ class FolderStore(FolderSnapshots):
             except FileNotFoundError:
                 yield JournalFolders(self.path)
                 return
-            # In this order: another run may create both meanwhile, and none makes marks where there is no journal.
+            # Whoever creates them makes the journal first: if only the marks were found, both were made in between.
             journal, marks = (_open_folder(stack, state, name, creates=creates) for name in (JOURNAL, MARKS))
             if journal is None and marks:
                 journal = _open_folder(stack, state, JOURNAL, creates=False)

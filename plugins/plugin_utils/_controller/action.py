@@ -175,7 +175,7 @@ class ControllerAction(ActionBase):
         # Another error may be due to the misspelt option: with nam instead of name, a name is missing.
         misspelt = next((error.msg for error in errors.errors if isinstance(error, UnsupportedError)), None)
         if misspelt and self.IS_OF_ROLE:
-            return f"Nothing was sent. Unsupported: {self.PREFIX}{misspelt}"
+            return f"Unsupported: {self.PREFIX}{misspelt} Nothing was sent."
         return f"Unsupported parameters for ({self._task.action}) module: {misspelt}" if misspelt else errors.msg
 
     def _hide_source(self, secrets: set[str], *, has_secret_params: bool = False) -> None:

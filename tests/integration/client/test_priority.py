@@ -219,7 +219,7 @@ def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
     assert client.stats.waited >= 12
     assert client.stats.retries == 0
     host = urlsplit(simulator.url).netloc
-    assert lines[0] == f"{host}: the rest is kept for a higher priority, 10 s"
+    assert lines[0] == f"{host}: the rest of the rate limit is kept for a higher priority, 10 s"
 
 
 def test_a_poll_does_not_outlast_its_wait_behind_others(simulator: Simulator, tmp_path: Path) -> None:

@@ -142,7 +142,8 @@ def test_what_is_wrong_as_a_whole_fails_at_once(simulator: Simulator, controller
     assert "was answered with 403" in failure(run)
     assert shown(run) == []
     misspelt = apply(controller, [{"name": "web-bot", "stat": "stopped"}])
-    assert failure(misspelt).startswith("Nothing was sent. Unsupported: fleet_instances.stat. Supported parameters")
+    assert failure(misspelt).startswith("Unsupported: fleet_instances.stat. Supported parameters include: id, name")
+    assert failure(misspelt).endswith("state. Nothing was sent.")
 
 
 def test_no_name_writes_into_the_advice_to_lift_a_limit(simulator: Simulator, controller: Controller) -> None:
