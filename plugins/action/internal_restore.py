@@ -4,7 +4,7 @@
 
 """Action plugin of internal_restore, which does the work of the role ``restore``, and asks at the terminal.
 
-Its parts: ``role_session.py`` checks and plans, ``role_restores.py`` confirms and restores, ``finish.py`` reports.
+Its parts: ``role_planner.py`` checks and plans, ``confirmed_restores.py`` confirms and restores, ``finish.py`` reports.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ansible.module_utils.common.text.converters import to_text
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._controller.display import show_lines
-from ..plugin_utils._restore.failures import FailureKind, NotConfirmedError
-from ..plugin_utils._restore.role_session import RoleSession, begin_run
-from ..plugin_utils._restore.variables import parse_variables
+from ..plugin_utils._restore_role.failures import FailureKind, NotConfirmedError
+from ..plugin_utils._restore_role.role_planner import RolePlanner, begin_run
+from ..plugin_utils._restore_role.variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Options, Result
     from ..module_utils._module.runner import ModuleContext
-    from ..plugin_utils._restore.role_session import Screen
+    from ..plugin_utils._restore_role.role_planner import Screen
 
 NO_TERMINAL = "restore_confirm is empty, and there is no terminal to ask at."
 _STDIN, _STDOUT = 0, 1
@@ -60,21 +60,21 @@ SPEC = ArgumentSpec({"variables": {"type": "dict", "required": True}}).merge(
 def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Screen) -> Result:
     """Carries out a run, and returns the result of the task. ``redact`` removes secrets from what is shown."""
     role_run = begin_run(context.params["variables"], check=context.client.check_mode)
-    session = RoleSession(context, role_run, screen, redact)
-    if session.plan() and not role_run.check:
-        _restore(session)
-    from ..plugin_utils._restore.finish import finish
+    planner = RolePlanner(context, role_run, screen, redact)
+    if planner.plan() and not role_run.check:
+        _restore(planner)
+    from ..plugin_utils._restore_role.finish import finish
 
-    return finish(session)
+    return finish(planner)
 
 
-def _restore(session: RoleSession) -> None:
-    with session.client.progress.if_interrupted(f"Nothing was sent for incident {session.run.incident}."):
-        from ..plugin_utils._restore.role_restores import RoleRestores
+def _restore(planner: RolePlanner) -> None:
+    with planner.client.progress.if_interrupted(f"Nothing was sent for incident {planner.run.incident}."):
+        from ..plugin_utils._restore_role.confirmed_restores import ConfirmedRestores
     with contextlib.ExitStack() as held:
-        restores = RoleRestores(session)
-        if session.step(lambda: restores.confirm(held)):
-            session.step(restores.carry_out, FailureKind.INTERRUPTED)
+        restores = ConfirmedRestores(planner)
+        if planner.step(lambda: restores.confirm(held)):
+            planner.step(restores.carry_out, FailureKind.INTERRUPTED)
 
 
 class ActionModule(ControllerAction):

@@ -20,9 +20,9 @@ from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
-from ..module_utils._service.restore.history import EarlierRestore, RestoreHistory
-from ..module_utils._service.restore.plan import RESTORABLE, AccountView, is_fit
+from ..module_utils._service.restore.history import OtherRestore, RestoreHistory
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
+from ..module_utils._service.restore.target_plan import RESTORABLE, AccountView, is_fit
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
@@ -51,7 +51,7 @@ class _DrillCandidate:
     history: RestoreHistory
     """For the incident of today's drill."""
     proof: datetime | None
-    failed: list[EarlierRestore]
+    failed: list[OtherRestore]
     """The drills that did not end healthy since the proof, with those that were refused, newest first."""
     usable: list[Resource]
     """Its usable backups, newest first."""

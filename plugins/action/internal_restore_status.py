@@ -21,15 +21,15 @@ from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.account_check import format_account, format_scope
 from ..module_utils._service.backups import list_backups
-from ..module_utils._service.restore.plan import AccountView, Target
 from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_incident, list_incidents
+from ..module_utils._service.restore.target_plan import AccountView, Target
 from ..module_utils._text import format_count, format_list, one_line
 from ..module_utils._times import format_duration, parse_time
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._formatting import SCREEN_WIDTH, format_clock, format_label, format_value, wrap
 from ..plugin_utils._reports.report_folder import ReportError
-from ..plugin_utils._restore.incident_report import name_json, write_page
-from ..plugin_utils._restore.result_words import (
+from ..plugin_utils._restore_role.incident_report import name_json, write_page
+from ..plugin_utils._restore_role.result_words import (
     LISTED,
     OK,
     build_recorded,
@@ -39,13 +39,13 @@ from ..plugin_utils._restore.result_words import (
     format_restored,
     list_states,
 )
-from ..plugin_utils._restore.role_run import OLD, RoleRun
+from ..plugin_utils._restore_role.role_run import OLD, RoleRun
 
 if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Resource, Result
     from ..module_utils._module.runner import ModuleContext
     from ..module_utils._service.restore.recorded_incident import RecordedIncident
-    from ..plugin_utils._restore.result_words import InstanceResult
+    from ..plugin_utils._restore_role.result_words import InstanceResult
 
 LISTED_PERIOD = timedelta(days=30)
 """Age up to which incidents are listed."""

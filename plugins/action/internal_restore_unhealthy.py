@@ -23,7 +23,7 @@ from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._extra_variables import Problems, parse_list
-from ..plugin_utils._restore.unhealthy_limit import UnhealthyLimit
+from ..plugin_utils._restore_role.unhealthy_limit import UnhealthyLimit
 
 SPEC = ArgumentSpec(
     {

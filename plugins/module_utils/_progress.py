@@ -78,7 +78,7 @@ def fit_line(text: str) -> str:
     return f"{cut[: LINE_WIDTH - 2].rstrip()}…)" if cut.count("(") > cut.count(")") else f"{cut}…"
 
 
-class InterruptNote:
+class InterruptText:
     """The text that Ctrl-C shows: what was done until then, and what to do. Empty for nothing.
 
     ``list_lines`` returns further lines, by what is known then.
@@ -144,7 +144,7 @@ class Progress:
         If that has ended, it interrupts the task as Ctrl-C does."""
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
-        self._interrupt_notes: list[InterruptNote] = []
+        self._interrupt_texts: list[InterruptText] = []
         self._epoch = time.time() - clock()
 
     def now(self) -> float:
@@ -152,19 +152,19 @@ class Progress:
         return self._epoch + self.clock()
 
     @property
-    def interrupt_notes(self) -> list[str]:
+    def interrupt_texts(self) -> list[str]:
         """Texts to show if the task is interrupted now."""
-        return [line for note in self._interrupt_notes for line in (note.text, *note.list_lines()) if line]
+        return [line for note in self._interrupt_texts for line in (note.text, *note.list_lines()) if line]
 
     @contextlib.contextmanager
-    def if_interrupted(self, text: str, list_lines: t.Callable[[], list[str]] = list) -> t.Iterator[InterruptNote]:
+    def if_interrupted(self, text: str, list_lines: t.Callable[[], list[str]] = list) -> t.Iterator[InterruptText]:
         """During the block, Ctrl-C shows ``text``, or what the block sets in the note later, and further lines."""
-        note = InterruptNote(text, list_lines)
-        self._interrupt_notes.append(note)
+        note = InterruptText(text, list_lines)
+        self._interrupt_texts.append(note)
         try:
             yield note
         finally:
-            self._interrupt_notes.remove(note)
+            self._interrupt_texts.remove(note)
 
     def sleep(self, seconds: float, what: t.Callable[[float], str], *, since: float, limit: float) -> None:
         """Sleeps ``seconds`` of a wait that began at ``since`` (by ``clock``) and lasts at most ``limit``, or forever.

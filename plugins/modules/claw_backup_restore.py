@@ -225,10 +225,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_jou
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.backup_restore_task import restore_one
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import MODULE
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import ExecutorOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import (
+    RestoreTask,
+    parse_rules,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target
 
 SPEC = ArgumentSpec(
     {
@@ -250,15 +253,15 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Chooses the backup, and restores it unless the journal holds the incident."""
     params = context.params
-    name = parse_operation_name("incident", params["incident"])
+    incident = parse_operation_name("incident", params["incident"])
     journal, rules = open_journal(context, sends=True), parse_rules(params)
-    surface = MODULE.for_task(force=rules.force)
-    incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
+    wording = MODULE.for_task(force=rules.force)
+    task = RestoreTask(context.client, journal, incident, rules, context.warn, wording=wording)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
-    options = RestoreOptions(
+    options = ExecutorOptions(
         parse_wait_timeout(params), wait_healthy=params["wait_healthy"], waits=params["wait"], starts=False
     )
-    return restore_one(incident, target, options)
+    return restore_one(task, target, options)
 
 
 def main() -> None:

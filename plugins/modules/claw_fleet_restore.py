@@ -274,12 +274,15 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_jou
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.fleet_restore_task import restore_many
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import FLEET
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import (
     NOT_BEGUN,
     REFUSED,
-    RestoreOptions,
+    ExecutorOptions,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import (
+    RestoreTask,
+    parse_rules,
 )
 
 
@@ -319,17 +322,17 @@ def run(context: ModuleContext) -> Result:
         FleetEntry(number, item["id"], item["name"], backup_id=item["backup_id"])
         for number, item in enumerate(gather_entries(params, "backup_id"), 1)
     ]
-    name = parse_operation_name("incident", params["incident"])
+    incident = parse_operation_name("incident", params["incident"])
     journal, rules = open_journal(context, sends=True), parse_rules(params)
-    surface = FLEET.for_task(force=rules.force)
-    incident = Incident(context.client, journal, name, rules, context.warn, surface=surface)
-    options = RestoreOptions(
+    wording = FLEET.for_task(force=rules.force)
+    task = RestoreTask(context.client, journal, incident, rules, context.warn, wording=wording)
+    options = ExecutorOptions(
         parse_wait_timeout(params),
         wait_healthy=params["wait_healthy"],
         sizes=parse_serial("serial", params["serial"]),
         max_failures=require_max_failures(params["max_failures"]),
     )
-    return restore_many(incident, entries, options)
+    return restore_many(task, entries, options)
 
 
 def main() -> None:

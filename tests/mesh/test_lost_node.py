@@ -52,7 +52,7 @@ def wait_for(condition: t.Callable[[], t.Any], what: str) -> t.Any:
 
 
 @dataclass
-class Restore:
+class RestoreJob:
     """A restore for an incident of its own."""
 
     site: Site
@@ -95,7 +95,7 @@ class UncommittedLine:
     So the line of the restore itself waits, until this one is rolled back.
     """
 
-    def __init__(self, site: Site, restore: Restore) -> None:
+    def __init__(self, site: Site, restore: RestoreJob) -> None:
         self._database = site.database
         self._connection = psycopg.connect(site.database.url(ADMIN))
         statement = "INSERT INTO clawhosters.journal (subject, step, name, line) VALUES (%s, 1, '', '')"
@@ -138,7 +138,7 @@ class Loss:
             switches={"transition_seconds": self.seconds},
         )
         self.restores = [
-            Restore(site, f"INC-{seed}-{name}", name, number, number) for number, name in enumerate(names, start=1)
+            RestoreJob(site, f"INC-{seed}-{name}", name, number, number) for number, name in enumerate(names, start=1)
         ]
         self.before_line, self.before_post, self.after_post, self.waiting = self.restores
         self.line_arrives = self.chance.random() < 0.5
@@ -199,7 +199,7 @@ class Loss:
 
     # Results
 
-    def find_faults(self, restore: Restore) -> list[str]:
+    def find_faults(self, restore: RestoreJob) -> list[str]:
         """Returns what is wrong with a restore after node-b has run it."""
         faults = []
         job = restore.jobs[self.b.name]
@@ -221,7 +221,7 @@ class Loss:
             faults.append(str(report["outcome"]))
         return [*faults, *self._find_faults_of_evidence(restore, has_ended_well=job.process.returncode == 0)]
 
-    def _find_faults_of_evidence(self, restore: Restore, *, has_ended_well: bool) -> list[str]:
+    def _find_faults_of_evidence(self, restore: RestoreJob, *, has_ended_well: bool) -> list[str]:
         faults = []
         store = PostgresStore(self.site.database.url())
         journal = Journal(store)

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,

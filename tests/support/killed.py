@@ -40,7 +40,8 @@ WAITING = "waiting\n"
 SCOPES = {
     "all": "",
     "around what is sent": (
-        "_service/restore/backup_restore_task.py _service/restore/fleet_restore_task.py _service/restore/incident.py "
+        "_service/restore/backup_restore_task.py _service/restore/fleet_restore_task.py "
+        "_service/restore/account_reader.py _service/restore/restore_task.py "
         "_service/restore/executor.py _service/purchase.py _service/at_most_once.py "
         "_state/journal.py _state/journal_writer.py _state/folder_journal.py _state/folder_writer.py "
         "_state/postgres_store.py _service/fleet_task.py "
@@ -54,11 +55,12 @@ SCOPES = {
         "_service/at_most_once.py:record_event _service/restore/executor.py:_request _service/purchase.py:_run"
     ),
     "the runbook": (
-        "_restore/role_session.py _restore/role_restores.py _restore/finish.py _restore/incident_report.py:write_page "
+        "_restore_role/role_planner.py _restore_role/confirmed_restores.py _restore_role/finish.py "
+        "_restore_role/incident_report.py:write_page "
         "_reports/report_folder.py _state/journal.py _state/journal_writer.py _state/folder_journal.py "
         "_state/folder_writer.py _state/postgres_store.py _service/at_most_once.py"
     ),
-    "between the readings": "_service/restore/incident.py:read",
+    "between the readings": "_service/restore/account_reader.py:read",
     "after the lists": "_time_options.py:require_past",
     "after the request": "_service/at_most_once.py:record_event",
     "before the last look": (
@@ -165,7 +167,7 @@ class Countdown:
         name = name_of(code.co_filename)
         if not name:
             return None
-        if self.known_position is None and (name, code.co_name) == ("_service/restore/incident.py", "read_history"):
+        if self.known_position is None and (name, code.co_name) == ("_service/restore/restore_task.py", "read_history"):
             return self._keep_position
         counts = not self._places or name in self._places or f"{name}:{code.co_name}" in self._places
         return self._count if counts else None

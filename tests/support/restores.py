@@ -15,9 +15,9 @@ import yaml
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import ROLE
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import parse_rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
     AccountView,
     Target,
     plan_restores,
@@ -27,9 +27,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import build_role_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import RolePlan, RoleRun, set_answers
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import build_role_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import (
+    RoleRun,
+    RoleTargetPlan,
+    set_answers,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
 
 from .controller import REPOSITORY
 
@@ -65,7 +69,7 @@ def role_plans(
     backups: list[dict[str, t.Any]],
     past: RestoreHistory | None = None,
     **variables: t.Any,
-) -> list[RolePlan]:
+) -> list[RoleTargetPlan]:
     """Returns the plans of the role for these targets after ``past``, with the answers that confirm them."""
     given = {**VARIABLES, **variables}
     names = ("before", "max_age", "min_interval")
@@ -84,24 +88,24 @@ def plan(
     instance: dict[str, t.Any] | None = None,
     backups: t.Any = None,
     **variables: t.Any,
-) -> RolePlan:
+) -> RoleTargetPlan:
     """Returns the plan to restore web-bot after ``past``."""
     backups = BACKUPS if backups is None else backups
     return role_plans(parse_targets("web-bot", None), [instance or WEB, *INSTANCES[1:]], backups, past, **variables)[0]
 
 
-def named(planned: RolePlan, name: str, number: int = 1) -> RolePlan:
+def named(planned: RoleTargetPlan, name: str, number: int = 1) -> RoleTargetPlan:
     """Returns the same plan of another instance."""
     instance = {**(planned.instance or {}), "id": number, "name": name}
     return replace(planned, target=Target(None, name), instance=instance)
 
 
-def kind(planned: RolePlan) -> str:
+def kind(planned: RoleTargetPlan) -> str:
     """Returns the kind of the obstacle; empty without one."""
     return planned.obstacle.kind.value if planned.obstacle else ""
 
 
-def run(*plans: RolePlan, check: bool = False, **variables: t.Any) -> RoleRun:
+def run(*plans: RoleTargetPlan, check: bool = False, **variables: t.Any) -> RoleRun:
     """Returns a run with these plans."""
     targets = parse_targets("web-bot", None)
     given = {**VARIABLES, **variables}

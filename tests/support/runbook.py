@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.failures import NotConfirmedError
 
 from .restores import DEFAULTS
 from .worker import Worker

@@ -19,7 +19,7 @@ from .instance import NAME_LIMIT, has_name, label
 from .resource import Resource, Result
 
 if t.TYPE_CHECKING:
-    from .instance_job import Job
+    from .instance_job import InstanceJob
 
 UNREAD = "Not begun: the task failed before its first change."
 FAULTY = "Not begun: the list of instances has faults."
@@ -59,7 +59,7 @@ class FaultyListError(PartialError):
     ``jobs``: those of all entries, if the instances were read.
     """
 
-    def __init__(self, faults: list[str], jobs: t.Sequence[Job] = ()) -> None:
+    def __init__(self, faults: list[str], jobs: t.Sequence[InstanceJob] = ()) -> None:
         number = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__(
             f"The list of instances has {number}, and nothing was changed: {'; '.join(faults)}",

@@ -14,7 +14,7 @@ from .._times import format_time_of_day
 from .fleet_entries import BEYOND_FAILURES, NAMED, FaultyListError, Outcome
 from .instance import NAME_LIMIT, Action, describe_condition, describe_status, find_name_fault, label
 from .instance_index import InstanceIndex
-from .instance_job import UNPROTECTED, Consent, Job, Phase
+from .instance_job import UNPROTECTED, Consent, InstanceJob, Phase
 from .saved_plan import PlannedChange
 
 if t.TYPE_CHECKING:
@@ -38,7 +38,7 @@ def plan(
     listing: list[Resource],
     protection: Protection = UNPROTECTED,
     approve: t.Callable[[object], Approval] | None = None,
-) -> list[Job]:
+) -> list[InstanceJob]:
     """Returns the job of each entry, in order. ``approve`` returns what the plan of the task allows, by the id.
 
     Raises FaultyListError if two entries declare the same instance, and if one is to be deleted that is protected.
@@ -67,22 +67,22 @@ def plan(
     return jobs
 
 
-def _plan_entry(entry: FleetEntry, index: InstanceIndex, listed: set[object]) -> Job:
+def _plan_entry(entry: FleetEntry, index: InstanceIndex, listed: set[object]) -> InstanceJob:
     """Returns a job that is still to be decided, or one without an instance."""
     try:
         found = index.resolve(entry.instance_id, entry.name)
     except (RefusedError, SettingsError) as error:
-        return Job(entry.wanted, error=str(error))
+        return InstanceJob(entry.wanted, error=str(error))
     if found is not None:
-        return Job(entry.wanted, found)
+        return InstanceJob(entry.wanted, found)
     similar = index.find_similar_name(entry.name, listed) if entry.instance_id is None else None
     missing = f"no such instance; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ""
     if entry.wanted == "absent":
-        return Job(entry.wanted, warning=missing)
-    return Job(entry.wanted, error=missing or "no such instance: instances are created in the dashboard.")
+        return InstanceJob(entry.wanted, warning=missing)
+    return InstanceJob(entry.wanted, error=missing or "no such instance: instances are created in the dashboard.")
 
 
-def find_excess(jobs: list[Job], limits: ChangeLimits) -> list[dict[str, t.Any]]:
+def find_excess(jobs: list[InstanceJob], limits: ChangeLimits) -> list[dict[str, t.Any]]:
     """Returns the limits that the plan exceeds, as a result has them."""
     changing = [job for job in jobs if job.change() in _WORDS]
     deleted = [label(job.instance) for job in changing if job.change() is Action.DELETE]
@@ -106,12 +106,12 @@ def explain_excess(option: str, limit: int, count: int, details: str) -> str:
     return f"{instances} would change, more than max_changes ({limit}) allows: {details}"
 
 
-def list_changes(jobs: list[Job]) -> list[PlannedChange]:
+def list_changes(jobs: list[InstanceJob]) -> list[PlannedChange]:
     """Returns the changes of the plan."""
     return [PlannedChange.of(job.instance, job.change()) for job in jobs if job.change() in _WORDS]
 
 
-def find_outdated_changes(saved: SavedPlan, jobs: list[Job], listed: t.Mapping[str, Resource]) -> list[str]:
+def find_outdated_changes(saved: SavedPlan, jobs: list[InstanceJob], listed: t.Mapping[str, Resource]) -> list[str]:
     """Returns why the changes of a plan can't be made any more, or are not all, a sentence each.
 
     ``listed``: all instances, by the id. What has reached its planned end is no difference.
@@ -131,7 +131,7 @@ def find_outdated_changes(saved: SavedPlan, jobs: list[Job], listed: t.Mapping[s
     return [f"{names[key]}: {cause}." for key, cause in causes.items() if cause]
 
 
-def _explain(change: PlannedChange, job: Job | None, listed: Resource | None) -> str:
+def _explain(change: PlannedChange, job: InstanceJob | None, listed: Resource | None) -> str:
     """Returns why a planned change can't be made any more: a clause, empty if it can or has been."""
     if job is not None and job.restore:
         return job.restore.describe()
@@ -144,7 +144,7 @@ def _explain(change: PlannedChange, job: Job | None, listed: Resource | None) ->
     return "" if change.action == Action.DELETE.value else "it is gone"
 
 
-def note_reached(saved: SavedPlan, entries: list[FleetEntry], jobs: list[Job]) -> None:
+def note_reached(saved: SavedPlan, entries: list[FleetEntry], jobs: list[InstanceJob]) -> None:
     """Sets the note of each job whose planned end was reached before this task."""
     deleted = {change.name: change for change in saved.changes.values() if change.action == Action.DELETE.value}
     for entry, job in zip(entries, jobs, strict=True):
@@ -156,7 +156,7 @@ def note_reached(saved: SavedPlan, entries: list[FleetEntry], jobs: list[Job]) -
             job.note = f"{reached} already{at}"
 
 
-def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
+def hold_back_excess(jobs: list[InstanceJob], limits: ChangeLimits) -> None:
     """Fails the last of the changes that are ready, if they are more than ``max_changes`` allows.
 
     The plan was within it, but a busy instance may settle in another status than expected.
@@ -171,13 +171,13 @@ def hold_back_excess(jobs: list[Job], limits: ChangeLimits) -> None:
         job.fail(f"{status}, and the other changes take all of max_changes ({limits.changes}).")
 
 
-def _count_changes(jobs: list[Job], known: int) -> list[str]:
+def _count_changes(jobs: list[InstanceJob], known: int) -> list[str]:
     """Returns, for example, ``4 to start`` and ``1 to delete``."""
     changes = [job.change() for job in jobs if job.error is None and job.is_begun]
     return [f"{changes.count(change)} {words[known]}" for change, words in _WORDS.items() if change in changes]
 
 
-def format_report(entries: list[FleetEntry], jobs: list[Job], known: int) -> list[str]:
+def format_report(entries: list[FleetEntry], jobs: list[InstanceJob], known: int) -> list[str]:
     """Returns a line for each entry that changes, then those that fail, then the totals."""
     changed, failed, not_begun, reached = [], [], [], []
     for entry, job in zip(entries, jobs, strict=True):
@@ -206,7 +206,7 @@ def format_report(entries: list[FleetEntry], jobs: list[Job], known: int) -> lis
 
 
 def build_outcomes(
-    entries: list[FleetEntry], jobs: list[Job], *, refused: str = "", done: bool = True
+    entries: list[FleetEntry], jobs: list[InstanceJob], *, refused: str = "", done: bool = True
 ) -> list[Outcome]:
     """Returns what became of each entry.
 
@@ -238,7 +238,7 @@ def build_outcomes(
     return outcomes
 
 
-def build_diff(jobs: list[Job]) -> dict[str, t.Any]:
+def build_diff(jobs: list[InstanceJob]) -> dict[str, t.Any]:
     """Returns the diff of the task: the statuses of the instances that exist."""
     found = [(label(job.found), describe_status(job.found), _format_after(job, job.found)) for job in jobs if job.found]
     return {
@@ -247,7 +247,7 @@ def build_diff(jobs: list[Job]) -> dict[str, t.Any]:
     }
 
 
-def _format_after(job: Job, found: Resource) -> str | None:
+def _format_after(job: InstanceJob, found: Resource) -> str | None:
     """Returns the status for the diff: the one that an accepted change leads to, or the one found.
 
     None if the instance is gone then.

@@ -111,7 +111,7 @@ class Phase(enum.Enum):
 
 
 @dataclass(eq=False, repr=False)
-class Job:
+class InstanceJob:
     """Work to bring one instance to one state."""
 
     wanted: str

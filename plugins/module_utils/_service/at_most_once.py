@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._http.transport import RequestHooks
-from .._progress import InterruptNote, InterruptShield
+from .._progress import InterruptShield, InterruptText
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
 from .._state.journal_writer import append_event, describe_sender, lock_operation, read_state, record_outcome
@@ -51,14 +51,14 @@ class OperationGuard(RequestHooks):
     """Sends the request of one operation, ``key``, at most once.
 
     It serves as hooks of its own request: a request that still waits for the rate limit is not recorded as sent.
-    ``what`` names the operation, as in "the restore of web-bot". ``interrupt_note`` is kept up to date.
+    ``what`` names the operation, as in "the restore of web-bot". ``interrupt_text`` is kept up to date.
     """
 
     journal: Journal
     key: OperationKey
     warn: t.Callable[[str], None]
     what: str
-    interrupt_note: InterruptNote
+    interrupt_text: InterruptText
     needs_new_connection = True
     unrecorded: str | None = None
     """Why the last outcome is not in the journal; None if it is."""
@@ -185,18 +185,18 @@ class OperationGuard(RequestHooks):
         """Sets what Ctrl-C shows after the event, which happened ``at`` a time of the journal, or now."""
         what = f"{self.what[:1].upper()}{self.what[1:]}"
         if event in (None, OperationEvent.REFUSED):
-            self.interrupt_note.text = f"Nothing was sent for {self.what}."
+            self.interrupt_text.text = f"Nothing was sent for {self.what}."
         elif event is OperationEvent.ACCEPTED:
-            self.interrupt_note.text = (
+            self.interrupt_text.text = (
                 f"{what} was accepted at {format_at(at)} and goes on. Run the same command again to wait for it."
             )
         elif event in (OperationEvent.INTENDED, OperationEvent.UNCLEAR):
-            self.interrupt_note.text = (
+            self.interrupt_text.text = (
                 f"{what} may have been sent. Run the same command again: it reads the outcome, and sends nothing twice "
                 "unless it is forced."
             )
         else:
-            self.interrupt_note.text = f"{what} {_END_TEXTS[t.cast('OperationEvent', event)]}."
+            self.interrupt_text.text = f"{what} {_END_TEXTS[t.cast('OperationEvent', event)]}."
 
 
 def explain_unknown(what: str, state: OperationState) -> str:

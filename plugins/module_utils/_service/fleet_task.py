@@ -45,9 +45,9 @@ from .._model.fleet_plan import (
 )
 from .._model.instance import Action, get_status, label
 from .._model.instance_index import InstanceIndex
-from .._model.instance_job import UNPROTECTED, Job, Phase, Protection
+from .._model.instance_job import UNPROTECTED, InstanceJob, Phase, Protection
 from .._model.resource import Resource, Result
-from .fetch_instance import fetch_instance
+from .find_instance import find_instance
 from .instance_changes import InstanceChanges, PollReader, explain_lapse, format_accepted, keeps_state
 
 if t.TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Batches(t.NamedTuple):
     sizes: t.Sequence[BatchSize] = ()
     max_failures: int = 0
 
-    def split(self, jobs: t.Sequence[Job]) -> list[list[Job]]:
+    def split(self, jobs: t.Sequence[InstanceJob]) -> list[list[InstanceJob]]:
         """Returns the jobs in batches, and sets the numbers of these."""
         if not self.sizes:
             return [list(jobs)]
@@ -72,7 +72,7 @@ class Batches(t.NamedTuple):
                 job.batch = number
         return batches
 
-    def begin(self, batches: t.Sequence[list[Job]], progress: Progress | None) -> t.Iterator[list[Job]]:
+    def begin(self, batches: t.Sequence[list[InstanceJob]], progress: Progress | None) -> t.Iterator[list[InstanceJob]]:
         """Yields and announces each batch that begins."""
         for job in itertools.chain.from_iterable(batches):
             job.is_begun = False
@@ -83,7 +83,7 @@ class Batches(t.NamedTuple):
             yield batch
 
 
-def _has_failed(job: Job) -> bool:
+def _has_failed(job: InstanceJob) -> bool:
     """Returns True if the job has failed in this run."""
     return job.error is not None and not job.is_of_earlier_run
 
@@ -106,19 +106,19 @@ def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
 class FleetChanges(InstanceChanges):
     """Changes the instances of a fleet. The limits are for all its ``jobs``."""
 
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[InstanceJob] = field(default_factory=list)
     limits: ChangeLimits = field(default_factory=ChangeLimits)
 
-    def check_flags(self, jobs: t.Iterable[Job], time_left: float | None = None) -> None:
+    def check_flags(self, jobs: t.Iterable[InstanceJob], time_left: float | None = None) -> None:
         """Decides rejected jobs again with the detail: only the detail shows the flags."""
         rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) != "deleting"]
         list(map_ordered(lambda job: self._check_flags(job, time_left), rejected))
         for job in rejected:
-            self.follow_unchanged(job)
+            self.await_unchanged(job)
 
-    def _check_flags(self, job: Job, time_left: float | None) -> None:
+    def _check_flags(self, job: InstanceJob, time_left: float | None) -> None:
         try:
-            detail = fetch_instance(self.client, job.instance["id"], time_left=time_left)
+            detail = find_instance(self.client, job.instance["id"], time_left=time_left)
         except ClawHostersError as error:
             job.error = f"{job.error} Its flags, which may allow it, can't be read: {error}"
             job.cause = error.response or job.cause
@@ -127,22 +127,22 @@ class FleetChanges(InstanceChanges):
             job.error = job.cause = None
             job.decide(detail)
 
-    def request_changes(self, jobs: list[Job]) -> None:
+    def request_changes(self, jobs: list[InstanceJob]) -> None:
         """Reads each instance that was given by its name first: a list may be older than a new name."""
         list(map_ordered(self._read_named, [job for job in jobs if job.phase is Phase.READY and job.consent.name]))
         super().request_changes(jobs)
 
-    def _read_named(self, job: Job) -> None:
+    def _read_named(self, job: InstanceJob) -> None:
         try:
-            detail = fetch_instance(self.client, job.instance["id"])
+            detail = find_instance(self.client, job.instance["id"])
         except ClawHostersError as error:
             error.add(f"Nothing {'more ' if job.requests else ''}was sent for it.")
             job.fail(error, error)
             return
         _decide_again(job, detail)
-        self.follow_unchanged(job)
+        self.await_unchanged(job)
 
-    def review(self, decided: list[Job], seconds: float) -> None:
+    def review(self, decided: list[InstanceJob], seconds: float) -> None:
         """Decides with the flags, and within the limits."""
         self.check_flags(decided, seconds)
         hold_back_excess(self.jobs, self.limits)
@@ -160,7 +160,7 @@ class FleetChanges(InstanceChanges):
                 job.current = now
 
 
-def _decide_again(job: Job, now: Resource | None) -> None:
+def _decide_again(job: InstanceJob, now: Resource | None) -> None:
     """Decides a job from the instance as it was just read, before its request; None if it does not exist any more."""
     if now is not None:
         job.decide(now)
@@ -230,7 +230,7 @@ class Fleet:
         return {**result, "plan": self.plan_approval.make(jobs)} if self.plan_approval and check_mode else result
 
     def _carry_out(
-        self, changes: FleetChanges, batches: list[list[Job]], reader: _FleetReader, waiter: Waiter | None
+        self, changes: FleetChanges, batches: list[list[InstanceJob]], reader: _FleetReader, waiter: Waiter | None
     ) -> None:
         """Changes one batch after the other. ``waiter`` is that of the first."""
         for batch in self.batches.begin(batches, None if self.client.check_mode else self.client.progress):
@@ -246,7 +246,7 @@ class Fleet:
             if waits and (self.batches.sizes or reader.is_newest) and reader.renew():
                 changes.look_back(reader.listed, reader.read_at)
 
-    def _look_again(self, jobs: list[Job], reader: _FleetReader) -> None:
+    def _look_again(self, jobs: list[InstanceJob], reader: _FleetReader) -> None:
         """Decides the changes of a batch anew, by the list that was read after the batch before."""
         if error := reader.error:
             error.add("This task sent nothing for it.")
@@ -261,7 +261,9 @@ class Fleet:
                 job.found, job.phase = now, Phase.DONE
             _decide_again(job, now)
 
-    def _build_result(self, entries: list[FleetEntry], jobs: list[Job], known: int, *, refused: str = "") -> Result:
+    def _build_result(
+        self, entries: list[FleetEntry], jobs: list[InstanceJob], known: int, *, refused: str = ""
+    ) -> Result:
         saved = self.plan_approval.saved if self.plan_approval else None
         if saved:
             note_reached(saved, entries, jobs)
@@ -269,7 +271,7 @@ class Fleet:
         result = build_result(outcomes, build_diff(jobs), has_batches=bool(self.batches.sizes))
         return {**result, "report": [*([saved.label()] if saved else []), *format_report(entries, jobs, known)]}
 
-    def _warn_of_deletions(self, jobs: list[Job]) -> None:
+    def _warn_of_deletions(self, jobs: list[InstanceJob]) -> None:
         """Warns before the first request: the warnings of a task are shown when it ends."""
         warn = self.warn if self.client.check_mode else self.client.progress.report
         for job in jobs:

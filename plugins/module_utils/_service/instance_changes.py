@@ -44,11 +44,11 @@ from .._model.instance import (
     is_healthy,
     label,
 )
-from .._model.instance_job import Job, Phase
+from .._model.instance_job import InstanceJob, Phase
 from .._model.resource import Resource
 from .._times import format_time_of_day
 from .._waiter import Waiter, describe_remaining, explain_ended_wait
-from .fetch_instance import fetch_existing_instance, fetch_instance, instance_path
+from .find_instance import fetch_instance, find_instance, instance_path
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -91,7 +91,7 @@ class LastLook(RequestHooks):
     ``guard`` records each request, if the change is sent at most once.
     """
 
-    def __init__(self, job: Job, guard: RequestHooks) -> None:
+    def __init__(self, job: InstanceJob, guard: RequestHooks) -> None:
         self.job = job
         self.guard = guard
         self.is_counted = False
@@ -114,7 +114,7 @@ class LastLook(RequestHooks):
         self.guard.on_rejected()
 
 
-def send_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse:
+def send_change(client: Client, job: InstanceJob, *, may_repeat: bool) -> ChangeResponse:
     """Sends one request for the action of the job.
 
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
@@ -132,7 +132,7 @@ def send_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse
     except NotFoundError as rejection:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404.
-            return ChangeResponse(Effect.ALREADY_REACHED, fetch_instance(client, current["id"]), rejection)
+            return ChangeResponse(Effect.ALREADY_REACHED, find_instance(client, current["id"]), rejection)
         rejection.add(_CHANGED_NOTHING)
         raise
     except UnprocessableError as rejection:
@@ -152,7 +152,7 @@ def send_change(client: Client, job: Job, *, may_repeat: bool) -> ChangeResponse
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
 
-def _send_by_plan(job: Job, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
+def _send_by_plan(job: InstanceJob, request: t.Callable[[RequestHooks], Resource | None]) -> Resource | None:
     """Returns the result of ``request``, which sends the change of a job: a restart of a plan at most once."""
     approval = job.consent.approval
     if job.action is Action.RESTART and approval and approval.send_once:
@@ -165,11 +165,13 @@ def _find_end(action: Action, wanted: str) -> str:
     return "started" if action is Action.START else wanted
 
 
-def _after_rejection(client: Client, rejection: UnprocessableError, job: Job, may_repeat: bool) -> ChangeResponse:
+def _after_rejection(
+    client: Client, rejection: UnprocessableError, job: InstanceJob, may_repeat: bool
+) -> ChangeResponse:
     """Reads the instance again after a 422. Raises ``rejection`` if its state does not explain it."""
     current, wanted = job.instance, job.wanted
     try:
-        now = fetch_instance(client, current["id"])
+        now = find_instance(client, current["id"])
     except ClawHostersError as error:
         # The rejection matters more than the reason why the instance can't be read.
         rejection.add(f"{_CHANGED_NOTHING} Its current state can't be read: {error}")
@@ -204,7 +206,7 @@ def _after_unclear_response(
 ) -> ChangeResponse:
     """Reads the instance again if ``error`` does not show whether the change was made. Raises it if none is visible."""
     try:
-        now = fetch_instance(client, current["id"])
+        now = find_instance(client, current["id"])
     except ClawHostersError:
         if error.may_have_been_sent:
             error.add(
@@ -354,7 +356,7 @@ class DetailReader:
     def read(self, seconds: float) -> dict[str, Resource]:
         """Returns the instance by its id."""
         try:
-            return {str(self.instance_id): fetch_existing_instance(self.client, self.instance_id, seconds)}
+            return {str(self.instance_id): fetch_instance(self.client, self.instance_id, seconds)}
         except NotFoundError as missing:
             self.missing = missing
             return {}
@@ -392,7 +394,7 @@ class InstanceChanges:
             return None
         return Waiter(timeout, self.client.progress, lambda: self.client.stats.remaining, since)
 
-    def carry_out(self, jobs: list[Job], reader: PollReader, waiter: Waiter | None) -> None:
+    def carry_out(self, jobs: list[InstanceJob], reader: PollReader, waiter: Waiter | None) -> None:
         """Requests all changes, and waits until each job is done or has failed. Does not wait without a ``waiter``."""
         self.request_changes(jobs)
         if waiter is not None:
@@ -413,7 +415,7 @@ class InstanceChanges:
                 job.finish(job.predict())
         self.warn_of_pauses(jobs)
 
-    def request_changes(self, jobs: list[Job]) -> None:
+    def request_changes(self, jobs: list[InstanceJob]) -> None:
         """Requests all changes that are ready, concurrently."""
         ready = [job for job in jobs if job.phase is Phase.READY]
         if self.client.check_mode:
@@ -423,7 +425,7 @@ class InstanceChanges:
         elif ready:
             list(map_ordered(self._request_change, ready))
 
-    def _request_change(self, job: Job) -> None:
+    def _request_change(self, job: InstanceJob) -> None:
         """Requests one change. A job sends at most two requests.
 
         The second is sent only if a 422 was about a status that passes, or if a start or stop shows no effect after a
@@ -462,18 +464,18 @@ class InstanceChanges:
             self._start_waiting(job, before)
         else:
             job.finish(response.instance)
-            self.follow_unchanged(job)
+            self.await_unchanged(job)
 
     # Waiting
 
-    def _start_waiting(self, job: Job, before: Resource) -> None:
+    def _start_waiting(self, job: InstanceJob, before: Resource) -> None:
         job.phase = Phase.CHANGING
         if job.wanted != "absent":
             job.reached_predicate = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
 
-    def _wait(self, jobs: list[Job], reader: PollReader, waiter: Waiter) -> None:
+    def _wait(self, jobs: list[InstanceJob], reader: PollReader, waiter: Waiter) -> None:
         for job in jobs:
-            self.follow_unchanged(job)
+            self.await_unchanged(job)
         watched = find_open(jobs)
         if not watched:
             return
@@ -503,7 +505,7 @@ class InstanceChanges:
             for job in find_open(watched):
                 job.fail(self.explain_unfinished(job, error, waiter.timeout, _advise(job)), error)
 
-    def update(self, job: Job, now: Resource | None) -> None:
+    def update(self, job: InstanceJob, now: Resource | None) -> None:
         """Updates a job from the instance as a poll shows it, and ends it if it is done."""
         if now is not None and job.wanted == "absent" and is_deleted(now):
             job.see(now)
@@ -517,7 +519,7 @@ class InstanceChanges:
             job.see(now)
             if not is_busy(now):
                 job.decide(now)
-                self.follow_unchanged(job)
+                self.await_unchanged(job)
         else:
             job.see(now)
             try:
@@ -526,12 +528,12 @@ class InstanceChanges:
             except FailureStatusError as error:
                 job.fail(f"{format_accepted(job)}{error}")
 
-    def follow_unchanged(self, job: Job) -> None:
+    def await_unchanged(self, job: InstanceJob) -> None:
         """Makes a job that needs no change wait for health or deletion."""
         if not self.client.check_mode and job.is_unreached(wait_healthy=self.wait_healthy):
             self._start_waiting(job, job.instance)
 
-    def review(self, decided: list[Job], seconds: float) -> None:
+    def review(self, decided: list[InstanceJob], seconds: float) -> None:
         """Called with the jobs that a poll has updated, and the seconds left, before further changes are requested.
 
         ``claw_fleet`` decides again then.
@@ -539,7 +541,7 @@ class InstanceChanges:
 
     # Messages
 
-    def explain_interruption(self, jobs: list[Job]) -> list[str]:
+    def explain_interruption(self, jobs: list[InstanceJob]) -> list[str]:
         """Returns what Ctrl-C shows: what has become of the changes until now, a line each, and how to go on."""
         parts: dict[str, list[str]] = {"Done": [], "Accepted, and goes on": [], "Perhaps sent": [], "Failed": []}
         for job in jobs:
@@ -555,23 +557,23 @@ class InstanceChanges:
             lines.append("Run the same command again: it waits for what goes on, and continues with the rest.")
         return lines
 
-    def warn_of_pauses(self, jobs: list[Job]) -> None:
+    def warn_of_pauses(self, jobs: list[InstanceJob]) -> None:
         """Warns of instances that were to be stopped, and are as good as stopped because they are paused."""
         for job in jobs:
             if warning := job.find_paused_warning():
                 self.warn(warning)
 
-    def describe(self, job: Job) -> tuple[str, str]:
+    def describe(self, job: InstanceJob) -> tuple[str, str]:
         """Returns name and condition of the instance."""
         name, condition = describe_instance(job.instance, with_health=self.waits_for_health(job))
         return name, f"{condition}, being restored by {job.restore.by}" if job.restore else condition
 
-    def waits_for_health(self, job: Job) -> bool:
+    def waits_for_health(self, job: InstanceJob) -> bool:
         """Returns True if the instance is to be healthy, too."""
         return self.wait_healthy and job.wanted in ("started", "restarted")
 
     def explain_unfinished(
-        self, job: Job, error: ClawHostersError, timeout: float, advice: str = "", option: str = "wait_timeout"
+        self, job: InstanceJob, error: ClawHostersError, timeout: float, advice: str = "", option: str = "wait_timeout"
     ) -> str:
         """Returns what is known of a job whose wait ended with ``error``. ``advice`` says how to go on."""
         _name, condition = self.describe(job)
@@ -581,22 +583,22 @@ class InstanceChanges:
         return format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
 
 
-def _find_deletions(jobs: list[Job]) -> list[Job]:
+def _find_deletions(jobs: list[InstanceJob]) -> list[InstanceJob]:
     """Returns the jobs whose deletion was accepted and is waited for."""
     return [job for job in jobs if job.wanted == "absent" and job.phase is Phase.CHANGING]
 
 
-def find_open(jobs: list[Job]) -> list[Job]:
+def find_open(jobs: list[InstanceJob]) -> list[InstanceJob]:
     """Returns the jobs that are not done."""
     return [job for job in jobs if job.phase is not Phase.DONE]
 
 
-def format_accepted(job: Job) -> str:
+def format_accepted(job: InstanceJob) -> str:
     """Returns a sentence if the change of a job was accepted, else nothing."""
     return f"The {job.action.value} was accepted. " if job.changed else ""
 
 
-def _advise(job: Job) -> str:
+def _advise(job: InstanceJob) -> str:
     """Returns how to go on: without a plan, the same task would restart the instance a second time."""
     if job.consent.approval:
         return "Run the same task again: the plan continues."
@@ -605,7 +607,7 @@ def _advise(job: Job) -> str:
     return "Run this again, with state: started for what was restarted, to continue."
 
 
-def _find_part(job: Job) -> str:
+def _find_part(job: InstanceJob) -> str:
     if job.changed and job.error is None:
         return "Done" if job.phase is Phase.DONE else "Accepted, and goes on"
     if job.is_outcome_unknown or (job.is_sending and job.phase is Phase.READY):

@@ -12,7 +12,7 @@ from .._concurrency import map_ordered
 from .._http.lists import fetch_all
 from .._model.instance_fields import matches_filter, require_known_values
 from .._names import require_names
-from .fetch_instance import fetch_instance
+from .find_instance import find_instance
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -32,7 +32,7 @@ def fetch_instances(
     if instance_id is None:
         instances = fetch_all(client, "/instances")
     else:
-        found = fetch_instance(client, instance_id)
+        found = find_instance(client, instance_id)
         instances = [] if found is None else [found]
     require_known_values(field_filter, instances)
     named = (instance for instance in instances if name in (None, instance.get("name")))
@@ -47,5 +47,5 @@ def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:
 
     Fields that the detail lacks keep the value of the list.
     """
-    details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
+    details = map_ordered(lambda instance: find_instance(client, instance["id"]), instances)
     return [{**listed, **detail} for listed, detail in zip(instances, details, strict=True) if detail is not None]

@@ -12,11 +12,11 @@ import typing as t
 from .._errors import NotFoundError, PartialError, RefusedError
 from .._http.client import Client
 from .._model.instance import NAME_LIMIT, Action, label, require_name, summarize
-from .._model.instance_job import ANY_CHANGE, Consent, Job, Phase
+from .._model.instance_job import ANY_CHANGE, Consent, InstanceJob, Phase
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
 from .._text import one_line
-from .fetch_instance import fetch_existing_instance
+from .find_instance import fetch_instance
 
 if t.TYPE_CHECKING:
     from .._model.instance_index import InstanceIndex
@@ -65,7 +65,7 @@ class InstanceTask:
                 similar = index.find_similar_name(name)
         if found_id is not None:
             try:
-                instance = fetch_existing_instance(self.client, found_id)
+                instance = fetch_instance(self.client, found_id)
             except NotFoundError as error:
                 missing = None if instance_id is None else error
             else:
@@ -89,7 +89,7 @@ class InstanceTask:
             return ResourceChange(False, None, {}, {})
         if fault := self.consent.protection.find_fault(found, wanted):
             raise RefusedError(f"{fault}. Nothing was sent. To delete it, remove it from that list first.")
-        job = Job(wanted, found, self.consent)
+        job = InstanceJob(wanted, found, self.consent)
         job.decide(found)
         if job.action is Action.DELETE and job.error is None:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
@@ -104,11 +104,11 @@ class InstanceTask:
             raise PartialError(f"{label(found)}: {job.error}", result, job.cause)
         return change
 
-    def _waits_for_unchanged(self, job: Job) -> bool:
+    def _waits_for_unchanged(self, job: InstanceJob) -> bool:
         waits = self.wait_timeout is not None and not self.client.check_mode
         return waits and job.is_unreached(wait_healthy=self.wait_healthy)
 
-    def _carry_out(self, job: Job) -> None:
+    def _carry_out(self, job: InstanceJob) -> None:
         """Requests the change of the job, and waits for it. Imports what does so."""
         from .instance_changes import DetailReader, InstanceChanges, PollReader
 

@@ -20,7 +20,7 @@ from .._time_options import parse_duration
 if t.TYPE_CHECKING:
     from datetime import timedelta
 
-    from .._model.instance_job import Job
+    from .._model.instance_job import InstanceJob
     from .._model.resource import Resource
     from .._state.journal import Journal
     from .account_check import AccountCheck
@@ -45,7 +45,7 @@ class PlanApproval:
         max_age = parse_duration("plan_max_age", options["plan_max_age"])
         return cls(account, open_journal, None if options["plan"] is None else parse_plan(options["plan"]), max_age)
 
-    def make(self, jobs: list[Job]) -> dict[str, t.Any]:
+    def make(self, jobs: list[InstanceJob]) -> dict[str, t.Any]:
         """Returns the plan of a task in check mode. The account is asked for only if something would change."""
         changes, identity, client = list_changes(jobs), None, self.account.client
         if changes:
@@ -75,7 +75,7 @@ class PlanApproval:
         change = t.cast("SavedPlan", self.saved).changes.get(str(instance_id))
         return self._restarts.approve(change) if change and self._restarts else Approval(change)
 
-    def find_outdated(self, jobs: list[Job], listed: t.Mapping[str, Resource]) -> PartialError | None:
+    def find_outdated(self, jobs: list[InstanceJob], listed: t.Mapping[str, Resource]) -> PartialError | None:
         """Returns the error that names each difference if the plan that the task applies does not hold any more."""
         saved, client = self.saved, self.account.client
         if saved is None:

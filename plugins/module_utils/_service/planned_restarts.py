@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._http.client import Client
 from .._http.transport import RequestHooks
 from .._model.saved_plan import Approval, PlannedChange
-from .._progress import InterruptNote
+from .._progress import InterruptText
 from .._state.journal import Journal, OperationEvent, OperationKey
 from .at_most_once import OperationGuard, OutcomeUnknownError, format_at
 
@@ -46,7 +46,7 @@ class PlannedRestarts:
         """
         key = self._key(instance_id)
         guard = OperationGuard(
-            self.journal, key, self.client.warn, f"the restart of id {instance_id}", InterruptNote("")
+            self.journal, key, self.client.warn, f"the restart of id {instance_id}", InterruptText("")
         )
         try:
             answer = guard.send(self.client, request, {}, "")

@@ -32,7 +32,7 @@ from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_fa
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
 from .display import display_progress, outage_path, read_key_once, show_lines
-from .interruption import interrupt_notes_shown
+from .interruption import interrupt_texts_shown
 
 preload_database()
 
@@ -115,7 +115,7 @@ class ControllerAction(ActionBase):
             )
             for both in validation._warnings:
                 runner.warn("Both option {option} and its alias {alias} are set.".format(**both))
-            with interrupt_notes_shown(progress):
+            with interrupt_texts_shown(progress):
                 # The runner adds the key to the secrets.
                 result = runner.run(lambda context: self.run_task(context, secrets))
             if runner.warnings:

@@ -45,7 +45,7 @@ of its own, and after Ctrl-C nobody reads what it displays."""
 
 
 @contextlib.contextmanager
-def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
+def interrupt_texts_shown(progress: Progress) -> t.Iterator[None]:
     """During the block, Ctrl-C and SIGTERM show the notes of ``progress``, and then do what they did before.
 
     They wait for requests whose outcome must be recorded: ansible-core ends its workers at once. If ``progress``
@@ -119,7 +119,7 @@ class _Interruption:
         if not self._is_shown:
             # SIGTERM follows Ctrl-C at once, and must not end the process before the notes are written.
             signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-            _write([*([ENDED] if self.has_no_controller else []), *self._progress.interrupt_notes])
+            _write([*([ENDED] if self.has_no_controller else []), *self._progress.interrupt_texts])
             self._is_shown = True
             self.unwound_by = number if self._progress.unwinds else None
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

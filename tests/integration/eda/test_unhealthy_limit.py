@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.action import internal_restor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy_limit import UnhealthyLimit
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.unhealthy_limit import UnhealthyLimit
 from simulator.handle import Simulator
 from support.runbook import Runbook
 from support.worker import Worker

@@ -19,17 +19,17 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import (
-    PlanExecutor,
     RestoreObserver,
+    TaskExecutor,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules, Surface
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
-    Restore,
-    RestoreOptions,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules, Wording
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import (
+    ExecutorOptions,
+    RestoreJob,
     Stage,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import RestoreTask
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target, TargetPlan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -633,14 +633,14 @@ class Recorder(RestoreObserver):
         self.stages: list[tuple[str, str]] = []
         self.refused: str | None = None
 
-    def on_batch(self, number: int, restores: t.Sequence[Restore]) -> None:
+    def on_batch(self, number: int, restores: t.Sequence[RestoreJob]) -> None:
         self.batch_began = self.sleeper.now
         self.stages.append((f"batch {number}", ", ".join(one.instance["name"] for one in restores)))
 
-    def on_end(self, restore: Restore) -> None:
+    def on_end(self, restore: RestoreJob) -> None:
         self.stages.append((restore.stage.value, restore.instance["name"]))
 
-    def verify(self, restore: Restore) -> None:
+    def verify(self, restore: RestoreJob) -> None:
         if restore.instance["name"] == self.refused:
             raise ClawHostersError("Its address does not respond.")
 
@@ -648,7 +648,7 @@ class Recorder(RestoreObserver):
 class Engine(t.NamedTuple):
     """The objects that a caller of the engine has."""
 
-    batches: PlanExecutor
+    batches: TaskExecutor
     observer: Recorder
     sleeper: Sleeper
     progress: Progress
@@ -662,19 +662,19 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
     journal = Journal(FolderStore(str(tmp_path / "state")))
-    surface = Surface(again="run it again")
-    incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None, surface=surface)
+    wording = Wording(again="run it again")
+    incident = RestoreTask(client, journal, "INC-1", Rules(), lambda _text: None, wording=wording)
     observer = Recorder(sleeper)
-    options = RestoreOptions(60, 30, sizes=parse_serial("serial", [1, 2]))
-    batches = PlanExecutor(incident, None, options, observer)
+    options = ExecutorOptions(60, 30, sizes=parse_serial("serial", [1, 2]))
+    batches = TaskExecutor(incident, None, options, observer)
     return Engine(batches, observer, sleeper, progress)
 
 
-def planned(*numbers: int, **fields: t.Any) -> list[Restore]:
+def planned(*numbers: int, **fields: t.Any) -> list[RestoreJob]:
     """Returns restores that nothing prevents."""
     return [
-        Restore(
-            RestorePlan(
+        RestoreJob(
+            TargetPlan(
                 Target(number, None), {"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields
             )
         )
@@ -690,11 +690,11 @@ def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    def observe(_run: PlanExecutor, restore: Restore) -> None:
+    def observe(_run: TaskExecutor, restore: RestoreJob) -> None:
         if restore.stage is Stage.ACCEPTED:
             is_deferred.append(engine.progress.shield.defer(interrupt))
 
-    monkeypatch.setattr(PlanExecutor, "observe", observe)
+    monkeypatch.setattr(TaskExecutor, "observe", observe)
     with pytest.raises(KeyboardInterrupt):
         engine.batches.run(planned(1))
     assert is_deferred == [True]
@@ -739,7 +739,7 @@ def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator
 
 def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, engine: Engine) -> None:
     notes: list[str] = []
-    engine.sleeper.before_sleep = lambda: notes.extend(engine.progress.interrupt_notes)
+    engine.sleeper.before_sleep = lambda: notes.extend(engine.progress.interrupt_texts)
     engine.batches.run(planned(1, 2, 3))
     assert {
         f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
@@ -748,6 +748,6 @@ def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, en
     } <= set(notes)
     fresh: list[str] = []
     simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
-    engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_notes)
+    engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_texts)
     engine.batches.run(planned(4))
     assert fresh[0].startswith("This run has sent nothing for incident INC-1. Run it again: ")

@@ -23,7 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import ResourceChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fetch_instance import fetch_instance
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.find_instance import find_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_task import InstanceTask
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
@@ -47,7 +47,7 @@ def ensure(simulator: Simulator) -> Ensure:
         progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
         client = Client(settings, progress=progress)
         return InstanceTask(client, wait_timeout if wait else None, wait_healthy, lambda warning: None).ensure_state(
-            fetch_instance(client, 1), wanted
+            find_instance(client, 1), wanted
         )
 
     return run
@@ -386,10 +386,10 @@ def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator) -> None:
     simulator.switch(transition_reads=1000)
     sleeper, notes = Sleeper(), set[str]()
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    sleeper.before_sleep = lambda: notes.update(progress.interrupt_notes)
+    sleeper.before_sleep = lambda: notes.update(progress.interrupt_texts)
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
     with pytest.raises(PartialError):
-        InstanceTask(client, 10, False, pytest.fail).ensure_state(fetch_instance(client, 1), "started")
+        InstanceTask(client, 10, False, pytest.fail).ensure_state(find_instance(client, 1), "started")
     assert notes == {
         "Accepted, and goes on: start web-bot (id 1).",
         "Run the same command again: it waits for what goes on, and continues with the rest.",

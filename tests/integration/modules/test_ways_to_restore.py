@@ -22,7 +22,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import incident as incident_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import RestoreExecutor
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import ObstacleKind as Kind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import digest
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.approved_plan import read_plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.approved_plan import read_plan
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.runbook import Runbook

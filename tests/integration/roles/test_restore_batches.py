@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_writer, journal_writer
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import (
     address,
     classify_failure,
     finish,

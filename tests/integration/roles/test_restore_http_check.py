@@ -20,8 +20,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import address
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError, parse_address
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import address
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.address import AddressError, parse_address
 from support.certificates import make_certificates
 from support.proxy import recording_proxy
 from support.sleeper import Sleeper

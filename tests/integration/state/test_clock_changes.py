@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_unhealthy as unhealthy
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import AccountReader
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,

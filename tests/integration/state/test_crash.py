@@ -78,7 +78,7 @@ GIVEN = {"restore_instances": "web-bot,alpha", "restore_confirm": "web-bot,alpha
 POSTS = ["POST /backups/11/restore", "POST /backups/32/restore"]
 
 
-class Incident:
+class RestoreTask:
     """The incident after a run of the role, as its store tells it."""
 
     def __init__(self, stage: Stage, folder: Path) -> None:
@@ -144,8 +144,8 @@ def test_the_runbook_is_killed_at_a_line_and_continued(
     kills = setting(request, "kills")
     chance = choose_moments(request, f"the runbook, {store}", kills)
 
-    def begin(number: int) -> Incident:
-        return Incident(Stage(simulator, tmp_path, collections, RUNBOOK, number, database), tmp_path / str(number))
+    def begin(number: int) -> RestoreTask:
+        return RestoreTask(Stage(simulator, tmp_path, collections, RUNBOOK, number, database), tmp_path / str(number))
 
     lines = begin(0).run().lines
     assert lines > 200

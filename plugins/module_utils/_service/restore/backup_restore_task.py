@@ -15,75 +15,76 @@ from ..._model.instance import label
 from ..._model.ownership import has_owner, parse_owner
 from ..._model.resource import parse_id
 from ..backups import fetch_backup
+from .account_reader import AccountReader
 from .history import RestoreHistory
-from .incident import AccountReader, Incident, plan_incident
-from .plan import Target
-from .restore import PLANNED, REFUSED, Restore, Stage, check_held
+from .restore_job import PLANNED, REFUSED, RestoreJob, Stage, check_held
+from .restore_task import RestoreTask, plan_task
+from .target_plan import Target
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource, Result
-    from .plan import RestorePlan
-    from .restore import RestoreOptions
+    from .restore_job import ExecutorOptions
+    from .target_plan import TargetPlan
 
 
-def restore_one(incident: Incident, target: Target, options: RestoreOptions) -> Result:
+def restore_one(task: RestoreTask, target: Target, options: ExecutorOptions) -> Result:
     """Restores one target, or continues an earlier run, and returns the result of the task.
 
     Raises RefusedError if nothing was sent, and PartialError, whose result holds what is known, if something was or may
     have been sent, by this run or an earlier one.
     """
-    ((restore,), _is_refused) = run_restores(incident, [target], options)
+    ((restore,), _is_refused) = run_restores(task, [target], options)
     error = restore.error
     if error is None:
-        return build_single_result(restore, incident)
+        return build_single_result(restore, task)
     is_known = restore.plan.obstacle is not None and not restore.plan.is_refused
     if is_known or restore.changed or isinstance(error, PartialError):
-        raise PartialError(str(error), build_single_result(restore, incident), error.cause)
+        raise PartialError(str(error), build_single_result(restore, task), error.cause)
     raise error
 
 
 def run_restores(
-    incident: Incident, targets: t.Sequence[Target], options: RestoreOptions
-) -> tuple[list[Restore], bool]:
+    task: RestoreTask, targets: t.Sequence[Target], options: ExecutorOptions
+) -> tuple[list[RestoreJob], bool]:
     """Plans the restores of the targets, and sends them unless one is refused. Returns them, and True if one is.
 
     In check mode, only plans them.
     """
-    client, unsent = incident.client, f"Nothing was sent for incident {incident.name}."
+    client, unsent = task.client, f"Nothing was sent for incident {task.incident}."
     with client.progress.if_interrupted(unsent):
         reader = AccountReader(client)
-        plans, _account, history = plan_incident(
-            incident, targets, reader, with_holders=client.check_mode, complete=partial(_complete, incident, reader)
+        plans, _account, history = plan_task(
+            task, targets, reader, with_holders=client.check_mode, complete=partial(_complete, task, reader)
         )
     if client.check_mode and not options.waits:
         for plan in plans:
             if not plan.is_refused and history.find_holder((plan.instance or {})["id"]):
-                check_held(plan, history, incident.rules)
-    restores = [Restore(plan) for plan in plans]
+                check_held(plan, history, task.rules)
+    restores = [RestoreJob(plan) for plan in plans]
     for restore in restores:
         if restore.plan.is_refused:
-            restore.fail(incident.build_error(restore.plan), REFUSED)
+            restore.fail(task.build_error(restore.plan), REFUSED)
         else:
-            _warn_of_choice(incident, restore.plan)
+            _warn_of_choice(task, restore.plan)
     if any(restore.error for restore in restores):
         return restores, True
     with client.progress.if_interrupted(unsent):
-        from .executor import PlanExecutor
-    PlanExecutor(incident, reader.list_pages, options).run(restores)
+        from .executor import TaskExecutor
+    TaskExecutor(task, reader.list_pages, options).run(restores)
     for restore in restores:
         if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
-            restore.fail(incident.build_error(restore.plan), restore.outcome)
+            restore.fail(task.build_error(restore.plan), restore.outcome)
     return restores, False
 
 
-def _complete(incident: Incident, reader: AccountReader, target: Target) -> Target:
+def _complete(task: RestoreTask, reader: AccountReader, target: Target) -> Target:
     """Returns the target with an instance: the one that its backup shows, if the user gave the backup alone."""
     if target.instance_id is not None or target.name is not None:
         return target
-    if not incident.rules.force and (recorded := _find_restored_from(incident, target.backup_id)) is not None:
+    if not task.rules.force and (recorded := _find_restored_from(task, target.backup_id)) is not None:
         # Its backup may have expired since.
         return Target(t.cast("int", recorded), None, target.backup_id)
-    backup = fetch_backup(incident.client, target.backup_id)
+    backup = fetch_backup(task.client, target.backup_id)
     reader.backups = [backup]
     owner = parse_owner(backup)
     if not has_owner(backup):
@@ -91,35 +92,35 @@ def _complete(incident: Incident, reader: AccountReader, target: Target) -> Targ
     return Target(t.cast("int", owner.id), None if owner.id else owner.name, target.backup_id)
 
 
-def _find_restored_from(incident: Incident, backup_id: object) -> int | str | None:
+def _find_restored_from(task: RestoreTask, backup_id: object) -> int | str | None:
     """Returns the id of the only instance that was restored from this backup for the incident, or None."""
-    service = incident.client.settings.api_url
-    subjects = incident.journal.find_subjects("restore", service, incident.name)
-    states, _damaged = incident.journal.read_intact_states(subjects)
+    service = task.client.settings.api_url
+    subjects = task.journal.find_subjects("restore", service, task.incident)
+    states, _damaged = task.journal.read_intact_states(subjects)
     ids = [
         key.instance_id
-        for key, state in RestoreHistory(service, incident.name, states).restores()
-        if key.name == incident.name and str(state.facts.get("backup_id")) == str(backup_id)
+        for key, state in RestoreHistory(service, task.incident, states).restores()
+        if key.name == task.incident and str(state.facts.get("backup_id")) == str(backup_id)
     ]
     return parse_id(ids[0]) if len(ids) == 1 else None
 
 
-def _warn_of_choice(incident: Incident, plan: RestorePlan) -> None:
+def _warn_of_choice(task: RestoreTask, plan: TargetPlan) -> None:
     """Warns of what the choice of a backup passes over, and of what can't be told of it."""
     if plan.sends and has_owner(plan.backup or {}) and not plan.left_out:
         return
-    from .plan_notes import describe_choice
+    from .plan_remarks import describe_choice
 
-    for note in describe_choice(plan, incident.name, incident.rules, incident.now):
-        incident.warn(f"{label(plan.instance or {})}: {note.text}")
+    for note in describe_choice(plan, task.incident, task.rules, task.now):
+        task.warn(f"{label(plan.instance or {})}: {note.text}")
 
 
-def build_single_result(restore: Restore, incident: Incident) -> Result:
+def build_single_result(restore: RestoreJob, task: RestoreTask) -> Result:
     """Returns the result of ``claw_backup_restore``."""
-    is_planned = incident.client.check_mode and restore.is_sent
+    is_planned = task.client.check_mode and restore.is_sent
     backup, instance = restore.plan.backup, restore.instance if is_planned else restore.current
     before = {"id": instance["id"], "name": instance.get("name"), "restored_from": None}
-    told = {"incident": incident.name, **restore.summarize()}
+    told = {"incident": task.incident, **restore.summarize()}
     return {
         "changed": restore.changed,
         "backup": backup,

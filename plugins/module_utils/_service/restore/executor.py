@@ -35,29 +35,39 @@ from ..._model.instance import (
     short_name,
 )
 from ..._model.instance_index import InstanceIndex
-from ..._model.instance_job import Job, Phase
+from ..._model.instance_job import InstanceJob, Phase
 from ..._model.ownership import has_owner, may_belong, parse_owner
 from ..._model.resource import as_object, parse_id
-from ..._progress import InterruptNote
+from ..._progress import InterruptText
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
 from ..._times import format_iso, parse_time
 from ..._waiter import POLL_SHARE, TEMPORARY_ERRORS, Waiter, describe_remaining
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
-from ..fetch_instance import fetch_instance
+from ..find_instance import find_instance
 from ..instance_changes import FailureStatusError, InstanceChanges, StateReached, explain_lapse, keeps_state
 from .history import find_age, is_recent
 from .messages import build_lost_error, build_status_error, build_wait_error, format_holder
-from .plan import RestoreAction
-from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, InstanceGoneError, Restore, Stage, check_held
+from .restore_job import (
+    COMPLETED,
+    FAILED,
+    IN_FLIGHT,
+    REFUSED,
+    UNKNOWN,
+    InstanceGoneError,
+    RestoreJob,
+    Stage,
+    check_held,
+)
+from .target_plan import RestoreAction
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from .history import RestoreHistory
-    from .incident import Incident
-    from .restore import RestoreOptions
+    from .restore_job import ExecutorOptions
+    from .restore_task import RestoreTask
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
@@ -76,13 +86,13 @@ class RestoreObserver:
     sent. What is under way goes on, unobserved.
     """
 
-    def on_batch(self, number: int, restores: t.Sequence[Restore]) -> None:
+    def on_batch(self, number: int, restores: t.Sequence[RestoreJob]) -> None:
         """Called before anything is read or sent for batch ``number``, from 1."""
 
-    def on_end(self, restore: Restore) -> None:
+    def on_end(self, restore: RestoreJob) -> None:
         """Called when a restore is done or has failed. One that is done may fail later."""
 
-    def verify(self, restore: Restore) -> None:
+    def verify(self, restore: RestoreJob) -> None:
         """Checks an instance that runs, such as its HTTP address. Raises ClawHostersError to fail its restore.
 
         Called for the restores of a batch in parallel, before the batch counts as done.
@@ -92,18 +102,18 @@ class RestoreObserver:
 class RestoreExecutor:
     """Carries out one restore, from its lock to its end, and sets its results."""
 
-    def __init__(self, restore: Restore, whole: PlanExecutor) -> None:
+    def __init__(self, restore: RestoreJob, shared: TaskExecutor) -> None:
         self.restore = restore
-        self.job = Job("started", found=restore.instance)
+        self.job = InstanceJob("started", found=restore.instance)
         """The rest of the way once the instance is restored: it runs and, if that is waited for, is healthy."""
-        self._whole = whole
-        self._incident = whole.incident
+        self._shared = shared
+        self._task = shared.task
         self._guard = OperationGuard(
-            whole.incident.journal,
-            whole.incident.key(restore.instance["id"]),
-            whole.incident.warn,
+            shared.task.journal,
+            shared.task.key(restore.instance["id"]),
+            shared.task.warn,
             f"the restore of {short_name(restore.instance)}",
-            InterruptNote(""),  # Ctrl-C shows one of the run
+            InterruptText(""),  # Ctrl-C shows one of the run
         )
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
@@ -127,7 +137,7 @@ class RestoreExecutor:
         if self.stage is Stage.HELD:
             return short_name(self.restore.instance), f"held by {self._describe_holder()}"
         if self.stage is Stage.RESTORED:
-            return self._whole.changes.describe(self.job)
+            return self._shared.changes.describe(self.job)
         name, condition = describe_instance(self.restore.current)
         # ``running`` alone would read as done.
         return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
@@ -135,21 +145,21 @@ class RestoreExecutor:
     def _describe_holder(self) -> str:
         """Returns who works on the instance, as far as the store names anybody."""
         with contextlib.suppress(JournalError):
-            return format_holder(self._guard.find_holder(), self._incident.journal.now())
+            return format_holder(self._guard.find_holder(), self._task.journal.now())
         return format_holder(None, self._seen_at)
 
     def predict(self) -> None:
         """Sets the results that the restore would have, and those of the start that would follow, for check mode."""
         restore, job = self.restore, self.job
         if restore.plan.obstacle:
-            restore.fail(self._incident.build_error(restore.plan), restore.outcome)
+            restore.fail(self._task.build_error(restore.plan), restore.outcome)
             return
         restore.stage = Stage.DONE
         if restore.plan.sends:
             restore.is_sent, restore.current = True, {**restore.current, "status": "running"}
-        elif self._whole.options.starts and restore.outcome == COMPLETED:
+        elif self._shared.options.starts and restore.outcome == COMPLETED:
             job.decide(restore.current)
-            self._whole.changes.request_changes([job])
+            self._shared.changes.request_changes([job])
             restore.is_started, restore.current = job.changed, job.current or restore.current
             if job.error is not None:
                 restore.fail(restore.explain_unrecovered(job.error, job.cause), COMPLETED)
@@ -179,32 +189,32 @@ class RestoreExecutor:
 
         ``history`` was read under the lock. ``now``: the instance, None if it does not exist.
         """
-        restore, incident = self.restore, self._incident
+        restore, task = self.restore, self._task
         restore.stage = Stage.PLANNED
-        restore.check_again(now, history, incident.rules)
+        restore.check_again(now, history, task.rules)
         restore.current = now or restore.current
-        return self._follow_plan()
+        return self._begin_planned_step()
 
     def decide_held(self) -> None:
         """Decides a restore whose instance another run works on, and that is not waited for. Sends nothing."""
         try:
-            check_held(self.restore.plan, self._read_held(), self._incident.rules)
+            check_held(self.restore.plan, self._read_held(), self._task.rules)
         except JournalError as error:
             self.fail(error)
             return
-        self._follow_plan()
+        self._begin_planned_step()
 
     def _read_held(self) -> RestoreHistory:
         """Returns what the journal has of the instance now, and who works on it. Raises JournalError."""
-        return self._incident.read_history([self.id], with_holders=True)
+        return self._task.read_history([self.id], with_holders=True)
 
-    def _follow_plan(self) -> bool:
+    def _begin_planned_step(self) -> bool:
         """Returns True if the restore is to be sent. Else it is waited for, or has ended."""
         restore = self.restore
         restore.state = restore.plan.earlier
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
-            self.fail(self._incident.build_error(restore.plan))
+            self.fail(self._task.build_error(restore.plan))
         elif restore.plan.action is RestoreAction.SEND:
             return True
         elif restore.plan.action is RestoreAction.WAIT:
@@ -223,7 +233,7 @@ class RestoreExecutor:
         except ClawHostersError as error:
             self.fail(error)
 
-    def _follow_sent(self) -> None:
+    def _record_sent(self) -> None:
         self.restore.is_sent, self.restore.outcome = True, IN_FLIGHT
         self.restore.state = self._guard.known_state()
         self._wait_for_end()
@@ -243,21 +253,21 @@ class RestoreExecutor:
         seen: dict[str, object] = {}
         try:
             self._guard.send(
-                self._incident.client,
-                lambda hooks: self._incident.client.request(
+                self._task.client,
+                lambda hooks: self._task.client.request(
                     "POST",
                     f"{backup_path(backup['id'])}/restore",
                     hooks=hooks,
                     parse=lambda request, response: parse_accepted(request, response, self._find_other),
                 ),
                 facts,
-                "" if self._incident.surface.prefix else RETRY_HINT,
+                "" if self._task.wording.prefix else RETRY_HINT,
             )
         except OutcomeUnknownError as unclear:
             self._require_begun(unclear.cause)
             seen = {"seen": True}
         # The observer, too, is to know of the response before a Ctrl-C that was deferred ends the run.
-        self._guard.record_event(OperationEvent.ACCEPTED, self._follow_sent, **seen)
+        self._guard.record_event(OperationEvent.ACCEPTED, self._record_sent, **seen)
 
     def _find_other(self, answered: Resource) -> str:
         """Returns the other backup or instance that a response is about; empty if it may be about this restore."""
@@ -274,25 +284,25 @@ class RestoreExecutor:
     def _require_begun(self, error: ClawHostersError) -> None:
         """Reads the instance after a lost response. Raises PartialError unless it has become busy."""
         try:
-            now = fetch_instance(self._incident.client, self.id)
+            now = find_instance(self._task.client, self.id)
         except ClawHostersError:
             now = None
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
-            raise build_lost_error(error, self.restore, self._incident.surface)
-        self._incident.warn(f"{error} {label(now)} is {describe_condition(now)} now, so the restore has begun.")
+            raise build_lost_error(error, self.restore, self._task.wording)
+        self._task.warn(f"{error} {label(now)} is {describe_condition(now)} now, so the restore has begun.")
 
     def _wait_for_end(self) -> None:
         state = self._guard.known_state()
-        age = find_age(state.sent_at, self._incident.journal.now()) if state else None
+        age = find_age(state.sent_at, self._task.journal.now()) if state else None
         passed = min(age.total_seconds(), SHORTEST_RESTORE) if age else 0.0
         self._is_restored = StateReached(
             "restored",
             get_status(self.restore.current),
             END_STATUSES,
             wait_healthy=False,
-            earliest=self._whole.clock() + SHORTEST_RESTORE - passed,
-            clock=self._whole.clock,
+            earliest=self._shared.clock() + SHORTEST_RESTORE - passed,
+            clock=self._shared.clock,
         )
         self._was_busy = self.restore.is_sent and is_busy(self.restore.current)
         self._record_sign()
@@ -323,22 +333,22 @@ class RestoreExecutor:
                 # It was decided from an instance that may have been read long before.
                 self._decide_start()
             else:
-                self._whole.changes.update(self.job, now)
+                self._shared.changes.update(self.job, now)
             return
         self._record_sign()
         try:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
             self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
-            self.fail(build_status_error(self.restore, self._incident.surface), FAILED)
+            self.fail(build_status_error(self.restore, self._task.wording), FAILED)
             return
         if is_restored:
             self._record_completed()
             self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
             self.require_recorded()
-            if self.restore.is_unseen and not self._incident.surface.prefix:
+            if self.restore.is_unseen and not self._task.wording.prefix:
                 told = f"The restore of {label(now)} {UNSEEN}: check whether its data is that of the backup."
-                self._incident.warn(told)
+                self._task.warn(told)
             if self.restore.error is None:
                 self._begin_recovery()
 
@@ -352,7 +362,7 @@ class RestoreExecutor:
             shown["seen"] = bool(state.facts.get("seen") or restored_at or self._shows_backup())
         done_at = state.completed_at if state else None
         # What was repaired long after its restore proves no backup.
-        is_restored_now = done_at is None or is_recent(done_at, self._incident.journal.now())
+        is_restored_now = done_at is None or is_recent(done_at, self._task.journal.now())
         if is_restored_now and get_status(now) == "running" and is_healthy(now):
             shown["healthy"] = True
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)
@@ -367,9 +377,9 @@ class RestoreExecutor:
 
     def _find_restored_at(self, state: OperationState) -> datetime | None:
         """Returns when the restore ended, as the service shows it. The clocks may differ: ages are compared."""
-        sent_ago = self._incident.journal.now() - parse_at(state.sent_at)
+        sent_ago = self._task.journal.now() - parse_at(state.sent_at)
         times = (parse_time(self.restore.current[name]) for name in RESTORED_FIELDS if name in self.restore.current)
-        now, precision = self._incident.now, timedelta(seconds=2)
+        now, precision = self._task.now, timedelta(seconds=2)
         return next((at for at in filter(None, times) if -precision <= now - at <= sent_ago + precision), None)
 
     def _begin_recovery(self) -> None:
@@ -377,20 +387,20 @@ class RestoreExecutor:
 
         Unless the run starts instances, one that came back stopped is left as it is.
         """
-        options, now = self._whole.options, self.restore.current
+        options, now = self._shared.options, self.restore.current
         healthy = options.healthy_timeout
-        self.deadline = math.inf if healthy is None else self._whole.clock() + healthy
+        self.deadline = math.inf if healthy is None else self._shared.clock() + healthy
         self._enter(Stage.RESTORED)
         if options.starts or get_status(now) == "running":
             self._decide_start()
         elif options.wait_healthy:
             status = f"The status of {label(now)} is {describe_status(now)}"
-            self._incident.warn(f"{status}, so its health is not waited for.")
+            self._task.warn(f"{status}, so its health is not waited for.")
         self.end_recovery()
 
     def _decide_start(self) -> None:
         self.job.decide(self.restore.current)
-        self._whole.changes.follow_unchanged(self.job)
+        self._shared.changes.await_unchanged(self.job)
 
     def end_recovery(self) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
@@ -409,7 +419,7 @@ class RestoreExecutor:
     def verify(self) -> None:
         """Ends a restore whose instance runs as done, unless the observer finds a fault."""
         try:
-            self._whole.observer.verify(self.restore)
+            self._shared.observer.verify(self.restore)
         except ClawHostersError as error:
             self.fail(error)
             return
@@ -422,7 +432,7 @@ class RestoreExecutor:
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if self.stage is Stage.HELD else self._seen_at
         error.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
-        explain = functools.partial(self._whole.changes.explain_unfinished, self.job)
+        explain = functools.partial(self._shared.changes.explain_unfinished, self.job)
         outcome = None
         if self.stage is not Stage.RESTORED:
             is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
@@ -430,16 +440,16 @@ class RestoreExecutor:
         if self.stage is Stage.HELD:
             with contextlib.suppress(JournalError):
                 outcome = self._find_held_outcome()
-        self.fail(build_wait_error(restore, error, self._whole.options, self._incident.surface, explain), outcome)
+        self.fail(build_wait_error(restore, error, self._shared.options, self._task.wording, explain), outcome)
 
     def _find_held_outcome(self) -> str:
         """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""
         plan, history = replace(self.restore.plan), self._read_held()
-        check_held(plan, history, self._incident.rules)
+        check_held(plan, history, self._task.rules)
         if plan.is_refused:
             # A run of this incident may be about to send it.
             return IN_FLIGHT if history.is_held(self.id) else REFUSED
-        return Restore(plan).outcome
+        return RestoreJob(plan).outcome
 
     def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""
@@ -450,23 +460,23 @@ class RestoreExecutor:
             is_own = state and (not restore.plan.sends or state.position > restore.plan.known_position)
             outcome = state.outcome if state and is_own else REFUSED
         restore.fail(error, outcome)
-        self._whole.observe(restore)
+        self._shared.observe(restore)
 
     def _enter(self, stage: Stage) -> None:
         self.restore.stage = stage
-        self._whole.observe(self.restore)
+        self._shared.observe(self.restore)
 
 
 class BatchExecutor:
     """Carries out the ``restores`` of one batch: sends them together, and waits with one waiter."""
 
-    def __init__(self, restores: t.Sequence[Restore], whole: PlanExecutor) -> None:
-        self._whole = whole
-        self._executors = [RestoreExecutor(restore, whole) for restore in restores if restore.error is None]
+    def __init__(self, restores: t.Sequence[RestoreJob], shared: TaskExecutor) -> None:
+        self._shared = shared
+        self._executors = [RestoreExecutor(restore, shared) for restore in restores if restore.error is None]
 
     def run(self) -> None:
         """Restores those without an error."""
-        if self._whole.incident.client.check_mode:
+        if self._shared.task.client.check_mode:
             for executor in self._executors:
                 executor.predict()
             return
@@ -475,7 +485,7 @@ class BatchExecutor:
                 locks.callback(executor.release)
             self._send_free(self._executors)
             self._release_ended()
-            if not self._whole.options.waits:
+            if not self._shared.options.waits:
                 for executor in self._executors:
                     if executor.stage is Stage.HELD:
                         executor.decide_held()
@@ -491,9 +501,9 @@ class BatchExecutor:
         if not ready:
             return
         try:
-            if self._whole.read_error is not None:
-                raise self._whole.read_error
-            history = self._whole.incident.read_history(executor.id for executor in ready)
+            if self._shared.read_error is not None:
+                raise self._shared.read_error
+            history = self._shared.task.read_history(executor.id for executor in ready)
             seen = self._read_again(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
@@ -513,11 +523,11 @@ class BatchExecutor:
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
             if not is_completed:
                 ids.append(executor.id)
-        return self._whole.read(ids) if ids else {}
+        return self._shared.read(ids) if ids else {}
 
     def _wait(self) -> None:
         """Polls until no restore has to be waited for, and fails those that have not ended in time."""
-        options, client = self._whole.options, self._whole.incident.client
+        options, client = self._shared.options, self._shared.task.client
         waiter = Waiter(
             options.timeout + (options.healthy_timeout or 0.0),
             client.progress,
@@ -529,15 +539,15 @@ class BatchExecutor:
         for executor in self._open():
             if options.healthy_timeout is not None and executor.stage is not Stage.RESTORED:
                 # From the last request on, and not with the time to become healthy.
-                executor.deadline = self._whole.clock() + options.timeout
+                executor.deadline = self._shared.clock() + options.timeout
         if not self._open():
             return
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
             ids = [executor.id for executor in self._open() if executor.stage is not Stage.HELD]
-            waiter.requests_per_poll = self._whole.cost(len(ids))
-            return self._whole.read(ids, time_left=seconds) if ids else {}
+            waiter.requests_per_poll = self._shared.cost(len(ids))
+            return self._shared.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
             self._update(seen)
@@ -561,11 +571,11 @@ class BatchExecutor:
         self._send_free([executor for executor in self._executors if executor.stage is Stage.HELD])
         restored = [executor for executor in self._executors if executor.stage is Stage.RESTORED]
         # Starts the instances that came back stopped.
-        self._whole.changes.request_changes([executor.job for executor in restored])
+        self._shared.changes.request_changes([executor.job for executor in restored])
         for executor in restored:
             executor.end_recovery()
         for executor in self._open():
-            if self._whole.clock() >= executor.deadline:
+            if self._shared.clock() >= executor.deadline:
                 executor.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
 
@@ -579,7 +589,7 @@ class BatchExecutor:
                 executor.release()
 
 
-class PlanExecutor:
+class TaskExecutor:
     """Carries out the plans of a task, batch by batch.
 
     ``list_requests``: the requests of the whole list of instances; None if that is not known.
@@ -587,36 +597,36 @@ class PlanExecutor:
 
     def __init__(
         self,
-        incident: Incident,
+        task: RestoreTask,
         list_requests: int | None,
-        options: RestoreOptions,
+        options: ExecutorOptions,
         observer: RestoreObserver | None = None,
     ) -> None:
-        self.incident, self.options, self.observer = incident, options, observer or RestoreObserver()
-        self.changes = InstanceChanges(incident.client, options.wait_healthy, incident.warn)
-        self.clock = incident.client.progress.clock
+        self.task, self.options, self.observer = task, options, observer or RestoreObserver()
+        self.changes = InstanceChanges(task.client, options.wait_healthy, task.warn)
+        self.clock = task.client.progress.clock
         """The clock of all waits."""
-        self.note = InterruptNote("")
+        self.note = InterruptText("")
         """The text about the run that Ctrl-C shows."""
         self.read_error: ClawHostersError | None = None
         """Why the instances of earlier batches can't be read: then nothing is sent."""
         self._list_requests = list_requests
         self._observer_lock = threading.Lock()
-        self._restores: t.Sequence[Restore] = ()
+        self._restores: t.Sequence[RestoreJob] = ()
 
-    def run(self, restores: t.Sequence[Restore]) -> None:
+    def run(self, restores: t.Sequence[RestoreJob]) -> None:
         """Sends the restores, and sets their results. Started again for the same incident, it goes on.
 
         One that has an ``error`` already counts as failed in its batch, and is not sent. A failed restore stops neither
         the others of its batch nor, up to ``max_failures``, the next batches. In check mode, predicts all that.
         """
-        options, client, self._restores = self.options, self.incident.client, restores
+        options, client, self._restores = self.options, self.task.client, restores
         batches = split_batches(restores, options.sizes)
         with client.progress.if_interrupted("") as self.note:
             self._update_note()
             shown = None if client.check_mode else client.progress
             for number, batch in begin_batches(
-                batches, options.max_failures, shown, Restore.has_failed, lambda one: short_name(one.instance)
+                batches, options.max_failures, shown, RestoreJob.has_failed, lambda one: short_name(one.instance)
             ):
                 self.observer.on_batch(number, batch)
                 for restore in batch:
@@ -661,7 +671,7 @@ class PlanExecutor:
         if that is all of them.
         """
         if self.cost(len(ids)) < len(ids):
-            by_id = InstanceIndex(fetch_all(self.incident.client, "/instances", time_left=time_left)).by_id
+            by_id = InstanceIndex(fetch_all(self.task.client, "/instances", time_left=time_left)).by_id
             return {str(one): by_id.get(str(one)) for one in ids}
         results = zip(ids, map_ordered(lambda one: self._read_one(one, time_left), ids), strict=True)
         seen = {str(one): result for one, result in results}
@@ -672,7 +682,7 @@ class PlanExecutor:
 
     def _read_one(self, one: object, time_left: float | None) -> Resource | ClawHostersError | None:
         try:
-            return fetch_instance(self.incident.client, one, time_left=time_left)
+            return find_instance(self.task.client, one, time_left=time_left)
         except TEMPORARY_ERRORS as error:
             if time_left is None:
                 raise
@@ -680,7 +690,7 @@ class PlanExecutor:
 
     # The observer, and Ctrl-C
 
-    def observe(self, restore: Restore) -> None:
+    def observe(self, restore: RestoreJob) -> None:
         """Updates the note, and tells the observer of a restore that has ended. Calls do not overlap."""
         with self._observer_lock:
             self._update_note()
@@ -688,15 +698,15 @@ class PlanExecutor:
                 self.observer.on_end(restore)
 
     def _update_note(self) -> None:
-        self.note.text = f"{self._format_progress()} {self.incident.surface.advice}"
+        self.note.text = f"{self._format_progress()} {self.task.wording.advice}"
 
     def _format_progress(self) -> str:
         sent = [one for one in self._restores if one.may_be_sent]
         if not sent:
-            return f"This run has sent nothing for incident {self.incident.name}."
+            return f"This run has sent nothing for incident {self.task.incident}."
         completed = sum(one.outcome == COMPLETED for one in sent)
         return (
-            f"Incident {self.incident.name}: this run has sent {len(sent)} of "
+            f"Incident {self.task.incident}: this run has sent {len(sent)} of "
             f"{format_count(len(self._restores), 'restore')}, and {completed} completed; what the service has accepted "
             "goes on."
         )

@@ -12,51 +12,51 @@ from dataclasses import replace
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
 from .backup_restore_task import run_restores, summarize_backup
-from .plan import Target
-from .restore import COMPLETED, FAILED, UNKNOWN, Restore, Stage
+from .restore_job import COMPLETED, FAILED, UNKNOWN, RestoreJob, Stage
+from .target_plan import Target
 
 if t.TYPE_CHECKING:
     from ..._model.fleet_entries import FleetEntry
     from ..._model.resource import Result
-    from .incident import Incident
-    from .options import Surface
-    from .restore import RestoreOptions
+    from .options import Wording
+    from .restore_job import ExecutorOptions
+    from .restore_task import RestoreTask
 
 
-def restore_many(incident: Incident, entries: t.Sequence[FleetEntry], options: RestoreOptions) -> Result:
+def restore_many(task: RestoreTask, entries: t.Sequence[FleetEntry], options: ExecutorOptions) -> Result:
     """Restores the entries unless one is refused, and returns the result of the task.
 
     Raises PartialError with the result if an entry failed, and before anything is sent what the journal and the client
     raise.
     """
     targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
-    restores, is_refused = run_restores(incident, targets, options)
-    outcomes = build_outcomes(entries, restores, done=not incident.client.check_mode)
+    restores, is_refused = run_restores(task, targets, options)
+    outcomes = build_outcomes(entries, restores, done=not task.client.check_mode)
     result = build_result(outcomes, build_diff(restores), has_batches=True)
     if is_refused:
         failures = format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
     elif failures := format_failures(outcomes, options.max_failures):
-        failures = f"{failures} {_advise(incident.surface, restores, options.max_failures)}".rstrip()
+        failures = f"{failures} {_advise(task.wording, restores, options.max_failures)}".rstrip()
     if failures:
         raise_failures(failures, result, (restore.error for restore in restores))
     return result
 
 
-def _advise(surface: Surface, restores: t.Sequence[Restore], max_failures: int) -> str:
+def _advise(wording: Wording, restores: t.Sequence[RestoreJob], max_failures: int) -> str:
     """Returns how to go on, in the message of a task in which restores failed; empty if only their own advice helps.
 
     One that failed, or whose outcome is unknown, fails in the next run too.
     """
     ended = sum(one.outcome in (FAILED, UNKNOWN) for one in restores)
     if not any(one.stage is Stage.PLANNED and one.outcome != COMPLETED for one in restores):
-        return surface.advice if sum(map(Restore.has_failed, restores)) > ended else ""
+        return wording.advice if sum(map(RestoreJob.has_failed, restores)) > ended else ""
     if ended > max_failures:
-        limit = surface.option("max_failures", ended)
-        surface = replace(surface, again=f"{surface.again}, with {limit} or without what failed")
-    return surface.advice
+        limit = wording.option("max_failures", ended)
+        wording = replace(wording, again=f"{wording.again}, with {limit} or without what failed")
+    return wording.advice
 
 
-def build_outcomes(entries: t.Sequence[FleetEntry], restores: t.Sequence[Restore], *, done: bool) -> list[Outcome]:
+def build_outcomes(entries: t.Sequence[FleetEntry], restores: t.Sequence[RestoreJob], *, done: bool) -> list[Outcome]:
     """Returns what became of each entry of ``claw_fleet_restore``. ``done``: it is not a plan."""
     outcomes = []
     for entry, restore in zip(entries, restores, strict=True):
@@ -83,14 +83,14 @@ def build_outcomes(entries: t.Sequence[FleetEntry], restores: t.Sequence[Restore
     return outcomes
 
 
-def _find_verb(restore: Restore, *, done: bool) -> str:
+def _find_verb(restore: RestoreJob, *, done: bool) -> str:
     if restore.is_sent and restore.is_unseen:
         return "Accepted without a sign of the restore"
     planned, made = ("Would restore", "Restored") if restore.is_sent else ("Would start", "Started")
     return made if done else planned
 
 
-def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
+def build_diff(restores: t.Sequence[RestoreJob]) -> dict[str, t.Any]:
     """Returns the diff of ``claw_fleet_restore``."""
     before: dict[str, t.Any] = {}
     after: dict[str, t.Any] = {}

@@ -38,7 +38,7 @@ def is_recent(at: str, now: datetime) -> bool:
     return age is not None and age <= LONGEST_RESTORE
 
 
-class EarlierRestore(t.NamedTuple):
+class OtherRestore(t.NamedTuple):
     """A restore for another incident."""
 
     incident: str
@@ -54,7 +54,7 @@ class EarlierRestore(t.NamedTuple):
 
 
 @dataclass(frozen=True)
-class Witness:
+class EarlierReport:
     """The JSON that the role writes of the incident, as far as it says what the journal does not.
 
     ``path`` is its file, ``journal`` the place of the journal.
@@ -81,7 +81,7 @@ class RestoreHistory:
     """When the journal was read, by its clock."""
     positions: dict[str, int] = field(default_factory=dict)
     """Of each subject that was read, by its digest: the last position that it had when the task began."""
-    witness: Witness | None = None
+    earlier_report: EarlierReport | None = None
     """The JSON beside the page of the incident; None for the modules, which write none."""
 
     def key(self, instance_id: object) -> OperationKey:
@@ -105,19 +105,19 @@ class RestoreHistory:
         """Returns the last position of an instance that the journal had when the task began; 0 without one."""
         return self.positions.get(self.key(instance_id).subject, 0)
 
-    def find_others(self, instance_id: object, after: int = -1) -> list[EarlierRestore]:
+    def find_others(self, instance_id: object, after: int = -1) -> list[OtherRestore]:
         """Returns the restores of an instance that other incidents have sent after a position, newest first.
 
         The journal leaves out those that were refused: nothing was done.
         """
         others = [
-            EarlierRestore(key.name, state)
+            OtherRestore(key.name, state)
             for key, state in self.restores()
             if key.name != self.incident and key.instance_id == str(instance_id) and state.position > after
         ]
         return sorted(others, key=lambda other: other.state.position, reverse=True)
 
-    def find_recent(self, instance_id: object, period: timedelta) -> list[EarlierRestore]:
+    def find_recent(self, instance_id: object, period: timedelta) -> list[OtherRestore]:
         """Returns the restores of an instance that other incidents have sent within a period, newest first.
 
         Not those whose times lie ahead: such a time would count until it has come.
@@ -125,7 +125,7 @@ class RestoreHistory:
         ages = ((other, find_age(other.state.sent_at, self.read_at)) for other in self.find_others(instance_id))
         return [other for other, age in ages if age is not None and age <= period]
 
-    def find_unfinished(self, instance: Resource) -> EarlierRestore | None:
+    def find_unfinished(self, instance: Resource) -> OtherRestore | None:
         """Returns the newest restore of an instance for another incident, if its end is still to come.
 
         It was accepted, or the instance is busy, and that is not long ago: a run that has given up sees no end.

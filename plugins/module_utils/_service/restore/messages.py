@@ -31,9 +31,9 @@ from ..._text import format_list, one_line
 from ..._times import format_duration, format_time
 from ..._waiter import explain_ended_wait, format_advice
 from ..at_most_once import explain_unknown, format_at
-from .plan import ObstacleKind
-from .plan_notes import capitalize, describe_left_out, describe_report, format_moment, format_other, format_taken
-from .restore import Stage
+from .plan_remarks import capitalize, describe_left_out, describe_report, format_moment, format_other, format_taken
+from .restore_job import Stage
+from .target_plan import ObstacleKind
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -41,9 +41,9 @@ if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError
     from ..._model.resource import Resource
     from ..._state.journal_store import Holder
-    from .options import Rules, Surface
-    from .plan import Obstacle, RestorePlan
-    from .restore import Restore, RestoreOptions
+    from .options import Rules, Wording
+    from .restore_job import ExecutorOptions, RestoreJob
+    from .target_plan import Obstacle, TargetPlan
 
 _LISTED = 5
 """Backups that a message lists."""
@@ -109,29 +109,29 @@ _TABLE: dict[ObstacleKind, tuple[str, str]] = {
 """The sentence and the advice of each obstacle. Advice that names ``force`` says that this sends the restore again."""
 
 
-def build_error(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> RefusedError:
+def build_error(plan: TargetPlan, incident: str, rules: Rules, now: datetime, wording: Wording) -> RefusedError:
     """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
-    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now, surface)
+    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, now, wording)
     sent = NOTHING_SENT if obstacle.is_final else f"Its status is {_status(plan.instance or {})} now."
     if obstacle.kind is ObstacleKind.UNKNOWN:
         sent = _explain_unknown(plan.instance or {})
     return RefusedError(f"{fact} {sent} {advice}", obstacle.cause)
 
 
-def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> tuple[str, str]:
-    """Returns why nothing is sent for a target, and what to do, in the words of the surface."""
+def explain(plan: TargetPlan, incident: str, rules: Rules, now: datetime, wording: Wording) -> tuple[str, str]:
+    """Returns why nothing is sent for a target, and what to do, in the words of the wording."""
     obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
     target, state, seen = plan.target, plan.earlier, obstacle.seen or {}
     # The role has the name of the instance beside each message.
-    it, again = "it" if surface.prefix else label(instance), surface.again
+    it, again = "it" if wording.prefix else label(instance), wording.again
     other = format_other(obstacle.other, now) if obstacle.other else ""
-    try_again = f"To try it in this status, {surface.restore_with(_force(surface))}; each such run sends it again."
+    try_again = f"To try it in this status, {wording.restore_with(_force(wording))}; each such run sends it again."
     words = {
-        "It": "It" if surface.prefix else it,
+        "It": "It" if wording.prefix else it,
         "it": it,
         "again": again,
-        "alone": surface.alone,
-        "ids": surface.ids,
+        "alone": wording.alone,
+        "ids": wording.ids,
         "incident": incident,
         "target": one_line(target.name, NAME_LIMIT) if target.instance_id is None else f"with id {target.instance_id}",
         "for_backup": f", for backup {target.backup_id}" if target.backup_id else "",
@@ -148,32 +148,32 @@ def explain(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surfa
         "Other": f" {capitalize(other)}." if other else "",
         "holder": format_holder(obstacle.holder, now),
         "cause": obstacle.cause.text if obstacle.cause else "",
-        "report": describe_report(obstacle.witness, instance, incident, now) if obstacle.witness else "",
-        "send_again": _send_again(surface),
-        "send_after_failure": advise_failed(plan, instance, surface),
-        "send_if_not_restored": advise_unknown(plan, instance, surface),
+        "report": describe_report(obstacle.earlier_report, instance, incident, now) if obstacle.earlier_report else "",
+        "send_again": _send_again(wording),
+        "send_after_failure": advise_failed(plan, instance, wording),
+        "send_if_not_restored": advise_unknown(plan, instance, wording),
         "send_in_status": advise_on_status(instance, again) or try_again,
-        "min_interval": surface.option("min_interval"),
+        "min_interval": wording.option("min_interval"),
         "interval": format_duration(rules.min_interval or timedelta(0)),
-        **_find_backup_words(plan, rules, now, surface),
+        **_find_backup_words(plan, rules, now, wording),
     }
     fact, advice = _TABLE[obstacle.kind]
     return fact.format_map(words).rstrip(), capitalize(advice.format_map(words))
 
 
-def _force(surface: Surface) -> str:
+def _force(wording: Wording) -> str:
     """Returns the option that sends a restore again, or from any status."""
-    return surface.option("force", "true")
+    return wording.option("force", "true")
 
 
-def _send_again(surface: Surface) -> str:
+def _send_again(wording: Wording) -> str:
     """Returns the advice to send a restore again."""
-    return f"{surface.restore_with(_force(surface))}, which sends it again"
+    return f"{wording.restore_with(_force(wording))}, which sends it again"
 
 
-def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: Surface) -> dict[str, object]:
+def _find_backup_words(plan: TargetPlan, rules: Rules, now: datetime, wording: Wording) -> dict[str, object]:
     """Returns the words of a message that depend on backups."""
-    obstacle, backup, max_age = t.cast("Obstacle", plan.obstacle), plan.backup or {}, surface.option("max_age")
+    obstacle, backup, max_age = t.cast("Obstacle", plan.obstacle), plan.backup or {}, wording.option("max_age")
     taken, age, allow = taken_at(backup), "of unknown age", f"Leave out {max_age} to restore it all the same."
     if taken and is_in_future(taken, now):
         age = f"dated {format_duration(taken - now)} in the future"
@@ -181,22 +181,22 @@ def _find_backup_words(plan: RestorePlan, rules: Rules, now: datetime, surface: 
         hours = math.ceil((now - taken) / timedelta(hours=1))
         age, allow = (
             f"{format_duration(now - taken)} old",
-            f"Set {surface.option('max_age', f'{hours + 1}h')} to accept it.",
+            f"Set {wording.option('max_age', f'{hours + 1}h')} to accept it.",
         )
     otherwise = "Without a backup, only a rebuild in the dashboard remains."
     if plan.skipped:
-        without = surface.option("before")
-        otherwise = f"If the newer ones do not hold the damage, restore it{surface.alone} without {without}."
+        without = wording.option("before")
+        otherwise = f"If the newer ones do not hold the damage, restore it{wording.alone} without {without}."
     return {
         "backup": one_line(backup.get("id"), 20),
-        "backup_option": surface.backup(),
+        "backup_option": wording.backup(),
         "given": plan.target.backup_id,
         "reason": f" ({obstacle.cause.reason})" if obstacle.cause else "",
         "owner": one_line(parse_owner(backup)),
         "unclear": format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED),
         "before": f" from before {format_time(rules.before)}" if rules.before else "",
         "left_out": describe_left_out(plan, now),
-        "without_before": _advise_on_busy(plan.instance or {}, surface.again) or otherwise,
+        "without_before": _advise_on_busy(plan.instance or {}, wording.again) or otherwise,
         "taken": format_taken(backup),
         "age": age,
         "max_age": max_age,
@@ -245,23 +245,23 @@ def _advise_on_busy(instance: Resource, again: str) -> str:
     return f"Something works on it: look at it in the dashboard first, then {again}."
 
 
-def advise_failed(plan: RestorePlan, instance: Resource, surface: Surface) -> str:
+def advise_failed(plan: TargetPlan, instance: Resource, wording: Wording) -> str:
     """Returns what to do after a restore that failed, perhaps by the fault of the instance: an older backup would lose
     more, and fail as well."""
-    backup = [surface.backup(one_line(plan.backup_id, 20))] if plan.backup_id else []
+    backup = [wording.backup(one_line(plan.backup_id, 20))] if plan.backup_id else []
     older = f"; the one before it is {one_line(plan.older['id'], 20)}, {format_taken(plan.older)}" if plan.older else ""
-    sent = surface.restore_with(*backup, _force(surface))
-    return advise_on_status(instance, surface.again) or (
+    sent = wording.restore_with(*backup, _force(wording))
+    return advise_on_status(instance, wording.again) or (
         f"Check it in the dashboard, and rebuild it there if it has failed; then {sent}, which sends it again{older}."
     )
 
 
-def advise_unknown(plan: RestorePlan, instance: Resource, surface: Surface) -> str:
+def advise_unknown(plan: TargetPlan, instance: Resource, wording: Wording) -> str:
     """Returns what to do about a restore that was sent, and may have been executed."""
     taken = taken_at(plan.backup or {})
     data = f" (it was not, if it has data from after {format_time(taken)})" if taken else ""
-    return advise_on_status(instance, surface.again) or (
-        f"Check whether it was restored{data}; if not, {_send_again(surface)}."
+    return advise_on_status(instance, wording.again) or (
+        f"Check whether it was restored{data}; if not, {_send_again(wording)}."
     )
 
 
@@ -274,24 +274,24 @@ def _explain_unknown(instance: Resource) -> str:
     return f"It is unknown whether the restore of {label(instance)} was executed: its status is {status} now."
 
 
-def build_lost_error(error: ClawHostersError, restore: Restore, surface: Surface) -> PartialError:
+def build_lost_error(error: ClawHostersError, restore: RestoreJob, wording: Wording) -> PartialError:
     """Returns the error of a restore whose response was lost, and that does not show in the instance."""
     now = restore.current
-    return PartialError(f"{error} {_explain_unknown(now)} {advise_unknown(restore.plan, now, surface)}", {}, error)
+    return PartialError(f"{error} {_explain_unknown(now)} {advise_unknown(restore.plan, now, wording)}", {}, error)
 
 
-def build_status_error(restore: Restore, surface: Surface) -> PartialError:
+def build_status_error(restore: RestoreJob, wording: Wording) -> PartialError:
     """Returns the error of a restore that was accepted, and ended in a failure status."""
     now, backup_id = restore.current, restore.plan.backup_id
     accepted = f"The restore of backup {backup_id} was accepted, but the status of {label(now)} is {_status(now)} now."
-    return PartialError(f"{accepted} {advise_failed(restore.plan, now, surface)}", {})
+    return PartialError(f"{accepted} {advise_failed(restore.plan, now, wording)}", {})
 
 
 def build_wait_error(
-    restore: Restore,
+    restore: RestoreJob,
     error: ClawHostersError,
-    options: RestoreOptions,
-    surface: Surface,
+    options: ExecutorOptions,
+    wording: Wording,
     explain: t.Callable[..., str],
 ) -> PartialError:
     """Returns the error of a restore whose wait ended with ``error``, which this changes.
@@ -302,13 +302,13 @@ def build_wait_error(
     is_held = restore.stage is Stage.HELD
     if restore.stage is Stage.RESTORED:
         known, limit = restore.ended, options.healthy_timeout or options.timeout
-        option = surface.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")
+        option = wording.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")
         reason = explain(error, limit, option=option)
     else:
         name, sent_at = short_name(restore.instance), format_at(restore.state.sent_at if restore.state else None)
         known = f"This run sent nothing for {name}." if is_held else f"The restore of {name} was sent at {sent_at}."
         goal, condition = "free" if is_held else "restored", error.last_seen.condition if error.last_seen else ""
-        reason = explain_ended_wait(error, condition, goal, options.timeout, option=surface.option("wait_timeout"))
+        reason = explain_ended_wait(error, condition, goal, options.timeout, option=wording.option("wait_timeout"))
     error.replace(reason)
-    again = "" if options.starts else f" {format_advice(error, surface.advice)}"
+    again = "" if options.starts else f" {format_advice(error, wording.advice)}"
     return PartialError(f"{known} {reason}{again}", {}, error)

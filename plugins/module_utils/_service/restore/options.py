@@ -28,7 +28,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Surface:
+class Wording:
     """Who speaks, a module or the role: the spelling of its options, and how to run it again."""
 
     prefix: str = ""
@@ -49,7 +49,7 @@ class Surface:
         """Returns the option that names a backup."""
         return self.option("backup" if self.prefix else "backup_id", backup_id)
 
-    def for_task(self, *, force: bool) -> Surface:
+    def for_task(self, *, force: bool) -> Wording:
         """Returns the words of a task: with ``force``, it would send again what it has sent, if it is run again."""
         return replace(self, again=f"{self.again} without {self.option('force')}") if force else self
 
@@ -63,6 +63,6 @@ class Surface:
         return f"restore it{self.alone} with {' and '.join(options)}"
 
 
-MODULE = Surface()
-FLEET = Surface(ids="ids", alone=" alone")
-ROLE = Surface("restore_", "restore_instance_ids", again="run the same command again")
+MODULE = Wording()
+FLEET = Wording(ids="ids", alone=" alone")
+ROLE = Wording("restore_", "restore_instance_ids", again="run the same command again")

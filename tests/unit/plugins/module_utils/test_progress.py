@@ -52,12 +52,12 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
 def test_an_interruption_shows_what_is_known_at_that_moment(progress):
     with progress.if_interrupted("Nothing was sent.") as note:
         with progress.if_interrupted("Two of three are done."):
-            assert progress.interrupt_notes == ["Nothing was sent.", "Two of three are done."]
+            assert progress.interrupt_texts == ["Nothing was sent.", "Two of three are done."]
         note.text = "It goes on."
-        assert progress.interrupt_notes == ["It goes on."]
+        assert progress.interrupt_texts == ["It goes on."]
         note.text = ""
-        assert progress.interrupt_notes == []
-    assert progress.interrupt_notes == []
+        assert progress.interrupt_texts == []
+    assert progress.interrupt_texts == []
 
 
 def test_an_interrupt_waits_for_the_request_under_way_and_starts_none():

@@ -19,7 +19,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
     Action,
     predict,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Job, Phase, Protection
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import (
+    InstanceJob,
+    Phase,
+    Protection,
+)
 
 STATUSES = (
     "running",
@@ -121,7 +125,7 @@ STOPPED = {"id": 1, "name": "a", "status": "stopped"}
 
 
 def test_before_is_the_instance_as_it_was_until_the_first_request():
-    job = Job("started", STOPPED)
+    job = InstanceJob("started", STOPPED)
     job.decide({**STOPPED, "status": "deploying"})
     assert job.phase is Phase.SETTLING
     job.decide(STOPPED)
@@ -133,7 +137,7 @@ def test_before_is_the_instance_as_it_was_until_the_first_request():
 
 def test_the_failure_of_a_job_tells_an_earlier_rejection_and_a_lost_response():
     rejection = ApiError("POST /start", 409)
-    job = Job("started", STOPPED, rejection=rejection, is_outcome_unknown=True)
+    job = InstanceJob("started", STOPPED, rejection=rejection, is_outcome_unknown=True)
     job.fail("It did not start.")
     assert job.error == f"It did not start. An earlier request was rejected: {rejection} {RESPONSE_LOST}"
     assert (job.phase, job.cause) == (Phase.DONE, rejection)
@@ -141,7 +145,7 @@ def test_the_failure_of_a_job_tells_an_earlier_rejection_and_a_lost_response():
 
 def test_a_paused_instance_that_was_to_be_stopped_is_told():
     def find_warning(status, wanted, *, changed):
-        job = Job(wanted, changed=changed)
+        job = InstanceJob(wanted, changed=changed)
         job.see({**STOPPED, "status": status})
         return job.find_paused_warning()
 

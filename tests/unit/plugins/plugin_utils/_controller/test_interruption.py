@@ -25,21 +25,21 @@ import time
 from pathlib import Path
 
 from {COLLECTION}.module_utils._progress import Progress
-from {COLLECTION}.plugin_utils._controller.interruption import interrupt_notes_shown
+from {COLLECTION}.plugin_utils._controller.interruption import interrupt_texts_shown
 """
 CODE = """
 class Interrupted(Progress):
     is_ended = False
 
     @property
-    def interrupt_notes(self):
+    def interrupt_texts(self):
         if not self.is_ended:
             self.is_ended = True
             os.kill(os.getpid(), signal.SIGTERM)
         return ["The restore goes on."]
 
 
-with interrupt_notes_shown(Interrupted()):
+with interrupt_texts_shown(Interrupted()):
     os.kill(os.getpid(), signal.SIGINT)
 """
 
@@ -47,7 +47,7 @@ with interrupt_notes_shown(Interrupted()):
 UNWOUND = """
 progress = Progress()
 progress.unwinds = True
-with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes on."):
+with interrupt_texts_shown(progress), progress.if_interrupted("The restore goes on."):
     try:
         os.kill(os.getpid(), signal.SIGINT)
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ if os.fork():
     os.close(theirs)
     os.read(ours, 1)
     os._exit(0)
-with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes on."):
+with interrupt_texts_shown(progress), progress.if_interrupted("The restore goes on."):
     progress.require_controller()
     print("It goes on.", flush=True)
     os.write(theirs, b".")
@@ -87,7 +87,7 @@ def resume():
     os.kill(parent, signal.SIGCONT)
 
 
-with interrupt_notes_shown(progress):
+with interrupt_texts_shown(progress):
     os.kill(parent, signal.SIGSTOP)
     while " T " not in Path(f"/proc/{parent}/stat").read_text():
         time.sleep(0.01)

@@ -18,7 +18,10 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_
     prepare_folder,
     write_report,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness, write_page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.incident_report import (
+    read_earlier_report,
+    write_page,
+)
 
 REPORT = {"incident": "INC-1", "service": "host", "headline": "restored", "instances": [], "runs": []}
 
@@ -106,8 +109,8 @@ def test_a_file_of_another_user_is_neither_read_nor_written(page, owners):
     contents = [path.read_bytes() for path in files]
     theirs = [path.open("rb") for path in files]
     owners.give(*files)
-    witness = read_witness(str(page), "INC-1", "host", "the journal")
-    assert (witness.sent_at, bool(witness.unreadable)) == ({}, True)
+    earlier_report = read_earlier_report(str(page), "INC-1", "host", "the journal")
+    assert (earlier_report.sent_at, bool(earlier_report.unreadable)) == ({}, True)
     write_incident(page)
     assert "not_in_journal" not in read_json(page)
     assert [path.read_bytes() for path in files] != contents

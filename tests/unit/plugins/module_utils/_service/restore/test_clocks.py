@@ -25,10 +25,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
     AccountView,
-    RestorePlan,
     Target,
+    TargetPlan,
     plan_restores,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_timestamp, require_past
@@ -88,7 +88,7 @@ def answered(now: datetime = NOW, *, date: bool = True) -> RequestStats:
     return stats
 
 
-def choose(world: World, target: Target, now: datetime) -> RestorePlan:
+def choose(world: World, target: Target, now: datetime) -> TargetPlan:
     account = AccountView(InstanceIndex(world.instances), world.backups)
     (plan,) = plan_restores([target], account, world.history, world.rules, now)
     return plan

@@ -22,24 +22,24 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     build_diff,
     build_outcomes,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestorePlan, Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob, Stage
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target, TargetPlan
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
 BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}
 
 
-def item(number: int = 1, error: str | None = None, **results: t.Any) -> Restore:
+def item(number: int = 1, error: str | None = None, **results: t.Any) -> RestoreJob:
     instance = {"id": number, "name": f"bot-{number}", "status": "running"}
-    plan = RestorePlan(Target(number, None), instance, BACKUP)
-    return Restore(plan, error=ClawHostersError(error) if error else None, **results)
+    plan = TargetPlan(Target(number, None), instance, BACKUP)
+    return RestoreJob(plan, error=ClawHostersError(error) if error else None, **results)
 
 
 def entries(count: int) -> list[FleetEntry]:
     return [FleetEntry(number, number, f"bot-{number}") for number in range(1, count + 1)]
 
 
-def outcomes(restores: list[Restore]) -> list[Outcome]:
+def outcomes(restores: list[RestoreJob]) -> list[Outcome]:
     return build_outcomes(entries(len(restores)), restores, done=True)
 
 
@@ -57,7 +57,7 @@ def outcomes(restores: list[Restore]) -> list[Outcome]:
         max_size=20,
     )
 )
-def test_every_entry_counts_once(items: list[Restore]) -> None:
+def test_every_entry_counts_once(items: list[RestoreJob]) -> None:
     result = build_result(outcomes(items), {}, has_batches=True)
     assert sum(result["summary"].values()) == len(items) == len(result["instances"])
     assert result["changed"] is any(entry["changed"] for entry in result["instances"])
@@ -65,7 +65,7 @@ def test_every_entry_counts_once(items: list[Restore]) -> None:
 
 
 def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
-    nobody = Restore(RestorePlan(Target(None, "nobody")))
+    nobody = RestoreJob(TargetPlan(Target(None, "nobody")))
     assert build_diff([item(1, is_sent=True), item(2), item(3, is_started=True), nobody]) == {
         "before": {
             "bot-1 (id 1)": {"restored_from": None},

@@ -13,13 +13,13 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
+    EarlierReport,
     RestoreHistory,
-    Witness,
     is_recent,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import RestoreTask
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -160,6 +160,6 @@ def test_the_report_is_no_witness_of_what_was_refused(tmp_path):
     append_event(journal, key, OperationEvent.INTENDED)
     sent_at = read_state(journal, key).sent_at
     append_event(journal, key, OperationEvent.REFUSED)
-    report = Witness("INC-1.json", "state", {"1": sent_at, "2": sent_at})
-    incident = Incident(client, journal, "INC-1", Rules(), pytest.fail, lambda: report)
-    assert incident.read_history([1, 2]).witness.sent_at == {"2": sent_at}
+    report = EarlierReport("INC-1.json", "state", {"1": sent_at, "2": sent_at})
+    incident = RestoreTask(client, journal, "INC-1", Rules(), pytest.fail, lambda: report)
+    assert incident.read_history([1, 2]).earlier_report.sent_at == {"2": sent_at}

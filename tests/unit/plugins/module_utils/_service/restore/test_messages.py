@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
-    EarlierRestore,
-    Witness,
+    EarlierReport,
+    OtherRestore,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error, explain
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import (
@@ -22,13 +22,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     ROLE,
     Rules,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
     ObstacleKind,
-    RestorePlan,
     Target,
+    TargetPlan,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import FAILURE_WORDS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.result_words import FAILURE_WORDS
 from support.accounts import NOW
 
 STATE = OperationState(OperationEvent.UNCLEAR, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12})
@@ -36,16 +36,16 @@ RULES = Rules(NOW, timedelta(hours=1), timedelta(hours=1))
 BACKUP = {"id": 12, "created_at": "2026-02-01T10:00:00Z"}
 
 
-def stopped(kind: ObstacleKind, status: str = "running", target: Target | None = None) -> RestorePlan:
+def stopped(kind: ObstacleKind, status: str = "running", target: Target | None = None) -> TargetPlan:
     """Returns a plan with an obstacle, and all facts that it may have."""
-    plan = RestorePlan(
+    plan = TargetPlan(
         target or Target(1, "web-bot", 12), {"id": 1, "name": "web-bot", "status": status}, BACKUP, earlier=STATE
     )
     is_memory = kind is ObstacleKind.OTHER_MEMORY
     cause = ClawHostersError("The folder knows it.", is_unsent=True) if is_memory else None
     facts = {"ids": (1, 2), "backups": (BACKUP,), "seen": {"name": "other", "status": "stopped"}, "cause": cause}
-    record = Witness("/report/INC-1.json", "/state", {"1": NOW.isoformat()})
-    plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, witness=record, **facts)
+    record = EarlierReport("/report/INC-1.json", "/state", {"1": NOW.isoformat()})
+    plan.stop(kind, other=OtherRestore("INC-2", STATE), duplicate_of=1, earlier_report=record, **facts)
     return plan
 
 
@@ -88,7 +88,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
 
 
 def test_a_condition_that_is_not_shown_is_unknown() -> None:
-    plan = RestorePlan(Target(1, None), {"id": 1, "name": "web-bot", "status": "running", "health_status": "healthy"})
+    plan = TargetPlan(Target(1, None), {"id": 1, "name": "web-bot", "status": "running", "health_status": "healthy"})
     plan.stop(ObstacleKind.CHANGED, seen={"id": 1, "name": "web-bot"})
     told = explain(plan, "INC-1", RULES, NOW, ROLE)[0]
     assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."

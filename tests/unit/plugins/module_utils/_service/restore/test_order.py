@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    ObstacleKind,
-    RestorePlan,
-    Target,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
+    ObstacleKind,
+    Target,
+    TargetPlan,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
@@ -80,8 +80,8 @@ def test_what_others_sent_after_the_plan_is_never_overwritten(
     before: list[Line], since: list[Line], force: bool, wrong_by: float
 ) -> None:
     known = read(before).known_position(1)
-    plan = RestorePlan(Target(1, None), WEB, {"id": 12}, known_position=known)
-    Restore(plan).check_again(WEB, read([*before, *since], wrong_by), Rules(force=force))
+    plan = TargetPlan(Target(1, None), WEB, {"id": 12}, known_position=known)
+    RestoreJob(plan).check_again(WEB, read([*before, *since], wrong_by), Rules(force=force))
     sent = {(position, line.incident) for position, line in enumerate(since) if line.event is OperationEvent.INTENDED}
     refused = {
         (position - 1, line.incident) for position, line in enumerate(since) if line.event is OperationEvent.REFUSED
@@ -107,10 +107,12 @@ def test_no_time_changes_the_decision_before_the_request(
             for lines in (before, since)
         )
         history = read(past)
-        plan = RestorePlan(
+        plan = TargetPlan(
             Target(1, None), WEB, {"id": 12}, known_position=history.known_position(1), earlier=history.find_own(1)
         )
-        Restore(plan).check_again(WEB, read([*past, *later], data.draw(clocks) if turned else 0.0), Rules(force=force))
+        RestoreJob(plan).check_again(
+            WEB, read([*past, *later], data.draw(clocks) if turned else 0.0), Rules(force=force)
+        )
         other = plan.obstacle.other.incident if plan.obstacle and plan.obstacle.other else None
         return plan.sends, plan.action, plan.obstacle and plan.obstacle.kind, other
 

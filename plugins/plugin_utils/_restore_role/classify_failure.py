@@ -15,8 +15,8 @@ from dataclasses import replace
 from ...module_utils._errors import ClawHostersError, PartialError, UnauthorizedError
 from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.restore.messages import explain
-from ...module_utils._service.restore.plan import ObstacleKind
-from ...module_utils._service.restore.restore import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN, InstanceGoneError
+from ...module_utils._service.restore.restore_job import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN, InstanceGoneError
+from ...module_utils._service.restore.target_plan import ObstacleKind
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind, NotConfirmedError
@@ -24,9 +24,9 @@ from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind, NotConfirmedErr
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._service.restore.options import Rules, Surface
-    from ...module_utils._service.restore.plan import Obstacle, RestorePlan
-    from ...module_utils._service.restore.restore import Restore
+    from ...module_utils._service.restore.options import Rules, Wording
+    from ...module_utils._service.restore.restore_job import RestoreJob
+    from ...module_utils._service.restore.target_plan import Obstacle, TargetPlan
     from .failures import Kind
 
 _KINDS: dict[str, Kind] = {
@@ -57,14 +57,14 @@ def classify_error(error: Exception, kind: Kind) -> Failure:
     return replace(failure, http_status=response.status, request_id=request_id)
 
 
-def classify_obstacle(plan: RestorePlan, incident: str, rules: Rules, now: datetime, surface: Surface) -> Failure:
+def classify_obstacle(plan: TargetPlan, incident: str, rules: Rules, now: datetime, wording: Wording) -> Failure:
     """Returns the failure of a plan that has an obstacle."""
-    fact, advice = explain(plan, incident, rules, now, surface)
+    fact, advice = explain(plan, incident, rules, now, wording)
     kind = t.cast("Obstacle", plan.obstacle).kind
     return Failure(kind, one_line(fact, MESSAGE_LIMIT), one_line(advice, MESSAGE_LIMIT))
 
 
-def classify_restore(error: ClawHostersError, restore: Restore, *, sends: bool) -> Failure:
+def classify_restore(error: ClawHostersError, restore: RestoreJob, *, sends: bool) -> Failure:
     """Returns the failure of a restore that ended with ``error``. ``sends``: the run was to send it."""
     kind: Kind = FailureKind.REFUSED
     is_about_key = isinstance(error.response, UnauthorizedError)

@@ -10,24 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import RestoreAction
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import NotConfirmedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_restores import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.confirmed_restores import (
     TRIES,
     explain_wrong_answer,
     format_question,
     require_confirmation,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.failures import NotConfirmedError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import (
     GIVEN,
     TYPED,
     expected_answer,
     is_confirmed,
     set_answers,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
 from support.restores import BACKUPS, WEB, history, named, role_plans, run
 from support.restores import plan as planned
 

@@ -15,15 +15,15 @@ from ..._model.resource import normalize
 from ..._state.journal import UNSEEN, OperationEvent
 from ..._text import one_line
 from ..._times import format_time, parse_time
-from .plan import explain_left_out
+from .target_plan import explain_left_out
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..._model.resource import Resource
-    from .history import EarlierRestore, Witness
+    from .history import EarlierReport, OtherRestore
     from .options import Rules
-    from .plan import RestorePlan
+    from .target_plan import TargetPlan
 
 _OTHER_ENDS = {
     OperationEvent.ACCEPTED: "its end was not seen yet",
@@ -50,22 +50,22 @@ def format_taken(backup: Resource) -> str:
     return f"taken {format_time(taken)}" if taken else "taken at an unknown time"
 
 
-class Note(t.NamedTuple):
+class Remark(t.NamedTuple):
     """A sentence about a plan. ``about`` is equal in notes that differ in numbers alone."""
 
     text: str
     about: tuple[object, ...]
 
 
-def note_other(other: EarlierRestore, now: datetime, backup: Resource | None) -> Note:
+def remark_on_other(other: OtherRestore, now: datetime, backup: Resource | None) -> Remark:
     """Returns the note about a restore for another incident. It says if that restored the same ``backup``."""
     is_same = backup is not None and other.uses(backup)
     same = " It is the same backup." if is_same else ""
     about = ("other", other.incident, other.state.event, other.state.by, is_same)
-    return Note(f"{capitalize(format_other(other, now))}.{same}", about)
+    return Remark(f"{capitalize(format_other(other, now))}.{same}", about)
 
 
-def format_other(other: EarlierRestore, now: datetime) -> str:
+def format_other(other: OtherRestore, now: datetime) -> str:
     """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
     state, sent_at = other.state, format_moment(other.state.sent_at, now)
     who = f" by {state.by}" if state.by else ""
@@ -74,19 +74,19 @@ def format_other(other: EarlierRestore, now: datetime) -> str:
     return f"incident {one_line(other.incident)} {sent} a restore of it at {sent_at}{who}; {end}"
 
 
-def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetime) -> list[Note]:
+def describe_choice(plan: TargetPlan, incident: str, rules: Rules, now: datetime) -> list[Remark]:
     """Returns notes about backups that were passed over, and about facts that the chosen one does not show."""
     backup, given = plan.backup or {}, plan.target.backup_id
     if plan.sends:
         notes = []
         if not has_owner(backup):
             which = f"Backup {backup.get('id')} does not show its instance"
-            notes.append(Note(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
+            notes.append(Remark(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
         if plan.left_out:
             left_out = describe_left_out(plan, now)
             about = {(normalize(one.get("status")), taken_at(one) is None) for one in plan.left_out}
             newest = f"Backup {backup.get('id')} is the newest usable one."
-            notes.append(Note(f"{left_out} {newest}", ("left_out", *sorted(about))))
+            notes.append(Remark(f"{left_out} {newest}", ("left_out", *sorted(about))))
         return notes
     if plan.obstacle or plan.earlier is None or "id" not in backup:
         return []
@@ -94,18 +94,18 @@ def describe_choice(plan: RestorePlan, incident: str, rules: Rules, now: datetim
     is_repeated = rules.force and plan.earlier.event is OperationEvent.COMPLETED
     if is_other or is_repeated or not is_before(backup, rules.before):
         used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}, and sends no other restore."
-        return [Note(f"{used} Use another incident for that.", ("used",))]
+        return [Remark(f"{used} Use another incident for that.", ("used",))]
     return []
 
 
-def describe_left_out(plan: RestorePlan, now: datetime) -> str:
+def describe_left_out(plan: TargetPlan, now: datetime) -> str:
     return format_left_out(plan.left_out, lambda backup: explain_left_out(backup, now, plan.unfinished))
 
 
-def describe_report(witness: Witness, instance: Resource, incident: str, now: datetime) -> str:
+def describe_report(earlier_report: EarlierReport, instance: Resource, incident: str, now: datetime) -> str:
     """Returns what the JSON of the role says of a restore that the journal does not know."""
-    sent_at = format_moment(witness.sent_at[str(instance["id"])], now)
+    sent_at = format_moment(earlier_report.sent_at[str(instance["id"])], now)
     return (
-        f"{one_line(witness.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
-        f"{sent_at}, and the journal in {one_line(witness.journal)} does not know it."
+        f"{one_line(earlier_report.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
+        f"{sent_at}, and the journal in {one_line(earlier_report.journal)} does not know it."
     )

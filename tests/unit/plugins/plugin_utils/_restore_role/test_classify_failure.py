@@ -9,10 +9,13 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import ObstacleKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failure, FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import FAILURE_WORDS, find_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.failures import Failure, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.result_words import (
+    FAILURE_WORDS,
+    find_advice,
+)
 from support.controller import REPOSITORY
 from support.restores import BACKUPS, DEFAULTS, WEB, history, plan, run
 

@@ -15,19 +15,20 @@ from ...module_utils._errors import ClawHostersError, ForbiddenError, RefusedErr
 from ...module_utils._model.instance import is_unhealthy
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.account_check import find_id
-from ...module_utils._service.restore.incident import AccountReader, Incident, parse_rules, plan_incident
+from ...module_utils._service.restore.account_reader import AccountReader
+from ...module_utils._service.restore.restore_task import RestoreTask, parse_rules, plan_task
 from ...module_utils._service.service_health import measure_health
 from ...module_utils._time_options import parse_duration
 from .._reports.report_folder import prepare_folder
 from .failures import FailureKind, NotConfirmedError
-from .plan_screen import build_role_plan, note_newer, show_plan
+from .plan_screen import build_role_plan, remark_on_newer, show_plan
 from .role_run import FEW, UNHEALTHY, RoleRun, expected_answer, is_confirmed, set_answers
 from .variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ...module_utils._module.runner import ModuleContext
     from .approved_plan import ApprovedPlan
-    from .role_run import Data, RolePlan
+    from .role_run import Data, RoleTargetPlan
 
 
 class Screen(t.Protocol):
@@ -48,7 +49,7 @@ def begin_run(variables: Data, *, check: bool) -> RoleRun:
     return run
 
 
-class RoleSession:
+class RolePlanner:
     """Plans a run, and holds what its confirmation, its restores and its report need.
 
     ``redact`` removes secrets from what is shown or written.
@@ -100,36 +101,36 @@ class RoleSession:
     # The plan
 
     @functools.cached_property
-    def incident(self) -> Incident:
-        """The incident, with the journal. Imports what reads an earlier report."""
-        from .incident_report import read_witness
+    def task(self) -> RestoreTask:
+        """The task, with the journal. Imports what reads an earlier report."""
+        from .incident_report import read_earlier_report
 
         given = {name: self.variables[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, sends=True)
         name, path, host = self.run.incident, self.run.report_path, self.client.settings.host
-        return Incident(
+        return RestoreTask(
             self.client,
             journal,
             name,
             rules,
             self.context.warn,
-            lambda: read_witness(path, name, host, journal.place),
-            self.run.surface,
+            lambda: read_earlier_report(path, name, host, journal.place),
+            self.run.wording,
         )
 
     def _set_plans(self) -> None:
         """Chooses the backups, finds what prevents a restore, and shows that."""
         self.run.account = self.context.account.label()
-        incident, variables, reader, approved = self.incident, self.variables, self.reader, self.run.approved
-        planned, account, history = plan_incident(incident, self.run.targets, reader, with_holders=True)
-        plans = [build_role_plan(plan, history, incident.rules, incident.now, incident.surface) for plan in planned]
+        task, variables, reader, approved = self.task, self.variables, self.reader, self.run.approved
+        planned, account, history = plan_task(task, self.run.targets, reader, with_holders=True)
+        plans = [build_role_plan(plan, history, task.rules, task.now, task.wording) for plan in planned]
         if approved:
             max_age = parse_duration("restore_plan_max_age", variables["restore_plan_max_age"])
             service = self.client.settings.api_url
             t.cast("ApprovedPlan", approved).require_current(plans, history, service, self.account_id, max_age)
         for plan in plans:
-            plan.notes += note_newer(plan, account, incident.now, is_approved=approved is not None)
+            plan.notes += remark_on_newer(plan, account, task.now, is_approved=approved is not None)
         self._set_answers(plans)
         if self.run.chosen_by == UNHEALTHY:
             # The instance may have recovered since the decision.
@@ -148,7 +149,7 @@ class RoleSession:
         except ClawHostersError:
             return None
 
-    def _set_answers(self, plans: list[RolePlan]) -> None:
+    def _set_answers(self, plans: list[RoleTargetPlan]) -> None:
         """Sets what confirms each plan. Reads all names of the account if one may have to be unique there."""
         answer, reader = self.variables["restore_confirm"], self.reader
         set_answers(plans, reader.instances, is_whole=reader.is_whole)
@@ -168,6 +169,6 @@ class RoleSession:
             for plan in plans:
                 plan.id_reason = ""
 
-    def _is_confirmed(self, plans: list[RolePlan]) -> bool:
+    def _is_confirmed(self, plans: list[RoleTargetPlan]) -> bool:
         answer = self.variables["restore_confirm"]
         return bool(answer) and is_confirmed(answer, plans, self.run.incident, in_advance=True)

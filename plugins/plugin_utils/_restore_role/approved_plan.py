@@ -17,7 +17,7 @@ from ...module_utils._errors import SettingsError
 from ...module_utils._model.plan_scope import FIELDS, PlanScope, digest, find_fault
 from ...module_utils._model.resource import parse_id
 from ...module_utils._names import normalize_name
-from ...module_utils._service.restore.plan import Target, explain_left_out
+from ...module_utils._service.restore.target_plan import Target, explain_left_out
 from ...module_utils._service_url import normalize_url
 from ...module_utils._text import format_first, one_line
 from ...module_utils._times import parse_time
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from datetime import timedelta
 
     from ...module_utils._service.restore.history import RestoreHistory
-    from .role_run import Data, RolePlan, RoleRun
+    from .role_run import Data, RoleRun, RoleTargetPlan
 
 _LISTED = 5
 _FIELDS = {**FIELDS, "incident": str}
@@ -64,7 +64,7 @@ class ApprovedPlan(PlanScope):
 
     def require_current(
         self,
-        plans: list[RolePlan],
+        plans: list[RoleTargetPlan],
         history: RestoreHistory,
         service: str,
         account: str | None,
@@ -106,7 +106,7 @@ def read_plan(given: object) -> ApprovedPlan:
     return ApprovedPlan(service, plan["account"], made_at, plan["digest"], plan["incident"], entries)
 
 
-def _find_difference(approved: ApprovedPlan, plan: RolePlan, history: RestoreHistory) -> str:
+def _find_difference(approved: ApprovedPlan, plan: RoleTargetPlan, history: RestoreHistory) -> str:
     """Returns how an instance is not as in the approved plan any more; empty if it is."""
     if plan.failure:
         return f"{plan.label}: {plan.failure.message}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_session import begin_run
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_planner import begin_run
 from support.restores import DEFAULTS
 
 GIVEN = {**DEFAULTS, "restore_incident": " INC-1 ", "restore_instances": "web-bot"}

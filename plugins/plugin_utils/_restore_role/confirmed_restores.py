@@ -24,11 +24,12 @@ from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._service.backups import find_backup, list_backups
-from ...module_utils._service.fetch_instance import fetch_instance
-from ...module_utils._service.restore.executor import PlanExecutor, RestoreObserver
-from ...module_utils._service.restore.incident import Incident, read_by_ids
+from ...module_utils._service.find_instance import find_instance
+from ...module_utils._service.restore.account_reader import read_by_ids
+from ...module_utils._service.restore.executor import RestoreObserver, TaskExecutor
 from ...module_utils._service.restore.recorded_incident import run_key
-from ...module_utils._service.restore.restore import REFUSED, InstanceGoneError, Restore, RestoreOptions, Stage
+from ...module_utils._service.restore.restore_job import REFUSED, ExecutorOptions, InstanceGoneError, RestoreJob, Stage
+from ...module_utils._service.restore.restore_task import RestoreTask
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._state.journal_writer import describe_sender, lock_operation, record_note
 from ...module_utils._text import format_first, one_line
@@ -43,8 +44,8 @@ from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.journal import OperationKey
-    from .role_run import RolePlan, RoleRun
-    from .role_session import RoleSession
+    from .role_planner import RolePlanner
+    from .role_run import RoleRun, RoleTargetPlan
 
 _PARENT_INTERVAL = 1.0
 """Seconds after which it is seen that the parent process has ended."""
@@ -58,7 +59,7 @@ _LISTED = 3
 def ended_with_terminal() -> t.Iterator[None]:
     """During the block, ends this process once the one that reads the terminal has ended: nobody answers any more.
 
-    That one ends when the terminal is closed. From ansible-core 2.19, workers have a session of their own.
+    That one ends when the terminal is closed. From ansible-core 2.19, workers have a planner of their own.
     """
     parent, has_answer, waiting = os.getppid(), threading.Event(), threading.get_ident()
 
@@ -97,7 +98,7 @@ def require_confirmation(run: RoleRun, given: str, ask: t.Callable[[str], str]) 
     raise NotConfirmedError(problem)
 
 
-def format_question(plans: list[RolePlan], incident: str) -> list[str]:
+def format_question(plans: list[RoleTargetPlan], incident: str) -> list[str]:
     """Returns the lines that say what to type."""
     sends = [plan for plan in plans if plan.sends]
     needs_id = len(sends) <= FEW and any(plan.id_reason for plan in sends)
@@ -107,44 +108,44 @@ def format_question(plans: list[RolePlan], incident: str) -> list[str]:
     return ["An empty answer or Ctrl-C sends nothing.", asked]
 
 
-def explain_wrong_answer(source: str, answer: str, plans: list[RolePlan], incident: str) -> str:
+def explain_wrong_answer(source: str, answer: str, plans: list[RoleTargetPlan], incident: str) -> str:
     """Returns a sentence that shows an answer beside the one that is needed."""
     needed = expected_answer(plans, incident) or ",".join(plan.answer for plan in plans)
     return f"{source}: {one_line(answer)}. It must be: {needed}."
 
 
-def find_changed_backups(incident: Incident, plans: t.Iterable[RolePlan]) -> dict[str, ClawHostersError]:
+def find_changed_backups(task: RestoreTask, plans: t.Iterable[RoleTargetPlan]) -> dict[str, ClawHostersError]:
     """Reads again the backups that will be sent. Returns how each changed one differs from its plan, by its id.
 
     A backup that another run restores meanwhile has another status. If the journal says that this was for the same
     incident, it is no change: this run waits for it.
     """
-    client = incident.client
+    client = task.client
     sends = {str(plan.backup_id): plan for plan in plans if plan.sends}
     items, is_list, _pages = read_by_ids(client, "/backups", sends, lambda one: find_backup(client, one))
     if not is_list and sends.keys() - {str(backup["id"]) for backup in items}:
         # Only the list, by which the plan was made, shows that a backup is gone.
         items = list_backups(client)
     found = {str(backup["id"]): backup for backup in items}
-    reasons = {key: _find_reason(incident, plan, found.get(key)) for key, plan in sends.items()}
+    reasons = {key: _find_reason(task, plan, found.get(key)) for key, plan in sends.items()}
     return {key: reason for key, reason in reasons.items() if reason}
 
 
-def _find_reason(incident: Incident, plan: RolePlan, now: Resource | None) -> ClawHostersError | None:
+def _find_reason(task: RestoreTask, plan: RoleTargetPlan, now: Resource | None) -> ClawHostersError | None:
     """Returns why a backup is not sent as planned; None if it is, or if another run of the incident has sent it."""
     if not (change := explain_changed_backup(plan, now)):
         return None
     instance = plan.instance or {}
-    history = incident.read_history([instance["id"]])
+    history = task.read_history([instance["id"]])
     own, other = history.find_own(instance["id"]), history.find_unfinished(instance)
     if own and own.position > plan.known_position:
         return None
-    if now is None and fetch_instance(incident.client, instance["id"]) is None:
+    if now is None and find_instance(task.client, instance["id"]) is None:
         return InstanceGoneError(instance)
     return FactsChangedError(f"{plan.label}: {other.describe()}." if other else f"{change}.")
 
 
-def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
+def explain_changed_backup(plan: RoleTargetPlan, now: Resource | None) -> str:
     """Returns how a backup differs from what its plan shows; empty if it does not. ``now``: None if it is gone.
 
     A field that it does not show now is no difference: list and detail may show different ones.
@@ -163,17 +164,17 @@ def explain_changed_backup(plan: RolePlan, now: Resource | None) -> str:
     return f"{backup} can't be used any more: its status is {one_line(status)}"
 
 
-class RoleRestores(RestoreObserver):
+class ConfirmedRestores(RestoreObserver):
     """The restores of a run: confirms those that are ready, has them carried out, and observes that.
 
     It notes in the journal who confirmed what, how that ended, and what the journal has no event for.
     """
 
-    def __init__(self, session: RoleSession) -> None:
-        self._session = session
-        self._run, self._client, self._incident = session.run, session.client, session.incident
+    def __init__(self, planner: RolePlanner) -> None:
+        self._planner = planner
+        self._run, self._client, self._task = planner.run, planner.client, planner.task
         self._key = run_key(self._client.settings.api_url, self._run.incident, f"run-{secrets.token_hex(8)}")
-        self._plans: dict[Restore, RolePlan] = {}
+        self._plans: dict[RestoreJob, RoleTargetPlan] = {}
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
         self._is_alone = True
@@ -190,7 +191,7 @@ class RoleRestores(RestoreObserver):
             how = require_confirmation(run, given, self._ask)
             if not given:
                 self._require_same_facts()
-        journal = self._incident.journal
+        journal = self._task.journal
         if run.chosen_by == UNHEALTHY:
             limit = UnhealthyLimit(journal, self._client.settings.api_url, int(run.variables["restore_at_most"]))
             for plan in run.plans:
@@ -216,10 +217,10 @@ class RoleRestores(RestoreObserver):
 
     def _ask(self, prompt: str) -> str:
         with ended_with_terminal():
-            return self._session.screen.ask(self._session.redact(prompt))
+            return self._planner.screen.ask(self._planner.redact(prompt))
 
     @property
-    def _ready(self) -> list[RolePlan]:
+    def _ready(self) -> list[RoleTargetPlan]:
         return [plan for plan in self._run.plans if plan.ready]
 
     def _require_same_facts(self) -> None:
@@ -230,7 +231,7 @@ class RoleRestores(RestoreObserver):
         # Read anew, not from the account that the plan has read.
         account = AccountCheck(self._client).label()
         changes = [f"The account is {account} now."] if account != self._run.account else []
-        changes += [error.text for error in find_changed_backups(self._incident, self._run.plans).values()]
+        changes += [error.text for error in find_changed_backups(self._task, self._run.plans).values()]
         if changes:
             raise FactsChangedError(format_first(changes, _LISTED))
 
@@ -241,13 +242,13 @@ class RoleRestores(RestoreObserver):
         """
         variables, progress = self._run.variables, self._client.progress
         # Of copies: they are decided again under the locks, and the plans stay as they were confirmed.
-        restores = [Restore(replace(plan)) for plan in self._ready]
+        restores = [RestoreJob(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
             self._plans[restore], plan.restore = plan, restore
-        executor = PlanExecutor(
-            self._incident,
-            self._session.reader.list_pages,
-            RestoreOptions(
+        executor = TaskExecutor(
+            self._task,
+            self._planner.reader.list_pages,
+            ExecutorOptions(
                 variables["restore_wait_timeout"],
                 variables["restore_healthy_timeout"],
                 sizes=variables["restore_serial"],
@@ -257,12 +258,12 @@ class RoleRestores(RestoreObserver):
         )
         progress.unwinds = True
         try:
-            write_pages(self._session)
+            write_pages(self._planner)
             executor.run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is in the journal.
             self._note(self._key, NoteKind.INTERRUPTED)
-            write_pages(self._session)
+            write_pages(self._planner)
             raise
         finally:
             progress.unwinds = False
@@ -272,18 +273,18 @@ class RoleRestores(RestoreObserver):
 
     # RestoreObserver
 
-    def on_batch(self, number: int, restores: t.Sequence[Restore]) -> None:
+    def on_batch(self, number: int, restores: t.Sequence[RestoreJob]) -> None:
         """Looks at the backups of a further batch again."""
         self._is_alone = len(restores) == 1
         if number > 1:
             # The batches before may have taken hours since the plan was confirmed.
             self._fail_changed([restore for restore in restores if self._plans[restore].sends])
 
-    def _fail_changed(self, restores: t.Sequence[Restore]) -> None:
+    def _fail_changed(self, restores: t.Sequence[RestoreJob]) -> None:
         """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
         by_backup = {str(self._plans[restore].backup_id): restore for restore in restores}
         try:
-            errors = find_changed_backups(self._incident, (self._plans[restore] for restore in restores))
+            errors = find_changed_backups(self._task, (self._plans[restore] for restore in restores))
         except ClawHostersError as error:
             errors = dict.fromkeys(by_backup, error)
         for key, reason in errors.items():
@@ -291,32 +292,32 @@ class RoleRestores(RestoreObserver):
                 continue  # reported when its lock is taken, as for any other instance
             by_backup[key].fail(reason, REFUSED)
 
-    def on_end(self, restore: Restore) -> None:
+    def on_end(self, restore: RestoreJob) -> None:
         """Notes a failure, and a response of the address. The journal has the rest already."""
         if restore.error is not None:
             self._note_failure(restore, restore.error)
         elif self._run.variables["restore_http_check"]:
             status = self._statuses[str(restore.instance["id"])]
-            self._note(self._incident.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
+            self._note(self._task.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
 
-    def _note_failure(self, restore: Restore, error: ClawHostersError) -> None:
-        plan, incident = self._plans[restore], self._incident
+    def _note_failure(self, restore: RestoreJob, error: ClawHostersError) -> None:
+        plan, task = self._plans[restore], self._task
         failure = classify_restore(error, restore, sends=plan.sends)
         if restore.plan.obstacle:
-            told = classify_obstacle(restore.plan, incident.name, incident.rules, incident.now, incident.surface)
+            told = classify_obstacle(restore.plan, task.incident, task.rules, task.now, task.wording)
             failure = replace(told, http_status=failure.http_status, request_id=failure.request_id)
         if status := restore.current.get("status"):
             failure = replace(failure, found=format_value(status, 40))
         plan.failure = failure
-        self._note(self._incident.key(restore.instance["id"]), NoteKind.FAILED, **failure.to_facts())
+        self._note(self._task.key(restore.instance["id"]), NoteKind.FAILED, **failure.to_facts())
 
     def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
         try:
-            record_note(self._incident.journal, key, kind, **facts)
+            record_note(self._task.journal, key, kind, **facts)
         except JournalError as error:
-            self._incident.warn(error.text)
+            self._task.warn(error.text)
 
-    def verify(self, restore: Restore) -> None:
+    def verify(self, restore: RestoreJob) -> None:
         """Requests the address of the instance until it responds, with ``restore_http_check``. Raises AddressError."""
         variables = self._run.variables
         if not variables["restore_http_check"]:
@@ -324,7 +325,7 @@ class RoleRestores(RestoreObserver):
         instance = restore.current
         if "subdomain_url" not in instance:
             # Only the detail shows it.
-            instance = fetch_instance(self._client, instance["id"]) or {}
+            instance = find_instance(self._client, instance["id"]) or {}
             if not instance:
                 raise InstanceGoneError(restore.current)
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"

@@ -12,16 +12,19 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import run_key
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent as Event
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import lock_operation
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import Failure, FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.finish import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.failures import Failure, FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.finish import (
     build_plan_to_approve,
     describe_outcome,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.incident_report import read_witness, write_page
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.incident_report import (
+    read_earlier_report,
+    write_page,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.result_words import (
     InstanceResult,
     build_recorded,
     build_report,
@@ -29,7 +32,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_
     format_headline,
     format_restored,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_run import RolePlan, RoleRun
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import RoleRun, RoleTargetPlan
 from support.restores import NOW, WEB, history, named, plan, run
 from support.stores import StorePlace
 from support.stories import URL, Story
@@ -113,9 +116,9 @@ def test_a_noted_failure_is_told_with_its_facts(story: Story, seen: bool, said: 
 # Of a run
 
 
-def begun(planned: RolePlan, *, changed: bool = False) -> RolePlan:
+def begun(planned: RoleTargetPlan, *, changed: bool = False) -> RoleTargetPlan:
     """Returns the plan of a restore that has ended well: of this run if ``changed``."""
-    planned.restore = Restore(planned)
+    planned.restore = RestoreJob(planned)
     planned.restore.healthy_at = NOW
     planned.restore.is_sent = changed
     return planned
@@ -227,22 +230,22 @@ def test_a_run_that_sent_nothing_says_nothing_new_of_a_restored_instance(story: 
 )
 def test_a_json_that_says_nothing_is_no_witness(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "INC-1.json").write_bytes(content)
-    witness = read_witness(str(tmp_path / "INC-1.html"), "INC-1", HOST, "state")
-    assert witness.sent_at == {}
-    assert bool(witness.unreadable) == (content in (b"", b"{", b"[" * 100_000, b"\xff"))
+    earlier_report = read_earlier_report(str(tmp_path / "INC-1.html"), "INC-1", HOST, "state")
+    assert earlier_report.sent_at == {}
+    assert bool(earlier_report.unreadable) == (content in (b"", b"{", b"[" * 100_000, b"\xff"))
 
 
 def test_the_json_stays_a_witness_of_what_the_journal_does_not_know(story: Story, tmp_path: Path) -> None:
     path = str(tmp_path / "INC-1.html")
-    assert read_witness(str(tmp_path / "missing/INC-1.html"), "INC-1", HOST, "state").sent_at == {}
+    assert read_earlier_report(str(tmp_path / "missing/INC-1.html"), "INC-1", HOST, "state").sent_at == {}
     story.restore(7, "intended", "accepted").restore(8, "intended", "refused")
     write_page(path, report(story))
-    assert [*read_witness(path, "INC-1", HOST, "state").sent_at] == ["7"]
-    assert read_witness(path, "INC-2", HOST, "state").sent_at == {}
-    assert read_witness(path, "INC-1", "127.0.0.1:80", "state").sent_at == {}
+    assert [*read_earlier_report(path, "INC-1", HOST, "state").sent_at] == ["7"]
+    assert read_earlier_report(path, "INC-2", HOST, "state").sent_at == {}
+    assert read_earlier_report(path, "INC-1", "127.0.0.1:80", "state").sent_at == {}
     # Another journal has another instance.
     write_page(path, {**report(story), "instances": []})
-    assert [*read_witness(path, "INC-1", HOST, "state").sent_at] == ["7"]
+    assert [*read_earlier_report(path, "INC-1", HOST, "state").sent_at] == ["7"]
 
 
 # For later jobs

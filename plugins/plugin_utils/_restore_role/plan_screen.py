@@ -14,20 +14,26 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import get_status, is_healthy
 from ...module_utils._service.account_check import format_scope
-from ...module_utils._service.restore.plan import RestoreAction, explain_left_out
-from ...module_utils._service.restore.plan_notes import Note, capitalize, describe_choice, describe_report, note_other
+from ...module_utils._service.restore.plan_remarks import (
+    Remark,
+    capitalize,
+    describe_choice,
+    describe_report,
+    remark_on_other,
+)
+from ...module_utils._service.restore.target_plan import RestoreAction, explain_left_out
 from ...module_utils._state.journal import UNSEEN
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration, format_time, parse_time
 from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
-from .role_run import OLD, RolePlan
+from .role_run import OLD, RoleTargetPlan
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
-    from ...module_utils._service.restore.history import RestoreHistory, Witness
-    from ...module_utils._service.restore.options import Rules, Surface
-    from ...module_utils._service.restore.plan import AccountView, RestorePlan
+    from ...module_utils._service.restore.history import EarlierReport, RestoreHistory
+    from ...module_utils._service.restore.options import Rules, Wording
+    from ...module_utils._service.restore.target_plan import AccountView, TargetPlan
     from ...module_utils._state.journal import OperationState
     from .role_run import Data, RoleRun
 
@@ -42,9 +48,9 @@ RECENT = timedelta(days=7)
 
 _LISTED = 5
 """Batches whose sizes are shown."""
-_STARTED = Note("Started at the end, which costs Claws if it is billed daily.", ("started",))
-_HEALTHY = Note("Running and healthy now.", ("healthy",))
-_OLD = Note("That is more than a day ago: another incident needs another restore_incident.", ("old",))
+_STARTED = Remark("Started at the end, which costs Claws if it is billed daily.", ("started",))
+_HEALTHY = Remark("Running and healthy now.", ("healthy",))
+_OLD = Remark("That is more than a day ago: another incident needs another restore_incident.", ("old",))
 _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
@@ -62,7 +68,7 @@ def show_plan(run: RoleRun) -> list[str]:
 # Many instances
 
 
-def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
+def _group(plans: list[RoleTargetPlan]) -> list[list[RoleTargetPlan]]:
     """Returns the plans in groups: those of more than one are shown together, the largest first.
 
     Each is alone unless there are many. Then those that are alike are together.
@@ -71,13 +77,13 @@ def _group(plans: list[RolePlan]) -> list[list[RolePlan]]:
         return [[plan] for plan in plans]
     ages = [plan.age.total_seconds() for plan in plans if plan.age is not None]
     limit = timedelta(seconds=_OUTLIER * median(ages)) if ages else timedelta(0)
-    groups: dict[object, list[RolePlan]] = {}
+    groups: dict[object, list[RoleTargetPlan]] = {}
     for plan in plans:
         groups.setdefault(_describe_kind(plan, limit), []).append(plan)
     return sorted(groups.values(), key=len, reverse=True)
 
 
-def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
+def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, ...]:
     """Returns what alike plans have in common. Their notes may differ in numbers."""
     if plan.obstacle:
         return (plan.obstacle.kind,)
@@ -89,7 +95,7 @@ def _describe_kind(plan: RolePlan, age_limit: timedelta) -> tuple[object, ...]:
 # Lines of plans
 
 
-def plan_lines(group: list[RolePlan]) -> list[str]:
+def plan_lines(group: list[RoleTargetPlan]) -> list[str]:
     """Returns the lines of plans that are alike."""
     details = list(map(detail_lines, group))
     if all(each == details[0] for each in details):
@@ -98,7 +104,7 @@ def plan_lines(group: list[RolePlan]) -> list[str]:
     return [*headlines(group), f"    For example {label}: {' '.join(example)}"]
 
 
-def headlines(group: list[RolePlan]) -> list[str]:
+def headlines(group: list[RoleTargetPlan]) -> list[str]:
     """Returns what will be done with instances that are alike, and what that costs."""
     first, is_one = group[0], len(group) == 1
     names = [format_value(plan.name) for plan in group]
@@ -117,7 +123,7 @@ def headlines(group: list[RolePlan]) -> list[str]:
     return [f"{named}: restore {backups} {_format_ages(group)}.", lost]
 
 
-def detail_lines(plan: RolePlan) -> list[str]:
+def detail_lines(plan: RoleTargetPlan) -> list[str]:
     """Returns what else is to be known of an instance."""
     notes = [note.text for note in plan.notes]
     if plan.obstacle:
@@ -129,7 +135,7 @@ def detail_lines(plan: RolePlan) -> list[str]:
     return [*notes, *(asked if plan.id_reason else [])]
 
 
-def _format_completed(plan: RolePlan, *, is_one: bool) -> str:
+def _format_completed(plan: RoleTargetPlan, *, is_one: bool) -> str:
     """Returns that an instance is restored already, or what is known of a restore that was not seen."""
     said = (f"a restore of backup {plan.backup_id}" if is_one else "a restore", f" {UNSEEN}")
     if not plan.is_unseen:
@@ -139,7 +145,7 @@ def _format_completed(plan: RolePlan, *, is_one: bool) -> str:
     return "".join([*said, f", {format_duration(plan.planned_at - sent)} ago" if is_past and sent else ""])
 
 
-def format_condition(plan: RolePlan) -> str:
+def format_condition(plan: RoleTargetPlan) -> str:
     """Returns the status and the health that the instance had at the time of the plan."""
     instance = plan.instance or {}
     health = instance.get("health_status")
@@ -148,7 +154,7 @@ def format_condition(plan: RolePlan) -> str:
     return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
 
 
-def _format_ages(group: list[RolePlan]) -> str:
+def _format_ages(group: list[RoleTargetPlan]) -> str:
     ages = sorted(plan.age for plan in group if plan.age is not None)
     if len(ages) < len(group):
         return "of unknown age" if len(group) == 1 else "some of unknown age"
@@ -156,7 +162,7 @@ def _format_ages(group: list[RolePlan]) -> str:
     return f"{youngest} old" if youngest == oldest else f"{youngest} to {oldest} old"
 
 
-def _format_range(group: list[RolePlan]) -> str:
+def _format_range(group: list[RoleTargetPlan]) -> str:
     times = sorted(plan.taken_at for plan in group if plan.taken_at)
     if len(times) < len(group):
         return "the backup, at an unknown time" if len(group) == 1 else "the backups, some at an unknown time"
@@ -164,7 +170,7 @@ def _format_range(group: list[RolePlan]) -> str:
     return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
 
 
-def schedule_lines(plans: list[RolePlan], variables: Data) -> list[str]:
+def schedule_lines(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
     """Returns in which batches the restores are sent; nothing if all are sent at once."""
     ready = [plan for plan in plans if plan.ready]
     batches = split_batches(ready, variables["restore_serial"])
@@ -179,18 +185,18 @@ def schedule_lines(plans: list[RolePlan], variables: Data) -> list[str]:
 
 
 def build_role_plan(
-    plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime, surface: Surface
-) -> RolePlan:
+    plan: TargetPlan, history: RestoreHistory, rules: Rules, now: datetime, wording: Wording
+) -> RoleTargetPlan:
     """Returns a plan as the role shows it, without its confirmation."""
     failure = None
     if plan.obstacle:
         from .classify_failure import classify_obstacle
 
-        failure = classify_obstacle(plan, history.incident, rules, now, surface)
-    return RolePlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failure=failure)
+        failure = classify_obstacle(plan, history.incident, rules, now, wording)
+    return RoleTargetPlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failure=failure)
 
 
-def note_newer(plan: RolePlan, account: AccountView, now: datetime, *, is_approved: bool) -> list[Note]:
+def remark_on_newer(plan: RoleTargetPlan, account: AccountView, now: datetime, *, is_approved: bool) -> list[Remark]:
     """Returns a note that names the usable backups that are newer than the approved, or the restored one.
 
     Any other plan says itself which backups it passes over.
@@ -201,10 +207,10 @@ def note_newer(plan: RolePlan, account: AccountView, now: datetime, *, is_approv
     newer = [f"id {one['id']} of {format_clock(taken_at(one))}" for one in found]
     which = "approved" if plan.sends else "used" if plan.is_unseen else "restored"
     text = f"Newer than the {which} backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
-    return [Note(text, ("newer", len(newer)))] if newer else []
+    return [Remark(text, ("newer", len(newer)))] if newer else []
 
 
-def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Note]:
+def _build_notes(plan: TargetPlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Remark]:
     """Returns what the user must know besides the backup and the loss, or the obstacle."""
     instance, backup = plan.instance or {}, plan.backup or {}
     if plan.obstacle:
@@ -214,23 +220,23 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     notes = []
     if holder:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
-        notes.append(Note(run, ("held", holder.user, holder.host)))
-    notes += [note_other(other, now, plan.backup if plan.sends else None) for other in others]
-    if plan.sends and plan.earlier is None and (witness := history.witness):
-        notes += _describe_witness(witness, instance, history.incident, now)
+        notes.append(Remark(run, ("held", holder.user, holder.host)))
+    notes += [remark_on_other(other, now, plan.backup if plan.sends else None) for other in others]
+    if plan.sends and plan.earlier is None and (earlier_report := history.earlier_report):
+        notes += _describe_report(earlier_report, instance, history.incident, now)
     if plan.sends and plan.earlier:
         when = format_sent(plan.earlier)
         is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
         sent = "it is sent again" if is_same else f"another backup is sent, {plan.backup_id}"
         again = f"This incident already has a restore, {when}. With restore_force {sent}."
-        notes.append(Note(again, ("again", plan.earlier.event, is_same)))
+        notes.append(Remark(again, ("again", plan.earlier.event, is_same)))
     notes += describe_choice(plan, history.incident, rules, now)
     if plan.sends and plan.skipped:
         named = (f"id {one['id']} of {format_clock(taken_at(one))}" for one in plan.skipped)
         count = format_count(len(plan.skipped), "newer backup")
-        notes.append(Note(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.", ("skipped",)))
+        notes.append(Remark(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.", ("skipped",)))
     if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now, plan.unfinished)):
-        notes.append(Note(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
+        notes.append(Remark(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
     if plan.action is RestoreAction.NONE and plan.earlier and now - datetime.fromisoformat(plan.earlier.sent_at) > OLD:
         notes.append(_OLD)
     if get_status(instance) == "stopped":
@@ -240,14 +246,16 @@ def _build_notes(plan: RestorePlan, history: RestoreHistory, rules: Rules, now: 
     return notes
 
 
-def _describe_witness(witness: Witness, instance: Resource, incident: str, now: datetime) -> list[Note]:
+def _describe_report(earlier_report: EarlierReport, instance: Resource, incident: str, now: datetime) -> list[Remark]:
     """Returns what the JSON says, or may say, of a restore that will be sent and that the journal does not know."""
-    if str(instance["id"]) in witness.sent_at:
-        said = describe_report(witness, instance, incident, now)
-        return [Note(f"{said} With restore_force, a restore is sent again.", ("reported",))]
-    if witness.unreadable:
-        unreadable = f"The report {one_line(witness.unreadable)} can't be read: it may say that this was sent already."
-        return [Note(unreadable, ("unreadable",))]
+    if str(instance["id"]) in earlier_report.sent_at:
+        said = describe_report(earlier_report, instance, incident, now)
+        return [Remark(f"{said} With restore_force, a restore is sent again.", ("reported",))]
+    if earlier_report.unreadable:
+        unreadable = (
+            f"The report {one_line(earlier_report.unreadable)} can't be read: it may say that this was sent already."
+        )
+        return [Remark(unreadable, ("unreadable",))]
     return []
 
 

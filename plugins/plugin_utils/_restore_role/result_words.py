@@ -16,20 +16,20 @@ from dataclasses import dataclass, fields
 from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.instance import get_status, is_healthy
 from ...module_utils._model.resource import parse_id
-from ...module_utils._service.restore.plan import RESTORABLE, ObstacleKind, RestoreAction, Target
-from ...module_utils._service.restore.plan_notes import capitalize, format_moment, format_taken
+from ...module_utils._service.restore.plan_remarks import capitalize, format_moment, format_taken
 from ...module_utils._service.restore.recorded_incident import IN_PROGRESS, RecordedInstance
+from ...module_utils._service.restore.target_plan import RESTORABLE, ObstacleKind, RestoreAction, Target
 from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
 from .failures import ACCEPTED_AND_FAILED, Failure, FailureKind
-from .role_run import RolePlan, expected_answer
+from .role_run import RoleTargetPlan, expected_answer
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._service.restore.options import Surface
+    from ...module_utils._service.restore.options import Wording
     from ...module_utils._service.restore.recorded_incident import RecordedIncident
     from .failures import Kind
     from .role_run import Data, RoleRun
@@ -115,7 +115,7 @@ FAILURE_WORDS: dict[Kind, FailureWords] = {
 class InstanceResult:
     """The facts of an instance. ``failure`` is None if it is restored. Not all were planned by a run."""
 
-    plan: RolePlan
+    plan: RoleTargetPlan
     known: RecordedInstance
     failure: Failure | None
     tag: str
@@ -196,16 +196,16 @@ def build_recorded(recorded: RecordedIncident, run: RoleRun, now: datetime) -> l
     return results
 
 
-def describe_known(known: RecordedInstance, target: Target, now: datetime) -> RolePlan:
+def describe_known(known: RecordedInstance, target: Target, now: datetime) -> RoleTargetPlan:
     """Returns what the journal knows of a restore as a plan that does nothing."""
     facts = known.restore.facts if known.restore else {}
     backup = {"id": facts["backup_id"], "created_at": facts.get("taken_at")} if "backup_id" in facts else None
     shown = {"id": known.id, "name": known.name, "status": None}
-    return RolePlan(target, shown, backup, action=RestoreAction.NONE, earlier=known.restore, planned_at=now)
+    return RoleTargetPlan(target, shown, backup, action=RestoreAction.NONE, earlier=known.restore, planned_at=now)
 
 
 def _build(
-    plan: RolePlan, known: RecordedInstance, failure: Failure | None, run: RoleRun, now: datetime
+    plan: RoleTargetPlan, known: RecordedInstance, failure: Failure | None, run: RoleRun, now: datetime
 ) -> InstanceResult:
     if failure is None:
         is_unseen = known.restore is not None and known.restore.is_unseen
@@ -220,7 +220,7 @@ def _build(
 
 
 def _find_own(
-    plan: RolePlan, known: RecordedInstance, run: RoleRun, recorded: RecordedIncident | None, now: datetime
+    plan: RoleTargetPlan, known: RecordedInstance, run: RoleRun, recorded: RecordedIncident | None, now: datetime
 ) -> Failure | None:
     """Returns why the restore of a target of a run has not come to its end; None if it has, or is only planned."""
     if plan.failure or (plan.restore and plan.restore.healthy_at and not plan.restore.error):
@@ -232,7 +232,7 @@ def _find_own(
         unsent = _format_unsent(plan, now) or NOTHING_SENT
         message = f"{why} {run.variables['restore_max_failures']}. {unsent}"
         despite = f"restore_max_failures={run.failed_restores} goes on despite them"
-        advice = f"When the failures are dealt with, {run.surface.again}; {despite}."
+        advice = f"When the failures are dealt with, {run.wording.again}; {despite}."
         return Failure(FailureKind.NOT_BEGUN, message, advice)
     if recorded is None:
         return Failure(FailureKind.UNFINISHED, _format_unfinished(known, plan.backup_id))
@@ -295,7 +295,7 @@ def build_report(run: RoleRun, recorded: RecordedIncident, results: t.Sequence[I
 # Words
 
 
-def _format_restored(known: RecordedInstance, plan: RolePlan) -> str:
+def _format_restored(known: RecordedInstance, plan: RoleTargetPlan) -> str:
     """Returns when and by whom an instance was restored, and that it was seen healthy afterwards."""
     restore, healthy = known.restore, format_clock(parse_time(known.healthy_at))
     if restore is None:
@@ -323,7 +323,7 @@ def _format_unfinished(known: RecordedInstance, backup_id: object) -> str:
     return f"Backup {backup_id} was {last.title} at {at}Z; the instance was not checked since."
 
 
-def _format_unsent(plan: RolePlan, now: datetime) -> str:
+def _format_unsent(plan: RoleTargetPlan, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one sent; empty without one."""
     if plan.earlier is None:
         return ""
@@ -340,7 +340,7 @@ def _format_unsent(plan: RolePlan, now: datetime) -> str:
     return f"This run sent nothing; {known['in_flight' if is_awaited else plan.earlier.outcome]}."
 
 
-def _format_failure(failure: Failure, plan: RolePlan, run: RoleRun, restore: str, now: datetime) -> str:
+def _format_failure(failure: Failure, plan: RoleTargetPlan, run: RoleRun, restore: str, now: datetime) -> str:
     """Returns the failure, its message, and the last known status of the instance."""
     words, unsent = FAILURE_WORDS[failure.kind], _format_unsent(plan, now) if run.is_history_known else _UNREAD
     text = words.text.format(restore=restore)
@@ -358,44 +358,44 @@ def _format_failure(failure: Failure, plan: RolePlan, run: RoleRun, restore: str
     return " ".join(filter(None, sentences))
 
 
-def find_advice(failure: Failure, plan: RolePlan, run: RoleRun) -> str:
+def find_advice(failure: Failure, plan: RoleTargetPlan, run: RoleRun) -> str:
     """Returns what to do after a failure whose message has no advice: a sentence that names variables.
 
     Imports the words of obstacles.
     """
     from ...module_utils._service.restore.messages import advise_failed, advise_on_status, advise_unknown
 
-    surface, words = run.surface, FAILURE_WORDS[failure.kind]
+    wording, words = run.wording, FAILURE_WORDS[failure.kind]
     instance = {**(plan.instance or {}), **({"status": failure.found} if failure.found else {})}
-    advice = words.advice.format(again=run.again if words.is_of_run else surface.again)
+    advice = words.advice.format(again=run.again if words.is_of_run else wording.again)
     match failure.kind:
         case FailureKind.NOT_CONFIRMED:
             answer = expected_answer(run.plans, run.incident)
             advice = f"{run.again} with restore_confirm={answer}, or type that at the prompt."
         case ObstacleKind.FAILED:
-            advice = advise_failed(plan, instance, surface)
+            advice = advise_failed(plan, instance, wording)
         case ObstacleKind.UNKNOWN:
-            advice = advise_unknown(plan, instance, surface)
+            advice = advise_unknown(plan, instance, wording)
         case FailureKind.REFUSED if failure.http_status == 422 and get_status(instance) not in RESTORABLE:
-            advice = advise_failed(plan, instance, surface)
+            advice = advise_failed(plan, instance, wording)
         case FailureKind.REFUSED if failure.http_status == 422:
-            advice = f"To try an older backup, {surface.restore_with(_name_older(plan, surface))}."
+            advice = f"To try an older backup, {wording.restore_with(_name_older(plan, wording))}."
         case FailureKind.NOT_HEALTHY:
-            alone = "a run for it alone" if surface.alone else "a run"
-            advice = advise_on_status(instance, surface.again) or (
-                f"Check it in the dashboard, then {surface.again}, which restores nothing twice; {alone} with another "
-                f"restore_incident sends it again from an older backup, with {_name_older(plan, surface)}."
+            alone = "a run for it alone" if wording.alone else "a run"
+            advice = advise_on_status(instance, wording.again) or (
+                f"Check it in the dashboard, then {wording.again}, which restores nothing twice; {alone} with another "
+                f"restore_incident sends it again from an older backup, with {_name_older(plan, wording)}."
             )
     if failure.http_status == 401 and failure.kind is not FailureKind.BAD_KEY:
         advice = f"With a valid key, {advice}"
     return capitalize(advice)
 
 
-def _name_older(plan: RolePlan, surface: Surface) -> str:
+def _name_older(plan: RoleTargetPlan, wording: Wording) -> str:
     """Returns the variable that selects the next older backup. A plan that chose the backup has read the others."""
     if plan.older is None:
-        return f"its id as {surface.backup()}"
-    return f"{surface.backup(one_line(plan.older['id'], 20))}, {format_taken(plan.older)}"
+        return f"its id as {wording.backup()}"
+    return f"{wording.backup(one_line(plan.older['id'], 20))}, {format_taken(plan.older)}"
 
 
 def format_headline(run: RoleRun, results: list[InstanceResult]) -> str:

@@ -18,26 +18,26 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
-    ObstacleKind,
-    RestorePlan,
-    Target,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import (
     InstanceGoneError,
-    Restore,
+    RestoreJob,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.classify_failure import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
+    ObstacleKind,
+    Target,
+    TargetPlan,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.address import AddressError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.classify_failure import (
     FactsChangedError,
     classify_error,
     classify_restore,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.failures import (
     Failure,
     FailureKind,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.result_words import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.result_words import (
     FAILURE_WORDS,
     parse_failure,
 )
@@ -49,8 +49,8 @@ REVOKED = UnauthorizedError("GET /instances/1", 401, message="The key is revoked
 
 def classify(error, outcome="refused", wait_error=None, *, sends=True, healthy_at=None):
     """Returns the failure of a restore. ``wait_error``: why the end of its wait could not be read."""
-    restore = Restore(
-        RestorePlan(Target(1, None), {"id": 1, "status": "running"}), outcome=outcome, wait_error=wait_error
+    restore = RestoreJob(
+        TargetPlan(Target(1, None), {"id": 1, "status": "running"}), outcome=outcome, wait_error=wait_error
     )
     restore.healthy_at = healthy_at
     return classify_restore(error, restore, sends=sends)

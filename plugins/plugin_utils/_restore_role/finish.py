@@ -10,7 +10,7 @@ import typing as t
 
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._service.restore.recorded_incident import RecordedIncident, RecordedInstance, read_incident
-from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, UNKNOWN
+from ...module_utils._service.restore.restore_job import NOT_BEGUN, PLANNED, UNKNOWN
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
@@ -25,18 +25,18 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ...module_utils._model.resource import Result
-    from ...module_utils._service.restore.plan import Target
-    from .role_run import Data, RolePlan, RoleRun
-    from .role_session import RoleSession
+    from ...module_utils._service.restore.target_plan import Target
+    from .role_planner import RolePlanner
+    from .role_run import Data, RoleRun, RoleTargetPlan
 
 
-def finish(session: RoleSession) -> Result:
+def finish(planner: RolePlanner) -> Result:
     """Writes page and JSON, shows what came of the run, and returns the result of the task.
 
     If its ``is_complete`` is False, the role must fail.
     """
-    run, recorded = session.run, write_pages(session)
-    now = session.client.stats.now()
+    run, recorded = planner.run, write_pages(planner)
+    now = planner.client.stats.now()
     results = build_results(run, recorded, now)
     failed = [one for one in results if one.outcome != OK]
     done = [] if run.check else [one for one in results if one.outcome == OK]
@@ -46,26 +46,26 @@ def finish(session: RoleSession) -> Result:
     is_unproven = run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)
     problem = ""
     if run.check and not run.failure and not run.approved and any(plan.ready for plan in run.plans):
-        made_at = format_iso(session.incident.journal.now())
-        outcome["plan"] = build_plan_to_approve(run, session.client.settings.api_url, session.account_id, made_at)
+        made_at = format_iso(planner.task.journal.now())
+        outcome["plan"] = build_plan_to_approve(run, planner.client.settings.api_url, planner.account_id, made_at)
         try:
-            session.report_lines += _write_plan(run, outcome["plan"])
+            planner.report_lines += _write_plan(run, outcome["plan"])
         except ReportError as error:
             problem = f" {error}"
-    told = {"restored": format_done(done), "failures": format_failures(failed), "report": session.report_lines}
+    told = {"restored": format_done(done), "failures": format_failures(failed), "report": planner.report_lines}
     headline = format_headline(run, results)
-    lines = session.redact([headline, *told["restored"], *told["failures"]])
+    lines = planner.redact([headline, *told["restored"], *told["failures"]])
     # A path stays in one line, to be copied.
     wrapped = [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
-    session.screen.show(["", *wrapped, *session.redact(told["report"])])
+    planner.screen.show(["", *wrapped, *planner.redact(told["report"])])
     result: Result = {
         "changed": any(plan.sends if run.check else plan.restore and plan.restore.changed for plan in run.plans),
-        "plan": session.plan_lines,
-        **session.redact({"msg": f"{headline}.{problem}", **told}),
+        "plan": planner.plan_lines,
+        **planner.redact({"msg": f"{headline}.{problem}", **told}),
         "is_complete": not (failed or problem or is_unproven),
         "ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False},
     }
-    return {**result, "exception": session.redact(session.traceback)} if session.traceback else result
+    return {**result, "exception": planner.redact(planner.traceback)} if planner.traceback else result
 
 
 def _write_plan(run: RoleRun, plan: Data) -> list[str]:
@@ -81,45 +81,45 @@ def _write_plan(run: RoleRun, plan: Data) -> list[str]:
     return lines
 
 
-def write_pages(session: RoleSession) -> RecordedIncident | None:
+def write_pages(planner: RolePlanner) -> RecordedIncident | None:
     """Writes what the journal holds of the incident to page and JSON, except in check mode.
 
     Returns it; None if the journal can't be read.
     """
-    run, context = session.run, session.context
+    run, context = planner.run, planner.context
     try:
-        recorded = read_incident(session.incident.journal, session.client.settings.api_url, run.incident)
+        recorded = read_incident(planner.task.journal, planner.client.settings.api_url, run.incident)
     except JournalError:
         recorded = None
     now = context.client.stats.now()
     run.is_history_known = run.is_history_known and (recorded is not None or bool(run.plans))
     if run.failure and not run.plans:
-        run.plans = [_describe_unplanned(target, session, recorded, now) for target in run.targets]
+        run.plans = [_describe_unplanned(target, planner, recorded, now) for target in run.targets]
     if run.check:
-        session.report_lines = ["Check mode: nothing was sent or asked, and no report was written."]
+        planner.report_lines = ["Check mode: nothing was sent or asked, and no report was written."]
         return recorded
     known = recorded or RecordedIncident(context.client.settings.api_url, run.incident)
     try:
         report = build_report(run, known, build_results(run, recorded, now), now)
-        write_page(run.report_path, session.redact(report))
-        session.report_lines = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
+        write_page(run.report_path, planner.redact(report))
+        planner.report_lines = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
     except ReportError as error:
         problem = str(error)
     except Exception as error:  # A page must never prevent a restore.
         problem = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
     else:
         return recorded
-    if session.report_lines != [problem]:
+    if planner.report_lines != [problem]:
         context.warn(problem)
-    session.report_lines = [problem]
+    planner.report_lines = [problem]
     return recorded
 
 
 def _describe_unplanned(
-    target: Target, session: RoleSession, recorded: RecordedIncident | None, now: datetime
-) -> RolePlan:
+    target: Target, planner: RolePlanner, recorded: RecordedIncident | None, now: datetime
+) -> RoleTargetPlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
-    index = InstanceIndex(session.reader.instances)
+    index = InstanceIndex(planner.reader.instances)
     number = target.instance_id
     instance = index.unique_by_name(target.name) if number is None else index.by_id.get(str(number))
     plan = describe_known(_find_known(target.name, instance["id"] if instance else number, recorded), target, now)
@@ -139,7 +139,7 @@ def _find_known(name: str | None, instance_id: t.Any, recorded: RecordedIncident
 # For later jobs
 
 
-def describe_outcome(plan: RolePlan, run: RoleRun, recorded: RecordedIncident | None) -> Data:
+def describe_outcome(plan: RoleTargetPlan, run: RoleRun, recorded: RecordedIncident | None) -> Data:
     """Returns what the journal holds of an instance: ids, times and outcomes only.
 
     If the journal can't be read (None), it is unknown whether a restore was sent. What was refused before this run is

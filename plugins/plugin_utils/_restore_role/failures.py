@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ...module_utils._errors import ClawHostersError
-from ...module_utils._service.restore.plan import ObstacleKind
+from ...module_utils._service.restore.target_plan import ObstacleKind
 
 
 class FailureKind(enum.Enum):

@@ -14,7 +14,7 @@ from ..._errors import PartialError, RefusedError
 from ..._model.instance import get_status, is_busy, label
 from ..._model.resource import normalize
 from ..._state.journal import UNSEEN
-from .plan import ObstacleKind, RestoreAction, check_condition, follow_earlier
+from .target_plan import ObstacleKind, RestoreAction, check_condition, continue_earlier
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ..._state.journal import OperationState
     from .history import RestoreHistory
     from .options import Rules
-    from .plan import RestorePlan
+    from .target_plan import TargetPlan
 
 NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", "completed"
 UNKNOWN, FAILED, REFUSED = "unknown", "failed", "refused"
@@ -57,7 +57,7 @@ class Stage(enum.Enum):
 
 
 @dataclass(frozen=True)
-class RestoreOptions:
+class ExecutorOptions:
     """How restores are followed.
 
     ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
@@ -78,10 +78,10 @@ class RestoreOptions:
 
 
 @dataclass(eq=False)
-class Restore:
+class RestoreJob:
     """A restore of one instance, and its result."""
 
-    plan: RestorePlan
+    plan: TargetPlan
     stage: Stage = Stage.PLANNED
     current: Resource = field(default_factory=dict)
     """The instance as last seen."""
@@ -138,7 +138,7 @@ class Restore:
         before = t.cast("Resource", plan.instance)
         is_sent, plan.obstacle = plan.sends, None
         was_busy = is_busy(before) or is_busy(instance)
-        if not follow_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
+        if not continue_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
             if not is_sent:
                 plan.stop(ObstacleKind.NOT_SENT)
             elif others := history.find_others(instance["id"], after=plan.known_position):
@@ -184,13 +184,13 @@ class Restore:
         }
 
 
-def check_held(plan: RestorePlan, history: RestoreHistory, rules: Rules) -> None:
+def check_held(plan: TargetPlan, history: RestoreHistory, rules: Rules) -> None:
     """Decides a plan whose instance another run works on, of a task that does not wait for it: nothing is sent.
 
     Only what this incident has sent is under way for it: what keeps the instance busy may be the other run.
     """
     plan.obstacle = None
-    if not follow_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
+    if not continue_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
         plan.stop(ObstacleKind.HELD, holder=history.find_holder((plan.instance or {})["id"]))
 
 

@@ -12,13 +12,18 @@ from datetime import UTC, datetime
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import RestoreAction, Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan_notes import format_moment
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan_remarks import format_moment
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
+    RestoreAction,
+    Target,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import plan_lines
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_restores import explain_changed_backup
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.confirmed_restores import (
+    explain_changed_backup,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, kind, plan, role_plans
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR

@@ -16,7 +16,7 @@ import typing as t
 from pathlib import Path
 
 from ...module_utils._model.resource import as_objects
-from ...module_utils._service.restore.history import Witness
+from ...module_utils._service.restore.history import EarlierReport
 from ...module_utils._text import one_line
 from ...module_utils._times import format_time, parse_time
 from .._formatting import format_value
@@ -31,7 +31,7 @@ STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 """All pages of the collection share it."""
 
 
-def read_witness(path: str, incident: str, service: str, journal: str) -> Witness:
+def read_earlier_report(path: str, incident: str, service: str, journal: str) -> EarlierReport:
     """Returns what the JSON next to the page at ``path`` says was sent for the incident.
 
     ``service`` is its host and port; ``journal`` is the place of the journal.
@@ -39,12 +39,12 @@ def read_witness(path: str, incident: str, service: str, journal: str) -> Witnes
     file = Path(name_json(path))
     try:
         if not file.parent.is_dir():
-            return Witness(str(file), journal)
+            return EarlierReport(str(file), journal)
         with open_folder_of(path) as (folder, _page_name):
             content = folder.read(file.name)
-        return Witness(str(file), journal, parse_sent(content, incident, service))
+        return EarlierReport(str(file), journal, parse_sent(content, incident, service))
     except (ReportError, ValueError):
-        return Witness(str(file), journal, unreadable=str(file))
+        return EarlierReport(str(file), journal, unreadable=str(file))
 
 
 def parse_sent(content: bytes | None, incident: str, service: str) -> dict[str, str]:

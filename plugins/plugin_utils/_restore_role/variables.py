@@ -13,7 +13,7 @@ from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._http.settings import expand_home, parse_priority
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._module.open_journal import parse_operation_name
-from ...module_utils._service.restore.plan import Target
+from ...module_utils._service.restore.target_plan import Target
 from ...module_utils._text import is_number, one_line
 from ...module_utils._time_options import parse_duration, parse_timestamp
 from .._extra_variables import Problems, parse_ids, parse_list

@@ -18,17 +18,17 @@ from pathlib import Path
 
 from ...module_utils._model.backup import is_in_future, taken_at
 from ...module_utils._service.restore.options import ROLE
-from ...module_utils._service.restore.plan import RestorePlan
+from ...module_utils._service.restore.target_plan import TargetPlan
 from ...module_utils._text import one_line
 from .._formatting import format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.plan_scope import PlanScope
     from ...module_utils._model.resource import Resource
-    from ...module_utils._service.restore.options import Surface
-    from ...module_utils._service.restore.plan import Target
-    from ...module_utils._service.restore.plan_notes import Note
-    from ...module_utils._service.restore.restore import Restore
+    from ...module_utils._service.restore.options import Wording
+    from ...module_utils._service.restore.plan_remarks import Remark
+    from ...module_utils._service.restore.restore_job import RestoreJob
+    from ...module_utils._service.restore.target_plan import Target
     from .failures import Failure
 
 Data = dict[str, t.Any]
@@ -45,17 +45,17 @@ _NAME_LIMIT = 255
 
 
 @dataclass
-class RolePlan(RestorePlan):
+class RoleTargetPlan(TargetPlan):
     """A plan as the role shows it and lets the user confirm it, and what has come of it."""
 
     planned_at: datetime = field(kw_only=True)
-    notes: list[Note] = field(default_factory=list)
+    notes: list[Remark] = field(default_factory=list)
     """Facts to know before confirming, such as a restore for another incident."""
     answer: str = ""
     """The text that confirms this restore."""
     id_reason: str = ""
     """Why the user has to type the id; empty if the name will do, or nothing has to be typed for this one."""
-    restore: Restore | None = None
+    restore: RestoreJob | None = None
     """The restore, once its batch may begin."""
     failure: Failure | None = None
     """The obstacle in the words of the role, or why this run has not brought the restore to its end."""
@@ -112,7 +112,7 @@ class RoleRun:
     approved: PlanScope | None = None
     """The plan that it restores exactly."""
     check: bool = False
-    plans: list[RolePlan] = field(default_factory=list)
+    plans: list[RoleTargetPlan] = field(default_factory=list)
     service: str = ""
     """Host and port of the service; empty before the first request."""
     account: str = ""
@@ -127,10 +127,10 @@ class RoleRun:
     """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
 
     @property
-    def surface(self) -> Surface:
+    def wording(self) -> Wording:
         """The words of the role for this run."""
-        surface = replace(ROLE, again=self.again, alone="" if len(self.targets) == 1 else " alone")
-        return surface.for_task(force=bool(self.variables["restore_force"]))
+        wording = replace(ROLE, again=self.again, alone="" if len(self.targets) == 1 else " alone")
+        return wording.for_task(force=bool(self.variables["restore_force"]))
 
     @property
     def chosen_by(self) -> str:
@@ -150,7 +150,7 @@ class RoleRun:
 # Answers
 
 
-def set_answers(plans: t.Sequence[RolePlan], instances: t.Iterable[Resource], *, is_whole: bool) -> None:
+def set_answers(plans: t.Sequence[RoleTargetPlan], instances: t.Iterable[Resource], *, is_whole: bool) -> None:
     """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing.
 
     ``instances`` are those that are known, ``is_whole`` if they are all of the account.
@@ -178,7 +178,7 @@ def _find_id_reason(name: str, names: Counter[str], *, is_only_one: bool, is_who
     return "" if is_whole else "Not all names of the account were read"
 
 
-def is_confirmed(answer: str, plans: list[RolePlan], incident: str, *, in_advance: bool = False) -> bool:
+def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_advance: bool = False) -> bool:
     """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
 
     Of more than a few, their number and the incident do as well. An answer that was given ``in_advance`` of the plan
@@ -196,13 +196,13 @@ def is_confirmed(answer: str, plans: list[RolePlan], incident: str, *, in_advanc
     return not given
 
 
-def _count_answers(plans: list[RolePlan], incident: str) -> set[str]:
+def _count_answers(plans: list[RoleTargetPlan], incident: str) -> set[str]:
     """Returns ``15 INC-2041``. It may count what the incident has sent already, so that it can be given again."""
     counts = {sum(plan.sends for plan in plans), sum(plan.ready or plan.earlier is not None for plan in plans)}
     return {f"{count} {_collapse(incident)}" for count in counts if count > FEW}
 
 
-def _accepted_answers(plan: RolePlan, *, in_advance: bool) -> set[str]:
+def _accepted_answers(plan: RoleTargetPlan, *, in_advance: bool) -> set[str]:
     """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
     answers = {plan.answer}
     if in_advance and plan.target.instance_id is not None:
@@ -212,7 +212,7 @@ def _accepted_answers(plan: RolePlan, *, in_advance: bool) -> set[str]:
     return set(map(_collapse, answers))
 
 
-def expected_answer(plans: list[RolePlan], incident: str) -> str:
+def expected_answer(plans: list[RoleTargetPlan], incident: str) -> str:
     """Returns the text that confirms every restore that would be sent."""
     sends = [plan.answer for plan in plans if plan.sends]
     return f"{len(sends)} {incident}" if len(sends) > FEW else ",".join(sends)

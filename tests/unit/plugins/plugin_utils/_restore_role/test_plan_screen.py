@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import format_account
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan_notes import Note
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan_remarks import Remark
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan_screen import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import (
     plan_lines,
     schedule_lines,
     show_plan,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.variables import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
 from support.restores import BACKUPS, WEB, history, named, plan, role_plans, run
 
 HEALTHY = {**WEB, "health_status": "healthy"}
@@ -110,7 +110,7 @@ def test_notes_of_forty_instances_are_told_once_or_by_an_example():
         )
 
     for note, told in (
-        (lambda number: Note(f"Restored {number} h ago.", ("other",)), "For example bot-1 (id 1): Restored 0 h ago."),
+        (lambda number: Remark(f"Restored {number} h ago.", ("other",)), "For example bot-1 (id 1): Restored 0 h ago."),
     ):
         assert told in " ".join(" ".join(shown(note)).split())
         assert len(shown(note)) <= 9
@@ -140,7 +140,7 @@ def test_those_that_differ_among_many_keep_their_lines():
     plans = many(20)
     notes = {number: f"Incident INC-{number} sent a restore of it at 08:{number} UTC." for number in range(15, 20)}
     for number, note in notes.items():
-        plans[number] = replace(plans[number], notes=[Note(note, ("other", f"INC-{number}"))])
+        plans[number] = replace(plans[number], notes=[Remark(note, ("other", f"INC-{number}"))])
     text = " ".join(line.strip() for line in show(*plans, restore_serial=["100%"]))
     for note in notes.values():
         assert note in text

@@ -5,8 +5,8 @@
 """Plans restores: for each target the backup that will be sent, or the obstacle that prevents it. Pure.
 
 Both modules and the role plan with it (and with the role the playbooks of rulebooks and drills), so that one account
-gives one answer; under the lock of an instance, ``restore.py`` decides once more. ``messages.py`` puts obstacles into
-words.
+gives one answer; under the lock of an instance, ``restore_job.py`` decides once more. ``messages.py`` puts obstacles
+into words.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
     from ..._state.journal_store import Holder
-    from .history import EarlierRestore, RestoreHistory, Witness
+    from .history import EarlierReport, OtherRestore, RestoreHistory
     from .options import Rules
 
 RESTORABLE = ("running", "stopped")
@@ -87,8 +87,8 @@ class Obstacle:
     similar: str | None = None
     seen: Resource | None = None
     backups: tuple[Resource, ...] = ()
-    other: EarlierRestore | None = None
-    witness: Witness | None = None
+    other: OtherRestore | None = None
+    earlier_report: EarlierReport | None = None
     holder: Holder | None = None
     duplicate_of: int = 0
     cause: ClawHostersError | None = None
@@ -109,7 +109,7 @@ class Target:
 
 
 @dataclass
-class RestorePlan:
+class TargetPlan:
     """The restore of one target, or the obstacle to it."""
 
     target: Target
@@ -128,7 +128,7 @@ class RestorePlan:
     """The newest usable backup that is older than the chosen one."""
     known_position: int = 0
     """The last position of the instance that the journal had when the task began. What has a later one is newer."""
-    unfinished: EarlierRestore | None = None
+    unfinished: OtherRestore | None = None
     """A restore for another incident whose end is still to come."""
 
     @property
@@ -191,9 +191,9 @@ class AccountView:
 
 def plan_restores(
     targets: t.Sequence[Target], account: AccountView, history: RestoreHistory, rules: Rules, now: datetime
-) -> list[RestorePlan]:
+) -> list[TargetPlan]:
     """Returns a plan for each target, in order. ``now`` is by the clock of the service."""
-    plans = [RestorePlan(target) for target in targets]
+    plans = [TargetPlan(target) for target in targets]
     by_id = account.index.by_id
     listed = {one.name or by_id.get(str(one.instance_id), {}).get("name") for one in targets}
     for plan in plans:
@@ -206,7 +206,7 @@ def plan_restores(
     return plans
 
 
-def _find_instance(plan: RestorePlan, account: AccountView, listed: t.Collection[object]) -> None:
+def _find_instance(plan: TargetPlan, account: AccountView, listed: t.Collection[object]) -> None:
     target, index = plan.target, account.index
     if target.instance_id is None:
         named = index.by_name.get(str(target.name), [])
@@ -224,7 +224,7 @@ def _find_instance(plan: RestorePlan, account: AccountView, listed: t.Collection
         plan.stop(ObstacleKind.OTHER_NAME)
 
 
-def _stop_repeated(plans: t.Sequence[RestorePlan], describe: t.Callable[[RestorePlan], object]) -> None:
+def _stop_repeated(plans: t.Sequence[TargetPlan], describe: t.Callable[[TargetPlan], object]) -> None:
     """Stops each plan whose description equals that of an earlier one. Plans without one are skipped."""
     first: dict[object, int] = {}
     for number, plan in enumerate(plans, start=1):
@@ -233,11 +233,11 @@ def _stop_repeated(plans: t.Sequence[RestorePlan], describe: t.Callable[[Restore
             plan.stop(ObstacleKind.DUPLICATE, duplicate_of=earlier)
 
 
-def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+def _choose(plan: TargetPlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     instance = t.cast("Resource", plan.instance)
     own, possible = account.find_backups(instance)
     plan.unfinished, plan.known_position = history.find_unfinished(instance), history.known_position(instance["id"])
-    is_earlier = follow_earlier(plan, history, rules, own, was_busy=is_busy(instance))
+    is_earlier = continue_earlier(plan, history, rules, own, was_busy=is_busy(instance))
     if not is_earlier and plan.target.backup_id is None:
         _choose_newest(plan, own, possible, rules.before, now)
     elif not is_earlier:
@@ -253,7 +253,7 @@ def _choose(plan: RestorePlan, account: AccountView, history: RestoreHistory, ru
 
 
 def _choose_newest(
-    plan: RestorePlan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
+    plan: TargetPlan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
 ) -> None:
     """Sets the newest usable backup, or the obstacle.
 
@@ -283,7 +283,7 @@ def _is_older(backup: Resource, other: Resource | None) -> bool:
     return taken is not None and taken_at(backup) is not None and is_before(backup, taken)
 
 
-def _use_given(plan: RestorePlan, account: AccountView, own: list[Resource], possible: list[Resource]) -> None:
+def _use_given(plan: TargetPlan, account: AccountView, own: list[Resource], possible: list[Resource]) -> None:
     """Sets the backup that the target names, whatever its status, or the obstacle. One that shows no owner is sent."""
     wanted = str(plan.target.backup_id)
     given = next((backup for backup in account.backups if str(backup["id"]) == wanted), None)
@@ -299,7 +299,7 @@ def _use_given(plan: RestorePlan, account: AccountView, own: list[Resource], pos
         plan.stop(ObstacleKind.OTHER_BACKUP)
 
 
-def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore | None = None) -> str:
+def explain_left_out(backup: Resource, now: datetime, unfinished: OtherRestore | None = None) -> str:
     """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none.
 
     ``unfinished``: the restore that may be the reason of its status.
@@ -313,18 +313,18 @@ def explain_left_out(backup: Resource, now: datetime, unfinished: EarlierRestore
 # Rules
 
 
-def check_condition(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules) -> None:
+def check_condition(plan: TargetPlan, instance: Resource, history: RestoreHistory, rules: Rules) -> None:
     """Sets the obstacle if the journal may be another one, or the status of the instance is wrong."""
-    witness = None if plan.earlier or rules.force else history.witness
-    if witness and str(instance["id"]) in witness.sent_at:
-        plan.stop(ObstacleKind.ONLY_IN_REPORT, witness=witness)
+    earlier_report = None if plan.earlier or rules.force else history.earlier_report
+    if earlier_report and str(instance["id"]) in earlier_report.sent_at:
+        plan.stop(ObstacleKind.ONLY_IN_REPORT, earlier_report=earlier_report)
     elif not rules.force and get_status(instance) not in RESTORABLE:
         # One that was sent since the task began may have ended since the status was read.
         since = history.find_others(instance["id"], after=plan.known_position)
         plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_unfinished(instance) or next(iter(since), None))
 
 
-def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+def _check_times(plan: TargetPlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     """Sets the obstacle if the backup is too old, or the last restore too recent."""
     taken = taken_at(plan.backup or {})
     # One dated in the future has no known age.
@@ -338,8 +338,8 @@ def _check_times(plan: RestorePlan, instance: Resource, history: RestoreHistory,
 # Earlier restores of the incident
 
 
-def follow_earlier(
-    plan: RestorePlan, history: RestoreHistory, rules: Rules, backups: t.Iterable[Resource], *, was_busy: bool
+def continue_earlier(
+    plan: TargetPlan, history: RestoreHistory, rules: Rules, backups: t.Iterable[Resource], *, was_busy: bool
 ) -> bool:
     """Continues from the restore that the incident already has. Returns False if none counts.
 

@@ -18,19 +18,19 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import parse_owner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
     AccountView,
     Obstacle,
     ObstacleKind,
     RestoreAction,
-    RestorePlan,
     Target,
+    TargetPlan,
     plan_restores,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
@@ -47,7 +47,7 @@ MOSTLY_CLEAR = ("id", "both", "both", "name")
 """Most backups show their instance, so that most accounts have one to send."""
 
 
-def choose(world: World, target: Target) -> RestorePlan:
+def choose(world: World, target: Target) -> TargetPlan:
     """Returns the plan from the whole account."""
     (plan,) = plan_restores([target], AccountView(InstanceIndex(world.instances), world.backups), *past(world))
     return plan
@@ -57,7 +57,7 @@ def past(world: World) -> tuple[RestoreHistory, Rules, t.Any]:
     return world.history, world.rules, NOW
 
 
-def read(world: World, *wanted: Target) -> list[RestorePlan]:
+def read(world: World, *wanted: Target) -> list[TargetPlan]:
     """Returns the plans from what is read for these targets."""
     client = AccountClient(world)
     account = AccountReader(t.cast("t.Any", client)).read(wanted)
@@ -65,7 +65,7 @@ def read(world: World, *wanted: Target) -> list[RestorePlan]:
     return plan_restores(wanted, account, *past(world))
 
 
-def decision(plan: RestorePlan) -> tuple[ObstacleKind | None, RestoreAction | None, object]:
+def decision(plan: TargetPlan) -> tuple[ObstacleKind | None, RestoreAction | None, object]:
     """Returns the kind of the obstacle, or what is done with which backup."""
     if plan.obstacle:
         return plan.obstacle.kind, None, None
@@ -192,12 +192,12 @@ def plan_in(
     history: RestoreHistory | None = None,
     missing: t.Mapping[str, t.Any] | None = None,
     **rules: t.Any,
-) -> list[RestorePlan]:
+) -> list[TargetPlan]:
     account = AccountView(InstanceIndex(instances or (WEB, DB)), backups, missing or {})
     return plan_restores(wanted, account, history or NOTHING, Rules(**rules), NOW)
 
 
-def obstacle(plan: RestorePlan) -> Obstacle:
+def obstacle(plan: TargetPlan) -> Obstacle:
     assert plan.obstacle
     return plan.obstacle
 
@@ -324,7 +324,7 @@ def sent(
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW + timedelta(minutes=1))
 
 
-def look(history: RestoreHistory, **plan: t.Any) -> RestorePlan:
+def look(history: RestoreHistory, **plan: t.Any) -> TargetPlan:
     """Returns the plan to restore the newest backup of web-bot, decided once more."""
     return look_at(WEB, history, **plan)
 
@@ -336,10 +336,10 @@ def look_at(
     force: bool = False,
     is_confirmed: bool = False,
     **plan: t.Any,
-) -> RestorePlan:
+) -> TargetPlan:
     """Returns the same plan, decided once more for ``instance``."""
-    planned = RestorePlan(Target(1, None), WEB, NEW, **plan)
-    Restore(planned).check_again(instance, history, Rules(force=force, is_confirmed=is_confirmed))
+    planned = TargetPlan(Target(1, None), WEB, NEW, **plan)
+    RestoreJob(planned).check_again(instance, history, Rules(force=force, is_confirmed=is_confirmed))
     return planned
 
 

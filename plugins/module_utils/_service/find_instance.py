@@ -21,14 +21,14 @@ def instance_path(instance_id: object) -> str:
     return resource_path("instances", instance_id)
 
 
-def fetch_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource | None:
+def find_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource | None:
     """Returns the instance with its detail fields, None if it does not exist."""
     try:
-        return fetch_existing_instance(client, instance_id, time_left)
+        return fetch_instance(client, instance_id, time_left)
     except NotFoundError:
         return None
 
 
-def fetch_existing_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource:
+def fetch_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource:
     """Returns the instance with its detail fields. Raises NotFoundError."""
     return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
