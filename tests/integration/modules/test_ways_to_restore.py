@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import incident as incident_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import account_reader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import RestoreExecutor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import ObstacleKind as Kind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
@@ -466,7 +466,7 @@ def between_readings(monkeypatch: pytest.MonkeyPatch, moment: str, change: t.Cal
         happen()
         second()
 
-    monkeypatch.setattr(incident_module, "run_parallel", read_one_by_one)
+    monkeypatch.setattr(account_reader, "run_parallel", read_one_by_one)
 
 
 BY_ID = {"id": 1}

@@ -22,9 +22,9 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import (
     address,
     classify_failure,
+    confirmed_restores,
     finish,
     result_words,
-    role_restores,
 )
 from simulator.handle import Simulator
 from support.runbook import Runbook
@@ -33,7 +33,7 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
-LATE = (folder_writer, journal_writer, executor, messages, address, classify_failure, role_restores)
+LATE = (folder_writer, journal_writer, executor, messages, address, classify_failure, confirmed_restores)
 SENDING = [module.__name__ for module in (*LATE, finish, result_words)]
 """Modules that a task needs once it has sent a restore, so that it imports them before that."""
 
