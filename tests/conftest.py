@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--all-cells", action="store_true", help="judge all cells, not a share of them")
     group.addoption("--examples", type=int, default=4, metavar="N", help="random inputs of each module")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
-    group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")
+    group.addoption("--write-reasons", action="store_true", help="write modules/reasons.md anew, without -n")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
 
 

@@ -18,9 +18,9 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.text.converters import to_text
 
 from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._service.restore.reason import ReasonError, ReasonKind
 from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._controller.display import show_lines
-from ..plugin_utils._restore_role.failures import FailureKind, NotConfirmedError
 from ..plugin_utils._restore_role.role_planner import RolePlanner, begin_run
 from ..plugin_utils._restore_role.variables import parse_variables
 
@@ -74,7 +74,7 @@ def _restore(planner: RolePlanner) -> None:
     with contextlib.ExitStack() as held:
         restores = ConfirmedRestores(planner)
         if planner.step(lambda: restores.confirm(held)):
-            planner.step(restores.carry_out, FailureKind.INTERRUPTED)
+            planner.step(restores.carry_out, ReasonKind.INTERRUPTED)
 
 
 class ActionModule(ControllerAction):
@@ -106,6 +106,6 @@ class ActionModule(ControllerAction):
         try:
             return to_text(self._display.prompt_until(prompt if self._is_seen else whole), errors="replace")
         except AnsiblePromptNoninteractive:
-            raise NotConfirmedError(NO_TERMINAL) from None
+            raise ReasonError(ReasonKind.NOT_CONFIRMED, NO_TERMINAL) from None
         except AnsiblePromptInterrupt:
-            raise NotConfirmedError("Interrupted at the prompt.") from None
+            raise ReasonError(ReasonKind.NOT_CONFIRMED, "Interrupted at the prompt.") from None

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..module_utils._errors import RefusedError
 from ..module_utils._http.lists import fetch_all
-from ..module_utils._model.instance import describe_status, get_status, label
+from ..module_utils._model.instance import describe_instance, get_status, is_healthy, label
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
@@ -22,7 +22,7 @@ from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.restore.history import OtherRestore, RestoreHistory
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
-from ..module_utils._service.restore.target_plan import RESTORABLE, AccountView, is_fit
+from ..module_utils._service.restore.target_plan import AccountView, is_fit
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
@@ -90,8 +90,10 @@ class _DrillCandidate:
             return ", not due"
         if others and (not self.failed or others[0].state.position > self.failed[0].state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"
-        if get_status(self.instance) not in RESTORABLE:
-            return f"; its status is {describe_status(self.instance, 40)}, not now"
+        shows_health = "health_status" in self.instance
+        if get_status(self.instance) != "running" or (shows_health and not is_healthy(self.instance)):
+            # It may be under somebody's eyes.
+            return f"; it is {describe_instance(self.instance, with_health=True)[1]} now, passed over"
         return "" if self.usable else "; it has no usable backup, not now"
 
 

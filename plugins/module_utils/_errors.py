@@ -9,6 +9,7 @@ Code below the modules and plugins never exits; it raises one of these.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from datetime import datetime
 
@@ -24,6 +25,7 @@ class LastSeen(t.NamedTuple):
 
 
 NOTHING_SENT = "Nothing was sent."
+_WORD = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 
 
 class ClawHostersError(Exception):
@@ -81,6 +83,17 @@ class ClawHostersError(Exception):
     def response(self) -> ApiError | None:
         """The error response of the service behind this error, if there is one."""
         return self.cause.response if self.cause else None
+
+    @property
+    def facts(self) -> dict[str, t.Any]:
+        """The kind of the error, and status, code and request id of the response behind it: what may be stored."""
+        facts: dict[str, t.Any] = {} if self.kind == "other" else {"fault": self.kind}
+        if response := self.response:
+            words = {"code": response.code, "request_id": response.request_id}
+            # A service may send any text in them.
+            facts |= {name: word for name, word in words.items() if word and _WORD.fullmatch(word)}
+            facts["http_status"] = response.status
+        return facts
 
     def add(self, sentence: str) -> None:
         """Appends a sentence to the message."""

@@ -12,7 +12,8 @@ short_description: Show the state of an incident (internal to the playbooks of t
 version_added: 1.0.0
 description:
   - Internal to the playbook C(clawhosters.cloud.restore_status), which is its only user.
-  - Reads the journal, and how the instances are now, and writes the page of the incident.
+  - Reads the journal, and how the instances are now, and writes the page of the incident. Or tells which restores
+    instances had.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -21,6 +22,14 @@ options:
       - The incident. Without it, those of the last 30 days are listed.
     type: str
     default: ""
+  instances:
+    description:
+      - The names of instances, a list or text, instead of an incident.
+    type: raw
+  instance_ids:
+    description:
+      - Their ids.
+    type: raw
   report_dir:
     description:
       - The folder of the page.
@@ -49,7 +58,7 @@ lines:
   type: list
   elements: str
 problem:
-  description: Why the service could not be read; empty if it could.
+  description: Why not all could be told; empty if it could.
   returned: success
   type: str
 """

@@ -12,13 +12,23 @@ from datetime import UTC, datetime, timedelta
 
 import yaml
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import UnprocessableError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import ROLE
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
+    EarlierReport,
+    RestoreHistory,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import ROLE, Rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import (
+    RestoreJob,
+    check_held,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
     AccountView,
+    RestoreAction,
     Target,
     plan_restores,
 )
@@ -27,6 +37,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import build_role_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import (
     RoleRun,
@@ -101,8 +112,8 @@ def named(planned: RoleTargetPlan, name: str, number: int = 1) -> RoleTargetPlan
 
 
 def kind(planned: RoleTargetPlan) -> str:
-    """Returns the kind of the obstacle; empty without one."""
-    return planned.obstacle.kind.value if planned.obstacle else ""
+    """Returns the kind of the reason; empty without one."""
+    return planned.reason.kind.value if planned.reason else ""
 
 
 def run(*plans: RoleTargetPlan, check: bool = False, **variables: t.Any) -> RoleRun:
@@ -111,3 +122,81 @@ def run(*plans: RoleTargetPlan, check: bool = False, **variables: t.Any) -> Role
     given = {**VARIABLES, **variables}
     given["restore_serial"] = parse_serial("restore_serial", given["restore_serial"])
     return RoleRun(given, targets * (len(plans) or 1), check=check, plans=[*plans])
+
+
+# A reason of each kind
+
+ERROR = UnprocessableError(
+    "POST /backups/12/restore", 422, code="BROKEN", message="No. Take another", request_id="Is it known? No."
+)
+"""An answer of the service, with sentences where it has any text."""
+BY = {"user": "ann", "host": "node2"}
+_BUSY = {**WEB, "status": "deploying"}
+_ACCEPTED, _UNCLEAR = OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
+
+
+def _of_other() -> RestoreHistory:
+    return history(_ACCEPTED, incident="INC-2", by=BY)
+
+
+def _check_again(
+    now: dict[str, t.Any] | None = WEB, past: RestoreHistory | None = None, **planned: t.Any
+) -> RoleTargetPlan:
+    """Returns a plan of a healthy instance, decided once more."""
+    one = replace(plan(instance={**WEB, "health_status": "healthy"}), **planned)
+    RestoreJob(one).check_again(now, past or history(), Rules(is_confirmed=True))
+    return one
+
+
+def _find_held() -> RoleTargetPlan:
+    one, past = plan(), history()
+    holder = Holder("", "ann", "node2", 4711, (NOW - timedelta(minutes=1)).isoformat(), "INC-2")
+    check_held(one, replace(past, holders={past.key(1).subject: holder}), Rules())
+    return one
+
+
+_FOUND: dict[ReasonKind, t.Callable[[], RoleTargetPlan]] = {
+    ReasonKind.NO_INSTANCE: lambda: role_plans(parse_targets("web-bto", None), INSTANCES, BACKUPS)[0],
+    ReasonKind.AMBIGUOUS: lambda: role_plans(parse_targets("web-bot", None), [WEB, {**WEB, "id": 3}], BACKUPS)[0],
+    ReasonKind.OTHER_NAME: lambda: role_plans([Target(2, "web-bot")], INSTANCES, BACKUPS)[0],
+    ReasonKind.DUPLICATE: lambda: role_plans([Target(1, None), Target(None, "web-bot")], INSTANCES, BACKUPS)[1],
+    ReasonKind.FAILED: lambda: plan(history(_ACCEPTED, OperationEvent.FAILED)),
+    ReasonKind.UNKNOWN: lambda: plan(history(_UNCLEAR)),
+    ReasonKind.NO_BACKUP: lambda: plan(
+        backups=[{**BACKUPS[0], "created_at": "2026-02-04T10:00:00Z"}, {**BACKUPS[1], "status": "failed"}],
+        restore_before="2026-02-02",
+    ),
+    ReasonKind.BACKUP_GONE: lambda: plan(restore_backup="99"),
+    ReasonKind.UNCLEAR_BACKUP: lambda: plan(backups=[{"id": 12, "created_at": "2026-02-02T10:00:00Z"}]),
+    ReasonKind.OTHER_BACKUP: lambda: plan(restore_backup="21"),
+    ReasonKind.OTHER_USED: lambda: plan(history(_ACCEPTED), restore_backup="11"),
+    ReasonKind.WRONG_STATUS: lambda: plan(replace(_of_other(), positions={}), _BUSY),
+    ReasonKind.TOO_OLD: lambda: plan(restore_max_age="1h"),
+    ReasonKind.TOO_SOON: lambda: plan(_of_other(), restore_min_interval="10h"),
+    ReasonKind.ONLY_IN_REPORT: lambda: plan(
+        replace(history(), earlier_report=EarlierReport("/reports/INC-1.json", "/state", {"1": NOW.isoformat()}))
+    ),
+    ReasonKind.DELETED: lambda: _check_again(None),
+    ReasonKind.CHANGED: lambda: _check_again({**WEB, "name": "web-2", "status": "stopped"}),
+    ReasonKind.NOT_SENT: lambda: _check_again(action=RestoreAction.WAIT),
+    ReasonKind.OVERTAKEN: lambda: _check_again(past=_of_other()),
+    ReasonKind.HELD: _find_held,
+}
+
+
+def stopped(kind: ReasonKind, **instance: t.Any) -> RoleTargetPlan:
+    """Returns a plan with a reason of this kind, as the code leaves it that finds it, or as an error leads to it."""
+    if kind in _FOUND:
+        found = _FOUND[kind]()
+    else:
+        found, one = plan(), run(plan())
+        one.stop(ERROR, kind)
+        found.reason, found.cause = one.reason, one.cause
+        if kind is ReasonKind.NOT_BEGUN:
+            found.reason = Reason(kind, {"failed": 1, "max_failures": 0})
+    assert found.reason
+    assert found.reason.kind is kind
+    found.instance = {**(found.instance or {}), **instance}
+    if "status" in instance:
+        found.reason = Reason(kind, {**found.reason.facts, **instance})
+    return found

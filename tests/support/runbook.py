@@ -13,7 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.failures import NotConfirmedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import (
+    ReasonError,
+    ReasonKind,
+)
 
 from .restores import DEFAULTS
 from .worker import Worker
@@ -63,7 +66,7 @@ class Runbook:
         """Types the next answer."""
         self.prompts.append(prompt)
         if not self._typed:
-            raise NotConfirmedError(internal_restore.NO_TERMINAL)
+            raise ReasonError(ReasonKind.NOT_CONFIRMED, internal_restore.NO_TERMINAL)
         return self._typed.pop(0)
 
     def report(self, incident: str = "INC-1") -> dict[str, t.Any]:

@@ -194,16 +194,20 @@ def build_result(outcomes: t.Sequence[Outcome], diff: dict[str, t.Any], *, has_b
 
 
 def format_failures(
-    outcomes: t.Sequence[Outcome], max_failures: int = 0, *, what: str = "failed", is_begun: bool = True
+    outcomes: t.Sequence[Outcome], max_failures: int | None = None, *, what: str = "failed", is_begun: bool = True
 ) -> str:
-    """Returns the message of a task with failed entries; empty if there are none. ``is_begun``: a batch was begun."""
+    """Returns the message of a task with failed entries; empty if there are none. ``is_begun``: a batch was begun.
+
+    ``max_failures``: the reason why entries were not begun; None if the caller tells that.
+    """
     failed = [f"{one.entry}: {one.error}" for one in outcomes if one.error is not None]
     if not failed:
         return ""
     parts = [f"{len(failed)} of {len(outcomes)} entries {what}: {format_first(failed, _LISTED)}"]
     if not is_begun:
         return parts[0]
-    if skipped := sum(one.kind == "not_begun" for one in outcomes):
+    skipped = sum(one.kind == "not_begun" for one in outcomes)
+    if skipped and max_failures is not None:
         parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
     changed: dict[str, list[str]] = {}
     for one in outcomes:

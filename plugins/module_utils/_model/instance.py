@@ -50,18 +50,27 @@ _UNKNOWN_STATUS = (_WAIT, _WAIT, _WAIT, _DELETE)
 
 _POWER_ACTION = {"started": _START, "stopped": _STOP, "restarted": _RESTART}
 
-_REMEDY = {
-    "paused": "the account's balance ran out. Top up the account with Claws, and resume the instance in the dashboard",
-    "pending_configuration": "it waits for its configuration. Give it an LLM key in the dashboard",
-    "error": "it has failed. See the dashboard for the reason, and rebuild it there or restore a backup",
-    "deploy_failed": "its deployment failed. Retry it in the dashboard",
-    "deleting": "it is being deleted",
+_CAUSES = {
+    "paused": "the account's balance ran out.",
+    "pending_configuration": "it waits for its configuration.",
+    "error": "it has failed.",
+    "deploy_failed": "its deployment failed.",
+    "deleting": "it is being deleted.",
 }
+
+REMEDIES = {
+    "paused": "Buy Claws and resume it in the dashboard",
+    "pending_configuration": "Give it an LLM key in the dashboard",
+    "error": "See the dashboard for the reason, and rebuild it there or restore a backup",
+    "deploy_failed": "Retry it in the dashboard",
+    "deleting": "Nothing can be done",
+}
+"""The advice on each status that an instance does not leave by itself."""
 
 END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"}
 """Status in which each wanted state ends."""
 
-FAILURE_STATUSES = frozenset(_REMEDY)
+FAILURE_STATUSES = frozenset(REMEDIES)
 """Statuses that an instance does not leave by itself."""
 
 RESPONSE_LOST = "The response to an earlier request was lost or unclear, and it is unknown whether it was executed."
@@ -181,7 +190,7 @@ def decide(instance: Resource, wanted: str) -> Decision:
     if allowed is True:
         return Decision(power)
     if by_table is Action.REJECT:
-        return Decision(Action.REJECT, f"{_REMEDY[status]}.")
+        return Decision(Action.REJECT, f"{_CAUSES[status]} {REMEDIES[status]}.")
     if allowed is False and by_table is power:
         return Decision(
             Action.REJECT, f"the service says that it can't {power.value} now (can_{power.value} is false)."

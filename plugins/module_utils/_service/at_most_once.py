@@ -97,7 +97,7 @@ class OperationGuard(RequestHooks):
         return self.journal.find_holder(self.key)
 
     def send(
-        self, client: Client, request: t.Callable[[RequestHooks], T], facts: dict[str, t.Any], retry_hint: str
+        self, client: Client, request: t.Callable[[RequestHooks], T], facts: dict[str, t.Any], retry_hint: str = ""
     ) -> T:
         """Calls ``request``, which must pass on its hooks, and returns its response.
 
@@ -115,12 +115,11 @@ class OperationGuard(RequestHooks):
         except ClawHostersError as error:
             if client.stats.requests == sent_before or not error.may_have_been_executed:
                 if self._is_intended:
-                    self.record_event(OperationEvent.REFUSED, reason=str(error))
+                    self.record_event(OperationEvent.REFUSED, **error.facts)
                 if retry_hint:
                     error.add(retry_hint)
                 raise
-            answered = error.response.status if error.response else None
-            self.record_event(OperationEvent.UNCLEAR, reason=str(error), answered=answered)
+            self.record_event(OperationEvent.UNCLEAR, **error.facts)
             raise OutcomeUnknownError(error) from None
         except BaseException:
             self._leave_shield()
@@ -168,7 +167,7 @@ class OperationGuard(RequestHooks):
         self._is_intended = False
         self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
-            record_outcome(self.journal, self.key, OperationEvent.REFUSED, self._attempt, reason="rate limit")
+            record_outcome(self.journal, self.key, OperationEvent.REFUSED, self._attempt, http_status=429)
         self._leave_shield()
 
     def _enter_shield(self) -> None:
@@ -208,8 +207,8 @@ def explain_unknown(what: str, state: OperationState) -> str:
 
 def explain_unclear(state: OperationState) -> str:
     """Returns why it is unknown whether a request was executed: it was answered, or its response was lost."""
-    if answered := state.facts.get("answered"):
-        return f"it was answered with status {answered}, which does not show whether it was executed"
+    if status := state.facts.get("http_status"):
+        return f"it was answered with status {status}, which does not show whether it was executed"
     return "its response was lost or unclear"
 
 

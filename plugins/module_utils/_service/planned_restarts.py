@@ -49,7 +49,7 @@ class PlannedRestarts:
             self.journal, key, self.client.warn, f"the restart of id {instance_id}", InterruptText("")
         )
         try:
-            answer = guard.send(self.client, request, {}, "")
+            answer = guard.send(self.client, request, {})
         except OutcomeUnknownError as unclear:
             raise unclear.cause from None
         guard.record_event(OperationEvent.ACCEPTED)

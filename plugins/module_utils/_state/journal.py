@@ -152,8 +152,7 @@ class OperationState:
     @property
     def by(self) -> str:
         """Who sent it: ``alice@node2``; empty if that is not known."""
-        by = self.facts.get("by")
-        return one_line(f"{by.get('user')}@{by.get('host')}") if isinstance(by, dict) else ""
+        return format_sender(self.facts.get("by"))
 
     @property
     def completed_at(self) -> str | None:
@@ -168,6 +167,11 @@ class OperationState:
     def is_proof(self) -> bool:
         """True if its instance was seen restored, and healthy at the end."""
         return bool(self.facts.get("healthy")) and not self.is_unseen
+
+
+def format_sender(by: object) -> str:
+    """Returns who has sent something: ``alice@node2``; empty if that is not known."""
+    return one_line(f"{by.get('user')}@{by.get('host')}") if isinstance(by, dict) else ""
 
 
 class Journal:

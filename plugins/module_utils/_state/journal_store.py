@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 from .._errors import ClawHostersError
@@ -77,6 +78,11 @@ class Holder:
     since: str | None = None
     name: str | None = None
     """The incident or order that it works on, as :func:`shorten_name` shows it."""
+
+    @property
+    def facts(self) -> dict[str, t.Any]:
+        """What is known of it, as facts."""
+        return {name: value for name, value in vars(self).items() if name != "subject" and value is not None}
 
     @property
     def who(self) -> str:

@@ -17,13 +17,13 @@ from ...module_utils._errors import SettingsError
 from ...module_utils._model.plan_scope import FIELDS, PlanScope, digest, find_fault
 from ...module_utils._model.resource import parse_id
 from ...module_utils._names import normalize_name
+from ...module_utils._service.restore.reason import ReasonError, ReasonKind
 from ...module_utils._service.restore.target_plan import Target, explain_left_out
 from ...module_utils._service_url import normalize_url
 from ...module_utils._text import format_first, one_line
 from ...module_utils._times import parse_time
 from .._formatting import format_label
 from .._plan_file import read_plan_file
-from .failures import FailureKind, NotConfirmedError
 
 if t.TYPE_CHECKING:
     from datetime import timedelta
@@ -34,12 +34,6 @@ if t.TYPE_CHECKING:
 _LISTED = 5
 _FIELDS = {**FIELDS, "incident": str}
 _ENTRY_FIELDS = {"id": (int, str), "name_digest": str, "backup_id": (int, str), "taken_at": (str, type(None))}
-
-
-class PlanOutdatedError(NotConfirmedError):
-    """The approved plan does not hold any more, so nothing is sent."""
-
-    failure_kind = FailureKind.PLAN_OUTDATED
 
 
 @dataclass(frozen=True)
@@ -70,11 +64,11 @@ class ApprovedPlan(PlanScope):
         account: str | None,
         max_age: timedelta | None,
     ) -> None:
-        """Raises PlanOutdatedError that names each difference between this plan and what is to be restored now."""
+        """Raises ReasonError that names each difference between this plan and what is to be restored now."""
         found = self.find_differences(normalize_url(service), account, history.read_at, "restore_plan_max_age", max_age)
         found += [text for one in plans if (text := _find_difference(self, one, history))]
         if found:
-            raise PlanOutdatedError(format_first(found, _LISTED), is_unsent=True)
+            raise ReasonError(ReasonKind.PLAN_OUTDATED, format_first(found, _LISTED), is_unsent=True)
 
 
 def build_plan_to_approve(run: RoleRun, service: str, account: str | None, made_at: str) -> Data:
@@ -108,8 +102,8 @@ def read_plan(given: object) -> ApprovedPlan:
 
 def _find_difference(approved: ApprovedPlan, plan: RoleTargetPlan, history: RestoreHistory) -> str:
     """Returns how an instance is not as in the approved plan any more; empty if it is."""
-    if plan.failure:
-        return f"{plan.label}: {plan.failure.message}"
+    if plan.told:
+        return f"{plan.label}: {plan.told.sentence}"
     instance = plan.instance or {}
     entry = approved.entries[str(instance["id"])]
     if digest(instance.get("name")) != entry["name_digest"]:

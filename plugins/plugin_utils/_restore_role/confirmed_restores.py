@@ -27,17 +27,16 @@ from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.find_instance import find_instance
 from ...module_utils._service.restore.account_reader import read_by_ids
 from ...module_utils._service.restore.executor import RestoreObserver, TaskExecutor
+from ...module_utils._service.restore.reason import Reason, ReasonError, ReasonKind
 from ...module_utils._service.restore.recorded_incident import run_key
-from ...module_utils._service.restore.restore_job import REFUSED, ExecutorOptions, InstanceGoneError, RestoreJob, Stage
+from ...module_utils._service.restore.restore_job import REFUSED, ExecutorOptions, RestoreJob, Stage
 from ...module_utils._service.restore.restore_task import RestoreTask
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._state.journal_writer import describe_sender, lock_operation, record_note
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
-from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
+from .._formatting import SCREEN_WIDTH, format_clock, wrap
 from .address import check_address, parse_address
-from .classify_failure import FactsChangedError, classify_obstacle, classify_restore
-from .failures import NotConfirmedError
 from .finish import write_pages
 from .role_run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
@@ -79,23 +78,25 @@ def ended_with_terminal() -> t.Iterator[None]:
 def require_confirmation(run: RoleRun, given: str, ask: t.Callable[[str], str]) -> str:
     """Returns how the plans were confirmed: ``TYPED`` at the terminal, or ``GIVEN`` in the variable.
 
-    ``ask`` asks at the terminal, below the plan. Raises NotConfirmedError.
+    ``ask`` asks at the terminal, below the plan. Raises ReasonError.
     """
     plans, incident = run.plans, run.incident
     if given:
         if not is_confirmed(given, plans, incident, in_advance=True):
-            raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans, incident))
+            raise ReasonError(
+                ReasonKind.NOT_CONFIRMED, explain_wrong_answer("restore_confirm is", given, plans, incident)
+            )
         return GIVEN
     question, above = format_question(plans, incident), list[str]()
     for _attempt in range(TRIES):
         answer = ask("\n".join([*above, *question])).strip()
         if not answer:
-            raise NotConfirmedError("Nothing was typed.")
+            raise ReasonError(ReasonKind.NOT_CONFIRMED, "Nothing was typed.")
         if is_confirmed(answer, plans, incident):
             return TYPED
         problem = explain_wrong_answer("You typed", answer, plans, incident)
         above = wrap(problem, SCREEN_WIDTH)
-    raise NotConfirmedError(problem)
+    raise ReasonError(ReasonKind.NOT_CONFIRMED, problem)
 
 
 def format_question(plans: list[RoleTargetPlan], incident: str) -> list[str]:
@@ -141,8 +142,8 @@ def _find_reason(task: RestoreTask, plan: RoleTargetPlan, now: Resource | None) 
     if own and own.position > plan.known_position:
         return None
     if now is None and find_instance(task.client, instance["id"]) is None:
-        return InstanceGoneError(instance)
-    return FactsChangedError(f"{plan.label}: {other.describe()}." if other else f"{change}.")
+        return ReasonError(ReasonKind.GONE, f"{plan.label} does not exist any more: it was deleted.")
+    return ReasonError(ReasonKind.CONFIRMED_CHANGED, f"{plan.label}: {other.describe()}." if other else f"{change}.")
 
 
 def explain_changed_backup(plan: RoleTargetPlan, now: Resource | None) -> str:
@@ -183,7 +184,7 @@ class ConfirmedRestores(RestoreObserver):
     def confirm(self, held: contextlib.ExitStack) -> None:
         """Asks for the answer that confirms what will be overwritten, and notes it. ``held`` keeps the lock of the run.
 
-        Raises NotConfirmedError, or what the client and the journal raise.
+        Raises ReasonError, or what the client and the journal raise.
         """
         run, given = self._run, self._run.variables["restore_confirm"]
         how = NOT_ASKED
@@ -208,10 +209,10 @@ class ConfirmedRestores(RestoreObserver):
             how=run.chosen_by or how,
             backups={key: plan.backup_id if plan.sends else None for key, plan in instances.items()},
             names={key: plan.name for key, plan in instances.items()},
-            obstacles=[
-                {"id": plan.found_id, "name": plan.shown_name, **plan.failure.to_facts()}
+            refused=[
+                {"id": plan.found_id, "name": plan.shown_name, "reason": plan.reason.to_dict()}
                 for plan in run.plans
-                if plan.failure
+                if plan.reason
             ],
         )
 
@@ -224,7 +225,7 @@ class ConfirmedRestores(RestoreObserver):
         return [plan for plan in self._run.plans if plan.ready]
 
     def _require_same_facts(self) -> None:
-        """Reads account and backups again: the prompt may have waited for hours. Raises FactsChangedError.
+        """Reads account and backups again: the prompt may have waited for hours. Raises ReasonError.
 
         The instances are read under their locks.
         """
@@ -233,7 +234,7 @@ class ConfirmedRestores(RestoreObserver):
         changes = [f"The account is {account} now."] if account != self._run.account else []
         changes += [error.text for error in find_changed_backups(self._task, self._run.plans).values()]
         if changes:
-            raise FactsChangedError(format_first(changes, _LISTED))
+            raise ReasonError(ReasonKind.CONFIRMED_CHANGED, format_first(changes, _LISTED))
 
     def carry_out(self) -> None:
         """Restores in batches. ``run.failed_restores`` says afterwards that not all batches began.
@@ -268,7 +269,7 @@ class ConfirmedRestores(RestoreObserver):
         finally:
             progress.unwinds = False
         if any(restore.stage is Stage.PLANNED for restore in restores):
-            self._run.failed_restores = sum(restore.error is not None for restore in restores)
+            self._run.failed_restores = sum(map(RestoreJob.proves_nothing, restores))
         self._note(self._key, NoteKind.ENDED)
 
     # RestoreObserver
@@ -287,29 +288,20 @@ class ConfirmedRestores(RestoreObserver):
             errors = find_changed_backups(self._task, (self._plans[restore] for restore in restores))
         except ClawHostersError as error:
             errors = dict.fromkeys(by_backup, error)
-        for key, reason in errors.items():
-            if isinstance(reason, InstanceGoneError):
-                continue  # reported when its lock is taken, as for any other instance
-            by_backup[key].fail(reason, REFUSED)
+        for key, change in errors.items():
+            kind = change.reason_kind if isinstance(change, ReasonError) else ReasonKind.REJECTED
+            # What is gone is reported when its lock is taken, as for any other instance.
+            if kind is not ReasonKind.GONE:
+                facts = {"backup_id": self._plans[by_backup[key]].backup_id, **change.facts}
+                by_backup[key].fail(Reason(kind, facts), REFUSED, change)
 
     def on_end(self, restore: RestoreJob) -> None:
-        """Notes a failure, and a response of the address. The journal has the rest already."""
-        if restore.error is not None:
-            self._note_failure(restore, restore.error)
+        """Notes why it has failed, or that the address responded. The journal has the rest already."""
+        key = self._task.key(restore.instance["id"])
+        if restore.reason is not None:
+            self._note(key, NoteKind.FAILED, reason=restore.reason.to_dict())
         elif self._run.variables["restore_http_check"]:
-            status = self._statuses[str(restore.instance["id"])]
-            self._note(self._task.key(restore.instance["id"]), NoteKind.RESPONDED, http_status=status)
-
-    def _note_failure(self, restore: RestoreJob, error: ClawHostersError) -> None:
-        plan, task = self._plans[restore], self._task
-        failure = classify_restore(error, restore, sends=plan.sends)
-        if restore.plan.obstacle:
-            told = classify_obstacle(restore.plan, task.incident, task.rules, task.now, task.wording)
-            failure = replace(told, http_status=failure.http_status, request_id=failure.request_id)
-        if status := restore.current.get("status"):
-            failure = replace(failure, found=format_value(status, 40))
-        plan.failure = failure
-        self._note(self._task.key(restore.instance["id"]), NoteKind.FAILED, **failure.to_facts())
+            self._note(key, NoteKind.RESPONDED, http_status=self._statuses[str(restore.instance["id"])])
 
     def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
         try:
@@ -327,7 +319,7 @@ class ConfirmedRestores(RestoreObserver):
             # Only the detail shows it.
             instance = find_instance(self._client, instance["id"]) or {}
             if not instance:
-                raise InstanceGoneError(restore.current)
+                raise ReasonError(ReasonKind.GONE)
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
         waiter = Waiter(variables["restore_healthy_timeout"], self._client.progress)
         ca_path = self._client.settings.ca_path

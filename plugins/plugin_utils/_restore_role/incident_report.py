@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the page of an incident, and the JSON beside it, which the next run reads. ``result_words.py`` words both.
+"""Writes the page of an incident, and the JSON of its facts beside it, which the next run reads.
 
-The JSON is a witness: if it says that a restore was sent, and the journal does not know the instance, the
-journal may be another one.
+If the JSON says that a restore was sent, and the journal does not know the instance, the journal may be another one.
 """
 
 from __future__ import annotations
@@ -66,8 +65,8 @@ def name_json(page: str) -> str:
     return str(Path(page).with_suffix(".json"))
 
 
-def write_page(path: str, report: Data) -> None:
-    """Writes the page and the JSON. Raises ReportError.
+def write_page(path: str, report: Data, told: Data) -> None:
+    """Writes the JSON of the facts, and the page with what is ``told`` of them. Raises ReportError.
 
     What an earlier JSON says was sent, and the journal does not know, is kept: the next run must be refused, too.
     """
@@ -85,7 +84,7 @@ def write_page(path: str, report: Data) -> None:
         unknown = {key: at for key, at in earlier.items() if key not in known}
         content = {**report, "not_in_journal": unknown} if unknown else report
         folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
-        folder.write(page_name, render(str(TEMPLATE), {**variables, **report}))
+        folder.write(page_name, render(str(TEMPLATE), {**variables, **report, **told}))
 
 
 def _format_recorded(text: object, day: object = None) -> str:

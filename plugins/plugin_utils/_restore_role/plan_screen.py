@@ -18,7 +18,6 @@ from ...module_utils._service.restore.plan_remarks import (
     Remark,
     capitalize,
     describe_choice,
-    describe_report,
     remark_on_other,
 )
 from ...module_utils._service.restore.target_plan import RestoreAction, explain_left_out
@@ -84,12 +83,12 @@ def _group(plans: list[RoleTargetPlan]) -> list[list[RoleTargetPlan]]:
 
 
 def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, ...]:
-    """Returns what alike plans have in common. Their notes may differ in numbers."""
-    if plan.obstacle:
-        return (plan.obstacle.kind,)
+    """Returns what alike plans have in common. Their remarks may differ in numbers."""
+    if plan.reason:
+        return (plan.reason.kind,)
     is_old = plan.sends and (plan.age is None or plan.age > age_limit)
-    notes = tuple(note.about for note in plan.notes)
-    return plan.action, plan.is_unseen, format_condition(plan), is_old, notes, bool(plan.id_reason)
+    remarks = tuple(remark.about for remark in plan.remarks)
+    return plan.action, plan.is_unseen, format_condition(plan), is_old, remarks, bool(plan.id_reason)
 
 
 # Lines of plans
@@ -110,7 +109,7 @@ def headlines(group: list[RoleTargetPlan]) -> list[str]:
     names = [format_value(plan.name) for plan in group]
     listed = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} to {names[-1]}"
     who = first.label if is_one else f"{len(group)} instances ({listed})"
-    if first.obstacle:
+    if first.reason:
         return [f"{who}: CAN'T BE RESTORED."]
     conditions = {format_condition(plan) for plan in group}
     named = f"{who}, {conditions.pop()}" if len(conditions) == 1 else who
@@ -125,14 +124,14 @@ def headlines(group: list[RoleTargetPlan]) -> list[str]:
 
 def detail_lines(plan: RoleTargetPlan) -> list[str]:
     """Returns what else is to be known of an instance."""
-    notes = [note.text for note in plan.notes]
-    if plan.obstacle:
-        return [*([plan.failure.message, plan.failure.advice] if plan.failure else []), *notes]
+    remarks = [remark.text for remark in plan.remarks]
+    if plan.told:
+        return [plan.told.sentence, plan.told.advice, *remarks]
     if plan.action is not RestoreAction.SEND:
         waits = ["This run waits for it."] if plan.action is RestoreAction.WAIT else []
-        return [f"{capitalize(format_sent(t.cast('OperationState', plan.earlier)))}.", *waits, *notes]
+        return [f"{capitalize(format_sent(t.cast('OperationState', plan.earlier)))}.", *waits, *remarks]
     asked = [f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."]
-    return [*notes, *(asked if plan.id_reason else [])]
+    return [*remarks, *(asked if plan.id_reason else [])]
 
 
 def _format_completed(plan: RoleTargetPlan, *, is_one: bool) -> str:
@@ -188,12 +187,14 @@ def build_role_plan(
     plan: TargetPlan, history: RestoreHistory, rules: Rules, now: datetime, wording: Wording
 ) -> RoleTargetPlan:
     """Returns a plan as the role shows it, without its confirmation."""
-    failure = None
-    if plan.obstacle:
-        from .classify_failure import classify_obstacle
+    told, instance = None, plan.instance or {}
+    if plan.reason:
+        from ...module_utils._service.restore.reason_texts import Telling, tell
 
-        failure = classify_obstacle(plan, history.incident, rules, now, wording)
-    return RoleTargetPlan(**vars(plan), planned_at=now, notes=_build_notes(plan, history, rules, now), failure=failure)
+        cause = plan.cause.text if plan.cause else ""
+        told = tell(plan.reason, Telling(wording, history.incident, now, instance, plan.earlier, plan.older, cause))
+    remarks = _build_remarks(plan, history, rules, now)
+    return RoleTargetPlan(**vars(plan), planned_at=now, remarks=remarks, told=told)
 
 
 def remark_on_newer(plan: RoleTargetPlan, account: AccountView, now: datetime, *, is_approved: bool) -> list[Remark]:
@@ -201,7 +202,7 @@ def remark_on_newer(plan: RoleTargetPlan, account: AccountView, now: datetime, *
 
     Any other plan says itself which backups it passes over.
     """
-    if plan.obstacle or (plan.sends and not is_approved):
+    if plan.reason or (plan.sends and not is_approved):
         return []
     found = account.find_newer(plan.instance or {}, plan.taken_at, now)
     newer = [f"id {one['id']} of {format_clock(taken_at(one))}" for one in found]
@@ -210,51 +211,49 @@ def remark_on_newer(plan: RoleTargetPlan, account: AccountView, now: datetime, *
     return [Remark(text, ("newer", len(newer)))] if newer else []
 
 
-def _build_notes(plan: TargetPlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Remark]:
-    """Returns what the user must know besides the backup and the loss, or the obstacle."""
+def _build_remarks(plan: TargetPlan, history: RestoreHistory, rules: Rules, now: datetime) -> list[Remark]:
+    """Returns what the user must know besides the backup and the loss, or the reason."""
     instance, backup = plan.instance or {}, plan.backup or {}
-    if plan.obstacle:
+    if plan.reason:
         return []
     others = history.find_recent(instance["id"], RECENT)
     holder = history.find_holder(instance["id"])
-    notes = []
+    remarks = []
     if holder:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
-        notes.append(Remark(run, ("held", holder.user, holder.host)))
-    notes += [remark_on_other(other, now, plan.backup if plan.sends else None) for other in others]
+        remarks.append(Remark(run, ("held", holder.user, holder.host)))
+    remarks += [remark_on_other(other, now, plan.backup if plan.sends else None) for other in others]
     if plan.sends and plan.earlier is None and (earlier_report := history.earlier_report):
-        notes += _describe_report(earlier_report, instance, history.incident, now)
+        remarks += _describe_report(earlier_report, instance)
     if plan.sends and plan.earlier:
         when = format_sent(plan.earlier)
         is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
         sent = "it is sent again" if is_same else f"another backup is sent, {plan.backup_id}"
         again = f"This incident already has a restore, {when}. With restore_force {sent}."
-        notes.append(Remark(again, ("again", plan.earlier.event, is_same)))
-    notes += describe_choice(plan, history.incident, rules, now)
+        remarks.append(Remark(again, ("again", plan.earlier.event, is_same)))
+    remarks += describe_choice(plan, history.incident, rules, now)
     if plan.sends and plan.skipped:
         named = (f"id {one['id']} of {format_clock(taken_at(one))}" for one in plan.skipped)
         count = format_count(len(plan.skipped), "newer backup")
-        notes.append(Remark(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.", ("skipped",)))
+        remarks.append(Remark(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.", ("skipped",)))
     if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now, plan.unfinished)):
-        notes.append(Remark(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
+        remarks.append(Remark(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
     if plan.action is RestoreAction.NONE and plan.earlier and now - datetime.fromisoformat(plan.earlier.sent_at) > OLD:
-        notes.append(_OLD)
+        remarks.append(_OLD)
     if get_status(instance) == "stopped":
-        notes.append(_STARTED)
+        remarks.append(_STARTED)
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):
-        notes.append(_HEALTHY)
-    return notes
+        remarks.append(_HEALTHY)
+    return remarks
 
 
-def _describe_report(earlier_report: EarlierReport, instance: Resource, incident: str, now: datetime) -> list[Remark]:
+def _describe_report(report: EarlierReport, instance: Resource) -> list[Remark]:
     """Returns what the JSON says, or may say, of a restore that will be sent and that the journal does not know."""
-    if str(instance["id"]) in earlier_report.sent_at:
-        said = describe_report(earlier_report, instance, incident, now)
-        return [Remark(f"{said} With restore_force, a restore is sent again.", ("reported",))]
-    if earlier_report.unreadable:
-        unreadable = (
-            f"The report {one_line(earlier_report.unreadable)} can't be read: it may say that this was sent already."
-        )
+    if str(instance["id"]) in report.sent_at:
+        said = "says that this was sent already, and the journal does not know it"
+        return [Remark(f"{one_line(report.path)} {said}. With restore_force, it is sent again.", ("reported",))]
+    if report.unreadable:
+        unreadable = f"The report {one_line(report.unreadable)} can't be read: it may say that this was sent already."
         return [Remark(unreadable, ("unreadable",))]
     return []
 

@@ -11,16 +11,17 @@ import traceback
 import typing as t
 from dataclasses import replace
 
-from ...module_utils._errors import ClawHostersError, ForbiddenError, RefusedError, SettingsError, UnauthorizedError
+from ...module_utils._errors import ClawHostersError, RefusedError
 from ...module_utils._model.instance import is_unhealthy
 from ...module_utils._module.open_journal import open_journal
 from ...module_utils._service.account_check import find_id
 from ...module_utils._service.restore.account_reader import AccountReader
+from ...module_utils._service.restore.reason import ReasonKind
 from ...module_utils._service.restore.restore_task import RestoreTask, parse_rules, plan_task
 from ...module_utils._service.service_health import measure_health
 from ...module_utils._time_options import parse_duration
+from .._formatting import SCREEN_WIDTH, wrap
 from .._reports.report_folder import prepare_folder
-from .failures import FailureKind, NotConfirmedError
 from .plan_screen import build_role_plan, remark_on_newer, show_plan
 from .role_run import FEW, UNHEALTHY, RoleRun, expected_answer, is_confirmed, set_answers
 from .variables import parse_variables
@@ -38,7 +39,7 @@ class Screen(t.Protocol):
         """Shows lines at once."""
 
     def ask(self, prompt: str) -> str:
-        """Returns what the user has typed. Raises NotConfirmedError if nobody can, or does."""
+        """Returns what the user has typed. Raises ReasonError if nobody can, or does."""
 
 
 def begin_run(variables: Data, *, check: bool) -> RoleRun:
@@ -72,23 +73,16 @@ class RolePlanner:
     def plan(self) -> bool:
         """Plans the restores and shows the plan. Returns True if one can be restored."""
         self.run.service = self.client.settings.host
-        if not self.step(self._check_service, FailureKind.SERVICE_DOWN):
+        if not self.step(self._check_service, ReasonKind.SERVICE_DOWN):
             return False
         return self.step(self._set_plans) and any(plan.ready for plan in self.run.plans)
 
-    def step(self, function: t.Callable[[], None], kind: FailureKind = FailureKind.NOT_PLANNED) -> bool:
-        """Runs a step, and returns True. On an error, sets the failure of the run instead, by default of this kind."""
+    def step(self, function: t.Callable[[], None], kind: ReasonKind = ReasonKind.NOT_PLANNED) -> bool:
+        """Runs a step, and returns True. On an error, sets why the run has stopped instead, by default of this kind."""
         try:
             function()
         except Exception as error:
-            from .classify_failure import classify_error
-
-            is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
-            if isinstance(error, NotConfirmedError):
-                kind = error.failure_kind
-            elif is_about_key and kind is FailureKind.NOT_PLANNED:
-                kind = FailureKind.BAD_KEY
-            self.run.failure = classify_error(error, kind)
+            self.run.stop(error, kind)
             if not isinstance(error, ClawHostersError):
                 self.traceback = "".join(traceback.format_exception(error))
             return False
@@ -130,7 +124,7 @@ class RolePlanner:
             service = self.client.settings.api_url
             t.cast("ApprovedPlan", approved).require_current(plans, history, service, self.account_id, max_age)
         for plan in plans:
-            plan.notes += remark_on_newer(plan, account, task.now, is_approved=approved is not None)
+            plan.remarks += remark_on_newer(plan, account, task.now, is_approved=approved is not None)
         self._set_answers(plans)
         if self.run.chosen_by == UNHEALTHY:
             # The instance may have recovered since the decision.
@@ -138,7 +132,7 @@ class RolePlanner:
                 if plan.sends and not is_unhealthy(plan.instance or {}):
                     raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
         self.run.plans = plans
-        self.plan_lines = self.redact(show_plan(self.run))
+        self.plan_lines = self.redact([*filter(None, wrap(task.find_other_case(), SCREEN_WIDTH)), *show_plan(self.run)])
         self.screen.show(self.plan_lines)
 
     @property

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ...module_utils._errors import ClawHostersError, ForbiddenError, PartialError, SettingsError, UnauthorizedError
 from ...module_utils._model.backup import is_in_future, taken_at
 from ...module_utils._service.restore.options import ROLE
+from ...module_utils._service.restore.reason import Reason, ReasonError, ReasonKind
 from ...module_utils._service.restore.target_plan import TargetPlan
 from ...module_utils._text import one_line
 from .._formatting import format_label, slugify
@@ -27,16 +29,16 @@ if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.options import Wording
     from ...module_utils._service.restore.plan_remarks import Remark
+    from ...module_utils._service.restore.reason_texts import Told
     from ...module_utils._service.restore.restore_job import RestoreJob
     from ...module_utils._service.restore.target_plan import Target
-    from .failures import Failure
 
 Data = dict[str, t.Any]
 OLD = timedelta(days=1)
 """Age of a restore from which a run for the same incident may be a mistake."""
 UNHEALTHY = "restore_unhealthy"
 """The playbook that restores unhealthy instances."""
-TYPED, GIVEN, NOT_ASKED = "typed at the terminal", "restore_confirm", "not asked"
+TYPED, GIVEN, NOT_ASKED = "typed", "restore_confirm", "not_asked"
 """How a run was confirmed; otherwise by the playbook that is named."""
 FEW = 5
 """Restores up to which the answer has to name each."""
@@ -49,16 +51,16 @@ class RoleTargetPlan(TargetPlan):
     """A plan as the role shows it and lets the user confirm it, and what has come of it."""
 
     planned_at: datetime = field(kw_only=True)
-    notes: list[Remark] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     """Facts to know before confirming, such as a restore for another incident."""
     answer: str = ""
     """The text that confirms this restore."""
     id_reason: str = ""
     """Why the user has to type the id; empty if the name will do, or nothing has to be typed for this one."""
+    told: Told | None = None
+    """The reason that prevents it, in the words of the role."""
     restore: RestoreJob | None = None
     """The restore, once its batch may begin."""
-    failure: Failure | None = None
-    """The obstacle in the words of the role, or why this run has not brought the restore to its end."""
 
     @property
     def shown_name(self) -> object:
@@ -94,8 +96,8 @@ class RoleTargetPlan(TargetPlan):
 
     @property
     def ready(self) -> bool:
-        """True without an obstacle. A restore that is in progress or completed is ready, too."""
-        return self.obstacle is None
+        """True if nothing prevents it. A restore that is in progress or completed is ready, too."""
+        return self.reason is None
 
     @property
     def is_unseen(self) -> bool:
@@ -117,8 +119,10 @@ class RoleRun:
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
-    failure: Failure | None = None
-    """The cause that has stopped the whole run; None while it goes on."""
+    reason: Reason | None = None
+    """Why the whole run has stopped; None while it goes on."""
+    cause: ClawHostersError | None = None
+    """The error that has stopped it."""
     is_history_known: bool = True
     """False if the run has failed, and the journal can't be read."""
     again: str = "run the same command again"
@@ -131,6 +135,22 @@ class RoleRun:
         """The words of the role for this run."""
         wording = replace(ROLE, again=self.again, alone="" if len(self.targets) == 1 else " alone")
         return wording.for_task(force=bool(self.variables["restore_force"]))
+
+    def stop(self, error: Exception, kind: ReasonKind) -> None:
+        """Sets why the run has stopped: of this kind, unless the error says of which. Others than ours are bugs."""
+        if not isinstance(error, ClawHostersError):
+            kind, bug = ReasonKind.INTERRUPTED, f"{type(error).__name__}: {one_line(error)}."
+            error = ClawHostersError(f"Bug in the collection, please report it: {bug}")
+        elif isinstance(error, ReasonError):
+            kind = error.reason_kind
+        elif kind is ReasonKind.NOT_PLANNED and isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError)):
+            kind = ReasonKind.BAD_KEY
+        # The cause says what happened.
+        told = error.cause if isinstance(error, PartialError) and error.cause else error
+        facts = (
+            {"answer": expected_answer(self.plans, self.incident)} if kind is ReasonKind.NOT_CONFIRMED else told.facts
+        )
+        self.reason, self.cause = Reason(kind, facts), told
 
     @property
     def chosen_by(self) -> str:

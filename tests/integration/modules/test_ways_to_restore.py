@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One situation, one answer: the module, the fleet module and the role send the same backup, or meet the same obstacle.
+"""One situation, one answer: module, fleet module and role send the same backup, or have the same reason not to.
 
-``obstacles.md`` beside this file has what each of them says of each kind of obstacle, and what to do then.
+``reasons.md`` beside this file has what each of them says of each kind of reason, and what to do then.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import account_reader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import RestoreExecutor
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import ObstacleKind as Kind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonKind as Kind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason_texts import (
+    CANNOT_BE_RESTORED,
+    TABLE,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -42,7 +46,7 @@ from support.worker import Worker
 
 INTENDED, ACCEPTED, REFUSED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.REFUSED
 COMPLETED, FAILED, UNCLEAR = OperationEvent.COMPLETED, OperationEvent.FAILED, OperationEvent.UNCLEAR
-TABLE = Path(__file__).with_name("obstacles.md")
+REASONS = Path(__file__).with_name("reasons.md")
 CALLERS = ("module", "fleet", "role")
 
 
@@ -75,7 +79,7 @@ Change = t.Callable[[Place], object]
 class Situation:
     """A state of the account and the journal, a target, and what comes of it.
 
-    ``expected``: a kind of obstacle, or the backups that are sent. ``before`` prepares it; ``since`` happens between
+    ``expected``: a kind of reason, or the backups that are sent. ``before`` prepares it; ``since`` happens between
     the plan and the request. ``callers`` are those that can be told such a target.
     """
 
@@ -87,7 +91,7 @@ class Situation:
     since: Change | None = None
     callers: tuple[str, ...] = CALLERS
     twice: dict[str, t.Any] | None = None
-    """A second target, which has the obstacle."""
+    """A second target, which has the reason."""
 
     def __str__(self) -> str:
         return self.name
@@ -139,6 +143,10 @@ NOBODYS = switch(drop_fields=["backup.instance_id", "backup.instance_name"])
 BY_NAME = switch(backup(HOUR, instance_id=1, instance_name="web-bot"), drop_fields=["backup.instance_id"])
 DEPLOYING = status("deploying", settles_to="running", settles_after_reads=3)
 WAITS = journal("INC-1", INTENDED, then=DEPLOYING)
+SENT = journal("INC-1", INTENDED, ACCEPTED, then=DEPLOYING)
+RESTORED = journal("INC-1", INTENDED, ACCEPTED, COMPLETED)
+GIVEN = {"name": "web-bot", "backup_id": 12}
+"""Another backup than the journal has."""
 
 SITUATIONS = [
     # What is sent
@@ -164,7 +172,7 @@ SITUATIONS = [
     ),
     Situation("reported for another service", [12], before=report("other.example")),
     Situation("reported, with force", [12], rules={"force": True}, before=report()),
-    Situation("restored by this incident", [], before=journal("INC-1", INTENDED, ACCEPTED, COMPLETED)),
+    Situation("restored by this incident", [], before=RESTORED),
     Situation("sent by this incident", [], before=WAITS),
     Situation("refused for this incident", [12], before=journal("INC-1", INTENDED, REFUSED)),
     Situation("restored by another incident", [12], before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED)),
@@ -181,12 +189,19 @@ SITUATIONS = [
         "restored before, with force",
         [],
         rules={"force": True},
-        before=journal("INC-1", INTENDED, ACCEPTED, COMPLETED),
+        before=RESTORED,
+    ),
+    Situation(
+        "another backup after an unknown outcome, with force",
+        [12],
+        GIVEN,
+        rules={"force": True},
+        before=journal("INC-1", INTENDED, UNCLEAR),
     ),
     Situation(
         "in error, with force", [12], rules={"force": True}, before=switch(status("error"), restore_allowed=["error"])
     ),
-    # Obstacles
+    # Reasons
     Situation("no instance of the name", Kind.NO_INSTANCE, {"name": "nobody"}),
     Situation("a misspelt name", Kind.NO_INSTANCE, {"name": "web-bto"}),
     Situation("no instance of the id", Kind.NO_INSTANCE, {"id": 99}),
@@ -198,6 +213,9 @@ SITUATIONS = [
     ),
     Situation("failed before", Kind.FAILED, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)),
     Situation("outcome unknown", Kind.UNKNOWN, before=journal("INC-1", INTENDED, UNCLEAR)),
+    Situation("another backup than was restored", Kind.OTHER_USED, GIVEN, before=RESTORED),
+    Situation("another one, with force", Kind.OTHER_USED, GIVEN, {"force": True}, before=RESTORED),
+    Situation("another one while that is in flight", Kind.OTHER_USED, GIVEN, {"force": True}, before=SENT),
     Situation("no backup", Kind.NO_BACKUP, {"name": "bare-bot"}),
     Situation(
         "no backup, and busy",
@@ -354,10 +372,11 @@ class Ways:
             options["restore_backup"] = str(target["backup_id"])
         result = runbook.run(**{key: name, "restore_confirm": name, **options})
         (instance,) = runbook.report()["instances"]
+        kind = instance["reason"] and instance["reason"]["kind"]
         if not result.get("failed"):
-            return Answer("", "", instance["kind"])
+            return Answer("", "", kind)
         (said, advice) = result["failures"]
-        return Answer(said.split(": ", 1)[1], advice, instance["kind"])
+        return Answer(said.split(": ", 1)[1], advice, kind)
 
 
 def forget(_journal: Journal, _key: OperationKey) -> None:
@@ -380,10 +399,10 @@ def normalize(text: str) -> str:
 
 
 CELLS = [(situation, caller) for situation in SITUATIONS for caller in situation.callers]
-OBSTACLES = [situation for situation in SITUATIONS if isinstance(situation.expected, Kind)]
-HEAD = """# What each way to restore says of an obstacle
+STOPPED = [situation for situation in SITUATIONS if isinstance(situation.expected, Kind)]
+HEAD = """# What each way to restore says of each kind of reason
 
-Written by `make unit ARGS='tests/integration/modules/test_ways_to_restore.py --write-obstacles'`.
+Written by `make unit ARGS='tests/integration/modules/test_ways_to_restore.py --write-reasons'`.
 
 | kind | situation | way | message | advice of the role |
 |---|---|---|---|---|
@@ -393,14 +412,14 @@ Cells = dict[tuple[str, str], tuple[str, str]]
 
 
 def read_table() -> Cells:
-    rows = [line.strip("| ").split(" | ") for line in TABLE.read_text(encoding="utf-8").splitlines() if " | " in line]
+    rows = [line.strip("| ").split(" | ") for line in REASONS.read_text(encoding="utf-8").splitlines() if " | " in line]
     return {(situation, way): (message, (*step, "")[0]) for _kind, situation, way, message, *step in rows[1:]}
 
 
 @pytest.fixture(scope="module")
 def table(request: pytest.FixtureRequest) -> t.Iterator[Cells]:
     """The table, which is written anew if that is asked for."""
-    if not request.config.getoption("write_obstacles"):
+    if not request.config.getoption("write_reasons"):
         yield read_table()
         return
     cells: Cells = {}
@@ -408,11 +427,11 @@ def table(request: pytest.FixtureRequest) -> t.Iterator[Cells]:
     rows = [
         " | ".join((f"| {kind.value}", situation.name, way, *filter(None, cells[situation.name, way]))) + " |\n"
         for kind in Kind
-        for situation in OBSTACLES
+        for situation in STOPPED
         if situation.expected is kind
         for way in situation.callers
     ]
-    TABLE.write_text(HEAD + "".join(rows), encoding="utf-8")
+    REASONS.write_text(HEAD + "".join(rows), encoding="utf-8")
 
 
 @pytest.mark.parametrize(("situation", "caller"), CELLS, ids=str)
@@ -427,7 +446,7 @@ def test_every_way_to_restore_does_the_same(
     assert sent == []
     assert answer.kind in (None, situation.expected.value)
     said = normalize(answer.message), normalize(answer.advice)
-    if request.config.getoption("write_obstacles"):
+    if request.config.getoption("write_reasons"):
         table[situation.name, caller] = said
     assert table[situation.name, caller] == said
 
@@ -519,6 +538,7 @@ def test_another_incident_that_restores_while_lists_are_read_is_named(
     assert ways.simulator.calls("POST *") == []
 
 
-def test_the_table_has_every_kind_of_obstacle() -> None:
-    assert {situation.expected for situation in OBSTACLES} == set(Kind)
-    assert set(read_table()) == {(situation.name, caller) for situation in OBSTACLES for caller in situation.callers}
+def test_the_table_has_every_kind_of_reason_of_a_target() -> None:
+    kinds = {kind for kind, row in TABLE.items() if row.part == CANNOT_BE_RESTORED} | {Kind.FAILED, Kind.UNKNOWN}
+    assert {situation.expected for situation in STOPPED} == kinds
+    assert set(read_table()) == {(situation.name, caller) for situation in STOPPED for caller in situation.callers}

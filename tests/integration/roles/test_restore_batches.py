@@ -15,16 +15,15 @@ from types import ModuleType
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import executor, messages
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import executor, reason_texts
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_writer, journal_writer
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import (
     address,
-    classify_failure,
     confirmed_restores,
     finish,
-    result_words,
+    result_texts,
 )
 from simulator.handle import Simulator
 from support.runbook import Runbook
@@ -33,8 +32,8 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
-LATE = (folder_writer, journal_writer, executor, messages, address, classify_failure, confirmed_restores)
-SENDING = [module.__name__ for module in (*LATE, finish, result_words)]
+LATE = (folder_writer, journal_writer, executor, reason_texts, address, confirmed_restores)
+SENDING = [module.__name__ for module in (*LATE, finish, result_texts)]
 """Modules that a task needs once it has sent a restore, so that it imports them before that."""
 
 
@@ -101,8 +100,8 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     assert max(starts[1:4]) < min(calls.index(f"POST /backups/{number}/restore") for number in range(105, 113))
     record = runbook.report()
     for one in record["instances"]:
-        titles = [mark["title"] for mark in one["events"]]
-        assert titles == ["sent", "accepted", "seen begun", "seen restored", "healthy"]
+        events = [mark["event"] for mark in one["events"]]
+        assert events == ["sent", "accepted", "seen_begun", "seen_restored", "healthy"]
         assert [mark["at"] for mark in one["events"]] == sorted(mark["at"] for mark in one["events"])
     assert runbook.page().count('<ol class="marks">') == 12
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] * 12
@@ -116,17 +115,23 @@ def test_a_canary_that_fails_stops_the_rest_until_it_is_healthy(simulator: Simul
     simulator.set_instance(1, health_after="unhealthy")
     failed = restore(runbook)
     assert restored(simulator) == [1]
-    assert failed["msg"] == "0 of 12 instances restored and healthy, 11 not begun."
+    assert failed["msg"] == "0 of 12 instances restored and healthy, 1 not healthy, 11 not begun."
     words = "\n".join(failed["failures"])
-    assert "bot-1 (id 1): The restore has completed, but the instance is not running and healthy." in words
+    assert "bot-1 (id 1): The restore has completed, but the instance was not seen running and healthy." in words
     assert "within 60 s (restore_healthy_timeout)" in words
-    assert "and 6 more: Not begun. 1 restore failed, and restore_max_failures is 0. Nothing was sent." in words
+    assert (
+        "and 6 more: Not begun: 1 restore failed or showed no sign, and restore_max_failures is 0. Nothing was sent."
+        in words
+    )
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] + ["not_begun"] * 11
-    assert [one["tag"] for one in runbook.report()["instances"]] == ["not finished"] + ["not begun"] * 11
+    assert [one["result"] for one in runbook.report()["instances"]] == ["not_healthy"] + ["not_begun"] * 11
     rest = "When the failures are dealt with, run the same command again; restore_max_failures=1 goes on despite them."
     assert failed["failures"][-1] == rest
     # As advised, either way.
-    assert restore(runbook, NAMES[:2], restore_max_failures=1)["msg"] == "1 of 2 instances restored and healthy."
+    assert (
+        restore(runbook, NAMES[:2], restore_max_failures=1)["msg"]
+        == "1 of 2 instances restored and healthy, 1 not healthy."
+    )
     simulator.set_instance(1, health_status="healthy")
     again = restore(runbook)
     assert again["failed"] is False, again
@@ -143,14 +148,14 @@ def test_a_canary_that_lapses_during_the_next_batch_stops_the_rest(simulator: Si
     runbook.worker.sleeper.before_sleep = lapse
     failed = restore(runbook)
     assert sorted(restored(simulator)) == [1, 2, 3, 4]
-    assert failed["msg"] == "3 of 12 instances restored and healthy, 8 not begun."
+    assert failed["msg"] == "3 of 12 instances restored and healthy, 1 not healthy, 8 not begun."
     words = "\n".join(failed["failures"])
     assert (
-        "bot-1 (id 1): The restore has completed, but the instance is not running and healthy. It was healthy" in words
+        "bot-1 (id 1): The restore has completed, but the instance was not seen running and healthy. It was healthy"
+        in words
     )
-    assert [one["tag"] for one in runbook.report()["instances"]] == ["not finished", *["restored"] * 3] + [
-        "not begun"
-    ] * 8
+    counts = {"not_healthy": 1, "restored": 3, "not_begun": 8}
+    assert failed["ansible_stats"]["data"]["clawhosters_restore"]["counts"] == runbook.report()["counts"] == counts
 
 
 def test_failures_within_the_limit_stop_nothing_and_are_retried(simulator: Simulator, runbook: Runbook) -> None:
@@ -158,7 +163,7 @@ def test_failures_within_the_limit_stop_nothing_and_are_retried(simulator: Simul
         simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=403, message="Not now")
     failed = restore(runbook, restore_max_failures="2")
     assert sorted(restored(simulator)) == list(range(1, 13))
-    assert failed["msg"] == "10 of 12 instances restored and healthy."
+    assert failed["msg"] == "10 of 12 instances restored and healthy, 2 rejected."
     (done,) = failed["restored"]
     assert done.startswith(
         "bot-1 (id 1), bot-3 (id 3), bot-5 (id 5), bot-6 (id 6), bot-7 (id 7) and 5 more: Restored, and seen healthy."
@@ -174,7 +179,7 @@ def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
     simulator.set_instance(1, status="paused")
     result = restore(runbook)
     assert sorted(restored(simulator)) == list(range(2, 13))
-    assert result["msg"] == "11 of 12 instances restored and healthy."
+    assert result["msg"] == "11 of 12 instances restored and healthy, 1 can't be restored."
 
 
 @pytest.mark.parametrize("serial", [0, -1, "0%", "x", "1,,x", [1, "5 %%"], [], "", True, 1.5])
@@ -194,13 +199,13 @@ def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbo
     while simulator.faults()[0]["struck"] == 0:
         assert thread.is_alive()
     (going_on,), page = runbook.report()["runs"], runbook.page()
-    assert (going_on["state"], list(going_on["backups"].values())) == ("in progress", [101, 102])
-    assert {one["outcome"] for one in runbook.report()["instances"]} == {"unfinished"}
+    assert (going_on["state"], list(going_on["backups"].values())) == ("in_progress", [101, 102])
+    assert {one["outcome"] for one in runbook.report()["instances"]} == {"not_begun"}
     simulator.clear_faults()
     thread.join(60)
     assert "<td>in progress</td>" in page
     assert "<td>ended <time" in runbook.page()
-    assert {one["outcome"] for one in runbook.report()["instances"]} == {"ok"}
+    assert {one["outcome"] for one in runbook.report()["instances"]} == {"completed"}
 
 
 def test_failures_are_recorded_together_and_not_one_by_one(
@@ -217,7 +222,7 @@ def test_failures_are_recorded_together_and_not_one_by_one(
     monkeypatch.setattr(ReportFolder, "write", counted)
     restore(runbook, restore_serial="100%")
     assert len(restored(simulator)) == COUNT
-    assert [one["kind"] for one in runbook.report()["instances"]] == ["refused"] * COUNT
+    assert runbook.report()["counts"] == {"rejected": COUNT}
     # Before anything is sent, and at the end.
     assert [writes.count(name) for name in ("INC-1.json", "INC-1.html")] == [2, 2]
 
@@ -299,7 +304,7 @@ def test_a_restore_imports_nothing_once_it_was_sent(
     restore(runbook, NAMES[:1], **prepare(simulator))
     assert len(simulator.calls(POSTS)) == 1
     (instance,) = runbook.report()["instances"]
-    assert instance["kind"] == ENDS[prepare][0]
+    assert (instance["reason"] and instance["reason"]["kind"]) == ENDS[prepare][0]
 
 
 @pytest.mark.rest

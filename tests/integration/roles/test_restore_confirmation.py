@@ -153,9 +153,9 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
     variables = "restore_instances=web-bot restore_incident=INC-1 restore_confirm=nobody"
     run = controller.run("ansible-playbook", str(path), "-e", variables)
     assert run.stdout.count("...ignoring") == 1, run.screen
-    assert run.says("Not confirmed; nothing was sent. restore_confirm is: nobody. It must be: web-bot.")
+    assert run.says("Not confirmed. restore_confirm is: nobody. It must be: web-bot. Nothing was sent.")
     assert simulator.calls(POSTS) == []
-    assert [one["kind"] for one in report(controller)["instances"]] == ["not_confirmed"]
+    assert [one["reason"]["kind"] for one in report(controller)["instances"]] == ["not_confirmed"]
 
 
 # What another run changes
@@ -203,7 +203,7 @@ def test_a_plan_to_wait_for_another_run_sends_nothing_however_that_ends(
         run = waiting.result()
     assert [text for text in told if not run.says(text)] == [], run.screen
     assert simulator.calls(POSTS) == []
-    kinds = [one["kind"] for one in report(controller)["instances"]]
+    kinds = [one["reason"] and one["reason"]["kind"] for one in report(controller)["instances"]]
     assert (run.rc, kinds) == ((0, [None]) if status == "running" else (2, ["not_sent"]))
 
 
@@ -247,7 +247,7 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
     with lock_operation(journal, key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
     held = r"It was not free within 30 s \(wait_timeout\), and now it is held by \S+@\S+, process \d+, for \d+ s, for "
-    assert re.search(rf"{held}incident INC-1\. Run the same task again: it waits for what is", result["msg"])
+    assert re.search(rf"{held}incident INC-1\. Run the same task again: it continues to wait", result["msg"])
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
 
@@ -304,4 +304,4 @@ def test_two_runs_of_an_incident_at_the_same_time_are_both_on_the_page(
     runs = report(controller)["runs"]
     assert [one["state"] for one in runs] == ["ended", "ended"]
     (instance,) = report(controller)["instances"]
-    assert instance["outcome"] == "ok"
+    assert instance["outcome"] == "completed"

@@ -224,7 +224,7 @@ def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator
     result = choose(simulator, place, [*NAMES, "web-bot"])
     assert result["instance_id"] == 6
     assert "id 5): never proven; it has no usable backup, not now." in "".join(result["lines"])
-    assert "test-bot (id 3): never proven; its status is paused, not now." in result["lines"]
+    assert "test-bot (id 3): never proven; it is paused, health unknown now, passed over." in result["lines"]
     assert "demo-bot (id 4): never proven; it has no usable backup, not now." in result["lines"]
 
 

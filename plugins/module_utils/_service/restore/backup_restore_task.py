@@ -23,6 +23,7 @@ from .target_plan import Target
 
 if t.TYPE_CHECKING:
     from ..._model.resource import Resource, Result
+    from .reason import Reason
     from .restore_job import ExecutorOptions
     from .target_plan import TargetPlan
 
@@ -34,11 +35,10 @@ def restore_one(task: RestoreTask, target: Target, options: ExecutorOptions) -> 
     have been sent, by this run or an earlier one.
     """
     ((restore,), _is_refused) = run_restores(task, [target], options)
-    error = restore.error
-    if error is None:
+    if restore.reason is None:
         return build_single_result(restore, task)
-    is_known = restore.plan.obstacle is not None and not restore.plan.is_refused
-    if is_known or restore.changed or isinstance(error, PartialError):
+    error = task.build_error(restore)
+    if isinstance(error, PartialError):
         raise PartialError(str(error), build_single_result(restore, task), error.cause)
     raise error
 
@@ -56,6 +56,8 @@ def run_restores(
         plans, _account, history = plan_task(
             task, targets, reader, with_holders=client.check_mode, complete=partial(_complete, task, reader)
         )
+    if other_case := task.find_other_case():
+        task.warn(other_case)
     if client.check_mode and not options.waits:
         for plan in plans:
             if not plan.is_refused and history.find_holder((plan.instance or {})["id"]):
@@ -63,17 +65,17 @@ def run_restores(
     restores = [RestoreJob(plan) for plan in plans]
     for restore in restores:
         if restore.plan.is_refused:
-            restore.fail(task.build_error(restore.plan), REFUSED)
+            restore.fail(t.cast("Reason", restore.plan.reason), REFUSED, restore.plan.cause)
         else:
             _warn_of_choice(task, restore.plan)
-    if any(restore.error for restore in restores):
+    if any(restore.reason for restore in restores):
         return restores, True
     with client.progress.if_interrupted(unsent):
         from .executor import TaskExecutor
     TaskExecutor(task, reader.list_pages, options).run(restores)
     for restore in restores:
-        if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
-            restore.fail(task.build_error(restore.plan), restore.outcome)
+        if restore.reason is None and restore.stage is Stage.PLANNED and restore.plan.reason:
+            restore.fail(restore.plan.reason, restore.outcome, restore.plan.cause)
     return restores, False
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import math
 import threading
 import typing as t
@@ -19,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ..._concurrency import map_ordered
-from ..._errors import ClawHostersError, LastSeen, WaitTimeoutError
+from ..._errors import ClawHostersError, LastSeen, RefusedError, UnauthorizedError, WaitTimeoutError
 from ..._http.acceptance import parse_accepted
 from ..._http.lists import fetch_all
 from ..._model.backup import taken_at
@@ -42,20 +41,20 @@ from ..._progress import InterruptText
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
 from ..._times import format_iso, parse_time
-from ..._waiter import POLL_SHARE, TEMPORARY_ERRORS, Waiter, describe_remaining
+from ..._waiter import POLL_SHARE, TEMPORARY_ERRORS, Waiter, describe_remaining, explain_ended_wait
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..find_instance import find_instance
 from ..instance_changes import FailureStatusError, InstanceChanges, StateReached, explain_lapse, keeps_state
 from .history import find_age, is_recent
-from .messages import build_lost_error, build_status_error, build_wait_error, format_holder
+from .reason import Reason, ReasonError, ReasonKind
+from .reason_texts import format_holder
 from .restore_job import (
     COMPLETED,
     FAILED,
     IN_FLIGHT,
     REFUSED,
     UNKNOWN,
-    InstanceGoneError,
     RestoreJob,
     Stage,
     check_held,
@@ -73,10 +72,19 @@ END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
 RESTORED_FIELDS = ("restored_at", "last_restored_at", "restore_completed_at")
 """Fields of an instance that may show when its restore ended; none is documented."""
-RETRY_HINT = "Nothing was restored; you can run the same incident again."
-"""Added to the failure of a request that was not executed. The role advises by itself."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
+LONGEST_STOP = 60.0
+"""Seconds for which a restore may keep an instance stopped. From then on, that is its end."""
+
+
+_HELD_KINDS = {
+    IN_FLIGHT: ReasonKind.NOT_OVER,
+    COMPLETED: ReasonKind.HEALTH_UNSEEN,
+    UNKNOWN: ReasonKind.UNKNOWN,
+    FAILED: ReasonKind.FAILED,
+}
+"""The reasons of restores on whose instances another run works, by what the journal knows of them."""
 
 
 class RestoreObserver:
@@ -119,6 +127,9 @@ class RestoreExecutor:
         self._is_restored: StateReached | None = None
         self._was_busy = False
         """True if it was busy before it was waited for: that it is still busy is no new sign of the restore."""
+        self._is_busy_seen = False
+        self._stopped_since: float | None = None
+        """Since when it was seen stopped without a break, by the clock, if its restore may have stopped it."""
         self._seen_at = datetime.now(UTC)
         self.deadline = math.inf
         """When the wait of its stage ends, by the clock."""
@@ -151,8 +162,8 @@ class RestoreExecutor:
     def predict(self) -> None:
         """Sets the results that the restore would have, and those of the start that would follow, for check mode."""
         restore, job = self.restore, self.job
-        if restore.plan.obstacle:
-            restore.fail(self._task.build_error(restore.plan), restore.outcome)
+        if restore.plan.reason:
+            restore.fail(restore.plan.reason, restore.outcome, restore.plan.cause)
             return
         restore.stage = Stage.DONE
         if restore.plan.sends:
@@ -162,7 +173,7 @@ class RestoreExecutor:
             self._shared.changes.request_changes([job])
             restore.is_started, restore.current = job.changed, job.current or restore.current
             if job.error is not None:
-                restore.fail(restore.explain_unrecovered(job.error, job.cause), COMPLETED)
+                self._fail_unrecovered()
 
     # The lock of the instance
 
@@ -171,7 +182,7 @@ class RestoreExecutor:
         try:
             is_free = self._lock.enter_context(self._guard.lock())
         except JournalError as error:
-            self.fail(error)
+            self.fail(ReasonKind.NO_JOURNAL, error)
             return False
         if not is_free:
             self.release()
@@ -200,7 +211,7 @@ class RestoreExecutor:
         try:
             check_held(self.restore.plan, self._read_held(), self._task.rules)
         except JournalError as error:
-            self.fail(error)
+            self.fail(ReasonKind.NO_JOURNAL, error)
             return
         self._begin_planned_step()
 
@@ -213,8 +224,8 @@ class RestoreExecutor:
         restore = self.restore
         restore.state = restore.plan.earlier
         self._guard.take_up(restore.state)
-        if restore.plan.obstacle:
-            self.fail(self._task.build_error(restore.plan))
+        if restore.plan.reason:
+            self._end(restore.plan.reason, restore.plan.cause)
         elif restore.plan.action is RestoreAction.SEND:
             return True
         elif restore.plan.action is RestoreAction.WAIT:
@@ -230,8 +241,12 @@ class RestoreExecutor:
         self._enter(Stage.SENDING)
         try:
             self._request()
+        except JournalError as error:
+            self.fail(ReasonKind.NO_JOURNAL, error)
+        except OutcomeUnknownError as error:
+            self.fail(ReasonKind.UNKNOWN, error.cause)
         except ClawHostersError as error:
-            self.fail(error)
+            self.fail(ReasonKind.REJECTED, error)
 
     def _record_sent(self) -> None:
         self.restore.is_sent, self.restore.outcome = True, IN_FLIGHT
@@ -241,7 +256,7 @@ class RestoreExecutor:
     def _request(self) -> None:
         """Sends the request, and records that it was accepted.
 
-        Raises PartialError if it is unknown whether it was executed. After any other error it was not.
+        Raises OutcomeUnknownError if it is unknown whether it was executed. After any other error it was not.
         """
         backup = self.restore.plan.backup or {}
         taken = taken_at(backup)
@@ -261,10 +276,10 @@ class RestoreExecutor:
                     parse=lambda request, response: parse_accepted(request, response, self._find_other),
                 ),
                 facts,
-                "" if self._task.wording.prefix else RETRY_HINT,
             )
         except OutcomeUnknownError as unclear:
-            self._require_begun(unclear.cause)
+            if not self._has_begun(unclear.cause):
+                raise
             seen = {"seen": True}
         # The observer, too, is to know of the response before a Ctrl-C that was deferred ends the run.
         self._guard.record_event(OperationEvent.ACCEPTED, self._record_sent, **seen)
@@ -281,16 +296,17 @@ class RestoreExecutor:
         shown = parse_id(answered.get("backup_id", answered.get("id")))
         return "" if shown in (None, *known) else f"backup {shown}"
 
-    def _require_begun(self, error: ClawHostersError) -> None:
-        """Reads the instance after a lost response. Raises PartialError unless it has become busy."""
+    def _has_begun(self, error: ClawHostersError) -> bool:
+        """Reads the instance after a lost response. Returns True if it has become busy."""
         try:
             now = find_instance(self._task.client, self.id)
         except ClawHostersError:
             now = None
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
-            raise build_lost_error(error, self.restore, self._task.wording)
+            return False
         self._task.warn(f"{error} {label(now)} is {describe_condition(now)} now, so the restore has begun.")
+        return True
 
     def _wait_for_end(self) -> None:
         state = self._guard.known_state()
@@ -309,23 +325,37 @@ class RestoreExecutor:
         self._enter(Stage.ACCEPTED)
 
     def _record_sign(self) -> None:
-        """Records that the status shows the restore, once."""
-        state = self._guard.known_state()
-        if is_busy(self.restore.current) and not self._was_busy and state and not state.facts.get("seen"):
+        """Records that the status shows the restore, once: the instance is busy, or stopped by it."""
+        restore, state = self.restore, self._guard.known_state()
+        is_begun = is_busy(restore.current) and not self._was_busy
+        self._is_busy_seen = self._is_busy_seen or is_begun
+        has_stopped = get_status(restore.current) == "stopped" and get_status(restore.instance) == "running"
+        if (is_begun or has_stopped) and state and not state.facts.get("seen"):
             self._guard.record_event(OperationEvent.ACCEPTED, seen=True)
+
+    def _is_at_work(self) -> bool:
+        """Returns True while the restore may be what keeps the instance stopped: a start would disturb it."""
+        was_stopped = self.restore.plan.sends and get_status(self.restore.instance) == "stopped"
+        if get_status(self.restore.current) != "stopped" or was_stopped or self._is_busy_seen:
+            self._stopped_since = None
+            return False
+        if self._stopped_since is None:
+            self._stopped_since = self._shared.clock()
+        return self._shared.clock() - self._stopped_since < LONGEST_STOP
 
     def require_recorded(self) -> None:
         """Fails a restore that was sent, and that the journal does not hold as such: no later run would wait for it."""
-        if self._guard.unrecorded and self.restore.error is None:
+        if self._guard.unrecorded and self.restore.reason is None:
             state = self._guard.known_state()
-            self.fail(UnrecordedError(self._guard.unrecorded, {}), state.outcome if state else UNKNOWN)
+            error = UnrecordedError(self._guard.unrecorded, {})
+            self.fail(ReasonKind.UNRECORDED, error, state.outcome if state else UNKNOWN)
 
     # Waiting
 
     def update(self, now: Resource | None) -> None:
         """Updates the restore from the instance as a poll shows it, None if it does not exist."""
         if now is None:
-            self.fail(InstanceGoneError(self.restore.instance))
+            self.fail(ReasonKind.GONE)
             return
         self.restore.current, self._seen_at = now, datetime.now(UTC)
         if self.stage is not Stage.ACCEPTED:
@@ -336,11 +366,13 @@ class RestoreExecutor:
                 self._shared.changes.update(self.job, now)
             return
         self._record_sign()
+        if self._is_at_work():
+            return
         try:
             is_restored = self._is_restored is not None and self._is_restored(now)
         except FailureStatusError:
             self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
-            self.fail(build_status_error(self.restore, self._task.wording), FAILED)
+            self.fail(ReasonKind.FAILED, outcome=FAILED)
             return
         if is_restored:
             self._record_completed()
@@ -349,7 +381,7 @@ class RestoreExecutor:
             if self.restore.is_unseen and not self._task.wording.prefix:
                 told = f"The restore of {label(now)} {UNSEEN}: check whether its data is that of the backup."
                 self._task.warn(told)
-            if self.restore.error is None:
+            if self.restore.reason is None:
                 self._begin_recovery()
 
     def _record_completed(self) -> None:
@@ -408,7 +440,7 @@ class RestoreExecutor:
         restore.is_started = restore.is_started or job.changed
         restore.current = job.current or restore.current
         if job.error is not None:
-            self.fail(restore.explain_unrecovered(job.error, job.cause))
+            self._fail_unrecovered()
         elif job.phase is Phase.DONE:
             self._record_completed()
             restore.healthy_at = self._seen_at
@@ -420,27 +452,48 @@ class RestoreExecutor:
         """Ends a restore whose instance runs as done, unless the observer finds a fault."""
         try:
             self._shared.observer.verify(self.restore)
+        except ReasonError as error:
+            self.fail(error.reason_kind, error)
+            return
         except ClawHostersError as error:
-            self.fail(error)
+            self.fail(ReasonKind.BAD_ADDRESS, error)
             return
         self._enter(Stage.DONE)
 
+    def _fail_unrecovered(self) -> None:
+        """Ends a restore whose instance is not as it should be."""
+        cause = self.job.cause
+        is_unread = isinstance(cause.response if cause else None, UnauthorizedError)
+        kind = ReasonKind.HEALTH_UNSEEN if is_unread else ReasonKind.NOT_HEALTHY
+        self.fail(kind, RefusedError(self.job.error, cause))
+
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
-        restore, error = self.restore, copy.copy(error)
-        restore.state, restore.wait_error = self._guard.known_state(), error.kind
+        restore, options, error, is_held = (
+            self.restore,
+            self._shared.options,
+            copy.copy(error),
+            self.stage is Stage.HELD,
+        )
         # Of an instance that another run works on, the lock is seen now.
-        seen_at = datetime.now(UTC) if self.stage is Stage.HELD else self._seen_at
+        seen_at = datetime.now(UTC) if is_held else self._seen_at
         error.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
-        explain = functools.partial(self._shared.changes.explain_unfinished, self.job)
-        outcome = None
-        if self.stage is not Stage.RESTORED:
-            is_settled = restore.state is not None and restore.state.event is not OperationEvent.INTENDED
-            outcome = None if is_settled else IN_FLIGHT
-        if self.stage is Stage.HELD:
+        if self.stage is Stage.RESTORED:
+            kind = ReasonKind.NOT_HEALTHY if error.kind == "timeout" else ReasonKind.HEALTH_UNSEEN
+            limit = options.healthy_timeout or options.timeout
+            option = self._task.wording.option("healthy_timeout" if options.healthy_timeout else "wait_timeout")
+            error.replace(self._shared.changes.explain_unfinished(self.job, error, limit, option=option))
+            self.fail(kind, error)
+            return
+        option, goal = self._task.wording.option("wait_timeout"), "free" if is_held else "restored"
+        error.replace(explain_ended_wait(error, error.last_seen.condition, goal, options.timeout, option=option))
+        state = self._guard.known_state()
+        outcome = None if state and state.event is not OperationEvent.INTENDED else IN_FLIGHT
+        if is_held:
             with contextlib.suppress(JournalError):
                 outcome = self._find_held_outcome()
-        self.fail(build_wait_error(restore, error, self._shared.options, self._task.wording, explain), outcome)
+        kind = _HELD_KINDS.get(outcome or "", ReasonKind.HELD) if is_held else ReasonKind.NOT_OVER
+        self.fail(kind, error, outcome)
 
     def _find_held_outcome(self) -> str:
         """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""
@@ -451,7 +504,15 @@ class RestoreExecutor:
             return IN_FLIGHT if history.is_held(self.id) else REFUSED
         return RestoreJob(plan).outcome
 
-    def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
+    def fail(
+        self, kind: ReasonKind, cause: ClawHostersError | None = None, outcome: str | None = None, **facts: t.Any
+    ) -> None:
+        """Ends the restore as failed. See :meth:`_end`."""
+        shown = {"status": self.restore.current.get("status"), "backup_id": self.restore.plan.backup_id}
+        known = {name: value for name, value in shown.items() if value is not None}
+        self._end(Reason(kind, {**known, **(cause.facts if cause else {}), **facts}), cause, outcome)
+
+    def _end(self, reason: Reason, cause: ClawHostersError | None, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""
         restore = self.restore
         state = restore.state = self._guard.known_state()
@@ -459,7 +520,7 @@ class RestoreExecutor:
             # An earlier restore says nothing of one that was to be sent again.
             is_own = state and (not restore.plan.sends or state.position > restore.plan.known_position)
             outcome = state.outcome if state and is_own else REFUSED
-        restore.fail(error, outcome)
+        restore.fail(reason, outcome, cause)
         self._shared.observe(restore)
 
     def _enter(self, stage: Stage) -> None:
@@ -472,7 +533,7 @@ class BatchExecutor:
 
     def __init__(self, restores: t.Sequence[RestoreJob], shared: TaskExecutor) -> None:
         self._shared = shared
-        self._executors = [RestoreExecutor(restore, shared) for restore in restores if restore.error is None]
+        self._executors = [RestoreExecutor(restore, shared) for restore in restores if restore.reason is None]
 
     def run(self) -> None:
         """Restores those without an error."""
@@ -506,9 +567,9 @@ class BatchExecutor:
             history = self._shared.task.read_history(executor.id for executor in ready)
             seen = self._read_again(ready, history)
         except ClawHostersError as error:
-            error.add("This run sent nothing for it.")
+            kind = ReasonKind.NO_JOURNAL if isinstance(error, JournalError) else ReasonKind.REJECTED
             for executor in ready:
-                executor.fail(error)
+                executor.fail(kind, error)
             return
         sends = [
             executor for executor in ready if executor.decide(history, seen.get(executor.id, executor.restore.instance))
@@ -626,11 +687,11 @@ class TaskExecutor:
             self._update_note()
             shown = None if client.check_mode else client.progress
             for number, batch in begin_batches(
-                batches, options.max_failures, shown, RestoreJob.has_failed, lambda one: short_name(one.instance)
+                batches, options.max_failures, shown, RestoreJob.proves_nothing, lambda one: short_name(one.instance)
             ):
                 self.observer.on_batch(number, batch)
                 for restore in batch:
-                    if restore.error is not None:
+                    if restore.reason is not None:
                         self.observe(restore)
                 BatchExecutor(batch, self).run()
                 self._look_back()
@@ -653,9 +714,9 @@ class TaskExecutor:
                 continue
             healthy_at = restore.healthy_at if self.options.wait_healthy else None
             lapse = explain_lapse(restore.current, healthy_at, now, at)
-            gone = None if now else InstanceGoneError(restore.instance)
             restore.current, restore.healthy_at = now or restore.current, None
-            restore.fail(restore.explain_unrecovered(lapse, gone), COMPLETED)
+            kind = ReasonKind.NOT_HEALTHY if now else ReasonKind.GONE
+            restore.fail(Reason(kind, {"status": now["status"]} if now else {}), COMPLETED, RefusedError(lapse))
             self.observe(restore)
 
     # Reading instances

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ..._model.batches import split_batches
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
 from .backup_restore_task import run_restores, summarize_backup
@@ -16,6 +17,7 @@ from .restore_job import COMPLETED, FAILED, UNKNOWN, RestoreJob, Stage
 from .target_plan import Target
 
 if t.TYPE_CHECKING:
+    from ..._errors import ClawHostersError
     from ..._model.fleet_entries import FleetEntry
     from ..._model.resource import Result
     from .options import Wording
@@ -31,35 +33,53 @@ def restore_many(task: RestoreTask, entries: t.Sequence[FleetEntry], options: Ex
     """
     targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
     restores, is_refused = run_restores(task, targets, options)
-    outcomes = build_outcomes(entries, restores, done=not task.client.check_mode)
+    errors = [task.build_error(one) if one.reason else None for one in restores]
+    outcomes = build_outcomes(entries, restores, errors, done=not task.client.check_mode)
     result = build_result(outcomes, build_diff(restores), has_batches=True)
     if is_refused:
         failures = format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
-    elif failures := format_failures(outcomes, options.max_failures):
-        failures = f"{failures} {_advise(task.wording, restores, options.max_failures)}".rstrip()
+    else:
+        told = [format_failures(outcomes), _explain_not_begun(task.wording, restores, options)]
+        failures = " ".join(filter(None, told))
     if failures:
-        raise_failures(failures, result, (restore.error for restore in restores))
+        raise_failures(failures, result, errors)
     return result
 
 
-def _advise(wording: Wording, restores: t.Sequence[RestoreJob], max_failures: int) -> str:
-    """Returns how to go on, in the message of a task in which restores failed; empty if only their own advice helps.
+def _explain_not_begun(wording: Wording, restores: t.Sequence[RestoreJob], options: ExecutorOptions) -> str:
+    """Returns why batches were not begun, and how to go on; empty if all were.
 
     One that failed, or whose outcome is unknown, fails in the next run too.
     """
+    batches = split_batches(restores, options.sizes)
+    left = [sum(one.stage is Stage.PLANNED and one.outcome != COMPLETED for one in batch) for batch in batches]
+    if not any(left):
+        return ""
     ended = sum(one.outcome in (FAILED, UNKNOWN) for one in restores)
-    if not any(one.stage is Stage.PLANNED and one.outcome != COMPLETED for one in restores):
-        return wording.advice if sum(map(RestoreJob.has_failed, restores)) > ended else ""
-    if ended > max_failures:
+    first, silent = (
+        next(number for number, count in enumerate(left, 1) if count),
+        sum(one.reason is None and one.proves_nothing() for one in restores),
+    )
+    if ended > options.max_failures:
         limit = wording.option("max_failures", ended)
         wording = replace(wording, again=f"{wording.again}, with {limit} or without what failed")
-    return wording.advice
+    signs = f" ({silent} without a sign of the restore)" if silent else ""
+    return (
+        f"Not begun: {sum(left)}, from batch {first} of {len(batches)} on, since more than max_failures "
+        f"({options.max_failures}) failed{signs}. {wording.advice}"
+    )
 
 
-def build_outcomes(entries: t.Sequence[FleetEntry], restores: t.Sequence[RestoreJob], *, done: bool) -> list[Outcome]:
+def build_outcomes(
+    entries: t.Sequence[FleetEntry],
+    restores: t.Sequence[RestoreJob],
+    errors: t.Sequence[ClawHostersError | None],
+    *,
+    done: bool,
+) -> list[Outcome]:
     """Returns what became of each entry of ``claw_fleet_restore``. ``done``: it is not a plan."""
     outcomes = []
-    for entry, restore in zip(entries, restores, strict=True):
+    for entry, restore, error in zip(entries, restores, errors, strict=True):
         plan = restore.plan
         facts = {
             "id": restore.instance["id"],
@@ -75,7 +95,7 @@ def build_outcomes(entries: t.Sequence[FleetEntry], restores: t.Sequence[Restore
                 restore.instance.get("status"),
                 restore.current.get("status"),
                 restore.changed,
-                None if restore.error is None else str(restore.error),
+                None if error is None else str(error),
                 is_begun=restore.stage is Stage.DONE or restore.outcome == COMPLETED,
                 verb=_find_verb(restore, done=done),
             )

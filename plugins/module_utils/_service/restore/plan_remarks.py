@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Notes on plans of restores, and words that messages share. Pure."""
+"""Remarks on plans of restores, and words that messages share. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ..._model.backup import format_left_out, is_before, taken_at
-from ..._model.instance import label
 from ..._model.ownership import has_owner
 from ..._model.resource import normalize
-from ..._state.journal import UNSEEN, OperationEvent
+from ..._state.journal import UNSEEN, OperationEvent, format_sender
 from ..._text import one_line
 from ..._times import format_time, parse_time
 from .target_plan import explain_left_out
@@ -21,14 +20,14 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..._model.resource import Resource
-    from .history import EarlierReport, OtherRestore
+    from .history import OtherRestore
     from .options import Rules
     from .target_plan import TargetPlan
 
 _OTHER_ENDS = {
-    OperationEvent.ACCEPTED: "its end was not seen yet",
-    OperationEvent.COMPLETED: "it has completed",
-    OperationEvent.FAILED: "it has failed",
+    OperationEvent.ACCEPTED.value: "its end was not seen yet",
+    OperationEvent.COMPLETED.value: "it has completed",
+    OperationEvent.FAILED.value: "it has failed",
 }
 """How a restore for another incident ended, by its last event. After any other event, the outcome is unknown."""
 
@@ -62,21 +61,21 @@ def remark_on_other(other: OtherRestore, now: datetime, backup: Resource | None)
     is_same = backup is not None and other.uses(backup)
     same = " It is the same backup." if is_same else ""
     about = ("other", other.incident, other.state.event, other.state.by, is_same)
-    return Remark(f"{capitalize(format_other(other, now))}.{same}", about)
+    return Remark(f"{capitalize(format_other(other.facts, now))}.{same}", about)
 
 
-def format_other(other: OtherRestore, now: datetime) -> str:
+def format_other(other: t.Mapping[str, t.Any], now: datetime) -> str:
     """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
-    state, sent_at = other.state, format_moment(other.state.sent_at, now)
-    who = f" by {state.by}" if state.by else ""
-    sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
-    end = f"it {UNSEEN}" if state.is_unseen else _OTHER_ENDS.get(state.event, "its outcome is unknown")
-    return f"incident {one_line(other.incident)} {sent} a restore of it at {sent_at}{who}; {end}"
+    sent_at, sender = format_moment(other["sent_at"], now), format_sender(other.get("by"))
+    who = f" by {sender}" if sender else ""
+    sent = "was about to send" if other["event"] == OperationEvent.INTENDED.value else "sent"
+    end = f"it {UNSEEN}" if other.get("seen") is False else _OTHER_ENDS.get(other["event"], "its outcome is unknown")
+    return f"incident {one_line(other['incident'])} {sent} a restore of it at {sent_at}{who}; {end}"
 
 
 def describe_choice(plan: TargetPlan, incident: str, rules: Rules, now: datetime) -> list[Remark]:
     """Returns notes about backups that were passed over, and about facts that the chosen one does not show."""
-    backup, given = plan.backup or {}, plan.target.backup_id
+    backup = plan.backup or {}
     if plan.sends:
         notes = []
         if not has_owner(backup):
@@ -88,11 +87,10 @@ def describe_choice(plan: TargetPlan, incident: str, rules: Rules, now: datetime
             newest = f"Backup {backup.get('id')} is the newest usable one."
             notes.append(Remark(f"{left_out} {newest}", ("left_out", *sorted(about))))
         return notes
-    if plan.obstacle or plan.earlier is None or "id" not in backup:
+    if plan.reason or plan.earlier is None or "id" not in backup:
         return []
-    is_other = given is not None and str(given) != str(backup["id"])
     is_repeated = rules.force and plan.earlier.event is OperationEvent.COMPLETED
-    if is_other or is_repeated or not is_before(backup, rules.before):
+    if is_repeated or not is_before(backup, rules.before):
         used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}, and sends no other restore."
         return [Remark(f"{used} Use another incident for that.", ("used",))]
     return []
@@ -100,12 +98,3 @@ def describe_choice(plan: TargetPlan, incident: str, rules: Rules, now: datetime
 
 def describe_left_out(plan: TargetPlan, now: datetime) -> str:
     return format_left_out(plan.left_out, lambda backup: explain_left_out(backup, now, plan.unfinished))
-
-
-def describe_report(earlier_report: EarlierReport, instance: Resource, incident: str, now: datetime) -> str:
-    """Returns what the JSON of the role says of a restore that the journal does not know."""
-    sent_at = format_moment(earlier_report.sent_at[str(instance["id"])], now)
-    return (
-        f"{one_line(earlier_report.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
-        f"{sent_at}, and the journal in {one_line(earlier_report.journal)} does not know it."
-    )

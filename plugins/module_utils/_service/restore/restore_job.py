@@ -10,11 +10,10 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._errors import PartialError, RefusedError
-from ..._model.instance import get_status, is_busy, label
+from ..._model.instance import get_status, is_busy
 from ..._model.resource import normalize
-from ..._state.journal import UNSEEN
-from .target_plan import ObstacleKind, RestoreAction, check_condition, continue_earlier
+from .reason import Reason, ReasonKind
+from .target_plan import RestoreAction, check_condition, continue_earlier
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -31,13 +30,6 @@ NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", 
 UNKNOWN, FAILED, REFUSED = "unknown", "failed", "refused"
 
 
-class InstanceGoneError(RefusedError):
-    """The instance was deleted during the task."""
-
-    def __init__(self, instance: Resource) -> None:
-        super().__init__(f"{label(instance)} does not exist any more: it was deleted during this run.")
-
-
 class Stage(enum.Enum):
     """How far a restore is, in the normal order. One that was HELD is PLANNED again; FAILED may follow any other."""
 
@@ -48,7 +40,7 @@ class Stage(enum.Enum):
     RESTORED = "restored"
     RUNNING = "running"  # it runs and, if that is waited for, is healthy
     DONE = "done"
-    FAILED = "failed"  # ``error`` says why, ``outcome`` what is known of the restore
+    FAILED = "failed"  # ``reason`` says why, ``outcome`` what is known of the restore
 
     @property
     def is_open(self) -> bool:
@@ -74,7 +66,7 @@ class ExecutorOptions:
     sizes: t.Sequence[BatchSize] = ()
     """Sizes of the batches; all in one without."""
     max_failures: int = 0
-    """When more than this have failed, no further batch begins."""
+    """When more than this have failed or shown no sign, no further batch begins."""
 
 
 @dataclass(eq=False)
@@ -92,13 +84,12 @@ class RestoreJob:
     """True if this run has sent the restore, and it was accepted."""
     is_started: bool = False
     """True if this run has started the instance after its restore."""
-    error: ClawHostersError | None = None
+    reason: Reason | None = None
     """Why it failed. It may have failed although the outcome is ``completed``: an instance that does not start."""
+    cause: ClawHostersError | None = None
+    """The error that ended it."""
     state: OperationState | None = None
     """The last state in the journal."""
-    wait_error: str | None = None
-    """Why the end of a wait could not be read: ``timeout``, ``unreachable``, ``unauthorized``, ``forbidden`` or
-    ``other``."""
     healthy_at: datetime | None = None
     """When its instance was seen running last, and healthy if that is waited for; None if it is so no more."""
 
@@ -121,7 +112,7 @@ class RestoreJob:
     @property
     def may_be_sent(self) -> bool:
         """True if this run sends the restore, or has sent it, and the service has not refused it."""
-        is_unknown = self.outcome == UNKNOWN and self.plan.obstacle is None
+        is_unknown = self.outcome == UNKNOWN and self.plan.reason is None
         return self.is_sent or is_unknown or self.stage is Stage.SENDING
 
     def check_again(self, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
@@ -132,45 +123,36 @@ class RestoreJob:
         the restore waits for its turn.
         """
         if instance is None:
-            self.plan.stop(ObstacleKind.DELETED)
+            self.plan.stop(ReasonKind.DELETED)
             return
         plan = self.plan
         before = t.cast("Resource", plan.instance)
-        is_sent, plan.obstacle = plan.sends, None
+        is_sent, plan.reason = plan.sends, None
         was_busy = is_busy(before) or is_busy(instance)
         if not continue_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=was_busy):
             if not is_sent:
-                plan.stop(ObstacleKind.NOT_SENT)
+                plan.stop(ReasonKind.NOT_SENT)
             elif others := history.find_others(instance["id"], after=plan.known_position):
-                plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
+                plan.stop(ReasonKind.OVERTAKEN, other=others[0].facts)
             else:
                 check_condition(plan, instance, history, rules)
             if plan.sends and _find_confirmed_facts(instance, rules) != _find_confirmed_facts(before, rules):
-                plan.stop(ObstacleKind.CHANGED, seen=instance)
+                plan.stop(ReasonKind.CHANGED, planned=_show_facts(before), seen=_show_facts(instance))
                 return
         plan.instance = instance
 
-    def has_failed(self) -> bool:
-        """Returns True if the restore counts as failed."""
-        return self.error is not None
+    def proves_nothing(self) -> bool:
+        """Returns True if it counts as failed for the next batch: so does one that ended in this run without a sign."""
+        return self.reason is not None or (self.is_unseen and self.plan.action is not RestoreAction.NONE)
 
-    def fail(self, error: ClawHostersError, outcome: str) -> None:
+    def fail(self, reason: Reason, outcome: str, cause: ClawHostersError | None = None) -> None:
         """Ends the restore as failed."""
-        self.error, self.outcome, self.stage = error, outcome, Stage.FAILED
-
-    @property
-    def ended(self) -> str:
-        """The sentence that says how a completed restore has ended."""
-        return f"The restore {UNSEEN}." if self.is_unseen else "It was restored."
+        self.reason, self.outcome, self.cause, self.stage = reason, outcome, cause, Stage.FAILED
 
     @property
     def is_unseen(self) -> bool:
         """True if it has completed without a sign."""
         return self.state is not None and self.state.is_unseen
-
-    def explain_unrecovered(self, reason: object, cause: ClawHostersError | None) -> PartialError:
-        """Returns the error of an instance that is not as it should be. Without a ``cause``, that is its status."""
-        return PartialError(f"{self.ended} {reason}", {}, cause or RefusedError(reason))
 
     def summarize(self) -> dict[str, t.Any]:
         """Returns ``restore`` of a result, without the incident."""
@@ -189,9 +171,15 @@ def check_held(plan: TargetPlan, history: RestoreHistory, rules: Rules) -> None:
 
     Only what this incident has sent is under way for it: what keeps the instance busy may be the other run.
     """
-    plan.obstacle = None
+    plan.reason = None
     if not continue_earlier(plan, history, rules, [plan.backup] if plan.backup else [], was_busy=False):
-        plan.stop(ObstacleKind.HELD, holder=history.find_holder((plan.instance or {})["id"]))
+        holder = history.find_holder((plan.instance or {})["id"])
+        plan.stop(ReasonKind.HELD, holder=holder and holder.facts)
+
+
+def _show_facts(instance: Resource) -> Resource:
+    """Returns what a message about a change shows of an instance."""
+    return {name: instance[name] for name in ("name", "status", "health_status") if name in instance}
 
 
 def _find_confirmed_facts(instance: Resource, rules: Rules) -> tuple[object, ...]:

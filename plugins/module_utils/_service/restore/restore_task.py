@@ -9,13 +9,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._errors import RefusedError, SettingsError
+from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from ..._http.client import Client
 from ..._state.journal import JournalError
+from ..._text import one_line
 from ..._time_options import parse_duration, parse_timestamp, require_past
 from .history import RestoreHistory
 from .options import MODULE, Rules
-from .target_plan import AccountView, ObstacleKind, Target, plan_restores
+from .reason import ReasonKind
+from .target_plan import AccountView, Target, plan_restores
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +26,8 @@ if t.TYPE_CHECKING:
     from .account_reader import AccountReader
     from .history import EarlierReport
     from .options import Wording
+    from .reason import Reason
+    from .restore_job import RestoreJob
     from .target_plan import TargetPlan
 
 
@@ -89,11 +93,33 @@ class RestoreTask:
             earlier_report,
         )
 
-    def build_error(self, plan: TargetPlan) -> RefusedError:
-        """Returns the error of a plan with an obstacle. Imports the messages of what is not restored."""
-        from .messages import build_error
+    def find_other_case(self) -> str:
+        """Returns that the journal has an incident whose name differs in case alone; empty if it has this one, or none.
 
-        return build_error(plan, self.incident, self.rules, self.now, self.wording)
+        Raises JournalError.
+        """
+        if self.journal.find_subjects("restore", self.client.settings.api_url, self.incident):
+            return ""
+        states, _damaged = self.journal.read_intact_states()
+        names = {key.name for key in states if key.kind == "restore" and key.name.lower() == self.incident.lower()}
+        told = "The journal has the incident {}, whose name differs in case alone: {} is another incident."
+        return told.format(one_line(min(names)), one_line(self.incident)) if names else ""
+
+    def build_error(self, job: RestoreJob) -> ClawHostersError:
+        """Returns the error of a restore that has a reason. Imports the table of reasons.
+
+        Its class says if something was or may have been sent, by this run or an earlier one.
+        """
+        from .reason_texts import TABLE, Sent, Telling, tell
+
+        reason, cause = t.cast("Reason", job.reason), job.cause
+        telling = Telling(
+            self.wording, self.incident, self.now, job.current, job.state, job.plan.older, cause.text if cause else ""
+        )
+        message = " ".join(filter(None, tell(reason, telling)))
+        if job.changed or TABLE[reason.kind].sent is Sent.PERHAPS:
+            return PartialError(message, {}, cause)
+        return RefusedError(message, cause)
 
 
 # Plans
@@ -110,7 +136,7 @@ def plan_task(
     """Reads account and journal, and returns a plan for each target, in order, and what was read.
 
     ``complete`` adds the instance to a target that names a backup alone. The journal is read last, so that it explains
-    what the account shows. What would be sent has an obstacle if the folder of this machine was not imported. Raises
+    what the account shows. Nothing is sent if the folder of this machine was not imported. Raises
     JournalError, what the client raises, and RefusedError for a limit in the future.
     """
     # A restore that is sent from now on for another incident is not overwritten.
@@ -124,13 +150,13 @@ def plan_task(
     plans = plan_restores(targets, account, history, task.rules, task.now)
     for plan in plans:
         # The folder says more than the JSON: how its journal becomes the database's.
-        kind = plan.obstacle.kind if plan.obstacle else None
-        sends = plan.sends or kind is ObstacleKind.ONLY_IN_REPORT
+        kind = plan.reason.kind if plan.reason else None
+        sends = plan.sends or kind is ReasonKind.ONLY_IN_REPORT
         if task.journal.folder and sends and plan.instance:
             from ..._state.journal_writer import require_imported
 
             try:
                 require_imported(task.journal, history.key(plan.instance["id"]))
             except JournalError as error:
-                plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
+                plan.stop(ReasonKind.OTHER_MEMORY, error)
     return plans, account, history

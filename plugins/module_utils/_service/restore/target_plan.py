@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans restores: for each target the backup that will be sent, or the obstacle that prevents it. Pure.
+"""Plans restores: for each target the backup that will be sent, or the reason that prevents it. Pure.
 
 Both modules and the role plan with it (and with the role the playbooks of rulebooks and drills), so that one account
-gives one answer; under the lock of an instance, ``restore_job.py`` decides once more. ``messages.py`` puts obstacles
-into words.
+gives one answer; under the lock of an instance, ``restore_job.py`` decides once more.
 """
 
 from __future__ import annotations
@@ -16,11 +15,21 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._model.backup import explain_future, explain_unusable, is_before, is_in_future, newest_first, taken_at
+from ..._model.backup import (
+    TIME_FIELDS,
+    explain_future,
+    explain_unusable,
+    is_before,
+    is_in_future,
+    newest_first,
+    taken_at,
+)
 from ..._model.instance import find_name_fault, get_status, is_busy
 from ..._model.ownership import find_owner, has_owner, parse_owner
+from ..._model.resource import parse_id
 from ..._state.journal import OperationEvent
 from .history import is_recent
+from .reason import Reason, ReasonKind
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -29,8 +38,7 @@ if t.TYPE_CHECKING:
     from ..._model.instance_index import InstanceIndex
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
-    from ..._state.journal_store import Holder
-    from .history import EarlierReport, OtherRestore, RestoreHistory
+    from .history import OtherRestore, RestoreHistory
     from .options import Rules
 
 RESTORABLE = ("running", "stopped")
@@ -38,65 +46,11 @@ RESTORABLE = ("running", "stopped")
 
 
 class RestoreAction(enum.Enum):
-    """The next action for a target without an obstacle."""
+    """The next action for a target that nothing prevents."""
 
     SEND = "send"
     WAIT = "wait"  # an earlier run of the incident has sent it
     NONE = "none"  # it was restored for the incident
-
-
-class ObstacleKind(enum.Enum):
-    """Why nothing is sent for a target."""
-
-    NO_INSTANCE = "no_instance"
-    AMBIGUOUS = "ambiguous"  # several instances bear the name
-    OTHER_NAME = "other_name"  # the id and the name are of two instances
-    DUPLICATE = "duplicate"  # another target is the same instance, or names the same backup
-    FAILED = "failed"  # the earlier restore for the incident failed
-    UNKNOWN = "unknown"  # the outcome of the earlier restore for the incident is unknown
-    NO_BACKUP = "no_backup"  # none is usable
-    BACKUP_GONE = "backup_gone"  # the given one does not exist
-    UNCLEAR_BACKUP = "unclear_backup"  # it can't be told whose a newer backup is
-    OTHER_BACKUP = "other_backup"  # the given backup is of another instance
-    WRONG_STATUS = "wrong_status"
-    TOO_OLD = "too_old"
-    TOO_SOON = "too_soon"  # another incident restored it within min_interval
-    OTHER_MEMORY = "other_memory"  # the folder of this machine knows what the database does not
-    ONLY_IN_REPORT = "only_in_report"  # the JSON of the role says that it was sent, and the journal does not know it
-    # Found under the lock, since the plan was made:
-    DELETED = "deleted"
-    CHANGED = "changed"  # its name is another, or its status or health is not what was confirmed
-    NOT_SENT = "not_sent"  # the run that was to send it has not
-    OVERTAKEN = "overtaken"  # another incident has sent a restore
-    HELD = "held"  # another run works on the instance, and this one does not wait for it
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Why nothing is sent for a target, with the facts that the plan does not hold.
-
-    ``ids``: the instances of an AMBIGUOUS name. ``similar``: the name that was probably meant by NO_INSTANCE. ``seen``:
-    the instance that is CHANGED, as it is now. ``backups``: those of UNCLEAR_BACKUP. ``other``: the restore for another
-    incident that is the reason of TOO_SOON, OVERTAKEN or WRONG_STATUS. ``witness``: what is ONLY_IN_REPORT. ``holder``:
-    the run of HELD, as far as that is known. ``duplicate_of``: the number of the first such target, from 1. ``cause``:
-    the answer of the service to a request by id, or of the folder for OTHER_MEMORY.
-    """
-
-    kind: ObstacleKind
-    ids: tuple[object, ...] = ()
-    similar: str | None = None
-    seen: Resource | None = None
-    backups: tuple[Resource, ...] = ()
-    other: OtherRestore | None = None
-    earlier_report: EarlierReport | None = None
-    holder: Holder | None = None
-    duplicate_of: int = 0
-    cause: ClawHostersError | None = None
-
-    @property
-    def is_final(self) -> bool:
-        """False for an earlier outcome: it is read again under the lock, and stops no other target."""
-        return self.kind not in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -110,14 +64,16 @@ class Target:
 
 @dataclass
 class TargetPlan:
-    """The restore of one target, or the obstacle to it."""
+    """The restore of one target, or the reason that prevents it."""
 
     target: Target
     instance: Resource | None = None
     backup: Resource | None = None
     """With an earlier restore of the incident, the one that it used."""
     action: RestoreAction = RestoreAction.SEND
-    obstacle: Obstacle | None = None
+    reason: Reason | None = None
+    cause: ClawHostersError | None = None
+    """The error behind the reason, in the run that got it."""
     earlier: OperationState | None = None
     """The restore of this incident that the journal holds; with ``force``, it is sent again."""
     left_out: list[Resource] = field(default_factory=list)
@@ -134,7 +90,7 @@ class TargetPlan:
     @property
     def sends(self) -> bool:
         """True if a restore will be sent."""
-        return self.obstacle is None and self.action is RestoreAction.SEND
+        return self.reason is None and self.action is RestoreAction.SEND
 
     @property
     def backup_id(self) -> t.Any:
@@ -143,11 +99,23 @@ class TargetPlan:
     @property
     def is_refused(self) -> bool:
         """True if nothing is sent, whatever the journal says under the lock."""
-        return self.obstacle is not None and self.obstacle.is_final
+        return self.reason is not None and self.reason.is_final
 
-    def stop(self, kind: ObstacleKind, **facts: t.Any) -> None:
-        """Sets the obstacle."""
-        self.obstacle = Obstacle(kind, **facts)
+    def stop(self, kind: ReasonKind, cause: ClawHostersError | None = None, **facts: t.Any) -> None:
+        """Sets the reason for which nothing is sent. Its facts are these, and what the plan shows."""
+        target, taken, instance = self.target, taken_at(self.backup or {}), self.instance or {}
+        shown = {
+            "given_id": target.instance_id,
+            "given_name": target.name,
+            "given_backup": target.backup_id,
+            "backup_id": self.backup_id,
+            "taken_at": taken and taken.isoformat(),
+            "status": instance.get("status"),
+            **(cause.facts if cause else {}),
+            **facts,
+        }
+        known = {name: value for name, value in shown.items() if value not in (None, [])}
+        self.reason, self.cause = Reason(kind, known), cause
 
 
 # The account
@@ -198,9 +166,9 @@ def plan_restores(
     listed = {one.name or by_id.get(str(one.instance_id), {}).get("name") for one in targets}
     for plan in plans:
         _find_instance(plan, account, listed)
-    _stop_repeated(plans, lambda one: None if one.obstacle or not one.instance else str(one.instance["id"]))
+    _stop_repeated(plans, lambda one: None if one.reason or not one.instance else str(one.instance["id"]))
     for plan in plans:
-        if plan.obstacle is None:
+        if plan.reason is None:
             _choose(plan, account, history, rules, now)
     _stop_repeated(plans, lambda one: one.target.backup_id if one.sends else None)
     return plans
@@ -211,17 +179,17 @@ def _find_instance(plan: TargetPlan, account: AccountView, listed: t.Collection[
     if target.instance_id is None:
         named = index.by_name.get(str(target.name), [])
         if len(named) > 1:
-            plan.stop(ObstacleKind.AMBIGUOUS, ids=tuple(one["id"] for one in named))
+            plan.stop(ReasonKind.AMBIGUOUS, ids=[one["id"] for one in named])
         elif named:
             plan.instance = named[0]
         else:
-            plan.stop(ObstacleKind.NO_INSTANCE, similar=index.find_similar_name(target.name, listed))
+            plan.stop(ReasonKind.NO_INSTANCE, similar=index.find_similar_name(target.name, listed))
         return
     plan.instance = index.by_id.get(str(target.instance_id))
     if plan.instance is None:
-        plan.stop(ObstacleKind.NO_INSTANCE, cause=account.missing.get(f"/instances/{target.instance_id}"))
+        plan.stop(ReasonKind.NO_INSTANCE, account.missing.get(f"/instances/{target.instance_id}"))
     elif find_name_fault(plan.instance, target.name):
-        plan.stop(ObstacleKind.OTHER_NAME)
+        plan.stop(ReasonKind.OTHER_NAME, name=plan.instance.get("name"))
 
 
 def _stop_repeated(plans: t.Sequence[TargetPlan], describe: t.Callable[[TargetPlan], object]) -> None:
@@ -230,7 +198,7 @@ def _stop_repeated(plans: t.Sequence[TargetPlan], describe: t.Callable[[TargetPl
     for number, plan in enumerate(plans, start=1):
         described = describe(plan)
         if described is not None and (earlier := first.setdefault(described, number)) != number:
-            plan.stop(ObstacleKind.DUPLICATE, duplicate_of=earlier)
+            plan.stop(ReasonKind.DUPLICATE, first=earlier)
 
 
 def _choose(plan: TargetPlan, account: AccountView, history: RestoreHistory, rules: Rules, now: datetime) -> None:
@@ -255,10 +223,10 @@ def _choose(plan: TargetPlan, account: AccountView, history: RestoreHistory, rul
 def _choose_newest(
     plan: TargetPlan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
 ) -> None:
-    """Sets the newest usable backup, or the obstacle.
+    """Sets the newest usable backup, or the reason why there is none.
 
     A backup that can't be restored never matters, whoever's it is. One of ``possible`` that could be, and is not older
-    than the chosen one, is an obstacle.
+    than the chosen one, prevents the restore.
     """
     plan.backup = next((backup for backup in own if is_fit(backup, before, now)), None)
     newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
@@ -267,9 +235,16 @@ def _choose_newest(
     plan.skipped = [backup for backup in newer if taken_at(backup) and not is_before(backup, before)]
     unclear = [one for one in possible if is_fit(one, before, now) and not _is_older(one, plan.backup)]
     if unclear:
-        plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=tuple(unclear))
+        plan.stop(ReasonKind.UNCLEAR_BACKUP, backup_ids=[one["id"] for one in unclear])
     elif plan.backup is None:
-        plan.stop(ObstacleKind.NO_BACKUP)
+        left_out = [
+            {name: one[name] for name in ("id", "status", *TIME_FIELDS) if name in one} for one in plan.left_out
+        ]
+        other = plan.unfinished.facts if plan.unfinished else None
+        skipped = len(plan.skipped)
+        plan.stop(
+            ReasonKind.NO_BACKUP, before=before and before.isoformat(), left_out=left_out, other=other, skipped=skipped
+        )
 
 
 def is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
@@ -284,19 +259,20 @@ def _is_older(backup: Resource, other: Resource | None) -> bool:
 
 
 def _use_given(plan: TargetPlan, account: AccountView, own: list[Resource], possible: list[Resource]) -> None:
-    """Sets the backup that the target names, whatever its status, or the obstacle. One that shows no owner is sent."""
+    """Sets the backup that the target names, whatever its status, or the reason. One that shows no owner is sent."""
     wanted = str(plan.target.backup_id)
     given = next((backup for backup in account.backups if str(backup["id"]) == wanted), None)
     if given is None:
-        plan.stop(ObstacleKind.BACKUP_GONE, cause=account.missing.get(f"/backups/{wanted}"))
+        plan.stop(ReasonKind.BACKUP_GONE, account.missing.get(f"/backups/{wanted}"))
         return
     plan.backup = given
     if not has_owner(given) or given in own:
         return
     if given in possible:
-        plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=(given,))
+        plan.stop(ReasonKind.UNCLEAR_BACKUP, backup_ids=[given["id"]])
     else:
-        plan.stop(ObstacleKind.OTHER_BACKUP)
+        owner = parse_owner(given)
+        plan.stop(ReasonKind.OTHER_BACKUP, owner={"id": owner.id, "name": owner.name})
 
 
 def explain_left_out(backup: Resource, now: datetime, unfinished: OtherRestore | None = None) -> str:
@@ -314,25 +290,30 @@ def explain_left_out(backup: Resource, now: datetime, unfinished: OtherRestore |
 
 
 def check_condition(plan: TargetPlan, instance: Resource, history: RestoreHistory, rules: Rules) -> None:
-    """Sets the obstacle if the journal may be another one, or the status of the instance is wrong."""
+    """Stops a plan if the journal may be another one, or the status of the instance is wrong."""
     earlier_report = None if plan.earlier or rules.force else history.earlier_report
     if earlier_report and str(instance["id"]) in earlier_report.sent_at:
-        plan.stop(ObstacleKind.ONLY_IN_REPORT, earlier_report=earlier_report)
+        path, place = earlier_report.path, earlier_report.journal
+        sent_at = earlier_report.sent_at[str(instance["id"])]
+        plan.stop(ReasonKind.ONLY_IN_REPORT, path=path, journal=place, sent_at=sent_at)
     elif not rules.force and get_status(instance) not in RESTORABLE:
         # One that was sent since the task began may have ended since the status was read.
         since = history.find_others(instance["id"], after=plan.known_position)
-        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_unfinished(instance) or next(iter(since), None))
+        other = history.find_unfinished(instance) or next(iter(since), None)
+        status = instance.get("status")
+        plan.stop(ReasonKind.WRONG_STATUS, status=status, other=other and other.facts)
 
 
 def _check_times(plan: TargetPlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
-    """Sets the obstacle if the backup is too old, or the last restore too recent."""
+    """Stops a plan if the backup is too old, or the last restore too recent."""
     taken = taken_at(plan.backup or {})
     # One dated in the future has no known age.
     age = now - taken if taken and not is_in_future(taken, now) else None
     if rules.max_age is not None and (age is None or age > rules.max_age):
-        plan.stop(ObstacleKind.TOO_OLD)
+        plan.stop(ReasonKind.TOO_OLD, max_age=rules.max_age.total_seconds())
     elif rules.min_interval is not None and (others := history.find_recent(instance["id"], rules.min_interval)):
-        plan.stop(ObstacleKind.TOO_SOON, other=others[0])
+        period = rules.min_interval.total_seconds()
+        plan.stop(ReasonKind.TOO_SOON, other=others[0].facts, min_interval=period)
 
 
 # Earlier restores of the incident
@@ -359,7 +340,7 @@ def continue_earlier(
     if state.event is OperationEvent.COMPLETED:
         plan.action = RestoreAction.NONE
     elif state.event is OperationEvent.FAILED:
-        plan.stop(ObstacleKind.FAILED)
+        plan.stop(ReasonKind.FAILED)
     elif state.event is OperationEvent.ACCEPTED or history.is_held(instance_id):
         # Of what a run works on now, the outcome is not known yet.
         plan.action = RestoreAction.WAIT
@@ -367,5 +348,8 @@ def continue_earlier(
         # It has begun. A request that is dated in the future is not recent, unless the clock was only corrected.
         plan.action = RestoreAction.WAIT
     else:
-        plan.stop(ObstacleKind.UNKNOWN)
+        plan.stop(ReasonKind.UNKNOWN)
+    if plan.reason is None and plan.target.backup_id not in (None, parse_id(used)):
+        # Another backup needs another incident, forced or not.
+        plan.stop(ReasonKind.OTHER_USED, sent_at=state.sent_at)
     return True

@@ -23,7 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.in
     write_page,
 )
 
-REPORT = {"incident": "INC-1", "service": "host", "headline": "restored", "instances": [], "runs": []}
+REPORT = {"incident": "INC-1", "service": "host", "account": "ops", "instances": [], "runs": []}
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def page(tmp_path):
     return tmp_path / "reports/INC-1.html"
 
 
-def write_incident(page, **fields):
-    write_page(str(page), {**REPORT, **fields})
+def write_incident(page, headline="restored", **fields):
+    write_page(str(page), {**REPORT, **fields}, {"headline": headline, "shown": []})
 
 
 def read_json(page):
@@ -42,7 +42,7 @@ def read_json(page):
 def write_many(start, page, name):
     start.wait()
     for number in range(8):
-        write_incident(page, headline=f"{name}{number}")
+        write_incident(page, account=f"{name}{number}")
 
 
 def test_concurrent_runs_leave_a_whole_page_and_a_whole_json(page):
@@ -54,7 +54,7 @@ def test_concurrent_runs_leave_a_whole_page_and_a_whole_json(page):
     for process in processes:
         process.join(60)
         assert process.exitcode == 0
-    assert read_json(page)["headline"] in {"x7", "y7", "z7"}
+    assert read_json(page)["account"] in {"x7", "y7", "z7"}
     assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert sorted(path.name for path in page.parent.iterdir()) == ["INC-1.html", "INC-1.json"]
 
@@ -91,7 +91,7 @@ def test_links_and_pipes_are_replaced_and_never_written_to(page, tmp_path):
         page.with_suffix(suffix).symlink_to(victim)
     write_incident(page)
     assert {victim.read_text(encoding="utf-8") for victim in victims} == {"{}"}
-    assert read_json(page)["headline"] == "restored"
+    assert read_json(page)["account"] == "ops"
     fleet = page.with_name("fleet.html")
     fleet.symlink_to(tmp_path)
     assert write_report(str(fleet), "x", "x", check_mode=False) is True
@@ -100,7 +100,7 @@ def test_links_and_pipes_are_replaced_and_never_written_to(page, tmp_path):
     pipe = page.with_name("INC-3.json")
     os.mkfifo(pipe)
     write_incident(pipe.with_suffix(".html"))
-    assert read_json(pipe)["headline"] == "restored"
+    assert read_json(pipe)["account"] == "ops"
 
 
 def test_a_file_of_another_user_is_neither_read_nor_written(page, owners):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import RestoreAction
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.confirmed_restores import (
@@ -18,7 +19,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.co
     format_question,
     require_confirmation,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.failures import NotConfirmedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import (
     GIVEN,
@@ -217,11 +217,11 @@ def test_the_right_answer_confirms_at_once_or_after_a_wrong_one():
     assert ask_for(" web-bot ") == (TYPED, 1)
     assert ask_for("web-bto", "web-bot") == (TYPED, 2)
     assert ask_for(variable="web-bot") == (GIVEN, 0)
-    with pytest.raises(NotConfirmedError, match="restore_confirm is: x"):
+    with pytest.raises(ReasonError, match="restore_confirm is: x"):
         ask_for("web-bot", variable="x")
 
 
 @pytest.mark.parametrize("answers", [[""], [" "], ["web-bto", ""], ["web-bto"] * TRIES])
 def test_no_answer_and_wrong_ones_confirm_nothing(answers):
-    with pytest.raises(NotConfirmedError):
+    with pytest.raises(ReasonError):
         ask_for(*answers)

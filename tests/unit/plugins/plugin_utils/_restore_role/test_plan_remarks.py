@@ -31,8 +31,8 @@ COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
 
 
 def texts(planned):
-    """Returns the notes of a plan as they are shown."""
-    return [note.text for note in planned.notes]
+    """Returns the remarks on a plan as they are shown."""
+    return [remark.text for remark in planned.remarks]
 
 
 def test_parsing_of_targets():
@@ -73,7 +73,7 @@ def test_a_backup_of_the_future_has_no_known_age():
     assert plan_lines([future])[0] == "web-bot (id 1), running: restore backup 13, of unknown age."
     assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines([future])[1]
     limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
-    assert "taken 2026-02-03 10:06 UTC, is dated 6 min in the future" in limited.failure.message
+    assert "taken 2026-02-03 10:06 UTC, is dated 6 min in the future" in limited.told.sentence
 
 
 def test_the_plan_names_each_newer_backup_that_it_passes_over():
@@ -111,8 +111,12 @@ def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
 def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     past = history(INTENDED, COMPLETED, backup_id=9, taken_at="2026-01-30T10:00:00+00:00")
     assert (plan(past).backup_id, plan(past).taken_at) == (9, datetime(2026, 1, 30, 10, tzinfo=UTC))
-    (given,) = role_plans(parse_targets("web-bot", None), [WEB], BACKUPS, past, restore_backup="12")
-    assert texts(given) == [
+    assert (
+        kind(plan(past, restore_backup="12"))
+        == kind(plan(past, restore_backup="12", restore_force=True))
+        == "other_used"
+    )
+    assert texts(plan(past, restore_force=True)) == [
         "Incident INC-1 has already used backup 9, and sends no other restore. Use another incident for that."
     ]
     assert texts(plan(past)) == []

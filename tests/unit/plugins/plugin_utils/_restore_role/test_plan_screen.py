@@ -106,7 +106,7 @@ def test_a_group_says_that_some_ages_and_times_are_not_known():
 def test_notes_of_forty_instances_are_told_once_or_by_an_example():
     def shown(note):
         return show(
-            *(replace(one, notes=[note(number)]) for number, one in enumerate(many(40))), restore_serial=["100%"]
+            *(replace(one, remarks=[note(number)]) for number, one in enumerate(many(40))), restore_serial=["100%"]
         )
 
     for note, told in (
@@ -140,7 +140,7 @@ def test_those_that_differ_among_many_keep_their_lines():
     plans = many(20)
     notes = {number: f"Incident INC-{number} sent a restore of it at 08:{number} UTC." for number in range(15, 20)}
     for number, note in notes.items():
-        plans[number] = replace(plans[number], notes=[Remark(note, ("other", f"INC-{number}"))])
+        plans[number] = replace(plans[number], remarks=[Remark(note, ("other", f"INC-{number}"))])
     text = " ".join(line.strip() for line in show(*plans, restore_serial=["100%"]))
     for note in notes.values():
         assert note in text

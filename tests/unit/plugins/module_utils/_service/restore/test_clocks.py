@@ -103,7 +103,7 @@ def test_the_choice_is_that_of_a_right_clock(case: tuple[World, Target], skew: t
         with mock.patch.object(stats_module, "datetime", build_clock(skew)):
             plan = choose(world, target, answered().now())
     assert (plan.backup, plan.action) == (right.backup, right.action)
-    assert (plan.obstacle and plan.obstacle.kind) == (right.obstacle and right.obstacle.kind)
+    assert (plan.reason and plan.reason.kind) == (right.reason and right.reason.kind)
 
 
 @given(SKEWS, st.floats(0, 20), st.floats(0, 1))

@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     build_diff,
     build_outcomes,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob, Stage
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target, TargetPlan
 
@@ -32,7 +33,8 @@ BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}
 def item(number: int = 1, error: str | None = None, **results: t.Any) -> RestoreJob:
     instance = {"id": number, "name": f"bot-{number}", "status": "running"}
     plan = TargetPlan(Target(number, None), instance, BACKUP)
-    return RestoreJob(plan, error=ClawHostersError(error) if error else None, **results)
+    reason, cause = (Reason(ReasonKind.REJECTED), ClawHostersError(error)) if error else (None, None)
+    return RestoreJob(plan, reason=reason, cause=cause, **results)
 
 
 def entries(count: int) -> list[FleetEntry]:
@@ -40,7 +42,7 @@ def entries(count: int) -> list[FleetEntry]:
 
 
 def outcomes(restores: list[RestoreJob]) -> list[Outcome]:
-    return build_outcomes(entries(len(restores)), restores, done=True)
+    return build_outcomes(entries(len(restores)), restores, [one.cause for one in restores], done=True)
 
 
 @given(

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
-    ObstacleKind,
     Target,
     TargetPlan,
 )
@@ -87,10 +87,9 @@ def test_what_others_sent_after_the_plan_is_never_overwritten(
         (position - 1, line.incident) for position, line in enumerate(since) if line.event is OperationEvent.REFUSED
     }
     if sent - refused:
-        assert plan.obstacle
-        assert plan.obstacle.kind is ObstacleKind.OVERTAKEN
-        assert plan.obstacle.other
-        assert plan.obstacle.other.incident == max(sent - refused)[1]
+        assert plan.reason
+        assert plan.reason.kind is ReasonKind.OVERTAKEN
+        assert plan.reason.facts["other"]["incident"] == max(sent - refused)[1]
     else:
         assert plan.sends
 
@@ -113,8 +112,8 @@ def test_no_time_changes_the_decision_before_the_request(
         RestoreJob(plan).check_again(
             WEB, read([*past, *later], data.draw(clocks) if turned else 0.0), Rules(force=force)
         )
-        other = plan.obstacle.other.incident if plan.obstacle and plan.obstacle.other else None
-        return plan.sends, plan.action, plan.obstacle and plan.obstacle.kind, other
+        other = plan.reason.facts["other"]["incident"] if plan.reason and "other" in plan.reason.facts else None
+        return plan.sends, plan.action, plan.reason and plan.reason.kind, other
 
     assert decide(turned=True) == decide(turned=False)
 

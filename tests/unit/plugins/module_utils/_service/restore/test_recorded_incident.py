@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import (
     RecordedIncident,
     list_incidents,
@@ -30,50 +31,53 @@ def story(place: StorePlace) -> Story:
     return Story(place)
 
 
-def titles(state: RecordedIncident, instance_id: int = 7) -> list[str]:
-    return [event.title for event in state.instances[str(instance_id)].events]
+def events(state: RecordedIncident, instance_id: int = 7) -> list[str]:
+    return [event.event for event in state.instances[str(instance_id)].events]
 
 
 def test_a_restore_is_told_from_its_request_to_its_health(story: Story) -> None:
     state = story.restore(7, "intended", "accepted", "completed", "healthy", "note responded").state()
     instance = state.instances["7"]
     assert (instance.id, instance.name, instance.restore.outcome) == (7, "bot-7", "completed")
-    assert titles(state) == ["sent", "accepted", "seen restored", "healthy", "address checked"]
+    assert events(state) == ["sent", "accepted", "seen_restored", "healthy", "address_checked"]
     assert instance.healthy_at == instance.events[3].at
-    assert instance.failure_note is None
+    assert instance.failure is None
 
 
 def test_the_time_that_the_service_shows_replaces_that_of_the_look(story: Story) -> None:
     story.restore(7, "intended", "accepted").restore(7, "completed", restored_at="2026-02-01T10:01:30+00:00")
-    assert titles(story.restore(7, "healthy").state()) == ["sent", "accepted", "restored", "healthy"]
+    assert events(story.restore(7, "healthy").state()) == ["sent", "accepted", "restored", "healthy"]
 
 
 def test_a_failure_stands_until_the_instance_is_seen_healthy(story: Story) -> None:
-    story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", failure="not_healthy")
+    reason = Reason(ReasonKind.NOT_HEALTHY, {"status": "error"})
+    story.restore(7, "intended", "accepted", "completed").restore(7, "note failed", reason=reason.to_dict())
     state = story.state()
-    assert state.instances["7"].failure_note["failure"] == "not_healthy"
-    assert titles(state)[-1] == "failed"
-    assert story.restore(7, "healthy").state().instances["7"].failure_note is None
+    failure = state.instances["7"].failure
+    assert (failure.kind, failure.facts, failure.at) == (reason.kind, reason.facts, state.latest_at)
+    assert events(state)[-1] == "failed"
+    assert story.restore(7, "healthy").state().instances["7"].failure is None
 
 
 def test_another_attempt_begins_anew(story: Story) -> None:
-    story.restore(7, "intended", "accepted", "failed", "note failed", "intended")
+    story.restore(7, "intended", "accepted", "failed")
+    story.restore(7, "note failed", reason={"kind": "failed"}).restore(7, "intended")
     instance = story.state().instances["7"]
-    assert (instance.restore.outcome, instance.failure_note) == ("unknown", None)
-    assert titles(story.state()) == ["sent"]
+    assert (instance.restore.outcome, instance.failure) == ("unknown", None)
+    assert events(story.state()) == ["sent"]
 
 
 def test_an_instance_whose_every_attempt_was_refused_has_no_restore(story: Story) -> None:
-    instance = story.restore(7, "intended").restore(7, "refused", reason="rate limit").state().instances["7"]
+    instance = story.restore(7, "intended").restore(7, "refused", http_status=429).state().instances["7"]
     assert instance.restore is None
-    assert instance.refused.facts["reason"] == "rate limit"
-    assert [(event.title, event.ok) for event in instance.events] == [("sent", True), ("refused", False)]
+    assert instance.refused.facts["http_status"] == 429
+    assert [(event.event, event.ok) for event in instance.events] == [("sent", True), ("refused", False)]
 
 
 @pytest.mark.parametrize(
     ("notes", "is_held", "expected"),
     [
-        (["confirmed"], True, "in progress"),
+        (["confirmed"], True, "in_progress"),
         (["confirmed"], False, "interrupted"),
         (["confirmed", "interrupted"], True, "interrupted"),
         (["confirmed", "interrupted"], False, "interrupted"),

@@ -21,11 +21,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
     AccountView,
-    Obstacle,
-    ObstacleKind,
     RestoreAction,
     Target,
     TargetPlan,
@@ -65,10 +64,10 @@ def read(world: World, *wanted: Target) -> list[TargetPlan]:
     return plan_restores(wanted, account, *past(world))
 
 
-def decision(plan: TargetPlan) -> tuple[ObstacleKind | None, RestoreAction | None, object]:
-    """Returns the kind of the obstacle, or what is done with which backup."""
-    if plan.obstacle:
-        return plan.obstacle.kind, None, None
+def decision(plan: TargetPlan) -> tuple[ReasonKind | None, RestoreAction | None, object]:
+    """Returns the kind of the reason, or what is done with which backup."""
+    if plan.reason:
+        return plan.reason.kind, None, None
     return None, plan.action, (plan.backup or {}).get("id")
 
 
@@ -88,7 +87,7 @@ def test_a_task_for_one_and_one_for_many_choose_the_same(fleet: tuple[World, lis
         whole = decision(choose(world, one))
         assert decision(read(world, module)[0]) == whole
         # In a list, it may also be one that was listed before.
-        assert among == whole or among[0] is ObstacleKind.DUPLICATE
+        assert among == whole or among[0] is ReasonKind.DUPLICATE
 
 
 @given(cases(), st.randoms(use_true_random=False))
@@ -169,10 +168,10 @@ def test_without_force_nothing_is_sent_twice_for_an_incident(case: tuple[World, 
     plan = choose(replace(world, rules=replace(world.rules, force=False)), target)
     if plan.instance and world.history.find_own(plan.instance["id"]):
         assert not plan.sends
-        assert plan.obstacle is None or plan.obstacle.kind in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN)
+        assert plan.reason is None or plan.reason.kind in (ReasonKind.FAILED, ReasonKind.UNKNOWN)
 
 
-# Each obstacle, and what a plan shows beside its choice
+# Each reason, and what a plan shows beside its choice
 
 
 def backup(number: int, hours: float | None, **fields: t.Any) -> dict[str, t.Any]:
@@ -197,63 +196,61 @@ def plan_in(
     return plan_restores(wanted, account, history or NOTHING, Rules(**rules), NOW)
 
 
-def obstacle(plan: TargetPlan) -> Obstacle:
-    assert plan.obstacle
-    return plan.obstacle
+def stopped(plan: TargetPlan) -> Reason:
+    assert plan.reason
+    return plan.reason
 
 
 def test_a_second_target_of_an_instance_names_the_first() -> None:
     unknown = Target(None, "no-bot")
     plans = plan_in([unknown, BY_ID, Target(2, None, 12), BY_NAME, Target(1, "db-bot"), unknown])
     assert [decision(plan)[0] for plan in plans] == [
-        ObstacleKind.NO_INSTANCE,
+        ReasonKind.NO_INSTANCE,
         None,
-        ObstacleKind.OTHER_BACKUP,
-        ObstacleKind.DUPLICATE,
-        ObstacleKind.OTHER_NAME,
-        ObstacleKind.NO_INSTANCE,
+        ReasonKind.OTHER_BACKUP,
+        ReasonKind.DUPLICATE,
+        ReasonKind.OTHER_NAME,
+        ReasonKind.NO_INSTANCE,
     ]
-    assert obstacle(plans[3]).duplicate_of == 2
+    assert stopped(plans[3]).facts["first"] == 2
 
 
 @pytest.mark.parametrize(
     ("rules", "kind"),
     [
         ({"max_age": timedelta(hours=2)}, None),
-        ({"max_age": timedelta(hours=1)}, ObstacleKind.TOO_OLD),
-        ({"min_interval": timedelta(hours=3)}, ObstacleKind.TOO_SOON),
+        ({"max_age": timedelta(hours=1)}, ReasonKind.TOO_OLD),
+        ({"min_interval": timedelta(hours=3)}, ReasonKind.TOO_SOON),
         ({"min_interval": timedelta(hours=2)}, None),
-        ({"max_age": timedelta(hours=1), "min_interval": timedelta(hours=3), "force": True}, ObstacleKind.TOO_OLD),
+        ({"max_age": timedelta(hours=1), "min_interval": timedelta(hours=3), "force": True}, ReasonKind.TOO_OLD),
     ],
 )
-def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: ObstacleKind | None) -> None:
+def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: ReasonKind | None) -> None:
     old, newest = sent("INC-2", -9000).states, sent("INC-3", -8000, position=4).states
     history = RestoreHistory(SERVICE, "INC-1", {**old, **newest}, read_at=NOW)
     (plan,) = plan_in([BY_ID], history=history, **rules)
     assert decision(plan)[0] is kind
-    if kind is ObstacleKind.TOO_SOON:
-        other = obstacle(plan).other
-        assert other
-        assert other.incident == "INC-3"
+    if kind is ReasonKind.TOO_SOON:
+        assert stopped(plan).facts["other"]["incident"] == "INC-3"
 
 
 def test_a_given_backup_that_names_several_instances_is_sent_to_none() -> None:
     named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
     (unclear,) = plan_in([Target(1, None, 12)], WEB, {**WEB, "id": 3}, backups=[named])
-    assert (obstacle(unclear).kind, obstacle(unclear).backups) == (ObstacleKind.UNCLEAR_BACKUP, (named,))
+    assert (stopped(unclear).kind, stopped(unclear).facts["backup_ids"]) == (ReasonKind.UNCLEAR_BACKUP, [12])
 
 
 def test_a_given_backup_of_the_future_is_of_no_age_that_is_allowed() -> None:
     (plan,) = plan_in([Target(1, None, 31)], backups=[backup(31, -2)], max_age=timedelta(hours=1))
-    assert decision(plan)[0] is ObstacleKind.TOO_OLD
+    assert decision(plan)[0] is ReasonKind.TOO_OLD
 
 
 def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
     history = sent(seconds=-60, event=OperationEvent.INTENDED)
-    assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
+    assert decision(*plan_in([BY_ID], history=history))[0] is ReasonKind.UNKNOWN
     for incident, expected in (
         ("INC-1", (None, RestoreAction.WAIT, 11)),
-        ("INC-2", (ObstacleKind.UNKNOWN, None, None)),
+        ("INC-2", (ReasonKind.UNKNOWN, None, None)),
     ):
         # A run of another incident does not know of it.
         held = replace(history, holders={history.key(1).subject: Holder("", name=incident)})
@@ -262,7 +259,7 @@ def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> No
 
 @pytest.mark.parametrize("event", [OperationEvent.INTENDED, OperationEvent.UNCLEAR])
 def test_an_unknown_restore_has_begun_if_it_is_recent_and_the_instance_busy(event: OperationEvent) -> None:
-    busy, waits, unknown = {**WEB, "status": "deploying"}, (None, RestoreAction.WAIT, 11), ObstacleKind.UNKNOWN
+    busy, waits, unknown = {**WEB, "status": "deploying"}, (None, RestoreAction.WAIT, 11), ReasonKind.UNKNOWN
     recent, old = sent(seconds=-60, event=event), sent(seconds=-900, event=event)
     assert decision(*plan_in([BY_ID], busy, history=recent)) == waits
     assert decision(*plan_in([BY_ID], WEB, history=recent))[0] is unknown
@@ -275,9 +272,8 @@ def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
     known = replace(ended, positions={ended.key(1).subject: 2})
     for history, incident in ((NOTHING, None), (sent("INC-2", -60), "INC-2"), (ended, "INC-2"), (known, None)):
         (plan,) = plan_in([BY_ID], busy, history=replace(history, read_at=NOW))
-        assert obstacle(plan).kind is ObstacleKind.WRONG_STATUS
-        other = obstacle(plan).other
-        assert (other.incident if other else None) == incident
+        assert stopped(plan).kind is ReasonKind.WRONG_STATUS
+        assert stopped(plan).facts.get("other", {}).get("incident") == incident
     assert plan_in([BY_ID], busy, force=True)[0].sends
 
 
@@ -294,7 +290,7 @@ def test_a_plan_shows_what_was_left_out_and_what_it_could_be_instead() -> None:
     assert [one["id"] for one in plan.skipped] == [31, 32, 34]
     assert [one["id"] for one in plan.left_out] == [33]
     (plan,) = plan_in([BY_ID], backups=[failed, undated])
-    assert obstacle(plan).kind is ObstacleKind.NO_BACKUP
+    assert stopped(plan).kind is ReasonKind.NO_BACKUP
     assert {one["id"] for one in plan.left_out} == {32, 33}
 
 
@@ -374,7 +370,7 @@ def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool)
     """The other run that was waited for has sent nothing, or was refused."""
     state = next(iter(sent().states.values()))
     waited = look(NOTHING, force=force, action=RestoreAction.WAIT, earlier=state)
-    assert decision(waited)[0] is ObstacleKind.NOT_SENT
+    assert decision(waited)[0] is ReasonKind.NOT_SENT
     # With force, what was confirmed is a restore after all.
     assert look(NOTHING, force=force, earlier=state).sends
 
@@ -384,7 +380,8 @@ def test_what_was_confirmed_must_still_be_the_condition_of_the_instance(now: dic
     instance = {**WEB, **now}
     again = look_at(instance, NOTHING, is_confirmed=True)
     if now.keys() & {"status", "health_status"}:
-        assert (obstacle(again).kind, obstacle(again).seen) == (ObstacleKind.CHANGED, instance)
+        assert stopped(again).kind is ReasonKind.CHANGED
+        assert stopped(again).facts["seen"] == {name: value for name, value in instance.items() if name != "id"}
     else:
         assert again.sends
     # Without a confirmation, it is restored in any condition that can be.

@@ -1,0 +1,464 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of reasons: the sentence and the advice of each, for modules, role, page and status. Pure.
+
+Only a task that needs it imports it.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ..._errors import NOTHING_SENT
+from ..._model.backup import format_left_out, is_in_future, taken_at
+from ..._model.instance import NAME_LIMIT, REMEDIES, get_status, is_busy, label
+from ..._model.ownership import FIELDS
+from ..._state.journal import UNSEEN
+from ..._state.journal_store import Holder
+from ..._text import MESSAGE_LIMIT, format_count, format_list, one_line
+from ..._times import format_duration, format_time, parse_time
+from ..at_most_once import explain_recorded, explain_unknown
+from .plan_remarks import capitalize, format_moment, format_other, format_taken
+from .reason import Reason, ReasonKind
+from .target_plan import RESTORABLE, explain_left_out
+
+if t.TYPE_CHECKING:
+    from ..._model.resource import Resource
+    from ..._state.journal import OperationState
+    from .options import Wording
+
+_LISTED = 5
+"""Backups that a message lists."""
+
+# The parts of an incident whose counts add up to all of its instances
+RESTORED, WITHOUT_SIGN, NOT_HEALTHY, REJECTED = "restored", "without_sign", "not_healthy", "rejected"
+UNKNOWN, CANNOT_BE_RESTORED, NOT_BEGUN = "unknown", "cannot_be_restored", "not_begun"
+
+_NEVER_TWICE = "{again}: it restores nothing twice."
+_FIX = "Fix the cause, then {again}."
+_CHECK_DELETION = "Check in the dashboard who deleted it."
+
+
+class Sent(enum.Enum):
+    """Whether a restore may have been sent when it is not as it should be."""
+
+    NOTHING = "nothing"
+    NO_EFFECT = "no_effect"  # the sentence says so
+    PERHAPS = "perhaps"
+
+
+class Row(t.NamedTuple):
+    """How a kind of reason is told. ``advice`` may depend on more than the kind: see :func:`_advise`.
+
+    ``part``: that in which the instance counts.
+    """
+
+    sentence: str
+    advice: str
+    part: str = CANNOT_BE_RESTORED
+    sent: Sent = Sent.NOTHING
+
+
+_KIND, _PERHAPS = ReasonKind, Sent.PERHAPS
+TABLE: dict[ReasonKind, Row] = {
+    _KIND.NO_INSTANCE: Row(
+        "There {is} no instance {target}{for_backup}{at}{similar}", "Give the right id with {ids}, or the exact name."
+    ),
+    _KIND.AMBIGUOUS: Row("{count} instances {are} named {target} (ids {listed}){at}.", "Give the right id with {ids}."),
+    _KIND.OTHER_NAME: Row(
+        "The instance with id {given_id} {is} named {name}{at}, not {given_name}.", "Correct the name or the id."
+    ),
+    _KIND.DUPLICATE: Row(
+        "{It} or its backup is listed already, in entry {first}.", "List each instance and each backup once."
+    ),
+    _KIND.FAILED: Row(
+        "The restore{of_it}, sent at {sent_at}, was accepted, but the instance ended in a failure status.{its_status}",
+        "{send_after_failure}",
+        NOT_HEALTHY,
+        _PERHAPS,
+    ),
+    _KIND.UNKNOWN: Row(
+        "It is unknown whether the restore{of_it} was carried out: {unknown}{its_status}",
+        "{send_if_not_restored}",
+        UNKNOWN,
+        _PERHAPS,
+    ),
+    _KIND.NO_BACKUP: Row("{It} {has} no usable backup{before}{at}. {left_out}", "{without_before}"),
+    _KIND.BACKUP_GONE: Row(
+        "There {is} no backup with id {given_backup}{response}{at}.",
+        "Correct {backup_option}, or leave it out to restore the newest one.",
+    ),
+    _KIND.UNCLEAR_BACKUP: Row(
+        f"The service does not show whether a backup (id {{listed}}; fields read: {FIELDS}) belongs to {{it}}.",
+        "Look up a backup in the dashboard, and restore it{alone} with its id as {backup_option}.",
+    ),
+    _KIND.OTHER_BACKUP: Row(
+        "Backup {given_backup} is of another instance, {owner}.",
+        "Give the instance of this backup, or leave out {backup_option} to restore the newest one.",
+    ),
+    _KIND.OTHER_USED: Row(
+        "Incident {incident} restores {it} from backup {backup}, not from {given_backup}.",
+        "Another backup needs another {incident_option}, which sends it again; without {backup_option}, it goes on.",
+    ),
+    _KIND.WRONG_STATUS: Row(
+        "{It} {condition}{at}, and only a running or stopped instance can be restored.{Other}", "{send_in_status}"
+    ),
+    _KIND.TOO_OLD: Row("Backup {backup}, {taken}, {is} {age}{at}, and {max_age} {is} {limit}.", "{allow_age}"),
+    _KIND.TOO_SOON: Row(
+        "{It} {is} within {min_interval} ({interval}) of another restore{at}: {other}.",
+        "Check it in the dashboard; without {min_interval}, the next run sends a restore again.",
+    ),
+    _KIND.OTHER_MEMORY: Row(
+        "A folder of the machine {has} a journal that {is} not imported{at}.", "When the folder is imported, {again}."
+    ),
+    _KIND.ONLY_IN_REPORT: Row(
+        "{path} is from another journal: it says that a restore of {it} was sent for incident {incident} at {sent_at}, "
+        "and the journal in {journal} does not know it.",
+        "If that was a rehearsal, remove this file; otherwise set state_dir or state_database to the journal of then.",
+    ),
+    _KIND.DELETED: Row("{It} does not exist any more: it was deleted.", _CHECK_DELETION),
+    _KIND.CHANGED: Row(
+        "{It} was {planned} in the plan, and {is} {seen}{now}.",
+        "If it is still to be restored, {again}, with its id if it was renamed.",
+    ),
+    _KIND.NOT_SENT: Row(
+        "Another run was to send the restore{of_it}, and did not; this run only waited.", "{again} to send it."
+    ),
+    _KIND.OVERTAKEN: Row(
+        "{It} {is} left alone: since the run began, {other}.",
+        "Check it, then {again} if it must be restored all the same.",
+    ),
+    _KIND.HELD: Row("{It} {is} held by {holder}{at}.", "{again} when that run has ended{or_wait}."),
+    _KIND.SERVICE_DOWN: Row("The service could not be used{at}.", "When it answers at api_url, {again}.", NOT_BEGUN),
+    _KIND.BAD_KEY: Row(
+        "The API key could not be used{at}.",
+        "Set CLAWHOSTERS_API_KEY to a valid key of the right account, then {again}.",
+        NOT_BEGUN,
+    ),
+    _KIND.NOT_CONFIRMED: Row(
+        "Not confirmed.", "{again} with restore_confirm={answer}, or type that at the prompt.", NOT_BEGUN
+    ),
+    _KIND.CONFIRMED_CHANGED: Row("What was confirmed has changed.", "{again} to confirm the current plan.", NOT_BEGUN),
+    _KIND.PLAN_OUTDATED: Row(
+        "The approved plan does not hold any more.",
+        "Make a new plan with --check and restore_plan_path, and have it approved.",
+        NOT_BEGUN,
+    ),
+    _KIND.NOT_PLANNED: Row("Planning failed.", _FIX, NOT_BEGUN),
+    _KIND.NO_JOURNAL: Row("{no_journal}", "", REJECTED),
+    _KIND.INTERRUPTED: Row("The runbook was interrupted.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
+    _KIND.NOT_BEGUN: Row("Not begun{why_not}.", "{go_on}", NOT_BEGUN),
+    _KIND.REJECTED: Row(
+        "The restore{of_it} was rejected or not sent{at}{stored_response}; nothing was changed.{its_status}",
+        _FIX,
+        REJECTED,
+        Sent.NO_EFFECT,
+    ),
+    _KIND.NOT_OVER: Row(
+        "The restore{of_it}, sent at {sent_at}, {progress}, but its end was not seen.",
+        "{again}: it continues to wait, and sends nothing twice.",
+        UNKNOWN,
+        _PERHAPS,
+    ),
+    _KIND.UNRECORDED: Row("The journal lacks what became of the restore{of_it}.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
+    _KIND.GONE: Row("The instance was deleted after its restore was accepted.", _CHECK_DELETION, NOT_HEALTHY, _PERHAPS),
+    _KIND.NOT_HEALTHY: Row(
+        "{restored}, but the instance was not seen running and healthy.", "{help}", NOT_HEALTHY, _PERHAPS
+    ),
+    _KIND.HEALTH_UNSEEN: Row(
+        "{restored}, but the instance was not looked at since.", _NEVER_TWICE, NOT_HEALTHY, _PERHAPS
+    ),
+    _KIND.BAD_ADDRESS: Row(
+        "{restored}; the instance was healthy, but the check of its address failed{at}.",
+        f"Check this address, then {_NEVER_TWICE}",
+        RESTORED,
+        _PERHAPS,
+    ),
+}
+"""Each kind of reason. Advice that names ``force`` or another incident says that this sends the restore again."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Who tells a reason, of which restore, and what is known at that moment. ``now``: by the clock of the teller.
+
+    ``instance``: as it was seen last; without a status if it was not. ``state``: the restore of the incident in the
+    journal. ``older``: the usable backup before the chosen one. ``error``: the error behind the reason, in the run that
+    got it.
+    """
+
+    wording: Wording
+    incident: str
+    now: datetime
+    instance: Resource = field(default_factory=dict)
+    state: OperationState | None = None
+    older: Resource | None = None
+    error: str = ""
+
+    @property
+    def it(self) -> str:
+        """The instance in a sentence. The role has its name beside each message."""
+        return "it" if self.wording.prefix or "id" not in self.instance else label(self.instance)
+
+    @property
+    def of_it(self) -> str:
+        return "" if self.it == "it" else f" of {self.it}"
+
+
+class Told(t.NamedTuple):
+    """A reason in words. ``sent``: that nothing was sent by this run; empty if the sentence says it, or it is not so.
+
+    ``advice``: what to do, of now; empty where the sentence has it.
+    """
+
+    sentence: str
+    sent: str
+    advice: str
+
+
+def tell(reason: Reason, telling: Telling) -> Told:
+    """Returns what happened, and what to do now."""
+    row, words, sent = TABLE[reason.kind], _find_words(reason, telling), ""
+    # The sentence has the answer for what does not exist.
+    error = "" if reason.kind in (ReasonKind.NO_INSTANCE, ReasonKind.BACKUP_GONE) else telling.error
+    sentence = f"{row.sentence.format_map(words).rstrip()} {error}".strip()
+    if row.sent is Sent.NOTHING:
+        sent = explain_recorded(f"the restore{telling.of_it}", telling.state) if telling.state else NOTHING_SENT
+    advice = _advise(reason, telling, row.advice.format_map(words))
+    return Told(one_line(sentence, MESSAGE_LIMIT), sent, one_line(advice, MESSAGE_LIMIT))
+
+
+def _advise(reason: Reason, telling: Telling, advice: str) -> str:
+    status, wording = reason.facts.get("http_status"), telling.wording
+    if reason.kind is ReasonKind.REJECTED and status == 422:
+        is_ready = get_status(telling.instance) in RESTORABLE
+        older = f"To try an older backup, {wording.restore_with(_name_older(telling))}."
+        advice = older if is_ready else _advise_failed(reason, telling)
+    if status == 401 and reason.kind is not ReasonKind.BAD_KEY:
+        advice = f"With a valid key, {wording.again}."
+    return capitalize(advice)
+
+
+# Words
+
+
+def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
+    facts, wording, is_past = reason.facts, telling.wording, bool(reason.at)
+    at = f" at {format_moment(reason.at, telling.now)}" if is_past else ""
+    tense = ("was", "were", "had") if is_past else ("is", "are", "has")
+    state = telling.state
+    words: dict[str, object] = {name: one_line(value, NAME_LIMIT) for name, value in facts.items()}
+    words |= dict(zip(("is", "are", "has"), tense, strict=True))
+    words |= {
+        "at": at,
+        "now": at or " now",
+        "its_status": f" Its status {tense[0]} {one_line(facts['status'], 40)}{at}." if "status" in facts else "",
+        "it": telling.it,
+        "It": "It" if telling.it == "it" else telling.it,
+        "of_it": telling.of_it,
+        "condition": f"{tense[2]} the status {one_line(facts['status'], 40)}"
+        if "status" in facts
+        else "shows no status",
+        "again": wording.again,
+        "alone": wording.alone,
+        "ids": wording.ids,
+        "or_wait": "" if wording.prefix else ", or with wait: true",
+        "incident": one_line(telling.incident),
+        "incident_option": wording.option("incident"),
+        "backup_option": wording.backup(),
+        "min_interval": wording.option("min_interval"),
+        "max_age": wording.option("max_age"),
+        "sent_at": format_moment(facts.get("sent_at") or (state.sent_at if state else None), telling.now),
+        "unknown": explain_unknown("it", state) if state else "the journal can't be read.",
+        "progress": "was accepted" if state and state.accepted_at else "may be under way",
+        "restored": f"The restore{telling.of_it} {UNSEEN if state and state.is_unseen else 'has completed'}",
+        "help": _advise_unhealthy(telling),
+        "send_after_failure": _advise_failed(reason, telling),
+        "send_if_not_restored": _advise_unknown(reason, telling),
+        "send_in_status": _advise_in_status(reason, telling),
+        "no_journal": f"The journal could not be used{at}." if not telling.error else "",
+    }
+    return {
+        **words,
+        **_describe_target(facts),
+        **_describe_others(reason, telling),
+        **_describe_backups(reason, telling),
+    }
+
+
+def _describe_target(facts: t.Mapping[str, t.Any]) -> dict[str, object]:
+    """Returns the words about what was asked for, and what was found."""
+    name, backup, similar = facts.get("given_name"), facts.get("given_backup"), facts.get("similar")
+    listed = [one_line(one, 20) for one in facts.get("ids") or facts.get("backup_ids") or ()]
+    owner = facts.get("owner") or {}
+    return {
+        "target": f"with id {facts.get('given_id')}" if "given_id" in facts else one_line(name, NAME_LIMIT),
+        "for_backup": f", for backup {backup}" if backup else "",
+        "similar": f"; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ".",
+        "count": len(listed),
+        "listed": format_list(listed, _LISTED),
+        "owner": one_line(owner.get("name") or f"id {owner.get('id')}"),
+        "name": one_line(facts.get("name") or "(name not shown)", NAME_LIMIT),
+    }
+
+
+def _describe_others(reason: Reason, telling: Telling) -> dict[str, object]:
+    """Returns the words about other restores, other runs, and how the instance has changed."""
+    facts, now, wording = reason.facts, telling.now, telling.wording
+    other = format_other(facts["other"], now) if facts.get("other") else ""
+    failed = facts.get("failed")
+    count, limit = format_count(failed or 0, "restore"), wording.option("max_failures", failed)
+    why = f": {count} failed or showed no sign, and {wording.option('max_failures')} is {facts.get('max_failures')}"
+    go_on = f"When the failures are dealt with, {wording.again}; {limit} goes on despite them."
+    response = " ".join(one_line(facts[name]) for name in ("http_status", "code") if name in facts)
+    return {
+        "other": other,
+        "Other": f" {capitalize(other)}." if other else "",
+        "holder": format_holder(
+            Holder("", **facts["holder"]) if "holder" in facts else None, parse_time(reason.at) or now
+        ),
+        "planned": _describe_facts(facts.get("planned") or {}),
+        "seen": _describe_facts(facts.get("seen") or {}),
+        "why_not": why if failed else "",
+        "go_on": go_on if failed else f"{wording.again}: it goes on with the rest.",
+        "response": f" ({response})" if response else "",
+        "stored_response": f" (answered with {response})" if response and not telling.error else "",
+    }
+
+
+def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
+    """Returns the words that depend on backups."""
+    facts, wording, now = reason.facts, telling.wording, parse_time(reason.at) or telling.now
+    backup = {"id": facts.get("backup_id"), "created_at": facts.get("taken_at")}
+    taken, before, max_age = taken_at(backup), parse_time(facts.get("before")), wording.option("max_age")
+    age, allow = "of unknown age", f"Leave out {max_age} to restore it all the same."
+    if taken and is_in_future(taken, now):
+        age = f"dated {format_duration(taken - now)} in the future"
+    elif taken:
+        hours = math.ceil((telling.now - taken) / timedelta(hours=1))
+        age, allow = (
+            f"{format_duration(now - taken)} old",
+            f"Set {wording.option('max_age', f'{hours + 1}h')} to accept it.",
+        )
+    otherwise = "Without a backup, only a rebuild in the dashboard remains."
+    if facts.get("skipped"):
+        without = wording.option("before")
+        otherwise = f"If the newer ones do not hold the damage, restore it{wording.alone} without {without}."
+    return {
+        "backup": one_line(facts.get("backup_id"), 20),
+        "before": f" from before {format_time(before)}" if before else "",
+        "left_out": format_left_out(facts.get("left_out") or (), lambda one: explain_left_out(one, now)),
+        "without_before": _advise_on_busy(telling) or otherwise,
+        "taken": format_taken(backup),
+        "age": age,
+        "limit": format_duration(timedelta(seconds=facts.get("max_age", 0))),
+        "interval": format_duration(timedelta(seconds=facts.get("min_interval", 0))),
+        "allow_age": allow,
+    }
+
+
+def format_holder(holder: Holder | None, now: datetime) -> str:
+    """Returns who works on an instance, how long and for which incident, as far as that is known."""
+    if holder is None:
+        return "another run"
+    incident = f", for incident {one_line(holder.name)}" if holder.name else ""
+    return f"{holder.format(now.timestamp())}{incident}"
+
+
+def _describe_facts(instance: t.Mapping[str, t.Any]) -> str:
+    """Returns the name, the status and the health of an instance, as far as the service shows them."""
+    values = (instance.get("name"), instance.get("status") or "of unknown status", instance.get("health_status"))
+    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value)
+
+
+# Advice
+
+
+def _force(wording: Wording) -> str:
+    """Returns the option that sends a restore again, or from any status."""
+    return wording.option("force", "true")
+
+
+def _advise_on_status(telling: Telling) -> str:
+    """Returns what to do about a status from which nothing can be restored; empty for any other.
+
+    ``force`` is no answer to these: what works on the instance may be a restore, and the others have no server.
+    """
+    status = get_status(telling.instance)
+    if status == "deleting":
+        return f"{REMEDIES[status]}."
+    if status in ("paused", "pending_configuration"):
+        return f"{REMEDIES[status]}, then {telling.wording.again}."
+    return _advise_on_busy(telling)
+
+
+def _advise_on_busy(telling: Telling) -> str:
+    """Returns what to do about an instance that is busy, perhaps with a restore of its backup; empty for any other."""
+    if telling.instance.get("status") is None or not is_busy(telling.instance):
+        return ""
+    return f"Something works on it: look at it in the dashboard first, then {telling.wording.again}."
+
+
+def _advise_in_status(reason: Reason, telling: Telling) -> str:
+    """Returns what to do about an instance that could not be restored in its status."""
+    wording = telling.wording
+    # One that was not looked at since may have another status now.
+    is_unseen = "status" in reason.facts and telling.instance.get("status") is None
+    if is_unseen or get_status(telling.instance) in RESTORABLE:
+        return f"{wording.again}."
+    try_it = f"To try it in this status, {wording.restore_with(_force(wording))}; each such run sends it again."
+    return _advise_on_status(telling) or try_it
+
+
+def _advise_failed(reason: Reason, telling: Telling) -> str:
+    """Returns what to do after a restore that failed, perhaps by the fault of the instance: an older backup would lose
+    more, and fail as well."""
+    wording, used = telling.wording, reason.facts.get("backup_id") or _find_used(telling)
+    backup = [wording.backup(one_line(used, 20))] if used else []
+    older = f"; the one before it is {_describe_older(telling.older)}" if telling.older else ""
+    sent = wording.restore_with(*backup, _force(wording))
+    return _advise_on_status(telling) or (
+        f"Check it in the dashboard, and rebuild it there if it has failed; then {sent}, which sends it again{older}."
+    )
+
+
+def _advise_unknown(reason: Reason, telling: Telling) -> str:
+    """Returns what to do about a restore that was sent, and may have been executed."""
+    wording, state = telling.wording, telling.state
+    taken = parse_time(reason.facts.get("taken_at") or (state.facts.get("taken_at") if state else None))
+    data = f" (it was not, if it has data from after {format_time(taken)})" if taken else ""
+    return _advise_on_status(telling) or (
+        f"Check whether it was restored{data}; if not, {wording.restore_with(_force(wording))}, which sends it again."
+    )
+
+
+def _advise_unhealthy(telling: Telling) -> str:
+    """Returns what to do about an instance that was restored, and is not healthy."""
+    wording = telling.wording
+    alone = "a run for it alone" if wording.alone else "a run"
+    return _advise_on_status(telling) or (
+        f"Check it in the dashboard, then {wording.again}, which restores nothing twice; {alone} with another "
+        f"{wording.option('incident')} sends it again from an older backup, with {_name_older(telling)}."
+    )
+
+
+def _find_used(telling: Telling) -> object:
+    return telling.state.facts.get("backup_id") if telling.state else None
+
+
+def _name_older(telling: Telling) -> str:
+    """Returns the option that selects the next older backup. A plan that chose the backup has read the others."""
+    if telling.older is None:
+        return f"its id as {telling.wording.backup()}"
+    older = telling.older
+    return f"{telling.wording.backup(one_line(older['id'], 20))}, {format_taken(older)}"
+
+
+def _describe_older(older: Resource) -> str:
+    return f"{one_line(older['id'], 20)}, {format_taken(older)}"

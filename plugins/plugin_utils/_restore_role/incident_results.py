@@ -1,0 +1,223 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What came of the instances of an incident, as facts, and their counts. Pure. ``result_texts.py`` tells them.
+
+The facts are those of the journal. During a run, what the journal does not have is added: reasons that were found
+before anything was confirmed, and what could not be written to it.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass
+
+from ...module_utils._model.backup import taken_at
+from ...module_utils._model.instance import is_healthy
+from ...module_utils._model.resource import parse_id
+from ...module_utils._service.restore.reason import Reason, ReasonKind
+from ...module_utils._service.restore.reason_texts import NOT_BEGUN, RESTORED, TABLE, WITHOUT_SIGN, Sent
+from ...module_utils._service.restore.recorded_incident import RecordedInstance
+from ...module_utils._service.restore.restore_job import PLANNED, UNKNOWN
+from ...module_utils._service.restore.target_plan import RestoreAction, Target
+from .role_run import RoleTargetPlan
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from ...module_utils._errors import ClawHostersError
+    from ...module_utils._model.resource import Resource
+    from ...module_utils._service.restore.recorded_incident import RecordedIncident
+    from .role_run import Data, RoleRun
+
+WOULD_BE_RESTORED, RESTORED_ALREADY = "would_be_restored", "restored_already"
+"""Parts of a run in check mode, besides those of the table of reasons."""
+
+
+@dataclass
+class InstanceResult:
+    """What came of an instance. ``reason`` is None if it is restored, or would be.
+
+    ``error``: the error behind the reason, in the run that got it. ``is_check``: nothing was to be sent.
+    """
+
+    plan: RoleTargetPlan
+    known: RecordedInstance
+    reason: Reason | None = None
+    error: ClawHostersError | None = None
+    is_check: bool = False
+    seen: Resource | None = None
+    """The instance as it is now, if that was read; without a field if it does not exist any more."""
+    newer: Resource | None = None
+    """The newest usable backup, if it is newer than the restored one, and that was read."""
+
+    @property
+    def part(self) -> str:
+        """The part of the incident in which it counts."""
+        if self.reason:
+            return TABLE[self.reason.kind].part
+        if self.is_unseen:
+            return WITHOUT_SIGN
+        if not self.is_check:
+            return RESTORED
+        return RESTORED_ALREADY if self.plan.action is RestoreAction.NONE else WOULD_BE_RESTORED
+
+    @property
+    def is_unseen(self) -> bool:
+        """True if the restore was accepted, and no sign of it was seen."""
+        return self.known.restore is not None and self.known.restore.is_unseen
+
+    @property
+    def is_ill(self) -> bool:
+        """True if it is known not to be healthy now."""
+        return self.seen is not None and not is_healthy(self.seen)
+
+    @property
+    def outcome(self) -> str:
+        """The ``outcome`` of the restore, by the journal."""
+        return self.known.restore.outcome if self.known.restore else NOT_BEGUN
+
+    def to_dict(self) -> Data:
+        """Returns the facts as the JSON holds them."""
+        plan, known, restore = self.plan, self.known, self.known.restore
+        now = self.seen and {name: self.seen.get(name) for name in ("status", "health_status")}
+        return {
+            "id": plan.found_id,
+            "name": plan.shown_name,
+            "result": self.part,
+            "outcome": self.outcome,
+            "reason": self.reason.to_dict() if self.reason else None,
+            "backup": show_backup(plan.backup),
+            "age": None if plan.age is None else int(plan.age.total_seconds()),
+            **{name: getattr(restore, name, None) for name in ("sent_at", "completed_at")},
+            **{name: restore and restore.facts.get(name) for name in ("by", "restored_at", "seen")},
+            "healthy_at": known.healthy_at,
+            "overwritten_by": known.overwritten_by,
+            "now": None if now is None else {**now, "newer_backup": show_backup(self.newer)},
+            "events": [vars(event) for event in known.events],
+        }
+
+
+def show_backup(backup: Resource | None) -> Data | None:
+    """Returns id and time of a backup."""
+    taken = taken_at(backup) if backup else None
+    return backup and {"id": backup["id"], "taken_at": taken and taken.isoformat()}
+
+
+def count_parts(results: t.Iterable[InstanceResult]) -> dict[str, int]:
+    """Returns how many instances are in each part: together, all of them."""
+    return dict(Counter(one.part for one in results))
+
+
+# Of a run
+
+
+def build_results(run: RoleRun, recorded: RecordedIncident | None, now: datetime) -> list[InstanceResult]:
+    """Returns the result of each target of a run. ``recorded`` is what the journal holds; None if it can't be read."""
+    results = []
+    for plan in run.plans:
+        known = find_known(plan.target.name, plan.found_id, recorded)
+        if recorded is None:
+            known.restore = plan.restore.state if plan.restore else None
+        reason, error = _find_own(plan, known, run, recorded)
+        results.append(InstanceResult(plan, known, reason, error, run.check))
+    return results
+
+
+def _find_own(
+    plan: RoleTargetPlan, known: RecordedInstance, run: RoleRun, recorded: RecordedIncident | None
+) -> tuple[Reason | None, ClawHostersError | None]:
+    """Returns why the restore of a target of a run has not come to its end, and the error; None if it has, or would."""
+    job = plan.restore
+    if job and (job.reason or job.healthy_at):
+        return job.reason, job.cause
+    if plan.reason:
+        return plan.reason, plan.cause
+    by_journal = recorded.find_reason(known) if recorded and known.restore else run.reason
+    if run.reason:
+        # A run that has sent nothing says nothing new of what was restored.
+        return (run.reason, run.cause) if by_journal else (None, None)
+    if run.check:
+        return None, None
+    if run.failed_restores and not (job and job.is_sent):
+        facts = {"failed": run.failed_restores, "max_failures": run.variables["restore_max_failures"]}
+        return (None, None) if known.restore and not by_journal else (Reason(ReasonKind.NOT_BEGUN, facts), None)
+    return (recorded.find_reason(known) if recorded else Reason(ReasonKind.INTERRUPTED)), None
+
+
+def find_known(name: str | None, instance_id: t.Any, recorded: RecordedIncident | None) -> RecordedInstance:
+    """Returns what the journal holds of a target, by its id or else by the name that it had."""
+    known = [*recorded.instances.values()] if recorded else []
+    for instance in reversed(known):
+        if instance.id == parse_id(instance_id) or (instance_id is None and instance.name == name):
+            return instance
+    return RecordedInstance(parse_id(instance_id), name)
+
+
+def describe_outcome(result: InstanceResult, run: RoleRun, *, is_known: bool) -> Data:
+    """Returns what later jobs get of an instance: ids, times and outcomes only.
+
+    If the journal can't be read, it is unknown whether a restore was sent. What was refused before this run is not its
+    outcome.
+    """
+    known, plan = result.known, result.plan
+    restore = known.restore
+    if restore is None and known.refused and known.refused.position > plan.known_position:
+        restore = known.refused
+    unsent = UNKNOWN if not is_known else PLANNED if run.check and plan.sends else NOT_BEGUN
+    return {
+        "id": known.id,
+        "backup_id": restore.facts.get("backup_id") if restore else plan.backup_id,
+        "outcome": restore.outcome if restore else unsent,
+        "sent_at": restore.sent_at if restore else None,
+        "completed_at": restore.completed_at if restore else None,
+        "overwritten_by": known.overwritten_by,
+    }
+
+
+# Of an incident
+
+
+def build_recorded(recorded: RecordedIncident, now: datetime) -> list[InstanceResult]:
+    """Returns the result of each instance of an incident by the journal alone."""
+    results = []
+    for known in recorded.instances.values():
+        number = known.id if isinstance(known.id, int) else None
+        plan = describe_known(known, Target(number, None), now)
+        results.append(InstanceResult(plan, known, recorded.find_reason(known)))
+    return results
+
+
+def describe_known(known: RecordedInstance, target: Target, now: datetime) -> RoleTargetPlan:
+    """Returns what the journal knows of a restore as a plan that does nothing."""
+    facts = known.restore.facts if known.restore else {}
+    backup = {"id": facts["backup_id"], "created_at": facts.get("taken_at")} if "backup_id" in facts else None
+    shown = {"id": known.id, "name": known.name, "status": None}
+    return RoleTargetPlan(target, shown, backup, action=RestoreAction.NONE, earlier=known.restore, planned_at=now)
+
+
+def merge_results(
+    recorded: RecordedIncident, results: t.Sequence[InstanceResult], now: datetime
+) -> list[InstanceResult]:
+    """Returns the results of all instances of an incident: those of a run, unless it says nothing new of a restore."""
+    merged = {one.known.identity: one for one in build_recorded(recorded, now)}
+    for one in results:
+        known, sent = merged.get(one.known.identity), one.reason and TABLE[one.reason.kind].sent
+        if known is None or known.reason or sent is not Sent.NOTHING:
+            merged[one.known.identity] = one
+    return [*merged.values()]
+
+
+def build_report(run: RoleRun, recorded: RecordedIncident, results: t.Sequence[InstanceResult], now: datetime) -> Data:
+    """Returns the content of the JSON: all instances and runs of the incident."""
+    return {
+        "incident": run.incident,
+        "service": run.service,
+        "account": run.account,
+        "written_at": now.isoformat(timespec="milliseconds"),
+        "counts": count_parts(results),
+        "instances": [one.to_dict() for one in results],
+        "runs": [{**vars(one), "state": one.state} for one in recorded.runs],
+    }

@@ -1,0 +1,269 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the words of reasons, by whoever tells them: at once, or later. modules/obstacles.md shows many of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ClawHostersError,
+    PartialError,
+    UnauthorizedError,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import (
+    FLEET,
+    MODULE,
+    ROLE,
+    Rules,
+    Wording,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import (
+    Reason,
+    ReasonKind,
+    parse_reason,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason_texts import (
+    TABLE,
+    Telling,
+    Told,
+    tell,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import RestoreTask
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
+from support.restores import BACKUPS, ERROR, NOW, WEB, plan, run, stopped
+
+ACCEPTED, UNCLEAR, COMPLETED = OperationEvent.ACCEPTED, OperationEvent.UNCLEAR, OperationEvent.COMPLETED
+DAY = timedelta(days=1)
+WAS = "at 2026-02-03 10:00 UTC"
+PRESENT = re.compile(r"\b(is|are|has|does)\b")
+OLDER = "11, taken 2026-02-01 10:00 UTC"
+"""The backup before the one that is restored."""
+NEVER_FORCED = ("deploying", "paused", "deleting", "pending_configuration")
+SENT = [
+    None,
+    *(OperationState(one, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12}) for one in (ACCEPTED, UNCLEAR)),
+    OperationState(COMPLETED, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12, "seen": False}),
+]
+"""What the journal may have of the restore."""
+OF_RUN = [kind for kind, row in TABLE.items() if row.part == "not_begun"]
+LASTING = {
+    *(ReasonKind.DUPLICATE, ReasonKind.OTHER_BACKUP, ReasonKind.UNCLEAR_BACKUP, ReasonKind.OTHER_USED),
+    *(ReasonKind.DELETED, ReasonKind.ONLY_IN_REPORT, ReasonKind.NOT_HEALTHY, ReasonKind.HEALTH_UNSEEN, *OF_RUN),
+}
+"""What is so at any time, and what only its own run tells."""
+DATED = (ReasonKind.REJECTED, ReasonKind.NO_JOURNAL, ReasonKind.BAD_ADDRESS)
+"""What has happened, and was not told with a time by its own run."""
+
+
+def tell_it(
+    kind: ReasonKind,
+    wording: Wording = ROLE,
+    *,
+    later: bool = False,
+    known: bool = True,
+    state: OperationState | None = None,
+    **instance: t.Any,
+) -> Told:
+    """Returns a reason in words, of an instance with these fields. ``later``: a day after NOW.
+
+    ``known``: the instance was looked at.
+    """
+    one = stopped(kind, **instance)
+    reason, now = (replace(one.reason, at=NOW.isoformat()), NOW + DAY) if later else (one.reason, NOW)
+    assert reason
+    shown = (one.instance or {}) if known else {"id": 1, "name": "web-bot", "status": None}
+    error = one.cause.text if one.cause and not later else ""
+    return tell(reason, Telling(wording, "INC-1", now, shown, state or one.earlier, one.older, error))
+
+
+def told_twice(kind: ReasonKind) -> t.Iterator[Told]:
+    """Yields the words at once, without the error, and a day later."""
+    for now, at in ((NOW, ""), (NOW + DAY, NOW.isoformat())):
+        one = stopped(kind)
+        assert one.reason
+        reason = replace(one.reason, at=at)
+        yield tell(reason, Telling(ROLE, "INC-1", now, one.instance or {}, one.earlier))
+
+
+def each(kind: ReasonKind, wording: Wording, *, later: bool) -> t.Iterator[tuple[str, Told]]:
+    """Yields the words of a reason for each status, and each restore that the journal may have."""
+    for status in ("running", "error", *NEVER_FORCED):
+        for state in SENT:
+            yield status, tell_it(kind, wording, later=later, state=state, status=status)
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("wording", [MODULE, FLEET, ROLE], ids=["module", "fleet", "role"])
+@pytest.mark.parametrize("kind", ReasonKind)
+def test_each_reason_has_one_clear_message(kind: ReasonKind, wording: Wording, later: bool) -> None:
+    for status, told in each(kind, wording, later=later):
+        message = " ".join(filter(None, told))
+        for wrong in ("None", "{", "}", "..", "?.", " .", " ,", "  ", "The instance is", ";.", ":."):
+            assert wrong not in message
+        assert message.isprintable()
+        assert told.sentence.endswith((".", "?"))
+        assert message.lower().count("nothing was sent") + message.count("This run sent nothing") <= 1
+        advice = told.advice
+        # Any error of the journal has its own.
+        assert advice or kind is ReasonKind.NO_JOURNAL
+        assert advice[:1].isupper() or not advice
+        assert advice.endswith(".") or not advice
+        assert ". " not in advice
+        is_forced = wording.option("force", "true") in advice
+        if is_forced or re.search(rf"another {wording.option('incident')}\b", advice):
+            assert "sends it again" in advice
+        assert not (is_forced and status in NEVER_FORCED)
+        if wording.alone:
+            assert "restore it with" not in advice
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ReasonKind if kind not in LASTING])
+def test_what_was_so_is_told_in_the_past_with_its_time(kind: ReasonKind) -> None:
+    now, later = (re.sub(r"It is unknown|has completed|\(.*?\)", "", told.sentence) for told in told_twice(kind))
+    assert not PRESENT.search(later)
+    # A restore for another incident has its own time.
+    is_dated = kind in DATED or (PRESENT.search(now) and kind is not ReasonKind.OVERTAKEN)
+    assert bool(is_dated) is (WAS in later)
+
+
+def test_advice_is_of_now_and_not_of_then() -> None:
+    assert tell_it(ReasonKind.TOO_OLD).advice == "Set restore_max_age=25h to accept it."
+    assert tell_it(ReasonKind.TOO_OLD, later=True).advice == "Set restore_max_age=49h to accept it."
+    assert "for 60 s" in tell_it(ReasonKind.HELD, later=True).sentence
+
+
+def test_a_status_that_was_not_looked_at_since_offers_no_force() -> None:
+    told = tell_it(ReasonKind.WRONG_STATUS, later=True, known=False, status="paused")
+    assert told.sentence.startswith(f"It had the status paused {WAS}")
+    assert told.advice == "Run the same command again."
+
+
+@pytest.mark.parametrize("kind", ReasonKind)
+def test_what_may_be_sent_is_not_said_to_be_unsent(kind: ReasonKind) -> None:
+    """The error of a module is partial, and says nothing of what was not sent."""
+    one = stopped(kind)
+    client = SimpleNamespace(stats=SimpleNamespace(now=lambda: NOW))
+    task = RestoreTask(t.cast("t.Any", client), t.cast("t.Any", None), "INC-1", Rules(), pytest.fail)
+    error = task.build_error(RestoreJob(one, reason=one.reason, cause=one.cause))
+    is_sent = kind.value in {
+        *("failed", "unknown", "interrupted", "not_over", "unrecorded", "gone", "not_healthy", "health_unseen"),
+        "bad_address",
+    }
+    assert isinstance(error, PartialError) is is_sent
+    says_nothing = re.search("(?i)nothing was (sent|changed)|This run sent nothing", str(error))
+    assert bool(says_nothing) is not is_sent
+    assert error.cause is one.cause
+
+
+@pytest.mark.parametrize("kind", [kind for kind, row in TABLE.items() if "{again}" in row.advice])
+def test_a_run_with_force_is_not_repeated_with_it(kind: ReasonKind) -> None:
+    plain, forced = (
+        tell(Reason(kind, {"answer": "web-bot"}), Telling(ROLE.for_task(force=force), "INC-1", NOW)).advice
+        for force in (False, True)
+    )
+    assert "the same command again without restore_force" in forced
+    assert "without" not in plain
+
+
+@pytest.mark.parametrize("name", ["web\x1b[2Jbot", "a\nb", "{again}", "\N{LOBSTER} bot", "x" * 9000])
+@pytest.mark.parametrize("kind", ReasonKind)
+def test_no_name_has_a_character_that_a_terminal_obeys(kind: ReasonKind, name: str) -> None:
+    reason = stopped(kind).reason
+    assert reason
+    facts = {
+        key: name if isinstance(value, str) and not key.endswith("_at") else value
+        for key, value in reason.facts.items()
+    }
+    backup = {"id": name, "created_at": BACKUPS[1]["created_at"]}
+    for wording in (ROLE, MODULE):
+        told = tell(Reason(kind, facts), Telling(wording, name, NOW, {**WEB, "name": name}, SENT[1], backup))
+        assert " ".join(told).isprintable()
+        assert all(len(text) <= 4000 for text in told)
+
+
+# Single words
+
+
+def test_a_module_names_the_instance_as_it_is_named() -> None:
+    told = tell_it(ReasonKind.NO_BACKUP, MODULE)
+    assert told.sentence.startswith("web-bot (id 1) has no usable backup from before 2026-02-02 00:00 UTC.")
+
+
+def test_a_condition_that_is_not_shown_is_unknown() -> None:
+    seen = {
+        "planned": {"name": "web-bot", "status": "running", "health_status": "healthy"},
+        "seen": {"name": "web-bot"},
+    }
+    told = tell(Reason(ReasonKind.CHANGED, seen), Telling(ROLE, "INC-1", NOW))
+    assert told.sentence == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
+    wrong = tell(Reason(ReasonKind.WRONG_STATUS), Telling(ROLE, "INC-1", NOW))
+    assert wrong.sentence.startswith("It shows no status, and only a running or stopped instance")
+
+
+def test_after_a_rejected_backup_the_one_before_it_is_named() -> None:
+    assert tell_it(ReasonKind.REJECTED).advice == f"To try an older backup, restore it with restore_backup={OLDER}."
+    # Of a backup that was given, only that one has been read.
+    only = tell(Reason(ReasonKind.REJECTED, ERROR.facts), Telling(ROLE, "INC-1", NOW, WEB)).advice
+    assert only == "To try an older backup, restore it with its id as restore_backup."
+    other = tell(Reason(ReasonKind.REJECTED, {"http_status": 403}), Telling(ROLE, "INC-1", NOW, WEB)).advice
+    assert other == "Fix the cause, then run the same command again."
+
+
+@pytest.mark.parametrize("kind", [ReasonKind.FAILED, ReasonKind.REJECTED])
+def test_after_the_instance_has_failed_the_same_backup_is_named(kind: ReasonKind) -> None:
+    assert tell_it(kind, state=SENT[1], status="error").advice == (
+        "Check it in the dashboard, and rebuild it there if it has failed; then restore it with restore_backup=12 and "
+        f"restore_force=true, which sends it again; the one before it is {OLDER}."
+    )
+
+
+def test_a_restore_that_did_not_help_leads_to_an_older_backup() -> None:
+    assert tell_it(ReasonKind.NOT_HEALTHY).advice == (
+        "Check it in the dashboard, then run the same command again, which restores nothing twice; a run with another "
+        f"restore_incident sends it again from an older backup, with restore_backup={OLDER}."
+    )
+    unseen = tell_it(ReasonKind.NOT_HEALTHY, MODULE, state=SENT[3]).sentence
+    assert unseen.startswith("The restore of web-bot (id 1) was accepted, and no sign of it was seen, but ")
+
+
+def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed() -> None:
+    told = tell_it(ReasonKind.UNKNOWN)
+    assert "(it was not, if it has data from after 2026-02-02 10:00 UTC)" in told.advice
+    assert "its response was lost or unclear." in told.sentence
+
+
+def test_a_key_that_was_revoked_meanwhile_is_the_first_thing_to_mend() -> None:
+    revoked = UnauthorizedError("GET /instances/1", 401, message="The key is revoked")
+    reason = Reason(ReasonKind.NOT_OVER, revoked.facts)
+    told = tell(reason, Telling(ROLE, "INC-1", NOW, WEB, SENT[1], error=revoked.text))
+    assert told.sentence.startswith("The restore, sent at 10:00 UTC, may be under way, but its end was not seen. GET ")
+    assert told.sentence.endswith(f" was answered with 401: The key is revoked. {revoked.hint}")
+    assert told.advice == "With a valid key, run the same command again."
+
+
+def test_what_confirms_is_named_with_its_value() -> None:
+    one = run(plan(), plan())
+    one.stop(ClawHostersError("Nothing was typed."), ReasonKind.NOT_CONFIRMED)
+    assert one.reason
+    confirm = tell(one.reason, Telling(ROLE, "INC-1", NOW)).advice
+    assert confirm == "Run the same command again with restore_confirm=web-bot,web-bot, or type that at the prompt."
+
+
+@pytest.mark.parametrize("kind", ReasonKind)
+def test_each_reason_is_read_as_it_was_stored(kind: ReasonKind) -> None:
+    reason = stopped(kind).reason
+    assert reason
+    stored = json.loads(json.dumps(reason.to_dict()))
+    assert parse_reason(stored, "") == reason
+    assert parse_reason(stored, "then").at == "then"

@@ -1,0 +1,444 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the results of an incident: the facts that JSON and later jobs get, and what screen and page say of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils import _errors as errors
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import reason as reasons
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import list_restores
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import (
+    RecordedInstance,
+    run_key,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent as Event
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import lock_operation
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import incident_results as facts
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import result_texts as texts
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.approved_plan import build_plan_to_approve
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.incident_report import (
+    read_earlier_report,
+    write_page,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.incident_results import InstanceResult
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import RoleRun, RoleTargetPlan
+from support.restores import BY, ERROR, NOW, WEB, history, named, plan, run, stopped
+from support.stores import StorePlace
+from support.stories import URL, Story
+
+HOST = "clawhosters.com"
+
+
+@pytest.fixture
+def story(place: StorePlace) -> Story:
+    return Story(place)
+
+
+def only(story: Story) -> InstanceResult:
+    (result,) = facts.build_recorded(story.state(), NOW)
+    return result
+
+
+def state_of(result: InstanceResult) -> str:
+    return texts.tell_result(result, run(), NOW).state
+
+
+# By the journal alone
+
+
+@pytest.mark.parametrize(
+    ("events", "part", "kind", "said"),
+    [
+        ("accepted completed healthy", "restored", "", "Restored from backup 70, sent at 2026-02-01 10:0"),
+        ("accepted completed", "not_healthy", "health_unseen", "The restore has completed, but "),
+        ("accepted", "unknown", "not_over", "was accepted, but its end was not seen"),
+        ("", "unknown", "unknown", "It is unknown whether the restore was carried out: it was about to be sent at "),
+        ("unclear", "unknown", "unknown", "It is unknown whether the restore was carried out: it was sent at "),
+        ("accepted failed", "not_healthy", "failed", "in a failure status"),
+        ("refused", "rejected", "rejected", "The restore was rejected or not sent at 2026-02-01 10:0"),
+    ],
+)
+@pytest.mark.parametrize("runs", [(), ("ended",), ("interrupted",), ("", "ended")])
+def test_each_outcome_with_each_end(story: Story, events: str, part: str, kind: str, said: str, runs: t.Any) -> None:
+    """The end of a run changes nothing of what is known of an instance."""
+    for number, end in enumerate(runs):
+        story.run(f"run-{number}", "confirmed", *([end] if end else []), by=BY, how="typed", backups={"7": 70})
+    result = only(story.restore(7, "intended", *events.split()))
+    assert (result.part, result.reason.kind.value if result.reason else "") == (part, kind)
+    assert said in state_of(result)
+    assert bool(texts.tell_result(result, run(), NOW).advice) == bool(kind)
+    assert bool(result.to_dict()["sent_at"]) == ("refused" not in events)
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_what_was_confirmed_and_not_begun(story: Story, place: StorePlace, is_held: bool) -> None:
+    story.run("one", "confirmed", by=BY, backups={"7": 70}, names={"7": "web-bot"})
+    with lock_operation(place.journal(), run_key(URL, "INC-1", "one" if is_held else "two")):
+        result, page = only(story), texts.tell_page(run(), story.state(), [only(story)], NOW)
+    assert (result.part, result.outcome, result.plan.label) == ("not_begun", "not_begun", "web-bot (id 7)")
+    assert state_of(result) == "Not begun. Nothing was sent."
+    in_progress = "; a run was in progress" if is_held else ""
+    assert page["headline"] == f"0 of 1 instance restored and healthy, 1 not begun{in_progress}"
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"), [(True, "has completed"), (False, "was accepted, and no sign of it was seen")]
+)
+def test_a_noted_failure_is_told_with_its_facts(story: Story, seen: bool, said: str) -> None:
+    reason = Reason(ReasonKind.NOT_HEALTHY, {"status": "error", "http_status": 503})
+    story.restore(7, "intended", "accepted").restore(7, "completed", seen=seen)
+    result = only(story.restore(7, "note failed", reason=reason.to_dict()))
+    assert result.to_dict()["reason"] == {**reason.to_dict(), "at": result.known.events[-1].at}
+    assert (result.part, result.is_unseen) == ("not_healthy", not seen)
+    assert re.fullmatch(f"The restore {said}, but .* was not seen running and healthy.", state_of(result))
+
+
+@pytest.mark.parametrize(
+    ("events", "seen", "said"),
+    [
+        ("accepted completed", True, "Overwritten since by INC-2, backup 70, sent 2026-02-01 10:03 UTC."),
+        ("accepted completed", False, "Perhaps overwritten since by INC-2, backup 70, sent 2026-02-01 10:03 UTC: no "),
+        ("accepted", None, "Perhaps overwritten since by INC-2, backup 70, sent 2026-02-01 10:03 UTC: its end was "),
+        ("unclear", None, "Perhaps overwritten since by INC-2, backup 70, sent 2026-02-01 10:03 UTC: its outcome is "),
+        ("accepted failed", None, "Perhaps overwritten since by INC-2, backup 70, sent 2026-02-01 10:03 UTC: it fail"),
+        ("refused", None, ""),
+    ],
+)
+def test_a_later_restore_for_another_incident_is_told(story: Story, events: str, seen: bool | None, said: str) -> None:
+    story.restore(7, "intended", "accepted", "healthy").restore(7, "intended", incident="INC-2")
+    facts = {} if seen is None else {"seen": seen}
+    for event in events.split():
+        story.restore(7, event, incident="INC-2", **facts)
+    # One that may have overwritten it hides none that has.
+    result, headline = only(story), "1 instance restored and healthy"
+    assert texts.tell_result(result, run(), NOW).now.startswith(said)
+    assert bool(result.known.overwritten_by) is bool(said)
+    assert texts.format_counts([result]) == headline + (", 1 of them overwritten since" if said else "")
+    story.restore(7, "intended", incident="INC-3")
+    assert (only(story).to_dict()["overwritten_by"]["incident"]) == ("INC-2" if seen else "INC-3")
+
+
+def test_the_story_of_an_instance_names_the_backup_that_its_data_is_from(story: Story) -> None:
+    def tell_it() -> list[str]:
+        return texts.tell_story(list_restores(story.journal.read_entries(), URL).get("7", ()))
+
+    assert (len(tell_it()), "The journal has no restore of it" in tell_it()[0]) == (1, True)
+    story.restore(7, "intended", "refused")
+    assert tell_it()[-1].startswith("Every restore was rejected or not sent")
+    story.restore(7, "intended", "accepted", "healthy", by=BY, taken_at="2026-02-01T03:00:00+00:00")
+    backup = "backup 70, taken 2026-02-01 03:00 UTC"
+    assert tell_it()[1:] == [
+        f"2026-02-01 10:02 UTC by ann@node2, INC-1: {backup}; seen restored.",
+        f"Its data is from {backup}, by INC-1.",
+    ]
+    # Refused ones change nothing; any other may have been executed.
+    story.restore(7, "intended", "refused", incident="INC-2")
+    assert tell_it()[-1] == f"Its data is from {backup}, by INC-1."
+    story.restore(7, "intended", "unclear", incident="INC-3")
+    assert "can't be said: the last restore, by INC-3, " in tell_it()[-1]
+    story.restore(7, "intended", "accepted").restore(7, "completed", seen=False)
+    assert tell_it()[-1].endswith("by INC-1, was accepted, and no sign of it was seen.")
+    assert len(tell_it()) == 6
+
+
+# Of a run
+
+
+def begun(planned: RoleTargetPlan, *, changed: bool = False) -> RoleTargetPlan:
+    """Returns the plan of a restore that has ended well: of this run if ``changed``."""
+    planned.restore = RestoreJob(planned)
+    planned.restore.healthy_at = NOW
+    planned.restore.is_sent = changed
+    return planned
+
+
+def headline(one: RoleRun) -> str:
+    return texts.format_headline(one, facts.build_results(one, None, NOW))
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ([True], "1 instance restored and healthy"),
+        ([False], "1 instance already restored; this run sent no restore"),
+        ([True, False], "2 instances restored and healthy, 1 of them by an earlier run"),
+    ],
+)
+def test_a_run_tells_what_it_has_restored(changed: list[bool], expected: str) -> None:
+    before = history(Event.INTENDED, Event.COMPLETED)
+    plans = [plan() if new else plan(before) for new in changed]
+    done = run(*(begun(named(one, f"bot-{one.sends}"), changed=one.sends) for one in plans))
+    assert headline(done) == expected
+
+
+def test_check_mode_counts_the_restores_that_would_be_sent() -> None:
+    done = plan(history(Event.INTENDED, Event.COMPLETED))
+    assert headline(run(plan(), check=True)) == "1 of 1 instance would be restored"
+    assert headline(run(done, check=True)) == "0 of 1 instance would be restored, 1 restored already"
+    mixed = run(plan(), done, stopped(ReasonKind.NO_BACKUP), check=True)
+    assert headline(mixed) == "1 of 3 instances would be restored, 1 restored already, 1 can't be restored"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "facts"),
+    [
+        (ERROR, "not_planned", {"code": "BROKEN", "http_status": 422}),
+        (errors.SettingsError("api_key is empty."), "bad_key", {}),
+        (errors.UnauthorizedError("GET /me", 401), "bad_key", {"fault": "unauthorized", "http_status": 401}),
+        (errors.PartialError("Late.", {}, ERROR), "not_planned", ERROR.facts),
+        (reasons.ReasonError(ReasonKind.PLAN_OUTDATED, "Backup 12 is gone."), "plan_outdated", {}),
+        (reasons.ReasonError(ReasonKind.NOT_CONFIRMED, "You typed: x."), "not_confirmed", {"answer": "web-bot"}),
+        (KeyError("x"), "interrupted", {}),
+    ],
+)
+def test_a_run_stops_for_the_reason_that_its_error_has(error: Exception, kind: str, facts: dict[str, t.Any]) -> None:
+    one = run(plan())
+    one.stop(error, ReasonKind.NOT_PLANNED)
+    assert one.reason == Reason(ReasonKind(kind), facts)
+    assert one.cause is (getattr(error, "cause", None) or error) or "report it: KeyError" in str(one.cause)
+
+
+def test_that_nothing_was_sent_is_told_once() -> None:
+    error, one = errors.RefusedError("The folder is full."), run(plan())
+    error.is_unsent = True
+    error.add("Make room.")
+    one.stop(errors.PartialError("It failed.", {}, error), ReasonKind.NOT_PLANNED)
+    (result,) = facts.build_results(one, None, NOW)
+    assert state_of(result) == "Planning failed. The folder is full. Make room. Nothing was sent."
+
+
+@pytest.mark.parametrize("kind", [ReasonKind.SERVICE_DOWN, ReasonKind.BAD_KEY, ReasonKind.NOT_PLANNED])
+def test_a_run_that_stops_says_what_an_earlier_one_has_sent(kind: ReasonKind) -> None:
+    for events, said in (((), "Nothing"), ((Event.ACCEPTED,), "still open"), ((Event.COMPLETED,), "has completed")):
+        one = run(plan(history(*events)))
+        one.stop(errors.ClawHostersError("A fault."), kind)
+        told = state_of(facts.build_results(one, None, NOW)[0])
+        assert re.search(rf"A fault\. (Nothing was|This run) sent.*{said if events else ''}", told)
+        assert ("sent at" in told) is bool(events)
+
+
+def test_a_run_that_can_not_read_the_journal_claims_nothing_of_earlier_ones() -> None:
+    one = run(plan())
+    one.stop(errors.ClawHostersError("A fault."), ReasonKind.NOT_PLANNED)
+    one.is_history_known = False
+    assert headline(one) == "Earlier restores can't be read now. Nothing was sent"
+    (result,) = facts.build_results(one, None, NOW)
+    told = "Planning failed. A fault. Earlier restores can't be read now. Nothing was sent."
+    assert texts.tell_result(result, one, NOW).state == told
+    assert facts.describe_outcome(result, one, is_known=False)["outcome"] == "unknown"
+
+
+def test_what_has_sent_nothing_is_repeated_as_it_was() -> None:
+    one = run(plan(), stopped(ReasonKind.OVERTAKEN), restore_force=True)
+    one.stop(errors.ClawHostersError("No."), ReasonKind.NOT_CONFIRMED)
+    own, other = (texts.tell_result(each, one, NOW).advice for each in facts.build_results(one, None, NOW))
+    assert own == "Run the same command again with restore_confirm=web-bot, or type that at the prompt."
+    assert "the same command again without restore_force" in other
+
+
+def test_those_that_are_not_begun_are_counted() -> None:
+    one = run(begun(plan(), changed=True), named(plan(), "bot-2", 2))
+    one.failed_restores = 1
+    results = facts.build_results(one, None, NOW)
+    assert texts.format_counts(results) == "1 of 2 instances restored and healthy, 1 not begun"
+    assert results[1].reason == Reason(ReasonKind.NOT_BEGUN, {"failed": 1, "max_failures": 0})
+
+
+# Counts, and what is told together
+
+
+def result_of(kind: ReasonKind | None, number: int = 1, *, check: bool = False, **known: t.Any) -> InstanceResult:
+    """Returns the result of an instance; restored without a ``kind``, or in check mode to be restored."""
+    one = named(stopped(kind) if kind else plan(), f"bot-{number}", number)
+    own = RecordedInstance(number, f"bot-{number}", **known)
+    return InstanceResult(one, own, one.reason, one.cause, check)
+
+
+UNSEEN = next(iter(history(Event.INTENDED, Event.COMPLETED, seen=False).states.values()))
+RESULTS = st.builds(
+    result_of,
+    st.none() | st.sampled_from(ReasonKind),
+    st.integers(1, 99),
+    check=st.booleans(),
+    restore=st.sampled_from([None, UNSEEN]),
+    overwritten_by=st.sampled_from([None, {"incident": "INC-2"}]),
+)
+
+
+@given(st.lists(RESULTS, max_size=30))
+def test_the_counts_add_up_to_all(results: list[InstanceResult]) -> None:
+    told = texts.format_counts(results)
+    counts = [int(number) for number in re.findall(r"(?:^|, )(\d+)(?! of them)", told)]
+    assert sum(counts) == len(results) == sum(facts.count_parts(results).values())
+    total = re.search(r"(\d+) instances? ", told)
+    assert total
+    assert int(total[1]) == len(results)
+    assert not re.search(r", 0 |_", told)
+
+
+def test_the_headline_names_each_part_in_one_order() -> None:
+    kinds = ["unknown", "not_over", "rejected", "not_healthy", "no_backup", "not_begun", "bad_address"]
+    results = [*(result_of(None) for _ in range(3)), *(result_of(ReasonKind(kind)) for kind in kinds)]
+    assert texts.format_counts([*results, result_of(None, restore=UNSEEN)]) == (
+        "4 of 11 instances restored and healthy, 1 without a sign of the restore, 1 not healthy, 1 rejected, "
+        "2 unknown, 1 can't be restored, 1 not begun, 1 of them not responding as expected"
+    )
+
+
+def test_equal_reasons_share_a_paragraph() -> None:
+    alike = [result_of(ReasonKind.NO_BACKUP, number) for number in range(1, 8)]
+    for one in alike[3:]:
+        one.reason = Reason(ReasonKind.NO_BACKUP)
+    busy, rejected = result_of(ReasonKind.WRONG_STATUS, 8), result_of(ReasonKind.REJECTED, 9)
+    other = replace(rejected, reason=Reason(ReasonKind.REJECTED, {"http_status": 403}))
+    lines = texts.format_failures([*alike, busy, rejected, other], run(), NOW)
+    paragraphs = "\n".join(lines).split("\n\n")
+    assert len(paragraphs) == 4
+    assert re.match(r"(bot-\d \(id \d\),? ){5}and 2 more: For example bot-1 \(id 1\): It has ", paragraphs[0])
+    assert paragraphs[1].startswith("bot-8 (id 8): It has the status deploying")
+    done = texts.format_done([result_of(None, number) for number in (1, 2)], run(), NOW)
+    assert done == ["bot-1 (id 1), bot-2 (id 2): Restored from backup 12, and seen healthy."]
+
+
+# Page and JSON
+
+
+def report(story: Story, *results: InstanceResult) -> dict[str, t.Any]:
+    one = run()
+    one.service = HOST
+    return facts.build_report(one, story.state(), results or facts.build_recorded(story.state(), NOW), NOW)
+
+
+def told(story: Story) -> dict[str, t.Any]:
+    return texts.tell_page(run(), story.state(), facts.build_recorded(story.state(), NOW), NOW)
+
+
+FORMS = {
+    r"\d+": "id given_id given_backup backup_id backup_ids ids",
+    r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)": "at sent_at completed_at restored_at healthy_at taken_at created_at "
+    "before since written_at confirmed_at ended_at interrupted_at",
+    r"[a-z_]+": "kind result outcome event status health_status fault how state",
+    r"\S+": "name given_name similar answer path journal user host incident service account code request_id",
+}
+"""The form of each text in the JSON, by its key: an id, a time, a word, or a name (those of the tests have no space)."""
+
+
+def find_texts(content: object, key: str = "") -> t.Iterator[str]:
+    """Yields each text of a JSON that has not the form that its key allows."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from [] if re.fullmatch(r"[a-z_]+|\d+", name) else [name]
+            yield from find_texts(value, {"backups": "id", "names": "name"}.get(key, name))
+    elif isinstance(content, list):
+        for value in content:
+            yield from find_texts(value, key)
+    elif isinstance(content, str):
+        form = next((form for form, keys in FORMS.items() if key in keys.split()), "")
+        yield from [] if re.fullmatch(form, content) else [f"{key}: {content}"]
+
+
+def test_the_json_has_facts_and_no_sentence_for_any_reason(story: Story) -> None:
+    plans = [named(stopped(kind), f"bot-{number}", number) for number, kind in enumerate(ReasonKind, 1)]
+    notes = [one.reason.to_dict() for one in plans if one.reason]
+    refused = [{"id": number, "name": "web-bot", "reason": note} for number, note in enumerate(notes, 201)]
+    story.run(
+        "1", "confirmed", by=BY, account="7", how="typed", backups={"99": 70}, names={"99": "bot-99"}, refused=refused
+    )
+    for number, note in enumerate(notes, 101):
+        story.restore(number, "intended", "accepted", **ERROR.facts).restore(number, "note failed", reason=note)
+    story.restore(99, "intended", "accepted", "healthy", by=BY).restore(99, "intended", incident="INC-2")
+    one = run(*plans)
+    one.service, one.account = HOST, "7"
+    results = facts.build_results(one, None, NOW)
+    results[0].seen = {**WEB, "health_status": "healthy"}
+    results[0].newer = {"id": 13, "created_at": "2026-02-03T03:00:00Z"}
+    whole = facts.merge_results(story.state(), results, NOW)
+    # Each kind was found by the run, noted, and refused at the confirmation.
+    assert sorted(str(each.reason and each.reason.kind) for each in whole) == sorted(
+        ["None", *map(str, [*ReasonKind] * 3)]
+    )
+    assert not [*find_texts(json.loads(json.dumps(facts.build_report(one, story.state(), whole, NOW))))]
+
+
+def test_the_page_covers_all_runs_of_the_incident(story: Story, tmp_path: Path) -> None:
+    story.run("one", "confirmed", by=BY, how="typed", backups={"7": 70}).restore(7, "intended", "accepted", "healthy")
+    story.run("one", "ended").run("two", "confirmed", by=BY, how="restore_confirm", backups={"8": 80})
+    built = report(story)
+    assert built["counts"] == {"restored": 1, "not_begun": 1}
+    assert [one["state"] for one in built["runs"]] == ["ended", "interrupted"]
+    write_page(str(tmp_path / "INC-1.html"), built, told(story))
+    page = (tmp_path / "INC-1.html").read_text(encoding="utf-8")
+    assert "1 of 2 instances restored and healthy, 1 not begun" in page
+    assert page.count("ann@node2") == 2
+    assert "bot-7 (id 7)" in page
+    assert "interrupted" in page
+    assert json.loads((tmp_path / "INC-1.json").read_text(encoding="utf-8")) == json.loads(json.dumps(built))
+
+
+def test_a_run_that_sent_nothing_says_nothing_new_of_a_restored_instance(story: Story) -> None:
+    story.restore(7, "intended", "accepted", "healthy")
+    one = run(named(plan(), "bot-7", 7))
+    one.stop(ERROR, ReasonKind.SERVICE_DOWN)
+    (shown,) = report(story, *facts.build_results(one, story.state(), NOW))["instances"]
+    assert (shown["outcome"], shown["result"], shown["reason"]) == ("completed", "restored", None)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[" * 100_000, b"[]", b'{"incident": "INC-1", "service": "clawhosters.com"}', b"\xff"]
+)
+def test_a_json_that_says_nothing_is_no_witness(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "INC-1.json").write_bytes(content)
+    earlier_report = read_earlier_report(str(tmp_path / "INC-1.html"), "INC-1", HOST, "state")
+    assert earlier_report.sent_at == {}
+    assert bool(earlier_report.unreadable) == (content in (b"", b"{", b"[" * 100_000, b"\xff"))
+
+
+def test_the_json_stays_a_witness_of_what_the_journal_does_not_know(story: Story, tmp_path: Path) -> None:
+    path = str(tmp_path / "INC-1.html")
+    assert read_earlier_report(str(tmp_path / "missing/INC-1.html"), "INC-1", HOST, "state").sent_at == {}
+    story.restore(7, "intended", "accepted").restore(8, "intended", "refused")
+    write_page(path, report(story), told(story))
+    assert [*read_earlier_report(path, "INC-1", HOST, "state").sent_at] == ["7"]
+    assert read_earlier_report(path, "INC-2", HOST, "state").sent_at == {}
+    assert read_earlier_report(path, "INC-1", "127.0.0.1:80", "state").sent_at == {}
+    # Another journal has another instance.
+    write_page(path, {**report(story), "instances": []}, told(story))
+    assert [*read_earlier_report(path, "INC-1", HOST, "state").sent_at] == ["7"]
+
+
+# For later jobs
+
+
+@pytest.mark.parametrize(("known_position", "outcome"), [(0, "refused"), (1, "not_begun"), (2, "not_begun")])
+def test_only_a_refusal_since_the_plan_is_an_outcome_of_the_run(
+    story: Story, known_position: int, outcome: str
+) -> None:
+    finished = run(named(plan(), "bot-7", 7))
+    finished.plans[0].known_position = known_position
+    (result,) = facts.build_results(finished, story.restore(7, "intended", "refused").state(), NOW)
+    found = facts.describe_outcome(result, finished, is_known=True)
+    assert (found["outcome"], found["id"]) == (outcome, 7)
+    assert (found["sent_at"] is None) is (outcome == "not_begun")
+
+
+def test_a_plan_to_approve_has_no_text_of_the_service() -> None:
+    approved = build_plan_to_approve(run(plan(), plan(backups=[])), URL, "1", "2026-02-03T10:00:00+00:00")
+    assert [(one["id"], one["backup_id"], one["taken_at"]) for one in approved["entries"]] == [
+        (1, 12, "2026-02-02T10:00:00+00:00")
+    ]
+    assert WEB["name"] not in json.dumps(approved)
+    assert len(approved["digest"]) == 64
