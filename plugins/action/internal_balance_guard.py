@@ -16,8 +16,8 @@ import typing as t
 from collections import Counter
 
 from ..module_utils._errors import ClawHostersError, RefusedError
-from ..module_utils._http.lists import fetch_all
-from ..module_utils._model.instance import describe_namesakes, describe_status, get_status
+from ..module_utils._model.instance import describe_namesakes, describe_status, find_state, get_status
+from ..module_utils._model.instance_fields import FLAGS
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.ownership import find_owner
 from ..module_utils._model.resource import Resource, Result, as_object, as_objects, parse_id
@@ -26,6 +26,7 @@ from ..module_utils._module.open_journal import open_journal, parse_operation_na
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.at_most_once import format_at
 from ..module_utils._service.billing import fetch_billing
+from ..module_utils._service.instance_list import list_instances
 from ..module_utils._state.journal import OperationEvent, OperationKey
 from ..module_utils._state.journal_writer import read_state
 from ..module_utils._text import format_count, one_line
@@ -59,7 +60,7 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     _require_valid(params)
     scope = context.account.describe()
-    instances = fetch_all(context.client, "/instances")
+    instances = list_instances(context.client, ("status", FLAGS))
     billing = fetch_billing(context.client, ["summary", "usage"], 1)
     plan = build_plan(billing, instances, params["stop_order"], params["min_days"], params["rounds"])
     sent_order, lines = "", [*plan["lines"], *plan["name_problems"]]
@@ -159,7 +160,7 @@ def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
     """Returns True if the service's daily cost includes the stops of the last round; until then no plan is sound."""
     if not last["stopped"]:
         return True
-    running = {str(instance["id"]) for instance in instances if get_status(instance) == "running"}
+    running = {str(instance["id"]) for instance in instances if find_state(instance) == "running"}
     return cost < int(last["cost"]) and running.isdisjoint(map(str, last["stopped"]))
 
 
@@ -240,8 +241,7 @@ def _is_paid_in_claws(instance: Resource) -> bool:
 
 
 def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
-    status = get_status(instance)
-    if status != "running":
+    if find_state(instance) != "running":
         return f"its status is {describe_status(instance, 40)}"
     if not _is_paid_in_claws(instance):
         return f"it is billed {one_line(instance.get('billing_mode'), 40)}"

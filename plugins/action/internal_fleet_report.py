@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from ..module_utils._errors import ClawHostersError, SettingsError
-from ..module_utils._http.lists import fetch_all
 from ..module_utils._model.backup import is_usable
 from ..module_utils._model.resource import Result
 from ..module_utils._module.arguments import API, ArgumentSpec
@@ -20,6 +19,7 @@ from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.billing import fetch_billing
+from ..module_utils._service.instance_list import list_instances
 from ..module_utils._service.restore.proofs import find_failed_drills, find_proofs
 from ..module_utils._state.journal import JournalError, OperationKey
 from ..module_utils._text import one_line
@@ -147,7 +147,7 @@ def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
 def _read_source(context: ModuleContext) -> ReportSource:
     """Reads the account and the journal."""
     client = context.client
-    source = ReportSource(fetch_all(client, "/instances"), service=client.settings.host)
+    source = ReportSource(list_instances(client, ("status", "health_status")), service=client.settings.host)
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), source.notices)
     source.billing = billing or {}
     source.backups = _read("Backups", lambda: list(filter(is_usable, list_backups(client))), source.notices)

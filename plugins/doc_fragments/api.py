@@ -81,6 +81,7 @@ options:
   wait_healthy:
     description:
       - Wait also until the service reports the instance as healthy, if it runs in this state.
+      - If the service shows no health, the wait ends when it runs, with a warning.
     type: bool
     default: false
 """

@@ -173,12 +173,11 @@ from ansible.utils.vars import combine_vars
 from ..module_utils._errors import ClawHostersError, SettingsError
 from ..module_utils._http.client import Client
 from ..module_utils._http.connections import require_library
-from ..module_utils._http.lists import fetch_all
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
-from ..module_utils._model.instance_fields import matches_filter, require_known_values
 from ..module_utils._model.resource import Resource, normalize
 from ..module_utils._module.arguments import API, KNOWN_VARIABLES
 from ..module_utils._names import normalize_name
+from ..module_utils._service.instance_list import fetch_instances
 from ..module_utils._state.open_store import open_store
 from ..module_utils._text import format_count, format_list, mask_keys, one_clause, one_line
 from ..plugin_utils._controller.display import display_progress, outage_path, read_key_once
@@ -384,18 +383,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             from ..module_utils._service.account_check import AccountCheck
 
             AccountCheck(client).require()
-        instances, field_filter = fetch_all(client, "/instances"), self._field_filter()
-        require_known_values(field_filter, instances)
-        instances = [instance for instance in instances if matches_filter(instance, field_filter)]
-        if not self._needs_details() or not instances:
-            return instances
-        from ..module_utils._service.instance_filter import fetch_details
-
-        detailed = fetch_details(client, instances)
-        read = {str(instance["id"]) for instance in detailed}
-        if gone := [str(instance["id"]) for instance in instances if str(instance["id"]) not in read]:
-            self._warn(f"Left out, since they were deleted while the inventory was read: {format_list(gone, 10)}.")
-        return [instance for instance in detailed if matches_filter(instance, field_filter)]
+        return fetch_instances(client, None, None, self._field_filter(), details=self._needs_details())
 
     def _field_filter(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")

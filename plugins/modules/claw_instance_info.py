@@ -113,7 +113,7 @@ error:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_filter import fetch_instances
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_list import fetch_instances
 
 SPEC = ArgumentSpec(
     {
@@ -130,8 +130,8 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Reads the matching instances."""
     params = context.params
-    field_filter = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
-    instances = fetch_instances(context.client, params["id"], params["name"], field_filter, details=params["details"])
+    wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
+    instances = fetch_instances(context.client, params["id"], params["name"], wanted, details=params["details"])
     return {"instances": instances}
 
 

@@ -193,6 +193,7 @@ def format_report(entries: list[FleetEntry], jobs: list[InstanceJob], known: int
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
             status = f"{'now' if known == PLANNED else 'was'} {describe_condition(found)}"
             health = f", healthy at {format_time_of_day(job.healthy_at)}" if job.healthy_at else ""
+            health = ", health not shown" if job.is_health_unseen else health
             changed.append(f"{label(found)}: {_WORDS[change][known]} ({status}){backups}{health}")
     unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun) - len(reached)
     total = [
@@ -231,7 +232,7 @@ def build_outcomes(
                 job.changed,
                 job.error or (refused if refused and job.change() in _WORDS else None),
                 is_begun,
-                job.note if is_begun else BEYOND_FAILURES,
+                (job.note or ("Health not shown." if job.is_health_unseen else "")) if is_begun else BEYOND_FAILURES,
                 "Changed" if done else "Would change",
             )
         )

@@ -11,7 +11,8 @@ import typing as t
 
 from .._errors import RefusedError
 from .._text import one_line
-from .resource import Resource, normalize
+from .instance_fields import NOT_KNOWN, is_gone, read_word
+from .resource import Resource
 
 NAME_LIMIT = 80
 """Characters of a name that messages show."""
@@ -85,28 +86,46 @@ class Decision(t.NamedTuple):
 
 
 def get_status(instance: Resource) -> str:
-    """Returns the status, normalized."""
-    return normalize(instance.get("status"))
+    """Returns the status, normalized; NOT_KNOWN if the service does not show it."""
+    return read_word(instance, "status")
+
+
+def get_health(instance: Resource) -> str:
+    """Returns the health, normalized; NOT_KNOWN if the service does not show it."""
+    return read_word(instance, "health_status")
+
+
+def find_state(instance: Resource) -> str:
+    """Returns the status that decides: of one that is not known or not documented, the one that its flags amount to.
+
+    Only a stopped instance can be started, only a running one stopped (contract 4.3).
+    """
+    status = get_status(instance)
+    can_start, can_stop = (instance.get(flag) is True for flag in ("can_start", "can_stop"))
+    if status in _TABLE or can_start is can_stop:
+        return status
+    return "stopped" if can_start else "running"
 
 
 def is_healthy(instance: Resource) -> bool:
     """Returns True if the service reports it healthy, which can be a minute or more after its status."""
-    return normalize(instance.get("health_status")) == "healthy"
+    return get_health(instance) == "healthy"
+
+
+def is_health_final(instance: Resource) -> bool:
+    """Returns True if its health is not waited for any longer: it is healthy, or the detail shows no health."""
+    return get_health(instance) in ("healthy", NOT_KNOWN)
 
 
 def is_unhealthy(instance: Resource) -> bool:
     """Returns True if it runs, and the service reports it unhealthy."""
-    return get_status(instance) == "running" and normalize(instance.get("health_status")) == "unhealthy"
+    return get_status(instance) == "running" and get_health(instance) == "unhealthy"
 
 
 def is_busy(instance: Resource) -> bool:
-    """Returns True if the status will change by itself."""
-    return _TABLE.get(get_status(instance), _UNKNOWN_STATUS)[0] is Action.WAIT
-
-
-def is_deleted(instance: Resource) -> bool:
-    """Returns True for the record of a deleted instance, which may be kept. The service documents no such status."""
-    return get_status(instance) == "deleted"
+    """Returns True if the status will change by itself, or is not documented; False if it is not known."""
+    status = NOT_KNOWN if is_gone(instance) else find_state(instance)
+    return status != NOT_KNOWN and _TABLE.get(status, _UNKNOWN_STATUS)[0] is Action.WAIT
 
 
 def label(instance: Resource) -> str:
@@ -130,13 +149,13 @@ def has_name(instance: Resource) -> bool:
 
 
 def describe_status(instance: Resource, limit: int = NAME_LIMIT) -> str:
-    """Returns the status, for ``Its status is …``; ``unknown`` if the service leaves it out."""
-    return one_line(instance.get("status") or "unknown", limit)
+    """Returns the status, for ``Its status is …``."""
+    return one_line(instance["status"], limit) if get_status(instance) else "not shown"
 
 
 def describe_condition(instance: Resource) -> str:
-    """Returns the status, for ``It is …``; ``of unknown status`` if the service leaves it out."""
-    return one_line(instance.get("status") or "of unknown status", NAME_LIMIT)
+    """Returns the status, for ``It is …``."""
+    return one_line(instance["status"], NAME_LIMIT) if get_status(instance) else "of unknown status"
 
 
 def describe_namesakes(name: object, ids: t.Collection[object]) -> str:
@@ -169,8 +188,8 @@ def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple
     name, status = short_name(instance), describe_condition(instance)
     if not with_health or is_busy(instance):
         return name, status
-    health = one_line(instance.get("health_status") or "unknown", NAME_LIMIT)
-    is_clear = normalize(health) in ("healthy", "unhealthy")
+    health = one_line(get_health(instance), NAME_LIMIT) or "not shown"
+    is_clear = health in ("healthy", "unhealthy")
     return name, f"{status}, {health}" if is_clear else f"{status}, health {health}"
 
 
@@ -179,9 +198,9 @@ def decide(instance: Resource, wanted: str) -> Decision:
 
     Only a flag that is true or false counts; list items have no flags.
     """
-    if wanted == "absent" and is_deleted(instance):
-        return Decision(Action.NONE)
-    status = get_status(instance)
+    if is_gone(instance):
+        return Decision(Action.NONE) if wanted == "absent" else Decision(Action.REJECT, "it is deleted.")
+    status = find_state(instance)
     by_table = _TABLE.get(status, _UNKNOWN_STATUS)[STATES.index(wanted)]
     if by_table in (Action.NONE, Action.DELETE):
         return Decision(by_table)
@@ -195,6 +214,8 @@ def decide(instance: Resource, wanted: str) -> Decision:
         return Decision(
             Action.REJECT, f"the service says that it can't {power.value} now (can_{power.value} is false)."
         )
+    if status == NOT_KNOWN:
+        return Decision(Action.REJECT, f"neither status nor can_{power.value} says that it may, so nothing is sent.")
     return Decision(by_table)
 
 

@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documented words of the fields of instances, and the choice of instances by them. Pure."""
+"""The fields of an instance as the service shows them: how they are read, and their documented words. Pure.
+
+The service may leave out any field. What it does not send is not known.
+"""
 
 from __future__ import annotations
 
-import typing as t
-
-from .._errors import SettingsError
-from .._text import format_list, one_line
 from .resource import Resource, normalize
+
+NOT_KNOWN = ""
+"""The word of a field that the service does not show."""
 
 STATUSES = (
     "running",
@@ -26,41 +28,36 @@ STATUSES = (
 """In the order of the page of the fleet."""
 HEALTH_STATUSES = ("healthy", "unhealthy", "unknown")
 TIERS = ("budget", "balanced", "pro")
-
-_FILTERS = {
+FILTERS = {
     "status": ("statuses", STATUSES),
     "tier": ("tiers", TIERS),
     "health_status": ("health_statuses", HEALTH_STATUSES),
 }
 """By field: the option that filters by it, and the field's documented values."""
-
-FieldFilter: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
-"""Accepted values by field; None accepts any."""
-
-
-def matches_filter(instance: Resource, field_filter: FieldFilter) -> bool:
-    """Returns True if each field of ``field_filter`` has one of its values."""
-    for field, values in field_filter.items():
-        if values is not None and normalize(instance.get(field)) not in map(normalize, values):
-            return False
-    return True
+FLAGS = "can_*"
+"""Stands for the flags, which lists don't show: they decide where the status does not."""
+DETAIL = "*"
+"""Stands for all fields of the detail."""
 
 
-def require_known_values(field_filter: FieldFilter, instances: t.Collection[Resource]) -> None:
-    """Raises SettingsError for a value of ``field_filter`` that is neither documented nor one of the instances'.
-
-    It is a typing error, or a status that the service added and that no instance has now.
-    """
-    for field, values in field_filter.items():
-        option, documented = _FILTERS[field]
-        seen = {normalize(instance.get(field)) for instance in instances}
-        if unknown := [value for value in values or () if normalize(value) not in {*documented, *seen}]:
-            known = [*sorted(documented), *sorted(seen.difference(documented, ("",)))]
-            raise SettingsError(
-                f"{option}: no instance that was read has {_format(unknown)}, and the service documents no such value. "
-                f"Known are {_format(known)}."
-            )
+def read_word(instance: Resource, field: str) -> str:
+    """Returns the word in a field, normalized. A health that is null is one that the service does not know itself."""
+    is_null_health = field == "health_status" and field in instance
+    return normalize(instance.get(field)) or ("unknown" if is_null_health else NOT_KNOWN)
 
 
-def _format(values: t.Iterable[str]) -> str:
-    return format_list((one_line(value, 80) for value in values), 20)
+def is_gone(instance: Resource) -> bool:
+    """Returns True for the record of a deleted instance, which may be kept. The service documents no such status."""
+    return read_word(instance, "status") == "deleted"
+
+
+def is_undocumented(instance: Resource) -> bool:
+    """Returns True for a status that the service shows, but does not document."""
+    return read_word(instance, "status") not in (NOT_KNOWN, *STATUSES)
+
+
+def lacks(instance: Resource, field: str) -> bool:
+    """Returns True if the instance does not show a field, so that its detail may have to be read."""
+    if field == FLAGS:
+        return read_word(instance, "status") not in STATUSES and not any(name.startswith("can_") for name in instance)
+    return read_word(instance, field) == NOT_KNOWN

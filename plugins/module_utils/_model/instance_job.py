@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._names import normalize_name
-from .._text import MESSAGE_LIMIT, one_line, replace_controls
+from .._text import MESSAGE_LIMIT, format_list, one_line, replace_controls
 from .instance import (
     FAILURE_STATUSES,
     RESPONSE_LOST,
@@ -22,13 +22,15 @@ from .instance import (
     decide,
     describe_status,
     find_name_fault,
+    find_state,
+    get_health,
     get_status,
-    is_deleted,
-    is_healthy,
+    is_health_final,
     label,
     predict,
     short_name,
 )
+from .instance_fields import NOT_KNOWN, STATUSES, is_gone
 from .resource import Resource
 
 if t.TYPE_CHECKING:
@@ -142,6 +144,8 @@ class InstanceJob:
     requests: int = 0
     healthy_at: datetime | None = None
     """When its instance was seen healthy last, if that is waited for."""
+    is_health_unseen: bool = False
+    """True if it runs, and the service shows no health to wait for."""
     rejection: ApiError | None = None
     cause: ApiError | None = None
     """The error response that made it fail, if there was one."""
@@ -181,10 +185,10 @@ class InstanceJob:
         decision = self.consent.decide(instance, self.wanted)
         self.action, self.restore = decision.action, None
         if decision.action is Action.REJECT:
-            self.fail(f"It has the status {describe_status(instance)} and can't be {self.wanted}: {decision.reason}")
+            status = f"the status {describe_status(instance)}" if get_status(instance) else "no status that is shown"
+            self.fail(f"It has {status} and can't be {self.wanted}: {decision.reason}")
         elif decision.action is Action.NONE:
-            is_gone = self.wanted == "absent" and is_deleted(instance)
-            self.finish(None if is_gone else instance)
+            self.finish(None if is_gone(instance) else instance)
         elif fault := self.consent.find_fault(instance, self.wanted, self.action):
             self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
@@ -212,7 +216,7 @@ class InstanceJob:
         if self.phase is not Phase.DONE or self.error is not None or self.changed or self.current is None:
             return False
         is_running = self.wanted in ("started", "restarted")
-        return self.wanted == "absent" or (wait_healthy and is_running and not is_healthy(self.current))
+        return self.wanted == "absent" or (wait_healthy and is_running and not is_health_final(self.current))
 
     def find_paused_warning(self) -> str | None:
         """Returns the warning of an instance that was to be stopped, and is as good as stopped because it is paused."""
@@ -221,6 +225,13 @@ class InstanceJob:
             return None
         reason = f"{label(self.instance)} is paused, not stopped: the account's balance ran out."
         return reason if self.changed else f"{reason} Nothing was changed."
+
+    def explain_unclear(self) -> str:
+        """Returns that nothing tells how a busy instance goes on; empty if its status is documented."""
+        if find_state(self.instance) in (NOT_KNOWN, *STATUSES):
+            return ""
+        sent = f"Nothing {'more ' if self.requests else ''}was sent."
+        return f"See the dashboard: the service documents no such status, and no flag (can_…) decides. {sent}"
 
     def predict(self) -> Resource | None:
         """Returns the instance as it will be once the request is executed."""
@@ -232,3 +243,16 @@ class InstanceJob:
         is_done = self.phase is Phase.DONE
         is_elsewhere = is_done and self.current is not None and get_status(self.current) in FAILURE_STATUSES
         return predict(self.instance, self.wanted, Action.NONE if is_elsewhere else self.action)
+
+
+def warn_of_ends(jobs: t.Iterable[InstanceJob], warn: t.Callable[[str], None], *, waits_healthy: bool) -> None:
+    """Warns of ends that differ from what was wanted, or that the service shows in another way than documented."""
+    ended = [job for job in jobs if job.error is None and job.wanted != "absent" and job.current]
+    for warning in filter(None, map(InstanceJob.find_paused_warning, ended)):
+        warn(warning)
+    for job in ended:
+        job.is_health_unseen = waits_healthy and job.wanted != "stopped" and get_health(job.instance) == NOT_KNOWN
+    if unseen := [label(job.instance) for job in ended if job.is_health_unseen]:
+        warn(f"Health not shown (health_status), so running is as far as can be seen: {format_list(unseen, 10)}.")
+    if told := [label(job.instance) for job in ended if find_state(job.instance) != get_status(job.instance)]:
+        warn(f"No documented status is shown, so can_start and can_stop decided: {format_list(told, 10)}.")

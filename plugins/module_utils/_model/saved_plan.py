@@ -14,7 +14,7 @@ from .._errors import SettingsError
 from .._service_url import normalize_url
 from .._text import one_line
 from .._times import format_iso, parse_time
-from .instance import Action, Decision, decide, describe_status, find_name_fault, is_busy
+from .instance import Action, Decision, decide, describe_status, find_name_fault, get_status, is_busy
 from .plan_scope import FIELDS, PlanScope, digest, find_fault
 from .resource import Resource
 
@@ -96,9 +96,10 @@ class Approval(t.NamedTuple):
             return fault
         if action is Action.NONE and self._is_reached(instance):
             return ""
-        if instance.get("status") != change.found and not is_busy({"status": change.found}):
-            found = one_line("unknown" if change.found is None else change.found)
-            return f"Its status is {describe_status(instance)} now, and was {found}: it was changed since the plan"
+        is_known = change.found is not None and get_status(instance)
+        if is_known and instance["status"] != change.found and not is_busy({"status": change.found}):
+            was = one_line(change.found)
+            return f"Its status is {describe_status(instance)} now, and was {was}: it was changed since the plan"
         if action.value != change.action and action is not Action.REJECT:
             now = "needs no change of it" if action is Action.NONE else f"says {action.value}"
             return f"The plan says {change.action}, but the list of this task {now}"

@@ -10,6 +10,7 @@ import typing as t
 
 from .._errors import NotFoundError
 from .._http.responses import require_id, resource_path
+from .._model.instance_fields import is_gone
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
@@ -22,11 +23,12 @@ def instance_path(instance_id: object) -> str:
 
 
 def find_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource | None:
-    """Returns the instance with its detail fields, None if it does not exist."""
+    """Returns the instance with its detail fields, None if it does not exist or is gone."""
     try:
-        return fetch_instance(client, instance_id, time_left)
+        instance = fetch_instance(client, instance_id, time_left)
     except NotFoundError:
         return None
+    return None if is_gone(instance) else instance
 
 
 def fetch_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource:

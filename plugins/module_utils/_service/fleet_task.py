@@ -9,6 +9,7 @@ One list serves all entries, changes are requested concurrently, and one waiter 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import typing as t
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ from datetime import UTC, datetime
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError, PartialError, SettingsError
 from .._http.client import Client
-from .._http.lists import fetch_all
 from .._model.batches import BatchSize, begin_batches, parse_serial, require_max_failures, split_batches
 from .._model.fleet_entries import (
     BEYOND_LIMITS,
@@ -43,12 +43,14 @@ from .._model.fleet_plan import (
     note_reached,
     plan,
 )
-from .._model.instance import Action, get_status, label
+from .._model.instance import Action, get_status, is_healthy, label
+from .._model.instance_fields import FLAGS, NOT_KNOWN, lacks
 from .._model.instance_index import InstanceIndex
-from .._model.instance_job import UNPROTECTED, InstanceJob, Phase, Protection
+from .._model.instance_job import UNPROTECTED, InstanceJob, Phase, Protection, warn_of_ends
 from .._model.resource import Resource, Result
 from .find_instance import find_instance
-from .instance_changes import InstanceChanges, PollReader, explain_lapse, format_accepted, keeps_state
+from .instance_changes import InstanceChanges, PollReader, explain_lapse, find_open, format_accepted, keeps_state
+from .instance_list import list_instances
 
 if t.TYPE_CHECKING:
     from .._progress import Progress
@@ -110,8 +112,9 @@ class FleetChanges(InstanceChanges):
     limits: ChangeLimits = field(default_factory=ChangeLimits)
 
     def check_flags(self, jobs: t.Iterable[InstanceJob], time_left: float | None = None) -> None:
-        """Decides rejected jobs again with the detail: only the detail shows the flags."""
-        rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) != "deleting"]
+        """Decides rejected jobs again with the detail, which alone shows the flags. Where no status is, it was read."""
+        final = ("deleting", NOT_KNOWN)
+        rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) not in final]
         list(map_ordered(lambda job: self._check_flags(job, time_left), rejected))
         for job in rejected:
             self.await_unchanged(job)
@@ -154,7 +157,7 @@ class FleetChanges(InstanceChanges):
                 continue
             now = listed.get(str(job.found["id"]))
             if keeps_state(now, job.wanted, wait_healthy=self.wait_healthy):
-                job.healthy_at = at if self.waits_for_health(job) else None
+                job.healthy_at = at if self.waits_for_health(job) and now and is_healthy(now) else None
             else:
                 job.fail(f"{format_accepted(job)}{explain_lapse(job.current, job.healthy_at, now, at)}")
                 job.current = now
@@ -193,10 +196,12 @@ class Fleet:
         """
         check_mode, changes = self.client.check_mode, FleetChanges(self.client, self.wait_healthy, self.warn)
         waiter = changes.begin_wait(self.wait_timeout)
-        reader = _FleetReader(self.client)
+        reader = _FleetReader(self.client, ("status", FLAGS, *["health_status"] * self.wait_healthy))
         approve = self.plan_approval.begin() if self.plan_approval else None
         try:
-            jobs = plan(entries, reader.fetch(None), self.protection, approve)
+            given = {str(one) for entry in entries for one in (entry.instance_id, entry.name)}
+            listing = reader.fetch(lambda one: not given.isdisjoint((str(one["id"]), str(one.get("name")))), None)
+            jobs = plan(entries, listing, self.protection, approve)
         except FaultyListError as error:
             self.batches.split(error.jobs)
             error.result = self._build_result(entries, error.jobs, PLANNED, refused=FAULTY) | error.result
@@ -216,7 +221,7 @@ class Fleet:
         if excess:
             if check_mode:  # the plan is shown all the same
                 changes.request_changes(jobs)
-            changes.warn_of_pauses(jobs)
+            warn_of_ends(jobs, self.warn, waits_healthy=False)
             result = self._build_result(entries, jobs, PLANNED, refused="" if check_mode else BEYOND_LIMITS)
             explained = " ".join(explain_excess(**one) for one in excess)
             raise PartialError(f"{explained} Nothing was sent.", {**result, "exceeded": excess})
@@ -240,10 +245,10 @@ class Fleet:
                 changes.review(batch, waiter.timeout if waiter else 0.0)
             if waiter is not None:
                 waiter.requests_per_poll = reader.pages
-            changes.carry_out(batch, PollReader(reader.read), waiter)
+            changes.carry_out(batch, PollReader(functools.partial(reader.read, batch)), waiter)
             waits = waiter is not None and not self.client.check_mode
             # Without batches, only if the last poll shows all instances.
-            if waits and (self.batches.sizes or reader.is_newest) and reader.renew():
+            if waits and (self.batches.sizes or reader.is_newest) and reader.renew(changes.jobs):
                 changes.look_back(reader.listed, reader.read_at)
 
     def _look_again(self, jobs: list[InstanceJob], reader: _FleetReader) -> None:
@@ -281,10 +286,15 @@ class Fleet:
 
 @dataclass(eq=False, repr=False)
 class _FleetReader:
-    """Reads the list of instances, and keeps it by id in ``listed``. ``read_at``: when it was read."""
+    """Reads the list of instances, and keeps it by id in ``listed``. ``read_at``: when it was read.
+
+    ``needs``: the fields that it takes to decide, see :func:`list_instances`.
+    """
 
     client: Client
+    needs: t.Collection[str]
     pages: int = 1
+    """The requests that it took."""
     listed: dict[str, Resource] = field(default_factory=dict)
     read_at: datetime = field(init=False)
     error: ClawHostersError | None = None
@@ -292,17 +302,18 @@ class _FleetReader:
     _requests: int = -1
     """How many requests were sent until it was read; -1 if that failed."""
 
-    def fetch(self, seconds: float | None) -> list[Resource]:
-        """Returns the instances; ``seconds`` are those left."""
+    def fetch(self, is_needed: t.Callable[[Resource], bool], seconds: float | None) -> list[Resource]:
+        """Returns the instances, with their fields where they are needed; ``seconds`` are those left."""
         before, self._requests = self.client.stats.requests, -1
-        instances = fetch_all(self.client, "/instances", time_left=seconds)
+        instances = list_instances(self.client, self.needs, is_needed, seconds)
         self.listed, self._requests = InstanceIndex(instances).by_id, self.client.stats.requests
         self.pages, self.read_at = self._requests - before, datetime.fromtimestamp(self.client.progress.now(), UTC)
         return instances
 
-    def read(self, seconds: float | None) -> dict[str, Resource]:
-        """Returns the instances by id."""
-        self.fetch(seconds)
+    def read(self, jobs: list[InstanceJob], seconds: float | None) -> dict[str, Resource]:
+        """Returns the instances by id. Those of the jobs that are open have the fields that they need."""
+        ids = {str(job.instance["id"]) for job in find_open(jobs)}
+        self.fetch(lambda one: str(one["id"]) in ids, seconds)
         return self.listed
 
     @property
@@ -310,12 +321,16 @@ class _FleetReader:
         """True if no request was sent since the list was read."""
         return self.client.stats.requests == self._requests
 
-    def renew(self) -> bool:
-        """Reads the list, unless the last poll is the newest request of all. Returns False if that fails."""
-        self.error = None
-        if not self.is_newest:
+    def renew(self, jobs: list[InstanceJob]) -> bool:
+        """Reads the list for all jobs, unless the last poll is the newest request of all, and shows all that it takes.
+
+        Returns False if that fails.
+        """
+        self.error, ids = None, {str(job.found["id"]) for job in jobs if job.found}
+        known = [self.listed[one] for one in ids & self.listed.keys()]
+        if not self.is_newest or any(lacks(one, name) for one in known for name in self.needs):
             try:
-                self.fetch(None)
+                self.fetch(lambda one: str(one["id"]) in ids, None)
             except ClawHostersError as error:
                 self.error = error
         return self.error is None

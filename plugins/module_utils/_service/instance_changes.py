@@ -38,13 +38,13 @@ from .._model.instance import (
     describe_condition,
     describe_instance,
     describe_status,
-    get_status,
+    find_state,
     is_busy,
-    is_deleted,
-    is_healthy,
+    is_health_final,
     label,
 )
-from .._model.instance_job import InstanceJob, Phase
+from .._model.instance_fields import is_gone
+from .._model.instance_job import InstanceJob, Phase, warn_of_ends
 from .._model.resource import Resource
 from .._times import format_time_of_day
 from .._waiter import Waiter, describe_remaining, explain_ended_wait
@@ -271,7 +271,7 @@ class StateReached:
     """How many of the last polls showed one of the end statuses."""
 
     def __call__(self, instance: Resource) -> bool:
-        status = get_status(instance)
+        status = find_state(instance)
         has_failed = status in FAILURE_STATUSES and status not in self.end_statuses
         is_due = self.is_transition_seen or (self.earliest is not None and self.clock() >= self.earliest)
         if has_failed and (status != self.status_before or (self.earliest is not None and is_due)):
@@ -283,7 +283,7 @@ class StateReached:
         self._consecutive_polls += 1
         conditions = (is_due, self._consecutive_polls > 1)
         is_settled = any(conditions) if self.earliest is None else all(conditions)
-        return is_settled and (not self.wait_healthy or is_healthy(instance))
+        return is_settled and (not self.wait_healthy or is_health_final(instance))
 
 
 def state_reached(wanted: str, status_before: str, *, wait_healthy: bool) -> StateReached:
@@ -303,7 +303,7 @@ def keeps_state(instance: Resource | None, wanted: str, *, wait_healthy: bool) -
         return wanted == "absent"
     lasting = "started" if wanted == "restarted" else wanted
     needs_health = wait_healthy and lasting == "started"
-    return decide(instance, lasting).action is Action.NONE and (not needs_health or is_healthy(instance))
+    return decide(instance, lasting).action is Action.NONE and (not needs_health or is_health_final(instance))
 
 
 def explain_lapse(was: Resource | None, healthy_at: datetime | None, now: Resource | None, at: datetime) -> str:
@@ -356,10 +356,11 @@ class DetailReader:
     def read(self, seconds: float) -> dict[str, Resource]:
         """Returns the instance by its id."""
         try:
-            return {str(self.instance_id): fetch_instance(self.client, self.instance_id, seconds)}
+            instance = fetch_instance(self.client, self.instance_id, seconds)
         except NotFoundError as missing:
             self.missing = missing
             return {}
+        return {} if is_gone(instance) else {str(self.instance_id): instance}
 
     def is_gone(self, instance: Resource, is_last: bool) -> bool:
         """Returns True if it has left the list: a deleted instance may stay readable. See :class:`PollReader`."""
@@ -402,8 +403,8 @@ class InstanceChanges:
         for job in jobs:
             if job.phase is Phase.SETTLING:
                 reason = job.restore.describe() if job.restore else f"It is {describe_condition(job.instance)}"
-                advice = "Run this again later, or set wait: true."
-                job.fail(f"{reason}. What comes next depends on how that ends. {advice}")
+                advice = "What comes next depends on how that ends. Run this again later, or set wait: true."
+                job.fail(f"{reason}. {job.explain_unclear() or advice}")
             elif job.phase is Phase.CHANGING:
                 if job.rejection and decide(job.instance, job.wanted).action is Action.DELETE:
                     # The deletion was answered with 404, and only a wait could see that the list has it no more.
@@ -413,7 +414,9 @@ class InstanceChanges:
                     self.update(job, job.instance)
             if job.phase is Phase.CHANGING:
                 job.finish(job.predict())
-        self.warn_of_pauses(jobs)
+        warn_of_ends(
+            jobs, self.warn, waits_healthy=self.wait_healthy and waiter is not None and not self.client.check_mode
+        )
 
     def request_changes(self, jobs: list[InstanceJob]) -> None:
         """Requests all changes that are ready, concurrently."""
@@ -471,12 +474,13 @@ class InstanceChanges:
     def _start_waiting(self, job: InstanceJob, before: Resource) -> None:
         job.phase = Phase.CHANGING
         if job.wanted != "absent":
-            job.reached_predicate = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
+            job.reached_predicate = state_reached(job.wanted, find_state(before), wait_healthy=self.wait_healthy)
 
     def _wait(self, jobs: list[InstanceJob], reader: PollReader, waiter: Waiter) -> None:
         for job in jobs:
             self.await_unchanged(job)
-        watched = find_open(jobs)
+        # A rehearsal does not wait for what nobody knows.
+        watched = [job for job in find_open(jobs) if not (self.client.check_mode and job.explain_unclear())]
         if not watched:
             return
 
@@ -507,10 +511,7 @@ class InstanceChanges:
 
     def update(self, job: InstanceJob, now: Resource | None) -> None:
         """Updates a job from the instance as a poll shows it, and ends it if it is done."""
-        if now is not None and job.wanted == "absent" and is_deleted(now):
-            job.see(now)
-            job.finish(None)
-        elif now is None:
+        if now is None:
             if job.wanted == "absent":
                 job.finish(None)
             else:
@@ -557,12 +558,6 @@ class InstanceChanges:
             lines.append("Run the same command again: it waits for what goes on, and continues with the rest.")
         return lines
 
-    def warn_of_pauses(self, jobs: list[InstanceJob]) -> None:
-        """Warns of instances that were to be stopped, and are as good as stopped because they are paused."""
-        for job in jobs:
-            if warning := job.find_paused_warning():
-                self.warn(warning)
-
     def describe(self, job: InstanceJob) -> tuple[str, str]:
         """Returns name and condition of the instance."""
         name, condition = describe_instance(job.instance, with_health=self.waits_for_health(job))
@@ -578,7 +573,7 @@ class InstanceChanges:
         """Returns what is known of a job whose wait ended with ``error``. ``advice`` says how to go on."""
         _name, condition = self.describe(job)
         goal = "gone" if job.wanted == "absent" else job.wanted
-        if self.waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
+        if self.waits_for_health(job) and find_state(job.instance) == "running" and not is_health_final(job.instance):
             goal = "healthy"
         return format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
 
@@ -600,6 +595,8 @@ def format_accepted(job: InstanceJob) -> str:
 
 def _advise(job: InstanceJob) -> str:
     """Returns how to go on: without a plan, the same task would restart the instance a second time."""
+    if unclear := job.explain_unclear():
+        return unclear
     if job.consent.approval:
         return "Run the same task again: the plan continues."
     if job.wanted != "restarted" or not job.changed:

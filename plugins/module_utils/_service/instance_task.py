@@ -12,7 +12,8 @@ import typing as t
 from .._errors import NotFoundError, PartialError, RefusedError
 from .._http.client import Client
 from .._model.instance import NAME_LIMIT, Action, label, require_name, summarize
-from .._model.instance_job import ANY_CHANGE, Consent, InstanceJob, Phase
+from .._model.instance_fields import is_gone
+from .._model.instance_job import ANY_CHANGE, Consent, InstanceJob, Phase, warn_of_ends
 from .._model.resource import Resource, ResourceChange
 from .._names import require_names
 from .._text import one_line
@@ -24,10 +25,10 @@ if t.TYPE_CHECKING:
 
 def _list_instances(client: Client, time_left: float | None = None) -> InstanceIndex:
     """Returns the instances. Imports what reads lists: with an id, only a deletion that takes long needs one."""
-    from .._http.lists import fetch_all
     from .._model.instance_index import InstanceIndex
+    from .instance_list import list_instances
 
-    return InstanceIndex(fetch_all(client, "/instances", time_left=time_left))
+    return InstanceIndex(list_instances(client, time_left=time_left))
 
 
 class InstanceTask:
@@ -70,7 +71,8 @@ class InstanceTask:
                 missing = None if instance_id is None else error
             else:
                 require_name(instance, name)
-                return instance
+                if not is_gone(instance):
+                    return instance
         sought = f"{f'named {name}' if instance_id is None else f'with id {instance_id}'} in the account of this key"
         sought += f" (did you mean {one_line(similar, NAME_LIMIT)}?)" if similar else ""
         if wanted != "absent":
@@ -95,8 +97,8 @@ class InstanceTask:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
         if job.phase is not Phase.DONE or self._waits_for_unchanged(job):
             self._carry_out(job)
-        elif warning := job.find_paused_warning():
-            self.warn(warning)
+        else:
+            warn_of_ends([job], self.warn, waits_healthy=self.wait_healthy and self.wait_timeout is not None)
         before = summarize(job.before)
         change = ResourceChange(job.changed, job.instance, before, job.summarize_after() if job.changed else before)
         if job.error is not None:

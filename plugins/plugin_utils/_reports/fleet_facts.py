@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import is_in_future, newest_first, taken_at
-from ...module_utils._model.instance import FAILURE_STATUSES, get_status, is_unhealthy
+from ...module_utils._model.instance import FAILURE_STATUSES, get_health, get_status, is_unhealthy
 from ...module_utils._model.instance_fields import HEALTH_STATUSES, STATUSES
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner, parse_owner
@@ -31,6 +31,7 @@ Data = dict[str, t.Any]
 
 OTHER = "other"
 """Stands for each undocumented status."""
+_FINE = frozenset(STATUSES) - FAILURE_STATUSES
 FAILED = ("error", "deploy_failed")
 LATE_STATES = ("overdue", "missing")
 BACKUP_STATES = ("fresh", *LATE_STATES, "unknown")
@@ -110,9 +111,10 @@ def _clean(value: object, limit: int = NAME_LIMIT) -> str | None:
 def _describe(instance: Resource) -> Data:
     return {
         "id": instance["id"],
-        **{name: _clean(instance.get(name)) for name in ("name", "status", "health_status", "tier", "billing_mode")},
+        **{name: _clean(instance.get(name)) for name in ("name", "status", "tier", "billing_mode")},
+        "health_status": _clean(instance.get("health_status")) or (get_health(instance) and "unknown") or None,
         "created_at": parse_time(instance.get("created_at")),
-        "needs_attention": get_status(instance) in FAILURE_STATUSES or is_unhealthy(instance),
+        "needs_attention": get_status(instance) not in _FINE or is_unhealthy(instance),
     }
 
 
@@ -180,14 +182,14 @@ def _find_unclear_owners(source: ReportSource) -> set[str | None]:
 def _count(instances: list[Data], source: ReportSource) -> Data:
     """Returns the numbers of instances, in all and by documented words."""
     statuses = Counter(choose_word(one["status"], STATUSES) for one in instances)
-    running = [one for one in instances if normalize(one["status"]) == "running"]
-    health = Counter(choose_word(one["health_status"], HEALTH_STATUSES) for one in running)
+    running = [one for one in instances if get_status(one) == "running"]
+    health = Counter(choose_word(one["health_status"], HEALTH_STATUSES) for one in running if one["health_status"])
     backups = Counter(one["backup"]["state"] for one in instances)
     return {
         "counts": {
             "all": len(instances),
             "running": len(running),
-            "healthy": health["healthy"],
+            "healthy": health["healthy"] if health or not running else None,
             "needs_attention": sum(one["needs_attention"] for one in instances),
             "proven": None if source.proofs is None else sum(one["proven_at"] is not None for one in instances),
         },

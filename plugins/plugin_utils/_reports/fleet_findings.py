@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from ...module_utils._model.backup import is_in_future
 from ...module_utils._model.instance import is_unhealthy
-from ...module_utils._model.instance_fields import STATUSES
+from ...module_utils._model.instance_fields import STATUSES, is_undocumented
 from ...module_utils._text import format_count
 from ...module_utils._times import format_duration
 from .._formatting import format_label, format_value
@@ -121,7 +121,8 @@ def _label(one: Data) -> str:
 def _check_attention(instances: list[Data]) -> Findings:
     for one in instances:
         if one["needs_attention"]:
-            condition = [one["status"], *([one["health_status"]] if one["status"] == "running" else [])]
+            condition = [one["status"] or "status not shown", *["not documented"] * is_undocumented(one)]
+            condition += [one["health_status"]] if one["status"] == "running" else []
             word = "unhealthy" if is_unhealthy(one) else choose_word(one["status"], STATUSES)
             yield (
                 f"{one['id']}:{word}",

@@ -37,7 +37,7 @@ _COST_WORDS = {TIER: TIERS, ADDON_TYPE: ("llm", "backup", "embedding")}
 _HELP = {
     "report_timestamp_seconds": "When the fleet was read, in Unix time.",
     "instances": "Instances by status and health; undocumented words count as other.",
-    "instance_needs_attention": "1 for an instance that has failed, waits for its owner or is unhealthy, else 0.",
+    "instance_needs_attention": "1 for an instance that needs attention, as the report says, else 0.",
     "backup_instances": "Instances by the state of their newest usable backup.",
     "backup_newest_timestamp_seconds": "When the newest usable backup of an instance was taken, in Unix time.",
     "restore_drill_failed": "1 for an instance whose last drill did not end healthy, until a proof; else 0.",
@@ -175,9 +175,9 @@ def _build_row(one: Data, facts: Data) -> Data:
     never = "unknown" if one["drill_failed"] is None else "never"
     return {
         **one,
-        "status": format_value(str(one["status"] or "").replace("_", " "), 40),
+        "status": format_value(str(one["status"] or "not shown").replace("_", " "), 40),
         "status_tone": _choose_tone(status),
-        "health": format_value(one["health_status"], 40) if is_running else EMPTY,
+        "health": format_value(one["health_status"] or "not shown", 40) if is_running else EMPTY,
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet"),
         "proven": f"{format_clock(proven)[:10] if proven else never}{', drill failed' if one['drill_failed'] else ''}",
         "backup": _build_backup(one["backup"], facts["reported_at"]),
@@ -204,7 +204,7 @@ def _choose_tone(status: str) -> str:
         return "bad"
     if status in ("stopped", "deleting"):
         return "quiet"
-    return "busy" if is_busy({"status": status}) else "warn"
+    return "busy" if status in STATUSES and is_busy({"status": status}) else "warn"
 
 
 def _format_headline(facts: Data) -> str:
@@ -218,7 +218,9 @@ def _format_headline(facts: Data) -> str:
     if trouble:
         others = f" {stale} of the others {lacking}." if stale else ""
         return f"{trouble} of {len(instances)} instances {'needs' if trouble == 1 else 'need'} attention.{others}"
-    but = ["the balance is low"] * bool(facts["claws"]["is_low"])
+    unseen = facts["counts"]["running"] - sum(facts["health"].values())
+    but = [f"the health of {unseen} is not shown"] * bool(unseen)
+    but += ["the balance is low"] * bool(facts["claws"]["is_low"])
     but += [f"{stale} of {len(instances)} {lacking}"] * bool(stale)
     return f"No instance needs attention{', but ' if but else ''}{' and '.join(but)}."
 

@@ -11,7 +11,8 @@ import math
 import typing as t
 from datetime import UTC, datetime
 
-from ...module_utils._model.resource import Resource, id_sort_key, normalize
+from ...module_utils._model.instance_fields import NOT_KNOWN, read_word
+from ...module_utils._model.resource import Resource, id_sort_key
 
 Transition = dict[str, t.Any]
 """An event for the rulebook."""
@@ -97,7 +98,7 @@ def _fill_missing(instance: Resource, before: Resource) -> Resource:
 
 
 def _has_changed(before: Resource, after: Resource, field: str) -> bool:
-    return normalize(before.get(field)) != normalize(after.get(field))
+    return NOT_KNOWN != read_word(before, field) != read_word(after, field) != NOT_KNOWN
 
 
 def _build_transition(kind: str, instance: Resource, previous: Resource | None, at: float) -> Transition:

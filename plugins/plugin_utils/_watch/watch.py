@@ -24,22 +24,17 @@ from ansible.module_utils.errors import UnsupportedError
 from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
 from ...module_utils._http.connections import require_library
-from ...module_utils._http.lists import fetch_all
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
+from ...module_utils._model.instance_fields import lacks
 from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec, unset_empty_home
 from ...module_utils._progress import Cancellation, Progress, heed
+from ...module_utils._service.instance_list import list_instances
 from ...module_utils._state.open_store import open_store
 from ...module_utils._state.snapshots import FolderSnapshots
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
-from .transitions import (
-    Snapshot,
-    Transition,
-    find_key,
-    find_transitions,
-    parse_snapshot,
-)
+from .transitions import WATCHED_FIELDS, Snapshot, Transition, find_key, find_transitions, parse_snapshot
 
 if t.TYPE_CHECKING:
     from ...module_utils._state.open_store import SnapshotStore
@@ -171,7 +166,12 @@ class Watcher:
             if not self.is_prepared and (self.arguments.name or self.arguments.settings.account):
                 self._prepare(client, t.cast("SnapshotStore", store))
             self.is_prepared = True
-            return fetch_all(client, "/instances")
+            instances = list_instances(client)
+            if unshown := [name for name in WATCHED_FIELDS if any(lacks(one, name) for one in instances)]:
+                self._warn_once(
+                    f"The list does not show {' or '.join(unshown)} of all: no change of it can be seen there."
+                )
+            return instances
 
     def _prepare(self, client: Client, store: SnapshotStore) -> None:
         """Reads the account and the last snapshot. Raises AccountError for another account than the one meant."""

@@ -117,6 +117,19 @@ async def test_it_says_once_what_it_watches(simulator: Simulator, caplog: pytest
     assert lines == [f"Watching {count} instances at {host}, every 0.05 s."]
 
 
+async def test_a_field_that_is_not_shown_is_no_transition_and_one_warning(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulator.switch(drop_fields=["instance.health_status"])
+    async with source(simulator) as running:
+        await nothing_is_told(running)
+        simulator.switch(drop_fields=[])
+        await nothing_is_told(running)
+        simulator.set_instance(1, status="deleted")
+        assert await running.event() == ("disappeared", 1)
+    assert warnings(caplog) == ["The list does not show health_status of all: no change of it can be seen there."]
+
+
 async def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simulator) -> None:
     simulator.reset(instances=60)
 

@@ -134,7 +134,21 @@ def test_one_that_is_gone_before_its_details_are_read_is_told(small: Simulator, 
     small.fault("status", path="/instances/2", status=404, code="not_found", message="Not found", times=None)
     run = controller.inventory({"details": True})
     assert hosts(run) == ["alpha", "delta"]
-    assert run.says("Left out, since they were deleted while the inventory was read: 2."), run.screen
+    assert run.says("Left out, since they were deleted while the list was read: 2."), run.screen
+
+
+def test_a_list_without_statuses_is_completed_by_the_details(small: Simulator, controller: Controller) -> None:
+    body = {"data": [{"id": number, "name": f"bot-{number}"} for number in range(1, 5)]}
+    small.fault("wrong_type", path="/instances", times=None, body=body)
+    run = controller.inventory()
+    assert hosts(run) == ["alpha", "bravo", "delta"]
+    assert run.screen.count("The list does not show status: details are read instead") == 1
+    assert small.calls().count("GET /instances/3") == 1
+    small.switch(drop_fields=["instance.status"])
+    run = controller.inventory()
+    assert run.rc != 0
+    assert run.says("statuses: the service shows no status of alpha (id 1), bravo (id 2), charlie (id 3)"), run.screen
+    assert hosts(controller.inventory({"statuses": ["all"]})) == ["bot-1", "bot-2", "bot-3", "bot-4"]
 
 
 def test_host_names_by_preference(small: Simulator, controller: Controller) -> None:

@@ -260,12 +260,12 @@ def test_what_the_last_report_did_not_have_comes_first_as_new(simulator: Simulat
     assert sorted(first["findings"]) == sorted(FINDINGS)
     simulator.set_instance(1, status="deploy_failed")
     simulator.set_instance(2, health_status="healthy")
-    assert worker.run(fleet_report, check=True)["failure"]["msg"].startswith("4 findings, 1 new")
+    assert worker.run(fleet_report, check=True)["failure"]["msg"].startswith("5 findings, 1 new")
     second = report(worker)
     new = "New: web-bot (id 1) needs attention: deploy_failed."
     assert second["failure"]["findings"][0] == new
     assert sorted(second["failure"]["findings"][1:]) == sorted(FINDINGS[1:])
-    assert second["failure"]["msg"].startswith("4 findings, 1 new: 2 attention, 2 no_backup.")
+    assert second["failure"]["msg"].startswith("5 findings, 1 new: 3 attention, 2 no_backup.")
     assert new not in second["report"]
     simulator.set_instance(2, status="error")
     third = report(worker, fail_on=None)
@@ -281,6 +281,7 @@ def test_a_check_that_is_not_known_is_refused(simulator: Simulator, worker: Work
 
 FINDINGS = (
     "twin (id 2) needs attention: running, unhealthy.",
+    "twin (id 3) needs attention: hibernating, not documented.",
     f"{one_line(HOSTILE)} (id 4) needs attention: error.",
     f"{one_line(HOSTILE)} (id 4) has no usable backup.",
     "twin (id 3) has no usable backup.",
@@ -303,7 +304,7 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
     assert stats["clawhosters_fleet"]["counts"]["all"] == 4
     assert sorted(found) == sorted(FINDINGS)
     assert '"twin (id 3) has no usable backup."' in [line.strip(" ,") for line in run.stdout.splitlines()]
-    assert run.says("4 findings: 2 attention, 2 no_backup. Service 127.0.0.1:")
+    assert run.says("5 findings: 3 attention, 2 no_backup. Service 127.0.0.1:")
     assert {path.name for path in controller.folder.iterdir()} >= {
         "clawhosters-fleet-report.html", "fleet.json", "fleet.prom",
     }  # fmt: skip
@@ -359,11 +360,11 @@ def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path:
         return {"alertname": f"ClawHosters{alert}", "eval_time": f"{start // 3600 + after}h", "exp_alerts": expected}
 
     warning, critical = {"severity": "warning"}, {"severity": "critical"}
-    twin, bad = {"id": "2", "name": "twin"}, {"id": "4", "name": HOSTILE}
+    twin, other, bad = ({"id": key, "name": name} for key, name in (("2", "twin"), ("3", "twin"), ("4", HOSTILE)))
     tests = [
         firing("ReportIsOld", 1),
         firing("ReportIsOld", 3, warning),
-        firing("InstanceNeedsAttention", 1, {**critical, **twin}, {**critical, **bad}),
+        firing("InstanceNeedsAttention", 1, *({**critical, **one} for one in (twin, other, bad))),
         firing("BackupIsOverdue", 1, {**warning, **twin}),
         firing("BackupIsMissing", 1, {**warning, "state": "missing"}),
         firing("BackupsAreUnknown", 1),

@@ -332,9 +332,12 @@ def continue_earlier(
     plan.earlier = state = history.find_own(instance_id)
     if state is None:
         return False
-    if rules.force and state.position <= plan.known_position and state.event is not OperationEvent.COMPLETED:
-        return False
     used = state.facts.get("backup_id")
+    # Another backup needs another incident, forced or not, unless the outcome of this one is unknown, or it has failed.
+    is_other = plan.target.backup_id not in (None, parse_id(used))
+    stays = state.event is OperationEvent.COMPLETED or (is_other and state.event is OperationEvent.ACCEPTED)
+    if rules.force and state.position <= plan.known_position and not stays:
+        return False
     gone = {"id": used, "created_at": state.facts.get("taken_at")}
     plan.backup = next((one for one in backups if str(one["id"]) == str(used)), gone)
     if state.event is OperationEvent.COMPLETED:
@@ -349,7 +352,6 @@ def continue_earlier(
         plan.action = RestoreAction.WAIT
     else:
         plan.stop(ReasonKind.UNKNOWN)
-    if plan.reason is None and plan.target.backup_id not in (None, parse_id(used)):
-        # Another backup needs another incident, forced or not.
+    if plan.reason is None and is_other:
         plan.stop(ReasonKind.OTHER_USED, sent_at=state.sent_at)
     return True

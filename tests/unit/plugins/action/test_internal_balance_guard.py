@@ -55,6 +55,13 @@ def test_an_instance_without_a_reported_cost_is_not_stopped():
     assert not is_enough(plan)
 
 
+def test_without_a_status_the_flags_decide_or_nothing_is_stopped():
+    bots = [{name: bot[name] for name in ("id", "name", "billing_mode")} for bot in FLEET]
+    plan = build_plan(billing(), [*bots[:2], {**bots[2], "can_stop": True}], ["bot-1", "bot-3"], 5)
+    assert stopped(plan) == ["3"]
+    assert "Skip bot-1 (id 1): its status is not shown." in plan["lines"]
+
+
 def test_repeated_names_are_rejected():
     with pytest.raises(RefusedError):
         build_plan(billing(), FLEET, ["bot-1", "bot-1"], 0)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which instance is meant by an id, a name or an owner, and which ones fit a filter (contract 5)."""
+"""Which instance is meant by an id, a name or an owner (contract 5)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_fields import (
-    matches_filter,
-    require_known_values,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import find_owner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account_check import (
@@ -74,32 +70,6 @@ def test_an_ambiguous_or_contradictory_instance_is_refused(instance_id, name, wo
 @pytest.mark.parametrize(("name", "similar"), [("twn", "twin"), ("mail-bot", None), (None, None)])
 def test_a_misspelt_name_is_told_from_another_one(name, similar):
     assert TWINS.find_similar_name(name) == similar
-
-
-@pytest.mark.parametrize(
-    ("wanted", "matches"),
-    [
-        ({}, True),
-        ({"status": ["stopped", "RUNNING"]}, True),
-        ({"status": ["stopped"]}, False),
-        ({"status": ["running"], "tier": ["eco"]}, False),
-        ({"status": None, "tier": ["Balanced"]}, True),
-        ({"status": []}, False),
-    ],
-)
-def test_a_filter_needs_one_value_of_each_field(wanted, matches):
-    assert matches_filter({"id": 1, "status": "Running", "tier": "balanced"}, wanted) is matches
-
-
-def test_a_value_that_is_neither_documented_nor_seen_is_an_error():
-    instances = [{"status": "Hibernating", "tier": ""}, {"status": "stopped"}]
-    require_known_values({"status": ["hibernating", "RUNNING"], "tier": None}, instances)
-    with pytest.raises(SettingsError) as error:
-        require_known_values({"status": ["stopped"], "tier": ["huge", "pro"]}, instances)
-    assert str(error.value) == (
-        "tiers: no instance that was read has huge, and the service documents no such value. Known are balanced, "
-        "budget, pro."
-    )
 
 
 def test_a_name_of_other_digits_is_another_one():

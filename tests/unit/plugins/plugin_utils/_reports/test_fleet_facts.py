@@ -154,7 +154,7 @@ def test_any_text_is_a_label_and_the_order_is_stable(instances, title):
 
 @given(st.permutations(range(4)), st.sampled_from(["error", "deploy_failed"]), st.sets(st.integers(0, 3)))
 def test_failed_instances_come_first_then_unhealthy_ones_then_others(order, failed, with_backup):
-    ranked = [(failed, None), ("running", "unhealthy"), ("paused", "unhealthy"), ("running", "healthy")]
+    ranked = [(failed, "unknown"), ("running", "unhealthy"), ("paused", "unhealthy"), ("running", "healthy")]
     entries = [
         {"id": number, "status": ranked[rank][0], "health_status": ranked[rank][1]} for number, rank in enumerate(order)
     ]

@@ -18,7 +18,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import EMPTY
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import ReportSource, build_facts
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_findings import find_findings
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_formats import build_page
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import render
 from support.controller import REPOSITORY
@@ -86,6 +88,28 @@ def test_the_headline_names_a_low_balance_and_missing_backups(balance, taken, he
     billing = {"summary": {"claws_balance": balance, "daily_claw_cost": 100}}
     backups = [{"id": 1, "instance_id": 1, "created_at": taken}]
     assert build(instances, billing, backups)["headline"] == headline
+
+
+def test_what_is_not_shown_is_neither_good_nor_bad():
+    instances = [{"id": 1, "name": "a", "status": "running"}, {"id": 2, "name": "b", "status": "stopped"}]
+    page = build(instances, backups=None)
+    assert page["headline"] == "No instance needs attention, but the health of 1 is not shown."
+    assert page["facts"]["counts"]["healthy"] is None
+    assert [row["health"] for row in page["rows"]] == ["not shown", EMPTY]
+    assert "not shown</small>" in show(page)
+    healthy = {"id": 3, "status": "running", "health_status": "healthy"}
+    assert "1 <small>of 1 whose health is shown</small>" in show(build([*instances, healthy]))
+    page = build([{"id": 1, "name": "a"}, {"id": 2, "name": "b", "status": "failed"}, healthy])
+    assert page["headline"].startswith("2 of 3 instances need attention.")
+    assert [(row["status"], row["status_tone"]) for row in page["rows"][:2]] == [
+        ("not shown", "warn"),
+        ("failed", "warn"),
+    ]
+    found = find_findings(page["facts"], 7, timedelta(days=30), None)
+    assert [one.text for one in found if one.check == "attention"] == [
+        "a (id 1) needs attention: status not shown.",
+        "b (id 2) needs attention: failed, not documented.",
+    ]
 
 
 def test_the_bar_has_a_part_for_each_status_beside_the_one_before():
