@@ -33,8 +33,8 @@ parts = $(MAKE) --keep-going --jobs=$(1) $(if $(filter output-sync,$(.FEATURES))
 
 demo: live $(DEMO) ## Show the collection with a simulated service
 	@$(RUN) examples/demo.sh
-simulator: live $(DEMO) ## Run the simulator, to rehearse playbooks (PORT=8800)
-	@$(RUN) PYTHONPATH=tests python -m simulator --port $(or $(PORT),8800) --verbose
+simulator: live $(DEMO) ## Run the simulator, to rehearse playbooks (PORT=8800 PLAIN=1)
+	@$(RUN) PYTHONPATH=tests python -m simulator --port $(or $(PORT),8800) --verbose $(if $(PLAIN),--plain)
 
 setup: live $(DEV) ## Install the tools and the pre-commit hooks
 	@$(RUN) pre-commit install --install-hooks

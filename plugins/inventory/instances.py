@@ -174,6 +174,7 @@ from ..module_utils._errors import ClawHostersError, SettingsError
 from ..module_utils._http.client import Client
 from ..module_utils._http.connections import require_library
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
+from ..module_utils._model.instance_fields import DETAIL_FIELDS, LIST_FIELDS
 from ..module_utils._model.resource import Resource, normalize
 from ..module_utils._module.arguments import API, KNOWN_VARIABLES
 from ..module_utils._names import normalize_name
@@ -183,8 +184,6 @@ from ..module_utils._text import format_count, format_list, mask_keys, one_claus
 from ..plugin_utils._controller.display import display_progress, outage_path, read_key_once
 from ..plugin_utils._controller.unsafe import protect_name, protect_value, trust_template
 from ..plugin_utils._inventory.hosts import (
-    DETAIL_FIELDS,
-    LIST_FIELDS,
     DuplicateNamesError,
     InvalidAddressError,
     Origin,
@@ -393,7 +392,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
 
     def _documented_fields(self) -> frozenset[str]:
-        return DETAIL_FIELDS if self._needs_details() else LIST_FIELDS
+        return frozenset(DETAIL_FIELDS if self._needs_details() else LIST_FIELDS)
 
     def _add_hosts(self, instances: list[Resource], api_url: str) -> None:
         candidates = map(self._prepare, instances)

@@ -98,9 +98,11 @@ findings:
       type: str
       sample: health_status is missing
     consequence:
-      description: The consequence for you, empty if there is none. For V(unknown), what it would take to find out.
+      description:
+        - The consequence for you, empty if there is none. It names each use of the collection that does not work, such
+          as C(inventory), C(claw_fleet), C(runbook) or C(backup_id). For V(unknown), what it would take to find out.
       type: str
-      sample: "Does not work: wait_healthy, and restores by events."
+      sample: "Does not work: health_changed of the event source."
 shapes:
   description:
     - The names and types of the fields of the objects in each reply, without values.

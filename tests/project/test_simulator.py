@@ -91,6 +91,46 @@ def test_the_examples_of_the_readme_work(api: Api) -> None:
         api.simulator.control("PATCH" if patch else "POST", path, json.loads(body))
 
 
+def test_the_readme_names_switches_for_what_may_differ(api: Api) -> None:
+    table = README.partition("| what differs |")[2].partition("\n\n")[0]
+    settings = re.findall(r"`(\w+)=([^`]+)`", table)
+    assert len(settings) > 12
+    for name, value in settings:
+        api.simulator.switch(**{name: yaml.safe_load(value)})
+
+
+OWN = {"max_results": 5, "provider": "moon"}
+
+
+@pytest.mark.parametrize(
+    ("switches", "change", "path", "shown"),
+    [
+        ({"drop_fields": ["instances.status"]}, None, "/instances", {"status": None, "health_status": "healthy"}),
+        ({"drop_fields": ["instances.status"]}, None, "/instances/1", {"status": "running"}),
+        ({"status_words": {"running": "active"}}, None, "/instances/1", {"status": "active"}),
+        ({"id_prefix": "bot_"}, None, "/instances/bot_1", {"id": "bot_1"}),
+        ({"timestamps": "no_zone"}, None, "/instances/1", {"created_at": re.compile(r"[\d-]{10}T[\d:]{8}")}),
+        ({}, {"max_results": 9}, "/addons/1", {"max_results": 9, "provider": "moon"}),
+        ({"addon_patch": "nulls"}, {"max_results": 9}, "/addons/1", {"max_results": 9, "provider": None}),
+        ({"addon_patch": "drops"}, {"max_results": 9}, "/addons", {"max_results": 9, "provider": None}),
+        ({"addon_lag_seconds": HOUR}, {"max_results": 9}, "/addons/1", OWN),
+    ],
+)
+def test_a_switch_changes_what_is_shown(
+    api: Api, switches: dict[str, Any], change: dict[str, Any] | None, path: str, shown: dict[str, Any]
+) -> None:
+    api.simulator.set_addon(1, **OWN)
+    api.simulator.switch(**switches, addon_writable=list(OWN))
+    if change:
+        assert api.call("PATCH", "/addons/1", json=change).json()["data"]["max_results"] == 9
+    data = api.data(path)
+    item = data[0] if isinstance(data, list) else data
+    for name, value in shown.items():
+        assert value.fullmatch(item[name]) if isinstance(value, re.Pattern) else item.get(name) == value
+    if "id_prefix" in switches:
+        assert [api.get(f"/{kind}/1").status_code for kind in ("instances", "backups", "addons")] == [404] * 3
+
+
 CUT = "cut"
 SILENT = "silent"
 
@@ -284,13 +324,23 @@ def test_the_first_line_is_the_url_and_a_signal_always_ends_it(number: signal.Si
 def test_options_of_the_command_line_take_hold(tmp_path: Path) -> None:
     state = tmp_path / "state.yml"
     state.write_text("instances:\n  - name: only-bot\n    created_at: 2026-01-02 03:04:05\nkeys: {rotten: revoked}\n")
-    options = ["--rate-limit", "3", "--rate-window=5", "--transition-seconds", "0", "--verbose"]
+    options = [
+        "--plain",
+        "--switch",
+        "keep_fields={instances: [created_at]}",
+        "--rate-limit",
+        "3",
+        "--rate-window=5",
+        "--transition-seconds",
+        "0",
+        "--verbose",
+    ]
     with process("--state", str(state), *options, "--switch", "delete-answer=204", "--key", "mine") as child:
         assert child.stdout
         assert child.stderr
         url = child.stdout.readline().strip()
         answer = get(f"{url}/instances", "mine")
-        assert answer.json()["data"][0]["created_at"] == "2026-01-02T03:04:05Z"
+        assert answer.json() == {"data": [{"created_at": "2026-01-02T03:04:05Z"}]}
         assert answer.headers["X-RateLimit-Limit"] == "3"
         assert [get(f"{url}/account", key).status_code for key in ("rotten", REHEARSAL_KEY)] == [401, 401]
         switches = requests.get(url.replace("/api/v1", "/_sim/switches"), timeout=30).json()["switches"]

@@ -17,6 +17,7 @@ import requests
 
 from simulator.api import build_api
 from simulator.handle import Simulator
+from simulator.switches import plain
 from support.controller import REPOSITORY
 
 FLAGS = ("can_start", "can_stop", "can_restart")
@@ -66,6 +67,19 @@ USAGE = {
 BODIES = {"POST /billing/buy_claws": {"package_id": 1}, "PATCH /addons/1": {"usage_limit": 7}}
 
 
+PLAIN_ANSWERS = dict.fromkeys(ANSWERS, "id:int") | {
+    "GET /instances": "id:int name:str",
+    "GET /instances/1": "id:int name:str",
+    "GET /billing/summary": "",
+    "GET /billing/usage": "",
+    "GET /health": "status:str",
+    **dict.fromkeys(("GET /addons", "GET /addons/1"), "id:int tier:str"),
+    **dict.fromkeys(("GET /backups", "GET /backups/1"), "id:int instance_id:int created_at:str"),
+    **dict.fromkeys((line for line in ANSWERS if not line.startswith("GET")), "message:str"),
+}
+"""The overview alone: what a change answers is a message."""
+
+
 def call(simulator: Simulator, method: str, path: str, **options: Any) -> requests.Response:
     """One request with a good key."""
     options.setdefault("headers", {"Authorization": f"Bearer {simulator.key}"})
@@ -81,7 +95,7 @@ def data(simulator: Simulator, method: str, path: str, **options: Any) -> Any:
 
 def fits(item: dict[str, Any], fields: str) -> bool:
     """Returns True if an object has exactly these fields, with values of these types."""
-    types = dict(field.split(":") for field in fields.split())
+    types: dict[str, str] = dict(field.split(":") for field in fields.split())
     found = {name: type(value).__name__ for name, value in item.items()}
     return found.keys() == types.keys() and all(
         found[name] == types[name].rstrip("?") or (types[name].endswith("?") and item[name] is None) for name in types
@@ -97,6 +111,17 @@ def test_an_answer_has_the_fields_of_the_contract(simulator: Simulator, request_
         assert fits(item, ANSWERS[request_line]), item
     for name, fields in USAGE.items() if path == "/billing/usage" else ():
         assert all(fits(entry, fields) for entry in found[name]), found[name]
+
+
+@pytest.mark.parametrize("request_line", PLAIN_ANSWERS)
+def test_plain_shows_what_the_overview_names_and_no_more(simulator: Simulator, request_line: str) -> None:
+    method, path = request_line.split()
+    simulator.switch(**plain(), per_page_default=60)
+    simulator.set_instance(1, region="moon")
+    answer = call(simulator, method, path, json=BODIES.get(request_line)).json()
+    assert ("pagination" in answer) == (path in ("/backups", "/addons"))
+    found = answer["data"]
+    assert all(fits(item, PLAIN_ANSWERS[request_line]) for item in (found if isinstance(found, list) else [found]))
 
 
 @pytest.mark.parametrize(

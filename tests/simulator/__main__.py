@@ -24,6 +24,7 @@ try:
     from simulator.keys import REHEARSAL_KEY
     from simulator.server import listen, serve
     from simulator.service import Seed, Service
+    from simulator.switches import plain
 except ModuleNotFoundError as error:
     sys.exit(
         f"The simulator needs {error.name}, which {sys.executable} lacks. Give it a virtual environment of its own:\n"
@@ -54,6 +55,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate-window", type=float, metavar="SECONDS", help="default 60")
     parser.add_argument("--transition-seconds", type=float, metavar="SECONDS", help="duration of an action (default 2)")
     parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="set a switch; repeatable")
+    parser.add_argument("--plain", action="store_true", help="serve what the overview of the API names, and no more")
     parser.add_argument("--key", action="append", default=[], help="accept only this key; repeatable")
     parser.add_argument("--verbose", action="store_true", help="log each request to standard error")
     parser.add_argument("--exit-with-parent", action="store_true", help="exit when standard input is closed")
@@ -75,7 +77,7 @@ def seed_from(options: argparse.Namespace) -> Seed:
     }
     switches |= {name: value for name, value in shorthands.items() if value is not None}
     state = {"instances": options.instances} if options.state is None else _state(options.state)
-    return Seed(state, switches, tuple(options.key))
+    return Seed(state, plain(**switches) if options.plain else switches, tuple(options.key))
 
 
 def _state(path: Path) -> Mapping[str, Any]:

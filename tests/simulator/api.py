@@ -55,16 +55,14 @@ def many(data: list[dict[str, Any]], pagination: dict[str, int] | None) -> Respo
 def history(kind: str, records: Sequence[dict[str, Any]], collection: str, call: Exchange) -> Response:
     """Returns the response with a list of billing."""
     part, pagination = page_of(records, collection, call)
-    return many([dressed(kind, record, call.switches) for record in part], pagination)
+    return many([dressed(kind, record, call.switches, collection) for record in part], pagination)
 
 
 def records(kind: str, collection: str, call: Exchange) -> Response:
     """Returns the response with the list of add-ons or backups."""
     numbers, pagination = page_of(call.world.order(collection), collection, call)
-    found = getattr(call.world, collection)
-    hidden = {name.removeprefix(f"{collection}.") for name in call.switches.drop_fields if name.startswith(collection)}
-    items = [dressed(kind, found[number], call.switches) for number in numbers]
-    return many([{name: item[name] for name in item if name not in hidden} for item in items], pagination)
+    find = call.world.shown_addon if collection == "addons" else call.world.backup
+    return many([dressed(kind, find(number), call.switches, collection) for number in numbers], pagination)
 
 
 def build_api() -> FastAPI:
@@ -154,7 +152,8 @@ def _add_billing(api: FastAPI) -> None:
         usage = billing.usage(call.world)
         for entries in (usage["instances"], usage["addons"]):
             entries[:] = [dressed("usage", entry, call.switches) for entry in entries]
-        return JSONResponse({"data": usage})
+        answers = {"object": usage, "list": usage["instances"], "empty": {}}
+        return JSONResponse({"data": answers[call.switches.usage_answer]})
 
     @api.get("/billing/transactions")
     async def billing_transactions(call: Call) -> Response:
@@ -169,7 +168,9 @@ def _add_billing(api: FastAPI) -> None:
     @api.post("/billing/buy_claws")
     async def buy_claws(call: Call) -> Response:
         """Contract 5.5."""
-        purchase = call.world.buy(call.json_object().get("package_id"))
+        package = call.json_object().get("package_id")
+        prefix = call.switches.id_prefix or ""
+        purchase = call.world.buy(package.removeprefix(prefix) if isinstance(package, str) else package)
         call.effect = True
         return one("purchase", purchase, call, call.switches.purchase_status)
 
@@ -183,7 +184,7 @@ def _add_addons(api: FastAPI) -> None:
     @api.get("/addons/{id:number}")
     async def get_addon(id: int, call: Call) -> Response:
         """Contract 6."""
-        return one("addon", call.world.addon(id), call)
+        return one("addon", call.world.shown_addon(id), call)
 
     @api.patch("/addons/{id:number}")
     async def change_addon(id: int, call: Call) -> Response:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import socket
 import struct
 import sys
@@ -30,7 +31,7 @@ from starlette.routing import Match, Route
 from simulator.api import build_api
 from simulator.control import build_control
 from simulator.errors import Refused, not_found
-from simulator.exchange import Answer, Ending, Exchange, error_answer, refusal
+from simulator.exchange import Answer, Ending, Exchange, error_answer, refusal, to_json
 from simulator.service import Service
 
 PREFIX = "/api/v1"
@@ -97,7 +98,7 @@ class Application:
             at=service.clock(),
             method=scope["method"],
             path=path,
-            route=self._route(path),
+            route=self._route(_numbered(path, service.switches.id_prefix)),
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
             headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             body=body,
@@ -163,7 +164,7 @@ class Application:
 
     async def _call_api(self, exchange: Exchange) -> Answer:
         switches = exchange.switches
-        path = exchange.path
+        path = _numbered(exchange.path, switches.id_prefix)
         if path.endswith("/") and switches.trailing_slash != "not_found":
             path = path.rstrip("/")
             if switches.trailing_slash == "redirect":
@@ -190,6 +191,8 @@ class Application:
                 answer.body += message.get("body", b"")
 
         await self.api(scope, receive, send)
+        if switches.change_answer == "message" and exchange.method != "GET" and answer.status < 300 and answer.body:
+            answer.body = to_json({"data": {"message": "Accepted."}})
         return answer
 
     # --- Errors -----------------------------------------------------------------------------------------------------
@@ -256,6 +259,14 @@ class Application:
             file=sys.stderr,
             flush=True,
         )
+
+
+def _numbered(path: str, prefix: str | None) -> str:
+    """Returns the path with the numbers of its ids. With a prefix, an id without it is unknown."""
+    if prefix is None:
+        return path
+    parts = [re.sub(r"^\d", "-", part) for part in path.split("/")]
+    return "/".join(re.sub(rf"^{re.escape(prefix)}(?=\d+$)", "", part) for part in parts)
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -63,6 +63,9 @@ class Switches(BaseModel):
 
     # --- Instances --------------------------------------------------------------------------------------------------
     uppercase_statuses: bool = switch(False, "U1: instance statuses are upper case")
+    status_words: dict[str, str] = switch(
+        {}, 'U1: other words for instance statuses, as {"running": "active"} (allowed actions stay the same)'
+    )
     can_flags: Literal["default", "absent", "all_true", "all_false"] = switch(
         "default", "U2: the flags can_start, can_stop, can_restart that are shown (allowed actions stay the same)"
     )
@@ -85,9 +88,10 @@ class Switches(BaseModel):
     )
 
     # --- Lists ------------------------------------------------------------------------------------------------------
-    pagination: Literal["honoured", "page_only", "ignored", "none"] = switch(
+    pagination: Literal["honoured", "page_only", "when_needed", "ignored", "none"] = switch(
         "honoured",
-        "U8: `page` and `per_page` work; only `page` works; both are ignored (always page 1); no pagination",
+        "U8: `page` and `per_page` work; only `page` works; so it does, and a list of one page shows no `pagination`; "
+        "both are ignored (always page 1); no pagination",
     )
     per_page_default: PositiveInt = switch(25, "U8: default page size")
     per_page_max: PositiveInt = switch(100, "U8: maximum page size; a larger `per_page` is reduced to it")
@@ -139,8 +143,11 @@ class Switches(BaseModel):
     drop_fields: list[str] = switch(
         [],
         'U23, U20: omitted fields, as "instance.tier" or, for every kind of object, "tier"; kinds: '
-        "instance, addon, backup, account, summary, usage, transaction, package, health; addons and backups: in lists "
-        "only",
+        "instance, addon, backup, account, summary, usage, transaction, package, health; instances, addons and "
+        "backups: in lists only",
+    )
+    keep_fields: dict[str, list[str]] = switch(
+        {}, 'U23: the only fields shown of a kind of object, as {"instances": ["id", "name"]}; kinds as in drop_fields'
     )
     add_fields: dict[str, Any] = switch({}, 'U23: additional fields, as {"instance.region": "moon"}')
     rename_fields: dict[str, str] = switch(
@@ -148,8 +155,12 @@ class Switches(BaseModel):
         'U15, U16, U19, U20: renamed fields, as {"backup.instance_id": "instance.id"} (a dot nests)',
     )
     id_as_string: bool = switch(False, "U23, U24: ids are strings")
-    timestamps: Literal["plain", "fraction", "offset"] = switch(
-        "plain", "U25: whole seconds with Z, `.123Z`, or `+01:00`"
+    id_prefix: str | None = switch(None, "U24: ids are strings that begin with this, as `bot_1`; other ids are unknown")
+    timestamps: Literal["plain", "fraction", "offset", "no_zone"] = switch(
+        "plain", "U25: whole seconds with Z, `.123Z`, `+01:00`, or no zone"
+    )
+    change_answer: Literal["object", "message"] = switch(
+        "object", "U3, U17, U19, U20: body of the response to a change: an object, or a message alone"
     )
     health_answer: Literal["wrapped", "bare", "text", "down"] = switch(
         "wrapped", "U15: GET /health: in `data`, a bare object, plain text, or 503"
@@ -157,6 +168,9 @@ class Switches(BaseModel):
 
     # --- Billing ----------------------------------------------------------------------------------------------------
     days_remaining_at_no_cost: int | None = switch(None, "Contract 5.1: `days_remaining` at zero cost")
+    usage_answer: Literal["object", "list", "empty"] = switch(
+        "object", "Contract 5.2: usage is the documented object, the list of its instances, or an empty object"
+    )
     usage_addon_daily_claws: bool = switch(True, "U18: the usage entry of an add-on has daily_claws")
     transactions_order: Literal["newest_first", "oldest_first"] = switch("newest_first", "U16: order")
     transaction_sign: Literal["signed", "unsigned"] = switch("signed", "U16: whether amounts spent are negative")
@@ -170,6 +184,10 @@ class Switches(BaseModel):
     addon_unknown_keys: Literal["refused", "ignored"] = switch("refused", "U19: other fields: 422, or ignored")
     addon_body: Literal["plain", "wrapped"] = switch("plain", 'U19: PATCH requires {"addon": {...}} if wrapped')
     addon_answer: Literal[200, 204] = switch(200, "U19: PATCH responds with the object, or without a body")
+    addon_patch: Literal["merges", "nulls", "drops"] = switch(
+        "merges", "U19: writable fields that PATCH doesn't name stay, become null, or are shown no more"
+    )
+    addon_lag_seconds: NonNegativeFloat = switch(0.0, "U19: seconds for which GET still shows the add-on before PATCH")
     restore_allowed: list[str] = switch(
         ["running", "stopped", "pending_configuration"],
         "U20: instance statuses that allow a restore",
@@ -200,6 +218,31 @@ class Switches(BaseModel):
     def non_default(self) -> dict[str, Any]:
         """Returns the switches that differ from their defaults."""
         return self.model_dump(exclude_defaults=True)
+
+
+PLAIN: dict[str, Any] = {
+    "keep_fields": {
+        "instances": ["id", "name"],
+        "instance": ["id", "name"],
+        "backup": ["id", "instance_id", "created_at"],
+        "addon": ["id", "tier"],
+        "account": ["id"],
+        "summary": [],
+        "transaction": ["id"],
+        "package": ["id"],
+    },
+    "usage_answer": "empty",
+    "pagination": "when_needed",
+    "change_answer": "message",
+    "request_id": False,
+}
+"""The overview of the API taken literally: what it does not name is not shown, but for what a user must refer to."""
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    """Returns PLAIN with changes; those of ``keep_fields`` are made by kind of object."""
+    kept = changes.get("keep_fields", {})
+    return {**PLAIN, **changes, "keep_fields": PLAIN["keep_fields"] | kept if isinstance(kept, dict) else kept}
 
 
 def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:

@@ -57,4 +57,6 @@ def in_style(text: str, style: str) -> str:
     if style == "offset":
         shifted = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone(timedelta(hours=1)))
         return shifted.isoformat()
+    if style == "no_zone":
+        return text.removesuffix("Z")
     return text

@@ -24,7 +24,7 @@ REFUSAL_CODES = {400: "bad_request", 422: "unprocessable_entity"}
 
 def listed(instance: Instance, world: World) -> dict[str, Any]:
     """Returns an item of GET /instances (contract 4.4)."""
-    return _instance(instance, instance.listed(), world)
+    return _instance(instance, instance.listed(), world, "instances")
 
 
 def detailed(instance: Instance, world: World) -> dict[str, Any]:
@@ -37,16 +37,20 @@ def acted(instance: Instance, world: World) -> dict[str, Any]:
     return _instance(instance, instance.acted(world.flags(instance)), world)
 
 
-def _instance(instance: Instance, record: dict[str, Any], world: World) -> dict[str, Any]:
+def _instance(instance: Instance, record: dict[str, Any], world: World, collection: str = "") -> dict[str, Any]:
     record["status"] = world.shown_status(instance)
-    return dressed("instance", record, world.switches)
+    return dressed("instance", record, world.switches, collection)
 
 
-def dressed(kind: str, record: dict[str, Any], switches: Switches) -> dict[str, Any]:
-    """Drops, adds and renames fields; converts ids and times (contract 11, U23 to U25)."""
-    if switches.id_as_string:
+def dressed(kind: str, record: dict[str, Any], switches: Switches, collection: str = "") -> dict[str, Any]:
+    """Drops, adds and renames fields; converts ids and times (contract 11, U23 to U25).
+
+    ``collection``: the name of the list that the object is shown in.
+    """
+    if switches.id_as_string or switches.id_prefix:
+        prefix = switches.id_prefix or ""
         record = {
-            name: str(value) if (name == "id" or name.endswith("_id")) and isinstance(value, int) else value
+            name: f"{prefix}{value}" if (name == "id" or name.endswith("_id")) and isinstance(value, int) else value
             for name, value in record.items()
         }
     if switches.timestamps != "plain":
@@ -57,7 +61,13 @@ def dressed(kind: str, record: dict[str, Any], switches: Switches) -> dict[str, 
     if switches.rename_fields:
         record = _renamed(record, renames_of(kind, switches))
     if switches.drop_fields:
-        record = {name: record[name] for name in record if not {name, f"{kind}.{name}"} & set(switches.drop_fields)}
+        dropped = set(switches.drop_fields)
+        record = {
+            name: record[name] for name in record if not {name, f"{kind}.{name}", f"{collection}.{name}"} & dropped
+        }
+    kept = switches.keep_fields.get(collection, switches.keep_fields.get(kind))
+    if kept is not None:
+        record = {name: record[name] for name in record if name in kept}
     if switches.add_fields:
         record = record | _of_kind(kind, switches.add_fields)
     return record
@@ -105,7 +115,8 @@ def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Se
         "total_count": count,
         "per_page": size,
     }
-    return items[(page - 1) * size : page * size], pagination
+    is_needed = switches.pagination != "when_needed" or count > size
+    return items[(page - 1) * size : page * size], pagination if is_needed else None
 
 
 def _number(exchange: Exchange, name: str, default: int) -> int:

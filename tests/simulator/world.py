@@ -61,6 +61,7 @@ class World:
         self.effects: Counter[str] = Counter(dict.fromkeys(EFFECTS, 0))
         self._last_ids: Counter[str] = Counter()
         self.progress = Progress(self.instances, clock, self._finished)
+        self._earlier_addons: dict[int, tuple[float, Record]] = {}  # until when they are shown
         self._unlisted: set[int] = set()  # deleted records that only the detail still shows (contract 11, U7)
         self._orders: dict[tuple[str, str], list[int]] = {}
         self._shuffler = random.Random(0)
@@ -95,6 +96,12 @@ class World:
         """Returns one add-on. Raises 404."""
         return _found(self.addons, number)
 
+    def shown_addon(self, number: int) -> Record:
+        """Returns one add-on as GET shows it, which may lag behind a PATCH. Raises 404."""
+        addon = self.addon(number)
+        until, earlier = self._earlier_addons.get(number, (0.0, addon))
+        return earlier if self.clock() < until else addon
+
     def backup(self, number: int) -> Record:
         """Returns one backup. Raises 404."""
         return _found(self.backups, number)
@@ -111,6 +118,8 @@ class World:
     def shown_status(self, instance: Instance) -> str:
         """Returns the status as spelled in responses (contract 11, U1)."""
         status = instance.status
+        if isinstance(status, str):
+            status = self.switches.status_words.get(status, status)
         return status.upper() if self.switches.uppercase_statuses and isinstance(status, str) else status
 
     def order(self, collection: str) -> list[int]:
@@ -223,9 +232,15 @@ class World:
             problems["usage_limit"] = "must be a whole number of at least 0, or null"
         if problems:
             raise refused_now("The add-on was not changed.", problems)
+        if self.switches.addon_patch != "merges":
+            changes = dict.fromkeys((name for name in writable if name in addon), None) | dict(changes)
         if any(name not in addon or addon[name] != value for name, value in changes.items()):
+            self._earlier_addons[number] = (self.clock() + self.switches.addon_lag_seconds, dict(addon))
             addon.update(changes)
-            if "tier" in changes:
+            if self.switches.addon_patch == "drops":
+                for name in [name for name in changes if addon[name] is None]:
+                    del addon[name]
+            if changes.get("tier"):
                 addon["daily_claws"] = addon_claws(addon["addon_type"], addon["tier"])
             self.effects["patches"] += 1
         return addon

@@ -26,6 +26,19 @@ STATUSES = (
     "error",
 )
 """In the order of the page of the fleet."""
+LIST_FIELDS = {
+    "id": "number",
+    **dict.fromkeys(("name", "status", "tier", "billing_mode", "health_status", "created_at"), "text"),
+    **dict.fromkeys(("ip_address", "provisioned_at"), "text|null"),
+}
+"""The documented fields of an instance in a list, with their types."""
+DETAIL_FIELDS = {
+    **LIST_FIELDS,
+    **dict.fromkeys(("can_start", "can_stop", "can_restart", "llm_configured", "telegram_configured"), "boolean"),
+    "subdomain_url": "text|null",
+    "daily_claw_cost": "number|null",
+}
+"""The documented fields of a detail, with their types."""
 HEALTH_STATUSES = ("healthy", "unhealthy", "unknown")
 TIERS = ("budget", "balanced", "pro")
 FILTERS = {

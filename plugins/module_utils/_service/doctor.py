@@ -21,8 +21,7 @@ from .._http.lists import parse_pagination
 from .._http.responses import parse_envelope, resource_path
 from .._http.transport import Response
 from .._model.backup import GOOD_STATUSES, TIME_FIELDS
-from .._model.instance_fields import HEALTH_STATUSES
-from .._model.instance_fields import STATUSES as INSTANCE_STATUSES
+from .._model.instance_fields import DETAIL_FIELDS, HEALTH_STATUSES, LIST_FIELDS, STATUSES
 from .._model.ownership import FIELDS as OWNER_FIELDS
 from .._model.resource import Resource, Result, as_object, as_objects, normalize, parse_id
 from .._rate import headers as rate_headers
@@ -39,8 +38,25 @@ ABSENT_ID = 2**31 - 1
 """An id that no instance has."""
 
 
+RESTORES = "runbook, drill, restore_unhealthy, claw_backup_restore, claw_fleet_restore"
+LATEST = "backup: latest, runbook and claw_fleet_restore without a backup, drill, restore_unhealthy"
+ALL = f"inventory, claw_instance, claw_instance_info, claw_fleet, {RESTORES}, balance_guard, fleet_report, event source"
+REPORTED = "backups in fleet_report"
+CLAWS = "Claws in fleet_report"
+BY_OWNER = f"claw_backup_info by instance, {LATEST}, backup_id without an instance, {REPORTED}"
+BY_NAME = "name, names, instance_name, restore_instances, restore_drill_instances, balance_guard"
+BY_ID = "id, ids, instance_id, restore_instance_ids, restore_drill_ids, restore_unhealthy"
+BY_AGE = f"{LATEST}, before, max_age, newest of claw_backup_info, {REPORTED}"
+HEALTHY = "wait_healthy, claw_fleet_restore, runbook, drill, restore_unhealthy"
+BILLING = f"claw_billing_info, balance_guard, {CLAWS}"
+"""Uses of the collection, by the names by which users know them."""
+
+
 class Endpoint(t.NamedTuple):
-    """A path that is requested, the type of its ``data``, and who needs it; nobody if it is only a check."""
+    """A path that is requested, the type of its ``data``, and the uses that need it; none for a check.
+
+    What may have any shape is an ``object``.
+    """
 
     path: str
     data_type: type
@@ -48,28 +64,37 @@ class Endpoint(t.NamedTuple):
 
 
 ENDPOINTS = {
-    "account": Endpoint("/account", dict, "claw_account_info"),
-    "instances": Endpoint("/instances", list, "the inventory and all modules for instances"),
+    "account": Endpoint("/account", object, "claw_account_info, account"),
+    "instances": Endpoint("/instances", list, ALL),
     "absent": Endpoint("/instances/ID", dict),
     "page_2": Endpoint("/instances", list),
-    "instance": Endpoint("/instances/ID", dict, "claw_instance"),
-    "summary": Endpoint("/billing/summary", dict, "claw_purchase, balance_guard"),
-    "usage": Endpoint("/billing/usage", dict, "balance_guard"),
-    "transactions": Endpoint("/billing/transactions", list, "claw_billing_info"),
-    "packages": Endpoint("/billing/packages", list, "claw_billing_info"),
-    "addons": Endpoint("/addons", list, "claw_addon, claw_addon_info"),
-    "addon": Endpoint("/addons/ID", dict, "claw_addon by id"),
-    "backups": Endpoint("/backups", list, "claw_backup_info, restores"),
-    "backup": Endpoint("/backups/ID", dict, "restores by backup_id"),
+    "instance": Endpoint("/instances/ID", dict, f"claw_instance, claw_fleet, {RESTORES}"),
+    "summary": Endpoint("/billing/summary", object, f"{BILLING}, claw_purchase"),
+    "usage": Endpoint("/billing/usage", object, BILLING),
+    "transactions": Endpoint("/billing/transactions", object, "transactions of claw_billing_info"),
+    "packages": Endpoint("/billing/packages", object, "packages of claw_billing_info"),
+    "addons": Endpoint("/addons", list, "claw_addon without id, claw_addon_info without id"),
+    "addon": Endpoint("/addons/ID", dict, "claw_addon, id of claw_addon_info"),
+    "backups": Endpoint("/backups", list, f"claw_backup_info without id, {LATEST}, {REPORTED}"),
+    "backup": Endpoint("/backups/ID", dict, "backup_id, restore_backup, id of claw_backup_info"),
 }
 
-WORDS: dict[str, t.Callable[[object], bool]] = {
-    "known status": lambda value: normalize(value) in INSTANCE_STATUSES,
-    "documented status": lambda value: isinstance(value, str) and value in INSTANCE_STATUSES,
+_DATE = r"\d{4}-[\d-]*([T ][\d:.]*)?"
+KINDS: dict[str, t.Callable[[object], bool]] = {
+    "valid id": lambda value: parse_id(value) is not None,
+    "positive number as text": lambda value: isinstance(number := parse_id(value), int) and number > 0,
+    "positive whole number": lambda value: type(value) is int and value > 0,
+    "number as text": lambda value: isinstance(value, str) and bool(re.fullmatch(r"-?\d{1,15}(\.\d+)?", value)),
+    "any time": lambda value: parse_time(value) is not None,
+    "time with a zone": lambda value: parse_time(value) is not None and not re.fullmatch(_DATE, str(value)),
+    "known status": lambda value: normalize(value) in (*STATUSES, "deleted"),
+    "documented status": lambda value: isinstance(value, str) and value in STATUSES,
     "known health": lambda value: normalize(value) in HEALTH_STATUSES,
     "usable status": lambda value: normalize(value) in GOOD_STATUSES,
 }
-"""Types of texts by their words."""
+"""Types by their values."""
+WORDS = frozenset(kind for kind in KINDS if kind.endswith((" status", " health")))
+"""Those whose plain words may be shown."""
 MISSING = object()
 """The value of a field that is not shown."""
 
@@ -77,9 +102,11 @@ MISSING = object()
 class Row(t.NamedTuple):
     """An expectation: fields of all objects in a reply, and their types.
 
-    ``objects``: the name of the request, and after a dot the field that holds them. ``fields``: separated by ", "; of
-    those joined by "|", the first that is shown counts. ``needed_by``: what does not work without; empty if the
-    collection works nevertheless. ``in_one``: one object that is as expected is enough.
+    ``objects``: the name of the request, and after a dot the field that holds them; with "|", the fields that they lack
+    are those of the first object of the next. ``fields``: separated by ", "; of those joined by "|", the first that is
+    shown counts. ``needed_by``: the uses that do not work without; none if the collection works nevertheless, as it
+    does with the types ``works``. ``note``: the consequence of these; without ``works``, of all that differs.
+    ``in_one``: one object is enough.
     """
 
     check: str
@@ -87,72 +114,76 @@ class Row(t.NamedTuple):
     fields: str
     types: str
     needed_by: str = ""
+    works: str = ""
+    note: str = ""
     in_one: bool = False
 
-    def find_problems(self, items: list[Resource]) -> list[str]:
-        """Returns what is wrong with the fields, in words."""
-        problems = []
-        for names in self.fields.split(", "):
-            values = [find_value(item, names) for item in items]
-            wrong = [value for value in values if not any(has_type(value, kind) for kind in self.types.split("|"))]
-            if not (self.in_one and len(wrong) < len(values)):
-                problems += [f"{names} is {self._describe(value)}".replace("|", " or ") for value in wrong]
-        return problems
+    def judge(self, items: list[Resource]) -> tuple[list[str], list[str], str]:
+        """Returns what is wrong with the fields, in words, the uses that do not work, and the note."""
+        values = [(names, find_value(item, names)) for names in self.fields.split(", ") for item in items]
+        wrong = [value for value in values if not has_type(value[1], self.types)]
+        bad = [value for value in wrong if self.needed_by and not has_type(value[1], self.works)]
+        if self.in_one and len(bad) < len(values):
+            wrong, bad = [value for value in wrong if value not in bad], []
+        problems = [f"{names} is {self._describe(value)}".replace("|", " or ") for names, value in wrong]
+        uses = self.needed_by.split(", ") if bad else []
+        return problems, uses, self.note if wrong and not (bad and self.works) else ""
 
     def _describe(self, value: object) -> str:
         if value is MISSING:
             return "missing"
-        words = plain_words([value]) if self.types.split("|")[0] in WORDS else []
-        return f"{words[0] if words else type_name(value)}, not {self.types}"
+        words = plain_words([value]) if WORDS.intersection(self.types.split("|")) else []
+        return f"{words[0] if words else type_name(value)}, not {self.types.removesuffix('|missing')}"
 
 
-LISTED = (
-    ("id", "number|text", "every task"),
-    ("name", "text", "all that finds an instance by its name"),
-    ("status", "text", "every change of an instance"),
-    ("health_status", "text", "wait_healthy, and restores by events"),
-    ("tier, billing_mode, created_at", "text"),
-    ("ip_address, provisioned_at", "text|null"),
-)
-OWNER_ID = "instance_id|instance.id"
+ONE = "instances|instance"
 OWNER = OWNER_FIELDS.replace(", ", "|")
-GUARD = "balance_guard, fleet_report"
+COST = "daily_claw_cost|daily_total"
+BY_DETAIL = "Where a task needs it, each instance is read by itself, at one request each."
+NO_HEALTH = "Waits for health end with running: wait_healthy, runbook. A drill proves running alone."
+UTC = "Without a zone, a time counts as UTC. If it is not, these err: backup: latest, before, max_age, fleet_report."
+NO_STATUS = "One that has failed may be taken by these: backup: latest, runbook, drill, restore_unhealthy."
 TABLE = (
-    *(Row("list_fields", "instances", *row) for row in LISTED),
-    *(Row("detail_fields", "instance", *row) for row in LISTED),
-    Row("detail_fields", "instance", "subdomain_url", "text|null"),
-    Row("detail_fields", "instance", "daily_claw_cost", "number|null"),
-    Row("detail_fields", "instance", "llm_configured, telegram_configured", "boolean"),
-    Row("detail_fields", "instance", "can_start, can_stop, can_restart", "boolean"),
-    Row("statuses", "instances", "status", "known status|null", "changes: it counts as busy until wait_timeout"),
-    Row("statuses", "instances", "status", "documented status|null"),
-    Row("health_statuses", "instances", "health_status", "known health|null", "wait_healthy, and restores by events"),
-    Row("ids", "instances", "id", "number"),
-    *(Row("ids", name, "id", "number|text", f"all that reads {name}") for name in ("addons", "backups")),
-    *(Row("ids", name, "id", "number") for name in ("addons", "backups")),
-    Row("billing_summary", "summary", "claws_balance", "number", f"claw_purchase, {GUARD}"),
-    Row("billing_summary", "summary", "daily_claw_cost", "number", GUARD),
-    Row("billing_summary", "summary", "days_remaining", "number|null", GUARD),
-    Row("billing_summary", "summary", "low_balance", "boolean"),
-    Row("billing_summary", "summary", "subscription_status, subscription_tier", "text|null"),
-    Row("billing_summary", "summary", "instances_count, running_instances_count", "number"),
-    Row("billing_usage", "usage", "daily_total", "number", GUARD),
-    Row("billing_usage", "usage", "instances, addons", "list", GUARD),
-    Row("usage_instances", "usage.instances", "id", "number|text", "what a stop saves, in balance_guard"),
-    Row("usage_instances", "usage.instances", "daily_claws", "number", "what a stop saves, in balance_guard"),
-    Row("usage_instances", "usage.instances", "name, tier, status, billing_mode", "text"),
-    Row("usage_addons", "usage.addons", "instance_name", "text", "whose cost an add-on is, in balance_guard"),
-    Row("usage_addons", "usage.addons", "id", "number|text"),
-    Row("usage_addons", "usage.addons", "addon_type", "text"),
-    Row("usage_addons", "usage.addons", "tier", "text|null"),
-    Row("usage_addons", "usage.addons", "current_usage, usage_limit", "number|null"),
-    Row("addon_types", "addons", "addon_type", "text", "finding an add-on by addon_type: name it by id"),
-    Row("addon_owner", "addons", OWNER, "number|text", "finding add-ons by their instance: name them by id"),
-    Row("addon_owner", "addons", OWNER_ID, "number|text"),
-    Row("backup_time", "backups", "|".join(TIME_FIELDS), "time", "backup: latest, before and max_age: name backup_id"),
-    Row("backup_owner", "backups", OWNER, "number|text", "finding backups by their instance: name them by id"),
-    Row("backup_owner", "backups", OWNER_ID, "number|text"),
-    Row("backup_statuses", "backups", "status", "usable status|null|missing", "backup: latest: name backup_id", True),
+    Row("account", "account", "id|email", "number|text", "account"),
+    *(Row("list_fields", "instances", *field) for field in LIST_FIELDS.items() if field[0] != "id"),
+    Row("list_fields", "instances", "name", "text", BY_NAME),
+    Row("list_fields", "instances", "status", "text", "status_changed of the event source"),
+    Row("list_fields", "instances", "health_status", "text|null", "health_changed of the event source"),
+    Row("list_fields", "instances", "status, health_status, tier", "text|null", note=BY_DETAIL),
+    *(Row("detail_fields", "instance", *field) for field in [*DETAIL_FIELDS.items()][len(LIST_FIELDS) :]),
+    Row("detail_fields", "instance", "can_start, can_stop, can_restart", "boolean", note="The status alone decides."),
+    Row("detail_fields", "instance", "can_stop|status", "boolean|text", "claw_instance"),
+    Row("detail_fields", "instance", "subdomain_url", "text|null", "connect_with: subdomain"),
+    Row("detail_fields", ONE, "ip_address", "text|null", "connect_with: ip_address"),
+    Row("detail_fields", ONE, "tier", "text", "tiers"),
+    Row("statuses", ONE, "status", "text", "inventory without statuses: [all], claw_instance_info with statuses"),
+    Row("statuses", ONE, "status", "documented status", RESTORES, "known status"),
+    Row("statuses", ONE, "status", "documented status", "inventory by default", "known status|null|missing"),
+    Row("statuses", ONE, "can_stop|status", "boolean|known status", "claw_instance, claw_fleet, balance_guard"),
+    Row("health_statuses", ONE, "health_status", "text|null", "restore_unhealthy, health_statuses", note=NO_HEALTH),
+    Row("health_statuses", ONE, "health_status", "known health", HEALTHY, "null|missing"),
+    Row("health_statuses", ONE, "health_status", "known health|missing", HEALTHY, in_one=True),
+    Row("ids", "instances", "id", "positive whole number", ALL, "valid id"),
+    Row("ids", "instances", "id", "positive whole number", BY_ID, "positive number as text"),
+    Row("ids", "addons", "id", "positive whole number", "claw_addon, claw_addon_info", "valid id"),
+    Row("ids", "addons", "id", "positive whole number", "id of claw_addon", "positive number as text"),
+    Row("ids", "backups", "id", "positive whole number", f"claw_backup_info, {RESTORES}, {REPORTED}", "valid id"),
+    Row("ids", "backups", "id", "positive whole number", "backup_id, restore_backup", "positive number as text"),
+    Row("billing_summary", "summary", "claws_balance", "number", "balance_guard, claw_purchase", "number as text"),
+    Row("billing_summary", "summary", "daily_claw_cost, days_remaining, instances_count", "number|null"),
+    Row("billing_summary", "summary", "low_balance, subscription_status, subscription_tier", "boolean|text|null"),
+    Row("billing_summary", "summary|usage", COST, "number", "balance_guard", "number as text"),
+    Row("billing_summary", "summary", "days_remaining|claws_balance", "number|null", CLAWS, "number as text"),
+    Row("billing_summary", "summary|usage", f"days_remaining|{COST}", "number|null", CLAWS, "number as text"),
+    Row("billing_usage", "usage", "instances, addons", "list", "balance_guard"),
+    Row("usage_instances", "usage.instances", "id", "number|text", "balance_guard"),
+    Row("usage_instances", "usage.instances", "daily_claws", "number", "balance_guard", "number as text"),
+    Row("usage_addons", "usage.addons", "instance_name", "text", "balance_guard"),
+    Row("addon_types", "addons", "addon_type", "text", "claw_addon without id, addon_type"),
+    Row("addon_owner", "addons", OWNER, "number|text", "claw_addon without id, instance_id, instance_name"),
+    Row("backup_time", "backups", "|".join(TIME_FIELDS), "time with a zone", BY_AGE, "any time", UTC),
+    Row("backup_owner", "backups", OWNER, "number|text", BY_OWNER),
+    Row("backup_statuses", "backups", "status", "usable status", LATEST, "null|missing", NO_STATUS, in_one=True),
 )
 """The documented fields."""
 
@@ -168,7 +199,7 @@ UNNAMED = "(others)"
 _PLAIN_WORD = re.compile(r"[a-z_]{1,30}")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
-STATUSES = ("failed", "different", "tolerated", "unknown", "ok")
+SEVERITIES = ("failed", "different", "tolerated", "unknown", "ok")
 """The worst first. What is tolerated is different, and the collection works nevertheless."""
 NOT_SEEN = "not seen"
 WORKS = "The collection works nevertheless."
@@ -221,19 +252,19 @@ class Reply:
 def examine(client: Client) -> Result:
     """Returns the result of the doctor. It fails for no finding."""
     seen = Examination(client)
-    findings = sorted(find_all(seen, client.settings.account), key=lambda finding: STATUSES.index(finding.status))
+    findings = sorted(find_all(seen, client.settings.account), key=lambda finding: SEVERITIES.index(finding.status))
     unmet = [finding.check for finding in findings if finding.status in ("failed", "different")]
     account = seen["account"]
     label = format_account(as_object(account.data)) or (account.status and f"unknown ({account.problem})") or ""
-    names = dict.fromkeys((*seen.replies, *(row.objects for row in TABLE)))
-    shapes = {name: describe_fields(seen.find_objects(name)) for name in names if name != "page_2"}
+    names = dict.fromkeys((*seen.replies, *(row.objects for row in TABLE if "|" not in row.objects)))
+    shapes = {name: describe_fields(as_objects(seen[name].data) or seen.find_objects(name)) for name in names}
     return {
         "api_url": client.settings.api_url,
         "scope": format_scope(client.settings.host, label),
         "healthy": not unmet,
         "unmet": unmet,
         "findings": [finding.as_dict() for finding in findings],
-        "shapes": {name: shape for name, shape in shapes.items() if shape},
+        "shapes": {name: shape for name, shape in shapes.items() if shape and name != "page_2"},
     }
 
 
@@ -272,10 +303,15 @@ class Examination:
 
     def find_objects(self, objects: str) -> list[Resource]:
         """Returns the objects that were seen. ``objects``: see Row."""
-        request, _dot, inside = objects.partition(".")
-        data = self[request].data
-        data = as_object(data).get(inside) if inside else data
-        return [data] if isinstance(data, dict) else as_objects(data)
+        first, _or, others = objects.partition("|")
+        request, _dot, inside = first.partition(".")
+        reply = self[request]
+        data = as_object(reply.data).get(inside) if inside else reply.data
+        items = [data] if isinstance(data, dict) else as_objects(data)
+        if request in ENDPOINTS and ENDPOINTS[request].data_type is object and not (inside or reply.problem):
+            items = [as_object(data)]
+        other = (self.find_objects(others) or [{}])[0] if others else {}
+        return [{**other, **item} for item in items]
 
     def _get_first(self, name: str, listed: str) -> None:
         """Reads the first object of a list, if there is one."""
@@ -310,10 +346,9 @@ def _parse(request: str, response: Response) -> tuple[Response, dict[str, t.Any]
 
 def _check_data(body: dict[str, t.Any], data_type: type) -> dict[str, t.Any]:
     data = body["data"]
-    if not isinstance(data, data_type) or (isinstance(data, list) and as_objects(data) != data):
-        return {
-            "problem": f"{type_name(data)} in `data`, not {'an object' if data_type is dict else 'a list of objects'}"
-        }
+    if not isinstance(data, data_type) or (data_type is list and as_objects(data) != data):
+        expected = "a list of objects" if data_type is list else "an object"
+        return {"problem": f"{type_name(data)} in `data`, not {expected}"}
     return {"data": data, "pagination": parse_pagination(body)}
 
 
@@ -351,11 +386,10 @@ def type_name(value: object) -> str:
     return names.get(type(value), "number")
 
 
-def has_type(value: object, expected: str) -> bool:
-    """Returns True if the value has one of the types of TABLE."""
-    if expected in WORDS:
-        return WORDS[expected](value)
-    return expected == type_name(value).split()[0] or (expected == "text" and isinstance(value, str))
+def has_type(value: object, types: str) -> bool:
+    """Returns True if the value has one of the types, which are separated by "|"."""
+    names = {type_name(value).split()[0], *(["text"] if isinstance(value, str) else [])}
+    return any(KINDS[kind](value) if kind in KINDS else kind in names for kind in types.split("|"))
 
 
 def find_value(item: Resource, fields: str) -> object:
@@ -409,19 +443,19 @@ def find_all(seen: Examination, wanted_account: str | None) -> t.Iterator[Findin
 def _check_fields(rows: list[Row], seen: Examination) -> Judgement:
     """Returns the judgement of the rows of one check."""
     if not any(seen.find_objects(row.objects) for row in rows):
-        name = rows[0].objects
+        name = rows[0].objects.partition("|")[0]
         reply = seen[name.partition(".")[0]]
         if reply.problem:
             return "unknown", NOT_SEEN, reply.needed
         return "unknown", "none", f"Needs an account with objects of this kind: {name}."
-    problems = {row: row.find_problems(seen.find_objects(row.objects)) for row in rows}
-    texts = dict.fromkeys(text for found in problems.values() for text in found)
-    if not texts:
+    judged = [row.judge(seen.find_objects(row.objects)) for row in rows]
+    problems = list(dict.fromkeys(text for problems, _uses, _note in judged for text in problems))
+    if not problems:
         return "ok", "as expected", ""
-    found = "; ".join(list(texts)[:MAX_PROBLEMS])
-    if lost := "; ".join(dict.fromkeys(row.needed_by for row in rows if problems[row] and row.needed_by)):
-        return "different", found, f"Does not work: {lost}."
-    return "tolerated", found, WORKS
+    lost = list(dict.fromkeys(use for _problems, uses, _note in judged for use in uses))
+    notes = dict.fromkeys(note for _problems, _uses, note in judged if note)
+    consequence = " ".join([*([f"Does not work: {', '.join(lost)}."] if lost else []), *notes])
+    return "different" if lost else "tolerated", "; ".join(problems[:MAX_PROBLEMS]), consequence or WORKS
 
 
 def _check_api(seen: Examination) -> Judgement:
@@ -445,9 +479,7 @@ def _check_key(seen: Examination, wanted: str | None) -> Judgement:
         return "unknown", NOT_SEEN, account.problem
     found = f"GET /account: {account.problem}"
     if account.status == 401:
-        advice = (
-            "Check api_key, api_key_file and CLAWHOSTERS_API_KEY; create keys under Dashboard > Settings > API Keys."
-        )
+        advice = "Check api_key, api_key_file and CLAWHOSTERS_API_KEY; create keys in the dashboard."
         return "failed", found, f"No task works with this key. {advice}"
     if not seen["instances"].problem:
         return "different", found, "claw_account_info fails; other requests are answered."
@@ -472,6 +504,8 @@ def _check_rate_headers(seen: Examination) -> Judgement:
     if len(windows) < len(answers):
         found = f"usable in {len(windows)} of {len(answers)} responses"
         return "tolerated", found, "Tasks can't share the rate limit: they exceed it, and wait after a 429."
+    if not all(1e9 <= (rate_headers.parse_finite(each.get("X-RateLimit-Reset")) or 0) < 1e12 for each in answers):
+        return "tolerated", "X-RateLimit-Reset is no Unix time", "It is read as seconds left, milliseconds or a date."
     limits = {str(window.limit) for window in windows}
     if limits != {"100"}:
         found = f"limit {', '.join(sorted(limits)[:3])}"
@@ -497,7 +531,8 @@ def _check_endpoints(seen: Examination) -> Judgement:
     if not broken:
         return "ok", f"all {len(sent)} that were requested", ""
     found = "; ".join(f"{reply.request}: {reply.problem}" for reply, _endpoint in broken)
-    return "failed", found, f"Does not work: {'; '.join(endpoint.needed_by for _reply, endpoint in broken)}."
+    uses = dict.fromkeys(", ".join(endpoint.needed_by for _reply, endpoint in broken).split(", "))
+    return "failed", found, f"Does not work: {', '.join(uses)}."
 
 
 def _check_pagination(seen: Examination) -> Judgement:

@@ -33,16 +33,6 @@ NAME_LIMIT = 200
 ID_LIMIT = 40
 """Bytes of an id that is appended to a name."""
 
-LIST_FIELDS = frozenset(
-    ("id", "name", "status", "tier", "billing_mode", "ip_address", "health_status", "created_at", "provisioned_at")
-)
-"""The documented fields of an instance in a list."""
-DETAIL_FIELDS = LIST_FIELDS.union(
-    ("can_start", "can_stop", "can_restart", "subdomain_url"),
-    ("daily_claw_cost", "llm_configured", "telegram_configured"),
-)
-"""The documented fields of a detail."""
-
 _MAX_LISTED = 10
 """Names that a warning lists."""
 _DOLLARS = re.compile(r"(\$+)([\w{])?")

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service import doctor
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_doctor_info
 from simulator.handle import Simulator
+from simulator.switches import plain
 from support import KEY
 from support.controller import Controller
 from support.worker import result_of
@@ -57,76 +58,137 @@ def test_the_default_service_is_as_expected(simulator: Simulator) -> None:
     assert len(simulator.calls()) == 28
 
 
-VARIANTS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
-    "no pages": ({"pagination": "none"}, {"pagination"}, True),
-    "pages that don't move": ({"pagination": "ignored"}, {"pagination"}, False),
-    "pages that overlap": ({"list_order": "reshuffled"}, {"pagination"}, False),
-    "capitals": ({"uppercase_statuses": True, "can_flags": "absent"}, {"statuses", "detail_fields"}, True),
-    "another status": ({"restore_shows": "restoring"}, {"statuses"}, False),
-    "no rate limit": ({"rate_limit": 0, "request_id": False}, {"rate_headers"}, True),
-    "another rate limit": ({"rate_limit": 50}, {"rate_headers"}, True),
+RESTORES = "runbook drill restore_unhealthy claw_backup_restore claw_fleet_restore"
+NEWEST = "backup: runbook drill restore_unhealthy"
+BY_AGE = f"{NEWEST} before max_age newest backups"
+EVENTS = "status_changed health_changed"
+BY_STATUS = f"inventory claw_instance_info {RESTORES}"
+BY_FLAGS = "claw_instance claw_fleet balance_guard"
+HEALTHY = "wait_healthy claw_fleet_restore runbook drill restore_unhealthy"
+VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
+    "the overview alone": (
+        plain(),
+        {
+            "list_fields": EVENTS,
+            "detail_fields": "claw_instance connect_with: tiers",
+            "statuses": f"{BY_STATUS} {BY_FLAGS}",
+            "health_statuses": "restore_unhealthy health_statuses",
+            "billing_summary": "balance_guard claw_purchase Claws",
+            "billing_usage": "balance_guard",
+            "addon_types": "claw_addon addon_type",
+            "addon_owner": "claw_addon instance_id instance_name",
+            "backup_statuses": "",
+        },
+        False,
+    ),
+    "lists without status": ({"drop_fields": ["instances.status"]}, {"list_fields": "status_changed"}, False),
+    "no status": (
+        {"drop_fields": ["instance.status"]},
+        {"list_fields": "status_changed", "statuses": BY_STATUS},
+        False,
+    ),
+    "no health": (
+        {"drop_fields": ["instance.health_status"]},
+        {"list_fields": "health_changed", "health_statuses": "restore_unhealthy health_statuses"},
+        False,
+    ),
+    "health that is null": (
+        {"add_fields": {"instance.health_status": None}},
+        {"list_fields": "", "health_statuses": HEALTHY},
+        False,
+    ),
+    "health of another word": ({"add_fields": {"instance.health_status": "good"}}, {"health_statuses": HEALTHY}, False),
+    "other words": ({"status_words": {"running": "active"}}, {"statuses": f"{RESTORES} inventory"}, False),
+    "other words without flags": (
+        {"status_words": {"running": "active"}, "can_flags": "absent"},
+        {"statuses": f"{RESTORES} inventory {BY_FLAGS}", "detail_fields": ""},
+        False,
+    ),
+    "deleted instances": ({"status_words": {"error": "deleted"}}, {"statuses": ""}, True),
+    "capitals": ({"uppercase_statuses": True, "can_flags": "absent"}, {"statuses": "", "detail_fields": ""}, True),
+    "no pages": ({"pagination": "none"}, {"pagination": ""}, True),
+    "pages that don't move": ({"pagination": "ignored"}, {"pagination": ""}, False),
+    "pages that overlap": ({"list_order": "reshuffled"}, {"pagination": ""}, False),
+    "no rate limit": ({"rate_limit": 0, "request_id": False}, {"rate_headers": ""}, True),
+    "another rate limit": ({"rate_limit": 50}, {"rate_headers": ""}, True),
+    "seconds until the limit resets": ({"rate_reset": "delta"}, {"rate_headers": ""}, True),
     "backups without time and owner": (
         {"drop_fields": ["backup.created_at", "backup.instance_id", "backup.instance_name"]},
-        {"backup_time", "backup_owner"},
+        {"backup_time": BY_AGE, "backup_owner": f"claw_backup_info {NEWEST} backup_id backups"},
         False,
     ),
-    "owners by name alone": (
-        {"drop_fields": ["backup.instance_id", "addon.instance_id"]},
-        {"backup_owner", "addon_owner"},
+    "owners by name alone": ({"drop_fields": ["backup.instance_id", "addon.instance_id"]}, {}, True),
+    "times without a zone": ({"timestamps": "no_zone"}, {"backup_time": ""}, True),
+    "times in Unix seconds": ({"add_fields": {"backup.created_at": 1769990400}}, {}, True),
+    "backups of another status": ({"add_fields": {"backup.status": "moon"}}, {"backup_statuses": NEWEST}, False),
+    "backups without status": ({"drop_fields": ["backup.status"]}, {"backup_statuses": ""}, True),
+    "no ids": (
+        {"drop_fields": ["backup.id", "addon.id"]},
+        {"ids": f"claw_addon claw_addon_info id backup_id restore_backup claw_backup_info {RESTORES} backups"},
+        False,
+    ),
+    "ids that are text": ({"id_as_string": True}, {"ids": ""}, True),
+    "ids that are no numbers": (
+        {"id_prefix": "bot_"},
+        {"ids": "id ids instance_id restore_instance_ids restore_drill_ids restore_unhealthy backup_id restore_backup"},
+        False,
+    ),
+    "a key with few permissions": (
+        {"forbidden": ["/backups*", "/account"]},
+        {"key": "", "endpoints": f"claw_account_info account claw_backup_info {NEWEST} backups"},
+        False,
+    ),
+    "a balance that is text": ({"add_fields": {"summary.claws_balance": "12.50"}}, {"billing_summary": ""}, True),
+    "a balance in words": (
+        {"add_fields": {"summary.claws_balance": "a lot"}},
+        {"billing_summary": "balance_guard claw_purchase"},
+        False,
+    ),
+    "days and costs that can be computed": (
+        {"drop_fields": ["summary.days_remaining", "summary.daily_claw_cost"]},
+        {"billing_summary": ""},
         True,
     ),
-    "backups of another status": ({"add_fields": {"backup.status": "moon"}}, {"backup_statuses"}, False),
-    "no ids": ({"drop_fields": ["backup.id", "addon.id"]}, {"ids"}, False),
-    "a key with few permissions": ({"forbidden": ["/backups*", "/account"]}, {"key", "endpoints"}, False),
-    "other names": (
-        {
-            "rename_fields": {"backup.created_at": "taken_at", "addon.instance_id": "instance.id"},
-            "drop_fields": ["summary.claws_balance", "instance.tier", "addon.instance_name"],
-        },
-        {"billing_summary", "list_fields", "detail_fields"},
-        False,
-    ),
+    "usage that is a list": ({"usage_answer": "list"}, {"billing_usage": "balance_guard"}, False),
     "fields on which nothing rests": (
         {"drop_fields": ["instance.provisioned_at", "instance.telegram_configured", "summary.subscription_tier"]},
-        {"billing_summary", "list_fields", "detail_fields"},
+        {"billing_summary": "", "list_fields": "", "detail_fields": ""},
         True,
     ),
-    "a field on which the waits rest": (
-        {"drop_fields": ["instance.health_status"]},
-        {"list_fields", "detail_fields", "health_statuses"},
-        False,
-    ),
-    "ids that are text": ({"id_as_string": True}, {"ids"}, True),
-    "ids of instances that are text": (
-        {"id_as_string": True, "forbidden": ["/addons", "/backups"]},
-        {"ids", "endpoints"},
-        False,
-    ),
-    "down": ({"health_answer": "down"}, {"api"}, False),
+    "down": ({"health_answer": "down"}, {"api": ""}, False),
     "forms that are all read": (
         {
             "compression": "gzip",
             "days_remaining_at_no_cost": 0,
-            "rate_reset": "delta",
             "timestamps": "fraction",
+            "rename_fields": {"backup.created_at": "taken_at", "addon.instance_id": "instance.id"},
             "transactions_order": "oldest_first",
             "transaction_sign": "unsigned",
         },
-        set(),
+        {},
         True,
     ),
 }
-"""Services: their switches, the checks that are then different or failed, and whether the collection can work."""
+"""Services: their switches, the checks that are then different or failed, and whether the collection can work.
+
+Of each check, the first word of each use that does not work.
+"""
+
+
+def find_lost(finding: Finding) -> set[str]:
+    uses = finding["consequence"].partition("Does not work: ")[2].partition(".")[0]
+    return {use.split()[0] for use in filter(None, uses.split(", "))}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_service_that_differs(simulator: Simulator, variant: str) -> None:
-    switches, checks, healthy = VARIANTS[variant]
+    switches, lost, healthy = VARIANTS[variant]
     simulator.switch(**switches)
-    if switches.get("restore_shows"):
-        simulator.set_instance(1, status="restoring")
     result = examine(simulator)
-    assert with_status(result, "different", "failed") == checks
+    found = {check: by_check(result)[check] for check in with_status(result, "different", "failed")}
+    assert {check: find_lost(finding) for check, finding in found.items()} == {
+        check: set(uses.split()) for check, uses in lost.items()
+    }
     assert result["healthy"] is healthy
     statuses = [finding["status"] for finding in result["findings"]]
     assert statuses == sorted(statuses, key=("failed", "different", "unknown", "ok").index)
@@ -134,6 +196,22 @@ def test_a_service_that_differs(simulator: Simulator, variant: str) -> None:
         assert finding["expected"]
         assert finding["found"]
         assert finding["consequence"] or finding["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("switches", "check", "sentence"),
+    [
+        ({"drop_fields": ["instances.status"]}, "list_fields", "each instance is read by itself, at one request each."),
+        ({"drop_fields": ["instance.health_status"]}, "health_statuses", "A drill proves running alone."),
+        ({"drop_fields": ["backup.status"]}, "backup_statuses", "One that has failed may be taken by these: backup: "),
+        ({"timestamps": "no_zone"}, "backup_time", "Without a zone, a time counts as UTC. If it is not, these err: "),
+    ],
+)
+def test_a_difference_that_is_handled_says_how(
+    simulator: Simulator, switches: dict[str, t.Any], check: str, sentence: str
+) -> None:
+    simulator.switch(**switches)
+    assert sentence in by_check(examine(simulator))[check]["consequence"]
 
 
 # The service does not answer
@@ -181,13 +259,18 @@ def test_a_service_that_answers_oddly(simulator: Simulator, fault: dict[str, t.A
     assert len(simulator.calls()) <= 3
 
 
-@pytest.mark.parametrize(("path", "check"), [("summary", "billing_summary"), ("usage", "billing_usage")])
-def test_billing_without_any_field_is_a_finding(simulator: Simulator, path: str, check: str) -> None:
-    simulator.fault("wrong_type", path=f"/billing/{path}", body={"success": True, "data": {}})
+@pytest.mark.parametrize("data", [{}, [], [{"id": 1}], "x", None])
+@pytest.mark.parametrize(
+    ("path", "check"),
+    [("/billing/summary", "billing_summary"), ("/billing/usage", "billing_usage"), ("/account", "account")],
+)
+def test_an_unknown_shape_is_a_finding_of_the_field(simulator: Simulator, path: str, check: str, data: object) -> None:
+    simulator.fault("wrong_type", path=path, body={"success": True, "data": data})
     result = examine(simulator)
+    assert with_status(result, "different", "failed") <= {check, "billing_summary"}
     assert by_check(result)[check]["status"] == "different"
     assert by_check(result)[check]["found"].endswith(" is missing")
-    assert result["healthy"] is False
+    assert result["shapes"].get(path.rpartition("/")[2]) == ({"id": "number"} if data == [{"id": 1}] else None)
 
 
 def test_rate_headers_in_a_part_of_the_responses_are_a_finding(simulator: Simulator) -> None:
@@ -212,10 +295,9 @@ def test_a_list_that_no_module_can_read_is_a_finding(simulator: Simulator, data:
 @pytest.mark.parametrize(
     ("path", "fault"),
     [
-        ("/account", {"body": {"data": []}}),
+        ("/account", {"kind": "forbidden"}),
         ("/instances/1", {"body": {"data": "x"}}),
-        ("/billing/packages", {"body": {"data": {}}}),
-        ("/billing/usage", {"body": {"data": []}}),
+        ("/backups", {"body": {"data": {}}}),
         ("/addons", {"kind": "unauthorized"}),
     ],
 )
