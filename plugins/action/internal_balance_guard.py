@@ -12,6 +12,7 @@ were enough.
 
 from __future__ import annotations
 
+import math
 import typing as t
 from collections import Counter
 
@@ -24,6 +25,7 @@ from ..module_utils._model.resource import Resource, Result, as_object, as_objec
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._module.runner import ModuleContext
+from ..module_utils._numbers import Number, parse_number, to_json
 from ..module_utils._service.at_most_once import format_at
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.instance_list import list_instances
@@ -39,7 +41,6 @@ from ..plugin_utils._reports.forecast import (
     days_left,
     format_forecast,
     format_lasting,
-    parse_number,
 )
 
 Data = dict[str, t.Any]
@@ -68,7 +69,7 @@ def run(context: ModuleContext) -> Result:
         sent_order = _describe_order(context)
         buying = [f"Buy package {params['package_id']} first. If it is not credited immediately:"]
         lines = ([sent_order, "It is not sent again."] if sent_order else buying) + lines
-    return {**plan, "sent_order": sent_order, "lines": [scope, *lines]}
+    return {**plan, "cost": to_json(plan["cost"]), "sent_order": sent_order, "lines": [scope, *lines]}
 
 
 def _require_valid(params: t.Mapping[str, t.Any]) -> None:
@@ -127,8 +128,9 @@ def build_plan(
             "Buy Claws, then resume them in the dashboard.",
         ]
     elif balance is None or cost is None:
+        missing = "balance (claws_balance)" if balance is None else "daily cost (daily_claw_cost)"
         plan["lines"] += [
-            f"The service does not report the {'balance' if balance is None else 'daily cost'}.",
+            f"The service does not report the {missing}.",
             "Without it the effect of a stop is unknown, so nothing is stopped.",
         ]
     elif rounds and not _is_counted(rounds[-1], cost, instances):
@@ -150,22 +152,23 @@ def _begin_plan(forecast: Forecast, min_days: int, *, has_run_out: bool) -> Data
     return {
         "is_sufficient": lasts and not has_run_out,
         "cost": cost,
-        "balance_below": max((balance or 0) + 1, max(cost or 0, 0) * min_days),
+        # A whole number, as the option of claw_purchase.
+        "balance_below": math.ceil(max((balance or 0) + 1, max(cost or 0, 0) * min_days)),
         "stops": [],
         "lines": [format_forecast(forecast), f"The balance must last for at least {format_count(min_days, 'day')}."],
     }
 
 
-def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
+def _is_counted(last: Data, cost: Number, instances: list[Resource]) -> bool:
     """Returns True if the service's daily cost includes the stops of the last round; until then no plan is sound."""
     if not last["stopped"]:
         return True
     running = {str(instance["id"]) for instance in instances if find_state(instance) == "running"}
-    return cost < int(last["cost"]) and running.isdisjoint(map(str, last["stopped"]))
+    return cost < (parse_number(last["cost"]) or 0) and running.isdisjoint(map(str, last["stopped"]))
 
 
 def _add_stops(
-    plan: Data, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
+    plan: Data, candidates: list[Resource], savings: dict[str, Number | None], balance: Number, min_days: int
 ) -> None:
     """Adds candidates to the plan, in order, until the forecast holds; else a sentence with what is missing."""
     cost, told = plan["cost"], set()
@@ -221,9 +224,9 @@ def _find_allowed(names: list[str], instances: list[Resource]) -> tuple[list[Res
     return allowed, problems
 
 
-def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:
+def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, Number | None]:
     """Returns the Claws a day of each instance with its add-ons, by id; None if the service does not report them."""
-    savings: dict[str, int | None] = {
+    savings: dict[str, Number | None] = {
         str(parse_id(entry.get("id"))): parse_number(entry.get("daily_claws"))
         for entry in as_objects(usage.get("instances"))
     }
@@ -240,7 +243,7 @@ def _is_paid_in_claws(instance: Resource) -> bool:
     return instance.get("billing_mode") in ("daily", None)
 
 
-def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
+def _reason_to_keep(instance: Resource, savings: dict[str, Number | None]) -> str:
     if find_state(instance) != "running":
         return f"its status is {describe_status(instance, 40)}"
     if not _is_paid_in_claws(instance):

@@ -100,6 +100,6 @@ def format_first(sentences: t.Sequence[str], limit: int) -> str:
     return " ".join([*sentences[:limit], *more])
 
 
-def format_count(number: int, noun: str) -> str:
+def format_count(number: object, noun: str) -> str:
     """Returns ``1 instance`` or ``3 instances``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -54,6 +54,14 @@ options:
     type: list
     elements: str
     default: []
+  send:
+    description:
+      - Whether V(changed) attributes are sent, or all that are V(given) in C(config) if anything differs.
+      - V(given) is for a service where an update replaces the whole configuration. Then name all attributes that must
+        stay in C(config).
+    type: str
+    choices: [changed, given]
+    default: changed
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -64,6 +72,8 @@ attributes:
     details:
       - Attributes in C(write_only) are sent each time.
 notes:
+  - The add-on is read for up to 10 seconds after an accepted update, since reads may lag behind. The task fails, as
+    changed, if it does not show the update then, or has lost an attribute that was not sent; the diff has its value.
   - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all returned values.
   - After an unclear response the add-on is read to check whether it was changed. The request is not sent again.
 seealso:
@@ -86,6 +96,14 @@ EXAMPLES = r"""
       tier: premium
   check_mode: true
   diff: true
+
+- name: Send the whole configuration if one of its attributes differs
+  clawhosters.cloud.claw_addon:
+    id: 3
+    config:
+      tier: eco
+      usage_limit: 2000000
+    send: given
 
 - name: Set the key of a provider, which the service never shows
   clawhosters.cloud.claw_addon:
@@ -114,7 +132,7 @@ addon:
     daily_claws: 40
     created_at: "2026-02-01T10:00:00Z"
 diff:
-  description: The attributes in C(config) before and after, with their secrets hidden.
+  description: The attributes in C(config), and those that an update has removed, before and after, without secrets.
   returned: success
   type: dict
   sample:
@@ -143,6 +161,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import (
+    AddonUpdate,
     ensure_config,
     redact_addon_options,
 )
@@ -156,6 +175,7 @@ SPEC = ArgumentSpec(
         "instance_name": {"type": "str"},
         "config": {"type": "dict", "required": True},
         "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "send": {"type": "str", "choices": ["changed", "given"], "default": "changed"},
     },
     required_one_of=(("id", "addon_type"),),
     redact_options=redact_addon_options,
@@ -167,7 +187,8 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     query = AddonQuery(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
     addon = find_addon(context.client, query)
-    return ensure_config(context.client, addon, params["config"], params["write_only"]).as_result("addon")
+    update = AddonUpdate(addon, params["config"], params["write_only"], sends_all=params["send"] == "given")
+    return ensure_config(context.client, update).as_result("addon")
 
 
 def main() -> None:

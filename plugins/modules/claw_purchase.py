@@ -24,7 +24,7 @@ description:
     executed. Then it is not sent again, and the task fails. The task also fails if the purchase was made but could not
     be recorded.
   - It is not documented whether the service charges at once or returns a payment link. The result may contain such a
-    link, so it is not shown on the screen at any verbosity.
+    link, so it is not shown on the screen at any verbosity. Register it, and write C(purchase) to a file of your own.
   - In messages about a rejection, all links, the values of C(request), and fields with names such as C(checkout_token)
     are replaced by C(********).
 author:
@@ -74,6 +74,14 @@ EXAMPLES = r"""
     balance_below: 1000
   register: topup
 
+- name: Keep the response, which may hold a payment link
+  ansible.builtin.copy:
+    content: "{{ topup.purchase | to_nice_json }}"
+    dest: "{{ lookup('ansible.builtin.env', 'HOME') }}/clawhosters-payment.json"
+    mode: "0600"
+  no_log: true
+  when: topup.purchase is not none
+
 - name: Buy with more fields in the request
   clawhosters.cloud.claw_purchase:
     order: 2026-02-extra
@@ -94,7 +102,7 @@ purchase:
 balance:
   description: The balance in Claws, after a purchase the new one.
   returned: success, and if the outcome is unknown
-  type: int
+  type: float
   sample: 820
 diff:
   description: The package bought for the order, before and after.

@@ -29,6 +29,7 @@ PLAYS = [
 INVENTORY_OF = {"accounts": "accounts"}
 """The inventory of an example that needs another than fleet.clawhosters.yml."""
 VARIABLES = {
+    "purchase": ("-e", "balance_below=1000000"),
     "restore": ("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
 }
 """The variables that an example needs when it is run."""

@@ -18,12 +18,12 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .._errors import CheckModeError, ClawHostersError, RateLimitedError, ServerError
+from .._errors import CheckModeError, ClawHostersError, MalformedResponseError, RateLimitedError, ServerError
 from .._progress import Progress, fit_line, raise_if_cancelled
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import SharedRateBudget
-from .responses import parse_object, parse_resource
+from .responses import NOT_THE_API, parse_data, parse_resource
 from .settings import Settings
 from .transport import JITTER, NEVER, RETRIED_CHANGES, Request, RequestHooks, Response, retry_delay, send_request
 
@@ -193,9 +193,9 @@ class Client:
         """
         return self._send_with_retries(Request("GET", path), parse_resource, self.end_of_wait(time_left))
 
-    def fetch_object(self, path: str) -> Resource:
-        """Returns the object at ``path``, which needs no id: an account has one of it."""
-        return self._send_with_retries(Request("GET", path), parse_object)
+    def fetch_data(self, path: str) -> object:
+        """Returns what is at ``path``, of any type: its shape is not documented."""
+        return self._send_with_retries(Request("GET", path), parse_data)
 
     def get(
         self,
@@ -278,6 +278,9 @@ class Client:
                 if delay is None or delay > deadline.remaining:
                     if attempt > 1:
                         error.add(f"Gave up after {attempt} attempts in {deadline.elapsed:.0f} s.")
+                    # Without any other response, nothing shows that this is the API.
+                    if isinstance(error, MalformedResponseError) and self.stats.requests <= attempt:
+                        error.hint = NOT_THE_API
                     raise
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
                 deadline.sleep(delay, self._wait_reason(error))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
-from .._model.resource import Resource, id_sort_key, parse_keys
+from .._model.resource import IDS_ARE, Resource, id_sort_key, parse_keys
 from .._text import is_number, one_line
 from .responses import NOT_THE_API, describe_type, parse_envelope
 
@@ -65,9 +65,22 @@ def fetch_all(
     return sorted(reader.read(), key=id_sort_key)
 
 
-def fetch_list(client: Client, path: str, max_pages: int = 0) -> list[Resource]:
-    """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
-    return _ListReader(client, path, parse_object_list, max_pages=max_pages).read()
+def fetch_list(client: Client, path: str, max_pages: int = 0) -> object:
+    """Like ``fetch_all``, for entries of any type: in the order of the service, up to ``max_pages`` if not 0.
+
+    Returns what is no list as it is.
+    """
+    others = []
+
+    def parse(request: str, response: Response) -> tuple[list[t.Any], Pagination | None]:
+        body = parse_envelope(request, response)
+        if isinstance(body["data"], list):
+            return body["data"], parse_pagination(body)
+        others.append(body["data"])
+        return [], None
+
+    entries = _ListReader(client, path, parse, max_pages=max_pages).read()
+    return entries if entries or not others else others[0]
 
 
 @dataclass(eq=False, repr=False)
@@ -159,7 +172,7 @@ class Paginator:
         self._total_pages: int | None = None
         self._total_count: int | None = None
 
-    def add(self, page: list[Resource], pagination: Pagination | None) -> None:
+    def add(self, page: list[t.Any], pagination: Pagination | None) -> None:
         """Adds the next page. Raises ListChangedError."""
         self.count += 1
         counts = pagination or {}
@@ -196,7 +209,7 @@ class Paginator:
             limits.append(self._max_pages)
         return min(limits, default=None)
 
-    def _require_unchanged(self, page: list[Resource], counts: Pagination) -> None:
+    def _require_unchanged(self, page: list[t.Any], counts: Pagination) -> None:
         number, length = self.count, self._page_length
         total_count, current = _parse_count(counts.get("total_count")), _parse_count(counts.get("current_page"))
         if total_count != self._total_count:
@@ -207,12 +220,12 @@ class Paginator:
         if len(page) > length or (len(page) < length and not is_last):
             raise ListChangedError(f"page {number} has {len(page)} entries, the first one {length}")
 
-    def _add_items(self, page: list[Resource]) -> str:
+    def _add_items(self, page: list[t.Any]) -> str:
         """Adds the new items, and returns a description of a duplicate, if there is one. Ids are compared as text."""
         duplicate = ""
         keys: set[str] = set()
         for item in page:
-            has_id = item.get("id") is not None
+            has_id = isinstance(item, dict) and item.get("id") is not None
             key = f"id {item['id']}" if has_id else f"an entry without id {json.dumps(item, sort_keys=True)}"
             # Equal entries without ids are duplicates only if they are on different pages.
             if key in self._keys or (has_id and key in keys):
@@ -234,21 +247,15 @@ class Paginator:
 
 def parse_resource_list(request: str, response: Response) -> PageContent:
     """Returns the objects in ``{"data": [...]}`` and the pagination object, or None."""
-    data, pagination = parse_object_list(request, response)
-    items = list(map(parse_keys, data))
-    if any(item.get("id") is None for item in items):
-        raise ResponseError(f"{request}: expected a list of objects with valid ids in `data`. {NOT_THE_API}")
-    return items, pagination
-
-
-def parse_object_list(request: str, response: Response) -> PageContent:
-    """Like ``parse_resource_list``, for objects without ids."""
     body = parse_envelope(request, response)
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         found = "a list with entries that are not objects" if isinstance(data, list) else describe_type(data)
         raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}. {NOT_THE_API}")
-    return data, parse_pagination(body)
+    items = list(map(parse_keys, data))
+    if any(item.get("id") is None for item in items):
+        raise ResponseError(f"{request}: expected a list of objects with ids in `data`; {IDS_ARE}. {NOT_THE_API}")
+    return items, parse_pagination(body)
 
 
 def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:

@@ -22,7 +22,7 @@ from .._errors import (
     WrongAddressError,
     error_class,
 )
-from .._model.resource import Resource, parse_keys
+from .._model.resource import IDS_ARE, Resource, parse_keys
 from .._rate import headers as rate_headers
 from .._text import one_line, replace_controls
 from .transport import Response
@@ -30,7 +30,7 @@ from .transport import Response
 NOT_THE_API = WrongAddressError.hint
 MAX_DEPTH = 100
 """Levels of objects and lists. Recursive functions can go deeper."""
-_WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
+_WEB_PAGE = "{} was answered with a web page instead of JSON."
 
 
 def parse_body(request: str, response: Response) -> t.Any:
@@ -42,7 +42,7 @@ def parse_body(request: str, response: Response) -> t.Any:
     parsed, is_json = _parse_success(request, response)
     # A success without a body may have any Content-Type.
     if response.text.strip() and not is_json and is_web_page(response):
-        raise ResponseError(_WEB_PAGE.format(request))
+        raise ResponseError(f"{_WEB_PAGE.format(request)} {NOT_THE_API}")
     return parsed
 
 
@@ -58,22 +58,16 @@ def parse_envelope(request: str, response: Response, absent: type[ApiError] = Wr
     """Returns the parsed body, an object with ``data``. Raises MalformedResponseError, ResponseError or ApiError."""
     parsed, is_json = _parse_success(request, response, absent)
     if not is_json:
-        if is_web_page(response):
-            raise ResponseError(_WEB_PAGE.format(request))
-        raise MalformedResponseError(
-            f"{request} was answered with {response.status}, but its body is not JSON: {excerpt(response.text)}."
-        )
+        text = f"{request} was answered with {response.status}, but its body is not JSON: {excerpt(response.text)}."
+        raise MalformedResponseError(_WEB_PAGE.format(request) if is_web_page(response) else text)
     if not isinstance(parsed, dict) or "data" not in parsed:
         raise ResponseError(f"{request}: the response has no `data`, it is {describe_type(parsed)}. {NOT_THE_API}")
     return parsed
 
 
-def parse_object(request: str, response: Response) -> Resource:
-    """Returns the object in ``{"data": {...}}``, which may have any fields."""
-    data = parse_envelope(request, response)["data"]
-    if not isinstance(data, dict):
-        raise ResponseError(f"{request}: expected an object in `data`, got {describe_type(data)}. {NOT_THE_API}")
-    return data
+def parse_data(request: str, response: Response) -> object:
+    """Returns what is in ``{"data": ...}``, of any type."""
+    return parse_envelope(request, response)["data"]
 
 
 def parse_resource(request: str, response: Response) -> Resource:
@@ -81,7 +75,7 @@ def parse_resource(request: str, response: Response) -> Resource:
     data = parse_envelope(request, response, NotFoundError)["data"]
     item = parse_keys(data) if isinstance(data, dict) else {}
     if item.get("id") is None:
-        raise ResponseError(f"{request}: expected an object with a valid id in `data`. {NOT_THE_API}")
+        raise ResponseError(f"{request}: expected an object with an id in `data`; {IDS_ARE}. {NOT_THE_API}")
     return item
 
 

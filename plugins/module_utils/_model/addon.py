@@ -16,16 +16,15 @@ from dataclasses import dataclass, replace
 
 from .._errors import ApiError, RefusedError, ResponseError
 from .._names import require_names
+from .._numbers import parse_number, to_json
 from .._secret_fields import redact
 from .._text import format_list, one_line, replace_controls
 from .ownership import has_owner, parse_owner
-from .resource import Resource, as_objects, normalize, parse_id
+from .resource import Resource, advise_id, as_objects, normalize, parse_id
 from .similar_names import with_suggestion
 
 Config = dict[str, t.Any]
 
-_NUMBER = re.compile(r"-?\d{1,300}(\.\d{1,300})?", re.ASCII)
-"""Numbers that fit a float."""
 _VALUE_LIMIT = 60
 _ABSENT = object()
 _LISTED = 10
@@ -55,9 +54,8 @@ def convert_like(given: t.Any, shown: t.Any) -> t.Any:
         return {name: convert_like(value, shown.get(name)) for name, value in given.items()}
     if isinstance(given, str) and isinstance(shown, bool):
         return {"true": True, "false": False}.get(given.strip().lower(), given)
-    if isinstance(given, str) and isinstance(shown, (int, float)) and _NUMBER.fullmatch(given.strip()):
-        return float(given) if "." in given else int(given)
-    return given
+    number = parse_number(given.strip()) if isinstance(given, str) and isinstance(shown, (int, float)) else None
+    return given if number is None else to_json(number)
 
 
 def find_differences(shown: Resource, config: Config, write_only: t.Collection[str]) -> Config:
@@ -77,6 +75,17 @@ def format_unchanged(now: Resource, changes: Config, write_only: t.Collection[st
         for name in find_differences(now, changes, ())
         if name not in write_only
     )
+
+
+def find_lost(before: Resource, now: Resource, changes: Config) -> list[str]:
+    """Returns the attributes that were shown before, are missing or null ``now``, and are not in ``changes``."""
+    lost = []
+    for name, value in before.items():
+        if name not in changes:
+            lost += [name] if value is not None and now.get(name) is None else []
+        elif all(isinstance(one, dict) for one in (value, now.get(name), changes[name])):
+            lost += [f"{name}.{inner}" for inner in find_lost(value, now[name], changes[name])]
+    return lost
 
 
 def _text(value: t.Any) -> str:
@@ -124,9 +133,10 @@ class AddonQuery:
         if self.addon_type is None:
             return True
         if not addon.get("addon_type"):
+            advice = advise_id([addon["id"]], "See the dashboard, and give the id of the add-on", "Use the dashboard")
             raise ResponseError(
                 f"The service does not show the type (addon_type) of add-on {addon.get('id')}, and the collection does "
-                "not guess. See the dashboard, and give the id of the add-on."
+                f"not guess. {advice}."
             )
         return normalize(addon["addon_type"]) == normalize(self.addon_type)
 
@@ -155,7 +165,9 @@ def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery
     """Returns the only match. Raises RefusedError for none and for several. ``addons``: all that there are."""
     if len(found) > 1:
         each = format_list((f"{addon['id']} of {parse_owner(addon)}" for addon in found), _LISTED)
-        raise RefusedError(f"{len(found)} add-ons match {query} (ids {each}): choose one with id.")
+        ids = [addon["id"] for addon in found]
+        advice = advise_id(ids, "choose one with id", "name type and instance, or use the dashboard")
+        raise RefusedError(f"{len(found)} add-ons match {query} (ids {each}): {advice}.")
     if not found and query.id is not None:
         for addon in addons:
             if str(addon["id"]) == str(query.id):

@@ -12,6 +12,7 @@ import typing as t
 from .._errors import RefusedError
 from .._names import require_names
 from .instance import describe_namesakes, require_name
+from .resource import advise_id
 
 if t.TYPE_CHECKING:
     from .resource import Resource
@@ -57,7 +58,9 @@ class InstanceIndex:
         if instance_id is None:
             named = self.by_name.get(str(name), [])
             if len(named) > 1:
-                raise RefusedError(f"{describe_namesakes(name, [one['id'] for one in named])}: choose one with id.")
+                ids = [one["id"] for one in named]
+                advice = advise_id(ids, "choose one with id", "give it another name in the dashboard")
+                raise RefusedError(f"{describe_namesakes(name, ids)}: {advice}.")
             return named[0] if named else None
         instance = self.by_id.get(str(instance_id))
         if instance is not None:

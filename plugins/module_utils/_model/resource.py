@@ -19,6 +19,7 @@ Options = dict[str, t.Any]
 
 _NUMBER = re.compile(r"\d{1,308}", re.ASCII)
 _TEXT_ID = re.compile(r"(?=.*[A-Za-z])[\w.:~-]{1,100}", re.ASCII)
+IDS_ARE = "ids are positive whole numbers, or their text"
 _MAX_EXACT = 2**53
 """From here on, several whole numbers are one float."""
 
@@ -32,14 +33,22 @@ def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
 def parse_id(value: object) -> int | str | None:
     """Returns an id in its one spelling: 1 for 1.0, "1" and "01". None for what is no id.
 
-    A text that is no number is an id only if it has a letter, so that no further spelling of a number is one.
+    An id is a positive whole number. A text with a letter tells things apart, too, so that names work, but no option
+    takes it; without a letter, it would be a further spelling of a number.
     """
     if isinstance(value, str):
         text = value.strip()
-        return int(text) if _NUMBER.fullmatch(text) else text if _TEXT_ID.fullmatch(text) else None
+        return int(text) or None if _NUMBER.fullmatch(text) else text if _TEXT_ID.fullmatch(text) else None
     if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < _MAX_EXACT else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return int(value) if value.is_integer() and 0 < value < _MAX_EXACT else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def advise_id(ids: t.Iterable[object], advice: str, instead: str) -> str:
+    """Returns ``advice``, which is to give one of these ``ids`` as an option, or ``instead`` if no option takes one."""
+    if all(isinstance(parse_id(one), int) for one in ids):
+        return advice
+    return f"{instead}; {IDS_ARE}, so these can't be given"
 
 
 def _parse_name(value: object) -> object:

@@ -14,8 +14,8 @@ from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from .._errors import SettingsError
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
-from .._model.resource import Options, Redacted, Result
-from .._text import find_keys
+from .._model.resource import IDS_ARE, Options, Redacted, Result, parse_id
+from .._text import find_keys, one_line
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 PROTECTED_VARIABLE = "CLAWHOSTERS_PROTECTED"
@@ -117,6 +117,15 @@ def entry_arguments(**own_key: dict[str, t.Any]) -> ArgumentSpec:
         },
         required_one_of=(("instances", "ids", "names"),),
     )
+
+
+def require_ids(options: t.Mapping[str, t.Any]) -> None:
+    """Raises SettingsError for an option that names an id, and is none. The options need not be valid."""
+    for name in ("id", "instance_id", "backup_id", "ids"):
+        given = options.get(name)
+        for value in given.split(",") if isinstance(given, str) else given if isinstance(given, list) else [given]:
+            if value is not None and not isinstance(parse_id(value), int):
+                raise SettingsError(f"{name} is {one_line(value) or 'empty'}, but {IDS_ARE}.", is_unsent=True)
 
 
 def wait_arguments(seconds: int) -> ArgumentSpec:

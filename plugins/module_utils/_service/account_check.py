@@ -23,32 +23,32 @@ from .._errors import (
     ResponseError,
     UnauthorizedError,
 )
-from .._http.responses import parse_object
-from .._model.resource import parse_id
+from .._http.responses import parse_data
+from .._model.resource import as_object, parse_id
 from .._text import one_line
 
 if t.TYPE_CHECKING:
     from .._http.client import Client
-    from .._model.resource import Resource, Result
+    from .._model.resource import Result
 
 
 _SHOWN = 80
 """Characters shown of an e-mail address or a name."""
 
 
-def find_id(account: Resource) -> str | None:
+def find_id(account: object) -> str | None:
     """Returns the id as text; None if the account shows none."""
-    identity = parse_id(account.get("id"))
+    identity = parse_id(as_object(account).get("id"))
     return None if identity is None else str(identity)
 
 
-def find_email(account: Resource) -> str | None:
+def find_email(account: object) -> str | None:
     """Returns the e-mail address; None if the account shows none."""
-    value = account.get("email")
+    value = as_object(account).get("email")
     return value if isinstance(value, str) and value.strip() else None
 
 
-def is_account(account: Resource, wanted: str) -> bool | None:
+def is_account(account: object, wanted: str) -> bool | None:
     """Returns True if ``wanted`` is the id or the e-mail address of the account; None if that can't be told.
 
     An e-mail address is compared without regard to case and white space.
@@ -63,9 +63,9 @@ def _fold(email: str) -> str:
     return "".join(email.split()).casefold()
 
 
-def format_account(account: Resource) -> str:
+def format_account(account: object) -> str:
     """Returns e-mail address, or else the name, and the id of the account; empty if it shows none of them."""
-    identity, name = find_id(account), find_email(account) or account.get("name")
+    identity, name = find_id(account), find_email(account) or as_object(account).get("name")
     shown = one_line(name, _SHOWN) if isinstance(name, str) else ""
     if identity is None:
         return shown
@@ -87,19 +87,19 @@ class AccountCheck:
     client: Client
     refusal: AccountError | None = None
     """Why nothing is changed; None if nothing was refused."""
-    _answer: Resource | ClawHostersError | None = None
+    _answer: object = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
     def _wanted(self) -> str | None:
         return self.client.settings.account
 
-    def fetch(self, retry_timeout: float | None = None) -> Resource:
-        """Returns what GET /account shows. Raises what the client raises; the same error each time."""
+    def fetch(self, retry_timeout: float | None = None) -> object:
+        """Returns what GET /account shows, of any type. Raises what the client raises; the same error each time."""
         with self._lock:
             if self._answer is None:
                 try:
-                    self._answer = self.client.get("/account", {}, parse=parse_object, retry_timeout=retry_timeout)
+                    self._answer = self.client.get("/account", {}, parse=parse_data, retry_timeout=retry_timeout)
                 except ClawHostersError as error:
                     self._answer = error
         if isinstance(self._answer, ClawHostersError):
@@ -119,7 +119,7 @@ class AccountCheck:
             raise AccountError(problem, error) from None
         is_wanted, found = is_account(account, wanted), format_account(account)
         if is_wanted is None:
-            missing = "no e-mail address" if "@" in wanted else "no id"
+            missing = "no email" if "@" in wanted else "no id"
             raise AccountError(
                 f"{expected}, but {host} shows {missing} of the account of this key, only {found or 'other fields'}."
             )

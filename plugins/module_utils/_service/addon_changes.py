@@ -18,6 +18,7 @@ from .._model.addon import (
     Config,
     convert_like,
     find_differences,
+    find_lost,
     format_unchanged,
     is_same,
     label,
@@ -30,6 +31,8 @@ from .._text import MASK, replace_controls
 from .addons import addon_path, fetch_addon
 
 _CHANGED_SECRET = f"{MASK} (sent)"
+_LAG_DELAYS = (1.0, 2.0, 3.0, 4.0)
+"""Seconds between the reads of an accepted update: a read may lag behind a write."""
 _INTERRUPTED = "Updates that were sent may have been made. Run the same command again: it sends what still differs."
 
 
@@ -44,6 +47,8 @@ class AddonUpdate:
     """The add-on as it was read first."""
     given: Config
     write_only: t.Collection[str]
+    sends_all: bool = False
+    """True to send all of ``given`` if anything differs."""
 
     def __post_init__(self) -> None:
         require_shown(self.addon, self.given, self.write_only)
@@ -51,6 +56,8 @@ class AddonUpdate:
         """The wanted attributes, in the types that the service shows."""
         self.changes = find_differences(self.addon, self.config, self.write_only)
         """The attributes to send."""
+        if self.changes and self.sends_all:
+            self.changes = self.config
         self.hidden = [name for name in self.changes if name in self.write_only]
         """Those of them that the service never shows."""
 
@@ -69,11 +76,12 @@ class AddonUpdate:
         return self._build_change(now, now, changed=changed)
 
     def _build_change(self, latest: Resource, after: Resource, *, changed: bool) -> ResourceChange:
-        """Returns the change. Its diff has the attributes in ``config`` that the service shows.
+        """Returns the change. Its diff has the attributes in ``config`` that the service shows, and lost ones.
 
         Secrets are hidden; one that changes is marked, since neither value is shown.
         """
-        shown = [name for name in self.config if name in self.addon and name not in self.write_only]
+        names = dict.fromkeys([*self.config, *find_lost(self.addon, after, self.changes)])
+        shown = [name for name in names if name in self.addon and name not in self.write_only]
         old, new = ({name: one[name] for name in shown if name in one} for one in (self.addon, after))
         hidden_old, hidden_new = redact(old), redact(new)
         for name in self.changes if changed else ():
@@ -93,13 +101,12 @@ def redact_addon_options(params: Options) -> Redacted:
     return Redacted(params | {name: redact(value, write_only) for name, value in objects.items()}, secrets)
 
 
-def ensure_config(client: Client, addon: Resource, config: Config, write_only: t.Collection[str]) -> ResourceChange:
-    """Sets the attributes of ``addon`` to ``config``; in check mode predicts it.
+def ensure_config(client: Client, update: AddonUpdate) -> ResourceChange:
+    """Sets the attributes of the add-on; in check mode predicts it.
 
-    At most one request is executed. Raises RefusedError for an attribute that is not shown, and PartialError if not all
-    attributes were taken.
+    At most one request is executed. Raises PartialError if not all attributes were taken, or others were lost.
     """
-    update = AddonUpdate(addon, config, write_only)
+    addon = update.addon
     if not update.changes:
         return update.compare(addon, changed=False)
     if client.check_mode:
@@ -138,18 +145,41 @@ def _read_after_accepted(client: Client, update: AddonUpdate, rejection: ApiErro
     """Returns the change that the add-on shows. Raises PartialError if it does not show all of it."""
     accepted = f"The service accepted the update of {label(update.addon)}, but"
     try:
-        now = fetch_addon(client, update.addon["id"])
+        now = _read_until_taken(client, update)
     except ClawHostersError as error:
         message = f"{accepted} the add-on can't be read. {error}"
         raise PartialError(message, update.predict().as_result("addon"), error) from None
-    change = update.compare(now, changed=update.is_seen_in(now) or bool(update.hidden))
     if unchanged := format_unchanged(now, update.changes, update.write_only):
         advice = (
             "Perhaps it can't be changed, or the change takes a while, or GET shows another form of the value (then "
             "name it in write_only)."
         )
         reason = rejection or RefusedError(f"{accepted} {unchanged}. {advice}")
-        raise PartialError(str(reason), change.as_result("addon"), reason)
+        raise PartialError(str(reason), update.compare(now, changed=True).as_result("addon"), reason)
+    return _require_kept(update, now)
+
+
+def _read_until_taken(client: Client, update: AddonUpdate) -> Resource:
+    """Returns the add-on as soon as it shows the update, or as it was read last."""
+    since, delays = client.progress.clock(), [*_LAG_DELAYS]
+    line = f"{label(update.addon)}: the update is not shown yet"
+    while True:
+        now = fetch_addon(client, update.addon["id"])
+        unchanged = format_unchanged(now, update.changes, update.write_only)
+        if not delays or not (unchanged or find_lost(update.addon, now, update.changes)):
+            return now
+        client.progress.sleep(delays.pop(0), lambda _now: line, since=since, limit=sum(_LAG_DELAYS))
+
+
+def _require_kept(update: AddonUpdate, now: Resource) -> ResourceChange:
+    """Returns the change that was made. Raises PartialError if the service has removed what was not sent."""
+    change = update.compare(now, changed=True)
+    if lost := find_lost(update.addon, now, update.changes):
+        text = (
+            f"The {label(update.addon)} was updated, but no longer shows {', '.join(lost)}: the service replaces what "
+            "it has by what is sent. Set all attributes in config, with send=given; the diff has the values."
+        )
+        raise PartialError(text, change.as_result("addon"))
     return change
 
 
@@ -176,5 +206,5 @@ def _read_after_lost(client: Client, update: AddonUpdate, lost: ClawHostersError
             "task again to set it once more."
         )
     else:
-        return update.compare(now, changed=True)
+        return _require_kept(update, now)
     raise PartialError(str(lost), {"changed": changed}, lost)

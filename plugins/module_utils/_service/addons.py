@@ -12,7 +12,7 @@ from .._http.lists import fetch_all
 from .._http.responses import require_id, resource_path
 from .._model.addon import AddonQuery, merge_usage, require_one, require_same_owner
 from .._model.instance_index import InstanceIndex
-from .._model.resource import Resource
+from .._model.resource import Resource, as_object
 from .owner_filter import filter_by_instance
 
 
@@ -53,7 +53,7 @@ def _select(client: Client, query: AddonQuery, addons: list[Resource]) -> list[R
     """Returns the add-ons that match. Where they don't show type or instance, the usage or the instances may."""
     known = addons
     if any(map(query.lacks_fields, addons)):
-        known = merge_usage(addons, client.fetch_object("/billing/usage").get("addons"))
+        known = merge_usage(addons, as_object(client.fetch_data("/billing/usage")).get("addons"))
     found = filter_by_instance(
         [addon for addon in known if query.may_match(addon) and query.matches_type(addon)],
         query.instance_id,

@@ -15,6 +15,7 @@ from .._model.backup import explain_future, is_before, is_usable, newest_first, 
 from .._model.instance import describe_namesakes
 from .._model.instance_index import InstanceIndex
 from .._model.ownership import FIELDS, Owner, first_text, has_owner, parse_owner
+from .._model.resource import advise_id
 from .._names import require_names
 from .._text import format_list
 from .backups import find_backup, list_backups
@@ -133,9 +134,11 @@ def require_owners(items: list[Resource], kind: str) -> None:
     """Raises ResponseError if an item does not show its instance."""
     if unowned := [item for item in items if not has_owner(item)]:
         ids = format_list((str(item.get("id")) for item in unowned), 5)
+        by_id = f"Look it up in the dashboard, and name the {kind} by its id alone"
+        advice = advise_id((item.get("id") for item in unowned), by_id, "Use the dashboard")
         raise ResponseError(
             f"The service does not show the instance of this {kind} (id {ids}; fields read: {FIELDS}), and the "
-            f"collection does not guess. Look it up in the dashboard, and name the {kind} by its id alone."
+            f"collection does not guess. {advice}."
         )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -19,9 +18,10 @@ from dataclasses import dataclass, field
 from .._errors import ClawHostersError, PartialError, RateLimitedError, RefusedError, SettingsError
 from .._http.acceptance import find_denial, parse_accepted
 from .._http.client import Client
-from .._http.responses import parse_json, parse_object
+from .._http.responses import parse_data, parse_json
 from .._http.transport import NEVER, RequestHooks, Response
-from .._model.resource import Options, Redacted, Result
+from .._model.resource import Options, Redacted, Result, as_object
+from .._numbers import Number, parse_number, to_json
 from .._redaction import Redactor
 from .._secret_fields import PAYMENT_WORDS, find_secrets, find_texts, map_texts, redact
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
@@ -35,9 +35,6 @@ from .at_most_once import (
     explain_unknown,
     format_at,
 )
-
-if t.TYPE_CHECKING:
-    from .._model.resource import Resource
 
 _EMAIL = "email "
 """Begins the identity of an account that the service shows no id of. The rest is a digest of its e-mail address."""
@@ -156,7 +153,7 @@ class Purchase:
             return self._build_result(None, balance)
         if self.client.check_mode:
             return self._build_result(None, balance, bought=body)
-        facts = {"package_id": body["package_id"], "balance": balance, "key_id": self._key_id()}
+        facts = {"package_id": body["package_id"], "balance": to_json(balance), "key_id": self._key_id()}
         facts["account_id"] = self._find_account_id()
         try:
             purchase = guard.send(
@@ -225,13 +222,13 @@ class Purchase:
         """Returns a fingerprint of the API key, by which the journal tells keys apart."""
         return hashlib.sha256(f"order {self.client.settings.api_key}".encode()).hexdigest()[:16]
 
-    def _result_of_earlier_run(self, state: OperationState, balance: int) -> Result:
+    def _result_of_earlier_run(self, state: OperationState, balance: Number) -> Result:
         """Returns the result for an order that is in the journal. Nothing is bought again."""
         if state.event is OperationEvent.COMPLETED:
             return self._build_result(None, balance)
         raise self._unknown_error(explain_unknown(f"Order {self.order}", state), None, balance)
 
-    def _unknown_error(self, reason: str, error: ClawHostersError | None, balance: int) -> PartialError:
+    def _unknown_error(self, reason: str, error: ClawHostersError | None, balance: Number) -> PartialError:
         return PartialError(
             f"{reason} It is unknown whether Claws were bought. Check the transactions or the dashboard; this order is "
             "not sent again. If nothing was bought, use another order.",
@@ -247,32 +244,33 @@ class Purchase:
     def _redact(self, response: Response) -> Response:
         return redact_payment(response, self._secrets)
 
-    def _fetch_balance(self) -> int:
+    def _fetch_balance(self) -> Number:
         """Returns the balance in Claws. Raises RefusedError if the summary does not have it."""
 
-        def parse(request: str, response: Response) -> Resource:
-            return parse_object(request, self._redact(response))
+        def parse(request: str, response: Response) -> object:
+            return parse_data(request, self._redact(response))
 
-        balance = self.client.get("/billing/summary", {}, parse=parse).get("claws_balance")
-        if isinstance(balance, bool) or not isinstance(balance, (int, float)) or not math.isfinite(balance):
+        summary = as_object(self.client.get("/billing/summary", {}, parse=parse))
+        balance = parse_number(summary.get("claws_balance"))
+        if balance is None:
             raise RefusedError(
                 "The billing summary has no number in claws_balance, so the balance is unknown. Nothing was sent."
             )
-        return int(balance)
+        return balance
 
-    def _fetch_balance_after(self, balance: int) -> int:
+    def _fetch_balance_after(self, balance: Number) -> Number:
         try:
             return self._fetch_balance()
         except ClawHostersError as error:
             self.warn(f"The order was accepted, but the new balance can't be read: {error}")
             return balance
 
-    def _build_result(self, purchase: object, balance: int, bought: dict[str, t.Any] | None = None) -> Result:
+    def _build_result(self, purchase: object, balance: Number, bought: dict[str, t.Any] | None = None) -> Result:
         before: dict[str, t.Any] = {"order": self.order, "bought": None}
         after = {**before, "bought": bought["package_id"]} if bought else before
         return {
             "changed": bought is not None,
             "purchase": purchase,
-            "balance": balance,
+            "balance": to_json(balance),
             "diff": {"before": before, "after": after},
         }

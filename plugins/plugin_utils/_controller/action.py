@@ -27,7 +27,7 @@ from ...module_utils._errors import ClawHostersError, SettingsError
 from ...module_utils._http.client import RequestStats
 from ...module_utils._http.settings import expand_home, without_unused_key
 from ...module_utils._model.resource import Options, Result
-from ...module_utils._module.arguments import API, ArgumentSpec, unset_empty_home
+from ...module_utils._module.arguments import API, ArgumentSpec, require_ids, unset_empty_home
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
@@ -158,6 +158,8 @@ class ControllerAction(ActionBase):
                 path = validation.validated_parameters.get(name)
                 if path and option.get("type") == "path" and name not in API.options:
                     expand_home(f"{self.PREFIX}{name}", str(path))
+            if not self.IS_OF_ROLE:
+                require_ids(_to_plain_json(args))
             self.require_valid(_to_plain_json(args))
         except ClawHostersError as error:
             return build_failure(error)

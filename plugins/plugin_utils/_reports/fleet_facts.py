@@ -21,11 +21,12 @@ from ...module_utils._model.instance_fields import HEALTH_STATUSES, STATUSES
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
+from ...module_utils._numbers import Number, parse_number
 from ...module_utils._state.journal import OperationEvent, OperationKey, OperationState
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import parse_time
 from .._formatting import NAME_LIMIT
-from .forecast import build_forecast, parse_number
+from .forecast import build_forecast
 
 Data = dict[str, t.Any]
 
@@ -211,7 +212,7 @@ def _build_claws(source: ReportSource, usage: Data, instances: list[Data]) -> Da
     }
 
 
-def _judge_balance(summary: Data, days: int | None) -> bool | None:
+def _judge_balance(summary: Data, days: Number | None) -> bool | None:
     """Returns True for a low balance, None if the service does not tell."""
     if days is not None and days < 1:
         return True
@@ -252,7 +253,7 @@ def _describe_restore(operation: OperationKey, state: OperationState) -> Data:
     }
 
 
-def split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Data]:
+def split_cost(total: Number | None, usage: Data, instances: list[Data]) -> list[Data]:
     """Returns the Claws a day by what they are for, which add up to the ``total`` if that is known.
 
     First come the tiers of the instances, the dearest first, then the types of the add-ons, and what the service
@@ -270,9 +271,9 @@ def split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Da
     return parts
 
 
-def _sum_up(kind: str, costs: t.Iterable[tuple[str, int | None]]) -> list[Data]:
+def _sum_up(kind: str, costs: t.Iterable[tuple[str, Number | None]]) -> list[Data]:
     """Returns a part for each item, the dearest first. What costs nothing is left out."""
-    claws: dict[str, list[int]] = defaultdict(list)
+    claws: dict[str, list[Number]] = defaultdict(list)
     for item, price in costs:
         if price:
             claws[item].append(price)

@@ -17,11 +17,13 @@ import math
 import typing as t
 from collections import Counter
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from ...module_utils._model.backup import is_in_future
 from ...module_utils._model.instance import is_busy
 from ...module_utils._model.instance_fields import HEALTH_STATUSES, STATUSES, TIERS
 from ...module_utils._model.resource import normalize
+from ...module_utils._numbers import Number, to_json
 from ...module_utils._times import format_duration
 from .._formatting import EMPTY, format_clock, format_label, format_value
 from .fleet_facts import ADDON_TYPE, FAILED, LATE_STATES, OTHER, REST, TIER, choose_word, sort_worst_first
@@ -52,12 +54,16 @@ _HELP = {
 def format_data(facts: Data, fingerprint: str, keys: t.Mapping[str, list[str]]) -> str:
     """Returns the facts as JSON, with the keys of the findings. Times are ISO 8601."""
     content = {"fingerprint": fingerprint, **keys, **facts}
-    return json.dumps(content, indent=2, default=lambda time: time.isoformat(timespec="seconds")) + "\n"
+    return json.dumps(content, indent=2, default=_to_plain) + "\n"
+
+
+def _to_plain(value: datetime | Decimal) -> object:
+    return to_json(value) if isinstance(value, Decimal) else value.isoformat(timespec="seconds")
 
 
 def build_stats(facts: Data) -> Data:
     """Returns the numbers for ``set_stats``: times in Unix seconds, ids, and documented words."""
-    return {
+    stats = {
         "reported_at": _to_unix(facts["reported_at"]),
         **{name: facts[name] for name in ("counts", "statuses", "health", "backups")},
         "claws": {
@@ -76,6 +82,7 @@ def build_stats(facts: Data) -> Data:
             if isinstance(one["id"], int)
         ],
     }
+    return t.cast("Data", json.loads(json.dumps(stats, default=_to_plain)))
 
 
 def _sum_costs(claws: Data) -> dict[str, dict[str, int]] | None:
@@ -237,6 +244,6 @@ def _build_status_bar(statuses: t.Mapping[str, int]) -> list[Data]:
     return parts
 
 
-def format_number(value: int | None) -> str:
+def format_number(value: Number | None) -> str:
     """Returns a number with its digits in groups of three."""
     return EMPTY if value is None else f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

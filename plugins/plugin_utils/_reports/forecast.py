@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import typing as t
+from fractions import Fraction
 
+from ...module_utils._numbers import Number, parse_number
 from ...module_utils._text import format_count
 
 Data = dict[str, t.Any]
 
 
 class Forecast(t.NamedTuple):
-    """Claws left, Claws a day, and the full days that they last; None for what the service does not report."""
+    """Claws left, Claws a day, and the days that they last; None for what the service does not report."""
 
-    balance: int | None
-    cost: int | None
-    days: int | None
+    balance: Number | None
+    cost: Number | None
+    days: Number | None
 
 
 def build_forecast(summary: Data, usage: Data) -> Forecast:
@@ -40,31 +42,24 @@ def format_forecast(forecast: Forecast) -> str:
     return f"{balance} Claws at {cost} a day last {format_lasting(balance, cost, days)}."
 
 
-def days_left(balance: int | None, cost: int | None) -> int | None:
+def days_left(balance: Number | None, cost: Number | None) -> int | None:
     """Returns the full days that the balance lasts; None if unlimited or unknown."""
     if balance is None or cost is None or cost <= 0:
         return None
-    return max(balance // cost, 0)
+    return max(int(Fraction(balance) // Fraction(cost)), 0)
 
 
-def parse_number(value: t.Any) -> int | None:
-    """Returns an integer; None for any other value."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 10**15:
-        return None
-    return int(value)
-
-
-def format_lasting(balance: int, cost: int, days: int | None) -> str:
+def format_lasting(balance: Number, cost: Number, days: Number | None) -> str:
     """Returns how long the balance lasts: full days, or hours if it is less than a day."""
-    hours = balance * 24 // cost if days == 0 and cost > 0 else 0
+    hours = int(Fraction(balance) * 24 // Fraction(cost)) if days == 0 and cost > 0 else 0
     if not balance > 0 or days != 0 or hours >= 24:
         return _format_days(days)
     return "less than an hour" if hours < 1 else format_count(hours, "hour")
 
 
-def _format_days(days: int | None) -> str:
+def _format_days(days: Number | None) -> str:
     return "forever" if days is None else format_count(days, "day")
 
 
-def _format_claws(value: int | None) -> str:
+def _format_claws(value: Number | None) -> str:
     return "unknown" if value is None else f"{value} Claws"

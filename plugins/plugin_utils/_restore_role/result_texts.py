@@ -94,7 +94,7 @@ def tell_result(one: InstanceResult, run: RoleRun, now: datetime) -> ToldResult:
     current = one.seen or (plan.restore.current if plan.restore else plan.instance) or {}
     # What has sent nothing can be repeated as it was.
     wording = replace(run.wording, again=run.again) if one.reason is run.reason else run.wording
-    state = known.restore or plan.earlier
+    state = known.restore or (None if known.refused else plan.earlier)
     error = one.error.text if one.error else ""
     told = tell(one.reason, Telling(wording, run.incident, now, current, state, plan.older, error))
     sent = told.sent if run.is_history_known or not told.sent else f"{_UNREAD} {NOTHING_SENT}"

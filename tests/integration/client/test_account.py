@@ -104,7 +104,7 @@ def test_a_task_that_changes_nothing_does_not_ask(simulator: Simulator) -> None:
     [
         ({"created_at": "2026-02-01T00:00:00Z"}, "1", "shows no id of the account of this key, only other fields."),
         ({"email": "user@example.com"}, "1", "shows no id of the account of this key, only user@example.com."),
-        ({"id": 1, "name": "Ops"}, "user@example.com", "shows no e-mail address of the account of this key, only Ops"),
+        ({"id": 1, "name": "Ops"}, "user@example.com", "shows no email of the account of this key, only Ops"),
     ],
     ids=["neither", "no id", "no email"],
 )

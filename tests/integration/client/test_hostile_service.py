@@ -396,7 +396,7 @@ WAYS_TO_RESTORE: list[tuple[ModuleType, dict[str, t.Any]]] = [
 
 
 @pytest.mark.parametrize(
-    "identity", [[], {"x": 1}, "..", ".", "", " ", True, 1.5, 2.0**60, "1.0", "+1", "\uff11"], ids=repr
+    "identity", [[], {"x": 1}, "..", ".", "", " ", True, 1.5, 2.0**60, "1.0", "+1", "\uff11", 0, -1], ids=repr
 )
 @pytest.mark.parametrize(("module", "options"), WAYS_TO_RESTORE, ids=["by name", "by backup", "fleet"])
 def test_an_id_that_is_no_id_ends_the_task_before_a_change(
@@ -413,7 +413,7 @@ def test_an_id_that_is_no_id_ends_the_task_before_a_change(
     with raw_service(answer) as service:
         result = Worker(None, service).run(module, incident="INC-1", **options)
     assert result["failed"] is True
-    assert "with valid ids in `data`" in result["msg"] or "with a valid id in `data`" in result["msg"]
+    assert "in `data`; ids are positive whole numbers, or their text." in result["msg"]
     assert {request.split()[0] for request in requests} == {"GET"}
 
 

@@ -121,16 +121,16 @@ def test_ca_path_comes_before_the_environment(
         options["ca_path"] = str(request.getfixturevalue(ca_path))
     client = Client(parse_settings(options, pytest.fail))
     if is_verified:
-        assert client.fetch_object("/account") == {"id": 1}
+        assert client.fetch_data("/account") == {"id": 1}
     else:
         with pytest.raises(TlsError):
-            client.fetch_object("/account")
+            client.fetch_data("/account")
 
 
 def test_a_certificate_for_another_name_is_not_trusted(api_url: str, right_ca: Path) -> None:
     options = {"api_key": KEY, "api_url": api_url.replace(HOST, "127.0.0.1"), "ca_path": str(right_ca)}
     with pytest.raises(TlsError, match=r"no trusted connection to 127\.0\.0\.1:\d+ \(.*(mismatch|match)"):
-        Client(parse_settings(options, pytest.fail)).fetch_object("/account")
+        Client(parse_settings(options, pytest.fail)).fetch_data("/account")
 
 
 @pytest.mark.parametrize("is_behind_proxy", [False, True])
@@ -145,7 +145,7 @@ def test_a_response_that_was_lost_was_perhaps_sent(
     options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "retry_timeout": 0.0}
     client = Client(parse_settings(options, pytest.fail))
     if is_kept:
-        assert client.fetch_object("/account") == {"id": 1}
+        assert client.fetch_data("/account") == {"id": 1}
     with pytest.raises(TransportError, match="broke before the response was complete") as lost:
         client.request("POST", "/backups/31/restore", parse=parse_changed)
     assert lost.value.may_have_been_sent
@@ -163,10 +163,10 @@ def test_a_request_ends_after_its_timeout_through_any_proxy(
         monkeypatch.setenv("https_proxy", f"https://{HOST}:{TlsTunnelProxy(port, tls).port}")
     options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "timeout": 60, "retry_timeout": 0.0}
     # Two handshakes may take longer than half a second on a busy machine.
-    assert Client(parse_settings(options, pytest.fail)).fetch_object("/account") == {"id": 1}
+    assert Client(parse_settings(options, pytest.fail)).fetch_data("/account") == {"id": 1}
     hurried = Client(parse_settings({**options, "timeout": 0.5}, pytest.fail))
     with pytest.raises(TransportError, match=r"within 0\.5 s \(timeout\)"):
-        hurried.fetch_object("/health")
+        hurried.fetch_data("/health")
 
 
 def test_without_a_proxy_in_the_environment_the_system_is_not_asked_for_one(
@@ -178,7 +178,7 @@ def test_without_a_proxy_in_the_environment_the_system_is_not_asked_for_one(
     for name in ("getproxies", "proxy_bypass"):
         monkeypatch.setattr(requests.utils, name, lambda *_of: pytest.fail("the system is asked"))
     options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca)}
-    assert Client(parse_settings(options, pytest.fail)).fetch_object("/account") == {"id": 1}
+    assert Client(parse_settings(options, pytest.fail)).fetch_data("/account") == {"id": 1}
 
 
 def test_a_bundle_that_is_not_there_is_named(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,10 +196,10 @@ def test_a_bundle_that_is_no_pem_file_is_trusted_with_nothing(
     monkeypatch.setenv(variable, str(bundle))
     options = {"api_key": KEY, "api_url": api_url}
     with pytest.raises(TlsError, match=r"no trusted connection to \S+ \(no certificate or crl found\)"):
-        Client(parse_settings(options, pytest.fail)).fetch_object("/account")
+        Client(parse_settings(options, pytest.fail)).fetch_data("/account")
     # It does not count beside ca_path.
     trusted = Client(parse_settings({**options, "ca_path": str(right_ca)}, pytest.fail))
-    assert trusted.fetch_object("/account") == {"id": 1}
+    assert trusted.fetch_data("/account") == {"id": 1}
 
 
 def test_an_address_that_is_dead_does_not_take_all_of_the_time(
@@ -228,7 +228,7 @@ def test_an_address_that_is_dead_does_not_take_all_of_the_time(
         monkeypatch.setattr(TimeLimit, "watch", watch)
         monkeypatch.setattr(socket, "getaddrinfo", resolve_both)
         options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "timeout": 2, "retry_timeout": 0.0}
-        assert Client(parse_settings(options, pytest.fail)).fetch_object("/instances") == {"id": 1}
+        assert Client(parse_settings(options, pytest.fail)).fetch_data("/instances") == {"id": 1}
         # The handshake that follows has all of it.
         assert timeouts[0] == 2
         for filler in fillers:

@@ -67,6 +67,8 @@ def test_a_404_of_what_each_account_has_is_one_of_the_address(simulator: Simulat
         assert "another account" not in message
 
 
-def test_an_account_that_is_no_object_is_told(simulator: Simulator) -> None:
-    simulator.fault("wrong_type", body={"data": [1]})
-    assert "expected an object in `data`, got a list" in result_of(claw_account_info, simulator)["msg"]
+def test_an_account_that_is_no_object_comes_as_it_is(simulator: Simulator) -> None:
+    simulator.fault("wrong_type", body={"data": [1]}, times=None)
+    result = result_of(claw_account_info, simulator, account="1")
+    assert result["account"] == [1]
+    assert "shows no id of the account of this key" in result["refusal"]

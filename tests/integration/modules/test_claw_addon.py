@@ -129,11 +129,46 @@ def test_a_refusal_is_told_in_one_line_with_its_details(simulator: Simulator, sh
 def test_what_the_service_accepts_and_ignores_did_not_take(simulator: Simulator) -> None:
     simulator.switch(addon_unknown_keys="ignored")
     result = set_addon(simulator, config={"status": "paused"})
-    assert result["failed"] is True
-    assert result["changed"] is False
+    assert (result["failed"], result["changed"]) == (True, True)
     assert '(id 7), but status is "active" instead of "paused"' in result["msg"]
     assert result["addon"]["status"] == "active"
-    assert simulator.calls() == [GET, PATCH, GET]
+    assert simulator.calls() == [GET, PATCH, *[GET] * 5]
+
+
+def read_as(simulator: Simulator, times: int | None = None, **attributes: t.Any) -> None:
+    """After a change, so many reads show the add-on as it was, but for these attributes; those of None are missing."""
+    before = next(addon for addon in simulator.state()["addons"] if addon["id"] == WEB_LLM)
+    shown = {name: value for name, value in {**before, **attributes}.items() if value is not None}
+    simulator.fault("wrong_type", method="GET", path=ONE, skip=1, times=times, body={"data": shown})
+
+
+def test_a_read_that_lags_behind_the_write_is_repeated(simulator: Simulator) -> None:
+    read_as(simulator, times=3)
+    result = set_addon(simulator, config={"tier": "eco"})
+    assert (result["failed"], result["changed"], result["addon"]["tier"]) == (False, True, "eco")
+    assert simulator.calls() == [GET, PATCH, *[GET] * 4]
+
+
+def test_what_an_update_removes_fails_and_is_in_the_diff(simulator: Simulator) -> None:
+    simulator.switch(addon_writable=["tier", "settings"])
+    simulator.set_addon(WEB_LLM, api_key="sk-old-7654321", settings={"model": "x", "top": 1})
+    read_as(simulator, tier="eco", usage_limit=None, api_key=None, settings={"top": 2})
+    result = set_addon(simulator, config={"tier": "eco", "settings": {"top": 2}})
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert (
+        "was updated, but no longer shows usage_limit, api_key, settings.model: the service replaces" in result["msg"]
+    )
+    assert result["msg"].endswith("Set all attributes in config, with send=given; the diff has the values.")
+    before, after = result["diff"]["before"], result["diff"]["after"]
+    assert (before["usage_limit"], before["api_key"]) == (5000, "********")
+    assert before["settings"] == {"model": "x", "top": 1}
+    assert not {"usage_limit", "api_key"} & after.keys()
+
+
+def test_send_given_sends_all_of_config_if_anything_differs(simulator: Simulator) -> None:
+    options = {"config": {"tier": "eco", "usage_limit": 5000}, "send": "given"}
+    assert [set_addon(simulator, **options)["changed"] for _run in range(2)] == [True, False]
+    assert [entry["body"] for entry in simulator.log() if entry["method"] == "PATCH"] == [options["config"]]
 
 
 def test_a_change_of_which_a_part_took_is_a_change_and_a_failure(simulator: Simulator) -> None:

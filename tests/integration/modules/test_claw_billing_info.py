@@ -98,6 +98,13 @@ def test_the_other_parts_come_as_they_are(simulator: Simulator, switches: dict[s
     assert len(result["billing"]["packages"]) == 3
 
 
+@pytest.mark.parametrize("part", ["summary", "usage", "packages"])
+@pytest.mark.parametrize("data", [[{"daily": 5}], [1, "small"], {"list": []}, "none", None])
+def test_a_part_of_any_shape_comes_as_it_is(simulator: Simulator, part: str, data: object) -> None:
+    simulator.fault("wrong_type", body={"data": data})
+    assert result_of(claw_billing_info, simulator, include=[part])["billing"] == {part: data}
+
+
 def test_an_impossible_number_of_pages_is_refused_before_anything_is_sent(simulator: Simulator) -> None:
     assert "max_pages is -1" in result_of(claw_billing_info, simulator, max_pages=-1)["msg"]
     assert simulator.calls() == []

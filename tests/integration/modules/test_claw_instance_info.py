@@ -147,6 +147,15 @@ def test_what_fits_no_one_instance_is_refused_before_anything_is_done(
     assert simulator.effects() == {}
 
 
+def test_an_id_that_no_option_takes_is_not_advised(simulator: Simulator, worker: Worker) -> None:
+    listed = [{"id": f"i-{number}", "name": "twin"} for number in (2, 3)]
+    simulator.fault("wrong_type", path="/instances", body={"data": listed})
+    assert worker.run(claw_instance, name="twin")["msg"] == (
+        "2 instances are named twin (ids i-2, i-3): give it another name in the dashboard; ids are positive whole "
+        "numbers, or their text, so these can't be given."
+    )
+
+
 @pytest.mark.parametrize("options", [{"name": "nobody"}, {"id": 9}, {"id": 9, "name": "twin"}])
 def test_what_is_not_there_is_absent(simulator: Simulator, worker: Worker, options: dict[str, t.Any]) -> None:
     assert worker.run(claw_instance, **options, state="absent")["changed"] is False

@@ -211,10 +211,21 @@ def test_a_run_beside_another_names_it(simulator: Simulator, worker: Worker, pla
     assert simulator.calls("POST *") == []
 
 
-def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker) -> None:
-    simulator.switch(drop_fields=["summary.claws_balance"])
+@pytest.mark.parametrize("data", [{}, {"claws_balance": "low"}, {"claws_balance": "1e9"}, [{"claws_balance": 1}]])
+def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker, data: object) -> None:
+    simulator.fault("wrong_type", path="/billing/summary", body={"data": data})
     assert "has no number in claws_balance" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize(("below", "is_bought"), [(12, False), (13, True)])
+def test_a_balance_as_text_is_compared_exactly(
+    simulator: Simulator, worker: Worker, below: int, is_bought: bool
+) -> None:
+    told = {"data": {"claws_balance": "12.50"}}
+    simulator.fault("wrong_type", path="/billing/summary", body=told, times=None)
+    result = worker.run(claw_purchase, balance_below=below)
+    assert (result["changed"], result["balance"]) == (is_bought, 12.5)
 
 
 def test_a_journal_that_cannot_be_written_buys_nothing(simulator: Simulator, worker: Worker, place: StorePlace) -> None:

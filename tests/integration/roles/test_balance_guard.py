@@ -109,6 +109,29 @@ def test_an_order_with_an_invisible_character_is_refused_before_any_request(
     assert simulator.calls() == []
 
 
+def test_what_was_done_is_a_variable_in_a_rescue(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("forbidden", path="/billing/summary", skip=4, times=None)  # after the purchase and the stops
+
+    def rescued(role: str, variable: str) -> dict[str, t.Any]:
+        tasks = {"ansible.builtin.import_role": {"name": f"clawhosters.cloud.{role}"}}
+        return {"block": [tasks], "rescue": [{"ansible.builtin.debug": {"var": variable}}]}
+
+    blocks = [rescued("balance_guard", "clawhosters_balance_guard"), rescued("fleet_report", "clawhosters_fleet")]
+    buy = {"balance_guard_package_id": "2", "balance_guard_order": "topup-1", "balance_guard_min_days": 90}
+    options = extra_variables(balance_guard_stop_order="demo-bot,test-bot", fleet_report_fail_on="no_backup", **buy)
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": blocks}], *options)
+    assert run.rc == 0, run.screen
+    handed: dict[str, t.Any] = {}
+    for one in run.all:
+        handed |= one.get("ansible_stats", {}).get("data", {})
+    assert {name: one[name] for one in run.all for name in handed if name in one} == handed
+    done = handed["clawhosters_balance_guard"]
+    assert [one["id"] for one in done["stopped"]] == [2, 3]
+    assert [one["package_id"] for one in done["bought"]] == ["2"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", done["stopped"][0]["stopped_at"])
+    assert handed["clawhosters_fleet"]["counts"]["all"] == 8
+
+
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0

@@ -254,6 +254,8 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     tense = ("was", "were", "had") if is_past else ("is", "are", "has")
     state = telling.state
     words: dict[str, object] = {name: one_line(value, NAME_LIMIT) for name, value in facts.items()}
+    # A path that is cut short can't be found.
+    words |= {name: one_line(facts[name], MESSAGE_LIMIT) for name in ("path", "journal") if name in facts}
     words |= dict(zip(("is", "are", "has"), tense, strict=True))
     words |= {
         "at": at,
@@ -303,7 +305,7 @@ def _describe_target(facts: t.Mapping[str, t.Any]) -> dict[str, object]:
         "similar": f"; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ".",
         "count": len(listed),
         "listed": format_list(listed, _LISTED),
-        "owner": one_line(owner.get("name") or f"id {owner.get('id')}"),
+        "owner": label(owner),
         "name": one_line(facts.get("name") or "(name not shown)", NAME_LIMIT),
     }
 

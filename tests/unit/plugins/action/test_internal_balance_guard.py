@@ -48,6 +48,13 @@ def test_savings_include_addons():
     assert "saves 90 Claws a day" in build_plan(billing(addons=addons), FLEET, ["bot-3"], 5)["lines"][2]
 
 
+def test_numbers_as_text_are_counted_exactly():
+    plan = build_plan(billing("12.50", "2.55", "4.9", costs=("0.05", "1")), FLEET, ["bot-1", "bot-2"], 5)
+    assert plan["lines"][0] == "12.50 Claws at 2.55 a day last 4.9 days."
+    assert plan["lines"][2] == "Stop bot-1 (id 1): saves 0.05 Claws a day; the balance lasts 5 days."
+    assert (stopped(plan), plan["balance_below"]) == (["1"], 14)
+
+
 def test_an_instance_without_a_reported_cost_is_not_stopped():
     plan = build_plan(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
     assert stopped(plan) == []

@@ -33,7 +33,7 @@ NOTHING = [{}, {"instance": None}, {"instance": 7}, {"instance_id": None}, {"ins
         ({"instance_id": "7", "instance_name": "x"}, ("7", "x")),
         ({"instance": {"id": 7, "name": "x"}}, ("7", "x")),
         ({"instance": {"id": 8, "name": "y"}, "instance_id": 7}, ("7", "y")),
-        ({"instance_id": 0}, ("0", None)),
+        ({"instance_id": 0}, (None, None)),
         ({"instance_id": [7], "instance_name": {"x": 1}}, (None, None)),
     ],
 )
