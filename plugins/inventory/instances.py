@@ -590,7 +590,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 @contextlib.contextmanager
 def _empty_variables_unset() -> t.Iterator[None]:
     """Unsets the empty variables of the environment for a block: Ansible would take them as values of options."""
-    empty = [name for name in KNOWN_VARIABLES if os.environ.get(name) == ""]
+    empty = [name for name in (*KNOWN_VARIABLES, "HOME") if os.environ.get(name) == ""]
     for name in empty:
         del os.environ[name]
     try:

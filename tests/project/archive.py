@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds the archive for Galaxy from the files that git would commit, and checks it with galaxy-importer.
+"""Builds the archive for Galaxy from the files that git tracks, and checks it with galaxy-importer.
 
-Usage: python -m project.archive DIST. The archive differs from the repository in two points, since Galaxy shows a page
-alone. Text between `<!-- pictures -->` and `<!-- /pictures -->` is left out, and links of the README are absolute.
+Usage: python -m project.archive DIST. Ansible's own command would pack all that lies in the folder, so `galaxy.yml`
+makes it refuse. The archive differs from the repository in two more points, since Galaxy shows a page alone. Text
+between `<!-- pictures -->` and `<!-- /pictures -->` is left out, and links of the README are absolute.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ LINK = re.compile(r"(?<=\]\()(?!https?://|#)([^)\s]+)(?=\))")
 PICTURES = re.compile(r"<!-- pictures -->\n.*?<!-- /pictures -->\n+", re.DOTALL)
 
 
-def copy_sources(source: Path) -> None:
-    """Copies the files that git would commit; Markdown as the archive has it."""
-    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+def copy_sources(repository: Path, source: Path) -> None:
+    """Copies the files that git tracks; Markdown as the archive has it, and options with which it can be built."""
+    command = ["git", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
-        path, copy = REPOSITORY / name, source / name
+        path, copy = repository / name, source / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file():
             shutil.copy(path, copy, follow_symlinks=False)
@@ -41,12 +42,14 @@ def copy_sources(source: Path) -> None:
             if name == GALAXY["readme"]:
                 text = LINK.sub(rf"{GALAXY['repository']}/blob/{GALAXY['version']}/\1", text)
             copy.write_text(text, encoding="utf-8")
+    options = {name: value for name, value in GALAXY.items() if name != "manifest"}
+    (source / "galaxy.yml").write_text(yaml.safe_dump(options), encoding="utf-8")
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, repository: Path = REPOSITORY) -> Path:
     """Builds the archive in ``folder`` and returns its path."""
     with tempfile.TemporaryDirectory() as source:
-        copy_sources(Path(source))
+        copy_sources(repository, Path(source))
         galaxy = [str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(folder), source]
         subprocess.run(galaxy, check=True, capture_output=True)
     (archive,) = folder.glob("*.tar.gz")

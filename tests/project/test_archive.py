@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from project import archive
-from support.controller import REPOSITORY
+from support.controller import BIN, REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("archive")
 
@@ -57,6 +59,32 @@ def test_it_holds_what_users_need_and_nothing_else(built: Path) -> None:
     needed = ("plugins/modules/claw_fleet.py", "docs/index.md", "extensions/eda/rulebooks/watch.yml", "LICENSE")
     needed += ("extensions/eda/plugins/event_source/instances.py", "tests/simulator/__main__.py")
     assert {*needed, *links} <= {*names}
+
+
+@pytest.mark.rest
+def test_what_git_does_not_track_is_in_no_archive(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)], check=True)
+    shutil.copy(REPOSITORY / "galaxy.yml", clone)
+    planted = (
+        ".env",
+        ".vault_pass",
+        "id_rsa",
+        "venv/bin/activate",
+        ".mypy_cache/x.json",
+        "roles/restore/files/key.pem",
+    )
+    planted += ("plugins/modules/claw_fleet.py.orig", "plugins/modules/claw_new.py", "playbooks/secrets.yml")
+    for name in planted:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text("secret")
+    with tarfile.open(archive.build(tmp_path / "built", clone)) as tar:
+        assert {*planted}.isdisjoint(tar.getnames())
+    plain = [str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(tmp_path / "plain")]
+    refused = subprocess.run(plain, cwd=clone, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert '"build_ignore" and "manifest" are mutually exclusive' in refused.stderr
+    assert [*tmp_path.rglob("*.tar.gz")] == [*(tmp_path / "built").iterdir()]
 
 
 def test_its_readme_and_metadata_lead_to_the_repository(built: Path) -> None:

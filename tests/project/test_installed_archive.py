@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.rest, pytest.mark.xdist_group("playbooks_installed")]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A collections path into which the archive was installed, as it would be built from what git would commit."""
+    """A collections path into which the archive was installed."""
     folder = tmp_path_factory.mktemp("installed")
     archive, collections = str(build(folder)), folder / "collections"
     command = [str(BIN / "ansible-galaxy"), "collection", "install", "--no-deps", archive, "-p", str(collections)]

@@ -34,6 +34,7 @@ from .._state.postgres_store import (
     PostgresStore,
     find_tables,
     parse_rows,
+    read_version,
 )
 from .._state.store import StoreError
 from .._text import one_line
@@ -102,7 +103,7 @@ class StateDatabase:
 
     def _ensure(self, role: str | None, entries: Entries) -> Result:
         tables = find_tables(self.session, is_job=False)
-        version = self._read_version() if "version" in tables else 0
+        version = read_version(self.session)[0] if "version" in tables else 0
         if version > VERSION:
             raise RefusedError(
                 f"The schema in state_database has version {version}, but this collection knows only {VERSION}. "
@@ -121,10 +122,6 @@ class StateDatabase:
         before = {"version": version, "granted": role if is_granted else None, "imported": count - len(lines)}
         after = {"version": VERSION, "granted": role, "imported": count}
         return {"changed": before != after, "schema": after, "diff": {"before": before, "after": after}}
-
-    def _read_version(self) -> int:
-        ((version,),) = self.session.execute("SELECT version FROM clawhosters.version")
-        return version
 
     def _grant(self, role: str) -> bool:
         """Gives the role exactly what jobs need. Returns True if it had that."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
 import itertools
 import json
@@ -28,7 +29,7 @@ import os
 import re
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
@@ -51,14 +52,23 @@ _NOT_OURS = (errno.EACCES, errno.EPERM, errno.ELOOP)
 """Errors that opening a file gives if another user owns it, or if it is a link."""
 
 
+class VerifiedLines(t.NamedTuple):
+    """Lines of a subject that match their records, and the bytes of both: these are not verified again."""
+
+    content: bytes
+    records: bytes
+    lines: list[JournalLine]
+
+
 @dataclass(frozen=True)
 class OpenSubject:
-    """The open file and mark of a subject, None if missing."""
+    """The open file and mark of a subject, None if missing. ``verified`` has what this process knows of subjects."""
 
     subject: str
     path: Path
     file: int | None
     mark: int | None
+    verified: dict[str, VerifiedLines]
 
     def read(self, lock: int = fcntl.LOCK_SH) -> SubjectLines:
         """Locks the file. Returns the complete lines, and how they contradict the mark.
@@ -68,38 +78,49 @@ class OpenSubject:
         if self.file is not None:
             lock_file(self.file, LOCK_TIMEOUT, lock)
         content = b"" if self.file is None else read_from(self.file, 0)
-        texts = content.decode(errors="replace").split("\n")[:-1]
-        names, damage = self._compare(texts)
-        place = one_line(self.path)
-        lines = [
+        records = b"" if self.mark is None else read_from(self.mark, RECORDS_AT)
+        known = self.verified.get(self.subject)
+        if not (known and content.startswith(known.content) and records.startswith(known.records)):
+            known = VerifiedLines(b"", build_first_record(self.subject), [])
+        texts = content[len(known.content) :].decode(errors="replace").split("\n")[:-1]
+        is_marked = records.startswith(known.records)
+        names = _find_names(texts, records[len(known.records) :]) if is_marked else []
+        place, count = one_line(self.path), len(known.lines) + len(names)
+        lines = known.lines + [
             JournalLine(self.subject, number, text, name, f"Line {number} of the journal {place}")
-            for number, (text, name) in enumerate(itertools.zip_longest(texts, names), start=1)
+            for number, (text, name) in enumerate(itertools.zip_longest(texts, names), len(known.lines) + 1)
         ]
+        damage = self._find_damage(records, len(lines), count) if is_marked or self.mark is None else DAMAGED_MARK
+        if names and not damage:
+            size = len(known.content) + sum(len(text.encode()) + 1 for text in texts[: len(names)])
+            records = records[: RECORD_SIZE * (count + 1)]
+            self.verified[self.subject] = VerifiedLines(content[:size], records, lines[:count])
         return SubjectLines(self.subject, lines, damage and f"The journal {place} {damage}")
 
-    def _compare(self, texts: t.Sequence[str]) -> tuple[list[str], str]:
-        """Returns the names of the lines that have a record, and how the others contradict the mark."""
+    def _find_damage(self, records: bytes, lines: int, named: int) -> str:
+        """Returns how these records contradict the number of lines, of which ``named`` match theirs."""
         if self.mark is None:
-            return [], "" if self.file is None else f"has no mark in {MARKS}"
-        records, first = read_from(self.mark, RECORDS_AT), build_first_record(self.subject)
-        if not records.startswith(first):
-            return [], DAMAGED_MARK
-        names: list[str] = []
-        records = records.removeprefix(first)
-        for text in texts:
-            name = records[:RECORD_SIZE].decode(errors="replace").rpartition(" ")[2].removesuffix("\n")
-            record = build_record(name, text)
-            if not records.startswith(record):
-                break
-            names.append(name)
-            records = records.removeprefix(record)
-        written = len(names) + -(-len(records) // RECORD_SIZE)
-        if written <= len(texts) <= len(names) + 1:
-            return names, ""
-        if len(texts) < written:
-            has = "is missing" if self.file is None else f"has {len(texts)} lines"
-            return names, f"{has}, but {written} were written"
-        return names, f"does not match its mark in {MARKS}: it was changed, or one of them is an older copy"
+            return "" if self.file is None else f"has no mark in {MARKS}"
+        written = -(-len(records) // RECORD_SIZE) - 1
+        if written <= lines <= named + 1:
+            return ""
+        if lines < written:
+            has = "is missing" if self.file is None else f"has {lines} lines"
+            return f"{has}, but {written} were written"
+        return f"does not match its mark in {MARKS}: it was changed, or one of them is an older copy"
+
+
+def _find_names(texts: t.Sequence[str], records: bytes) -> list[str]:
+    """Returns the names of the first of these lines, as far as their records match."""
+    names: list[str] = []
+    for text in texts:
+        start = RECORD_SIZE * len(names)
+        record = records[start : start + RECORD_SIZE]
+        name = record.decode(errors="replace").rpartition(" ")[2].removesuffix("\n")
+        if record != build_record(name, text):
+            break
+        names.append(name)
+    return names
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,7 @@ class JournalFolders:
     path: Path
     journal: OpenFolder | None = None
     marks: OpenFolder | None = None
+    verified: dict[str, VerifiedLines] = field(default_factory=dict)
 
     def list_subjects(self) -> list[str]:
         """Returns the subjects that have a file or a mark."""
@@ -141,7 +163,7 @@ class JournalFolders:
 
     def open_subject(self, subject: str, file: int | None, mark: int | None) -> OpenSubject:
         """Returns a subject whose file and mark are open."""
-        return OpenSubject(subject, self.path / JOURNAL / f"{subject}{SUFFIX}", file, mark)
+        return OpenSubject(subject, self.path / JOURNAL / f"{subject}{SUFFIX}", file, mark, self.verified)
 
 
 def _open(stack: contextlib.ExitStack, folder: OpenFolder | None, name: str, flags: int) -> int | None:
@@ -206,6 +228,10 @@ class FolderStore(FolderSnapshots):
 
     repair_hint = REPAIR_HINT
 
+    @functools.cached_property
+    def _verified(self) -> dict[str, VerifiedLines]:
+        return {}
+
     @property
     def place(self) -> str:
         """The path of the folder. Raises UntrustedError if the option is not a path."""
@@ -266,4 +292,4 @@ class FolderStore(FolderSnapshots):
             journal, marks = (_open_folder(stack, state, name, creates=creates) for name in (JOURNAL, MARKS))
             if journal is None and marks:
                 journal = _open_folder(stack, state, JOURNAL, creates=False)
-            yield JournalFolders(state.path, journal, marks)
+            yield JournalFolders(state.path, journal, marks, self._verified)

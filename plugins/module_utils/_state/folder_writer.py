@@ -95,29 +95,35 @@ class FolderWriter:
             raise DamageError(found.damage, self._store.repair_hint)
         if [one.text for one in found.lines] != [one.text for one in lines[:-1]]:
             raise ConflictError
-        texts = [f"{one.text}\n".encode() for one in lines]
-        records = [build_first_record(subject.subject), *(build_record(one.name or "", one.text) for one in lines)]
         for number in range(sum(one.name is not None for one in found.lines), len(found.lines)):
             # What a crash has left without a record may be missing on the disk, too.
-            _write(subject, texts[: number + 1], records[: number + 2])
+            _write(subject, lines[: number + 1])
         try:
-            _write(subject, texts, records)
+            _write(subject, lines)
         except OSError:
             # A line that stayed would look like one whose request may have been sent.
             with contextlib.suppress(OSError):
-                os.ftruncate(t.cast("int", subject.mark), RECORDS_AT + len(b"".join(records[:-1])))
+                size = len(build_first_record(subject.subject)) * len(lines)
+                os.ftruncate(t.cast("int", subject.mark), RECORDS_AT + size)
                 # No mark may say more than the file.
-                os.ftruncate(t.cast("int", subject.file), len(b"".join(texts[:-1])))
+                os.ftruncate(t.cast("int", subject.file), _measure(lines[:-1]))
             raise
 
 
-def _write(subject: OpenSubject, texts: t.Sequence[bytes], records: t.Sequence[bytes]) -> None:
-    """Writes and syncs the last of these lines, and then the last of these records."""
-    for file, parts, start in ((subject.file, texts, 0), (subject.mark, records, RECORDS_AT)):
-        end = start + len(b"".join(parts))
-        write_at(t.cast("int", file), parts[-1], end - len(parts[-1]))
-        os.ftruncate(t.cast("int", file), end)
+def _write(subject: OpenSubject, lines: t.Sequence[JournalLine]) -> None:
+    """Writes and syncs the last of these lines, and then its record, after those of the subject and the others."""
+    text, name = lines[-1].text, lines[-1].name
+    record = build_record(name or "", text)
+    own = (subject.file, f"{text}\n".encode(), _measure(lines[:-1]))
+    for file, data, start in (own, (subject.mark, record, RECORDS_AT + len(record) * len(lines))):
+        write_at(t.cast("int", file), data, start)
+        os.ftruncate(t.cast("int", file), start + len(data))
         os.fsync(t.cast("int", file))
+
+
+def _measure(lines: t.Iterable[JournalLine]) -> int:
+    """Returns the bytes of these lines in the file."""
+    return sum(len(one.text.encode()) + 1 for one in lines)
 
 
 def _write_holder(mark: int, holder: Holder) -> None:

@@ -192,8 +192,8 @@ class Journal:
         """True once the store was found to know all that the folder does."""
         self._now = now
         self.thread_lock = threading.RLock()
-        self.entries: dict[str, list[JournalEntry]] = {}
-        """Of each subject, what was read last, and the entries of this run."""
+        self.histories: dict[str, History] = {}
+        """Of each subject, what was read last, and the lines of this run."""
         self._has_read_all = False
         self.intended: set[OperationKey] = set()
         """The operations whose intent this run has recorded."""
@@ -204,11 +204,12 @@ class Journal:
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        return replay(self.entries.get(operation.subject, ())).get(operation)
+        with self.thread_lock:
+            return self.histories.get(operation.subject, History()).find_states().get(operation)
 
     def find_attempts(self, operation: OperationKey) -> set[str]:
         """Returns when ``operation`` was intended, whatever came of it, as this journal has read it last."""
-        entries = self.entries.get(operation.subject, ())
+        entries = self.histories.get(operation.subject, History()).entries
         intents = (entry for entry in entries if entry["event"] == OperationEvent.INTENDED.value)
         return {entry["at"] for entry in intents if identify(entry) == operation}
 
@@ -226,21 +227,28 @@ class Journal:
         self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
     ) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation of these subjects, or of all; see :func:`replay`. Raises JournalError."""
-        with self.before_sending():
-            return replay(self.read_entries(subjects), with_refused=with_refused)
+        with self.before_sending(), self.thread_lock:
+            return _merge_states(self._read(subjects), with_refused)
 
     def read_entries(self, subjects: t.Collection[str] | None = None) -> list[JournalEntry]:
         """Returns the entries of these subjects, or all. Those of a subject are in their order.
 
         Raises JournalError if they can't be read, or are damaged.
         """
+        return [entry for history in self._read(subjects) for entry in history.entries]
+
+    def _read(self, subjects: t.Collection[str] | None) -> list[History]:
+        """Returns what is known of these subjects, or all, after what the store has of them was read."""
         with self.thread_lock, converted_errors():
-            entries = parse_subjects(self.store.read_subjects(subjects), self.store.repair_hint)
+            found = {one.subject: self._parse(one) for one in self.store.read_subjects(subjects)}
             if subjects is None:
-                self.entries, self._has_read_all = entries, True
+                self.histories, self._has_read_all = found, True
             else:
-                self.entries |= {subject: entries.get(subject, []) for subject in subjects}
-            return [*itertools.chain.from_iterable(entries.values())]
+                self.histories |= {subject: found.get(subject) or History() for subject in subjects}
+            return [*found.values()]
+
+    def _parse(self, found: SubjectLines) -> History:
+        return parse_subject(found, self.store.repair_hint, self.histories.get(found.subject))
 
     def read_intact_states(
         self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
@@ -250,26 +258,26 @@ class Journal:
         For what concerns many instances, and must not end because of one. Raises JournalError.
         """
         with self.before_sending(), self.thread_lock:
-            intact: dict[str, list[JournalEntry]] = {}
+            intact: dict[str, History] = {}
             damaged = {}
             for one in self.store.read_subjects(subjects):
                 try:
-                    intact[one.subject] = parse_subject(one, self.store.repair_hint)
+                    intact[one.subject] = self._parse(one)
                 except DamageError as error:
                     damaged[one.subject] = _build_error(error)
-            self.entries |= intact
-            return replay(itertools.chain.from_iterable(intact.values()), with_refused=with_refused), damaged
+            self.histories |= intact
+            return _merge_states(intact.values(), with_refused), damaged
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
         """Returns the subjects of an incident, of its runs, or of an order, and perhaps others. Raises JournalError."""
         with self.before_sending():
             return self.store.find_subjects(OperationKey(kind, service, name).name_digest)
 
-    def read_once(self, subject: str) -> list[JournalEntry]:
-        """Returns the entries of a subject as they were read last."""
-        if subject not in self.entries and not self._has_read_all:
-            self.read_entries([subject])
-        return self.entries.get(subject, [])
+    def read_once(self, subject: str) -> History:
+        """Returns a subject as it was read last."""
+        if subject not in self.histories and not self._has_read_all:
+            self._read([subject])
+        return self.histories.setdefault(subject, History())
 
     def find_holder(self, operation: OperationKey) -> Holder | None:
         """Returns who works on the subject of ``operation`` now, None if nobody does. Raises JournalError."""
@@ -345,26 +353,31 @@ def build_journal_line(entry: JournalEntry) -> JournalLine:
 
 def parse_subjects(subjects: t.Iterable[SubjectLines], repair_hint: str) -> dict[str, list[JournalEntry]]:
     """Returns the entries of each subject. Raises DamageError for the first that is damaged."""
-    return {one.subject: parse_subject(one, repair_hint) for one in subjects}
+    return {one.subject: parse_subject(one, repair_hint).entries for one in subjects}
 
 
-def parse_subject(found: SubjectLines, repair_hint: str) -> list[JournalEntry]:
-    """Returns the entries of a subject. Raises DamageError if a line is damaged or missing."""
+def parse_subject(found: SubjectLines, repair_hint: str, known: History | None = None) -> History:
+    """Returns a subject: ``known`` if its lines begin with those, else a new one. Only the others are parsed.
+
+    Raises DamageError if a line is damaged or missing.
+    """
     if found.damage:
         raise DamageError(found.damage, repair_hint)
-    entries: list[JournalEntry] = []
-    for line in found.lines:
+    history = known if known and known.lines == found.lines[: len(known.lines)] else History()
+    for line in found.lines[len(history.lines) :]:
         try:
             entry = parse_entry(line.text)
             operation = identify(entry)
             is_misplaced = (line.subject, line.position) != (operation.subject, entry[POSITION])
-            if is_misplaced or line.name not in (None, operation.name_digest) or entry != build_line(entry, entries):
+            is_other = line.name not in (None, operation.name_digest)
+            if is_misplaced or is_other or entry != build_line(entry, history.entries):
                 raise ValueError("wrong position, name or checksum")
         except (ValueError, KeyError, TypeError):
             # Skipping it could send a request a second time.
             raise DamageError(f"{line.place} can't be read or was changed", repair_hint) from None
-        entries.append(entry)
-    return entries
+        # A line that a crash has left without a record gets one with the next line.
+        history.add(line if line.name else replace(line, name=operation.name_digest), entry)
+    return history
 
 
 def identify(entry: JournalEntry) -> OperationKey:
@@ -382,36 +395,65 @@ def is_note(entry: JournalEntry) -> bool:
     return bool(entry["event"] == NOTE)
 
 
+class History:
+    """Lines of a subject, their entries, and the operations after them. Lines are only added: each is replayed once."""
+
+    def __init__(self) -> None:
+        self.lines: list[JournalLine] = []
+        self.entries: list[JournalEntry] = []
+        self._states: dict[OperationKey, OperationState] = {}
+        self._before_intent: dict[OperationKey, OperationState | None] = {}
+        self._replayed = 0
+
+    def add(self, line: JournalLine, entry: JournalEntry) -> None:
+        """Adds the next line."""
+        self.lines.append(line)
+        self.entries.append(entry)
+
+    def find_states(self, *, with_refused: bool = False) -> dict[OperationKey, OperationState]:
+        """Returns the state of each operation; see :func:`replay`."""
+        for entry in itertools.filterfalse(is_note, self.entries[self._replayed :]):
+            self._replay(entry)
+        self._replayed = len(self.entries)
+        hidden = None if with_refused else OperationEvent.REFUSED
+        return {key: state for key, state in self._states.items() if state.event is not hidden}
+
+    def _replay(self, entry: JournalEntry) -> None:
+        operation = identify(entry)
+        event, at = OperationEvent(entry["event"]), entry["at"]
+        facts = {name: value for name, value in entry.items() if name not in FIELDS}
+        state = self._states.get(operation)
+        if state and state.event is OperationEvent.REFUSED:
+            state = None
+        if event is OperationEvent.INTENDED:
+            self._before_intent[operation] = state
+            self._states[operation] = OperationState(event, at, at, facts, entry["checksum"], position=entry[POSITION])
+        elif state is not None:
+            if event is OperationEvent.REFUSED and (earlier := self._before_intent.get(operation)):
+                # It undoes the attempt; an earlier one still counts.
+                self._states[operation] = earlier
+                return
+            # A later line of the same event only adds what has become known since.
+            at = state.at if event is state.event else at
+            accepted_at = at if event is OperationEvent.ACCEPTED else state.accepted_at
+            self._states[operation] = replace(
+                state, event=event, at=at, facts={**state.facts, **facts}, accepted_at=accepted_at
+            )
+
+
 def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> dict[OperationKey, OperationState]:
     """Returns the state of each operation after ``entries``, oldest first. Notes are skipped.
 
     ``with_refused``: also of those whose every attempt was refused, for display. No decision may see them.
     """
-    states: dict[OperationKey, OperationState] = {}
-    before_intent: dict[OperationKey, OperationState | None] = {}
-    for entry in itertools.filterfalse(is_note, entries):
-        operation = identify(entry)
-        event, at = OperationEvent(entry["event"]), entry["at"]
-        facts = {name: value for name, value in entry.items() if name not in FIELDS}
-        state = states.get(operation)
-        if event is OperationEvent.INTENDED:
-            before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state
-            states[operation] = OperationState(event, at, at, facts, entry["checksum"], position=entry[POSITION])
-        elif event is OperationEvent.REFUSED:
-            # Undoes the attempt; an earlier one still counts.
-            states.pop(operation, None)
-            if earlier := before_intent.get(operation):
-                states[operation] = earlier
-            elif with_refused and state is not None:
-                states[operation] = replace(state, event=event, at=at, facts={**state.facts, **facts})
-        elif state is not None:
-            # A later line of the same event only adds what has become known since.
-            at = state.at if event is state.event else at
-            accepted_at = at if event is OperationEvent.ACCEPTED else state.accepted_at
-            states[operation] = replace(
-                state, event=event, at=at, facts={**state.facts, **facts}, accepted_at=accepted_at
-            )
-    return states
+    history = History()
+    history.entries.extend(entries)
+    return history.find_states(with_refused=with_refused)
+
+
+def _merge_states(histories: t.Iterable[History], with_refused: bool) -> dict[OperationKey, OperationState]:
+    """Returns the states of several subjects, each of which has operations of its own."""
+    return {key: state for one in histories for key, state in one.find_states(with_refused=with_refused).items()}
 
 
 @functools.lru_cache(maxsize=4096)

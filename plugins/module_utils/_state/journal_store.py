@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._errors import ClawHostersError
 from .._text import one_line
@@ -37,7 +37,7 @@ class JournalLine:
     text: str
     name: str | None = None
     """Identifies the incident or order, by which subjects are found. None in a line that was read without it."""
-    place: str = ""
+    place: str = field(default="", compare=False)
     """Where a store has read it: ``Line 3 of the journal /home/…``."""
 
 

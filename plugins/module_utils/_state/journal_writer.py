@@ -177,7 +177,7 @@ def append_note(journal: Journal, operation: OperationKey, kind: NoteKind, /, **
 
 def _reads_more(journal: Journal, subject: str) -> bool:
     """Reads a subject again. Returns True if another run has written to it meanwhile."""
-    before = journal.entries.get(subject, [])
+    before = [*journal.read_once(subject).entries]
     return journal.read_entries([subject]) != before
 
 
@@ -185,16 +185,16 @@ def _append(journal: Journal, operation: OperationKey, event: dict[str, str], fa
     if reserved := facts.keys() & {*FIELDS}:
         # They would replace what identifies the operation.
         raise ValueError(f"facts that are named like fields of a line: {', '.join(sorted(reserved))}")
-    entries = journal.read_once(operation.subject)
+    history = journal.read_once(operation.subject)
     entry = {"at": format_iso(journal.now()), **operation.as_dict(), **event, **facts}
-    line = build_line(entry, entries)
-    lines = [build_journal_line(one) for one in (*entries, line)]
+    entry = build_line(entry, history.entries)
+    line, is_intent = build_journal_line(entry), entry["event"] == OperationEvent.INTENDED.value
     with converted_errors():
         try:
-            _store(_find_writer(journal.store), lines, is_intent=line["event"] == OperationEvent.INTENDED.value)
+            _store(_find_writer(journal.store), [*history.lines, line], is_intent=is_intent)
         except ConflictError:
             raise JournalConflictError from None
-    journal.entries[operation.subject] = [*entries, line]
+    history.add(line, entry)
 
 
 def _store(store: FolderWriter | PostgresStore, lines: list[JournalLine], *, is_intent: bool) -> None:

@@ -36,10 +36,6 @@ NEEDS_PSYCOPG = (
     "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade it for the Python that runs Ansible, "
     "{python}: pip install 'psycopg[binary]', or as pipx, uv or your system do it."
 )
-_DEFAULTS = {
-    "application_name": "clawhosters.cloud",
-    "target_session_attrs": "read-write",
-}
 _UNVERIFIED_MODES = ("disable", "allow", "prefer")
 _KEYWORD_PASSWORD = re.compile(r"\b(?:ssl)?password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)+))")
 
@@ -49,24 +45,32 @@ ENCODING = "UTF8"
 UNREACHABLE_ADVICE = "Check state_database and the server"
 NO_SCHEMA = "state_database has no schema of this collection"
 SCHEMA_ADVICE = "An administrator must run clawhosters.cloud.claw_state_database"
+STANDBY = "the server is a standby, which can't be written to"
+READ_ONLY = "the server is a standby, or default_transaction_read_only is on for the role or the database"
+LIBPQ_WITH_PRIMARY = 140000
+"""The first version of libpq that can ask for a primary, whatever a role has as a default."""
 
 _CONFIGURE = f"""
-BEGIN; SET LOCAL search_path = pg_catalog, pg_temp;
+BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = '{TIMEOUT}s';
 SELECT pg_catalog.set_config(name, value, false) FROM (VALUES
     ('search_path', 'pg_catalog, pg_temp'),
     ('client_min_messages', 'warning'),
-    ('synchronous_commit', 'on'),
-    ('statement_timeout', '{TIMEOUT}s'),
-    ('idle_in_transaction_session_timeout', '{TIMEOUT}s'),
+    ('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off'),
+    ('row_security', 'off'), ('synchronous_commit', 'on'), ('datestyle', 'ISO, YMD'), ('extra_float_digits', '1'),
+    ('lock_timeout', '0'), ('transaction_timeout', '0'), ('idle_session_timeout', '0'),
+    ('statement_timeout', '{TIMEOUT}s'), ('idle_in_transaction_session_timeout', '{TIMEOUT}s'),
     ('tcp_keepalives_idle', '10'),
     ('tcp_keepalives_interval', '5'),
     ('tcp_keepalives_count', '3'),
     ('tcp_user_timeout', '{HOLDER_TIMEOUT * 1000}')
-) AS settings (name, value) WHERE pg_catalog.pg_backend_pid() = %(backend)s::integer;
+) AS settings (name, value)
+WHERE pg_catalog.pg_backend_pid() = %(backend)s::integer AND pg_catalog.current_setting(name, true) IS NOT NULL;
 COMMIT
 """
-"""The first statement of a session. The search path holds no schema in which another user could make a function or an
-operator that one of ours would then run; a user or a database may have a default that does.
+"""The first statement of a session, for which a role or a database may have other defaults. Without row_security, rows
+that a policy hides are an error, and no memory that is empty. A server knows the time-outs of its version.
+
+The search path holds no schema in which another user could make a function or an operator that one of ours would run.
 
 A pooler may give each transaction another session, which strands locks and settings. It shows a number of its own
 for the server's process; then nothing is set, and no row comes back."""
@@ -77,7 +81,9 @@ _REFUSALS = {
     "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
     "certificate": "the server's certificate is not trusted, or is for another name",
     "does not support SSL": "the server does not support TLS",
-    "read-only": "the server is a standby, which can't be written to",
+    "hot standby": STANDBY,
+    "read-only": READ_ONLY,
+    "writable": READ_ONLY,  # all that libpq before 14 says
     "FATAL": "the server rejects the user, the password, the database or this address, or takes no connection now",
     "resolve host": "the host is unknown",
     "service not known": "the host is unknown",  # all that psycopg before 3.1.9 says
@@ -127,8 +133,10 @@ def parse_connection(text: str) -> dict[str, str]:
             "state_database can't be read. Write it as postgresql://USER@HOST/DATABASE or host=HOST dbname=DATABASE.",
             is_unsent=True,
         ) from None
+    target = "primary" if psycopg.pq.version() >= LIBPQ_WITH_PRIMARY else "read-write"
     # A role or a variable may name another encoding, which lacks characters of names.
-    params = {**_DEFAULTS, **given, "client_encoding": "UTF8"}
+    params = {"application_name": "clawhosters.cloud", "target_session_attrs": target, **given}
+    params["client_encoding"] = "UTF8"
     effective = {**_find_defaults(psycopg, given.get("service")), **params}
     hosts = [host.strip() for name in ("host", "hostaddr") for host in effective.get(name, "").split(",")]
     params.setdefault("connect_timeout", str(TIMEOUT if len(hosts) < 3 else 2))
@@ -351,6 +359,8 @@ def _explain_error(sqlstate: str | None) -> StoreError:
         return StatementError(NO_SCHEMA, SCHEMA_ADVICE, code)
     if code == "42501":
         return StatementError("state_database does not grant what is needed", SCHEMA_ADVICE, code)
+    if code == "25006":
+        return StatementError(f"state_database can't be used ({STANDBY})", UNREACHABLE_ADVICE, code)
     if code == "57014":
         return UnreachableError(f"no answer within {TIMEOUT} s")
     return StatementError(f"state_database can't be used (SQLSTATE {code or 'unknown'})", UNREACHABLE_ADVICE, code)

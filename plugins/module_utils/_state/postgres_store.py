@@ -300,7 +300,7 @@ class PostgresStore:
         try:
             if "version" not in find_tables(self._session, is_job=True):
                 raise StoreError(NO_SCHEMA, SCHEMA_ADVICE)
-            ((version, now),) = self._session.execute(READ_VERSION)
+            version, now = read_version(self._session)
             self.clock_offset = now - time.time()
             if version > VERSION:
                 raise StoreError(
@@ -332,6 +332,17 @@ def parse_rows(rows: Rows) -> list[SubjectLines]:
 def lock_key(subject: str) -> int:
     """Returns the number of the advisory lock: 63 bits of the digest. All machines must agree on it."""
     return int(subject[:16], 16) >> 1
+
+
+def read_version(session: Session) -> tuple[int, float]:
+    """Returns the version of the schema, and Unix time. Raises StoreError if there is not one version."""
+    rows = session.execute(READ_VERSION)
+    if len(rows) != 1:
+        raise StoreError(
+            f"the table clawhosters.version in state_database is damaged (it has {len(rows)} rows instead of one)",
+            "Restore the schema clawhosters from one complete backup, which forgets what was sent since",
+        )
+    return rows[0][0], rows[0][1]
 
 
 def find_tables(session: Session, *, is_job: bool) -> set[str]:

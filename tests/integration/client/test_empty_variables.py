@@ -75,7 +75,10 @@ def test_empty_variables_stop_neither_task_nor_inventory_nor_source(
 def test_an_empty_home_is_not_set_and_passwd_names_the_folder(controller: Controller) -> None:
     task = {"clawhosters.cloud.claw_account_info": {"api_key_file": "~/no-key"}, "environment": {"HOME": ""}}
     run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
-    assert f"api_key_file {pwd.getpwuid(os.getuid()).pw_dir}/no-key can't be read" in run.screen
+    words = f"api_key_file {pwd.getpwuid(os.getuid()).pw_dir}/no-key can't be read"
+    assert words in run.screen
+    controller.environment |= {"HOME": "", "ANSIBLE_HOME": str(controller.home)}
+    assert words in controller.inventory({"api_key_file": "~/no-key"}).screen
 
 
 @pytest.mark.parametrize(("variable", "option"), [(" \t\n", None), (None, " "), (None, "")])

@@ -153,11 +153,15 @@ def assert_damaged(folder: Path, *operations: OperationKey, match: str) -> None:
 
 @pytest.mark.parametrize(("damaged", "words"), DAMAGES.values(), ids=list(DAMAGES))
 def test_a_damaged_file_is_an_error_and_unchanged(tmp_path, damaged, words):
-    append_four(tmp_path)
+    journal = append_four(tmp_path)
+    assert len(journal.read_entries([OPERATION.subject])) == 4
     append_event(open_journal(tmp_path), ELSEWHERE, OperationEvent.INTENDED)
     path = tmp_path / FILE
     path.write_bytes(damaged(path.read_bytes().splitlines(keepends=True)))
     assert_damaged(tmp_path, OPERATION, OTHER, match=words)
+    # So it is for a run that has read it before.
+    with pytest.raises(JournalError, match=words):
+        journal.read_entries([OPERATION.subject])
     # Another instance goes on.
     append_event(open_journal(tmp_path), ELSEWHERE, OperationEvent.COMPLETED)
     assert read_state(open_journal(tmp_path), ELSEWHERE).event is OperationEvent.COMPLETED

@@ -17,8 +17,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     POSITION,
+    History,
     Journal,
     JournalError,
     NoteKind,
@@ -235,6 +238,25 @@ def test_a_journal_that_has_read_all_does_not_read_again(place: StorePlace) -> N
     append_event(second, OPERATION, OperationEvent.INTENDED)
     with pytest.raises(JournalConflictError):
         append_event(first, OPERATION, OperationEvent.INTENDED)
+
+
+def test_the_age_of_a_subject_costs_one_pass_of_its_lines(place: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = place.journal()
+    for _number in range(30):
+        record_note(before, OPERATION, NoteKind.FAILED)
+    calls = []
+    for owner, name in ((journal_module, "parse_entry"), (History, "_replay"), (folder_journal, "build_record")):
+        counted = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, f=counted, name=name: (calls.append(name), f(*args))[1])
+    journal = place.journal()
+    with lock_operation(journal, OPERATION):
+        assert read_state(journal, OPERATION) is None
+        append_event(journal, OPERATION, OperationEvent.INTENDED)
+        for event in (OperationEvent.ACCEPTED, OperationEvent.COMPLETED):
+            record_outcome(journal, OPERATION, event, journal.known_state(OPERATION).attempt)
+    assert journal.read_states([OPERATION.subject])[OPERATION].outcome == "completed"
+    assert (calls.count("parse_entry"), calls.count("_replay")) == (30, 3)
+    assert calls.count("build_record") < 60
 
 
 def test_a_note_decides_nothing(place: StorePlace) -> None:

@@ -19,7 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ClawHostersError,
+    RefusedError,
+    SettingsError,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.state_database import open_state_database
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_session, postgres_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -47,7 +52,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
 from support.certificates import make_certificates
-from support.postgres import JOB, PASSWORD, Postgres
+from support.postgres import ADMIN, JOB, PASSWORD, Postgres
 from support.proxy import TcpProxy
 from support.stores import StorePlace, database_place
 
@@ -234,9 +239,14 @@ def test_the_server_of_a_network_is_verified_for_real(
     assert re.search("is for another name|no connection within", connect(f"host=other.example {trusted}"))
 
 
-def test_a_schema_that_is_missing_or_newer_is_refused(place: StorePlace, postgres: Postgres) -> None:
+INSERT_VERSION = "INSERT INTO clawhosters.version VALUES (1)"
+
+
+def test_a_schema_that_is_missing_newer_or_damaged_is_refused(place: StorePlace, postgres: Postgres) -> None:
     for change, back, words in (
         ("UPDATE clawhosters.version SET version = 2", "UPDATE clawhosters.version SET version = 1", "is newer than"),
+        ("DELETE FROM clawhosters.version", INSERT_VERSION, r"version in state_database is damaged \(it has 0 rows"),
+        (INSERT_VERSION, f"DELETE FROM clawhosters.version; {INSERT_VERSION}", "it has 2 rows instead of one"),
         ("ALTER SCHEMA clawhosters RENAME TO away", "ALTER SCHEMA away RENAME TO clawhosters", "has no schema"),
         (f"REVOKE ALL ON clawhosters.version FROM {JOB}", "SELECT 1", "does not grant what is needed"),
     ):
@@ -244,6 +254,12 @@ def test_a_schema_that_is_missing_or_newer_is_refused(place: StorePlace, postgre
         try:
             with pytest.raises(StoreError, match=words):
                 place.open().read_subjects()
+            if "damaged" in words:
+                with (
+                    pytest.raises(RefusedError, match=words),
+                    open_state_database(postgres.url(ADMIN), check_mode=False) as database,
+                ):
+                    database.ensure(JOB, None)
         finally:
             postgres.query(back)
 
@@ -263,29 +279,36 @@ def test_jobs_may_not_change_or_remove_what_is_written(place: StorePlace, postgr
     session.close()
 
 
-def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: StorePlace, postgres: Postgres) -> None:
-    # Without warnings, a commit that no standby has confirmed would look like one.
-    postgres.query(f"ALTER ROLE {JOB} SET synchronous_commit = off; ALTER ROLE {JOB} SET client_min_messages = error")
+DEFAULTS = {
+    "client_min_messages": ("error", "warning"),  # else a commit that no standby has confirmed would look like one
+    "synchronous_commit": ("off", "on"),
+    "statement_timeout": ("200ms", "5s"),
+    "idle_in_transaction_session_timeout": ("0", "5s"),
+    "idle_session_timeout": ("2s", "0"),
+    "transaction_timeout": ("2s", "0"),
+    "lock_timeout": ("1ms", "0"),
+    "default_transaction_isolation": ("serializable", "read committed"),
+    "default_transaction_read_only": ("on", "off"),
+    "row_security": ("on", "off"),
+    "client_encoding": ("LATIN1", "UTF8"),
+    "datestyle": ("German", "ISO, YMD"),
+    "extra_float_digits": ("-15", "1"),
+    "search_path": ("public", "pg_catalog, pg_temp"),
+}
+"""Settings of a role, and what a session has instead."""
+
+
+def test_no_default_of_a_role_changes_what_the_guarantees_rest_on(place: StorePlace, postgres: Postgres) -> None:
+    postgres.query("; ".join(f"ALTER ROLE {JOB} SET {name} = '{value}'" for name, (value, _) in DEFAULTS.items()))
     try:
         session = Session(postgres.url())
-        settings = {
-            name: session.execute(f"SHOW {name}")[0][0]
-            for name in (
-                *("search_path", "client_min_messages", "synchronous_commit", "tcp_user_timeout"),
-                *("statement_timeout", "idle_in_transaction_session_timeout"),
-            )
-        }
+        settings = {name: session.execute(f"SHOW {name}")[0][0] for name in (*DEFAULTS, "tcp_user_timeout")}
         session.close()
+        with pytest.raises(UnreachableError, match="default_transaction_read_only is on for the role or the database"):
+            Session(f"{postgres.url()}?target_session_attrs=read-write").execute("SELECT 1")
     finally:
         postgres.query(f"ALTER ROLE {JOB} RESET ALL")
-    assert settings == {
-        "search_path": "pg_catalog, pg_temp",
-        "client_min_messages": "warning",
-        "synchronous_commit": "on",
-        "tcp_user_timeout": "25000",
-        "statement_timeout": "5s",
-        "idle_in_transaction_session_timeout": "5s",
-    }
+    assert settings == {name: own for name, (_, own) in DEFAULTS.items()} | {"tcp_user_timeout": "25000"}
 
 
 def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Postgres) -> None:

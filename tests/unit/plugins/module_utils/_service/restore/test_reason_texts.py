@@ -31,12 +31,8 @@ OLDER = "11, taken 2026-02-01 10:00 UTC"
 """The backup before the one that is restored."""
 NEVER_FORCED = ("deploying", "paused", "deleting", "pending_configuration")
 AT = NOW.isoformat()
-SENT = [
-    None,
-    OperationState(OperationEvent.ACCEPTED, AT, AT, {"backup_id": 12}),
-    OperationState(OperationEvent.UNCLEAR, AT, AT, {"backup_id": 12}),
-    OperationState(OperationEvent.COMPLETED, AT, AT, {"backup_id": 12, "seen": False}),
-]
+EVENTS = (OperationEvent.ACCEPTED, OperationEvent.UNCLEAR, OperationEvent.COMPLETED)
+SENT = [None, *(OperationState(event, AT, AT, {"backup_id": 12, "seen": False}) for event in EVENTS)]
 """What the journal may have of the restore."""
 OF_RUN = [kind for kind, row in texts.TABLE.items() if row.part == "not_begun"]
 LASTING = {
@@ -78,10 +74,7 @@ def test_each_reason_has_one_clear_message(kind: ReasonKind, wording: t.Any, lat
         assert message.lower().count("nothing was sent") + message.count("This run sent nothing") <= 1
         advice = told.advice
         # Any error of the journal has its own.
-        assert advice or kind is ReasonKind.NO_JOURNAL
-        assert advice[:1].isupper() or not advice
-        assert advice.endswith(".") or not advice
-        assert ". " not in advice
+        assert re.fullmatch(r"[A-Z](?!.*\. ).*\.", advice) or (not advice and kind is ReasonKind.NO_JOURNAL)
         is_forced = wording.option("force", "true") in advice
         if is_forced or re.search(rf"another {wording.option('incident')}\b", advice):
             assert "sends it again" in advice
@@ -154,10 +147,7 @@ def test_a_run_with_force_is_not_repeated_with_it(kind: ReasonKind) -> None:
 def test_no_name_has_a_character_that_a_terminal_obeys(kind: ReasonKind, name: str) -> None:
     reason = stopped(kind).reason
     assert reason
-    facts = {
-        key: name if isinstance(value, str) and not key.endswith("_at") else value
-        for key, value in reason.facts.items()
-    }
+    facts = {key: name if isinstance(one, str) and key[-3:] != "_at" else one for key, one in reason.facts.items()}
     backup = {"id": name, "created_at": BACKUPS[1]["created_at"]}
     for wording in (ROLE, MODULE):
         told = tell(Reason(kind, facts), Telling(wording, name, NOW, {**WEB, "name": name}, SENT[1], backup))
@@ -168,20 +158,13 @@ def test_no_name_has_a_character_that_a_terminal_obeys(kind: ReasonKind, name: s
 # Single words
 
 
-def test_a_module_names_the_instance_as_it_is_named() -> None:
-    told = tell_it(ReasonKind.NO_BACKUP, MODULE)
-    assert told.sentence.startswith("web-bot (id 1) has no usable backup from before 2026-02-02 00:00 UTC.")
-
-
-def test_a_condition_that_is_not_shown_is_unknown() -> None:
-    seen = {
-        "planned": {"name": "web-bot", "status": "running", "health_status": "healthy"},
-        "seen": {"name": "web-bot"},
-    }
-    told = tell(Reason(ReasonKind.CHANGED, seen), Telling(ROLE, "INC-1", NOW))
-    assert told.sentence == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
-    wrong = tell(Reason(ReasonKind.WRONG_STATUS), Telling(ROLE, "INC-1", NOW))
-    assert wrong.sentence.startswith("It shows no status, and only a running or stopped instance")
+def test_what_is_not_shown_is_not_known() -> None:
+    planned = {"name": "web-bot", "status": "running", "health_status": "healthy"}
+    changed = Reason(ReasonKind.CHANGED, {"planned": planned, "seen": {"name": "web-bot"}})
+    told = tell(changed, Telling(ROLE, "INC-1", NOW)).sentence
+    assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
+    told = tell(Reason(ReasonKind.WRONG_STATUS), Telling(MODULE, "INC-1", NOW, WEB)).sentence
+    assert told.startswith("web-bot (id 1) shows no status, and only a running or stopped instance")
 
 
 def test_after_a_rejected_backup_the_one_before_it_is_named() -> None:
@@ -202,24 +185,22 @@ def test_after_the_instance_has_failed_the_same_backup_is_named(kind: ReasonKind
 
 
 def test_a_restore_that_did_not_help_leads_to_an_older_backup() -> None:
-    assert tell_it(ReasonKind.NOT_HEALTHY).advice == (
-        "Check it in the dashboard, then run the same command again, which restores nothing twice; a run with another "
-        f"restore_incident sends it again from an older backup, with restore_backup={OLDER}."
+    told = tell_it(ReasonKind.NOT_HEALTHY, MODULE, state=SENT[3])
+    assert told.sentence.startswith("The restore of web-bot (id 1) was accepted, and no sign of it was seen, but ")
+    assert told.advice == (
+        "Check it in the dashboard, then run the same task again, which restores nothing twice; a run with another "
+        f"incident sends it again from an older backup, with backup_id: {OLDER}."
     )
-    unseen = tell_it(ReasonKind.NOT_HEALTHY, MODULE, state=SENT[3]).sentence
-    assert unseen.startswith("The restore of web-bot (id 1) was accepted, and no sign of it was seen, but ")
 
 
 def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed() -> None:
-    told = tell_it(ReasonKind.UNKNOWN)
-    assert "(it was not, if it has data from after 2026-02-02 10:00 UTC)" in told.advice
-    assert "its response was lost or unclear." in told.sentence
+    assert "(it was not, if it has data from after 2026-02-02 10:00 UTC)" in tell_it(ReasonKind.UNKNOWN).advice
 
 
 def test_a_key_that_was_revoked_meanwhile_is_the_first_thing_to_mend() -> None:
     revoked = UnauthorizedError("GET /instances/1", 401, message="The key is revoked")
-    reason = Reason(ReasonKind.NOT_OVER, revoked.facts)
-    told = tell(reason, Telling(ROLE, "INC-1", NOW, WEB, SENT[1], error=revoked.text))
+    telling = Telling(ROLE, "INC-1", NOW, WEB, SENT[1], error=revoked.text)
+    told = tell(Reason(ReasonKind.NOT_OVER, revoked.facts), telling)
     assert told.sentence.startswith("The restore, sent at 10:00 UTC, may be under way, but its end was not seen. GET ")
     assert told.sentence.endswith(f" was answered with 401: The key is revoked. {revoked.hint}")
     assert told.advice == "With a valid key, run the same command again."
