@@ -38,7 +38,7 @@ SPEC = ArgumentSpec(
 
 def run(context: ModuleContext, show: t.Callable[[list[str]], object]) -> Result:
     """Returns the result of the task. What ``claw_fleet`` would fail for is in its message."""
-    params = dict(context.params)
+    params, context.prefix = dict(context.params), ActionModule.PREFIX
     if params["plan_path"] and not context.client.check_mode:
         raise SettingsError("fleet_plan_path is written with --check: add that, or leave it out.", is_unsent=True)
     if path := params["apply_plan"]:
@@ -97,6 +97,13 @@ class ActionModule(ControllerAction):
         lists = {name: parse_list(variables[name]) for name in _LISTS if isinstance(variables.get(name), str)}
         self._task.args.update({**variables, **lists})
         return super().run(tmp, task_vars)
+
+    def require_valid(self, args: Options) -> None:
+        """Refuses what is no list of instances. Ansible would show all options, or name none."""
+        given = args.get("instances")
+        if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
+            wanted = "fleet_instances is not set to a list of dictionaries, such as {name: web-bot, state: started}."
+            raise SettingsError(wanted, is_unsent=True)
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""

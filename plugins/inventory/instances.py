@@ -175,7 +175,7 @@ from ..module_utils._http.client import Client
 from ..module_utils._http.connections import require_library
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
 from ..module_utils._model.instance_fields import DETAIL_FIELDS, LIST_FIELDS
-from ..module_utils._model.resource import Resource, normalize
+from ..module_utils._model.resource import Resource, as_objects, normalize, parse_id
 from ..module_utils._module.arguments import API, KNOWN_VARIABLES
 from ..module_utils._names import normalize_name
 from ..module_utils._service.instance_list import fetch_instances
@@ -363,8 +363,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if not self.get_option("cache"):
             return self._fetch_instances(client)
         key = f"{cache_key}_{self._fingerprint(client.settings)}"
-        if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
-            return cached
+        try:
+            if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
+                return cached
+        except Exception as error:  # The cache is a plugin of Ansible, and its content may be anything.
+            self._warn(f"The cache can't be read, so the instances are read from the service: {one_clause(error)}.")
         instances = self._fetch_instances(client)
         # As text: Ansible's cache takes some keys of an object for tags, one of which marks text as trusted.
         self._cache[key] = json.dumps(instances)
@@ -667,5 +670,5 @@ def _parse_cached(text: t.Any) -> list[Resource] | None:
         instances = json.loads(str(text))
     except (ValueError, RecursionError):
         return None
-    is_valid = isinstance(instances, list) and all(isinstance(one, dict) and "id" in one for one in instances)
-    return instances if is_valid else None
+    ids = {parse_id(one.get("id")) for one in as_objects(instances)}
+    return instances if isinstance(instances, list) and len(ids - {None}) == len(instances) else None

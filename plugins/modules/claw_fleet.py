@@ -320,21 +320,21 @@ SPEC = (
 
 def run(context: ModuleContext) -> Result:
     """Brings every entry to its state. Fails at the end if an entry failed."""
-    params = context.params
+    params, prefix = context.params, context.prefix
     entries = [
         FleetEntry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(gather_entries(params, "state"), 1)
     ]
     fleet = Fleet(
         context.client,
-        parse_wait(params),
+        parse_wait(params, prefix),
         params["wait_healthy"],
         context.warn,
         parse_protection(context),
-        parse_batches(params),
-        PlanApproval.parse(context.account, lambda: _open_journal(context), params),
+        parse_batches(params, prefix),
+        PlanApproval.parse(context.account, lambda: _open_journal(context), params, prefix),
     )
-    return fleet.ensure(entries, ChangeLimits(params["max_changes"], params["max_deletions"]))
+    return fleet.ensure(entries, ChangeLimits(params["max_changes"], params["max_deletions"], prefix))
 
 
 def _open_journal(context: ModuleContext) -> Journal:

@@ -24,6 +24,15 @@ from .worker import Worker
 MODULE = "internal_restore"
 
 
+def find_sentences(value: object) -> list[str]:
+    """Returns the texts of more than three words within a value. What holds facts alone has none."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for one in value for text in find_sentences(one)]
+    return [value] if isinstance(value, str) and len(value.split()) > 3 else []
+
+
 @dataclass
 class Runbook:
     """Runs the role, and is its screen. ``variables`` are those of each run; ``folder`` gets the JSON and the page."""
@@ -55,6 +64,7 @@ class Runbook:
         if "ansible_stats" in result:
             self.plan = result["plan"]
             self.outcome = result["ansible_stats"]["data"]["clawhosters_restore"]
+            assert find_sentences(self.outcome) == []
             result["failed"] = not result["is_complete"]
         return result
 
@@ -72,6 +82,7 @@ class Runbook:
     def report(self, incident: str = "INC-1") -> dict[str, t.Any]:
         """Returns the JSON."""
         report: dict[str, t.Any] = json.loads((self.folder / f"{incident}.json").read_text(encoding="utf-8"))
+        assert find_sentences(report) == []
         return report
 
     def page(self, incident: str = "INC-1") -> str:

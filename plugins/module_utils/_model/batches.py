@@ -82,10 +82,10 @@ def begin_batches(
             return
 
 
-def require_max_failures(number: int) -> int:
+def require_max_failures(number: int, prefix: str = "") -> int:
     """Returns the option ``max_failures``. Raises SettingsError if it is negative."""
     if number < 0:
-        raise SettingsError(f"max_failures is {number}, but must be 0 or more.", is_unsent=True)
+        raise SettingsError(f"{prefix}max_failures is {number}, but must be 0 or more.", is_unsent=True)
     return number
 
 

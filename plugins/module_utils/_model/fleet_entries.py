@@ -194,11 +194,17 @@ def build_result(outcomes: t.Sequence[Outcome], diff: dict[str, t.Any], *, has_b
 
 
 def format_failures(
-    outcomes: t.Sequence[Outcome], max_failures: int | None = None, *, what: str = "failed", is_begun: bool = True
+    outcomes: t.Sequence[Outcome],
+    allowed: int | None = None,
+    *,
+    what: str = "failed",
+    is_begun: bool = True,
+    prefix: str = "",
 ) -> str:
     """Returns the message of a task with failed entries; empty if there are none. ``is_begun``: a batch was begun.
 
-    ``max_failures``: the reason why entries were not begun; None if the caller tells that.
+    ``allowed``: how many may fail before no further batch begins; None if the caller tells what was not begun.
+    ``prefix``: that of the option.
     """
     failed = [f"{one.entry}: {one.error}" for one in outcomes if one.error is not None]
     if not failed:
@@ -207,8 +213,8 @@ def format_failures(
     if not is_begun:
         return parts[0]
     skipped = sum(one.kind == "not_begun" for one in outcomes)
-    if skipped and max_failures is not None:
-        parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
+    if skipped and allowed is not None:
+        parts.append(f"Not begun: {skipped}, since more than {prefix}max_failures ({allowed}) failed.")
     changed: dict[str, list[str]] = {}
     for one in outcomes:
         if one.kind == "changed":
@@ -222,12 +228,14 @@ class ChangeLimits:
 
     changes: int | None = None
     deletions: int | None = None
+    # Begins the names of the options in messages.
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         """Raises SettingsError for a negative number, which could be meant as no limit."""
-        for name, limit in vars(self).items():
+        for name, limit in (("changes", self.changes), ("deletions", self.deletions)):
             if limit is not None and limit < 0:
-                raise SettingsError(f"max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
+                raise SettingsError(f"{self.prefix}max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
 
 
 def raise_failures(message: str, result: Result, errors: t.Iterable[ClawHostersError | None]) -> t.NoReturn:

@@ -98,12 +98,12 @@ def find_excess(jobs: list[InstanceJob], limits: ChangeLimits) -> list[dict[str,
     ]
 
 
-def explain_excess(option: str, limit: int, count: int, details: str) -> str:
+def explain_excess(option: str, limit: int, count: int, details: str, prefix: str = "") -> str:
     """Returns the sentences about a limit that the plan exceeds."""
     instances = format_count(count, "instance")
     if option == "max_deletions":
-        return f"{instances} would be deleted, more than max_deletions ({limit}) allows: {details}"
-    return f"{instances} would change, more than max_changes ({limit}) allows: {details}"
+        return f"{instances} would be deleted, more than {prefix}max_deletions ({limit}) allows: {details}"
+    return f"{instances} would change, more than {prefix}max_changes ({limit}) allows: {details}"
 
 
 def list_changes(jobs: list[InstanceJob]) -> list[PlannedChange]:
@@ -168,7 +168,7 @@ def hold_back_excess(jobs: list[InstanceJob], limits: ChangeLimits) -> None:
     for job in ready[-excess:] if excess > 0 else []:
         job.is_begun = False
         status = f"Not begun: its status is {describe_status(job.instance)} now"
-        job.fail(f"{status}, and the other changes take all of max_changes ({limits.changes}).")
+        job.fail(f"{status}, and the other changes take all of {limits.prefix}max_changes ({limits.changes}).")
 
 
 def _count_changes(jobs: list[InstanceJob], known: int) -> list[str]:

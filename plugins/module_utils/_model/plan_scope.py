@@ -27,6 +27,8 @@ _TEXTS = dict.fromkeys(("service", "made_at", "digest"), str)
 FIELDS = {**_TEXTS, "account": (str, type(None)), "entries": list}
 """The fields of every plan, and their types."""
 
+_MAKERS = {frozenset(FIELDS): "claw_fleet or the role fleet", frozenset({*FIELDS, "incident"}): "the role restore"}
+
 
 def digest(content: t.Any) -> str:
     """Returns the SHA-256 of data, as JSON."""
@@ -37,6 +39,8 @@ def find_fault(plan: object, fields: t.Mapping[str, t.Any], entry_fields: t.Mapp
     """Returns why data is no plan with these fields; empty if it is one."""
     if not isinstance(plan, dict):
         return "it is no dictionary."
+    if plan.keys() != fields.keys() and (maker := _MAKERS.get(frozenset(plan))):
+        return f"it is a plan of {maker}."
     if not _has_types(plan, fields) or not all(_has_types(entry, entry_fields) for entry in plan["entries"]):
         return "a part is missing, or of another type."
     if digest({name: value for name, value in plan.items() if name != "digest"}) != plan["digest"]:

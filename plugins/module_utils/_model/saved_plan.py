@@ -120,7 +120,7 @@ def parse_plan(given: t.Any, option: str = "plan") -> SavedPlan:
         fault = "it has an unknown action."
     if fault:
         raise SettingsError(
-            f"{option} is not what claw_fleet has returned as plan: {fault} Make a new plan. Nothing was sent."
+            f"{option} is not what a run in check mode has made: {fault} Make a new plan. Nothing was sent."
         )
     made_at = t.cast("datetime", parse_time(given["made_at"]))
     by_id = {str(change.id): change for change in changes}

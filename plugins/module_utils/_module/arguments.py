@@ -139,14 +139,14 @@ def wait_arguments(seconds: int) -> ArgumentSpec:
     )
 
 
-def parse_wait(params: t.Mapping[str, t.Any]) -> float | None:
+def parse_wait(params: t.Mapping[str, t.Any], prefix: str = "") -> float | None:
     """Returns the seconds of the wait that the options ask for; None with ``wait: false``. Raises SettingsError."""
-    return parse_wait_timeout(params) if params["wait"] else None
+    return parse_wait_timeout(params, prefix) if params["wait"] else None
 
 
-def parse_wait_timeout(params: t.Mapping[str, t.Any]) -> float:
+def parse_wait_timeout(params: t.Mapping[str, t.Any], prefix: str = "") -> float:
     """Returns the option ``wait_timeout``, in seconds. Raises SettingsError if it is negative."""
     timeout: float = params["wait_timeout"]
     if timeout < 0:
-        raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
+        raise SettingsError(f"{prefix}wait_timeout is {timeout}, but must be 0 or more seconds.")
     return timeout

@@ -25,7 +25,7 @@ def parse_protection(context: ModuleContext) -> Protection:
     """Returns the instances that are never deleted, by the option and by the environment, and those being restored."""
     variable = os.environ.get(PROTECTED_VARIABLE, "").split(",")
     # An instance that both name is protected by the option.
-    listed = {PROTECTED_VARIABLE: variable, "protected": context.params["protected"]}
+    listed = {PROTECTED_VARIABLE: variable, f"{context.prefix}protected": context.params["protected"]}
     return Protection.parse(listed)._replace(find_restore=functools.partial(find_restore, context))
 
 

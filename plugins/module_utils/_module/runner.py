@@ -35,6 +35,9 @@ if t.TYPE_CHECKING:
 class ModuleContext:
     """Options, client and warnings of one run."""
 
+    # Begins the names of the options in messages: those of a role's task are variables.
+    prefix = ""
+
     def __init__(
         self, params: t.Mapping[str, t.Any], client: Client, store: Store, warn: t.Callable[[str], None]
     ) -> None:

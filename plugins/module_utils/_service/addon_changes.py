@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from functools import partial
 
 from ansible.module_utils.common.dict_transformations import dict_merge
 
@@ -125,14 +126,15 @@ def ensure_config(client: Client, update: AddonUpdate) -> ResourceChange:
 def _send(client: Client, update: AddonUpdate) -> ApiError | None:
     """Sends the changes. Returns the rejection of the plain body if they were sent wrapped after it."""
     path = addon_path(update.addon["id"])
+    parse = partial(parse_changed, asked={"addon": {"id": update.addon["id"]}})
     try:
-        client.request("PATCH", path, parse=parse_changed, body=update.changes)
+        client.request("PATCH", path, parse=parse, body=update.changes)
     except ApiError as rejection:
         if not needs_wrapping(rejection, update.changes):
             raise
         # A rejected request did nothing, and this one says what it misses: the attributes inside of `addon`.
         try:
-            client.request("PATCH", path, parse=parse_changed, body={"addon": update.changes})
+            client.request("PATCH", path, parse=parse, body={"addon": update.changes})
         except ApiError as second:
             if second.status in (400, 422):
                 raise rejection from None

@@ -93,15 +93,17 @@ def _has_failed(job: InstanceJob) -> bool:
 AT_ONCE = Batches()
 
 
-def parse_batches(options: t.Mapping[str, t.Any]) -> Batches:
+def parse_batches(options: t.Mapping[str, t.Any], prefix: str) -> Batches:
     """Returns the batches of a task that has them only if ``serial`` is set. Raises SettingsError."""
+    serial = f"{prefix}serial"
     if options["serial"] is None:
         if options["max_failures"] is not None:
-            raise SettingsError("max_failures needs serial: without batches, all entries begin.", is_unsent=True)
+            raise SettingsError(f"{prefix}max_failures needs {serial}: without it, all entries begin.", is_unsent=True)
         return AT_ONCE
     if not options["wait"]:
         raise SettingsError("serial needs wait: a batch begins when the one before has ended.", is_unsent=True)
-    return Batches(parse_serial("serial", options["serial"]), require_max_failures(options["max_failures"] or 0))
+    max_failures = require_max_failures(options["max_failures"] or 0, prefix)
+    return Batches(parse_serial(serial, options["serial"]), max_failures)
 
 
 @dataclass(eq=False, repr=False)
@@ -206,7 +208,7 @@ class Fleet:
             self.batches.split(error.jobs)
             error.result = self._build_result(entries, error.jobs, PLANNED, refused=FAULTY) | error.result
             raise
-        changes.jobs, changes.limits = jobs, limits
+        changes.jobs, changes.limits, changes.timeout_option = jobs, limits, f"{limits.prefix}wait_timeout"
         batches = self.batches.split(jobs)
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
@@ -223,14 +225,14 @@ class Fleet:
                 changes.request_changes(jobs)
             warn_of_ends(jobs, self.warn, waits_healthy=False)
             result = self._build_result(entries, jobs, PLANNED, refused="" if check_mode else BEYOND_LIMITS)
-            explained = " ".join(explain_excess(**one) for one in excess)
+            explained = " ".join(explain_excess(**one, prefix=limits.prefix) for one in excess)
             raise PartialError(f"{explained} Nothing was sent.", {**result, "exceeded": excess})
         with self.client.progress.if_interrupted("", lambda: changes.explain_interruption(jobs)):
             self._carry_out(changes, batches, reader, waiter)
         known = PLANNED if check_mode else ACCEPTED if self.wait_timeout is None else SEEN
         result = self._build_result(entries, jobs, known)
         outcomes = build_outcomes(entries, jobs, done=not check_mode)
-        if failures := format_failures(outcomes, self.batches.max_failures):
+        if failures := format_failures(outcomes, self.batches.max_failures, prefix=limits.prefix):
             raise_failures(failures, result, (job.cause for job in jobs if job.error))
         return {**result, "plan": self.plan_approval.make(jobs)} if self.plan_approval and check_mode else result
 

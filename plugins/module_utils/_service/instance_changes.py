@@ -14,6 +14,7 @@ import enum
 import time
 import typing as t
 from dataclasses import dataclass
+from functools import partial
 
 from .._concurrency import map_ordered
 from .._errors import (
@@ -28,7 +29,6 @@ from .._errors import (
 )
 from .._http.acceptance import parse_changed
 from .._http.client import Client
-from .._http.responses import require_id
 from .._http.transport import RequestHooks
 from .._model.instance import (
     END_STATUS,
@@ -124,11 +124,8 @@ def send_change(client: Client, job: InstanceJob, *, may_repeat: bool) -> Change
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = _send_by_plan(
-            job, lambda guard: client.request(*request, parse=parse_changed, hooks=LastLook(job, guard))
-        )
-        if answer and answer.get("id") is not None:
-            require_id(answer, current["id"], "Instance")
+        parse = partial(parse_changed, asked={"instance": {"id": current["id"]}})
+        answer = _send_by_plan(job, lambda guard: client.request(*request, parse=parse, hooks=LastLook(job, guard)))
     except NotFoundError as rejection:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404.
@@ -388,6 +385,7 @@ class InstanceChanges:
     client: Client
     wait_healthy: bool
     warn: t.Callable[[str], None]
+    timeout_option: str = "wait_timeout"
 
     def begin_wait(self, timeout: float | None, since: float | None = None) -> Waiter | None:
         """Returns a waiter of ``timeout`` seconds from now, or from ``since`` by the clock; None without a timeout."""
@@ -568,13 +566,14 @@ class InstanceChanges:
         return self.wait_healthy and job.wanted in ("started", "restarted")
 
     def explain_unfinished(
-        self, job: InstanceJob, error: ClawHostersError, timeout: float, advice: str = "", option: str = "wait_timeout"
+        self, job: InstanceJob, error: ClawHostersError, timeout: float, advice: str = "", option: str = ""
     ) -> str:
         """Returns what is known of a job whose wait ended with ``error``. ``advice`` says how to go on."""
         _name, condition = self.describe(job)
         goal = "gone" if job.wanted == "absent" else job.wanted
         if self.waits_for_health(job) and find_state(job.instance) == "running" and not is_health_final(job.instance):
             goal = "healthy"
+        option = option or self.timeout_option
         return format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, advice, option)
 
 

@@ -35,15 +35,17 @@ class PlanApproval:
     open_journal: t.Callable[[], Journal]
     saved: SavedPlan | None = None
     max_age: timedelta | None = None
+    option: str = "plan_max_age"
     _restarts: PlannedRestarts | None = None
 
     @classmethod
     def parse(
-        cls, account: AccountCheck, open_journal: t.Callable[[], Journal], options: t.Mapping[str, t.Any]
+        cls, account: AccountCheck, open_journal: t.Callable[[], Journal], options: t.Mapping[str, t.Any], prefix: str
     ) -> PlanApproval:
         """Returns the approval for a task with the options ``plan`` and ``plan_max_age``. Raises SettingsError."""
-        max_age = parse_duration("plan_max_age", options["plan_max_age"])
-        return cls(account, open_journal, None if options["plan"] is None else parse_plan(options["plan"]), max_age)
+        max_age = parse_duration(option := f"{prefix}plan_max_age", options["plan_max_age"])
+        saved = None if options["plan"] is None else parse_plan(options["plan"])
+        return cls(account, open_journal, saved, max_age, option)
 
     def make(self, jobs: list[InstanceJob]) -> dict[str, t.Any]:
         """Returns the plan of a task in check mode. The account is asked for only if something would change."""
@@ -84,7 +86,7 @@ class PlanApproval:
         service, identity = normalize_url(client.settings.api_url), saved.account
         if saved.changes:
             identity = self.account.identify()
-        found = saved.find_differences(service, identity, client.stats.now(), "plan_max_age", self.max_age)
+        found = saved.find_differences(service, identity, client.stats.now(), self.option, self.max_age)
         found += find_outdated_changes(saved, jobs, listed)
         if not found:
             return None

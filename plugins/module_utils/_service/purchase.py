@@ -14,9 +14,10 @@ import json
 import re
 import typing as t
 from dataclasses import dataclass, field
+from functools import partial
 
 from .._errors import ClawHostersError, PartialError, RateLimitedError, RefusedError, SettingsError
-from .._http.acceptance import find_denial, parse_accepted
+from .._http.acceptance import parse_accepted
 from .._http.client import Client
 from .._http.responses import parse_data, parse_json
 from .._http.transport import NEVER, RequestHooks, Response
@@ -86,12 +87,14 @@ def redact_links(text: str) -> str:
 def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     """Returns ``response`` with links, secret fields and the ``texts`` redacted.
 
-    For displayed responses about a payment: a checkout link works for everybody who has it. A response with too many
-    secrets to search for is redacted as a whole.
+    For displayed responses about a payment: a checkout link works for everybody who has it. A response that is cut off,
+    or has too many secrets to search for, is redacted as a whole.
     """
     parsed, is_json = parse_json(response.text)
     secrets = {*texts, *find_secrets(parsed, words=PAYMENT_WORDS)}
-    if len(secrets) * len(response.text) > MAX_SEARCH:
+    # In an object that is cut off, a secret can't be told by its field.
+    is_cut_off = not is_json and response.text.lstrip().startswith(("{", "["))
+    if is_cut_off or len(secrets) * len(response.text) > MAX_SEARCH:
         return response._replace(text=MASK, request_id=MASK)
     redact_secrets = Redactor(secrets)
 
@@ -173,9 +176,11 @@ class Purchase:
         return result
 
     def _buy(self, body: dict[str, t.Any], hooks: RequestHooks) -> object:
+        # Links and tokens are shown only if it was accepted.
+        parse = partial(parse_accepted, asked={"package": {"id": body["package_id"]}}, redact=self._redact)
         try:
             return self.client.request(
-                "POST", "/billing/buy_claws", body=body, retry_on=NEVER, hooks=hooks, parse=self._parse_purchase
+                "POST", "/billing/buy_claws", body=body, retry_on=NEVER, hooks=hooks, parse=parse
             )
         except RateLimitedError as error:
             error.hint = "Try again when the rate limit has reset."
@@ -235,11 +240,6 @@ class Purchase:
             self._build_result(None, balance),
             error,
         )
-
-    def _parse_purchase(self, request: str, response: Response) -> object:
-        """Parses the response to the purchase, without links and tokens unless it was accepted."""
-        is_accepted = response.is_success and find_denial(response) is None
-        return parse_accepted(request, response if is_accepted else self._redact(response))
 
     def _redact(self, response: Response) -> Response:
         return redact_payment(response, self._secrets)

@@ -363,13 +363,20 @@ def test_what_looks_like_ansible_s_own_marks_is_data_from_the_cache_too(
     assert not (controller.folder / "pwned").exists()
 
 
-@pytest.mark.parametrize("content", ['"no list"', f'"{"[" * 50_000}"'], ids=["a text", "nested"])
-def test_a_cache_that_holds_no_list_is_read_anew(small: Simulator, controller: Controller, content: str) -> None:
+CACHED = {"a text": "no list", "nested": "[" * 50_000, "twins": '[{"id": 1}, {"id": "01"}]', "no id": '[{"id": [1]}]'}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", *CACHED])
+def test_a_damaged_cache_is_read_anew(small: Simulator, controller: Controller, content: str) -> None:
     config = {**CACHE, "cache_connection": str(controller.folder / "cache")}
     controller.inventory(config)
     (path,) = (path for path in (controller.folder / "cache").iterdir())
-    path.write_text(f'{{"{path.name}": {content}}}', encoding="utf-8")
-    assert hosts(controller.inventory(config)) == ["alpha", "bravo", "delta"]
+    # Ansible keeps the text in a text.
+    whole = json.dumps({"__payload__": json.dumps(CACHED[content])}) if content in CACHED else content
+    path.write_text(whole, encoding="utf-8")
+    run = controller.inventory(config)
+    assert hosts(run) == ["alpha", "bravo", "delta"]
+    assert run.says("The cache can't be read, so the instances are read from the service") is (content not in CACHED)
 
 
 def test_a_name_that_ansible_gives_another_meaning_hides_nobody(simulator: Simulator, controller: Controller) -> None:

@@ -129,12 +129,14 @@ def test_a_package_without_an_id_is_refused_before_a_request(
     [
         {"kind": "reset_before"},
         {"kind": "truncated"},
+        {"kind": "truncated_json"},
         {"kind": "html_200"},
         {"kind": "status", "status": 207},
         {"kind": "status", "status": 409},
         {"kind": "wrong_type", "body": {"error": {"code": "declined", "message": "pay at https://pay.example/s3cr3t"}}},
         {"kind": "wrong_type", "body": {"data": {"status": "failed", "checkout_url": "/checkout/s3cr3t?sid=1"}}},
         {"kind": "wrong_type", "body": {"success": False, "message": "pay at https://pay.example/s3cr3t"}},
+        {"kind": "wrong_type", "body": {"data": {"purchase": {"package_id": 3}, "token": "s3cr3t"}}},
     ],
 )
 def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(

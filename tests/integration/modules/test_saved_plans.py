@@ -224,7 +224,7 @@ def test_an_edited_plan_is_refused_in_one_line(
     plan = made(worker, **DECLARED)
     simulator.clear_log()
     result = worker.run(claw_fleet, plan=edit(plan), **DECLARED)
-    assert result["msg"].startswith(f"plan is not what claw_fleet has returned as plan: {fault}")
+    assert result["msg"].startswith(f"plan is not what a run in check mode has made: {fault}")
     assert result["msg"].endswith(" Nothing was sent.")
     assert simulator.calls() == []
 

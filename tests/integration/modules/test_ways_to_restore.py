@@ -41,7 +41,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
-from support.runbook import Runbook
+from support.runbook import Runbook, find_sentences
 from support.worker import Worker
 
 INTENDED, ACCEPTED, REFUSED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.REFUSED
@@ -439,6 +439,7 @@ def test_every_way_to_restore_does_the_same(
     ways: Ways, table: Cells, situation: Situation, caller: str, request: pytest.FixtureRequest
 ) -> None:
     answer = ways.run(situation, caller)
+    assert find_sentences(ways.place.journal.read_entries()) == []
     sent = [int(call.split("/")[2]) for call in ways.simulator.calls("POST *")]
     if isinstance(situation.expected, list):
         assert (answer.message, sent) == ("", situation.expected)

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import FIELDS
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
 from simulator.handle import Simulator
 from support import KEY
@@ -103,7 +104,7 @@ def test_a_plan_beyond_the_limit_is_shown_and_refused(
     run = apply(controller, declared, *flags, fleet_max_changes=2)
     assert shown(run)[-1] == "1 to start, 2 to stop."
     assert failure(run) == (
-        "3 instances would change, more than max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent. "
+        "3 instances would change, more than fleet_max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent. "
         "To allow it, set fleet_max_changes=3."
     )
     assert ('+    "web-bot (id 1)": "stopped"' in run.stdout) is bool(flags)
@@ -123,7 +124,7 @@ def test_deleting_must_be_allowed(simulator: Simulator, controller: Controller) 
     for flags in (("--check",), ()):
         run = apply(controller, declared, *flags)
         assert failure(run) == (
-            "1 instance would be deleted, more than max_deletions (0) allows: old-bot (id 4). "
+            "1 instance would be deleted, more than fleet_max_deletions (0) allows: old-bot (id 4). "
             "Its backups may be deleted too. Nothing was sent. To allow it, set fleet_max_deletions=1."
         )
         assert "old-bot (id 4): to delete (now running), perhaps with its backups" in shown(run)
@@ -151,9 +152,9 @@ def test_no_name_writes_into_the_advice_to_lift_a_limit(simulator: Simulator, co
     simulator.set_instance(4, name=name)
     run = apply(controller, [{"id": 4, "state": "absent"}], fleet_max_changes=0)
     assert failure(run) == (
-        f"1 instance would be deleted, more than max_deletions (0) allows: {name} (id 4). "
+        f"1 instance would be deleted, more than fleet_max_deletions (0) allows: {name} (id 4). "
         "Its backups may be deleted too. "
-        "1 instance would change, more than max_changes (0) allows: 1 to delete. Nothing was sent. "
+        "1 instance would change, more than fleet_max_changes (0) allows: 1 to delete. Nothing was sent. "
         "To allow it, set fleet_max_deletions=1."
     )
     assert simulator.effects() == {}
@@ -216,7 +217,7 @@ def run_task(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
     return worker.run(module, instances=STOP_ALL, **options)
 
 
-NO_PLAN = "fleet_apply_plan is not what claw_fleet has returned as plan: "
+NO_PLAN = "fleet_apply_plan is not what a run in check mode has made: "
 
 
 @pytest.mark.parametrize(
@@ -228,11 +229,12 @@ NO_PLAN = "fleet_apply_plan is not what claw_fleet has returned as plan: "
         ('{"service": "https://clawh', NO_PLAN),
         ("stop=all", NO_PLAN),
         ("{}", f"{NO_PLAN}a part is missing, or of another type."),
+        (json.dumps(dict.fromkeys(("incident", *FIELDS))), f"{NO_PLAN}it is a plan of the role restore."),
         ('{"entries":' + "[" * 900 + "]" * 900 + "}", NO_PLAN),
         ('{"entries":' + "[" * 100_000, NO_PLAN),
         ('{"entries":[' + "1," * 600_000 + "1]}", NO_PLAN),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_file_that_holds_no_plan_is_refused_in_one_line(
     simulator: Simulator, tmp_path: Path, content: str | None, words: str
@@ -244,6 +246,31 @@ def test_a_file_that_holds_no_plan_is_refused_in_one_line(
     assert words in message
     assert message.endswith("Nothing was sent.")
     assert simulator.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_failures": 1}, "fleet_max_failures needs fleet_serial: "),
+        ({"max_failures": -1, "serial": [1]}, "fleet_max_failures is -1"),
+        ({"serial": [0]}, "fleet_serial has the batch size '0'"),
+        ({"plan_max_age": "x"}, "fleet_plan_max_age is 'x'"),
+        ({"wait_timeout": -1}, "fleet_wait_timeout is -1"),
+        ({"max_changes": -1}, "fleet_max_changes is -1"),
+        ({"wait_timeout": 5}, "within 5 s (fleet_wait_timeout)"),
+    ],
+)
+def test_a_message_names_the_variables_of_the_role(simulator: Simulator, options: dict[str, t.Any], words: str) -> None:
+    simulator.switch(transition_reads=1000)
+    assert words in str(run_task(Worker(simulator), **options))
+
+
+@pytest.mark.parametrize("given", [None, "7", '["web-bot"]'])
+def test_a_fleet_that_is_not_declared_is_told_in_one_line(controller: Controller, given: str | None) -> None:
+    variables = ("-e", f"fleet_instances={given}") if given else ()
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", *variables)
+    assert failure(run).startswith("fleet_instances is not set to a list of dictionaries, such as {name: web-bot, ")
+    assert "fleet_apply_plan" not in run.screen
 
 
 def test_a_plan_that_is_no_regular_file_is_refused_at_once(simulator: Simulator, controller: Controller) -> None:
@@ -276,7 +303,7 @@ def test_a_limit_is_heeded_whatever_task_the_run_starts_at(simulator: Simulator,
 def test_the_protected_may_be_text_with_one_name_a_line(simulator: Simulator, controller: Controller) -> None:
     declared = [{"name": "old-bot", "state": "absent"}]
     run = apply(controller, declared, fleet_protected="web-bot\nold-bot\n", fleet_max_deletions=1)
-    assert "old-bot (id 4) is listed in protected and must not be deleted" in failure(run)
+    assert "old-bot (id 4) is listed in fleet_protected and must not be deleted" in failure(run)
     assert simulator.effects() == {}
 
 

@@ -139,6 +139,22 @@ def test_a_canary_that_fails_stops_the_rest_until_it_is_healthy(simulator: Simul
     assert "<h1>12 instances restored and healthy</h1>" in runbook.page()
 
 
+def test_a_canary_without_a_sign_stops_the_rest_until_it_is_run_again(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.switch(restore_shows=None)
+    failed = restore(runbook)
+    assert restored(simulator) == [1]
+    counts = "0 of 12 instances restored and healthy, 1 without a sign of the restore, 11 not begun."
+    assert (failed["failed"], failed["msg"]) == (True, counts)
+    (rest, _advice) = failed["failures"]
+    assert "Not begun: 1 restore failed or showed no sign, and restore_max_failures is 0." in rest
+    assert "bot-1 (id 1): The restore" in failed["restored"][0]
+    # What an earlier run has ended without a sign does not count again.
+    simulator.switch(restore_shows="deploying")
+    again = restore(runbook)
+    assert (again["failed"], runbook.outcome["counts"]) == (False, {"without_sign": 1, "restored": 11})
+    assert sorted(restored(simulator)) == list(range(1, 13))
+
+
 def test_a_canary_that_lapses_during_the_next_batch_stops_the_rest(simulator: Simulator, runbook: Runbook) -> None:
     def lapse() -> None:
         if len(restored(simulator)) == 4:

@@ -30,7 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
-from support.runbook import Runbook
+from support.runbook import Runbook, find_sentences
 from support.stores import StorePlace, folder_place
 from support.worker import Worker
 
@@ -110,27 +110,29 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
     assert run.rc == 0, run.screen
     lines = run.stdout.partition("and how the instances are now]")[2].splitlines()
     assert lines[1] == f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)."
-    headline = "0 of 3 instances restored"
+    headline = "1 of 3 instances restored and healthy, 1 unknown, 1 not begun, 1 of them not healthy now"
     assert f"Incident INC-1: {headline}." in " ".join(" ".join(lines).split())
     for said in (
         r"\S+@\S+, process \d+, for \d+ s works on bot-2 \(id 2\)\.",
         r"bot-1 \(id 1\): Restored from backup 10, sent at .* by alice@node2; seen healthy at .* UTC\.",
         r"bot-1 \(id 1\): It is running, unhealthy now\. Its newest backup is 11, taken .* UTC\.",
-        r"bot-2 \(id 2\): The restore of backup 20 was accepted at .*; its end was not observed\.",
-        r"bot-3 \(id 3\): .*The restore had not begun yet\.",
-        r"Run the same command again|run the playbook restore again",
+        r"bot-2 \(id 2\): The restore, sent at \d\d:\d\d UTC, was accepted, but its end was not seen\. "
+        r"Run the playbook restore again for it: it continues to wait,",
+        r"bot-3 \(id 3\): Not begun\. Nothing was sent\. Run the playbook restore again for it: it goes on",
         r"20.* UTC by alice@node2: 3 instances, in progress\.",
     ):
-        assert re.search(said, " ".join(" ".join(lines).split()), re.IGNORECASE), (said, run.stdout)
+        assert re.search(said, " ".join(" ".join(lines).split())), (said, run.stdout)
+    assert "the same command" not in run.stdout
     assert {call.split()[0] for call in simulator.calls()} == {"GET"}
     folder = controller.folder / "clawhosters-restore"
     report = json.loads((folder / "INC-1.json").read_text(encoding="utf-8"))
     assert [(one["id"], one["outcome"]) for one in report["instances"]] == [
-        (1, "ok"),
-        (2, "unfinished"),
-        (3, "unfinished"),
+        (1, "completed"),
+        (2, "in_flight"),
+        (3, "not_begun"),
     ]
-    assert [one["state"] for one in report["runs"]] == ["in progress"]
+    assert [(one["state"], one["how"]) for one in report["runs"]] == [("in_progress", "typed")]
+    assert find_sentences(report) == []
     page = (folder / "INC-1.html").read_text(encoding="utf-8")
     assert "<td>in progress</td>" in page
     assert f"<h1>{headline}; a run was in progress</h1>" in page
@@ -187,21 +189,75 @@ def test_the_plan_shows_how_old_an_earlier_restore_is_and_what_came_after(simula
     assert (result["failed"], simulator.calls("POST *")) == (True, [])
 
 
-def test_obstacles_that_were_found_before_the_confirmation_are_known(simulator: Simulator, tmp_path: Path) -> None:
+def test_reasons_that_were_found_before_the_confirmation_are_told_as_past(simulator: Simulator, tmp_path: Path) -> None:
     worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
     simulator.switch(transition_reads=1)
     simulator.set_instance(2, status="paused")
     book = Runbook(worker, tmp_path, {"restore_confirm": "bot-1"})
-    before = book.run(restore_instances=["bot-1", "bot-2", "nobody"])["failures"]
-    told = worker.run(internal_restore_status, incident="INC-1", report_dir=str(tmp_path))["lines"]
-    assert told[1].startswith("Incident INC-1: 1 of 3 instances restored and healthy")
-    shown = " ".join(line.strip() for line in told)
-    assert all(line in shown for line in before if line.startswith(("bot-2", "nobody")))
-    assert [one["tag"] for one in book.report()["instances"]] == ["restored", "not finished", "not finished"]
-    # One that is restored later has none any more.
+    first = book.run(restore_instances=["bot-1", "bot-2", "nobody"])
+    assert "bot-2 (id 2): It has the status paused, and only" in "\n".join(first["failures"])
+    assert "Buy Claws" in "\n".join(first["failures"])
+    # It was resumed.
     simulator.set_instance(2, status="running")
+    told = worker.run(internal_restore_status, incident="INC-1", report_dir=str(tmp_path))["lines"]
+    shown = " ".join(line.strip() for line in told)
+    assert "Incident INC-1: 1 of 3 instances restored and healthy, 2 can't be restored." in shown
+    past = r"bot-2 \(id 2\): It had the status paused at \d\d:\d\d UTC, and only a running or stopped instance .*"
+    assert re.search(rf"{past} Run the playbook restore again for it\.", shown), shown
+    assert re.search(r"nobody: There was no instance nobody at \d\d:\d\d UTC\.", shown), shown
+    assert "Buy Claws" not in shown
+    assert book.report()["counts"] == {"restored": 1, "cannot_be_restored": 2}
+    # One that is restored later has none any more.
     assert book.run(restore_instances="bot-2", restore_confirm="bot-2")["failed"] is False
-    assert "2 of 3 instances" in book.report()["headline"]
+    assert book.report()["counts"] == {"restored": 2, "cannot_be_restored": 1}
+
+
+def test_what_another_incident_has_restored_since_is_told_everywhere(simulator: Simulator, tmp_path: Path) -> None:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    simulator.switch(transition_reads=1)
+    book = Runbook(worker, tmp_path / "report", {"restore_instances": "bot-1", "restore_confirm": "bot-1"})
+    book.run(restore_backup=10)
+    assert book.outcome["instances"][0]["overwritten_by"] is None
+    book.run(restore_incident="M-B")
+    status = {"incident": "INC-1", "report_dir": str(tmp_path / "report")}
+    shown = " ".join(line.strip() for line in worker.run(internal_restore_status, **status)["lines"])
+    (by,) = [one["overwritten_by"] for one in book.report()["instances"]]
+    assert (by["incident"], by["backup_id"]) == ("M-B", 11)
+    told = f"Overwritten since by M-B, backup 11, sent {datetime.fromisoformat(by['sent_at']):%F %H:%M} UTC."
+    again = book.run()
+    for text in (shown, book.page(), "".join(again["restored"])):
+        assert told in text
+    for headline in (shown, book.page(), again["msg"]):
+        assert "1 of them overwritten since" in headline
+    assert book.outcome["instances"][0]["overwritten_by"] == book.report()["instances"][0]["overwritten_by"] == by
+    assert book.report("M-B")["instances"][0]["overwritten_by"] is None
+
+
+def test_the_story_of_instances_says_from_which_backup_their_data_is(simulator: Simulator, tmp_path: Path) -> None:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state"), "report_dir": str(tmp_path / "report")})
+    story = Story(folder_place(tmp_path / "state"), simulator.url)
+    story.restore(1, INTENDED, ACCEPTED, COMPLETED)
+    story.restore(2, INTENDED, ACCEPTED, COMPLETED)
+    story.restore(1, INTENDED, ACCEPTED, incident="M-B")
+
+    def tell(**given: t.Any) -> dict[str, t.Any]:
+        result = worker.run(internal_restore_status, **given)
+        return {**result, "lines": " ".join(" ".join(result.get("lines", [])).split())}
+
+    taken = r"backup {}0, taken \S+ \d\d:\d\d UTC"
+    first = rf"bot-1 \(id 1\): \S+ \S+ UTC by alice@node2, INC-1: {taken.format(1)}; seen restored\. "
+    open_end = rf"\S+ \S+ UTC by alice@node2, M-B: {taken.format(1)}; accepted, and its end was not seen\. "
+    unclear = "From which backup its data is can't be said: the last restore, by M-B, ended so: accepted, and its end"
+    found = tell(instances=["bot-1", "bot-2", "bot-3"])
+    assert re.search(first + open_end + unclear, found["lines"]), found
+    assert re.search(rf"seen restored\. Its data is from {taken.format(2)}, by INC-1\. bot-3", found["lines"]), found
+    assert "bot-3 (id 3): The journal has no restore of it" in found["lines"]
+    wrong = tell(instance_ids=[2, 9])
+    assert ("bot-2 (id 2): " in wrong["lines"], wrong["problem"]) == (True, "There is no instance with id 9.")
+    assert tell(instances="bto-1")["problem"] == "There is no instance bto-1; did you mean bot-1?"
+    assert "leave out one of them" in tell(instances="bot-1", incident="INC-1")["msg"]
+    assert {call.split()[0] for call in simulator.calls()} == {"GET"}
+    assert not (tmp_path / "report").exists()
 
 
 def test_without_service_or_key_the_journal_is_shown_and_the_playbook_fails(

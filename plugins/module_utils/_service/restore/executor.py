@@ -35,8 +35,7 @@ from ..._model.instance import (
 )
 from ..._model.instance_index import InstanceIndex
 from ..._model.instance_job import InstanceJob, Phase
-from ..._model.ownership import has_owner, may_belong, parse_owner
-from ..._model.resource import as_object, parse_id
+from ..._model.resource import parse_id
 from ..._progress import InterruptText
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
@@ -265,6 +264,8 @@ class RestoreExecutor:
             "taken_at": taken.isoformat() if taken else None,
             "instance_name": self.restore.instance.get("name"),
         }
+        # The service may show the backup or the instance.
+        asked = {"backup": {"id": backup["id"]}, "instance": self.restore.instance}
         seen: dict[str, object] = {}
         try:
             self._guard.send(
@@ -273,7 +274,7 @@ class RestoreExecutor:
                     "POST",
                     f"{backup_path(backup['id'])}/restore",
                     hooks=hooks,
-                    parse=lambda request, response: parse_accepted(request, response, self._find_other),
+                    parse=lambda request, response: parse_accepted(request, response, asked),
                 ),
                 facts,
             )
@@ -283,18 +284,6 @@ class RestoreExecutor:
             seen = {"seen": True}
         # The observer, too, is to know of the response before a Ctrl-C that was deferred ends the run.
         self._guard.record_event(OperationEvent.ACCEPTED, self._record_sent, **seen)
-
-    def _find_other(self, answered: Resource) -> str:
-        """Returns the other backup or instance that a response is about; empty if it may be about this restore."""
-        backup_id, instance = self.restore.plan.backup_id, self.restore.instance
-        if has_owner(answered) and not may_belong(answered, instance):
-            return str(parse_owner(answered))
-        if "id" in (backup := as_object(answered.get("backup"))):
-            answered = {**answered, "backup_id": backup["id"]}
-        # The service may show the instance instead.
-        known = [backup_id] if "backup_id" in answered else [backup_id, parse_id(instance["id"])]
-        shown = parse_id(answered.get("backup_id", answered.get("id")))
-        return "" if shown in (None, *known) else f"backup {shown}"
 
     def _has_begun(self, error: ClawHostersError) -> bool:
         """Reads the instance after a lost response. Returns True if it has become busy."""
