@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ..module_utils._errors import RefusedError
-from ..module_utils._http.lists import fetch_all
-from ..module_utils._model.instance import describe_instance, get_status, is_healthy, label
+from ..module_utils._model.instance import describe_instance, find_state, is_health_final, label
+from ..module_utils._model.instance_fields import CONDITION
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
+from ..module_utils._service.instance_list import list_instances
 from ..module_utils._service.restore.history import OtherRestore, RestoreHistory
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
 from ..module_utils._service.restore.target_plan import AccountView, is_fit
@@ -90,8 +91,7 @@ class _DrillCandidate:
             return ", not due"
         if others and (not self.failed or others[0].state.position > self.failed[0].state.position):
             return f"; restored for {one_line(others[0].incident, 60)}, not due"
-        shows_health = "health_status" in self.instance
-        if get_status(self.instance) != "running" or (shows_health and not is_healthy(self.instance)):
+        if find_state(self.instance) != "running" or not is_health_final(self.instance):
             # It may be under somebody's eyes.
             return f"; it is {describe_instance(self.instance, with_health=True)[1]} now, passed over"
         return "" if self.usable else "; it has no usable backup, not now"
@@ -101,9 +101,17 @@ def run(context: ModuleContext) -> Result:
     """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
     names, ids, every = _parse_variables(context.params)
     scope = context.account.describe()
-    index = InstanceIndex(fetch_all(context.client, "/instances"))
+    wanted = {*names, *map(str, ids)}
+    instances = list_instances(
+        context.client, CONDITION, lambda one: {one.get("name"), str(one["id"])} & wanted != set()
+    )
+    index = InstanceIndex(instances)
     found, problems = _find(names, ids, index)
     candidates = _read_candidates(context, found, AccountView(index, list_backups(context.client)))
+    unshown = [label(one.instance) for one in candidates if not find_state(one.instance)]
+    problems += [
+        f"{one}: the service does not show its status (field status), so it is not restored." for one in unshown
+    ]
     hindrances = [one.find_hindrance(every) for one in candidates]
     due = [one for one, hindrance in zip(candidates, hindrances, strict=True) if not hindrance]
     chosen = min(due, key=lambda one: one.last_try, default=None)

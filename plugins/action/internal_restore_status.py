@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 
 from ..module_utils._concurrency import run_parallel
 from ..module_utils._errors import ApiError, ClawHostersError, RefusedError, SettingsError
-from ..module_utils._http.lists import fetch_all
+from ..module_utils._model.instance_fields import CONDITION
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.similar_names import format_similar_incidents
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.account_check import format_account, format_scope
 from ..module_utils._service.backups import list_backups
+from ..module_utils._service.instance_list import list_instances
 from ..module_utils._service.restore.history import list_restores
 from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_incident, list_incidents
 from ..module_utils._service.restore.target_plan import AccountView, Target
@@ -93,7 +94,7 @@ def run(context: ModuleContext) -> Result:
 
 def _tell_instances(context: ModuleContext, journal: Journal, targets: t.Sequence[Target]) -> Result:
     """Returns the story of each instance: its restores, and from which backup its data is."""
-    index = InstanceIndex(fetch_all(context.client, "/instances"))
+    index = InstanceIndex(list_instances(context.client))
     problems, lines = [], [context.account.describe()]
     ids: dict[str, Resource] = {}
     for target in targets:
@@ -136,10 +137,11 @@ def _show(context: ModuleContext, recorded: RecordedIncident, now: datetime) -> 
     results = build_recorded(recorded, now)
     try:
         look.account = context.account.label()
+        ids = {str(one.plan.found_id) for one in results}
         instances: list[Resource] = []
         backups: list[Resource] = []
         run_parallel(
-            lambda: instances.extend(fetch_all(context.client, "/instances")),
+            lambda: instances.extend(list_instances(context.client, CONDITION, lambda one: str(one["id"]) in ids)),
             lambda: backups.extend(list_backups(context.client)),
         )
         add_present(results, AccountView(InstanceIndex(instances), backups), context.client.stats.now())

@@ -10,13 +10,14 @@ import typing as t
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ..module_utils._http.lists import fetch_all
-from ..module_utils._model.instance import is_unhealthy, label, short_name
+from ..module_utils._model.instance import describe_instance, is_unhealthy, label, short_name
+from ..module_utils._model.instance_fields import CONDITION
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._module.runner import ModuleContext
+from ..module_utils._service.instance_list import list_instances
 from ..module_utils._service.restore.history import RestoreHistory, find_age
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
@@ -59,7 +60,11 @@ def run(context: ModuleContext) -> Result:
     """Returns why the instance is not restored, empty if it is, and the lines that say so."""
     params = context.params
     permission, incident = parse_variables(params)
-    scope, instances = context.account.describe(), fetch_all(context.client, "/instances")
+    scope = context.account.describe()
+    instances = list_instances(context.client, CONDITION, lambda one: str(one["id"]) == str(params["id"]))
+    if any(str(one["id"]) == str(params["id"]) and is_unhealthy(one) for one in instances):
+        # The others count as well.
+        instances = list_instances(context.client, CONDITION, listed=instances)
     journal, url = open_journal(context), context.client.settings.api_url
     history = RestoreHistory(url, incident, read_at=journal.now())
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
@@ -107,11 +112,8 @@ def find_reason(
     if instance is None:
         return f"There is no instance with id {instance_id}. There is nothing to do."
     if not is_unhealthy(instance):
-        status, health = (one_line(instance.get(name), 40) for name in ("status", "health_status"))
-        return (
-            f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}. There is "
-            "nothing to do."
-        )
+        condition = describe_instance(instance, with_health=True)[1]
+        return f"{label(instance)} is not running and unhealthy: it is {condition}. There is nothing to do."
     if not permission.allows(instance, instances):
         if instance.get("name") in permission.names:
             return (

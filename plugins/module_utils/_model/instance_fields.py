@@ -49,6 +49,8 @@ FILTERS = {
 """By field: the option that filters by it, and the field's documented values."""
 FLAGS = "can_*"
 """Stands for the flags, which lists don't show: they decide where the status does not."""
+CONDITION = ("status", "health_status", FLAGS)
+"""What a restore needs to know of an instance."""
 DETAIL = "*"
 """Stands for all fields of the detail."""
 

@@ -165,8 +165,8 @@ class OperationState:
 
     @property
     def is_proof(self) -> bool:
-        """True if its instance was seen restored, and healthy at the end."""
-        return bool(self.facts.get("healthy")) and not self.is_unseen
+        """True if its instance was seen restored, and healthy at the end, or running where no health is shown."""
+        return bool(self.facts.get("healthy") or self.facts.get("running")) and not self.is_unseen
 
 
 def format_sender(by: object) -> str:

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...module_utils._model.backup import taken_at
-from ...module_utils._model.instance import is_healthy
+from ...module_utils._model.instance import find_state, is_health_final
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.reason import Reason, ReasonKind
 from ...module_utils._service.restore.reason_texts import NOT_BEGUN, RESTORED, TABLE, WITHOUT_SIGN, Sent
@@ -72,7 +72,12 @@ class InstanceResult:
     @property
     def is_ill(self) -> bool:
         """True if it is known not to be healthy now."""
-        return self.seen is not None and not is_healthy(self.seen)
+        return self.seen is not None and not (find_state(self.seen) == "running" and is_health_final(self.seen))
+
+    @property
+    def lacks_health(self) -> bool:
+        """True if it was seen running at the end, and the service does not show its health."""
+        return self.known.running_at is not None and self.known.healthy_at is None
 
     @property
     def outcome(self) -> str:
@@ -94,6 +99,7 @@ class InstanceResult:
             **{name: getattr(restore, name, None) for name in ("sent_at", "completed_at")},
             **{name: restore and restore.facts.get(name) for name in ("by", "restored_at", "seen")},
             "healthy_at": known.healthy_at,
+            "running_at": known.running_at,
             "overwritten_by": known.overwritten_by,
             "now": None if now is None else {**now, "newer_backup": show_backup(self.newer)},
             "events": [vars(event) for event in known.events],

@@ -12,7 +12,7 @@ from statistics import median
 
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.batches import split_batches
-from ...module_utils._model.instance import get_status, is_healthy
+from ...module_utils._model.instance import describe_instance, find_state, get_status, is_healthy
 from ...module_utils._service.account_check import format_scope
 from ...module_utils._service.restore.plan_remarks import (
     Remark,
@@ -147,10 +147,8 @@ def _format_completed(plan: RoleTargetPlan, *, is_one: bool) -> str:
 def format_condition(plan: RoleTargetPlan) -> str:
     """Returns the status and the health that the instance had at the time of the plan."""
     instance = plan.instance or {}
-    health = instance.get("health_status")
     # Only a running instance has a health.
-    values = (instance.get("status"), None if get_status(instance) != "running" and health == "unknown" else health)
-    return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
+    return describe_instance(instance, with_health=find_state(instance) == "running")[1]
 
 
 def _format_ages(group: list[RoleTargetPlan]) -> str:

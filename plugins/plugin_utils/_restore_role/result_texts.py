@@ -103,15 +103,18 @@ def tell_result(one: InstanceResult, run: RoleRun, now: datetime) -> ToldResult:
 
 def _format_restored(one: InstanceResult) -> str:
     """Returns when and by whom an instance was restored, and that it was seen healthy afterwards."""
-    restore, healthy = one.known.restore, format_clock(parse_time(one.known.healthy_at))
+    restore, known = one.known.restore, one.known
+    seen = f"healthy at {format_clock(parse_time(known.healthy_at))}"
+    if known.running_at and not known.healthy_at:
+        seen = f"running at {format_clock(parse_time(known.running_at))}, health not shown"
     if restore is None:
         return f"Restored from backup {one.plan.backup_id}, and seen healthy."
     by = f" by {restore.by}" if restore.by else ""
     sent = f"sent at {format_clock(parse_time(restore.sent_at))}{by}"
     if restore.is_unseen:
         check = "Check whether its data is that of the backup."
-        return f"The restore, {sent}, {UNSEEN}. The instance was healthy at {healthy}. {check}"
-    return f"Restored from backup {restore.facts.get('backup_id')}, {sent}; seen healthy at {healthy}."
+        return f"The restore, {sent}, {UNSEEN}. The instance was {seen}. {check}"
+    return f"Restored from backup {restore.facts.get('backup_id')}, {sent}; seen {seen}."
 
 
 def format_overwritten(by: t.Mapping[str, t.Any]) -> str:
@@ -155,7 +158,9 @@ def format_counts(results: t.Sequence[InstanceResult]) -> str:
     number = counts.pop(first, 0)
     part = f"{number} of {total}" if counts or is_check or not number else total
     others = (f", {counts[one]} {words}" for one, (words, _tag) in _PARTS.items() if one in counts)
-    return f"{part} {_PARTS[first][0]}{''.join(others)}{_format_subsets(results)}"
+    # Healthy is said only if the service shows it of each.
+    words = "restored" if any(one.lacks_health for one in results) else _PARTS[first][0]
+    return f"{part} {words}{''.join(others)}{_format_subsets(results)}"
 
 
 def _format_subsets(results: t.Sequence[InstanceResult]) -> str:
@@ -165,6 +170,7 @@ def _format_subsets(results: t.Sequence[InstanceResult]) -> str:
         "not responding as expected": sum(one.reason is not None for one in done),
         "overwritten since": sum(one.known.overwritten_by is not None for one in results),
         "not healthy now": sum(one.is_ill for one in done),
+        "running, health not shown": sum(one.lacks_health for one in done),
     }
     return "".join(f", {count} of them {what}" for what, count in counts.items() if count)
 
@@ -194,7 +200,7 @@ def format_done(results: t.Sequence[InstanceResult], run: RoleRun, now: datetime
 
     def describe(one: InstanceResult) -> str:
         told = tell_result(one, run, now)
-        is_short = len(results) > LISTED and not one.is_unseen
+        is_short = len(results) > LISTED and not one.is_unseen and not one.lacks_health
         state = "Restored, and seen healthy." if is_short else told.state
         return state if one.seen is not None else f"{state} {told.now}".rstrip()
 

@@ -13,11 +13,13 @@ from ..._concurrency import map_ordered, run_parallel
 from ..._errors import ClawHostersError, NotFoundError, ResponseError
 from ..._http.client import Client
 from ..._http.lists import ListAbandonedError, fetch_all
+from ..._model.instance_fields import CONDITION, lacks
 from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import parse_owner
 from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
 from ..find_instance import fetch_instance
+from ..instance_list import list_instances
 from .target_plan import AccountView, Target
 
 
@@ -76,7 +78,17 @@ class AccountReader:
         if any(owner.id is None and owner.name is not None for owner in owners):
             # Several instances may bear the name that is all that a backup shows.
             self.list_all_instances()
+        if self.is_whole:
+            self._read_missing_fields(targets)
         return AccountView(InstanceIndex(self.instances), self.backups, self._missing)
+
+    def _read_missing_fields(self, targets: t.Sequence[Target]) -> None:
+        """Reads the details of the targets where the list lacks what a plan needs; polls read details then, too."""
+        names, ids = {one.name for one in targets} - {None}, {str(one.instance_id) for one in targets}
+        listed, wanted = self.instances, lambda one: one.get("name") in names or str(one["id"]) in ids
+        self.instances = list_instances(self.client, CONDITION, wanted, listed=listed)
+        if any(lacks(one, field) for one in filter(wanted, listed) for field in CONDITION):
+            self.list_pages = None
 
     def list_all_instances(self) -> None:
         """Reads all instances of the account, at most once."""

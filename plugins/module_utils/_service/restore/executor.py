@@ -20,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, LastSeen, RefusedError, UnauthorizedError, WaitTimeoutError
 from ..._http.acceptance import parse_accepted
-from ..._http.lists import fetch_all
 from ..._model.backup import taken_at
 from ..._model.batches import begin_batches, split_batches
 from ..._model.instance import (
@@ -29,6 +28,7 @@ from ..._model.instance import (
     describe_status,
     get_status,
     is_busy,
+    is_health_final,
     is_healthy,
     label,
     short_name,
@@ -45,6 +45,7 @@ from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError,
 from ..backups import backup_path
 from ..find_instance import find_instance
 from ..instance_changes import FailureStatusError, InstanceChanges, StateReached, explain_lapse, keeps_state
+from ..instance_list import list_instances
 from .history import find_age, is_recent
 from .reason import Reason, ReasonError, ReasonKind
 from .reason_texts import format_holder
@@ -384,8 +385,8 @@ class RestoreExecutor:
         done_at = state.completed_at if state else None
         # What was repaired long after its restore proves no backup.
         is_restored_now = done_at is None or is_recent(done_at, self._task.journal.now())
-        if is_restored_now and get_status(now) == "running" and is_healthy(now):
-            shown["healthy"] = True
+        if is_restored_now and get_status(now) == "running" and is_health_final(now):
+            shown["healthy" if is_healthy(now) else "running"] = True
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)
 
     def _shows_backup(self) -> bool:
@@ -721,7 +722,7 @@ class TaskExecutor:
         if that is all of them.
         """
         if self.cost(len(ids)) < len(ids):
-            by_id = InstanceIndex(fetch_all(self.task.client, "/instances", time_left=time_left)).by_id
+            by_id = InstanceIndex(list_instances(self.task.client, time_left=time_left)).by_id
             return {str(one): by_id.get(str(one)) for one in ids}
         results = zip(ids, map_ordered(lambda one: self._read_one(one, time_left), ids), strict=True)
         seen = {str(one): result for one, result in results}

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from ..._errors import NOTHING_SENT
 from ..._model.backup import format_left_out, is_in_future, taken_at
-from ..._model.instance import NAME_LIMIT, REMEDIES, get_status, is_busy, label
+from ..._model.instance import NAME_LIMIT, REMEDIES, describe_instance, find_state, get_status, is_busy, label
 from ..._model.ownership import FIELDS
 from ..._state.journal import UNSEEN
 from ..._state.journal_store import Holder
@@ -237,7 +237,7 @@ def tell(reason: Reason, telling: Telling) -> Told:
 def _advise(reason: Reason, telling: Telling, advice: str) -> str:
     status, wording = reason.facts.get("http_status"), telling.wording
     if reason.kind is ReasonKind.REJECTED and status == 422:
-        is_ready = get_status(telling.instance) in RESTORABLE
+        is_ready = find_state(telling.instance) in RESTORABLE
         older = f"To try an older backup, {wording.restore_with(_name_older(telling))}."
         advice = older if is_ready else _advise_failed(reason, telling)
     if status == 401 and reason.kind is not ReasonKind.BAD_KEY:
@@ -266,7 +266,7 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
         "of_it": telling.of_it,
         "condition": f"{tense[2]} the status {one_line(facts['status'], 40)}"
         if "status" in facts
-        else "shows no status",
+        else f"{tense[2]} no status that the service shows (field status)",
         "again": wording.again,
         "alone": wording.alone,
         "ids": wording.ids,
@@ -375,8 +375,7 @@ def format_holder(holder: Holder | None, now: datetime) -> str:
 
 def _describe_facts(instance: t.Mapping[str, t.Any]) -> str:
     """Returns the name, the status and the health of an instance, as far as the service shows them."""
-    values = (instance.get("name"), instance.get("status") or "of unknown status", instance.get("health_status"))
-    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value)
+    return ", ".join(describe_instance(dict(instance), with_health="health_status" in instance))
 
 
 # Advice
@@ -402,7 +401,7 @@ def _advise_on_status(telling: Telling) -> str:
 
 def _advise_on_busy(telling: Telling) -> str:
     """Returns what to do about an instance that is busy, perhaps with a restore of its backup; empty for any other."""
-    if telling.instance.get("status") is None or not is_busy(telling.instance):
+    if not is_busy(telling.instance):
         return ""
     return f"Something works on it: look at it in the dashboard first, then {telling.wording.again}."
 
@@ -411,11 +410,12 @@ def _advise_in_status(reason: Reason, telling: Telling) -> str:
     """Returns what to do about an instance that could not be restored in its status."""
     wording = telling.wording
     # One that was not looked at since may have another status now.
-    is_unseen = "status" in reason.facts and telling.instance.get("status") is None
-    if is_unseen or get_status(telling.instance) in RESTORABLE:
+    is_unseen = "status" in reason.facts and not get_status(telling.instance)
+    if is_unseen or find_state(telling.instance) in RESTORABLE:
         return f"{wording.again}."
-    try_it = f"To try it in this status, {wording.restore_with(_force(wording))}; each such run sends it again."
-    return _advise_on_status(telling) or try_it
+    if get_status(telling.instance) not in ("error", "deploy_failed"):
+        return _advise_on_status(telling) or f"Look at it in the dashboard, then {wording.again}."
+    return f"To try it in this status, {wording.restore_with(_force(wording))}; each such run sends it again."
 
 
 def _advise_failed(reason: Reason, telling: Telling) -> str:

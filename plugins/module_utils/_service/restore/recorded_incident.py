@@ -76,6 +76,8 @@ class RecordedInstance:
     overwritten_by: dict[str, t.Any] | None = None
     """The restore for another incident that came after this one: see :func:`find_overwriting`."""
     healthy_at: str | None = None
+    running_at: str | None = None
+    """When it was seen running, if the service does not show its health."""
     holder: Holder | None = None
     """Who works on it now, for whatever incident."""
     events: list[TimelineEvent] = field(default_factory=list)
@@ -134,7 +136,7 @@ class RecordedIncident:
         if restore is None and one.refused is None:
             return Reason(ReasonKind.NOT_BEGUN)
         state = restore or one.refused
-        if state is None or (state.event is OperationEvent.COMPLETED and one.healthy_at):
+        if state is None or (state.event is OperationEvent.COMPLETED and (one.healthy_at or one.running_at)):
             return None
         facts: dict[str, t.Any] = {name: state.facts[name] for name in _KEPT if name in state.facts}
         return Reason(
@@ -226,7 +228,7 @@ def _build_instance(key: OperationKey, lines: t.Sequence[JournalEntry]) -> Recor
             _add_note(instance, line)
             continue
         if line["event"] == OperationEvent.INTENDED.value:
-            instance.failure = instance.healthy_at = None
+            instance.failure = instance.healthy_at = instance.running_at = None
             instance.events.clear()
         _add_event(instance, line)
     return instance
@@ -255,6 +257,9 @@ def _add_event(instance: RecordedInstance, line: JournalEntry) -> None:
     if line.get("healthy") and not instance.healthy_at:
         instance.healthy_at, instance.failure = at, None
         events.append(TimelineEvent("healthy", at))
+    elif line.get("running") and not instance.running_at:
+        instance.running_at, instance.failure = at, None
+        events.append(TimelineEvent("running", at))
 
 
 def list_incidents(

@@ -10,8 +10,7 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._model.instance import get_status, is_busy
-from ..._model.resource import normalize
+from ..._model.instance import get_health, get_status, is_busy
 from .reason import Reason, ReasonKind
 from .target_plan import RestoreAction, check_condition, continue_earlier
 
@@ -184,5 +183,5 @@ def _show_facts(instance: Resource) -> Resource:
 
 def _find_confirmed_facts(instance: Resource, rules: Rules) -> tuple[object, ...]:
     """Returns what must not change before a restore is sent: the name, and what was confirmed."""
-    condition = (get_status(instance), normalize(instance.get("health_status"))) if rules.is_confirmed else ()
+    condition = (get_status(instance), get_health(instance)) if rules.is_confirmed else ()
     return instance.get("name"), *condition

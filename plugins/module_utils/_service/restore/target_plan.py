@@ -24,7 +24,7 @@ from ..._model.backup import (
     newest_first,
     taken_at,
 )
-from ..._model.instance import find_name_fault, get_status, is_busy
+from ..._model.instance import find_name_fault, find_state, is_busy
 from ..._model.ownership import find_owner, has_owner, parse_owner
 from ..._model.resource import parse_id
 from ..._state.journal import OperationEvent
@@ -296,7 +296,7 @@ def check_condition(plan: TargetPlan, instance: Resource, history: RestoreHistor
         path, place = earlier_report.path, earlier_report.journal
         sent_at = earlier_report.sent_at[str(instance["id"])]
         plan.stop(ReasonKind.ONLY_IN_REPORT, path=path, journal=place, sent_at=sent_at)
-    elif not rules.force and get_status(instance) not in RESTORABLE:
+    elif not rules.force and find_state(instance) not in RESTORABLE:
         # One that was sent since the task began may have ended since the status was read.
         since = history.find_others(instance["id"], after=plan.known_position)
         other = history.find_unfinished(instance) or next(iter(since), None)
