@@ -32,7 +32,7 @@ from ..module_utils._service.instance_list import list_instances
 from ..module_utils._state.journal import OperationEvent, OperationKey
 from ..module_utils._state.journal_writer import read_state
 from ..module_utils._text import format_count, one_line
-from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
+from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._formatting import format_label
 from ..plugin_utils._reports.forecast import (
@@ -254,5 +254,5 @@ def _reason_to_keep(instance: Resource, savings: dict[str, Number | None]) -> st
     return "" if saved > 0 else "it costs no Claws"
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RoleAction):
     """Runs the task of the role."""

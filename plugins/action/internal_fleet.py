@@ -18,8 +18,8 @@ from ..module_utils._model.saved_plan import parse_plan
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._text import format_count
 from ..modules import claw_fleet
-from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._controller.display import show_lines
+from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import parse_list
 from ..plugin_utils._plan_file import read_plan_file, write_plan_file
 
@@ -86,7 +86,7 @@ def _explain(error: PartialError, params: Options) -> str:
     return str(error if isinstance(error, FaultyListError) else result["report"][-1])
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RoleAction):
     """Runs the task. It is the screen, too."""
 
     PREFIX = "fleet_"
@@ -98,7 +98,7 @@ class ActionModule(ControllerAction):
         self._task.args.update({**variables, **lists})
         return super().run(tmp, task_vars)
 
-    def require_valid(self, args: Options) -> None:
+    def require_variables(self, args: Options) -> None:
         """Refuses what is no list of instances. Ansible would show all options, or name none."""
         given = args.get("instances")
         if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):

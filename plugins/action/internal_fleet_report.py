@@ -24,7 +24,7 @@ from ..module_utils._service.restore.proofs import find_failed_drills, find_proo
 from ..module_utils._state.journal import JournalError, OperationKey
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
-from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
+from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._reports.fleet_facts import ReportSource, build_facts
 from ..plugin_utils._reports.fleet_findings import (
@@ -185,7 +185,7 @@ def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
         return None
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RoleAction):
     """Writes the files, or shows what was found."""
 
     PREFIX = "fleet_report_"

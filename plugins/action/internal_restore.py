@@ -19,8 +19,8 @@ from ansible.module_utils.common.text.converters import to_text
 
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._service.restore.reason import ReasonError, ReasonKind
-from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
 from ..plugin_utils._controller.display import show_lines
+from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._restore_role.role_planner import RolePlanner, begin_run
 from ..plugin_utils._restore_role.variables import parse_variables
 
@@ -77,14 +77,14 @@ def _restore(planner: RolePlanner) -> None:
             planner.step(restores.carry_out, ReasonKind.INTERRUPTED)
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RoleAction):
     """Carries out a run of the role. It is the screen, too."""
 
     _is_seen = True
     _lines: t.Sequence[str] = ()
     """Lines that were shown since the last question."""
 
-    def require_valid(self, args: Options) -> None:
+    def require_variables(self, args: Options) -> None:
         """Raises ClawHostersError for wrong variables: a missing key is told only after them."""
         parse_variables(args["variables"], check=bool(self._task.check_mode))
 

@@ -27,7 +27,7 @@ from ..module_utils._service.restore.target_plan import AccountView, is_fit
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
-from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
+from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import Problems, parse_ids, parse_list
 
 SPEC = ArgumentSpec(
@@ -192,5 +192,5 @@ def _find(names: t.Collection[str], ids: t.Iterable[int], index: InstanceIndex) 
     return [*found.values()], unknown
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RoleAction):
     """Chooses the instance of the next drill."""

@@ -27,7 +27,7 @@ from ..module_utils._service.restore.target_plan import AccountView, Target
 from ..module_utils._state.journal import OperationKey
 from ..module_utils._text import format_count, format_list, one_line
 from ..module_utils._times import format_duration, parse_time
-from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
+from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._formatting import SCREEN_WIDTH, format_clock, format_label, format_value, wrap
 from ..plugin_utils._reports.report_folder import ReportError
 from ..plugin_utils._restore_role.incident_report import name_json, write_page
@@ -231,7 +231,7 @@ def show_incidents(incidents: t.Sequence[RecordedIncident], now: datetime) -> li
     return lines
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RoleAction):
     """Shows the state of an incident."""
 
     PREFIX = "restore_"

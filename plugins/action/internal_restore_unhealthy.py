@@ -22,7 +22,7 @@ from ..module_utils._service.restore.history import RestoreHistory, find_age
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
-from ..plugin_utils._controller.action import FAILURE_OPTION, ControllerAction
+from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._restore_role.unhealthy_limit import UnhealthyLimit
 
@@ -137,5 +137,5 @@ def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
     return sum(one.get("name") == instance.get("name") for one in instances)
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RoleAction):
     """Decides about a restore."""

@@ -31,35 +31,27 @@ from ...module_utils._module.arguments import API, ArgumentSpec, require_ids, un
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
-from .display import display_progress, outage_path, read_key_once, show_lines
+from .display import display_progress, outage_path, read_key_once
 from .interruption import interrupt_texts_shown
 
 preload_database()
 
-FAILURE_OPTION = ArgumentSpec({"failure": {"type": "str", "default": ""}})
-"""The option of a task of a role that says why it must only fail: by the names of its variables, or the task before."""
-
 
 class ControllerAction(ActionBase):
-    """Base of all action plugins."""
+    """Base of all action plugins. Those of roles and playbooks have one of their own, in ``role_action.py``."""
 
     MODULE: ModuleType
     """Holds SPEC and ``run()``."""
-    IS_OF_ROLE = False
-    """True for a task of a role or playbook: ``lines`` of its result are its screen, without counts of requests and the
-    task's place in the role."""
-
     PREFIX = ""
-    """Begins the variables of the role that are options with a path."""
+    """Begins the variables of a role that are options with a path."""
 
     # With False, Ansible would refuse `async` in words of its own, and could show a key in the source of the task.
     _supports_async = True
     _requires_connection = False
 
     def __init_subclass__(cls, module: ModuleType | None = None) -> None:
-        """Makes the action of ``module``, by default of the file that the class is in: then it is a task of a role."""
+        """Makes the action of ``module``, by default of the file that the class is in."""
         super().__init_subclass__()
-        cls.IS_OF_ROLE = module is None
         cls.MODULE = module or sys.modules[cls.__module__]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -83,6 +75,10 @@ class ControllerAction(ActionBase):
 
     def require_valid(self, args: Options) -> None:
         """Raises ClawHostersError for options that Ansible's validation would explain less well. Called before it."""
+        require_ids(args)
+
+    def show_result(self, result: Result, secrets: t.Collection[str]) -> None:
+        """Shows what is not shown by Ansible."""
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task. ``secrets`` are redacted in its result, and only there."""
@@ -124,30 +120,18 @@ class ControllerAction(ActionBase):
             if not result.get("changed"):
                 result = spec.build_unread(params | _to_plain_json(args)) | result
             self._hide_source(secrets, has_secret_params=redacted.params != params)
-        if self.IS_OF_ROLE:
-            self._show_of_role(result, secrets)
+        self.show_result(result, secrets)
         if result.get("_ansible_no_log"):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
         return _mark_unsafe(_redact_values(result, secrets))
 
-    def _show_of_role(self, result: Result, secrets: t.Collection[str]) -> None:
-        """Shows the lines of the result of a role's task, and leaves out of it what no user of a role looks for."""
-        del result["api"]
-        self._task._ds = None
-        if lines := result.get("lines"):
-            show_lines(self._display, remove_values(lines, secrets))
-        if result.get("failed"):
-            result.pop("lines", None)
-
     def _find_invalid(
         self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
     ) -> dict[str, t.Any] | None:
         """Returns the result for a task that can't run; None if it can."""
         try:
-            if self.IS_OF_ROLE and args.get("failure"):
-                raise SettingsError(args["failure"])
             if self._task.async_val:
                 raise SettingsError(
                     f"{self._task.action} can't run with async: a job could outlive the run unnoticed, and one "
@@ -158,8 +142,6 @@ class ControllerAction(ActionBase):
                 path = validation.validated_parameters.get(name)
                 if path and option.get("type") == "path" and name not in API.options:
                     expand_home(f"{self.PREFIX}{name}", str(path))
-            if not self.IS_OF_ROLE:
-                require_ids(_to_plain_json(args))
             self.require_valid(_to_plain_json(args))
         except ClawHostersError as error:
             return build_failure(error)
@@ -176,9 +158,11 @@ class ControllerAction(ActionBase):
         """Returns the error message for invalid options, in the words of a module process."""
         # Another error may be due to the misspelt option: with nam instead of name, a name is missing.
         misspelt = next((error.msg for error in errors.errors if isinstance(error, UnsupportedError)), None)
-        if misspelt and self.IS_OF_ROLE:
-            return f"Unsupported: {self.PREFIX}{misspelt} Nothing was sent."
-        return f"Unsupported parameters for ({self._task.action}) module: {misspelt}" if misspelt else errors.msg
+        return self.format_unsupported(misspelt) if misspelt else errors.msg
+
+    def format_unsupported(self, problem: str) -> str:
+        """Returns the message for an option that does not exist."""
+        return f"Unsupported parameters for ({self._task.action}) module: {problem}"
 
     def _hide_source(self, secrets: set[str], *, has_secret_params: bool = False) -> None:
         """Keeps the source of a failed task off the screen if it may hold a secret.

@@ -13,7 +13,7 @@ from ansible.parsing.splitter import parse_kv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.lookup.misspelt_variables import (
+from ansible_collections.clawhosters.cloud.plugins.lookup.internal_misspelt_variables import (
     find_list_problem,
     find_lost,
     format_lost,

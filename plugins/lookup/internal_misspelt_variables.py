@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lookup misspelt_variables."""
+"""The lookup internal_misspelt_variables."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: misspelt_variables
+name: internal_misspelt_variables
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
 short_description: Find wrong names and cut values of variables (internal to the roles and playbooks)
@@ -42,7 +42,7 @@ EXAMPLES = r"""
     that: misspelt | length == 0
     fail_msg: "{{ misspelt }}"
   vars:
-    misspelt: "{{ lookup('clawhosters.cloud.misspelt_variables', 'restore') }}"
+    misspelt: "{{ lookup('clawhosters.cloud.internal_misspelt_variables', 'restore') }}"
 """
 
 RETURN = r"""
@@ -77,7 +77,7 @@ _NEEDS_MORE_QUOTES = re.compile(r"[\"'\\\n]")
 
 
 class LookupModule(LookupBase):
-    """The lookup ``misspelt_variables``."""
+    """The lookup ``internal_misspelt_variables``."""
 
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
         """Returns one item, the error message for the variables in scope."""
