@@ -82,9 +82,9 @@ class OpenSubject:
         known = self.verified.get(self.subject)
         if not (known and content.startswith(known.content) and records.startswith(known.records)):
             known = VerifiedLines(b"", build_first_record(self.subject), [])
-        texts = content[len(known.content) :].decode(errors="replace").split("\n")[:-1]
+        texts = content.removeprefix(known.content).decode(errors="replace").split("\n")[:-1]
         is_marked = records.startswith(known.records)
-        names = _find_names(texts, records[len(known.records) :]) if is_marked else []
+        names = _find_names(texts, records.removeprefix(known.records)) if is_marked else []
         place, count = one_line(self.path), len(known.lines) + len(names)
         lines = known.lines + [
             JournalLine(self.subject, number, text, name, f"Line {number} of the journal {place}")
@@ -114,8 +114,8 @@ def _find_names(texts: t.Sequence[str], records: bytes) -> list[str]:
     """Returns the names of the first of these lines, as far as their records match."""
     names: list[str] = []
     for text in texts:
-        start = RECORD_SIZE * len(names)
-        record = records[start : start + RECORD_SIZE]
+        start, end = RECORD_SIZE * len(names), RECORD_SIZE * (len(names) + 1)
+        record = records[start:end]
         name = record.decode(errors="replace").rpartition(" ")[2].removesuffix("\n")
         if record != build_record(name, text):
             break

@@ -364,7 +364,7 @@ def parse_subject(found: SubjectLines, repair_hint: str, known: History | None =
     if found.damage:
         raise DamageError(found.damage, repair_hint)
     history = known if known and known.lines == found.lines[: len(known.lines)] else History()
-    for line in found.lines[len(history.lines) :]:
+    for line in itertools.islice(found.lines, len(history.lines), None):
         try:
             entry = parse_entry(line.text)
             operation = identify(entry)
@@ -412,7 +412,7 @@ class History:
 
     def find_states(self, *, with_refused: bool = False) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation; see :func:`replay`."""
-        for entry in itertools.filterfalse(is_note, self.entries[self._replayed :]):
+        for entry in itertools.filterfalse(is_note, itertools.islice(self.entries, self._replayed, None)):
             self._replay(entry)
         self._replayed = len(self.entries)
         hidden = None if with_refused else OperationEvent.REFUSED
