@@ -84,6 +84,7 @@ class AccountClient:
         self.settings = SimpleNamespace(api_url=SERVICE, page_size=None)
         self.stats = SimpleNamespace(now=lambda: NOW)
         self.requests: Counter[str] = Counter()
+        self.warn = list[str]().append
 
     def fetch(self, path: str, **_options: t.Any) -> Resource:
         self.requests[path] += 1

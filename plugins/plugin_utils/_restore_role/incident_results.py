@@ -128,7 +128,7 @@ def build_results(run: RoleRun, recorded: RecordedIncident | None, now: datetime
         if recorded is None:
             known.restore = plan.restore.state if plan.restore else None
         reason, error = _find_own(plan, known, run, recorded)
-        results.append(InstanceResult(plan, known, reason, error, run.check))
+        results.append(InstanceResult(plan, known, reason, error, run.check, plan.instance if run.check else None))
     return results
 
 

@@ -104,7 +104,7 @@ def tell_result(one: InstanceResult, run: RoleRun, now: datetime) -> ToldResult:
 def _format_restored(one: InstanceResult) -> str:
     """Returns when and by whom an instance was restored, and that it was seen healthy afterwards."""
     restore, known = one.known.restore, one.known
-    seen = f"healthy at {format_clock(parse_time(known.healthy_at))}"
+    seen = f"healthy at {format_clock(parse_time(known.healthy_at))}" if known.healthy_at else "healthy"
     if known.running_at and not known.healthy_at:
         seen = f"running at {format_clock(parse_time(known.running_at))}, health not shown"
     if restore is None:
@@ -189,9 +189,13 @@ def format_failures(failed: t.Iterable[InstanceResult], run: RoleRun, now: datet
     lines: list[str] = []
     for group in groups.values():
         labels = format_list((one.plan.label for one, _told in group), LISTED)
-        states, advice = {told.state for _one, told in group}, group[0][1].advice
-        example = f"For example {group[0][0].plan.label}: " if len(states) > 1 else ""
-        lines += [f"{labels}: {example}{group[0][1].state}", *filter(None, [advice]), ""]
+        # What differs in ids or times is told of the first.
+        example, columns = (
+            f"For example {group[0][0].plan.label}: ",
+            zip(*(told[:2] for _one, told in group), strict=True),
+        )
+        state, advice = (texts[0] if len(set(texts)) == 1 else f"{example}{texts[0]}" for texts in columns)
+        lines += [f"{labels}: {state}", *filter(None, [advice]), ""]
     return lines[:-1]
 
 

@@ -89,17 +89,17 @@ TABLE: dict[ReasonKind, Row] = {
         UNKNOWN,
         _PERHAPS,
     ),
-    _KIND.NO_BACKUP: Row("{It} {has} no usable backup{before}{at}. {left_out}", "{without_before}"),
+    _KIND.NO_BACKUP: Row("{It} {has} no usable backup{at}{before}. {left_out}", "{without_before}"),
     _KIND.BACKUP_GONE: Row(
         "There {is} no backup with id {given_backup}{response}{at}.",
         "Correct {backup_option}, or leave it out to restore the newest one.",
     ),
     _KIND.UNCLEAR_BACKUP: Row(
-        f"The service does not show whether a backup (id {{listed}}; fields read: {FIELDS}) belongs to {{it}}.",
+        f"The service {{does}} not show{{at}} whether backup {{listed}} belongs to {{it}} (fields read: {FIELDS}).",
         "Look up a backup in the dashboard, and restore it{alone} with its id as {backup_option}.",
     ),
     _KIND.OTHER_BACKUP: Row(
-        "Backup {given_backup} is of another instance, {owner}.",
+        "Backup {given_backup} {is} of another instance, {owner}.",
         "Give the instance of this backup, or leave out {backup_option} to restore the newest one.",
     ),
     _KIND.OTHER_USED: Row(
@@ -151,7 +151,7 @@ TABLE: dict[ReasonKind, Row] = {
         NOT_BEGUN,
     ),
     _KIND.NOT_PLANNED: Row("Planning failed.", _FIX, NOT_BEGUN),
-    _KIND.NO_JOURNAL: Row("{no_journal}", "", REJECTED),
+    _KIND.NO_JOURNAL: Row("{no_journal}", "{go_on_later}", REJECTED),
     _KIND.INTERRUPTED: Row("The runbook was interrupted.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
     _KIND.NOT_BEGUN: Row("Not begun{why_not}.", "{go_on}", NOT_BEGUN),
     _KIND.REJECTED: Row(
@@ -171,9 +171,7 @@ TABLE: dict[ReasonKind, Row] = {
     _KIND.NOT_HEALTHY: Row(
         "{restored}, but the instance was not seen running and healthy.", "{help}", NOT_HEALTHY, _PERHAPS
     ),
-    _KIND.HEALTH_UNSEEN: Row(
-        "{restored}, but the instance was not looked at since.", _NEVER_TWICE, NOT_HEALTHY, _PERHAPS
-    ),
+    _KIND.HEALTH_UNSEEN: Row("{restored}, but the instance was not looked at since.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
     _KIND.BAD_ADDRESS: Row(
         "{restored}; the instance was healthy, but the check of its address failed{at}.",
         f"Check this address, then {_NEVER_TWICE}",
@@ -251,12 +249,12 @@ def _advise(reason: Reason, telling: Telling, advice: str) -> str:
 def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     facts, wording, is_past = reason.facts, telling.wording, bool(reason.at)
     at = f" at {format_moment(reason.at, telling.now)}" if is_past else ""
-    tense = ("was", "were", "had") if is_past else ("is", "are", "has")
+    tense = ("was", "were", "had", "did") if is_past else ("is", "are", "has", "does")
     state = telling.state
     words: dict[str, object] = {name: one_line(value, NAME_LIMIT) for name, value in facts.items()}
     # A path that is cut short can't be found.
     words |= {name: one_line(facts[name], MESSAGE_LIMIT) for name in ("path", "journal") if name in facts}
-    words |= dict(zip(("is", "are", "has"), tense, strict=True))
+    words |= dict(zip(("is", "are", "has", "does"), tense, strict=True))
     words |= {
         "at": at,
         "now": at or " now",
@@ -285,6 +283,7 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
         "send_if_not_restored": _advise_unknown(reason, telling),
         "send_in_status": _advise_in_status(reason, telling),
         "no_journal": f"The journal could not be used{at}." if not telling.error else "",
+        "go_on_later": f"{wording.again}." if is_past else "",
     }
     return {
         **words,
@@ -354,7 +353,7 @@ def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
         otherwise = f"If the newer ones do not hold the damage, restore it{wording.alone} without {without}."
     return {
         "backup": one_line(facts.get("backup_id"), 20),
-        "before": f" from before {format_time(before)}" if before else "",
+        "before": f" (from before {format_time(before)})" if before else "",
         "left_out": format_left_out(facts.get("left_out") or (), lambda one: explain_left_out(one, now)),
         "without_before": _advise_on_busy(telling) or otherwise,
         "taken": format_taken(backup),

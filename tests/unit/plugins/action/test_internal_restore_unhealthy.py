@@ -76,11 +76,14 @@ def test_a_listed_instance_that_is_unhealthy_is_restored(given: dict[str, t.Any]
         ({"names": "my-web-bot,shop-bot"}, NOT_LISTED),
         ({"names": ["ALL"]}, NOT_LISTED),
         ({"names": ["all", "shop-bot"]}, NOT_LISTED),
-        ({"names": "all", "instance_id": 8}, "shop-bot (id 8) is not running and unhealthy: its status is running"),
+        (
+            {"names": "all", "instance_id": 8},
+            "shop-bot (id 8) is not running and unhealthy: it is running, healthy. There is",
+        ),
         ({"names": "all", "instance_id": 70}, "There is no instance with id 70. There is nothing to do."),
         (
             {"names": "all", "fleet": [bot(7, "web-bot", status="stopped")]},
-            "web-bot (id 7) is not running and unhealthy: its status is stopped",
+            "web-bot (id 7) is not running and unhealthy: it is stopped, unhealthy. There",
         ),
     ],
 )

@@ -73,7 +73,8 @@ def test_a_time_that_the_incident_can_not_follow_any_more_is_told():
 def test_twelve_instances_have_lines_of_their_own():
     lines = show(*many(12))
     assert [line for line in lines if "restore backup" in line] == [
-        f"bot-{number} (id {number}), running: restore backup {100 + number}, 1 d 0 h old." for number in range(1, 13)
+        f"bot-{number} (id {number}), running, health not shown: restore backup {100 + number}, 1 d 0 h old."
+        for number in range(1, 13)
     ]
 
 
@@ -85,14 +86,16 @@ def test_twelve_instances_have_lines_of_their_own():
         ({"backup": {"instance_id": 99}}, "bot-7 (id 7): CAN'T BE RESTORED."),
         (
             {"backup": {"created_at": "2026-01-02T10:00:00Z"}},
-            "bot-7 (id 7), running: restore backup 107, 32 d 0 h old.",
+            "bot-7 (id 7), running, health not shown: restore backup 107, 32 d 0 h old.",
         ),
     ],
 )
 def test_of_forty_instances_only_those_that_differ_have_lines(changes, said):
     lines = show(*many(40, **changes), restore_serial=["100%"])
-    assert len(lines) <= 8
-    assert "39 instances (bot-1 to bot-40), running: restore backups 1 d 0 h old." in lines
+    assert len(lines) <= 9
+    assert "39 instances (bot-1 to bot-40), running, health not shown: restore backups 1 d 0 h old." in " ".join(
+        " ".join(lines).split()
+    )
     assert sum(line.startswith("    DATA LOSS: all changes since ") for line in lines) in (1, 2)
     assert said in lines
 

@@ -164,7 +164,7 @@ def test_what_is_not_shown_is_not_known() -> None:
     told = tell(changed, Telling(ROLE, "INC-1", NOW)).sentence
     assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
     told = tell(Reason(ReasonKind.WRONG_STATUS), Telling(MODULE, "INC-1", NOW, WEB)).sentence
-    assert told.startswith("web-bot (id 1) shows no status, and only a running or stopped instance")
+    assert told.startswith("web-bot (id 1) has no status that the service shows (field status), and only a ")
 
 
 def test_after_a_rejected_backup_the_one_before_it_is_named() -> None:

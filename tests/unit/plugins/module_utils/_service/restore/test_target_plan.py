@@ -168,7 +168,8 @@ def test_without_force_nothing_is_sent_twice_for_an_incident(case: tuple[World, 
     plan = choose(replace(world, rules=replace(world.rules, force=False)), target)
     if plan.instance and world.history.find_own(plan.instance["id"]):
         assert not plan.sends
-        assert plan.reason is None or plan.reason.kind in (ReasonKind.FAILED, ReasonKind.UNKNOWN)
+        prevented = (ReasonKind.FAILED, ReasonKind.UNKNOWN, ReasonKind.OTHER_USED)
+        assert plan.reason is None or plan.reason.kind in prevented
 
 
 # Each reason, and what a plan shows beside its choice
