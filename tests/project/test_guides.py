@@ -67,7 +67,8 @@ def test_every_variable_that_a_guide_gives_or_names_exists() -> None:
 def format_template(node: ast.AST, texts: dict[str, ast.AST]) -> str:
     """Returns a string of the source, with … for each replacement field but the names in ``texts``."""
     if isinstance(node, ast.Constant):
-        return str(node.value)
+        # The table of reasons has its verbs in both tenses.
+        return re.sub(r"\{(is|are|has|does)\}", r"\1", str(node.value))
     if isinstance(node, ast.JoinedStr):
         return "".join(format_template(part, texts) for part in node.values)
     name = node.value.id if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name) else ""

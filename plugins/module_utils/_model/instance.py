@@ -56,7 +56,6 @@ _CAUSES = {
     "pending_configuration": "it waits for its configuration.",
     "error": "it has failed.",
     "deploy_failed": "its deployment failed.",
-    "deleting": "it is being deleted.",
 }
 
 REMEDIES = {
@@ -64,7 +63,7 @@ REMEDIES = {
     "pending_configuration": "Give it an LLM key in the dashboard",
     "error": "See the dashboard for the reason, and rebuild it there or restore a backup",
     "deploy_failed": "Retry it in the dashboard",
-    "deleting": "Nothing can be done",
+    "deleting": "It is being deleted, so nothing can be done",
 }
 """The advice on each status that an instance does not leave by itself."""
 
@@ -209,7 +208,7 @@ def decide(instance: Resource, wanted: str) -> Decision:
     if allowed is True:
         return Decision(power)
     if by_table is Action.REJECT:
-        return Decision(Action.REJECT, f"{_CAUSES[status]} {REMEDIES[status]}.")
+        return Decision(Action.REJECT, f"{_CAUSES.get(status, '')} {REMEDIES[status]}.".lstrip())
     if allowed is False and by_table is power:
         return Decision(
             Action.REJECT, f"the service says that it can't {power.value} now (can_{power.value} is false)."

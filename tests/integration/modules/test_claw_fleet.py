@@ -119,7 +119,7 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
     assert writes(simulator) == ["POST /instances/1/start", "POST /instances/3/stop"]
     messages = [entry["msg"] for entry in result["instances"]]
     assert messages[0] == messages[5] == ""
-    assert "Top up the account with Claws, and resume" in messages[1]
+    assert "Buy Claws and resume it" in messages[1]
     assert messages[2] == "no such instance: instances are created in the dashboard."
     assert "ids 4, 5" in messages[3]
     assert "is named bot-3, not bot-4" in messages[4]

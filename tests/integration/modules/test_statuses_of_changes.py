@@ -81,7 +81,7 @@ def test_a_restore_is_not_sent_again_after_a_status_that_may_follow_it(
     for _run in range(2):
         result = restore(worker)
         assert result["outcome"] == "unknown"
-        assert "It is unknown whether the restore of web-bot (id 1) was executed" in result["text"]
+        assert "It is unknown whether the restore of web-bot (id 1) was carried out" in result["text"]
         assert "force: true" in result["text"]
     assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
     assert simulator.effects()["restores"] == 1
@@ -97,7 +97,7 @@ def test_a_restore_that_was_refused_can_be_sent_again(
     answer(simulator, status, "POST", after_effect=False)
     refused = restore(worker)
     assert refused["outcome"] in (None, "refused")
-    assert "Nothing was restored; you can run the same incident again." in refused["text"]
+    assert "was rejected or not sent; nothing was changed." in refused["text"]
     assert restore(worker)["outcome"] == "completed"
     assert simulator.effects()["restores"] == 1
 

@@ -29,7 +29,7 @@ STATE: dict[str, t.Any] = {
     "foreign": {
         "account": {"id": 2, "email": "staging@example.com"},
         "balance": 10,
-        "instances": [{"id": 3, "name": "news-bot", "billing_mode": "daily", "health_status": "unhealthy"}],
+        "instances": [{"id": 3, "name": "news-bot", "billing_mode": "daily", "health_status": "healthy"}],
         "backups": [{"id": 33, "instance_id": 3, "created_at": "2h ago"}],
     },
 }

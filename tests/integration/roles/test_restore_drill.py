@@ -297,7 +297,7 @@ def test_a_failed_drill_fails_each_run_until_a_proof(simulator: Simulator, contr
 
 
 def test_a_drill_by_name_restores_only_what_still_bears_it(simulator: Simulator, controller: Controller) -> None:
-    listed = [{"id": 4, "name": "demo-bot", "status": "running"}]
+    listed = [{"id": 4, "name": "demo-bot", "status": "running", "health_status": "healthy"}]
     simulator.set_instance(4, name="prod")
     simulator.fault("wrong_type", method="GET", path="/instances", body={"data": listed})
     renamed = run_drill(controller, restore_drill_instances="demo-bot")

@@ -80,7 +80,7 @@ class Scene:
             path = f"/instances/{self.target}*"
             self.simulator.fault("rate_limited", method=method, path=path, times=self.refusals)
         scope, options = "before the last look", {**self.store, **self.options}
-        return run_killed(self.folder, self.collections, self.module, options, at, scope, meanwhile=self._restore_role)
+        return run_killed(self.folder, self.collections, self.module, options, at, scope, meanwhile=self._restore)
 
     def _restore(self) -> None:
         options = {"incident": "INC-1", "instance_id": self.target, "wait": False}

@@ -459,15 +459,10 @@ class RestoreExecutor:
 
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
-        restore, options, error, is_held = (
-            self.restore,
-            self._shared.options,
-            copy.copy(error),
-            self.stage is Stage.HELD,
-        )
+        options, error, is_held = self._shared.options, copy.copy(error), self.stage is Stage.HELD
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if is_held else self._seen_at
-        error.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
+        error.last_seen = LastSeen(self.restore.current, self.describe()[1], seen_at)
         if self.stage is Stage.RESTORED:
             kind = ReasonKind.NOT_HEALTHY if error.kind == "timeout" else ReasonKind.HEALTH_UNSEEN
             limit = options.healthy_timeout or options.timeout
@@ -477,13 +472,16 @@ class RestoreExecutor:
             return
         option, goal = self._task.wording.option("wait_timeout"), "free" if is_held else "restored"
         error.replace(explain_ended_wait(error, error.last_seen.condition, goal, options.timeout, option=option))
-        state = self._guard.known_state()
+        state, holder = self._guard.known_state(), None
         outcome = None if state and state.event is not OperationEvent.INTENDED else IN_FLIGHT
         if is_held:
             with contextlib.suppress(JournalError):
-                outcome = self._find_held_outcome()
+                outcome, holder = self._find_held_outcome(), self._guard.find_holder()
         kind = _HELD_KINDS.get(outcome or "", ReasonKind.HELD) if is_held else ReasonKind.NOT_OVER
-        self.fail(kind, error, outcome)
+        if is_held and self._guard.known_state() is None:
+            # Nobody has sent it yet.
+            kind = ReasonKind.HELD
+        self.fail(kind, error, outcome, **({"holder": holder.facts} if holder else {}))
 
     def _find_held_outcome(self) -> str:
         """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import enum
 import math
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..._errors import NOTHING_SENT
 from ..._model.backup import format_left_out, is_in_future, taken_at
 from ..._model.instance import NAME_LIMIT, REMEDIES, describe_instance, find_state, get_status, is_busy, label
 from ..._model.ownership import FIELDS
+from ..._model.resource import normalize
 from ..._state.journal import UNSEEN
 from ..._state.journal_store import Holder
 from ..._text import MESSAGE_LIMIT, format_count, format_list, one_line
@@ -131,7 +132,7 @@ TABLE: dict[ReasonKind, Row] = {
         "Another run was to send the restore{of_it}, and did not; this run only waited.", "{again} to send it."
     ),
     _KIND.OVERTAKEN: Row(
-        "{It} {is} left alone: since the run began, {other}.",
+        "{It} {is} left alone: since {this} run began, {other}.",
         "Check it, then {again} if it must be restored all the same.",
     ),
     _KIND.HELD: Row("{It} {is} held by {holder}{at}.", "{again} when that run has ended{or_wait}."),
@@ -169,7 +170,7 @@ TABLE: dict[ReasonKind, Row] = {
     _KIND.UNRECORDED: Row("The journal lacks what became of the restore{of_it}.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
     _KIND.GONE: Row("The instance was deleted after its restore was accepted.", _CHECK_DELETION, NOT_HEALTHY, _PERHAPS),
     _KIND.NOT_HEALTHY: Row(
-        "{restored}, but the instance was not seen running and healthy.", "{help}", NOT_HEALTHY, _PERHAPS
+        "{restored}, but the instance was not seen running and healthy.{unsaid_status}", "{help}", NOT_HEALTHY, _PERHAPS
     ),
     _KIND.HEALTH_UNSEEN: Row("{restored}, but the instance was not looked at since.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
     _KIND.BAD_ADDRESS: Row(
@@ -222,10 +223,13 @@ class Told(t.NamedTuple):
 
 def tell(reason: Reason, telling: Telling) -> Told:
     """Returns what happened, and what to do now."""
-    row, words, sent = TABLE[reason.kind], _find_words(reason, telling), ""
-    # The sentence has the answer for what does not exist.
-    error = "" if reason.kind in (ReasonKind.NO_INSTANCE, ReasonKind.BACKUP_GONE) else telling.error
-    sentence = f"{row.sentence.format_map(words).rstrip()} {error}".strip()
+    row, sent = TABLE[reason.kind], ""
+    # The sentence has the answer for what does not exist, and the advice for a status.
+    has_remedy = reason.kind is ReasonKind.NOT_HEALTHY and normalize(reason.facts.get("status")) in REMEDIES
+    if has_remedy or reason.kind in (ReasonKind.NO_INSTANCE, ReasonKind.BACKUP_GONE):
+        telling = replace(telling, error="")
+    words = _find_words(reason, telling)
+    sentence = f"{row.sentence.format_map(words).rstrip()} {telling.error}".strip()
     if row.sent is Sent.NOTHING:
         sent = explain_recorded(f"the restore{telling.of_it}", telling.state) if telling.state else NOTHING_SENT
     advice = _advise(reason, telling, row.advice.format_map(words))
@@ -251,6 +255,7 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     at = f" at {format_moment(reason.at, telling.now)}" if is_past else ""
     tense = ("was", "were", "had", "did") if is_past else ("is", "are", "has", "does")
     state = telling.state
+    its_status = f" Its status {tense[0]} {one_line(facts['status'], 40)}{at}." if "status" in facts else ""
     words: dict[str, object] = {name: one_line(value, NAME_LIMIT) for name, value in facts.items()}
     # A path that is cut short can't be found.
     words |= {name: one_line(facts[name], MESSAGE_LIMIT) for name in ("path", "journal") if name in facts}
@@ -258,10 +263,12 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     words |= {
         "at": at,
         "now": at or " now",
-        "its_status": f" Its status {tense[0]} {one_line(facts['status'], 40)}{at}." if "status" in facts else "",
+        "this": "the" if is_past else "this",
+        "its_status": its_status,
         "it": telling.it,
         "It": "It" if telling.it == "it" else telling.it,
         "of_it": telling.of_it,
+        "unsaid_status": "" if telling.error else its_status,
         "condition": f"{tense[2]} the status {one_line(facts['status'], 40)}"
         if "status" in facts
         else f"{tense[2]} no status that the service shows (field status)",
