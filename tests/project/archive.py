@@ -4,8 +4,8 @@
 
 """Builds the archive for Galaxy from the files that git tracks, and checks it with galaxy-importer.
 
-Usage: python -m project.archive DIST. Ansible's own command would pack all that lies in the folder, so `galaxy.yml`
-makes it refuse. The archive differs from the repository in two more points, since Galaxy shows a page alone. Text
+Usage: python -m project.archive DIST. Ansible's own command packs the same files of a clean clone; `galaxy.yml` says
+what else it may pack. The archive differs from the repository in two points, since Galaxy shows a page alone. Text
 between `<!-- pictures -->` and `<!-- /pictures -->` is left out, and links of the README are absolute.
 """
 
@@ -29,7 +29,7 @@ PICTURES = re.compile(r"<!-- pictures -->\n.*?<!-- /pictures -->\n+", re.DOTALL)
 
 
 def copy_sources(repository: Path, source: Path) -> None:
-    """Copies the files that git tracks; Markdown as the archive has it, and options with which it can be built."""
+    """Copies the files that git tracks; Markdown as the archive has it."""
     command = ["git", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -42,8 +42,6 @@ def copy_sources(repository: Path, source: Path) -> None:
             if name == GALAXY["readme"]:
                 text = LINK.sub(rf"{GALAXY['repository']}/blob/{GALAXY['version']}/\1", text)
             copy.write_text(text, encoding="utf-8")
-    options = {name: value for name, value in GALAXY.items() if name != "manifest"}
-    (source / "galaxy.yml").write_text(yaml.safe_dump(options), encoding="utf-8")
 
 
 def build(folder: Path, repository: Path = REPOSITORY) -> Path:

@@ -150,7 +150,7 @@ TABLE = (
     Row("list_fields", "instances", "status", "text", "status_changed of the event source"),
     Row("list_fields", "instances", "health_status", "text|null", "health_changed of the event source"),
     Row("list_fields", "instances", "status, health_status, tier", "text|null", note=BY_DETAIL),
-    *(Row("detail_fields", "instance", *field) for field in [*DETAIL_FIELDS.items()][len(LIST_FIELDS) :]),
+    *(Row("detail_fields", "instance", *field) for field in DETAIL_FIELDS.items() if field[0] not in LIST_FIELDS),
     Row("detail_fields", "instance", "can_start, can_stop, can_restart", "boolean", note="The status alone decides."),
     Row("detail_fields", "instance", "can_stop|status", "boolean|text", "claw_instance"),
     Row("detail_fields", "instance", "subdomain_url", "text|null", "connect_with: subdomain"),
