@@ -31,12 +31,9 @@ BODIES: list[tuple[object, t.Collection[str]]] = [
     *((body, ALL) for body in ({"data": {"status": "no_error"}}, {"a": {"b": {"c": {"error": "x"}}}})),
     *((body, ()) for body in ('{"error": {"code": "card_declined", "mess', '{"data": {"id": 1}} x', '["restored", ')),
     *((body, ()) for body in ("\ufeff<html>Log in", "Card declined", False, "failed", [{"error": "card declined"}])),
-    *(
-        (body, ())
-        for body in ({"data": {"errors": ["corrupt"]}}, {"error": True}, {"status": 402}, {"result": "error"})
-    ),
+    *((body, ()) for body in ({"data": {"errors": ["corrupt"]}}, {"error": True}, {"status": 402})),
     *((body, ()) for body in ({"data": [{"code": "422"}]}, {"code": "forbidden"}, {"ok": False}, {"success": "False"})),
-    *((body, ()) for body in ({"data": {"success": 0}}, {"data": {"purchase": {"status": "failed"}}})),
+    *((body, ()) for body in ({"data": {"success": 0}}, {"data": {"x": {"status": "failed"}}}, {"result": "error"})),
     *((body, ()) for body in ({"data": {"payment_status": "Payment-Failed"}}, {"state": "cancelled"})),
     ({"data": {"id": 1, "status": "Deploy Failed"}}, {"instance", "restore"}),
     ({"data": {"id": 12, "instance": {"id": "1", "name": "renamed", "status": "error"}}}, {"instance", "restore"}),
