@@ -151,6 +151,7 @@ def _begin_plan(forecast: Forecast, min_days: int, *, has_run_out: bool) -> Data
     lasts = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
     return {
         "is_sufficient": lasts and not has_run_out,
+        "is_known": lasts or days is not None,
         "cost": cost,
         # A whole number, as the option of claw_purchase.
         "balance_below": math.ceil(max((balance or 0) + 1, max(cost or 0, 0) * min_days)),

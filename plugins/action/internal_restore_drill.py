@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..module_utils._errors import RefusedError
 from ..module_utils._model.instance import describe_instance, find_state, is_health_final, label
-from ..module_utils._model.instance_fields import CONDITION
+from ..module_utils._model.instance_fields import CONDITION, STATUSES
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
@@ -108,9 +108,9 @@ def run(context: ModuleContext) -> Result:
     index = InstanceIndex(instances)
     found, problems = _find(names, ids, index)
     candidates = _read_candidates(context, found, AccountView(index, list_backups(context.client)))
-    unshown = [label(one.instance) for one in candidates if not find_state(one.instance)]
+    unshown = [label(one.instance) for one in candidates if find_state(one.instance) not in STATUSES]
     problems += [
-        f"{one}: the service does not show its status (field status), so it is not restored." for one in unshown
+        f"{one}: the service shows no documented status (field status), so it is not restored." for one in unshown
     ]
     hindrances = [one.find_hindrance(every) for one in candidates]
     due = [one for one, hindrance in zip(candidates, hindrances, strict=True) if not hindrance]

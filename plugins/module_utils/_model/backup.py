@@ -30,7 +30,7 @@ _LISTED = 5
 _IDS_LISTED = 40
 """Ids of backups that a message lists for one reason."""
 
-NO_TIME = "it has no valid time"
+NO_TIME = f"it has no valid time (fields read: {', '.join(TIME_FIELDS)})"
 
 
 def taken_at(backup: Resource) -> datetime | None:

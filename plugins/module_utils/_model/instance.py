@@ -11,7 +11,7 @@ import typing as t
 
 from .._errors import RefusedError
 from .._text import one_line
-from .instance_fields import NOT_KNOWN, is_gone, read_word
+from .instance_fields import HEALTH_STATUSES, NOT_KNOWN, is_gone, read_word
 from .resource import Resource
 
 NAME_LIMIT = 80
@@ -90,8 +90,9 @@ def get_status(instance: Resource) -> str:
 
 
 def get_health(instance: Resource) -> str:
-    """Returns the health, normalized; NOT_KNOWN if the service does not show it."""
-    return read_word(instance, "health_status")
+    """Returns the health, normalized; NOT_KNOWN if the service shows none that is documented."""
+    health = read_word(instance, "health_status")
+    return health if health in HEALTH_STATUSES else NOT_KNOWN
 
 
 def find_state(instance: Resource) -> str:

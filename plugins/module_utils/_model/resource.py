@@ -77,9 +77,9 @@ def as_objects(value: object) -> list[Resource]:
 def normalize(word: object) -> str:
     """Returns a status or type in lower case, with underscores.
 
-    The spelling of five of the nine statuses is inferred, so case and spaces are ignored.
+    The spelling of five of the nine statuses is inferred, so case and spaces are ignored. An object is no word.
     """
-    return str(word or "").strip().lower().replace(" ", "_").replace("-", "_")
+    return "" if isinstance(word, (dict, list)) else str(word or "").strip().lower().replace(" ", "_").replace("-", "_")
 
 
 class Redacted(t.NamedTuple):

@@ -12,7 +12,7 @@ from collections import Counter
 from .._concurrency import map_ordered
 from .._errors import SettingsError
 from .._http.lists import fetch_all
-from .._model.instance_fields import DETAIL, FILTERS, NOT_KNOWN, is_gone, is_undocumented, lacks, read_word
+from .._model.instance_fields import DETAIL, FILTERS, NOT_KNOWN, is_gone, lacks, read_word
 from .._model.resource import normalize
 from .._names import require_names
 from .._text import format_list, one_line
@@ -100,13 +100,29 @@ def _select(
                 f"{option}: the service shows no {field} of {format_list(map(label, unshown), 10)}, so it is not known"
             )
             raise SettingsError(f"{text} which match. Don't filter by it; in an inventory: statuses: [all].")
-    strange = [one for one in instances if is_undocumented(one) and one not in matching]
-    strange = [one for one in strange if _may_match({**one, "status": None}, filters)]
-    if strange:
-        words = Counter(one_line(read_word(one, "status"), 80) for one in strange)
-        counted = format_list((f"{word} ({number})" for word, number in words.items()), 10)
-        text = f"statuses: left out are instances with a status that the service does not document: {counted}."
-        if not matching:
-            raise SettingsError(f"{text} No other was found. Add what is wanted to statuses, or select all.")
-        client.warn(f"{text} Add to statuses what is wanted.")
+    for field in filters:
+        _tell_undocumented(client, instances, filters, field, matching)
     return matching
+
+
+def _tell_undocumented(
+    client: Client, instances: list[Resource], filters: Filters, field: str, matching: list[Resource]
+) -> None:
+    """Warns of instances that a filter leaves out for an undocumented word.
+
+    Raises SettingsError if nothing else matches.
+    """
+    option, documented = FILTERS[field]
+    strange = [
+        one
+        for one in instances
+        if read_word(one, field) not in (NOT_KNOWN, *documented, *map(normalize, filters[field]))
+    ]
+    others = {name: values for name, values in filters.items() if name != field}
+    words = Counter(one_line(read_word(one, field), 80) for one in strange if _may_match(one, others))
+    if words:
+        counted = format_list((f"{word} ({number})" for word, number in words.items()), 10)
+        text = f"{option}: left out are instances with a {field} that the service does not document: {counted}."
+        if not matching:
+            raise SettingsError(f"{text} No other was found. Add what is wanted to {option}, or select all.")
+        client.warn(f"{text} Add to {option} what is wanted.")

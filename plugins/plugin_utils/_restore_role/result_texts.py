@@ -104,7 +104,7 @@ def tell_result(one: InstanceResult, run: RoleRun, now: datetime) -> ToldResult:
 def _format_restored(one: InstanceResult) -> str:
     """Returns when and by whom an instance was restored, and that it was seen healthy afterwards."""
     restore, known = one.known.restore, one.known
-    seen = f"healthy at {format_clock(parse_time(known.healthy_at))}" if known.healthy_at else "healthy"
+    seen = f"healthy at {format_clock(parse_time(known.healthy_at))}" if known.healthy_at else "running"
     if known.running_at and not known.healthy_at:
         seen = f"running at {format_clock(parse_time(known.running_at))}, health not shown"
     if restore is None:

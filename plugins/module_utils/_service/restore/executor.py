@@ -26,6 +26,7 @@ from ..._model.instance import (
     describe_condition,
     describe_instance,
     describe_status,
+    find_state,
     get_status,
     is_busy,
     is_health_final,
@@ -385,7 +386,7 @@ class RestoreExecutor:
         done_at = state.completed_at if state else None
         # What was repaired long after its restore proves no backup.
         is_restored_now = done_at is None or is_recent(done_at, self._task.journal.now())
-        if is_restored_now and get_status(now) == "running" and is_health_final(now):
+        if is_restored_now and find_state(now) == "running" and is_health_final(now):
             shown["healthy" if is_healthy(now) else "running"] = True
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **shown)
 
@@ -413,7 +414,7 @@ class RestoreExecutor:
         healthy = options.healthy_timeout
         self.deadline = math.inf if healthy is None else self._shared.clock() + healthy
         self._enter(Stage.RESTORED)
-        if options.starts or get_status(now) == "running":
+        if options.starts or find_state(now) == "running":
             self._decide_start()
         elif options.wait_healthy:
             status = f"The status of {label(now)} is {describe_status(now)}"
@@ -704,7 +705,7 @@ class TaskExecutor:
             lapse = explain_lapse(restore.current, healthy_at, now, at)
             restore.current, restore.healthy_at = now or restore.current, None
             kind = ReasonKind.NOT_HEALTHY if now else ReasonKind.GONE
-            restore.fail(Reason(kind, {"status": now["status"]} if now else {}), COMPLETED, RefusedError(lapse))
+            restore.fail(Reason(kind, {"status": now.get("status")} if now else {}), COMPLETED, RefusedError(lapse))
             self.observe(restore)
 
     # Reading instances

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from ..._errors import NOTHING_SENT
 from ..._model.backup import format_left_out, is_in_future, taken_at
 from ..._model.instance import NAME_LIMIT, REMEDIES, describe_instance, find_state, get_status, is_busy, label
+from ..._model.instance_fields import is_undocumented
 from ..._model.ownership import FIELDS
 from ..._model.resource import normalize
 from ..._state.journal import UNSEEN
@@ -355,6 +356,8 @@ def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
             f"Set {wording.option('max_age', f'{hours + 1}h')} to accept it.",
         )
     otherwise = "Without a backup, only a rebuild in the dashboard remains."
+    if facts.get("left_out"):
+        otherwise = f"To try one of those left out, restore it{wording.alone} with its id as {wording.backup()}."
     if facts.get("skipped"):
         without = wording.option("before")
         otherwise = f"If the newer ones do not hold the damage, restore it{wording.alone} without {without}."
@@ -419,6 +422,8 @@ def _advise_in_status(reason: Reason, telling: Telling) -> str:
     is_unseen = "status" in reason.facts and not get_status(telling.instance)
     if is_unseen or find_state(telling.instance) in RESTORABLE:
         return f"{wording.again}."
+    if is_undocumented(telling.instance):
+        return f"The service does not document this status: look at it in the dashboard, then {wording.again}."
     if get_status(telling.instance) not in ("error", "deploy_failed"):
         return _advise_on_status(telling) or f"Look at it in the dashboard, then {wording.again}."
     return f"To try it in this status, {wording.restore_with(_force(wording))}; each such run sends it again."
