@@ -97,7 +97,11 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
         {"list_fields": "", "health_statuses": HEALTHY},
         False,
     ),
-    "health of another word": ({"add_fields": {"instance.health_status": "good"}}, {"health_statuses": HEALTHY}, False),
+    "health of another word": (
+        {"add_fields": {"instance.health_status": "good"}},
+        {"health_statuses": "restore_unhealthy health_statuses"},
+        False,
+    ),
     "other words": ({"status_words": {"running": "active"}}, {"statuses": f"{RESTORES} inventory"}, False),
     "other words without flags": (
         {"status_words": {"running": "active"}, "can_flags": "absent"},

@@ -247,7 +247,9 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
     with lock_operation(journal, key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
     held = r"It was not free within 30 s \(wait_timeout\), and now it is held by \S+@\S+, process \d+, for \d+ s, for "
-    assert re.search(rf"{held}incident INC-1\. Run the same task again: it continues to wait", result["msg"])
+    assert re.search(
+        rf"{held}incident INC-1\. Nothing was sent\. Run the same task again when that run has ended", result["msg"]
+    )
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
 

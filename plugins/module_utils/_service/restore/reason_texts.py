@@ -276,7 +276,7 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
         "again": wording.again,
         "alone": wording.alone,
         "ids": wording.ids,
-        "or_wait": "" if wording.prefix else ", or with wait: true",
+        "or_wait": "" if wording.prefix or telling.error else ", or with wait: true",
         "incident": one_line(telling.incident),
         "incident_option": wording.option("incident"),
         "backup_option": wording.backup(),
