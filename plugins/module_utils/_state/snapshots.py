@@ -50,7 +50,8 @@ class FolderSnapshots(FolderDocuments):
                 file = stack.enter_context(folder.open(f"{name}.json", os.O_RDONLY))
             except FileNotFoundError:
                 return ""
-            return read_from(file, 0).decode(errors="replace")
+            # A file of no bytes is damaged, and not one that was never written.
+            return read_from(file, 0).decode(errors="replace") or " "
 
     def write_snapshot(self, name: str, text: str) -> None:
         """Replaces it, as a whole or not at all, and syncs it to the disk."""

@@ -115,7 +115,7 @@ def parse_snapshot(text: str) -> Snapshot:
     """Parses a snapshot in JSON. Raises ValueError."""
     try:
         return {
-            key: WatchedInstance(dict(resource), PendingHealth(*pending) if pending else None)
+            key: WatchedInstance(dict(resource), pending and PendingHealth(dict(pending[0]), *map(float, pending[1:])))
             for key, (resource, pending) in json.loads(text).items()
         }
     except (ValueError, TypeError, AttributeError, RecursionError):

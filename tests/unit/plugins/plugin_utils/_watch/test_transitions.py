@@ -31,7 +31,7 @@ def test_a_snapshot_is_parsed_as_it_was_formatted():
     assert "\0" not in json.dumps(snapshot)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "7", '{"1": 7}', '{"1": [7, null]}', '{"1": {"a": {}}}'])
+@pytest.mark.parametrize("text", ["{", " ", "[]", "7", '{"1": 7}', '{"1": [7, null]}', '{"1": [{}, [{}, "x", 1]]}'])
 def test_what_is_no_snapshot_is_refused(text):
     with pytest.raises(ValueError, match="not a snapshot"):
         parse_snapshot(text)
