@@ -172,7 +172,8 @@ def _format_subsets(results: t.Sequence[InstanceResult]) -> str:
         "not healthy now": sum(one.is_ill for one in done),
         "running, health not shown": sum(one.lacks_health for one in done),
     }
-    return "".join(f", {count} of them {what}" for what, count in counts.items() if count)
+    which = "" if len(results) == 1 else "{} of them "
+    return "".join(f", {which.format(count)}{what}" for what, count in counts.items() if count)
 
 
 # Lists
@@ -235,6 +236,8 @@ def _tell_row(one: InstanceResult, run: RoleRun, now: datetime) -> Data:
     weight = "warn" if one.part in _OPEN else "bad" if one.reason else "good"
     age = None if one.plan.age is None else format_duration(one.plan.age)
     told = {**tell_result(one, run, now)._asdict(), "label": one.plan.label, "tag": _PARTS[one.part][1]}
+    if one.known.overwritten_by and not one.reason:
+        weight, told["tag"] = "warn", "overwritten since"
     return {**one.to_dict(), **told, "weight": weight, "age": age}
 
 

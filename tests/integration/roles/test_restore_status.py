@@ -227,7 +227,7 @@ def test_what_another_incident_has_restored_since_is_told_everywhere(simulator: 
     for text in (shown, book.page(), "".join(again["restored"])):
         assert told in text
     for headline in (shown, book.page(), again["msg"]):
-        assert "1 of them overwritten since" in headline
+        assert ", overwritten since" in " ".join(headline.split())
     assert book.outcome["instances"][0]["overwritten_by"] == book.report()["instances"][0]["overwritten_by"] == by
     assert book.report("M-B")["instances"][0]["overwritten_by"] is None
 

@@ -122,7 +122,7 @@ def test_a_later_restore_for_another_incident_is_told(story: Story, events: str,
     by = f"verwritten since by INC-2, backup 70, sent 2026-02-01 10:03 UTC{f': {doubt}' if doubt else ''}."
     is_later = doubt is not None
     assert texts.tell_result(result, run(), NOW).now == (f"{'Perhaps o' if doubt else 'O'}{by}" if is_later else "")
-    overwritten = ", 1 of them overwritten since" if is_later else ""
+    overwritten = ", overwritten since" if is_later else ""
     assert texts.format_counts([result]) == f"1 instance restored and healthy{overwritten}"
     # One that may have overwritten it hides none that has.
     story.restore(7, "intended", incident="INC-3")
