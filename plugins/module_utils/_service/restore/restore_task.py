@@ -117,7 +117,8 @@ class RestoreTask:
             self.wording, self.incident, self.now, job.current, job.state, job.plan.older, cause.text if cause else ""
         )
         message = " ".join(filter(None, tell(reason, telling)))
-        if job.changed or TABLE[reason.kind].sent is Sent.PERHAPS:
+        # What the journal has of it, or another run is about to send, belongs to the result.
+        if job.changed or job.state or job.outcome == "in_flight" or TABLE[reason.kind].sent is Sent.PERHAPS:
             return PartialError(message, {}, cause)
         return RefusedError(message, cause)
 
