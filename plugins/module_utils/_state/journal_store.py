@@ -81,7 +81,7 @@ class Holder:
 
     @property
     def facts(self) -> dict[str, t.Any]:
-        """What is known of it, as facts."""
+        """The fields that are known, by name."""
         return {name: value for name, value in vars(self).items() if name != "subject" and value is not None}
 
     @property

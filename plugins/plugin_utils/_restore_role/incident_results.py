@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of the instances of an incident, as facts, and their counts. Pure. ``result_texts.py`` tells them.
+"""The results of the instances of an incident, as facts, and their counts. Pure. ``result_texts.py`` tells them.
 
 The facts are those of the journal. During a run, what the journal does not have is added: reasons that were found
 before anything was confirmed, and what could not be written to it.
@@ -38,7 +38,7 @@ WOULD_BE_RESTORED, RESTORED_ALREADY = "would_be_restored", "restored_already"
 
 @dataclass
 class InstanceResult:
-    """What came of an instance. ``reason`` is None if it is restored, or would be.
+    """The result of an instance. ``reason`` is None if it is restored, or would be.
 
     ``error``: the error behind the reason, in the run that got it. ``is_check``: nothing was to be sent.
     """

@@ -77,7 +77,7 @@ _ENDS = {
 
 
 class ToldResult(t.NamedTuple):
-    """What came of an instance, in words. ``now``: how it is now, as far as that was read."""
+    """The result of an instance, in words. ``now``: how it is now, as far as that was read."""
 
     state: str
     advice: str

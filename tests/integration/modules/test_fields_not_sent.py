@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the service does not send is not known: looked for in the detail, or named, and never taken for anything."""
+"""A field that is not sent is not known: looked for in the detail, or named, and never taken for anything."""
 
 from __future__ import annotations
 

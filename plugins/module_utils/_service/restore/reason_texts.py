@@ -48,7 +48,7 @@ _CHECK_DELETION = "Check in the dashboard who deleted it."
 
 
 class Sent(enum.Enum):
-    """Whether a restore may have been sent when it is not as it should be."""
+    """Tells if a restore that is not as it should be may have been sent."""
 
     NOTHING = "nothing"
     NO_EFFECT = "no_effect"  # the sentence says so
@@ -273,15 +273,6 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
         "condition": f"{tense[2]} the status {one_line(facts['status'], 40)}"
         if "status" in facts
         else f"{tense[2]} no status that the service shows (field status)",
-        "again": wording.again,
-        "alone": wording.alone,
-        "ids": wording.ids,
-        "or_wait": "" if wording.prefix or telling.error else ", or with wait: true",
-        "incident": one_line(telling.incident),
-        "incident_option": wording.option("incident"),
-        "backup_option": wording.backup(),
-        "min_interval": wording.option("min_interval"),
-        "max_age": wording.option("max_age"),
         "sent_at": format_moment(facts.get("sent_at") or (state.sent_at if state else None), telling.now),
         "unknown": explain_unknown("it", state) if state else "the journal can't be read.",
         "progress": "was accepted" if state and state.accepted_at else "may be under way",
@@ -295,9 +286,26 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     }
     return {
         **words,
+        **_spell_options(telling),
         **_describe_target(facts),
         **_describe_others(reason, telling),
         **_describe_backups(reason, telling),
+    }
+
+
+def _spell_options(telling: Telling) -> dict[str, object]:
+    """Returns the words of the one who tells."""
+    wording = telling.wording
+    return {
+        "again": wording.again,
+        "alone": wording.alone,
+        "ids": wording.ids,
+        "or_wait": "" if wording.prefix or telling.error else ", or with wait: true",
+        "incident": one_line(telling.incident),
+        "incident_option": wording.option("incident"),
+        "backup_option": wording.backup(),
+        "min_interval": wording.option("min_interval"),
+        "max_age": wording.option("max_age"),
     }
 
 
