@@ -251,7 +251,7 @@ def _reason_to_keep(instance: Resource, savings: dict[str, Number | None]) -> st
         return f"it is billed {one_line(instance.get('billing_mode'), 40)}"
     saved = savings.get(str(instance["id"]))
     if saved is None:
-        return "the service does not report its cost"
+        return "the service does not report its cost (daily_claws)"
     return "" if saved > 0 else "it costs no Claws"
 
 

@@ -62,8 +62,8 @@ RESTORES = "runbook drill restore_unhealthy claw_backup_restore claw_fleet_resto
 NEWEST = "backup: runbook drill restore_unhealthy"
 BY_AGE = f"{NEWEST} before max_age newest backups"
 EVENTS = "status_changed health_changed"
-BY_STATUS = f"inventory claw_instance_info {RESTORES}"
-BY_FLAGS = "claw_instance claw_fleet balance_guard"
+BY_STATUS = "inventory claw_instance_info restore_unhealthy"
+BY_FLAGS = f"claw_instance claw_fleet balance_guard {RESTORES}"
 HEALTHY = "wait_healthy claw_fleet_restore runbook drill restore_unhealthy"
 VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
     "the overview alone": (
@@ -102,10 +102,10 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
         {"health_statuses": "restore_unhealthy health_statuses"},
         False,
     ),
-    "other words": ({"status_words": {"running": "active"}}, {"statuses": f"{RESTORES} inventory"}, False),
+    "other words": ({"status_words": {"running": "active"}}, {"statuses": "restore_unhealthy inventory"}, False),
     "other words without flags": (
         {"status_words": {"running": "active"}, "can_flags": "absent"},
-        {"statuses": f"{RESTORES} inventory {BY_FLAGS}", "detail_fields": ""},
+        {"statuses": f"inventory {BY_FLAGS}", "detail_fields": ""},
         False,
     ),
     "deleted instances": ({"status_words": {"error": "deleted"}}, {"statuses": ""}, True),
@@ -134,7 +134,7 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
     "ids that are text": ({"id_as_string": True}, {"ids": ""}, True),
     "ids that are no numbers": (
         {"id_prefix": "bot_"},
-        {"ids": "id ids instance_id restore_instance_ids restore_drill_ids restore_unhealthy backup_id restore_backup"},
+        {"ids": "id ids instance_id restore_instance_ids drill restore_unhealthy backup_id restore_backup"},
         False,
     ),
     "a key with few permissions": (
