@@ -170,6 +170,12 @@ class MalformedResponseError(ResponseError):
     _reason = "unusable response"
 
 
+class WebPageError(MalformedResponseError):
+    """The response is a web page, of a proxy or a guest network."""
+
+    _reason = "a web page instead of JSON"
+
+
 class IncompleteListError(ResponseError):
     """A list could not be read completely."""
 

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from decimal import Decimal
 
-Number = int | Decimal
+Number: t.TypeAlias = "int | Decimal"
 
 _TEXT = re.compile(r"-?\d{1,15}(\.\d{1,30})?", re.ASCII)
 _MAX = 10**15

@@ -139,9 +139,7 @@ def _of_other() -> RestoreHistory:
     return history(_ACCEPTED, incident="INC-2", by=BY)
 
 
-def _check_again(
-    now: dict[str, t.Any] | None = WEB, past: RestoreHistory | None = None, **planned: t.Any
-) -> RoleTargetPlan:
+def _check_again(now: dict[str, t.Any] | None, past: RestoreHistory | None = None, **planned: t.Any) -> RoleTargetPlan:
     """Returns a plan of a healthy instance, decided once more."""
     one = replace(plan(instance={**WEB, "health_status": "healthy"}), **planned)
     RestoreJob(one).check_again(now, past or history(), Rules(is_confirmed=True))
@@ -178,8 +176,8 @@ _FOUND: dict[ReasonKind, t.Callable[[], RoleTargetPlan]] = {
     ),
     ReasonKind.DELETED: lambda: _check_again(None),
     ReasonKind.CHANGED: lambda: _check_again({**WEB, "name": "web-2", "status": "stopped"}),
-    ReasonKind.NOT_SENT: lambda: _check_again(action=RestoreAction.WAIT),
-    ReasonKind.OVERTAKEN: lambda: _check_again(past=_of_other()),
+    ReasonKind.NOT_SENT: lambda: _check_again(WEB, action=RestoreAction.WAIT),
+    ReasonKind.OVERTAKEN: lambda: _check_again(WEB, past=_of_other()),
     ReasonKind.HELD: _find_held,
 }
 

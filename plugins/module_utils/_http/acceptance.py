@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from types import MappingProxyType
 
 from .._model.resource import Resource, as_object, normalize, parse_id, parse_keys
 from .._text import is_number, one_line
@@ -24,7 +25,7 @@ _FAILED_INSTANCE = ("error", "deploy_failed")
 
 # What a request is about, by kind: instance, backup, addon or package. The object in `data` may be the first.
 Asked: t.TypeAlias = t.Mapping[str, Resource]
-_ANYTHING: Asked = {}
+_ANYTHING: Asked = MappingProxyType({})
 
 
 def parse_accepted(

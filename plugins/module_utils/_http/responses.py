@@ -19,6 +19,7 @@ from .._errors import (
     NotFoundError,
     RateLimitedError,
     ResponseError,
+    WebPageError,
     WrongAddressError,
     error_class,
 )
@@ -59,7 +60,7 @@ def parse_envelope(request: str, response: Response, absent: type[ApiError] = Wr
     parsed, is_json = _parse_success(request, response, absent)
     if not is_json:
         text = f"{request} was answered with {response.status}, but its body is not JSON: {excerpt(response.text)}."
-        raise MalformedResponseError(_WEB_PAGE.format(request) if is_web_page(response) else text)
+        raise WebPageError(_WEB_PAGE.format(request)) if is_web_page(response) else MalformedResponseError(text)
     if not isinstance(parsed, dict) or "data" not in parsed:
         raise ResponseError(f"{request}: the response has no `data`, it is {describe_type(parsed)}. {NOT_THE_API}")
     return parsed

@@ -84,7 +84,7 @@ _DATE = r"\d{4}-[\d-]*([T ][\d:.]*)?"
 KINDS: dict[str, t.Callable[[object], bool]] = {
     "valid id": lambda value: parse_id(value) is not None,
     "positive number as text": lambda value: isinstance(number := parse_id(value), int) and number > 0,
-    "positive whole number": lambda value: type(value) is int and value > 0,
+    "positive whole number": lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
     "number as text": lambda value: isinstance(value, str) and bool(re.fullmatch(r"-?\d{1,15}(\.\d+)?", value)),
     "any time": lambda value: parse_time(value) is not None,
     "time with a zone": lambda value: parse_time(value) is not None and not re.fullmatch(_DATE, str(value)),

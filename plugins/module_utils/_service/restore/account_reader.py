@@ -85,9 +85,13 @@ class AccountReader:
     def _read_missing_fields(self, targets: t.Sequence[Target]) -> None:
         """Reads the details of the targets where the list lacks what a plan needs; polls read details then, too."""
         names, ids = {one.name for one in targets} - {None}, {str(one.instance_id) for one in targets}
-        listed, wanted = self.instances, lambda one: one.get("name") in names or str(one["id"]) in ids
-        self.instances = list_instances(self.client, CONDITION, wanted, listed=listed)
-        if any(lacks(one, field) for one in filter(wanted, listed) for field in CONDITION):
+        listed = self.instances
+
+        def is_wanted(one: Resource) -> bool:
+            return one.get("name") in names or str(one["id"]) in ids
+
+        self.instances = list_instances(self.client, CONDITION, is_wanted, listed=listed)
+        if any(lacks(one, field) for one in filter(is_wanted, listed) for field in CONDITION):
             self.list_pages = None
 
     def list_all_instances(self) -> None:

@@ -299,7 +299,7 @@ DEFAULTS = {
 
 
 def test_no_default_of_a_role_changes_what_the_guarantees_rest_on(place: StorePlace, postgres: Postgres) -> None:
-    postgres.query("; ".join(f"ALTER ROLE {JOB} SET {name} = '{value}'" for name, (value, _) in DEFAULTS.items()))
+    postgres.query("; ".join(f"ALTER ROLE {JOB} SET {name} = '{value}'" for name, (value, _own) in DEFAULTS.items()))
     try:
         session = Session(postgres.url())
         settings = {name: session.execute(f"SHOW {name}")[0][0] for name in (*DEFAULTS, "tcp_user_timeout")}
@@ -308,7 +308,7 @@ def test_no_default_of_a_role_changes_what_the_guarantees_rest_on(place: StorePl
             Session(f"{postgres.url()}?target_session_attrs=read-write").execute("SELECT 1")
     finally:
         postgres.query(f"ALTER ROLE {JOB} RESET ALL")
-    assert settings == {name: own for name, (_, own) in DEFAULTS.items()} | {"tcp_user_timeout": "25000"}
+    assert settings == {name: own for name, (_value, own) in DEFAULTS.items()} | {"tcp_user_timeout": "25000"}
 
 
 def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Postgres) -> None:

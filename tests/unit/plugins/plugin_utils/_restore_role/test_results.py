@@ -271,7 +271,7 @@ def test_the_counts_add_up_to_all(results: list[InstanceResult]) -> None:
 
 def test_the_headline_names_each_part_in_one_order() -> None:
     kinds = ["unknown", "not_over", "rejected", "not_healthy", "no_backup", "not_begun", "bad_address"]
-    results = [*(result_of(None) for _ in range(3)), *(result_of(ReasonKind(kind)) for kind in kinds)]
+    results = [*[result_of(None), result_of(None), result_of(None)], *(result_of(ReasonKind(kind)) for kind in kinds)]
     assert texts.format_counts([*results, result_of(None, restore=UNSEEN)]) == (
         "4 of 11 instances restored and healthy, 1 without a sign of the restore, 1 not healthy, 1 rejected, "
         "2 unknown, 1 can't be restored, 1 not begun, 1 of them not responding as expected"
