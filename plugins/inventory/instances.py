@@ -176,7 +176,7 @@ from ..module_utils._http.connections import require_library
 from ..module_utils._http.settings import Settings, parse_settings, without_unused_key
 from ..module_utils._model.instance_fields import DETAIL_FIELDS, LIST_FIELDS
 from ..module_utils._model.resource import Resource, as_objects, normalize, parse_id
-from ..module_utils._module.arguments import API, KNOWN_VARIABLES
+from ..module_utils._module.arguments import API, environment
 from ..module_utils._names import normalize_name
 from ..module_utils._service.instance_list import fetch_instances
 from ..module_utils._state.open_store import open_store
@@ -292,7 +292,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
         """Sets the options, after evaluating the templates in the configuration."""
         rendered = {name: self._render(name, direct[name]) for name in direct or ()}
-        with _empty_variables_unset():
+        with environment({}):
             try:
                 super().set_options(task_keys, var_options, rendered)
             except AnsibleError as error:
@@ -588,18 +588,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""
         self._invalid_addresses.setdefault(reason, []).append(f"{one_line(value, 80)} ({one_line(owner, 80)})")
-
-
-@contextlib.contextmanager
-def _empty_variables_unset() -> t.Iterator[None]:
-    """Unsets the empty variables of the environment for a block: Ansible would take them as values of options."""
-    empty = [name for name in (*KNOWN_VARIABLES, "HOME") if os.environ.get(name) == ""]
-    for name in empty:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(dict.fromkeys(empty, ""))
 
 
 @contextlib.contextmanager

@@ -296,26 +296,18 @@ def _build_unread(params: Options) -> Result:
     return build_unread(params, options, find_facts, reason=UNREAD, has_batches=params.get("serial") is not None)
 
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "state": {"type": "str", "choices": list(STATES), "default": "started"},
-            "max_changes": {"type": "int"},
-            "max_deletions": {"type": "int"},
-            "serial": {"type": "list", "elements": "raw"},
-            "max_failures": {"type": "int"},
-            "plan": {"type": "dict"},
-            "plan_max_age": {"type": "str", "default": "24h"},
-        }
-    )
-    .merge(
-        entry_arguments(state={"type": "str", "choices": list(STATES)}),
-        PROTECTED,
-        API,
-        wait_arguments(300),
-    )
-    ._replace(build_unread=_build_unread)
-)
+SPEC = ArgumentSpec(
+    {
+        "state": {"type": "str", "choices": list(STATES), "default": "started"},
+        "max_changes": {"type": "int"},
+        "max_deletions": {"type": "int"},
+        "serial": {"type": "list", "elements": "raw"},
+        "max_failures": {"type": "int"},
+        "plan": {"type": "dict"},
+        "plan_max_age": {"type": "str", "default": "24h"},
+    },
+    build_unread=_build_unread,
+).merge(entry_arguments(state={"type": "str", "choices": list(STATES)}), PROTECTED, API, wait_arguments(300))
 
 
 def run(context: ModuleContext) -> Result:

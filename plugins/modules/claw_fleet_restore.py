@@ -293,26 +293,20 @@ def _build_unread(params: Options) -> Result:
     return build_unread(params, SPEC.options["instances"]["options"], find_facts)
 
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "incident": {"type": "str", "required": True},
-            "before": {"type": "str"},
-            "max_age": {"type": "str"},
-            "min_interval": {"type": "str"},
-            "serial": {"type": "list", "elements": "raw", "default": [1]},
-            "max_failures": {"type": "int", "default": 0},
-            "wait_timeout": {"type": "int", "default": 900},
-            "wait_healthy": {"type": "bool", "default": True},
-            "force": {"type": "bool", "default": False},
-        }
-    )
-    .merge(
-        entry_arguments(backup_id={"type": "int"}),
-        API.with_default("priority", "high"),
-    )
-    ._replace(build_unread=_build_unread)
-)
+SPEC = ArgumentSpec(
+    {
+        "incident": {"type": "str", "required": True},
+        "before": {"type": "str"},
+        "max_age": {"type": "str"},
+        "min_interval": {"type": "str"},
+        "serial": {"type": "list", "elements": "raw", "default": [1]},
+        "max_failures": {"type": "int", "default": 0},
+        "wait_timeout": {"type": "int", "default": 900},
+        "wait_healthy": {"type": "bool", "default": True},
+        "force": {"type": "bool", "default": False},
+    },
+    build_unread=_build_unread,
+).merge(entry_arguments(backup_id={"type": "int"}), API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext) -> Result:

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import typing as t
 
-from ansible.module_utils.errors import AnsibleFallbackNotFound
+from ansible.module_utils.common.parameters import env_fallback
 
 from .._errors import SettingsError
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
@@ -35,14 +36,13 @@ class ArgumentSpec(t.NamedTuple):
     """Redacts secrets inside of options. An option that is a secret as a whole has ``no_log``."""
 
     def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
-        """Returns a spec with the options and constraints of all."""
+        """Returns this spec with the options and constraints of all."""
         specs = (self, *others)
-        return ArgumentSpec(
+        return self._replace(
             options={name: option for spec in specs for name, option in spec.options.items()},
             required_one_of=tuple(names for spec in specs for names in spec.required_one_of),
             mutually_exclusive=tuple(names for spec in specs for names in spec.mutually_exclusive),
             needs_key=all(spec.needs_key for spec in specs),
-            redact_options=next((spec.redact_options for spec in specs if spec.redact_options), None),
         )
 
     def with_default(self, name: str, value: t.Any) -> ArgumentSpec:
@@ -60,21 +60,8 @@ class ArgumentSpec(t.NamedTuple):
         return redacted._replace(secrets=redacted.secrets | find_keys(json.dumps(params, default=str)))
 
 
-def _find_variable(name: str) -> str:
-    """Returns the environment variable. An empty one is not set, unlike for Ansible's own ``env_fallback``."""
-    if value := os.environ.get(name):
-        return value
-    raise AnsibleFallbackNotFound
-
-
-def unset_empty_home() -> None:
-    """Unsets an empty HOME: else a path below ``~`` would be one below ``/``."""
-    if os.environ.get("HOME") == "":
-        del os.environ["HOME"]
-
-
 def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
-    return {**option, "fallback": (_find_variable, [name])}
+    return {**option, "fallback": (env_fallback, [name])}
 
 
 API = ArgumentSpec(
@@ -101,6 +88,27 @@ KNOWN_VARIABLES = (
     PROTECTED_VARIABLE,
 )
 """The environment variables of the collection."""
+
+
+def unset_empty_variables() -> None:
+    """Unsets what is empty of these and of HOME: Ansible would take it as a value, and ``~`` as the root folder."""
+    for name in (*KNOWN_VARIABLES, "HOME"):
+        if os.environ.get(name) == "":
+            del os.environ[name]
+
+
+@contextlib.contextmanager
+def environment(overlay: t.Mapping[str, object]) -> t.Iterator[None]:
+    """Sets the variables of ``overlay`` for a block, in which none of the collection is empty."""
+    saved = os.environ.copy()
+    os.environ.update({name: str(value) for name, value in overlay.items()})
+    unset_empty_variables()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
+
 
 API_WITHOUT_KEY = API._replace(needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""

@@ -24,7 +24,7 @@ from .._progress import Progress
 from .._redaction import Redactor
 from .._state.open_store import find_database_secrets, open_store
 from .._text import MESSAGE_LIMIT, one_line
-from .arguments import ArgumentSpec, unset_empty_home
+from .arguments import ArgumentSpec, unset_empty_variables
 
 if t.TYPE_CHECKING:
     from .._model.resource import Result
@@ -152,7 +152,7 @@ def build_bug(error: Exception, redact: t.Callable[[str], str]) -> Result:
 
 def run_module(spec: ArgumentSpec, run: RunFunction) -> None:
     """Runs a module process, and exits."""
-    unset_empty_home()
+    unset_empty_variables()
     # The module would log its options, and only the spec can redact secrets inside of them.
     no_log = spec.redact_options is not None
     module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, no_log=no_log, **spec.constraints())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-import os
 import sys
 import typing as t
 from functools import partial
@@ -27,7 +26,7 @@ from ...module_utils._errors import ClawHostersError, SettingsError
 from ...module_utils._http.client import RequestStats
 from ...module_utils._http.settings import expand_home, without_unused_key
 from ...module_utils._model.resource import Options, Result
-from ...module_utils._module.arguments import API, ArgumentSpec, require_ids, unset_empty_home
+from ...module_utils._module.arguments import API, ArgumentSpec, environment, require_ids
 from ...module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ...module_utils._state.open_store import find_database_secrets, open_store, preload_database
 from ...module_utils._text import find_keys
@@ -57,9 +56,9 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result that the module would return. Shows the diff of a failed task, which Ansible does not."""
         result = super().run(tmp, task_vars)
-        environment: dict[str, t.Any] = {}
-        self._compute_environment_string(environment)
-        with _environment(environment):
+        variables: dict[str, t.Any] = {}
+        self._compute_environment_string(variables)
+        with environment(variables):
             result.update(self._validate_and_run())
         # With failed_when, the task may count as ok. Then Ansible shows the diff.
         is_shown = self._task.diff and not self._task.failed_when and not self._task.no_log
@@ -198,16 +197,3 @@ def _mark_unsafe(result: dict[str, t.Any]) -> dict[str, t.Any]:
 def _to_plain_json(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Returns the options as a module process gets them: through JSON, without tags, lazy values or dates."""
     return json.loads(json.dumps(params, default=str))
-
-
-@contextlib.contextmanager
-def _environment(overlay: t.Mapping[str, t.Any]) -> t.Iterator[None]:
-    """Sets the ``environment`` of play, block and task while the task runs in this process."""
-    saved = os.environ.copy()
-    os.environ.update({name: str(value) for name, value in overlay.items()})
-    unset_empty_home()
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(saved)

@@ -27,7 +27,7 @@ from ...module_utils._http.connections import require_library
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
 from ...module_utils._model.instance_fields import lacks
 from ...module_utils._model.resource import Resource
-from ...module_utils._module.arguments import API, ArgumentSpec, unset_empty_home
+from ...module_utils._module.arguments import API, ArgumentSpec, unset_empty_variables
 from ...module_utils._progress import Cancellation, Progress, heed
 from ...module_utils._service.instance_list import list_instances
 from ...module_utils._state.open_store import open_store
@@ -88,7 +88,7 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
     Empty ones count as not given, except a database and an account, which may be unresolved variables.
     Raises SettingsError, and ClawHostersError if ``requests`` is missing.
     """
-    unset_empty_home()
+    unset_empty_variables()
     validator = ArgumentSpecValidator(SPEC.options, **SPEC.constraints())
     given = {
         name: value

@@ -15,7 +15,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, environment
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_health_info,
@@ -43,11 +43,10 @@ TASKS: list[tuple[t.Any, dict[str, t.Any]]] = [
 ]
 
 
-def test_empty_variables_leave_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variables_leave_the_defaults() -> None:
     defaults = ArgumentSpecValidator(API.options).validate({}).validated_parameters
-    for name, value in EMPTY.items():
-        monkeypatch.setenv(name, value)
-    validation = ArgumentSpecValidator(API.options).validate({})
+    with environment(EMPTY):
+        validation = ArgumentSpecValidator(API.options).validate({})
     assert validation.error_messages == []
     assert validation.validated_parameters == defaults
 
@@ -57,9 +56,9 @@ def test_empty_variables_stop_neither_task_nor_inventory_nor_source(
 ) -> None:
     rest = {name: value for name, value in EMPTY.items() if name not in CONNECTION}
     controller.environment.update(rest)
-    for environment in ({}, rest):
+    for variables in ({}, rest):
         task = {"clawhosters.cloud.claw_instance_info": {"id": 1}}
-        play = {"hosts": "localhost", "gather_facts": False, "tasks": [task], "environment": environment}
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [task], "environment": variables}
         run = controller.playbook([play])
         assert run.rc == 0, run.screen
     assert (controller.home / ".ansible/clawhosters").is_dir()
