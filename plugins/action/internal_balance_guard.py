@@ -35,13 +35,7 @@ from ..module_utils._text import format_count, one_line
 from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import Problems, parse_list
 from ..plugin_utils._formatting import format_label
-from ..plugin_utils._reports.forecast import (
-    Forecast,
-    build_forecast,
-    days_left,
-    format_forecast,
-    format_lasting,
-)
+from ..plugin_utils._reports.forecast import Forecast, build_forecast, days_left, format_forecast, format_lasting
 
 Data = dict[str, t.Any]
 

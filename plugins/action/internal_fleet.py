@@ -31,8 +31,7 @@ _LISTS = ("instances", "protected", "serial")
 
 
 SPEC = ArgumentSpec(
-    {"plan_path": {"type": "path"}, "apply_plan": {"type": "path"}},
-    mutually_exclusive=(("plan_path", "apply_plan"),),
+    {"plan_path": {"type": "path"}, "apply_plan": {"type": "path"}}, mutually_exclusive=(("plan_path", "apply_plan"),)
 ).merge(FAILURE_OPTION, claw_fleet.SPEC)
 
 

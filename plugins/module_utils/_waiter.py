@@ -87,12 +87,7 @@ def format_last_seen(condition: str, at: datetime | None) -> str:
 
 
 def explain_ended_wait(
-    error: ClawHostersError,
-    condition: str,
-    goal: str,
-    timeout: float,
-    advice: str = "",
-    option: str = "wait_timeout",
+    error: ClawHostersError, condition: str, goal: str, timeout: float, advice: str = "", option: str = "wait_timeout"
 ) -> str:
     """Returns why a wait ended with ``error``: ``It was not started within 300 s, and now it is deploying.``
 

@@ -156,16 +156,12 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import (
-    AddonUpdate,
-    ensure_config,
-    redact_addon_options,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import find_addon
+from ..module_utils._model.addon import AddonQuery
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.addon_changes import AddonUpdate, ensure_config, redact_addon_options
+from ..module_utils._service.addons import find_addon
 
 SPEC = ArgumentSpec(
     {

@@ -106,12 +106,12 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import redact
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import fetch_addons
+from ..module_utils._model.addon import AddonQuery
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._secret_fields import redact
+from ..module_utils._service.addons import fetch_addons
 
 SPEC = ArgumentSpec(
     {

@@ -131,21 +131,12 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import (
-    NO_TIME,
-    explain_future,
-    explain_unusable,
-    format_left_out,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.owner_filter import (
-    fetch_backups,
-    require_distinct_instances,
-    select,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_timestamp, require_past
+from ..module_utils._model.backup import NO_TIME, explain_future, explain_unusable, format_left_out
+from ..module_utils._model.resource import Resource, Result
+from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.owner_filter import fetch_backups, require_distinct_instances, select
+from ..module_utils._time_options import parse_timestamp, require_past
 
 SPEC = ArgumentSpec(
     {

@@ -212,26 +212,15 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
-    API,
-    ArgumentSpec,
-    parse_wait_timeout,
-    wait_arguments,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
-    open_journal,
-    parse_operation_name,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.backup_restore_task import restore_one
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import MODULE
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import ExecutorOptions
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import (
-    RestoreTask,
-    parse_rules,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API, ArgumentSpec, parse_wait_timeout, wait_arguments
+from ..module_utils._module.open_journal import open_journal, parse_operation_name
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.restore.backup_restore_task import restore_one
+from ..module_utils._service.restore.options import MODULE
+from ..module_utils._service.restore.restore_job import ExecutorOptions
+from ..module_utils._service.restore.restore_task import RestoreTask, parse_rules
+from ..module_utils._service.restore.target_plan import Target
 
 SPEC = ArgumentSpec(
     {

@@ -123,10 +123,10 @@ api:
   sample: {requests: 14, retries: 0, waited: 0.0, remaining: 86}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import examine
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.doctor import examine
 
 SPEC = API
 

@@ -263,29 +263,17 @@ error:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
-    UNREAD,
-    ChangeLimits,
-    FleetEntry,
-    build_unread,
-    gather_entries,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Options, Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
-    API,
-    ArgumentSpec,
-    entry_arguments,
-    parse_wait,
-    wait_arguments,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_task import Fleet, parse_batches
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.plan_approval import PlanApproval
+from ..module_utils._model.fleet_entries import UNREAD, ChangeLimits, FleetEntry, build_unread, gather_entries
+from ..module_utils._model.instance import STATES
+from ..module_utils._model.resource import Options, Result
+from ..module_utils._module.arguments import API, ArgumentSpec, entry_arguments, parse_wait, wait_arguments
+from ..module_utils._module.protected import PROTECTED, parse_protection
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.fleet_task import Fleet, parse_batches
+from ..module_utils._service.plan_approval import PlanApproval
 
 if t.TYPE_CHECKING:
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+    from ..module_utils._state.journal import Journal
 
 
 def _build_unread(params: Options) -> Result:
@@ -331,7 +319,7 @@ def run(context: ModuleContext) -> Result:
 
 def _open_journal(context: ModuleContext) -> Journal:
     """Returns the journal, whose code only a plan with restarts needs."""
-    from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
+    from ..module_utils._module.open_journal import open_journal
 
     return open_journal(context)
 

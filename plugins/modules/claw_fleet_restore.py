@@ -252,38 +252,16 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import (
-    parse_serial,
-    require_max_failures,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
-    FleetEntry,
-    build_unread,
-    gather_entries,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Options, Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
-    API,
-    ArgumentSpec,
-    entry_arguments,
-    parse_wait_timeout,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
-    open_journal,
-    parse_operation_name,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.fleet_restore_task import restore_many
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import FLEET
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import (
-    NOT_BEGUN,
-    REFUSED,
-    ExecutorOptions,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import (
-    RestoreTask,
-    parse_rules,
-)
+from ..module_utils._model.batches import parse_serial, require_max_failures
+from ..module_utils._model.fleet_entries import FleetEntry, build_unread, gather_entries
+from ..module_utils._model.resource import Options, Result
+from ..module_utils._module.arguments import API, ArgumentSpec, entry_arguments, parse_wait_timeout
+from ..module_utils._module.open_journal import open_journal, parse_operation_name
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.restore.fleet_restore_task import restore_many
+from ..module_utils._service.restore.options import FLEET
+from ..module_utils._service.restore.restore_job import NOT_BEGUN, REFUSED, ExecutorOptions
+from ..module_utils._service.restore.restore_task import RestoreTask, parse_rules
 
 
 def _build_unread(params: Options) -> Result:

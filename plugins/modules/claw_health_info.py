@@ -91,10 +91,10 @@ api:
   sample: {requests: 1, retries: 0, waited: 0.0, remaining: 99}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.service_health import measure_health
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API_WITHOUT_KEY
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.service_health import measure_health
 
 SPEC = API_WITHOUT_KEY
 

@@ -152,18 +152,13 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_job import Consent
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
-    API,
-    ArgumentSpec,
-    parse_wait,
-    wait_arguments,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.protected import PROTECTED, parse_protection
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_task import InstanceTask
+from ..module_utils._model.instance import STATES
+from ..module_utils._model.instance_job import Consent
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API, ArgumentSpec, parse_wait, wait_arguments
+from ..module_utils._module.protected import PROTECTED, parse_protection
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.instance_task import InstanceTask
 
 SPEC = ArgumentSpec(
     {

@@ -110,10 +110,10 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_list import fetch_instances
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.instance_list import fetch_instances
 
 SPEC = ArgumentSpec(
     {

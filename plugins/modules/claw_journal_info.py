@@ -161,11 +161,11 @@ api:
   sample: {requests: 0, retries: 0, waited: 0.0, remaining: null}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import open_journal
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.journal_listing import list_operations
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
+from ..module_utils._module.open_journal import open_journal
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.journal_listing import list_operations
 
 SPEC = ArgumentSpec(
     {

@@ -128,18 +128,11 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.open_journal import (
-    open_journal,
-    parse_operation_name,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
-    Purchase,
-    build_request_body,
-    redact_request,
-)
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API, ArgumentSpec
+from ..module_utils._module.open_journal import open_journal, parse_operation_name
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.purchase import Purchase, build_request_body, redact_request
 
 SPEC = ArgumentSpec(
     {

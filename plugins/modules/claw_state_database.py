@@ -86,10 +86,10 @@ api:
   sample: {requests: 0, retries: 0, waited: 0.0, remaining: null}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Result
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.state_database import open_state_database
+from ..module_utils._model.resource import Result
+from ..module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, run_module
+from ..module_utils._service.state_database import open_state_database
 
 SPEC = ArgumentSpec(
     {

@@ -47,11 +47,7 @@ class ListChangedError(Exception):
 
 
 def fetch_all(
-    client: Client,
-    path: str,
-    *,
-    time_left: float | None = None,
-    on_first_page: FirstPageHandler | None = None,
+    client: Client, path: str, *, time_left: float | None = None, on_first_page: FirstPageHandler | None = None
 ) -> list[Resource]:
     """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`Client.fetch`.
 

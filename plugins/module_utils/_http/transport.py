@@ -120,10 +120,7 @@ class Response(t.NamedTuple):
 
 
 def send_request(
-    settings: Settings,
-    request: Request,
-    outcome: RequestOutcome,
-    report: t.Callable[[str], None] = lambda _line: None,
+    settings: Settings, request: Request, outcome: RequestOutcome, report: t.Callable[[str], None] = lambda _line: None
 ) -> Response:
     """Sends the request and returns the response, whatever its status. Sets ``outcome``.
 

@@ -235,10 +235,7 @@ class Session:
 
         def connect() -> t.Any:
             return self._psycopg.connect(
-                **self._params,
-                autocommit=True,
-                prepare_threshold=None,
-                cursor_factory=self._psycopg.ClientCursor,
+                **self._params, autocommit=True, prepare_threshold=None, cursor_factory=self._psycopg.ClientCursor
             )
 
         try:

@@ -45,7 +45,7 @@ SPEC = API.with_default("priority", "low").merge(
             "name": {"type": "str"},
             "interval": {"type": "float", "default": 30.0},
             "health_stays_for": {"type": "float", "default": 0.0},
-        },
+        }
     )
 )
 
