@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 
 from .._errors import RefusedError
@@ -16,7 +15,6 @@ from .resource import advise_id
 
 if t.TYPE_CHECKING:
     from .resource import Resource
-    from .similar_names import SimilarNames
 
 
 class InstanceIndex:
@@ -40,14 +38,10 @@ class InstanceIndex:
 
         ``listed``: the names that the user gave. One of them is meant by itself.
         """
-        similar = None if name is None else self._similar_names.find(name)
+        from .similar_names import find_similar
+
+        similar = None if name is None else find_similar(name, self.by_name)
         return None if similar in listed else similar
-
-    @functools.cached_property
-    def _similar_names(self) -> SimilarNames:
-        from .similar_names import SimilarNames
-
-        return SimilarNames(self.by_name)
 
     def resolve(self, instance_id: object, name: str | None) -> Resource | None:
         """Returns the instance with this id, or else of exactly this name; None if there is none.

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import typing as t
-from collections import defaultdict
 
 from .._text import one_line
 
@@ -19,19 +19,6 @@ _SIMILAR_FIELD = 0.6
 """The same for fields and options, which are few and chosen to differ."""
 _SIMILAR_INCIDENT = 0.7
 """The same for incidents, whose digits are typed, too: ``INC-2014`` is often meant to be ``INC-2041``."""
-
-
-class SimilarNames:
-    """Names by their digits, so that most of a large fleet need not be compared."""
-
-    def __init__(self, names: t.Iterable[str]) -> None:
-        self._by_digits: dict[str, list[str]] = defaultdict(list)
-        for name in names:
-            self._by_digits[_extract_digits(name)].append(name)
-
-    def find(self, name: str) -> str | None:
-        """Returns the name that ``name`` is probably a misspelling of; None if there is none."""
-        return find_similar(name, self._by_digits.get(_extract_digits(name), ()))
 
 
 def with_suggestion(field: str, known: t.Iterable[str]) -> str:
@@ -58,5 +45,7 @@ def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAM
     return by_folded[near[0]] if near else None
 
 
+# Cached: the names of a fleet are compared with each misspelt one.
+@functools.lru_cache(maxsize=4096)
 def _extract_digits(name: str) -> str:
     return "".join(filter(str.isdigit, name))

@@ -90,10 +90,6 @@ class AccountCheck:
     _answer: object = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    @property
-    def _wanted(self) -> str | None:
-        return self.client.settings.account
-
     def fetch(self, retry_timeout: float | None = None) -> object:
         """Returns what GET /account shows, of any type. Raises what the client raises; the same error each time."""
         with self._lock:
@@ -108,7 +104,7 @@ class AccountCheck:
 
     def require(self) -> None:
         """Raises AccountError unless the account is the one that the option ``account`` names, if it is set."""
-        wanted, host = self._wanted, self.client.settings.host
+        wanted, host = self.client.settings.account, self.client.settings.host
         if not wanted:
             return
         expected = f"account is set to {one_line(wanted)}"

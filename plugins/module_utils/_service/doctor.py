@@ -48,6 +48,7 @@ BY_NAME = "name, names, instance_name, restore_instances, restore_drill_instance
 BY_ID = "id, ids, instance_id, restore_instance_ids, drill, restore_unhealthy"
 BY_FLAGS = f"claw_instance, claw_fleet, balance_guard, {RESTORES}"
 BY_AGE = f"{LATEST}, before, max_age, newest of claw_backup_info, {REPORTED}"
+UNHEALTHY = "restore_unhealthy, health_statuses"
 HEALTHY = "wait_healthy, claw_fleet_restore, runbook, drill, restore_unhealthy"
 BILLING = f"claw_billing_info, balance_guard, {CLAWS}"
 """Uses of the collection, by the names by which users know them."""
@@ -161,15 +162,8 @@ TABLE = (
     Row("statuses", ONE, "status", "documented status", "restore_unhealthy", "known status"),
     Row("statuses", ONE, "status", "documented status", "inventory by default", "known status|null|missing"),
     Row("statuses", ONE, "can_stop|status", "boolean|known status", BY_FLAGS),
-    Row("health_statuses", ONE, "health_status", "text|null", "restore_unhealthy, health_statuses", note=NO_HEALTH),
-    Row(
-        "health_statuses",
-        ONE,
-        "health_status",
-        "known health|null|missing",
-        "restore_unhealthy, health_statuses",
-        note=NO_HEALTH,
-    ),
+    Row("health_statuses", ONE, "health_status", "text|null", UNHEALTHY, note=NO_HEALTH),
+    Row("health_statuses", ONE, "health_status", "known health|null|missing", UNHEALTHY, note=NO_HEALTH),
     Row("health_statuses", ONE, "health_status", "known health|missing", HEALTHY, "known health|text", in_one=True),
     Row("ids", "instances", "id", "positive whole number", ALL, "valid id"),
     Row("ids", "instances", "id", "positive whole number", BY_ID, "positive number as text"),

@@ -72,16 +72,6 @@ class OperationEvent(enum.Enum):
     FAILED = "failed"  # accepted, but a later read showed a failure
 
 
-_OUTCOMES = {
-    OperationEvent.INTENDED: "unknown",
-    OperationEvent.UNCLEAR: "unknown",
-    OperationEvent.ACCEPTED: "in_flight",
-    OperationEvent.COMPLETED: "completed",
-    OperationEvent.FAILED: "failed",
-    OperationEvent.REFUSED: "refused",
-}
-
-
 UNSEEN = "was accepted, and no sign of it was seen"
 """Says of an operation that :attr:`OperationState.is_unseen`. It must not be called a restore that was done."""
 
@@ -147,7 +137,9 @@ class OperationState:
     @property
     def outcome(self) -> str:
         """The ``outcome`` of results: ``unknown``, ``in_flight``, ``completed``, ``failed`` or ``refused``."""
-        return _OUTCOMES[self.event]
+        if self.event is OperationEvent.ACCEPTED:
+            return "in_flight"
+        return "unknown" if self.event in (OperationEvent.INTENDED, OperationEvent.UNCLEAR) else self.event.value
 
     @property
     def by(self) -> str:
