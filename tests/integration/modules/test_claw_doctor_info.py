@@ -102,10 +102,10 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
         {"health_statuses": "restore_unhealthy health_statuses"},
         False,
     ),
-    "other words": ({"status_words": {"running": "active"}}, {"statuses": "restore_unhealthy inventory"}, False),
+    "other words": ({"status_words": {"running": "active"}}, {"statuses": BY_STATUS}, False),
     "other words without flags": (
         {"status_words": {"running": "active"}, "can_flags": "absent"},
-        {"statuses": f"inventory {BY_FLAGS}", "detail_fields": ""},
+        {"statuses": f"{BY_STATUS} {BY_FLAGS}", "detail_fields": ""},
         False,
     ),
     "deleted instances": ({"status_words": {"error": "deleted"}}, {"statuses": ""}, True),

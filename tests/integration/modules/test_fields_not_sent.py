@@ -149,18 +149,6 @@ def test_null_health_is_waited_for(simulator: Simulator, worker: Worker) -> None
     assert "It was not healthy within 20 s (wait_timeout), and now it is running, health unknown." in result["msg"]
 
 
-@pytest.mark.parametrize(
-    ("option", "field", "value"),
-    [("statuses", "status", "running"), ("tiers", "tier", "pro"), ("health_statuses", "health_status", "healthy")],
-)
-def test_a_filter_names_the_field_that_is_not_shown(
-    simulator: Simulator, worker: Worker, option: str, field: str, value: str
-) -> None:
-    simulator.switch(drop_fields=[f"instance.{field}"])
-    message = worker.run(claw_instance_info, name="bot-1", **{option: [value]})["msg"]
-    assert message.startswith(f"{option}: the service shows no {field} of bot-1 (id 1), so it is not known which match")
-
-
 def test_a_filter_counts_the_statuses_that_nobody_knows(simulator: Simulator, worker: Worker) -> None:
     for number, status in ((1, "active"), (3, "active"), (4, "off")):
         simulator.set_instance(number, status=status)
