@@ -60,11 +60,11 @@ def parse_settings(
     _require_text(params, "state_database", "Set it to the database, or omit the option to use state_dir.")
     _require_text(params, "account", "Set it to the id or the e-mail address of the account, or omit the option.")
     return Settings(
-        api_url=validate_url(DEFAULT_API_URL if params.get("api_url") is None else params["api_url"]),
+        api_url=validate_url(params.get("api_url", DEFAULT_API_URL)),
         api_key=find_key(params, warn, read_key or read_key_file) if needs_key else None,
         ca_path=_find_ca_path(params),
-        timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
-        retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
+        timeout=validate_seconds("timeout", params.get("timeout", 30.0), above=0.0),
+        retry_timeout=validate_seconds("retry_timeout", params.get("retry_timeout", 180.0)),
         page_size=_validate_page_size(params.get("page_size")),
         priority=parse_priority("priority", params.get("priority")),
         account=params.get("account") if needs_key else None,
@@ -164,15 +164,14 @@ def read_key_file(path: str, warn: Warn) -> str:
 
 def _find_ca_path(params: t.Mapping[str, t.Any]) -> str | None:
     """Returns the CA bundle of the option, or of the variables that ``requests`` has; None without one."""
-    options = [("ca_path", params.get("ca_path"))]
-    options += [(name, os.environ.get(name)) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
-    name, path = next(((name, path) for name, path in options if path), ("", None))
-    if path is None:
-        return None
-    path = expand_home(name, str(path))
-    if not os.path.exists(path):
-        raise SettingsError(f"{name} {one_line(path)} does not exist.")
-    return path
+    variables = {name: os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")}
+    for name, given in {"ca_path": params.get("ca_path"), **variables}.items():
+        if given:
+            path = expand_home(name, str(given))
+            if not os.path.exists(path):
+                raise SettingsError(f"{name} {one_line(path)} does not exist.")
+            return path
+    return None
 
 
 def _require_text(params: t.Mapping[str, t.Any], name: str, advice: str) -> None:
@@ -184,11 +183,6 @@ def _require_text(params: t.Mapping[str, t.Any], name: str, advice: str) -> None
             f"{name} (or CLAWHOSTERS_{name.upper()}) is blank; perhaps a variable or secret was not resolved. {advice} "
             "Nothing was sent."
         )
-
-
-def _parse_seconds(params: t.Mapping[str, t.Any], name: str) -> float:
-    value = params.get(name)
-    return float(Settings._field_defaults[name] if value is None else value)
 
 
 def validate_seconds(name: str, seconds: float, *, above: float | None = None) -> float:
