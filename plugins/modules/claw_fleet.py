@@ -263,10 +263,10 @@ error:
 
 import typing as t
 
-from ..module_utils._model.fleet_entries import UNREAD, ChangeLimits, FleetEntry, build_unread, gather_entries
+from ..module_utils._model.fleet_entries import ChangeLimits, FleetEntry, build_unread, entry_options, gather_entries
 from ..module_utils._model.instance import STATES
 from ..module_utils._model.resource import Options, Result
-from ..module_utils._module.arguments import API, ArgumentSpec, entry_arguments, parse_wait, wait_arguments
+from ..module_utils._module.arguments import API, ArgumentSpec, parse_wait, wait_arguments
 from ..module_utils._module.protected import PROTECTED, parse_protection
 from ..module_utils._module.runner import ModuleContext, run_module
 from ..module_utils._service.fleet_task import Fleet, parse_batches
@@ -281,11 +281,12 @@ def _build_unread(params: Options) -> Result:
         return {"state": entry.get("state") or params.get("state"), "begun": False}
 
     options = SPEC.options["instances"]["options"]
-    return build_unread(params, options, find_facts, reason=UNREAD, has_batches=params.get("serial") is not None)
+    return build_unread(params, options, find_facts, has_failed=True, has_batches=params.get("serial") is not None)
 
 
 SPEC = ArgumentSpec(
     {
+        **entry_options(state={"type": "str", "choices": list(STATES)}),
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
         "max_changes": {"type": "int"},
         "max_deletions": {"type": "int"},
@@ -294,8 +295,9 @@ SPEC = ArgumentSpec(
         "plan": {"type": "dict"},
         "plan_max_age": {"type": "str", "default": "24h"},
     },
+    required_one_of=(("instances", "ids", "names"),),
     build_unread=_build_unread,
-).merge(entry_arguments(state={"type": "str", "choices": list(STATES)}), PROTECTED, API, wait_arguments(300))
+).merge(PROTECTED, API, wait_arguments(300))
 
 
 def run(context: ModuleContext) -> Result:

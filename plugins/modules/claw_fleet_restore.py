@@ -253,9 +253,9 @@ error:
 """
 
 from ..module_utils._model.batches import parse_serial, require_max_failures
-from ..module_utils._model.fleet_entries import FleetEntry, build_unread, gather_entries
+from ..module_utils._model.fleet_entries import FleetEntry, build_unread, entry_options, gather_entries
 from ..module_utils._model.resource import Options, Result
-from ..module_utils._module.arguments import API, ArgumentSpec, entry_arguments, parse_wait_timeout
+from ..module_utils._module.arguments import API, ArgumentSpec, parse_wait_timeout
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._module.runner import ModuleContext, run_module
 from ..module_utils._service.restore.fleet_restore_task import restore_many
@@ -273,6 +273,7 @@ def _build_unread(params: Options) -> Result:
 
 SPEC = ArgumentSpec(
     {
+        **entry_options(backup_id={"type": "int"}),
         "incident": {"type": "str", "required": True},
         "before": {"type": "str"},
         "max_age": {"type": "str"},
@@ -283,8 +284,9 @@ SPEC = ArgumentSpec(
         "wait_healthy": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
     },
+    required_one_of=(("instances", "ids", "names"),),
     build_unread=_build_unread,
-).merge(entry_arguments(backup_id={"type": "int"}), API.with_default("priority", "high"))
+).merge(API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext) -> Result:

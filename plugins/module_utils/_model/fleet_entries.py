@@ -30,6 +30,16 @@ NAMED, _LISTED = 10, 3
 """Most instances that a message names, and most failures that it explains; the result has all."""
 
 
+def entry_options(**own_key: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    """Returns the options that hold the entries of a module; ``own_key`` is the option that only its entries have."""
+    keys = {"id": {"type": "int"}, "name": {"type": "str"}, **own_key}
+    return {
+        "instances": {"type": "list", "elements": "dict", "options": keys, "required_one_of": [("id", "name")]},
+        "ids": {"type": "list", "elements": "int"},
+        "names": {"type": "list", "elements": "str"},
+    }
+
+
 class FleetEntry(t.NamedTuple):
     """One entry of the option ``instances``; ``number`` is its position, from 1.
 
@@ -118,13 +128,13 @@ def build_unread(
     keys: dict[str, dict[str, t.Any]],
     find_facts: t.Callable[[dict[str, t.Any], str], dict[str, t.Any]],
     *,
-    reason: str | None = None,
+    has_failed: bool = False,
     has_batches: bool = True,
 ) -> Result:
     """Returns what the result of a task has that failed before it read the instances: all entries, none of them begun.
 
     ``params`` need not be valid, nor the entries in them; ``keys`` are the options of an entry. ``find_facts`` gets an
-    entry and its fault. ``reason``: why an entry without a fault has failed; None if it counts as not begun.
+    entry and its fault. ``has_failed``: an entry without a fault has failed too, else it counts as not begun.
     """
     outcomes = []
     for entry in _list_entries(params):
@@ -133,7 +143,8 @@ def build_unread(
         given = validation.validated_parameters
         fault = "; ".join(map(_format_error, validation.errors.errors)) or _find_fault(given)
         facts = {"id": given.get("id"), "name": given.get("name"), **find_facts(given, fault)}
-        outcomes.append(Outcome("", "", facts, error=one_line(fault, MESSAGE_LIMIT) or reason, is_begun=False))
+        error = one_line(fault, MESSAGE_LIMIT) or (UNREAD if has_failed else None)
+        outcomes.append(Outcome("", "", facts, error=error, is_begun=False))
     return build_result(outcomes, {"before": {}, "after": {}}, has_batches=has_batches)
 
 

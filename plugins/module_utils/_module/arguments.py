@@ -114,19 +114,6 @@ API_WITHOUT_KEY = API._replace(needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""
 
 
-def entry_arguments(**own_key: dict[str, t.Any]) -> ArgumentSpec:
-    """Returns the options that hold the entries of a module; ``own_key`` is the option that only its entries have."""
-    keys = {"id": {"type": "int"}, "name": {"type": "str"}, **own_key}
-    return ArgumentSpec(
-        {
-            "instances": {"type": "list", "elements": "dict", "options": keys, "required_one_of": [("id", "name")]},
-            "ids": {"type": "list", "elements": "int"},
-            "names": {"type": "list", "elements": "str"},
-        },
-        required_one_of=(("instances", "ids", "names"),),
-    )
-
-
 def require_ids(options: t.Mapping[str, t.Any]) -> None:
     """Raises SettingsError for an option that names an id, and is none. The options need not be valid."""
     for name in ("id", "instance_id", "backup_id", "ids"):
