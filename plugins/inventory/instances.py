@@ -157,7 +157,6 @@ group: "{{ customer }}"
 """
 
 import contextlib
-import gc
 import hashlib
 import json
 import os
@@ -275,11 +274,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._require_valid_prefix()
             self._require_texts("filters", str, bool, expected="a condition as text, such as claw_tier == 'pro'")
             self._require_texts("hostnames", str, expected="a field, such as name, or a template")
-            with _hosts_not_garbage_collected():
-                with open_store(values, outage_path=outage_path()) as store:
-                    client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
-                    instances = self._load_instances(client, self.get_cache_key(path), cache)
-                self._add_hosts(instances, settings.api_url)
+            with open_store(values, outage_path=outage_path()) as store:
+                client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
+                instances = self._load_instances(client, self.get_cache_key(path), cache)
+            self._add_hosts(instances, settings.api_url)
         except (ClawHostersError, DuplicateNamesError) as error:
             # Ansible tries its own plugins next, and shows their messages below this one. It may end with a command.
             message = f"Messages of other plugins about this file don't matter. {self._source}: {error}"
@@ -471,7 +469,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         host = self.inventory.get_host(name)
         declared = find_declared(host)
         addresses = {variable: host.vars[variable] for variable in ADDRESS_VARIABLES if variable in host.vars}
-        are_new = self._set_variables(host, variables)
+        self._set_variables(host, variables)
         strict = self.get_option("strict")
         with self._only_hosts():
             try:
@@ -491,10 +489,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), known, name, strict=strict, fetch_hostvars=False
         )
-        has_only_these = are_new and len(host.vars) == len(declared) + len(variables)
-        if has_only_these and not self.get_option("compose"):
-            # Copies for all hosts of a large fleet would take time and memory.
-            return host, variables
         return host, {variable: value for variable, value in host.vars.items() if variable not in declared}
 
     def _take_address_back(self, host: Host, before: dict[str, t.Any], instance_id: str) -> None:
@@ -504,19 +498,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if added and not before:
             self._declared_hosts.append(f"{one_line(host.name, 80)} (id {one_line(instance_id, 20)})")
 
-    def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> bool:
-        """Sets the variables that come from the service. Returns True if the host has them exactly as they are.
+    def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> None:
+        """Sets the variables that come from the service.
 
         Not with inventory.set_variable(), which tags each value with the file name, and validates each name anew: that
         takes half of the time of adding a large fleet.
         """
         if variables.keys() <= self._valid_names and variables.keys().isdisjoint(host.vars):
             host.vars.update(variables)
-            return True
+            return
         for variable, value in variables.items():
             host.set_variable(variable, value)
         self._valid_names.update(variables)
-        return False
 
     @contextlib.contextmanager
     def _only_hosts(self) -> t.Iterator[None]:
@@ -588,24 +581,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""
         self._invalid_addresses.setdefault(reason, []).append(f"{one_line(value, 80)} ({one_line(owner, 80)})")
-
-
-@contextlib.contextmanager
-def _hosts_not_garbage_collected() -> t.Iterator[None]:
-    """Exempts from Python's garbage collection all objects that exist after the block, for the hosts that it adds.
-
-    It would walk over all of them again and again, in the block and in the rest of the run: an eighth of the time of a
-    large inventory.
-    """
-    gc.unfreeze()  # A refreshed inventory replaces the hosts of the one before, which are garbage then.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
 
 
 class _HostInventory:
