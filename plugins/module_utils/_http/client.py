@@ -165,19 +165,12 @@ class Client:
     store: Store | None = None
     before_change: t.Callable[[], None] | None = None
     _budget: SharedRateBudget | None = None
-    _repeatable: set[str] = field(default_factory=set)
-    """The requests that count as repeats when they are sent again: their last response was an error, or not used."""
 
     def __post_init__(self) -> None:
-        key = self.settings.api_key
+        url, key, priority = self.settings.api_url, self.settings.api_key, self.settings.priority
         if key and self.store and self._budget is None:
             self._budget = SharedRateBudget(
-                self.store,
-                self.settings.api_url,
-                key,
-                self.progress.clock,
-                priority=self.settings.priority,
-                warn=self.warn,
+                self.store, url, key, self.progress.clock, priority=priority, warn=self.warn
             )
 
     @property
@@ -205,10 +198,13 @@ class Client:
         parse: Parser[Parsed],
         end_of_wait: float | None = None,
         retry_timeout: float | None = None,
+        is_repeat: bool = False,
     ) -> Parsed:
         """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``, for at
-        most ``retry_timeout`` seconds. ``end_of_wait``: see :meth:`end_of_wait`."""
-        return self._send_with_retries(Request("GET", path, params), parse, end_of_wait, retry_timeout)
+        most ``retry_timeout`` seconds. ``end_of_wait``: see :meth:`end_of_wait`. ``is_repeat``: counts as a repeat,
+        since an earlier response can't be used."""
+        request = Request("GET", path, params, is_repeat=is_repeat)
+        return self._send_with_retries(request, parse, end_of_wait, retry_timeout)
 
     def get_unauthenticated(self, path: str) -> Response:
         """Sends one GET without the key and returns the response, whatever its status. Never retries.
@@ -237,11 +233,11 @@ class Client:
         request = Request(method, path, body=body, retry_on=retry_on, hooks=hooks)
         if self.before_change and not self.check_mode:
             self.before_change()
-        return self._send_with_retries(request, parse)
-
-    def count_next_as_repeat(self, path: str, params: t.Mapping[str, str]) -> None:
-        """Counts the next GET with these query parameters as a repeat: its last response can't be used."""
-        self._repeatable.add(Request("GET", path, params).key)
+        try:
+            return self._send_with_retries(request, parse)
+        except ServerError as error:
+            error.hint = error.change_hint
+            raise
 
     def end_of_wait(self, time_left: float | None) -> float | None:
         """Returns when a wait ends that has ``time_left`` seconds, by the clock of ``progress``; None for no wait."""
@@ -268,12 +264,8 @@ class Client:
         deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
             try:
-                response = self._send(request._replace(timeout=timeout), deadline)
-                parsed = parse(str(request), response)
-                self._repeatable.discard(request.key)
-                return parsed
+                return parse(str(request), self._send(request._replace(timeout=timeout), deadline))
             except request.retry_on as error:
-                self._mark_failed(request, error)
                 delay = retry_delay(error, attempt)
                 if delay is None or delay > deadline.remaining:
                     if attempt > 1:
@@ -284,19 +276,11 @@ class Client:
                     raise
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
                 deadline.sleep(delay, self._wait_reason(error))
-            except ClawHostersError as error:
-                self._mark_failed(request, error)
-                raise
+                request = request._replace(is_repeat=request.is_repeat or error.may_have_been_sent)
             attempt += 1
             # Later reads end with the deadline. A change that is cut off would have an unknown outcome.
             if request.method == "GET":
                 timeout = min(self.settings.timeout, max(deadline.remaining, 1.0))
-
-    def _mark_failed(self, request: Request, error: ClawHostersError) -> None:
-        if error.may_have_been_sent:
-            self._repeatable.add(request.key)
-        if isinstance(error, ServerError) and request.method != "GET":
-            error.hint = error.change_hint
 
     def _send(self, request: Request, deadline: Deadline) -> Response:
         """Waits until the rate limit allows one request, sends it, and reports its outcome."""
@@ -329,11 +313,11 @@ class Client:
         settings: Settings,
         report: t.Callable[[str], None] = lambda _line: None,
     ) -> Response:
-        sent_at, is_retry = time.monotonic(), request.key in self._repeatable
+        sent_at = time.monotonic()
         try:
             return send_request(settings, request, outcome, report)
         finally:
-            self.stats.record(outcome, sent_at, is_retry=is_retry, is_change=request.method != "GET")
+            self.stats.record(outcome, sent_at, is_retry=request.is_repeat, is_change=request.method != "GET")
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""

@@ -131,10 +131,10 @@ class _ListReader:
         query = {} if number == 1 else {"page": str(number)}
         if page_size is not None:
             query["per_page"] = str(page_size)
-        if self._is_repeat:
-            self.client.count_next_as_repeat(self.path, query)
         try:
-            items, pagination = self.client.get(self.path, query, parse=self.parse, end_of_wait=self.end_of_wait)
+            items, pagination = self.client.get(
+                self.path, query, parse=self.parse, end_of_wait=self.end_of_wait, is_repeat=self._is_repeat
+            )
         except ApiError as error:
             if number == 1 and page_size is not None and error.status in REFUSED_PAGE_SIZE:
                 error.hint = f"Perhaps the service does not accept per_page={page_size}: {UNSET_PAGE_SIZE}."

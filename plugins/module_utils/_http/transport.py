@@ -80,7 +80,7 @@ class RequestHooks:
 class Request(t.NamedTuple):
     """One request to the API. It is sent again after the errors in ``retry_on``.
 
-    ``timeout`` (seconds) is set before each attempt.
+    ``timeout`` (seconds) and ``is_repeat`` are set before each attempt.
     """
 
     method: str
@@ -90,14 +90,10 @@ class Request(t.NamedTuple):
     retry_on: tuple[type[ClawHostersError], ...] = RETRIED_READS
     hooks: RequestHooks | None = None
     timeout: float = 30.0
+    is_repeat: bool = False
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
-
-    @property
-    def key(self) -> str:
-        """Tells it from other requests of a task."""
-        return f"{self} {sorted(self.params.items())}"
 
 
 class Response(t.NamedTuple):

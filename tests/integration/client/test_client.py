@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import random
 import socket
@@ -421,17 +420,6 @@ def test_a_list_that_is_read_again_counts_its_pages_as_repeats(simulator: Simula
     assert counts[0] == after == (pages, 0)
     # Of the first reading, pages that were not sent yet are left out.
     assert shifted[1] == pages < shifted[0] <= 2 * pages
-
-
-@pytest.mark.parametrize("fault", ["reset_before", "rate_limited"])
-def test_a_poll_after_one_that_failed_counts_as_a_repeat(simulator: Simulator, client: Client, fault: str) -> None:
-    simulator.fault(fault)
-    with contextlib.suppress(ClawHostersError):
-        client.fetch("/instances/1", time_left=0.0)
-    assert client.stats.retries == 0
-    for _poll in range(2):
-        client.fetch("/instances/1", time_left=10.0)
-        assert client.stats.retries == 1
 
 
 def test_only_what_was_sent_counts_as_a_repeat(sleeper: Sleeper) -> None:
