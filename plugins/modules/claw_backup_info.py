@@ -135,7 +135,7 @@ from ..module_utils._model.backup import NO_TIME, explain_future, explain_unusab
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.runner import ModuleContext, run_module
-from ..module_utils._service.owner_filter import fetch_backups, require_distinct_instances, select
+from ..module_utils._service.owner_filter import fetch_backups, keep_newest, require_distinct_instances, select
 from ..module_utils._time_options import parse_timestamp, require_past
 
 SPEC = ArgumentSpec(
@@ -157,9 +157,11 @@ def run(context: ModuleContext) -> Result:
     backups = fetch_backups(client, params["id"], params["instance_id"], params["instance_name"])
     now, usable = client.stats.now(), params["usable"]
     require_past("before", before, now)
-    if params["newest"] and params["instance_id"] is None:
-        require_distinct_instances(client, select(backups, before, usable=usable, newest=False, now=now).chosen)
-    chosen, left_out = select(backups, before, usable=usable, newest=params["newest"], now=now)
+    chosen, left_out = select(backups, before, now, usable=usable, newest=params["newest"])
+    if params["newest"]:
+        if params["instance_id"] is None:
+            require_distinct_instances(client, chosen)
+        chosen, left_out = keep_newest(chosen, left_out)
     if left_out:
         with_owner = params["instance_id"] is None and params["instance_name"] is None
 

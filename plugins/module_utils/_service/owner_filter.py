@@ -69,35 +69,28 @@ def require_distinct_instances(client: Client, backups: t.Iterable[Resource]) ->
             )
 
 
-class Selection(t.NamedTuple):
-    """Backups that match, newest first, and those left out because they may or may not match."""
-
-    chosen: list[Resource]
-    left_out: list[Resource]
-
-
 def select(
-    backups: list[Resource], before: datetime | None, *, usable: bool, newest: bool, now: datetime | None = None
-) -> Selection:
-    """Returns the backups older than ``before``; only usable ones, and only the newest of each instance, if asked for.
+    backups: list[Resource], before: datetime | None, now: datetime, *, usable: bool, newest: bool
+) -> tuple[list[Resource], list[Resource]]:
+    """Returns the backups older than ``before``, newest first, only usable ones if asked for; and those left out
+    because they may or may not match.
 
-    With ``now``, one that is dated in the future is not usable: a restore would pass over it.
-
-    Backups without a valid time are left out where time matters. With ``newest``, ``left_out`` holds only backups that
-    might have been newer than the chosen one.
+    One that is dated in the future is not usable: a restore would pass over it. Backups without a valid time are left
+    out where time matters, as it does for the ``newest``.
     """
     needs_time = newest or before is not None
     in_time = [backup for backup in newest_first(backups) if taken_at(backup) is None or is_before(backup, before)]
 
     def is_doubtful(backup: Resource) -> bool:
-        is_ahead = now is not None and explain_future(backup, now) != ""
-        is_passed_over = usable and (is_ahead or not is_usable(backup))
+        is_passed_over = usable and (explain_future(backup, now) != "" or not is_usable(backup))
         return is_passed_over or (needs_time and taken_at(backup) is None)
 
     left_out = [backup for backup in in_time if is_doubtful(backup)]
-    chosen = [backup for backup in in_time if not is_doubtful(backup)]
-    if not newest:
-        return Selection(chosen, left_out)
+    return [backup for backup in in_time if not is_doubtful(backup)], left_out
+
+
+def keep_newest(chosen: list[Resource], left_out: list[Resource]) -> tuple[list[Resource], list[Resource]]:
+    """Returns the newest backup of each instance, and those left out that might have been newer."""
     chosen = newest_per_instance(chosen)
     times = {owner_key(backup): taken_at(backup) for backup in chosen}
 
@@ -105,7 +98,7 @@ def select(
         newest_time = times.get(owner_key(backup))
         return newest_time is None or not is_before(backup, newest_time)
 
-    return Selection(chosen, list(filter(may_be_newest, left_out)))
+    return chosen, list(filter(may_be_newest, left_out))
 
 
 def newest_per_instance(backups: list[Resource]) -> list[Resource]:
