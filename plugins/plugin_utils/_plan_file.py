@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import stat
 import typing as t
 
@@ -39,11 +38,7 @@ def read_plan_file(option: str, path: str) -> tuple[object, str]:
         raise SettingsError(f"{option} is {shown}, but that can't be read: {error.strerror}.", is_unsent=True) from None
     warning = ""
     if status.st_uid not in (ROOT_UID, os.geteuid()):
-        try:
-            owner = pwd.getpwuid(status.st_uid).pw_name
-        except KeyError:
-            owner = str(status.st_uid)
-        warning = f"{option}: {shown} belongs to the user {one_line(owner)}, who may have edited it."
+        warning = f"{option}: {shown} belongs to another user (uid {status.st_uid}), who may have edited it."
     try:
         return (json.loads(content) if len(content) <= MAX_BYTES else None), warning
     except (ValueError, RecursionError):

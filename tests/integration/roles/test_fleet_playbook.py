@@ -287,7 +287,7 @@ def test_the_other_user_who_owns_a_plan_is_named(simulator: Simulator, owners: O
     owners.give(path)
     assert run_task(worker, apply_plan=str(path))["is_complete"] is True
     (warning,) = worker.warnings
-    assert warning.endswith(f"belongs to the user {STRANGER}, who may have edited it.")
+    assert warning.endswith(f"belongs to another user (uid {STRANGER}), who may have edited it.")
     assert simulator.effects() == {"stops": 3}
 
 
