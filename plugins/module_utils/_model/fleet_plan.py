@@ -100,10 +100,8 @@ def find_excess(jobs: list[InstanceJob], limits: ChangeLimits) -> list[dict[str,
 
 def explain_excess(option: str, limit: int, count: int, details: str, prefix: str = "") -> str:
     """Returns the sentences about a limit that the plan exceeds."""
-    instances = format_count(count, "instance")
-    if option == "max_deletions":
-        return f"{instances} would be deleted, more than {prefix}max_deletions ({limit}) allows: {details}"
-    return f"{instances} would change, more than {prefix}max_changes ({limit}) allows: {details}"
+    changed = "be deleted" if option == "max_deletions" else "change"
+    return f"{format_count(count, 'instance')} would {changed}, more than {prefix}{option} ({limit}) allows: {details}"
 
 
 def list_changes(jobs: list[InstanceJob]) -> list[PlannedChange]:
