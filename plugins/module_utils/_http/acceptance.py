@@ -20,7 +20,7 @@ _ACCEPTING = (200, 201, 202, 204)
 _FAILED = "fail|error|reject|refus|declin|denied|cancel|abort|invalid|forbid|unauthori|unprocess|insufficien|unsuccess"
 _SAYS_FAILED = re.compile(rf"(?<!no[ _-])(?:{_FAILED}|disallow|expired|false)", re.IGNORECASE)
 _ERROR_CODES = ("unauthorized", "forbidden", "not_found", "unprocessable_entity")
-# Statuses of instances (contract 4.2), which say nothing of the request.
+# Documented statuses of an instance that has failed. They say nothing of the request.
 _FAILED_INSTANCE = ("error", "deploy_failed")
 
 # What a request is about, by kind: instance, backup, addon or package. The object in `data` may be the first.

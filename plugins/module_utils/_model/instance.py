@@ -98,7 +98,7 @@ def get_health(instance: Resource) -> str:
 def find_state(instance: Resource) -> str:
     """Returns the status that decides: of one that is not known or not documented, the one that its flags amount to.
 
-    Only a stopped instance can be started, only a running one stopped (contract 4.3).
+    Only a stopped instance can be started, and only a running one stopped.
     """
     status = get_status(instance)
     can_start, can_stop = (instance.get(flag) is True for flag in ("can_start", "can_stop"))

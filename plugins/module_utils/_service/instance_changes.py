@@ -145,7 +145,7 @@ def send_change(client: Client, job: InstanceJob, *, may_repeat: bool) -> Change
         # A 4xx is an answer to this request, and a second one would get it too.
         is_answered = isinstance(error, ApiError) and error.status < 500
         return _after_unclear_response(client, error, current, wanted, action, may_repeat and not is_answered)
-    # It has only some of the fields (contract 4.6).
+    # An action is answered with some of the fields alone, such as id and status.
     return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
 
