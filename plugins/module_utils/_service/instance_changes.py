@@ -43,7 +43,7 @@ from .._model.instance import (
     is_health_final,
     label,
 )
-from .._model.instance_fields import is_gone
+from .._model.instance_fields import NOT_KNOWN, is_gone
 from .._model.instance_job import InstanceJob, Phase, warn_of_ends
 from .._model.resource import Resource
 from .._times import format_time_of_day
@@ -238,6 +238,11 @@ def _after_unclear_response(
 # The end of a change
 
 
+FIRST_LOOK = 3
+"""Polls after which a record without a status is as good as none, and after which the list is read too. Then that is
+read after twice as many each time: it may have many pages."""
+
+
 class FailureStatusError(ClawHostersError):
     """The instance has failed on its way to the wanted state."""
 
@@ -294,10 +299,27 @@ def state_reached(wanted: str, status_before: str, *, wait_healthy: bool) -> Sta
     return StateReached(wanted, status_before, end_statuses, wait_healthy and wanted != "stopped", not is_restart)
 
 
+@dataclass(eq=False, repr=False)
+class RecordKept:
+    """Predicate: True once so many polls in a row have shown a deleted instance without a status.
+
+    A service may keep its record. Such a one does not say that the instance exists, and its deletion was accepted, or
+    answered with 404.
+    """
+
+    polls: int = FIRST_LOOK
+
+    def __call__(self, instance: Resource) -> bool:
+        self.polls = self.polls - 1 if find_state(instance) == NOT_KNOWN else FIRST_LOOK
+        return self.polls <= 0
+
+
 def keeps_state(instance: Resource | None, wanted: str, *, wait_healthy: bool) -> bool:
     """Returns True if an instance that was brought to a state is still in it; None for one that does not exist."""
+    if wanted == "absent":
+        return instance is None or is_gone(instance) or find_state(instance) == NOT_KNOWN
     if instance is None:
-        return wanted == "absent"
+        return False
     lasting = "started" if wanted == "restarted" else wanted
     needs_health = wait_healthy and lasting == "started"
     return decide(instance, lasting).action is Action.NONE and (not needs_health or is_health_final(instance))
@@ -327,8 +349,6 @@ class PollReader(t.NamedTuple):
     is_gone: t.Callable[[Resource, bool], bool] = lambda _instance, _is_last: False
 
 
-FIRST_LOOK = 3
-"""Polls after which the list is read too, then after twice as many each time: it may have many pages."""
 LISTS_WITHOUT = 2
 """Lists in a row that a deleted instance is missing from. While a list is read, one instance may be added as another
 one goes, which moves a third one to a page that was read before, and no count shows it."""
@@ -404,7 +424,7 @@ class InstanceChanges:
                 advice = "What comes next depends on how that ends. Run this again later, or set wait: true."
                 job.fail(f"{reason}. {job.explain_unclear() or advice}")
             elif job.phase is Phase.CHANGING:
-                if job.rejection and decide(job.instance, job.wanted).action is Action.DELETE:
+                if job.rejection and not keeps_state(job.instance, job.wanted, wait_healthy=False):
                     # The deletion was answered with 404, and only a wait could see that the list has it no more.
                     job.fail(f"It still exists: its status is {describe_status(job.instance)}.")
                 else:
@@ -470,7 +490,7 @@ class InstanceChanges:
     # Waiting
 
     def _start_waiting(self, job: InstanceJob, before: Resource) -> None:
-        job.phase = Phase.CHANGING
+        job.phase, job.reached_predicate = Phase.CHANGING, RecordKept()
         if job.wanted != "absent":
             job.reached_predicate = state_reached(job.wanted, find_state(before), wait_healthy=self.wait_healthy)
 

@@ -182,6 +182,20 @@ def test_a_record_that_says_deleted_is_gone(simulator: Simulator, module: Module
     assert posts(simulator) == ["DELETE /instances/1"]
 
 
+@pytest.mark.parametrize("answer", [200, 404])
+@pytest.mark.parametrize(("module", "given"), [(claw_instance, {"id": 1}), (claw_fleet, {"ids": [1]})])
+def test_a_record_kept_without_a_status_counts_as_deleted(
+    simulator: Simulator, module: ModuleType, given: dict[str, t.Any], answer: int
+) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily")
+    simulator.switch(delete_lingers="everywhere", drop_fields=["instance.status"], can_flags="absent")
+    if answer == 404:
+        simulator.fault("status", status=404, method="DELETE")
+    result = Worker(simulator).run(module, state="absent", **given)
+    assert (result["failed"], result["changed"]) == (False, answer == 200), result
+    assert posts(simulator) == ["DELETE /instances/1"]
+
+
 def test_a_record_that_lingers_in_the_list_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily", name="web-bot")
     simulator.switch(delete_lingers="everywhere")
