@@ -70,7 +70,7 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
         plain(),
         {
             "list_fields": EVENTS,
-            "detail_fields": "claw_instance connect_with: tiers",
+            "detail_fields": "claw_instance claw_fleet connect_with: tiers",
             "statuses": f"{BY_STATUS} {BY_FLAGS}",
             "health_statuses": "restore_unhealthy health_statuses",
             "billing_summary": "balance_guard claw_purchase Claws",
@@ -177,6 +177,16 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
 
 Of each check, the first word of each use that does not work.
 """
+
+
+@pytest.mark.parametrize("names", [1, 3])
+def test_uses_by_name_work_unless_no_instance_shows_a_name(simulator: Simulator, names: int) -> None:
+    fleet = [{"id": number, "name": None if number <= names else f"bot-{number}"} for number in (1, 2, 3)]
+    simulator.fault("wrong_type", path="/instances", times=None, body={"data": fleet})
+    finding = by_check(examine(simulator))["list_fields"]
+    assert "name is null, not text" in finding["found"]
+    assert ("name" in find_lost(finding)) is (names == 3)
+    assert "One that shows no name is found by its id alone." in finding["consequence"]
 
 
 def find_lost(finding: Finding) -> set[str]:
