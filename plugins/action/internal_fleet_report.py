@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ..module_utils._errors import ClawHostersError, SettingsError
-from ..module_utils._model.backup import is_usable
+from ..module_utils._model.backup import find_unread, is_usable
 from ..module_utils._model.resource import Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
@@ -150,7 +150,8 @@ def _read_source(context: ModuleContext) -> ReportSource:
     source = ReportSource(list_instances(client, ("status", "health_status")), service=client.settings.host)
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), source.notices)
     source.billing = billing or {}
-    source.backups = _read("Backups", lambda: list(filter(is_usable, list_backups(client))), source.notices)
+    backups = _read("Backups", lambda: list_backups(client), source.notices)
+    source.backups = backups and [one for one in backups if is_usable(one) or find_unread(one)]
     journal = open_journal(context)
     try:
         held = journal.read_holders()

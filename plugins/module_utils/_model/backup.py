@@ -24,6 +24,10 @@ GOOD_STATUSES = frozenset(
     ("completed", "complete", "available", "ready", "succeeded", "success", "ok", "finished", "active")
 )
 """Statuses of a backup that can be restored, all undocumented. Any other status is not usable."""
+BAD_STATUSES = frozenset(
+    ("failed", "error", "pending", "creating", "in_progress", "restoring", "deleting", "deleted", "expired")
+)
+"""Statuses of a backup that can't be restored. Any other may be a word for a good one."""
 
 _LISTED = 5
 """Reasons that a message lists, and backups with their owners."""
@@ -61,6 +65,13 @@ def has_good_status(backup: Resource) -> bool:
     """Returns True if the backup has a good status, or none."""
     status = backup.get("status")
     return status in (None, "") or normalize(status) in GOOD_STATUSES
+
+
+def find_unread(backup: Resource) -> str:
+    """Returns what can't be read of a backup that may be usable: ``status`` or ``time``; empty for any other."""
+    if not has_good_status(backup):
+        return "" if normalize(backup["status"]) in BAD_STATUSES else "status"
+    return "" if taken_at(backup) else "time"
 
 
 def is_usable(backup: Resource) -> bool:

@@ -66,9 +66,9 @@ def is_gone(instance: Resource) -> bool:
     return read_word(instance, "status") == "deleted"
 
 
-def is_undocumented(instance: Resource) -> bool:
-    """Returns True for a status that the service shows, but does not document."""
-    return read_word(instance, "status") not in (NOT_KNOWN, *STATUSES)
+def is_undocumented(instance: Resource, field: str = "status") -> bool:
+    """Returns True for a word that the service shows, but does not document."""
+    return read_word(instance, field) not in (NOT_KNOWN, *FILTERS[field][1])
 
 
 def lacks(instance: Resource, field: str) -> bool:

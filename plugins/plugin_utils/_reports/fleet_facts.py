@@ -15,9 +15,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ...module_utils._model.backup import is_in_future, newest_first, taken_at
+from ...module_utils._model.backup import find_unread, is_in_future, is_usable, newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, get_health, get_status, is_unhealthy
-from ...module_utils._model.instance_fields import HEALTH_STATUSES, STATUSES
+from ...module_utils._model.instance_fields import HEALTH_STATUSES, STATUSES, is_undocumented
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import find_owner, parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
@@ -50,6 +50,7 @@ class ReportSource:
     instances: list[Resource]
     billing: Data = field(default_factory=dict)
     backups: list[Resource] | None = None
+    """Those that are usable, or may be."""
     proofs: t.Mapping[int | str | None, datetime] | None = None
     """When a restored instance, by id, was last healthy at the end."""
     failed_drills: t.Collection[int | str | None] = ()
@@ -72,13 +73,14 @@ def build_facts(source: ReportSource, max_age: timedelta, title: str, now: datet
         str(parse_id(entry.get("id"))): parse_number(entry.get("daily_claws"))
         for entry in as_objects(usage.get("instances"))
     }
-    newest, unclear = _find_newest_backups(source, now), _find_unclear_owners(source)
+    newest, unclear, unread = _find_newest_backups(source, now), _find_unclear_owners(source), _find_unread(source)
     instances = []
     for instance in source.instances:
         key = str(instance["id"])
         is_clear = source.backups is not None and not unclear & {None, str(instance.get("name"))}
         taken = taken_at(newest[key]) if key in newest else None
-        backup = {"state": _judge_backup(taken, max_age, now, is_clear=is_clear), "taken_at": taken}
+        state = _judge_backup(taken, max_age, now, is_clear=is_clear and key not in unread)
+        backup = {"state": state, "taken_at": taken, "unread": unread.get(key)}
         is_unread = source.proofs is None or instance["id"] in source.unread
         facts = {
             "daily_claws": costs.get(key),
@@ -110,12 +112,13 @@ def _clean(value: object, limit: int = NAME_LIMIT) -> str | None:
 
 
 def _describe(instance: Resource) -> Data:
+    is_strange = get_status(instance) == "running" and is_undocumented(instance, "health_status")
     return {
         "id": instance["id"],
         **{name: _clean(instance.get(name)) for name in ("name", "status", "tier", "billing_mode")},
         "health_status": _clean(instance.get("health_status")) or (get_health(instance) and "unknown") or None,
         "created_at": parse_time(instance.get("created_at")),
-        "needs_attention": get_status(instance) not in _FINE or is_unhealthy(instance),
+        "needs_attention": get_status(instance) not in _FINE or is_unhealthy(instance) or is_strange,
     }
 
 
@@ -161,9 +164,16 @@ def _find_newest_backups(source: ReportSource, now: datetime) -> dict[str, Resou
     newest: dict[str, Resource] = {}
     for backup in sorted(newest_first(source.backups or []), key=is_doubtful):
         owner = find_owner(backup, index)
-        if owner is not None and taken_at(backup):
+        if owner is not None and is_usable(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest
+
+
+def _find_unread(source: ReportSource) -> dict[str, str]:
+    """Returns what can't be read of a backup that may be usable, by instance id."""
+    index = InstanceIndex(source.instances)
+    found = ((find_owner(backup, index), find_unread(backup)) for backup in source.backups or [])
+    return {str(owner["id"]): what for owner, what in found if owner and what}
 
 
 def _find_unclear_owners(source: ReportSource) -> set[str | None]:

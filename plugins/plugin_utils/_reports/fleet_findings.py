@@ -122,7 +122,8 @@ def _check_attention(instances: list[Data]) -> Findings:
     for one in instances:
         if one["needs_attention"]:
             condition = [one["status"] or "status not shown", *["not documented"] * is_undocumented(one)]
-            condition += [one["health_status"]] if one["status"] == "running" else []
+            if one["status"] == "running":
+                condition += [one["health_status"], *["not documented"] * is_undocumented(one, "health_status")]
             word = "unhealthy" if is_unhealthy(one) else choose_word(one["status"], STATUSES)
             yield (
                 f"{one['id']}:{word}",
@@ -153,7 +154,9 @@ def _check_unknown_backups(facts: Data, instances: list[Data]) -> Findings:
         return
     for one in instances:
         if one["backup"]["state"] == "unknown":
-            yield str(one["id"]), f"{_label(one)}: it is not known whether it has a backup."
+            what = one["backup"]["unread"]
+            why = f"the {what} of its backups can't be read" if what else "it is not known whether it has a backup"
+            yield str(one["id"]), f"{_label(one)}: {why}."
 
 
 def _check_proofs(facts: Data, instances: list[Data], max_age: timedelta) -> Findings:

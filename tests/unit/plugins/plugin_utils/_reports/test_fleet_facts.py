@@ -180,6 +180,13 @@ def backup(hours):
     [
         ("attention", {"instances": [{"id": 1, "name": "a", "status": "running", "health_status": "unhealthy"}]},
          "a (id 1) needs attention: running, unhealthy."),
+        ("attention", {"instances": [{"id": 1, "name": "a", "status": "running", "health_status": "odd"}]},
+         "a (id 1) needs attention: running, odd, not documented."),
+        ("no_backup", {"backups": [{**backup(1)[0], "status": "moon"}]},
+         "web-bot (id 1): the status of its backups can't be read."),
+        ("no_backup", {"backups": [{"id": 9, "instance_id": 1}]},
+         "web-bot (id 1): the time of its backups can't be read."),
+        ("no_backup", {"backups": [{**backup(1)[0], "status": "moon"}, *backup(50)]}, None),
         ("attention", {}, None),
         ("no_backup", {"backups": []}, "web-bot (id 1) has no usable backup."),
         ("no_backup", {"backups": backup(100)}, None),

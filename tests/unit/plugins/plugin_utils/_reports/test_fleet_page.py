@@ -86,7 +86,7 @@ def test_the_rows_show_the_state_and_age_of_each_newest_backup():
 def test_the_headline_names_a_low_balance_and_missing_backups(balance, taken, headline):
     instances = [{"id": 1, "name": "a", "status": "running", "health_status": "healthy"}]
     billing = {"summary": {"claws_balance": balance, "daily_claw_cost": 100}}
-    backups = [{"id": 1, "instance_id": 1, "created_at": taken}]
+    backups = [{"id": 1, "instance_id": 1, "created_at": taken}] if taken else []
     assert build(instances, billing, backups)["headline"] == headline
 
 
