@@ -186,7 +186,9 @@ def _add_stops(
     a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
     # The days that the service reports may contradict its own numbers.
     by = f": save {a_day} Claws a day, or add {in_all} Claws" if a_day > 0 and in_all > 0 else ""
-    plan["lines"] += [f"Not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
+    has_unknown = any(find_state(one) == "running" and savings.get(str(one["id"])) is None for one in candidates)
+    advice = "Stop those of unknown cost" if has_unknown else "Add instances to balance_guard_stop_order"
+    plan["lines"] += [f"Not enough{by}.", f"{advice}, or buy Claws."]
 
 
 def parse_stop_order(given: t.Any) -> list[str]:

@@ -17,7 +17,7 @@ from .._concurrency import map_ordered
 from .._errors import ApiError, IncompleteListError, ResponseError
 from .._model.resource import IDS_ARE, Resource, id_sort_key, parse_keys
 from .._text import is_number, one_line
-from .responses import NOT_THE_API, describe_type, parse_envelope
+from .responses import describe_type, parse_envelope
 
 if t.TYPE_CHECKING:
     from .client import Client
@@ -247,10 +247,10 @@ def parse_resource_list(request: str, response: Response) -> PageContent:
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         found = "a list with entries that are not objects" if isinstance(data, list) else describe_type(data)
-        raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}.")
     items = list(map(parse_keys, data))
     if any(item.get("id") is None for item in items):
-        raise ResponseError(f"{request}: expected a list of objects with ids in `data`; {IDS_ARE}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: expected a list of objects with ids in `data`; {IDS_ARE}.")
     return items, parse_pagination(body)
 
 

@@ -62,7 +62,9 @@ def parse_envelope(request: str, response: Response, absent: type[ApiError] = Wr
         text = f"{request} was answered with {response.status}, but its body is not JSON: {excerpt(response.text)}."
         raise WebPageError(_WEB_PAGE.format(request)) if is_web_page(response) else MalformedResponseError(text)
     if not isinstance(parsed, dict) or "data" not in parsed:
-        raise ResponseError(f"{request}: the response has no `data`, it is {describe_type(parsed)}. {NOT_THE_API}")
+        raise ResponseError(
+            f"{request}: the response has no `data`, it is {describe_type(parsed)}. If none has, check api_url."
+        )
     return parsed
 
 
@@ -76,7 +78,7 @@ def parse_resource(request: str, response: Response) -> Resource:
     data = parse_envelope(request, response, NotFoundError)["data"]
     item = parse_keys(data) if isinstance(data, dict) else {}
     if item.get("id") is None:
-        raise ResponseError(f"{request}: expected an object with an id in `data`; {IDS_ARE}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: expected an object with an id in `data`; {IDS_ARE}.")
     return item
 
 

@@ -99,7 +99,8 @@ def _select(
             text = (
                 f"{option}: the service shows no {field} of {format_list(map(label, unshown), 10)}, so it is not known"
             )
-            raise SettingsError(f"{text} which match. Don't filter by it; in an inventory: statuses: [all].")
+            advice = "Don't filter by it." if field != "status" else "Leave it out; in an inventory, set it to [all]."
+            raise SettingsError(f"{text} which match. {advice}")
     for field in filters:
         _tell_undocumented(client, instances, filters, field, matching)
     return matching

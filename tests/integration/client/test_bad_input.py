@@ -101,7 +101,7 @@ def test_an_unknown_host_is_named(read: Read, how: str) -> None:
         ("json_500", {}, ["500 internal_server_error"]),
         ("empty", {}, ["not JSON"]),
         ("truncated_json", {}, ["not JSON"]),
-        ("wrong_type", {"body": [1, 2]}, ["has no `data`"]),
+        ("wrong_type", {"body": [1, 2]}, ["has no `data`, it is a list. If none has, check api_url."]),
         ("wrong_type", {"body": {"data": "text"}}, ["expected "]),
         ("wrong_type", {"body": None}, ["is nothing"]),
         ("reset_before", {}, ["connection", "broke"]),

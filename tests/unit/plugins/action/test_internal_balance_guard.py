@@ -59,6 +59,7 @@ def test_an_instance_without_a_reported_cost_is_not_stopped():
     plan = build_plan(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
     assert stopped(plan) == []
     assert "does not report its cost" in plan["lines"][2]
+    assert plan["lines"][-1] == "Stop those of unknown cost, or buy Claws."
     assert not is_enough(plan)
 
 
