@@ -14,7 +14,6 @@ import copy
 import math
 import threading
 import typing as t
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ..._concurrency import map_ordered
@@ -77,15 +76,6 @@ SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored."""
 LONGEST_STOP = 60.0
 """Seconds for which a restore may keep an instance stopped. From then on, that is its end."""
-
-
-_HELD_KINDS = {
-    IN_FLIGHT: ReasonKind.NOT_OVER,
-    COMPLETED: ReasonKind.HEALTH_UNSEEN,
-    UNKNOWN: ReasonKind.UNKNOWN,
-    FAILED: ReasonKind.FAILED,
-}
-"""The reasons of restores on whose instances another run works, by what the journal knows of them."""
 
 
 class RestoreObserver:
@@ -201,28 +191,10 @@ class RestoreExecutor:
 
         ``history`` was read under the lock. ``now``: the instance, None if it does not exist.
         """
-        restore, task = self.restore, self._task
-        restore.stage = Stage.PLANNED
-        restore.check_again(now, history, task.rules)
-        restore.current = now or restore.current
-        return self._begin_planned_step()
-
-    def decide_held(self) -> None:
-        """Decides a restore whose instance another run works on, and that is not waited for. Sends nothing."""
-        try:
-            check_held(self.restore.plan, self._read_held(), self._task.rules)
-        except JournalError as error:
-            self.fail(ReasonKind.NO_JOURNAL, error)
-            return
-        self._begin_planned_step()
-
-    def _read_held(self) -> RestoreHistory:
-        """Returns what the journal has of the instance now, and who works on it. Raises JournalError."""
-        return self._task.read_history([self.id], with_holders=True)
-
-    def _begin_planned_step(self) -> bool:
-        """Returns True if the restore is to be sent. Else it is waited for, or has ended."""
         restore = self.restore
+        restore.stage = Stage.PLANNED
+        restore.check_again(now, history, self._task.rules)
+        restore.current = now or restore.current
         restore.state = restore.plan.earlier
         self._guard.take_up(restore.state)
         if restore.plan.reason:
@@ -236,6 +208,27 @@ class RestoreExecutor:
             restore.outcome = COMPLETED
             self._begin_recovery()
         return False
+
+    def decide_held(self, ended: ClawHostersError | None = None) -> None:
+        """Decides a restore whose instance another run works on. Sends nothing.
+
+        It is not waited for, or the wait for it has ``ended`` with this error.
+        """
+        restore, plan = self.restore, self.restore.plan
+        try:
+            history = self._task.read_history([self.id], with_holders=True)
+        except JournalError as error:
+            self.fail(ReasonKind.NO_JOURNAL, error)
+            return
+        check_held(plan, history, self._task.rules)
+        restore.state, restore.outcome = plan.earlier, IN_FLIGHT if plan.action is RestoreAction.WAIT else COMPLETED
+        if plan.reason:
+            # A run of this incident may be about to send it.
+            is_about_to_send = plan.reason.kind is ReasonKind.HELD and history.is_held(self.id)
+            self._end(plan.reason, ended, IN_FLIGHT if is_about_to_send else None)
+        elif ended:
+            kind = ReasonKind.NOT_OVER if plan.action is RestoreAction.WAIT else ReasonKind.HEALTH_UNSEEN
+            self.fail(kind, ended, restore.outcome)
 
     def send(self) -> None:
         """Sends the restore, and begins to wait for it."""
@@ -473,33 +466,16 @@ class RestoreExecutor:
             return
         option, goal = self._task.wording.option("wait_timeout"), "free" if is_held else "restored"
         error.replace(explain_ended_wait(error, error.last_seen.condition, goal, options.timeout, option=option))
-        state, holder = self._guard.known_state(), None
-        outcome = None if state and state.event is not OperationEvent.INTENDED else IN_FLIGHT
         if is_held:
-            with contextlib.suppress(JournalError):
-                outcome, holder = self._find_held_outcome(), self._guard.find_holder()
-        kind = _HELD_KINDS.get(outcome or "", ReasonKind.HELD) if is_held else ReasonKind.NOT_OVER
-        if is_held and self._guard.known_state() is None:
-            # Nobody has sent it yet.
-            kind = ReasonKind.HELD
-        self.fail(kind, error, outcome, **({"holder": holder.facts} if holder else {}))
+            self.decide_held(error)
+        else:
+            self.fail(ReasonKind.NOT_OVER, error, IN_FLIGHT)
 
-    def _find_held_outcome(self) -> str:
-        """Returns the outcome of a restore whose instance another run works on. Raises JournalError."""
-        plan, history = replace(self.restore.plan), self._read_held()
-        check_held(plan, history, self._task.rules)
-        if plan.is_refused:
-            # A run of this incident may be about to send it.
-            return IN_FLIGHT if history.is_held(self.id) else REFUSED
-        return RestoreJob(plan).outcome
-
-    def fail(
-        self, kind: ReasonKind, cause: ClawHostersError | None = None, outcome: str | None = None, **facts: t.Any
-    ) -> None:
+    def fail(self, kind: ReasonKind, cause: ClawHostersError | None = None, outcome: str | None = None) -> None:
         """Ends the restore as failed. See :meth:`_end`."""
         shown = {"status": self.restore.current.get("status"), "backup_id": self.restore.plan.backup_id}
         known = {name: value for name, value in shown.items() if value is not None}
-        self._end(Reason(kind, {**known, **(cause.facts if cause else {}), **facts}), cause, outcome)
+        self._end(Reason(kind, {**known, **(cause.facts if cause else {})}), cause, outcome)
 
     def _end(self, reason: Reason, cause: ClawHostersError | None, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""
