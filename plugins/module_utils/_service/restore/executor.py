@@ -49,16 +49,7 @@ from ..instance_list import list_instances
 from .history import find_age, is_recent
 from .reason import Reason, ReasonError, ReasonKind
 from .reason_texts import format_holder
-from .restore_job import (
-    COMPLETED,
-    FAILED,
-    IN_FLIGHT,
-    REFUSED,
-    UNKNOWN,
-    RestoreJob,
-    Stage,
-    check_held,
-)
+from .restore_job import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, RestoreJob, Stage, check_held
 from .target_plan import RestoreAction
 
 if t.TYPE_CHECKING:
@@ -436,13 +427,10 @@ class RestoreExecutor:
         """Ends a restore whose instance runs as done, unless the observer finds a fault."""
         try:
             self._shared.observer.verify(self.restore)
-        except ReasonError as error:
-            self.fail(error.reason_kind, error)
-            return
         except ClawHostersError as error:
-            self.fail(ReasonKind.BAD_ADDRESS, error)
-            return
-        self._enter(Stage.DONE)
+            self.fail(error.reason_kind if isinstance(error, ReasonError) else ReasonKind.BAD_ADDRESS, error)
+        else:
+            self._enter(Stage.DONE)
 
     def _fail_unrecovered(self) -> None:
         """Ends a restore whose instance is not as it should be."""
@@ -493,128 +481,6 @@ class RestoreExecutor:
         self._shared.observe(self.restore)
 
 
-class BatchExecutor:
-    """Carries out the ``restores`` of one batch: sends them together, and waits with one waiter."""
-
-    def __init__(self, restores: t.Sequence[RestoreJob], shared: TaskExecutor) -> None:
-        self._shared = shared
-        self._executors = [RestoreExecutor(restore, shared) for restore in restores if restore.reason is None]
-
-    def run(self) -> None:
-        """Restores those without an error."""
-        if self._shared.task.client.check_mode:
-            for executor in self._executors:
-                executor.predict()
-            return
-        with contextlib.ExitStack() as locks:
-            for executor in self._executors:
-                locks.callback(executor.release)
-            self._send_free(self._executors)
-            self._release_ended()
-            if not self._shared.options.waits:
-                for executor in self._executors:
-                    if executor.stage is Stage.HELD:
-                        executor.decide_held()
-                    executor.require_recorded()
-                return
-            self._wait()
-            running = [executor for executor in self._executors if executor.stage is Stage.RUNNING]
-            list(map_ordered(RestoreExecutor.verify, running))
-
-    def _send_free(self, executors: list[RestoreExecutor]) -> None:
-        """Locks the instances that are free, decides under the locks what is left to do, and sends that."""
-        ready = [executor for executor in executors if executor.acquire()]
-        if not ready:
-            return
-        try:
-            if self._shared.read_error is not None:
-                raise self._shared.read_error
-            history = self._shared.task.read_history(executor.id for executor in ready)
-            seen = self._read_again(ready, history)
-        except ClawHostersError as error:
-            kind = ReasonKind.NO_JOURNAL if isinstance(error, JournalError) else ReasonKind.REJECTED
-            for executor in ready:
-                executor.fail(kind, error)
-            return
-        sends = [
-            executor for executor in ready if executor.decide(history, seen.get(executor.id, executor.restore.instance))
-        ]
-        list(map_ordered(RestoreExecutor.send, sends))
-
-    def _read_again(self, ready: list[RestoreExecutor], history: RestoreHistory) -> dict[str, Resource | None]:
-        """Returns the instances as they are now, except those whose restores had completed before the plan was made."""
-        ids = []
-        for executor in ready:
-            state, was_completed = history.find_own(executor.id), executor.restore.plan.action is RestoreAction.NONE
-            is_completed = state is not None and state.event is OperationEvent.COMPLETED and was_completed
-            if not is_completed:
-                ids.append(executor.id)
-        return self._shared.read(ids) if ids else {}
-
-    def _wait(self) -> None:
-        """Polls until no restore has to be waited for, and fails those that have not ended in time."""
-        options, client = self._shared.options, self._shared.task.client
-        waiter = Waiter(
-            options.timeout + (options.healthy_timeout or 0.0),
-            client.progress,
-            requests_left=lambda: client.stats.remaining,
-        )
-        waiter.find_deadline = lambda: min((executor.deadline for executor in self._open()), default=math.inf)
-        if len(self._executors) > 1:
-            waiter.budget_share = POLL_SHARE
-        for executor in self._open():
-            if options.healthy_timeout is not None and executor.stage is not Stage.RESTORED:
-                # From the last request on, and not with the time to become healthy.
-                executor.deadline = self._shared.clock() + options.timeout
-        if not self._open():
-            return
-
-        def fetch(seconds: float) -> dict[str, Resource | None]:
-            # Nothing is to be seen of an instance that another run works on, but its lock.
-            ids = [executor.id for executor in self._open() if executor.stage is not Stage.HELD]
-            waiter.requests_per_poll = self._shared.cost(len(ids))
-            return self._shared.read(ids, time_left=seconds) if ids else {}
-
-        def is_done(seen: dict[str, Resource | None]) -> bool:
-            self._update(seen)
-            return not self._open()
-
-        def describe(_seen: object) -> tuple[str, str]:
-            return describe_remaining(executor.describe() for executor in self._open())
-
-        nothing: dict[str, Resource | None] = {}
-        try:
-            waiter.until(nothing, fetch, is_done, describe)
-        except ClawHostersError as error:
-            for executor in self._open():
-                executor.give_up(error)
-
-    def _update(self, seen: dict[str, Resource | None]) -> None:
-        """Updates the restores after a poll, and sends what has become possible."""
-        for executor in self._open():
-            if executor.stage is not Stage.HELD and executor.id in seen:
-                executor.update(seen[executor.id])
-        self._send_free([executor for executor in self._executors if executor.stage is Stage.HELD])
-        restored = [executor for executor in self._executors if executor.stage is Stage.RESTORED]
-        # Starts the instances that came back stopped.
-        self._shared.changes.request_changes([executor.job for executor in restored])
-        for executor in restored:
-            executor.end_recovery()
-        for executor in self._open():
-            if self._shared.clock() >= executor.deadline:
-                executor.give_up(WaitTimeoutError("The time is over."))
-        self._release_ended()
-
-    def _open(self) -> list[RestoreExecutor]:
-        return [executor for executor in self._executors if executor.stage.is_open]
-
-    def _release_ended(self) -> None:
-        """Unlocks the instances whose restores have ended: two runs that wait for each other would do so in vain."""
-        for executor in self._executors:
-            if not executor.stage.is_open:
-                executor.release()
-
-
 class TaskExecutor:
     """Carries out the plans of a task, batch by batch.
 
@@ -639,6 +505,8 @@ class TaskExecutor:
         self._list_requests = list_requests
         self._observer_lock = threading.Lock()
         self._restores: t.Sequence[RestoreJob] = ()
+        self._batch: list[RestoreExecutor] = []
+        """The restores of the batch that are carried out."""
 
     def run(self, restores: t.Sequence[RestoreJob]) -> None:
         """Sends the restores, and sets their results. Started again for the same incident, it goes on.
@@ -658,7 +526,12 @@ class TaskExecutor:
                 for restore in batch:
                     if restore.reason is not None:
                         self.observe(restore)
-                BatchExecutor(batch, self).run()
+                self._batch = [RestoreExecutor(restore, self) for restore in batch if restore.reason is None]
+                if client.check_mode:
+                    for executor in self._batch:
+                        executor.predict()
+                else:
+                    self._carry_out()
                 self._look_back()
 
     def _look_back(self) -> None:
@@ -683,6 +556,107 @@ class TaskExecutor:
             kind = ReasonKind.NOT_HEALTHY if now else ReasonKind.GONE
             restore.fail(Reason(kind, {"status": now.get("status")} if now else {}), COMPLETED, RefusedError(lapse))
             self.observe(restore)
+
+    # A batch
+
+    def _carry_out(self) -> None:
+        """Sends the restores of the batch together, and waits for them with one waiter."""
+        with contextlib.ExitStack() as locks:
+            for executor in self._batch:
+                locks.callback(executor.release)
+            self._send_free(self._batch)
+            self._release_ended()
+            if not self.options.waits:
+                for executor in self._batch:
+                    if executor.stage is Stage.HELD:
+                        executor.decide_held()
+                    executor.require_recorded()
+                return
+            if self._open():
+                self._wait()
+            running = [executor for executor in self._batch if executor.stage is Stage.RUNNING]
+            list(map_ordered(RestoreExecutor.verify, running))
+
+    def _send_free(self, executors: list[RestoreExecutor]) -> None:
+        """Locks the instances that are free, decides under the locks what is left to do, and sends that."""
+        ready = [executor for executor in executors if executor.acquire()]
+        if not ready:
+            return
+        try:
+            if self.read_error is not None:
+                raise self.read_error
+            history = self.task.read_history(executor.id for executor in ready)
+            # What had been restored before the plan was made is not restored again, whatever its status is now.
+            ids = [executor.id for executor in ready if executor.restore.plan.action is not RestoreAction.NONE]
+            seen = self.read(ids) if ids else {}
+        except ClawHostersError as error:
+            kind = ReasonKind.NO_JOURNAL if isinstance(error, JournalError) else ReasonKind.REJECTED
+            for executor in ready:
+                executor.fail(kind, error)
+            return
+        sends = [
+            executor for executor in ready if executor.decide(history, seen.get(executor.id, executor.restore.instance))
+        ]
+        list(map_ordered(RestoreExecutor.send, sends))
+
+    def _wait(self) -> None:
+        """Polls until no restore has to be waited for, and fails those that have not ended in time."""
+        options, client = self.options, self.task.client
+        waiter = Waiter(
+            options.timeout + (options.healthy_timeout or 0.0), client.progress, lambda: client.stats.remaining
+        )
+        waiter.find_deadline = lambda: min((executor.deadline for executor in self._open()), default=math.inf)
+        if len(self._batch) > 1:
+            waiter.budget_share = POLL_SHARE
+        for executor in self._open():
+            if options.healthy_timeout is not None and executor.stage is not Stage.RESTORED:
+                # From the last request on, and not with the time to become healthy.
+                executor.deadline = self.clock() + options.timeout
+
+        def fetch(seconds: float) -> dict[str, Resource | None]:
+            # Nothing is to be seen of an instance that another run works on, but its lock.
+            ids = [executor.id for executor in self._open() if executor.stage is not Stage.HELD]
+            waiter.requests_per_poll = self.cost(len(ids))
+            return self.read(ids, time_left=seconds) if ids else {}
+
+        def is_done(seen: dict[str, Resource | None]) -> bool:
+            self._update(seen)
+            return not self._open()
+
+        def describe(_seen: object) -> tuple[str, str]:
+            return describe_remaining(executor.describe() for executor in self._open())
+
+        nothing: dict[str, Resource | None] = {}
+        try:
+            waiter.until(nothing, fetch, is_done, describe)
+        except ClawHostersError as error:
+            for executor in self._open():
+                executor.give_up(error)
+
+    def _update(self, seen: dict[str, Resource | None]) -> None:
+        """Updates the restores after a poll, and sends what has become possible."""
+        for executor in self._open():
+            if executor.id in seen:
+                executor.update(seen[executor.id])
+        self._send_free([executor for executor in self._batch if executor.stage is Stage.HELD])
+        restored = [executor for executor in self._batch if executor.stage is Stage.RESTORED]
+        # Starts the instances that came back stopped.
+        self.changes.request_changes([executor.job for executor in restored])
+        for executor in restored:
+            executor.end_recovery()
+        for executor in self._open():
+            if self.clock() >= executor.deadline:
+                executor.give_up(WaitTimeoutError("The time is over."))
+        self._release_ended()
+
+    def _open(self) -> list[RestoreExecutor]:
+        return [executor for executor in self._batch if executor.stage.is_open]
+
+    def _release_ended(self) -> None:
+        """Unlocks the instances whose restores have ended: two runs that wait for each other would do so in vain."""
+        for executor in self._batch:
+            if not executor.stage.is_open:
+                executor.release()
 
     # Reading instances
 
