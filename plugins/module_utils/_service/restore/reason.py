@@ -62,6 +62,8 @@ class ReasonKind(enum.Enum):
     NOT_HEALTHY = "not_healthy"
     HEALTH_UNSEEN = "health_unseen"
     BAD_ADDRESS = "bad_address"
+    # The journal has a kind that is not listed here
+    OF_OTHER_VERSION = "of_other_version"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,9 @@ class ReasonError(ClawHostersError):
 
 
 def parse_reason(content: object, at: str = "") -> Reason:
-    """Returns a reason of the journal, which was so ``at`` a time."""
+    """Returns a reason of the journal, which was so ``at`` a time. A newer version may have written other kinds."""
     found = as_object(content)
-    return Reason(ReasonKind(found.get("kind")), as_object(found.get("facts")), at)
+    try:
+        return Reason(ReasonKind(found.get("kind")), as_object(found.get("facts")), at)
+    except ValueError:
+        return Reason(ReasonKind.OF_OTHER_VERSION, at=at)

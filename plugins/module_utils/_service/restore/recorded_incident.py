@@ -15,16 +15,7 @@ from dataclasses import dataclass, field
 
 from ..._model.resource import parse_id
 from ..._service_url import normalize_url
-from ..._state.journal import (
-    NOTE,
-    NoteKind,
-    OperationEvent,
-    OperationKey,
-    OperationState,
-    identify,
-    is_note,
-    replay,
-)
+from ..._state.journal import NOTE, NoteKind, OperationEvent, OperationKey, OperationState, identify, is_note, replay
 from .history import find_overwriting, list_restores
 from .reason import Reason, ReasonKind, parse_reason
 

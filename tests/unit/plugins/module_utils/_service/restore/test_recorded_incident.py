@@ -59,6 +59,13 @@ def test_a_failure_stands_until_the_instance_is_seen_healthy(story: Story) -> No
     assert story.restore(7, "healthy").state().instances["7"].failure is None
 
 
+def test_a_reason_of_a_newer_version_is_told_as_such(story: Story) -> None:
+    story.restore(7, "intended", "accepted").restore(7, "note failed", reason={"kind": "too_hot", "facts": {"by": 1}})
+    state = story.state()
+    reason = state.find_reason(state.instances["7"])
+    assert reason == Reason(ReasonKind.OF_OTHER_VERSION, {}, state.latest_at)
+
+
 def test_another_attempt_begins_anew(story: Story) -> None:
     story.restore(7, "intended", "accepted", "failed")
     story.restore(7, "note failed", reason={"kind": "failed"}).restore(7, "intended")
