@@ -379,8 +379,9 @@ def test_a_canary_that_fails_stops_the_rest_now_and_when_run_again(
         assert outcomes(result) == ["failed", "not_begun", "not_begun"]
         assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
         assert result["msg"].startswith("1 of 3 entries failed: entry 1, bot-1 (id 1): ")
-        advice = "Run the same task again, with max_failures: 1 or without what failed: it waits"
-        assert f"Not begun: 2, from batch 2 of 2 on, since more than max_failures (0) failed. {advice}" in result["msg"]
+        why = "Not begun from batch 2 of 2 on: 1 restore failed or showed no sign, and max_failures is 0."
+        advice = "When the failures are dealt with, run the same task again; max_failures: 1 goes on despite them."
+        assert result["msg"].endswith(f"{why} {advice}")
         assert posts(simulator) == [102]
     check = worker.run(claw_fleet_restore, check=True, **options)
     assert check["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
@@ -494,7 +495,7 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
         r"deploying\.",
         result["instances"][0]["msg"],
     )
-    assert "Run the same task again: it waits for what is under way" in result["msg"]
+    assert "Run the same task again: it continues to wait, and sends nothing twice." in result["msg"]
     assert local_worker.sleeper.total == pytest.approx(40, abs=5)
     for number in (1, 2):
         simulator.set_instance(number, status="running", _transition=None)

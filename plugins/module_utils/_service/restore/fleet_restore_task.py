@@ -7,20 +7,19 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from ..._model.batches import split_batches
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
 from .backup_restore_task import run_restores, summarize_backup
-from .restore_job import COMPLETED, FAILED, UNKNOWN, RestoreJob, Stage
+from .reason import Reason, ReasonKind
+from .restore_job import COMPLETED, RestoreJob, Stage
 from .target_plan import Target
 
 if t.TYPE_CHECKING:
     from ..._errors import ClawHostersError
     from ..._model.fleet_entries import FleetEntry
     from ..._model.resource import Result
-    from .options import Wording
     from .restore_job import ExecutorOptions
     from .restore_task import RestoreTask
 
@@ -39,35 +38,25 @@ def restore_many(task: RestoreTask, entries: t.Sequence[FleetEntry], options: Ex
     if is_refused:
         failures = format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
     else:
-        told = [format_failures(outcomes), _explain_not_begun(task.wording, restores, options)]
+        told = [format_failures(outcomes), _explain_not_begun(task, restores, options)]
         failures = " ".join(filter(None, told))
     if failures:
         raise_failures(failures, result, errors)
     return result
 
 
-def _explain_not_begun(wording: Wording, restores: t.Sequence[RestoreJob], options: ExecutorOptions) -> str:
-    """Returns why batches were not begun, and how to go on; empty if all were.
-
-    One that failed, or whose outcome is unknown, fails in the next run too.
-    """
+def _explain_not_begun(task: RestoreTask, restores: t.Sequence[RestoreJob], options: ExecutorOptions) -> str:
+    """Returns why batches were not begun, and how to go on; empty if all were."""
     batches = split_batches(restores, options.sizes)
-    left = [sum(one.stage is Stage.PLANNED and one.outcome != COMPLETED for one in batch) for batch in batches]
-    if not any(left):
+    is_left = [any(one.stage is Stage.PLANNED and one.outcome != COMPLETED for one in batch) for batch in batches]
+    if not any(is_left):
         return ""
-    ended = sum(one.outcome in (FAILED, UNKNOWN) for one in restores)
-    first, silent = (
-        next(number for number, count in enumerate(left, 1) if count),
-        sum(one.reason is None and one.proves_nothing() for one in restores),
-    )
-    if ended > options.max_failures:
-        limit = wording.option("max_failures", ended)
-        wording = replace(wording, again=f"{wording.again}, with {limit} or without what failed")
-    signs = f" ({silent} without a sign of the restore)" if silent else ""
-    return (
-        f"Not begun: {sum(left)}, from batch {first} of {len(batches)} on, since more than max_failures "
-        f"({options.max_failures}) failed{signs}. {wording.advice}"
-    )
+    from .reason_texts import Telling, tell
+
+    first, failed = is_left.index(True) + 1, sum(map(RestoreJob.proves_nothing, restores))
+    facts = {"failed": failed, "max_failures": options.max_failures, "batch": f"{first} of {len(batches)}"}
+    told = tell(Reason(ReasonKind.NOT_BEGUN, facts), Telling(task.wording, task.incident, task.now))
+    return f"{told.sentence} {told.advice}"
 
 
 def build_outcomes(

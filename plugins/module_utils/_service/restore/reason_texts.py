@@ -93,7 +93,7 @@ TABLE: dict[ReasonKind, Row] = {
     ),
     _KIND.NO_BACKUP: Row("{It} {has} no usable backup{at}{before}. {left_out}", "{without_before}"),
     _KIND.BACKUP_GONE: Row(
-        "There {is} no backup with id {given_backup}{response}{at}.",
+        "There {is} no backup with id {given_backup}{at}{response}.",
         "Correct {backup_option}, or leave it out to restore the newest one.",
     ),
     _KIND.UNCLEAR_BACKUP: Row(
@@ -106,15 +106,15 @@ TABLE: dict[ReasonKind, Row] = {
     ),
     _KIND.OTHER_USED: Row(
         "Incident {incident} restores {it} from backup {backup}, not from {given_backup}.",
-        "Another backup needs another {incident_option}, which sends it again; without {backup_option}, it goes on.",
+        "Another backup needs another {prefix}incident, which sends it again; without {backup_option}, it goes on.",
     ),
     _KIND.WRONG_STATUS: Row(
-        "{It} {condition}{at}, and only a running or stopped instance can be restored.{Other}", "{send_in_status}"
+        "{It} {has} {condition}{at}, and only a running or stopped instance can be restored.{Other}", "{send_in_status}"
     ),
-    _KIND.TOO_OLD: Row("Backup {backup}, {taken}, {is} {age}{at}, and {max_age} {is} {limit}.", "{allow_age}"),
+    _KIND.TOO_OLD: Row("Backup {backup}, {taken}, {is} {age}{at}, and {prefix}max_age {is} {limit}.", "{allow_age}"),
     _KIND.TOO_SOON: Row(
-        "{It} {is} within {min_interval} ({interval}) of another restore{at}: {other}.",
-        "Check it in the dashboard; without {min_interval}, the next run sends a restore again.",
+        "{It} {is} within {prefix}min_interval ({interval}) of another restore{at}: {other}.",
+        "Check it in the dashboard; without {prefix}min_interval, the next run sends a restore again.",
     ),
     _KIND.OTHER_MEMORY: Row(
         "A folder of the machine {has} a journal that {is} not imported{at}.", "When the folder is imported, {again}."
@@ -126,14 +126,14 @@ TABLE: dict[ReasonKind, Row] = {
     ),
     _KIND.DELETED: Row("{It} does not exist any more: it was deleted.", _CHECK_DELETION),
     _KIND.CHANGED: Row(
-        "{It} was {planned} in the plan, and {is} {seen}{now}.",
+        "{It} was {planned} in the plan, and {is} {seen}{at}.",
         "If it is still to be restored, {again}, with its id if it was renamed.",
     ),
     _KIND.NOT_SENT: Row(
         "Another run was to send the restore{of_it}, and did not; this run only waited.", "{again} to send it."
     ),
     _KIND.OVERTAKEN: Row(
-        "{It} {is} left alone: since {this} run began, {other}.",
+        "{It} {is} left alone: since the run began, {other}.",
         "Check it, then {again} if it must be restored all the same.",
     ),
     _KIND.HELD: Row("{It} {is} held by {holder}{at}.", "{again} when that run has ended{or_wait}."),
@@ -153,11 +153,11 @@ TABLE: dict[ReasonKind, Row] = {
         NOT_BEGUN,
     ),
     _KIND.NOT_PLANNED: Row("Planning failed.", _FIX, NOT_BEGUN),
-    _KIND.NO_JOURNAL: Row("{no_journal}", "{go_on_later}", REJECTED),
+    _KIND.NO_JOURNAL: Row("The journal could not be used{at}.", "{go_on_later}", REJECTED),
     _KIND.INTERRUPTED: Row("The runbook was interrupted.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
     _KIND.NOT_BEGUN: Row("Not begun{why_not}.", "{go_on}", NOT_BEGUN),
     _KIND.REJECTED: Row(
-        "The restore{of_it} was rejected or not sent{at}{stored_response}; nothing was changed.{its_status}",
+        "The restore{of_it} was rejected or not sent{at}{response}; nothing was changed.{its_status}",
         _FIX,
         REJECTED,
         Sent.NO_EFFECT,
@@ -178,6 +178,13 @@ TABLE: dict[ReasonKind, Row] = {
         "{restored}; the instance was healthy, but the check of its address failed{at}.",
         f"Check this address, then {_NEVER_TWICE}",
         RESTORED,
+        _PERHAPS,
+    ),
+    _KIND.OF_OTHER_VERSION: Row(
+        "Another version of the collection noted why the restore{of_it} has not come to its end, and this one does not "
+        "know that reason.",
+        "Look at it with that version.",
+        UNKNOWN,
         _PERHAPS,
     ),
 }
@@ -230,7 +237,9 @@ def tell(reason: Reason, telling: Telling) -> Told:
     if has_remedy or reason.kind in (ReasonKind.NO_INSTANCE, ReasonKind.BACKUP_GONE):
         telling = replace(telling, error="")
     words = _find_words(reason, telling)
-    sentence = f"{row.sentence.format_map(words).rstrip()} {telling.error}".strip()
+    # The errors of the journal say all.
+    is_told = telling.error and reason.kind in (ReasonKind.NO_JOURNAL, ReasonKind.OTHER_MEMORY)
+    sentence = telling.error if is_told else f"{row.sentence.format_map(words)} {telling.error}".strip()
     if row.sent is Sent.NOTHING:
         sent = explain_recorded(f"the restore{telling.of_it}", telling.state) if telling.state else NOTHING_SENT
     advice = _advise(reason, telling, row.advice.format_map(words))
@@ -256,23 +265,20 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     at = f" at {format_moment(reason.at, telling.now)}" if is_past else ""
     tense = ("was", "were", "had", "did") if is_past else ("is", "are", "has", "does")
     state = telling.state
-    its_status = f" Its status {tense[0]} {one_line(facts['status'], 40)}{at}." if "status" in facts else ""
+    status = one_line(facts["status"], 40) if "status" in facts else ""
+    its_status = f" Its status {tense[0]} {status}{at}." if status else ""
     words: dict[str, object] = {name: one_line(value, NAME_LIMIT) for name, value in facts.items()}
     # A path that is cut short can't be found.
     words |= {name: one_line(facts[name], MESSAGE_LIMIT) for name in ("path", "journal") if name in facts}
     words |= dict(zip(("is", "are", "has", "does"), tense, strict=True))
     words |= {
         "at": at,
-        "now": at or " now",
-        "this": "the" if is_past else "this",
-        "its_status": its_status,
         "it": telling.it,
         "It": "It" if telling.it == "it" else telling.it,
         "of_it": telling.of_it,
+        "its_status": its_status,
         "unsaid_status": "" if telling.error else its_status,
-        "condition": f"{tense[2]} the status {one_line(facts['status'], 40)}"
-        if "status" in facts
-        else f"{tense[2]} no status that the service shows (field status)",
+        "condition": f"the status {status}" if status else "no status that the service shows (field status)",
         "sent_at": format_moment(facts.get("sent_at") or (state.sent_at if state else None), telling.now),
         "unknown": explain_unknown("it", state) if state else "the journal can't be read.",
         "progress": "was accepted" if state and state.accepted_at else "may be under way",
@@ -281,32 +287,16 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
         "send_after_failure": _advise_failed(reason, telling),
         "send_if_not_restored": _advise_unknown(reason, telling),
         "send_in_status": _advise_in_status(reason, telling),
-        "no_journal": f"The journal could not be used{at}." if not telling.error else "",
         "go_on_later": f"{wording.again}." if is_past else "",
-    }
-    return {
-        **words,
-        **_spell_options(telling),
-        **_describe_target(facts),
-        **_describe_others(reason, telling),
-        **_describe_backups(reason, telling),
-    }
-
-
-def _spell_options(telling: Telling) -> dict[str, object]:
-    """Returns the words of the one who tells."""
-    wording = telling.wording
-    return {
         "again": wording.again,
         "alone": wording.alone,
         "ids": wording.ids,
+        "prefix": wording.prefix,
+        "backup_option": wording.backup(),
         "or_wait": "" if wording.prefix or telling.error else ", or with wait: true",
         "incident": one_line(telling.incident),
-        "incident_option": wording.option("incident"),
-        "backup_option": wording.backup(),
-        "min_interval": wording.option("min_interval"),
-        "max_age": wording.option("max_age"),
     }
+    return words | _describe_target(facts) | _describe_others(reason, telling) | _describe_backups(reason, telling)
 
 
 def _describe_target(facts: t.Mapping[str, t.Any]) -> dict[str, object]:
@@ -329,23 +319,24 @@ def _describe_others(reason: Reason, telling: Telling) -> dict[str, object]:
     """Returns the words about other restores, other runs, and how the instance has changed."""
     facts, now, wording = reason.facts, telling.now, telling.wording
     other = format_other(facts["other"], now) if facts.get("other") else ""
-    failed = facts.get("failed")
-    count, limit = format_count(failed or 0, "restore"), wording.option("max_failures", failed)
-    why = f": {count} failed or showed no sign, and {wording.option('max_failures')} is {facts.get('max_failures')}"
-    go_on = f"When the failures are dealt with, {wording.again}; {limit} goes on despite them."
+    holder = Holder("", **facts["holder"]) if "holder" in facts else None
+    why, go_on = "", f"{wording.again}: it goes on with the rest."
+    if failed := facts.get("failed"):
+        batch = f" from batch {facts['batch']} on" if "batch" in facts else ""
+        limit, count = wording.option("max_failures"), format_count(failed, "restore")
+        why = f"{batch}: {count} failed or showed no sign, and {limit} is {facts.get('max_failures')}"
+        higher = wording.option("max_failures", failed)
+        go_on = f"When the failures are dealt with, {wording.again}; {higher} goes on despite them."
     response = " ".join(one_line(facts[name]) for name in ("http_status", "code") if name in facts)
     return {
         "other": other,
         "Other": f" {capitalize(other)}." if other else "",
-        "holder": format_holder(
-            Holder("", **facts["holder"]) if "holder" in facts else None, parse_time(reason.at) or now
-        ),
+        "holder": format_holder(holder, parse_time(reason.at) or now),
         "planned": _describe_facts(facts.get("planned") or {}),
         "seen": _describe_facts(facts.get("seen") or {}),
-        "why_not": why if failed else "",
-        "go_on": go_on if failed else f"{wording.again}: it goes on with the rest.",
-        "response": f" ({response})" if response else "",
-        "stored_response": f" (answered with {response})" if response and not telling.error else "",
+        "why_not": why,
+        "go_on": go_on,
+        "response": f" (answered with {response})" if response and not telling.error else "",
     }
 
 
@@ -353,8 +344,8 @@ def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
     """Returns the words that depend on backups."""
     facts, wording, now = reason.facts, telling.wording, parse_time(reason.at) or telling.now
     backup = {"id": facts.get("backup_id"), "created_at": facts.get("taken_at")}
-    taken, before, max_age = taken_at(backup), parse_time(facts.get("before")), wording.option("max_age")
-    age, allow = "of unknown age", f"Leave out {max_age} to restore it all the same."
+    taken, before = taken_at(backup), parse_time(facts.get("before"))
+    age, allow = "of unknown age", f"Leave out {wording.option('max_age')} to restore it all the same."
     if taken and is_in_future(taken, now):
         age = f"dated {format_duration(taken - now)} in the future"
     elif taken:
@@ -373,7 +364,7 @@ def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
         "backup": one_line(facts.get("backup_id"), 20),
         "before": f" (from before {format_time(before)})" if before else "",
         "left_out": format_left_out(facts.get("left_out") or (), lambda one: explain_left_out(one, now)),
-        "without_before": _advise_on_busy(telling) or otherwise,
+        "without_before": _advise_on_status(telling) if is_busy(telling.instance) else otherwise,
         "taken": format_taken(backup),
         "age": age,
         "limit": format_duration(timedelta(seconds=facts.get("max_age", 0))),
@@ -408,19 +399,13 @@ def _advise_on_status(telling: Telling) -> str:
 
     ``force`` is no answer to these: what works on the instance may be a restore, and the others have no server.
     """
-    status = get_status(telling.instance)
+    status, again = get_status(telling.instance), telling.wording.again
     if status == "deleting":
         return f"{REMEDIES[status]}."
     if status in ("paused", "pending_configuration"):
-        return f"{REMEDIES[status]}, then {telling.wording.again}."
-    return _advise_on_busy(telling)
-
-
-def _advise_on_busy(telling: Telling) -> str:
-    """Returns what to do about an instance that is busy, perhaps with a restore of its backup; empty for any other."""
-    if not is_busy(telling.instance):
-        return ""
-    return f"Something works on it: look at it in the dashboard first, then {telling.wording.again}."
+        return f"{REMEDIES[status]}, then {again}."
+    busy = f"Something works on it: look at it in the dashboard first, then {again}."
+    return busy if is_busy(telling.instance) else ""
 
 
 def _advise_in_status(reason: Reason, telling: Telling) -> str:
@@ -440,9 +425,10 @@ def _advise_in_status(reason: Reason, telling: Telling) -> str:
 def _advise_failed(reason: Reason, telling: Telling) -> str:
     """Returns what to do after a restore that failed, perhaps by the fault of the instance: an older backup would lose
     more, and fail as well."""
-    wording, used = telling.wording, reason.facts.get("backup_id") or _find_used(telling)
+    wording, state = telling.wording, telling.state
+    used = reason.facts.get("backup_id") or (state.facts.get("backup_id") if state else None)
     backup = [wording.backup(one_line(used, 20))] if used else []
-    older = f"; the one before it is {_describe_older(telling.older)}" if telling.older else ""
+    older = f"; the one before it is {_name_older(telling)}" if telling.older else ""
     sent = wording.restore_with(*backup, _force(wording))
     return _advise_on_status(telling) or (
         f"Check it in the dashboard, and rebuild it there if it has failed; then {sent}, which sends it again{older}."
@@ -469,17 +455,9 @@ def _advise_unhealthy(telling: Telling) -> str:
     )
 
 
-def _find_used(telling: Telling) -> object:
-    return telling.state.facts.get("backup_id") if telling.state else None
-
-
 def _name_older(telling: Telling) -> str:
     """Returns the option that selects the next older backup. A plan that chose the backup has read the others."""
     if telling.older is None:
         return f"its id as {telling.wording.backup()}"
     older = telling.older
     return f"{telling.wording.backup(one_line(older['id'], 20))}, {format_taken(older)}"
-
-
-def _describe_older(older: Resource) -> str:
-    return f"{one_line(older['id'], 20)}, {format_taken(older)}"

@@ -38,9 +38,10 @@ OF_RUN = [kind for kind, row in texts.TABLE.items() if row.part == "not_begun"]
 LASTING = {
     *(ReasonKind.DUPLICATE, ReasonKind.OTHER_BACKUP, ReasonKind.UNCLEAR_BACKUP, ReasonKind.OTHER_USED),
     *(ReasonKind.DELETED, ReasonKind.ONLY_IN_REPORT, ReasonKind.NOT_HEALTHY, ReasonKind.HEALTH_UNSEEN, *OF_RUN),
+    ReasonKind.OF_OTHER_VERSION,
 }
 """What is so at any time, and what only its own run tells."""
-DATED = (ReasonKind.REJECTED, ReasonKind.NO_JOURNAL, ReasonKind.BAD_ADDRESS)
+DATED = (ReasonKind.REJECTED, ReasonKind.NO_JOURNAL, ReasonKind.OTHER_MEMORY, ReasonKind.BAD_ADDRESS)
 """What has happened, and was not told with a time by its own run."""
 
 
@@ -124,6 +125,7 @@ def test_what_may_be_sent_is_not_said_to_be_unsent(kind: ReasonKind) -> None:
             "not_healthy",
             "health_unseen",
             "bad_address",
+            "of_other_version",
         ]
     )
     # What the journal has of it belongs to the result.
@@ -163,7 +165,7 @@ def test_what_is_not_shown_is_not_known() -> None:
     planned = {"name": "web-bot", "status": "running", "health_status": "healthy"}
     changed = Reason(ReasonKind.CHANGED, {"planned": planned, "seen": {"name": "web-bot"}})
     told = tell(changed, Telling(ROLE, "INC-1", NOW)).sentence
-    assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
+    assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status."
     told = tell(Reason(ReasonKind.WRONG_STATUS), Telling(MODULE, "INC-1", NOW, WEB)).sentence
     assert told.startswith("web-bot (id 1) has no status that the service shows (field status), and only a ")
 
@@ -181,7 +183,7 @@ def test_after_a_rejected_backup_the_one_before_it_is_named() -> None:
 def test_after_the_instance_has_failed_the_same_backup_is_named(kind: ReasonKind) -> None:
     assert tell_it(kind, state=SENT[1], status="error").advice == (
         "Check it in the dashboard, and rebuild it there if it has failed; then restore it with restore_backup=12 and "
-        f"restore_force=true, which sends it again; the one before it is {OLDER}."
+        f"restore_force=true, which sends it again; the one before it is restore_backup={OLDER}."
     )
 
 
