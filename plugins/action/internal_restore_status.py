@@ -21,8 +21,7 @@ from ..module_utils._module.open_journal import open_journal, parse_operation_na
 from ..module_utils._service.account_check import format_account, format_scope
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.instance_list import list_instances
-from ..module_utils._service.restore.history import list_restores
-from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_incident, list_incidents
+from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, list_incidents, list_restores
 from ..module_utils._service.restore.target_plan import AccountView, Target
 from ..module_utils._state.journal import OperationKey
 from ..module_utils._text import format_count, format_list, one_line
@@ -78,15 +77,15 @@ def run(context: ModuleContext) -> Result:
             raise SettingsError(both)
         return _tell_instances(context, journal, parse_targets(instances, ids))
     holders, entries, now = journal.read_holders(), journal.read_entries(), journal.now()
+    found = list_incidents(entries, holders, url)
     if not name.strip():
-        found = list_incidents(entries, holders, url)
         recent = [one for one in found if now - datetime.fromisoformat(one.latest_at) <= LISTED_PERIOD]
         scope = format_scope(context.client.settings.host, _find_account(context))
         return {"lines": _wrap([scope, *show_incidents(recent, now)]), "problem": ""}
     incident = parse_operation_name("restore_incident", name)
-    recorded = build_incident(entries, holders, url, incident)
-    if not recorded.latest_at:
-        near = format_similar_incidents(incident, [one.incident for one in list_incidents(entries, holders, url)])
+    recorded = next((one for one in found if one.incident == incident), None)
+    if recorded is None:
+        near = format_similar_incidents(incident, [one.incident for one in found])
         hint = near or "Leave out restore_incident to list them."
         raise RefusedError(f"The journal has no incident {one_line(incident)}. {hint}")
     return _show(context, recorded, now)

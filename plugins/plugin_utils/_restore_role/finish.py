@@ -94,9 +94,8 @@ def write_pages(planner: RolePlanner) -> tuple[list[InstanceResult], bool]:
     Returns the results of the run, and False if the journal can't be read.
     """
     run, context, now = planner.run, planner.context, planner.client.stats.now()
-    service = planner.client.settings.api_url
     try:
-        recorded = read_incident(planner.task.journal, service, run.incident)
+        recorded = read_incident(planner.task.journal, planner.client.settings.api_url, run.incident)
     except JournalError:
         recorded = None
     run.is_history_known = run.is_history_known and (recorded is not None or bool(run.plans))
@@ -106,7 +105,7 @@ def write_pages(planner: RolePlanner) -> tuple[list[InstanceResult], bool]:
     if run.check:
         planner.report_lines = ["Check mode: nothing was sent or asked, and no report was written."]
         return results, recorded is not None
-    known = recorded or RecordedIncident(service, run.incident)
+    known = recorded or RecordedIncident(run.incident)
     try:
         shown = merge_results(known, results, now)
         report, told = build_report(run, known, shown, now), tell_page(run, known, shown, now)

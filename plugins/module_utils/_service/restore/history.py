@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from ..._model.instance import is_busy
 from ..._model.resource import Resource
 from ..._service_url import normalize_url
-from ..._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, identify, is_note, replay
+from ..._state.journal import OperationEvent, OperationKey, OperationState
 from ..._state.journal_store import Holder, shorten_name
 from ..._text import one_line
 from ..._times import CLOCK_TOLERANCE
@@ -63,49 +63,6 @@ class OtherRestore(t.NamedTuple):
         state, seen = self.state, self.state.facts.get("seen")
         known = {name: state.facts.get(name) for name in ("backup_id", "taken_at", "by")}
         return {"incident": self.incident, "sent_at": state.sent_at, "event": state.event.value, "seen": seen, **known}
-
-
-def list_restores(entries: t.Iterable[JournalEntry], service: str) -> dict[str | None, list[OtherRestore]]:
-    """Returns all restores of each instance by its id, in the order of the journal, with those that were refused.
-
-    ``entries`` may hold others; those of a subject are in their order.
-    """
-    attempts: dict[OperationKey, list[list[JournalEntry]]] = {}
-    for entry in entries:
-        key = identify(entry)
-        if is_note(entry) or (key.kind, key.service) != ("restore", normalize_url(service)):
-            continue
-        own = attempts.setdefault(key, [])
-        if entry["event"] == OperationEvent.INTENDED.value:
-            own.append([])
-        if own:
-            own[-1].append(entry)
-    found: dict[str | None, list[OtherRestore]] = {}
-    for key, own in attempts.items():
-        states = (replay(lines, with_refused=True).get(key) for lines in own)
-        found.setdefault(key.instance_id, []).extend(OtherRestore(key.name, state) for state in states if state)
-    for restores in found.values():
-        restores.sort(key=lambda one: one.state.position)
-    return found
-
-
-def find_overwriting(restores: t.Sequence[OtherRestore], own: OperationState | None) -> dict[str, t.Any] | None:
-    """Returns incident, backup, time and outcome of the restore that came after ``own``; None without one.
-
-    It is the last one that was seen restored. Without one, it is the last whose outcome can't be told.
-    """
-    if own is None or own.event is OperationEvent.REFUSED:
-        return None
-    later = [
-        one for one in restores if one.state.position > own.position and one.state.event is not OperationEvent.REFUSED
-    ]
-    certain = [one for one in later if one.is_seen]
-    if not later:
-        return None
-    last = (certain or later)[-1]
-    outcome = "completed" if certain else "unseen" if last.state.is_unseen else last.state.outcome
-    facts = {"incident": last.incident, "backup_id": last.state.facts.get("backup_id"), "sent_at": last.state.sent_at}
-    return {**facts, "outcome": outcome}
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,18 @@ Pages, JSON and ``restore_status`` show it. Nothing is decided by it: see ``hist
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 from dataclasses import dataclass, field
 
 from ..._model.resource import parse_id
 from ..._service_url import normalize_url
 from ..._state.journal import NOTE, NoteKind, OperationEvent, OperationKey, OperationState, identify, is_note, replay
-from .history import find_overwriting, list_restores
+from .history import OtherRestore
 from .reason import Reason, ReasonKind, parse_reason
 
 if t.TYPE_CHECKING:
     from ..._state.journal import Journal, JournalEntry
     from ..._state.journal_store import Holder
-    from .history import OtherRestore
 
 RUN = "run"
 """The kind of the notes of runs, in the place where operations have theirs. The run stands for the instance."""
@@ -112,7 +110,6 @@ class RecordedRun:
 class RecordedIncident:
     """The instances of an incident by their ids, in the order in which they were first named, and its runs."""
 
-    service: str
     incident: str
     instances: dict[str, RecordedInstance] = field(default_factory=dict)
     runs: list[RecordedRun] = field(default_factory=list)
@@ -148,35 +145,40 @@ _KINDS = {
 def read_incident(journal: Journal, service: str, incident: str) -> RecordedIncident:
     """Returns what the journal holds of an incident. Raises JournalError."""
     # Before the entries: what ends in between is then known.
-    holders = journal.read_holders()
+    holders, name = journal.read_holders(), OperationKey(RUN, service, incident).name
     subjects = {*journal.find_subjects("restore", service, incident), *journal.find_subjects(RUN, service, incident)}
-    return build_incident(journal.read_entries(subjects), holders, service, incident)
+    found = list_incidents(journal.read_entries(subjects), holders, service)
+    return next((one for one in found if one.incident == name), RecordedIncident(name))
 
 
-def build_incident(
-    entries: t.Sequence[JournalEntry],
-    holders: t.Mapping[str, Holder],
-    service: str,
-    incident: str,
-    others: t.Mapping[str | None, t.Sequence[OtherRestore]] | None = None,
-) -> RecordedIncident:
-    """Returns what lines say of an incident. ``entries`` may hold others; those of a subject are in their order.
+def list_incidents(
+    entries: t.Sequence[JournalEntry], holders: t.Mapping[str, Holder], service: str
+) -> list[RecordedIncident]:
+    """Returns the incidents of a service, the one of which something was written last first.
 
-    ``others``: the restores of each instance, if they are known already.
+    ``entries`` may hold other lines; those of a subject are in their order.
     """
-    own = OperationKey("restore", service, incident)
-    others = list_restores(entries, service) if others is None else others
-    recorded = RecordedIncident(own.service, own.name)
-    lines: dict[OperationKey, list[JournalEntry]] = {}
+    lines: dict[str, dict[OperationKey, list[JournalEntry]]] = {}
     for entry in entries:
         key = identify(entry)
-        if (key.service, key.name) == (recorded.service, recorded.incident):
-            lines.setdefault(key, []).append(entry)
-            recorded.latest_at = max(recorded.latest_at, entry["at"])
-    for key, found in lines.items():
-        if key.kind == RUN and (run := _build_run(key, found, is_held=key.subject in holders)):
-            recorded.runs.append(run)
-    recorded.runs.sort(key=lambda run: run.confirmed_at)
+        if key.kind in ("restore", RUN) and key.service == normalize_url(service):
+            lines.setdefault(key.name, {}).setdefault(key, []).append(entry)
+    others = list_restores(entries, service)
+    incidents = [_build_incident(name, found, holders, others) for name, found in lines.items()]
+    return sorted(incidents, key=lambda one: one.latest_at, reverse=True)
+
+
+def _build_incident(
+    name: str,
+    lines: t.Mapping[OperationKey, t.Sequence[JournalEntry]],
+    holders: t.Mapping[str, Holder],
+    others: t.Mapping[str | None, t.Sequence[OtherRestore]],
+) -> RecordedIncident:
+    """Returns an incident. ``lines``: those of each instance and run. ``others``: all restores of each instance."""
+    latest_at = max(line["at"] for found in lines.values() for line in found)
+    runs = [_build_run(key, found, is_held=key.subject in holders) for key, found in lines.items() if key.kind == RUN]
+    confirmed = sorted(filter(None, runs), key=lambda run: run.confirmed_at)
+    recorded = RecordedIncident(name, runs=confirmed, latest_at=latest_at)
     for run in recorded.runs:
         for instance_id in run.backups:
             recorded.instances[instance_id] = RecordedInstance(parse_id(instance_id), run.names.get(instance_id))
@@ -253,16 +255,47 @@ def _add_event(instance: RecordedInstance, line: JournalEntry) -> None:
         events.append(TimelineEvent("running", at))
 
 
-def list_incidents(
-    entries: t.Iterable[JournalEntry], holders: t.Mapping[str, Holder], service: str
-) -> list[RecordedIncident]:
-    """Returns the incidents of a service, the one of which something was written last first."""
-    service = normalize_url(service)
-    lines: dict[str, list[JournalEntry]] = {}
+# The restores of an instance
+
+
+def list_restores(entries: t.Iterable[JournalEntry], service: str) -> dict[str | None, list[OtherRestore]]:
+    """Returns all restores of each instance by its id, in the order of the journal, with those that were refused.
+
+    ``entries`` may hold others; those of a subject are in their order.
+    """
+    attempts: dict[OperationKey, list[list[JournalEntry]]] = {}
     for entry in entries:
         key = identify(entry)
-        if key.kind in ("restore", RUN) and key.service == service:
-            lines.setdefault(key.name, []).append(entry)
-    others = list_restores(itertools.chain.from_iterable(lines.values()), service)
-    incidents = [build_incident(found, holders, service, name, others) for name, found in lines.items()]
-    return sorted(incidents, key=lambda one: one.latest_at, reverse=True)
+        if is_note(entry) or (key.kind, key.service) != ("restore", normalize_url(service)):
+            continue
+        own = attempts.setdefault(key, [])
+        if entry["event"] == OperationEvent.INTENDED.value:
+            own.append([])
+        if own:
+            own[-1].append(entry)
+    found: dict[str | None, list[OtherRestore]] = {}
+    for key, own in attempts.items():
+        states = (replay(lines, with_refused=True).get(key) for lines in own)
+        found.setdefault(key.instance_id, []).extend(OtherRestore(key.name, state) for state in states if state)
+    for restores in found.values():
+        restores.sort(key=lambda one: one.state.position)
+    return found
+
+
+def find_overwriting(restores: t.Sequence[OtherRestore], own: OperationState | None) -> dict[str, t.Any] | None:
+    """Returns incident, backup, time and outcome of the restore that came after ``own``; None without one.
+
+    It is the last one that was seen restored. Without one, it is the last whose outcome can't be told.
+    """
+    if own is None or own.event is OperationEvent.REFUSED:
+        return None
+    later = [
+        one for one in restores if one.state.position > own.position and one.state.event is not OperationEvent.REFUSED
+    ]
+    certain = [one for one in later if one.is_seen]
+    if not later:
+        return None
+    last = (certain or later)[-1]
+    outcome = "completed" if certain else "unseen" if last.state.is_unseen else last.state.outcome
+    facts = {"incident": last.incident, "backup_id": last.state.facts.get("backup_id"), "sent_at": last.state.sent_at}
+    return {**facts, "outcome": outcome}

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils import _errors as errors
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import reason as reasons
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import list_restores
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import (
     RecordedInstance,
+    list_restores,
     run_key,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
