@@ -18,7 +18,7 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import find_state, is_health_final
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.reason import Reason, ReasonKind
-from ...module_utils._service.restore.reason_texts import NOT_BEGUN, RESTORED, TABLE, WITHOUT_SIGN, Sent
+from ...module_utils._service.restore.reason_texts import NOT_BEGUN, RESTORED, TABLE, WITHOUT_SIGN
 from ...module_utils._service.restore.recorded_incident import RecordedInstance
 from ...module_utils._service.restore.restore_job import PLANNED, UNKNOWN
 from ...module_utils._service.restore.target_plan import RestoreAction, Target
@@ -210,8 +210,8 @@ def merge_results(
     """Returns the results of all instances of an incident: those of a run, unless it says nothing new of a restore."""
     merged = {one.known.identity: one for one in build_recorded(recorded, now)}
     for one in results:
-        known, sent = merged.get(one.known.identity), one.reason and TABLE[one.reason.kind].sent
-        if known is None or known.reason or sent is not Sent.NOTHING:
+        known = merged.get(one.known.identity)
+        if known is None or known.reason or one.reason is None or TABLE[one.reason.kind].may_be_sent:
             merged[one.known.identity] = one
     return [*merged.values()]
 

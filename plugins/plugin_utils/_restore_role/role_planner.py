@@ -117,7 +117,7 @@ class RolePlanner:
         """Chooses the backups, finds what prevents a restore, and shows that."""
         self.run.account = self.context.account.label()
         task, variables, reader, approved = self.task, self.variables, self.reader, self.run.approved
-        planned, account, history = plan_task(task, self.run.targets, reader, with_holders=True)
+        planned, account, history = plan_task(task, self.run.targets, reader)
         plans = [build_role_plan(plan, history, task.rules, task.now, task.wording) for plan in planned]
         if approved:
             max_age = parse_duration("restore_plan_max_age", variables["restore_plan_max_age"])

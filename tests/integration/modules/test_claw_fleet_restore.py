@@ -756,4 +756,4 @@ def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, en
     simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
     engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_texts)
     engine.batches.run(planned(4))
-    assert fresh[0].startswith("This run has sent nothing for incident INC-1. Run it again: ")
+    assert fresh[0].startswith("Incident INC-1: this run has sent nothing. Run it again: ")

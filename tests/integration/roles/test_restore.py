@@ -238,7 +238,7 @@ def test_one_that_ends_in_error_is_followed_by_the_same_backup(simulator: Simula
     assert re.search(told, words)
     assert "Its status is error." in words
     same = "restore it with restore_backup=11 and restore_force=true, which sends it again"
-    assert f"{same}; the one before it is 12, taken " in words
+    assert f"{same}; the one before it is restore_backup=12, taken " in words
     # The service restores nothing in this status, whichever backup.
     _refused, words = run_tasks(runbook, "web-bot", restore_max_age="30h", restore_force=True, restore_backup=11)
     assert "The restore was rejected or not sent; nothing was changed." in words

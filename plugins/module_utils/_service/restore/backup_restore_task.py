@@ -10,22 +10,18 @@ import typing as t
 from functools import partial
 
 from ..._errors import PartialError, RefusedError
-from ..._model.backup import taken_at
 from ..._model.instance import label
 from ..._model.ownership import has_owner, parse_owner
 from ..._model.resource import parse_id
 from ..backups import fetch_backup
 from .account_reader import AccountReader
-from .history import RestoreHistory
-from .restore_job import PLANNED, REFUSED, RestoreJob, Stage, check_held
+from .restore_job import PLANNED, RestoreJob, Stage, check_held
 from .restore_task import RestoreTask, plan_task
 from .target_plan import Target
 
 if t.TYPE_CHECKING:
-    from ..._model.resource import Resource, Result
-    from .reason import Reason
+    from ..._model.resource import Result
     from .restore_job import ExecutorOptions
-    from .target_plan import TargetPlan
 
 
 def restore_one(task: RestoreTask, target: Target, options: ExecutorOptions) -> Result:
@@ -53,21 +49,19 @@ def run_restores(
     client, unsent = task.client, f"Nothing was sent for incident {task.incident}."
     with client.progress.if_interrupted(unsent):
         reader = AccountReader(client)
-        plans, _account, history = plan_task(
-            task, targets, reader, with_holders=client.check_mode, complete=partial(_complete, task, reader)
-        )
+        plans, _account, history = plan_task(task, targets, reader, complete=partial(_complete, task, reader))
     if other_case := task.find_other_case():
         task.warn(other_case)
     if client.check_mode and not options.waits:
         for plan in plans:
             if not plan.is_refused and history.find_holder((plan.instance or {})["id"]):
                 check_held(plan, history, task.rules)
+    from .plan_remarks import describe_choice
+
     restores = [RestoreJob(plan) for plan in plans]
     for restore in restores:
-        if restore.plan.is_refused:
-            restore.fail(t.cast("Reason", restore.plan.reason), REFUSED, restore.plan.cause)
-        else:
-            _warn_of_choice(task, restore.plan)
+        for remark in describe_choice(restore.plan, task.incident, task.rules, task.now):
+            task.warn(f"{label(restore.instance)}: {remark.text}")
     if any(restore.reason for restore in restores):
         return restores, True
     with client.progress.if_interrupted(unsent):
@@ -97,24 +91,10 @@ def _complete(task: RestoreTask, reader: AccountReader, target: Target) -> Targe
 def _find_restored_from(task: RestoreTask, backup_id: object) -> int | str | None:
     """Returns the id of the only instance that was restored from this backup for the incident, or None."""
     service = task.client.settings.api_url
-    subjects = task.journal.find_subjects("restore", service, task.incident)
-    states, _damaged = task.journal.read_intact_states(subjects)
-    ids = [
-        key.instance_id
-        for key, state in RestoreHistory(service, task.incident, states).restores()
-        if key.name == task.incident and str(state.facts.get("backup_id")) == str(backup_id)
-    ]
+    states, _damaged = task.journal.read_intact_states(task.journal.find_subjects("restore", service, task.incident))
+    own = [(key.instance_id, state) for key, state in states.items() if key == task.key(key.instance_id)]
+    ids = [instance_id for instance_id, state in own if str(state.facts.get("backup_id")) == str(backup_id)]
     return parse_id(ids[0]) if len(ids) == 1 else None
-
-
-def _warn_of_choice(task: RestoreTask, plan: TargetPlan) -> None:
-    """Warns of what the choice of a backup passes over, and of what can't be told of it."""
-    if plan.sends and has_owner(plan.backup or {}) and not plan.left_out:
-        return
-    from .plan_remarks import describe_choice
-
-    for note in describe_choice(plan, task.incident, task.rules, task.now):
-        task.warn(f"{label(plan.instance or {})}: {note.text}")
 
 
 def build_single_result(restore: RestoreJob, task: RestoreTask) -> Result:
@@ -130,14 +110,6 @@ def build_single_result(restore: RestoreJob, task: RestoreTask) -> Result:
         "restore": {**told, "outcome": PLANNED} if is_planned else told,
         "diff": {
             "before": before,
-            "after": {**before, "restored_from": summarize_backup(backup)} if restore.changed else before,
+            "after": {**before, "restored_from": restore.plan.backup_facts} if restore.changed else before,
         },
     }
-
-
-def summarize_backup(backup: Resource | None) -> dict[str, t.Any] | None:
-    """Returns what diffs show of a backup."""
-    if backup is None:
-        return None
-    taken = taken_at(backup)
-    return {"backup_id": backup["id"], "taken_at": taken.isoformat() if taken else None}

@@ -15,11 +15,11 @@ import math
 import threading
 import typing as t
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, LastSeen, RefusedError, UnauthorizedError, WaitTimeoutError
 from ..._http.acceptance import parse_accepted
-from ..._model.backup import taken_at
 from ..._model.batches import begin_batches, split_batches
 from ..._model.instance import (
     describe_condition,
@@ -96,17 +96,13 @@ class RestoreExecutor:
         self.restore = restore
         self.job = InstanceJob("started", found=restore.instance)
         """The rest of the way once the instance is restored: it runs and, if that is waited for, is healthy."""
-        self._shared = shared
-        self._task = shared.task
-        self._guard = OperationGuard(
-            shared.task.journal,
-            shared.task.key(restore.instance["id"]),
-            shared.task.warn,
-            f"the restore of {short_name(restore.instance)}",
-            InterruptText(""),  # Ctrl-C shows one of the run
-        )
+        self._shared, self._task = shared, shared.task
+        key, what = self._task.key(restore.instance["id"]), f"the restore of {short_name(restore.instance)}"
+        # Ctrl-C shows a text of the run instead.
+        self._guard = OperationGuard(self._task.journal, key, self._task.warn, what, InterruptText(""))
         self._lock = contextlib.ExitStack()
-        self._is_restored: StateReached | None = None
+        self._is_restored: StateReached
+        """Set once it is waited for."""
         self._was_busy = False
         """True if it was busy before it was waited for: that it is still busy is no new sign of the restore."""
         self._is_busy_seen = False
@@ -243,27 +239,13 @@ class RestoreExecutor:
 
         Raises OutcomeUnknownError if it is unknown whether it was executed. After any other error it was not.
         """
-        backup = self.restore.plan.backup or {}
-        taken = taken_at(backup)
-        facts = {
-            "backup_id": backup["id"],
-            "taken_at": taken.isoformat() if taken else None,
-            "instance_name": self.restore.instance.get("name"),
-        }
+        client, instance, backup_id = self._task.client, self.restore.instance, self.restore.plan.backup_id
+        facts = {**self.restore.plan.backup_facts, "instance_name": instance.get("name")}
         # The service may show the backup or the instance.
-        asked = {"backup": {"id": backup["id"]}, "instance": self.restore.instance}
-        seen: dict[str, object] = {}
+        parse = partial(parse_accepted, asked={"backup": {"id": backup_id}, "instance": instance})
+        path, seen = f"{backup_path(backup_id)}/restore", dict[str, object]()
         try:
-            self._guard.send(
-                self._task.client,
-                lambda hooks: self._task.client.request(
-                    "POST",
-                    f"{backup_path(backup['id'])}/restore",
-                    hooks=hooks,
-                    parse=lambda request, response: parse_accepted(request, response, asked),
-                ),
-                facts,
-            )
+            self._guard.send(client, lambda hooks: client.request("POST", path, hooks=hooks, parse=parse), facts)
         except OutcomeUnknownError as unclear:
             if not self._has_begun(unclear.cause):
                 raise
@@ -287,14 +269,9 @@ class RestoreExecutor:
         state = self._guard.known_state()
         age = find_age(state.sent_at, self._task.journal.now()) if state else None
         passed = min(age.total_seconds(), SHORTEST_RESTORE) if age else 0.0
-        self._is_restored = StateReached(
-            "restored",
-            get_status(self.restore.current),
-            END_STATUSES,
-            wait_healthy=False,
-            earliest=self._shared.clock() + SHORTEST_RESTORE - passed,
-            clock=self._shared.clock,
-        )
+        status, clock = get_status(self.restore.current), self._shared.clock
+        earliest = clock() + SHORTEST_RESTORE - passed
+        self._is_restored = StateReached("restored", status, END_STATUSES, False, earliest=earliest, clock=clock)
         self._was_busy = self.restore.is_sent and is_busy(self.restore.current)
         self._record_sign()
         self._enter(Stage.ACCEPTED)
@@ -344,7 +321,7 @@ class RestoreExecutor:
         if self._is_at_work():
             return
         try:
-            is_restored = self._is_restored is not None and self._is_restored(now)
+            is_restored = self._is_restored(now)
         except FailureStatusError:
             self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
             self.fail(ReasonKind.FAILED, outcome=FAILED)
@@ -461,9 +438,8 @@ class RestoreExecutor:
 
     def fail(self, kind: ReasonKind, cause: ClawHostersError | None = None, outcome: str | None = None) -> None:
         """Ends the restore as failed. See :meth:`_end`."""
-        shown = {"status": self.restore.current.get("status"), "backup_id": self.restore.plan.backup_id}
-        known = {name: value for name, value in shown.items() if value is not None}
-        self._end(Reason(kind, {**known, **(cause.facts if cause else {})}), cause, outcome)
+        reason = self.restore.plan.build_reason(kind, cause, status=self.restore.current.get("status"))
+        self._end(reason, cause, outcome)
 
     def _end(self, reason: Reason, cause: ClawHostersError | None, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""
@@ -698,15 +674,14 @@ class TaskExecutor:
                 self.observer.on_end(restore)
 
     def _update_note(self) -> None:
-        self.note.text = f"{self._format_progress()} {self.task.wording.advice}"
-
-    def _format_progress(self) -> str:
-        sent = [one for one in self._restores if one.may_be_sent]
-        if not sent:
-            return f"This run has sent nothing for incident {self.task.incident}."
-        completed = sum(one.outcome == COMPLETED for one in sent)
-        return (
-            f"Incident {self.task.incident}: this run has sent {len(sent)} of "
-            f"{format_count(len(self._restores), 'restore')}, and {completed} completed; what the service has accepted "
-            "goes on."
-        )
+        sent, progress = [one for one in self._restores if one.may_be_sent], "this run has sent nothing."
+        if sent:
+            total, completed = (
+                format_count(len(self._restores), "restore"),
+                sum(one.outcome == COMPLETED for one in sent),
+            )
+            progress = (
+                f"this run has sent {len(sent)} of {total}, and {completed} completed; what the service has accepted "
+                "goes on."
+            )
+        self.note.text = f"Incident {self.task.incident}: {progress} {self.task.wording.advice}"

@@ -11,7 +11,7 @@ import typing as t
 from ..._model.batches import split_batches
 from ..._model.fleet_entries import Outcome, build_result, format_failures, raise_failures
 from ..._model.instance import describe_status, label
-from .backup_restore_task import run_restores, summarize_backup
+from .backup_restore_task import run_restores
 from .reason import Reason, ReasonKind
 from .restore_job import COMPLETED, RestoreJob, Stage
 from .target_plan import Target
@@ -109,7 +109,7 @@ def build_diff(restores: t.Sequence[RestoreJob]) -> dict[str, t.Any]:
             continue
         name, is_restored = label(instance), restore.is_sent
         before[name] = {"restored_from": None}
-        after[name] = {"restored_from": summarize_backup(restore.plan.backup) if is_restored else None}
+        after[name] = {"restored_from": restore.plan.backup_facts if is_restored else None}
         if restore.is_started and not is_restored:
             before[name]["status"] = describe_status(instance)
             after[name]["status"] = f"{describe_status(restore.current)} (started)"

@@ -92,7 +92,7 @@ class RestoreHistory:
     read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the journal was read, by its clock."""
     positions: dict[str, int] = field(default_factory=dict)
-    """Of each subject that was read, by its digest: the last position that it had when the task began."""
+    """Of each subject, by its digest: the last position that it had when the task began."""
     earlier_report: EarlierReport | None = None
     """The JSON beside the page of the incident; None for the modules, which write none."""
 

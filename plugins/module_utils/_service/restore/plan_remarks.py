@@ -82,7 +82,7 @@ def describe_choice(plan: TargetPlan, incident: str, rules: Rules, now: datetime
             which = f"Backup {backup.get('id')} does not show its instance"
             notes.append(Remark(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
         if plan.left_out:
-            left_out = describe_left_out(plan, now)
+            left_out = format_left_out(plan.left_out, lambda one: explain_left_out(one, now, plan.unfinished))
             about = {(normalize(one.get("status")), taken_at(one) is None) for one in plan.left_out}
             newest = f"Backup {backup.get('id')} is the newest usable one."
             notes.append(Remark(f"{left_out} {newest}", ("left_out", *sorted(about))))
@@ -94,7 +94,3 @@ def describe_choice(plan: TargetPlan, incident: str, rules: Rules, now: datetime
         used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}, and sends no other restore."
         return [Remark(f"{used} Use another incident for that.", ("used",))]
     return []
-
-
-def describe_left_out(plan: TargetPlan, now: datetime) -> str:
-    return format_left_out(plan.left_out, lambda backup: explain_left_out(backup, now, plan.unfinished))

@@ -9,7 +9,6 @@ Only a task that needs it imports it.
 
 from __future__ import annotations
 
-import enum
 import math
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -47,14 +46,6 @@ _FIX = "Fix the cause, then {again}."
 _CHECK_DELETION = "Check in the dashboard who deleted it."
 
 
-class Sent(enum.Enum):
-    """Tells if a restore that is not as it should be may have been sent."""
-
-    NOTHING = "nothing"
-    NO_EFFECT = "no_effect"  # the sentence says so
-    PERHAPS = "perhaps"
-
-
 class Row(t.NamedTuple):
     """How a kind of reason is told. ``advice`` may depend on more than the kind: see :func:`_advise`.
 
@@ -64,10 +55,14 @@ class Row(t.NamedTuple):
     sentence: str
     advice: str
     part: str = CANNOT_BE_RESTORED
-    sent: Sent = Sent.NOTHING
+
+    @property
+    def may_be_sent(self) -> bool:
+        """True if the restore may have been sent, and not rejected."""
+        return self.part in (RESTORED, NOT_HEALTHY, UNKNOWN)
 
 
-_KIND, _PERHAPS = ReasonKind, Sent.PERHAPS
+_KIND = ReasonKind
 TABLE: dict[ReasonKind, Row] = {
     _KIND.NO_INSTANCE: Row(
         "There {is} no instance {target}{for_backup}{at}{similar}", "Give the right id with {ids}, or the exact name."
@@ -83,13 +78,11 @@ TABLE: dict[ReasonKind, Row] = {
         "The restore{of_it}, sent at {sent_at}, was accepted, but the instance ended in a failure status.{its_status}",
         "{send_after_failure}",
         NOT_HEALTHY,
-        _PERHAPS,
     ),
     _KIND.UNKNOWN: Row(
         "It is unknown whether the restore{of_it} was carried out: {unknown}{its_status}",
         "{send_if_not_restored}",
         UNKNOWN,
-        _PERHAPS,
     ),
     _KIND.NO_BACKUP: Row("{It} {has} no usable backup{at}{before}. {left_out}", "{without_before}"),
     _KIND.BACKUP_GONE: Row(
@@ -154,38 +147,32 @@ TABLE: dict[ReasonKind, Row] = {
     ),
     _KIND.NOT_PLANNED: Row("Planning failed.", _FIX, NOT_BEGUN),
     _KIND.NO_JOURNAL: Row("The journal could not be used{at}.", "{go_on_later}", REJECTED),
-    _KIND.INTERRUPTED: Row("The runbook was interrupted.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
+    _KIND.INTERRUPTED: Row("The runbook was interrupted.", _NEVER_TWICE, UNKNOWN),
     _KIND.NOT_BEGUN: Row("Not begun{why_not}.", "{go_on}", NOT_BEGUN),
     _KIND.REJECTED: Row(
-        "The restore{of_it} was rejected or not sent{at}{response}; nothing was changed.{its_status}",
-        _FIX,
-        REJECTED,
-        Sent.NO_EFFECT,
+        "The restore{of_it} was rejected or not sent{at}{response}; nothing was changed.{its_status}", _FIX, REJECTED
     ),
     _KIND.NOT_OVER: Row(
         "The restore{of_it}, sent at {sent_at}, {progress}, but its end was not seen.",
         "{again}: it continues to wait, and sends nothing twice.",
         UNKNOWN,
-        _PERHAPS,
     ),
-    _KIND.UNRECORDED: Row("The journal lacks what became of the restore{of_it}.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
-    _KIND.GONE: Row("The instance was deleted after its restore was accepted.", _CHECK_DELETION, NOT_HEALTHY, _PERHAPS),
+    _KIND.UNRECORDED: Row("The journal lacks what became of the restore{of_it}.", _NEVER_TWICE, UNKNOWN),
+    _KIND.GONE: Row("The instance was deleted after its restore was accepted.", _CHECK_DELETION, NOT_HEALTHY),
     _KIND.NOT_HEALTHY: Row(
-        "{restored}, but the instance was not seen running and healthy.{unsaid_status}", "{help}", NOT_HEALTHY, _PERHAPS
+        "{restored}, but the instance was not seen running and healthy.{unsaid_status}", "{help}", NOT_HEALTHY
     ),
-    _KIND.HEALTH_UNSEEN: Row("{restored}, but the instance was not looked at since.", _NEVER_TWICE, UNKNOWN, _PERHAPS),
+    _KIND.HEALTH_UNSEEN: Row("{restored}, but the instance was not looked at since.", _NEVER_TWICE, UNKNOWN),
     _KIND.BAD_ADDRESS: Row(
         "{restored}; the instance was healthy, but the check of its address failed{at}.",
         f"Check this address, then {_NEVER_TWICE}",
         RESTORED,
-        _PERHAPS,
     ),
     _KIND.OF_OTHER_VERSION: Row(
         "Another version of the collection noted why the restore{of_it} has not come to its end, and this one does not "
         "know that reason.",
         "Look at it with that version.",
         UNKNOWN,
-        _PERHAPS,
     ),
 }
 """Each kind of reason. Advice that names ``force`` or another incident says that this sends the restore again."""
@@ -240,7 +227,7 @@ def tell(reason: Reason, telling: Telling) -> Told:
     # The errors of the journal say all.
     is_told = telling.error and reason.kind in (ReasonKind.NO_JOURNAL, ReasonKind.OTHER_MEMORY)
     sentence = telling.error if is_told else f"{row.sentence.format_map(words)} {telling.error}".strip()
-    if row.sent is Sent.NOTHING:
+    if not row.may_be_sent and reason.kind is not ReasonKind.REJECTED:
         sent = explain_recorded(f"the restore{telling.of_it}", telling.state) if telling.state else NOTHING_SENT
     advice = _advise(reason, telling, row.advice.format_map(words))
     return Told(one_line(sentence, MESSAGE_LIMIT), sent, one_line(advice, MESSAGE_LIMIT))

@@ -95,7 +95,9 @@ class RestoreJob:
     def __post_init__(self) -> None:
         plan = self.plan
         self.current, self.state = self.current or self.instance, self.state or plan.earlier
-        if plan.earlier is not None and not plan.sends and self.outcome == NOT_BEGUN:
+        if plan.reason and plan.is_refused:
+            self.fail(plan.reason, REFUSED, plan.cause)
+        elif plan.earlier is not None and not plan.sends and self.outcome == NOT_BEGUN:
             # It goes on with what the journal holds.
             self.outcome = IN_FLIGHT if plan.action is RestoreAction.WAIT else plan.earlier.outcome
 

@@ -73,25 +73,17 @@ class RestoreTask:
 
     def read_history(self, instance_ids: t.Iterable[object], *, with_holders: bool = False) -> RestoreHistory:
         """Returns what the journal holds of these instances. Raises JournalError."""
-        keys = {str(one): self.key(one) for one in instance_ids}
-        subjects = {key.subject for key in keys.values()}
+        keys, service = {str(one): self.key(one) for one in instance_ids}, self.client.settings.api_url
         # Before the states: what ends in between is then known.
         holders = self.journal.read_holders() if with_holders else {}
         earlier_report = self.read_report() if self.read_report else None
-        states = self.journal.read_states(subjects)
+        states = self.journal.read_states({key.subject for key in keys.values()})
         for one in keys.keys() & (earlier_report.sent_at if earlier_report else {}).keys():
             if earlier_report and earlier_report.sent_at[one] in self.journal.find_attempts(keys[one]):
                 # It was refused, perhaps after another run had recorded that it waits for it.
                 del earlier_report.sent_at[one]
-        return RestoreHistory(
-            self.client.settings.api_url,
-            self.incident,
-            states,
-            holders,
-            self.journal.now(),
-            {subject: self.positions.get(subject, 0) for subject in subjects},
-            earlier_report,
-        )
+        now = self.journal.now()
+        return RestoreHistory(service, self.incident, states, holders, now, self.positions, earlier_report)
 
     def find_other_case(self) -> str:
         """Returns that the journal has an incident whose name differs in case alone; empty if it has this one, or none.
@@ -110,7 +102,7 @@ class RestoreTask:
 
         Its class says if something was or may have been sent, by this run or an earlier one.
         """
-        from .reason_texts import TABLE, Sent, Telling, tell
+        from .reason_texts import TABLE, Telling, tell
 
         reason, cause = t.cast("Reason", job.reason), job.cause
         telling = Telling(
@@ -118,7 +110,7 @@ class RestoreTask:
         )
         message = " ".join(filter(None, tell(reason, telling)))
         # What the journal has of it, or another run is about to send, belongs to the result.
-        if job.changed or job.state or job.outcome == "in_flight" or TABLE[reason.kind].sent is Sent.PERHAPS:
+        if job.changed or job.state or job.outcome == "in_flight" or TABLE[reason.kind].may_be_sent:
             return PartialError(message, {}, cause)
         return RefusedError(message, cause)
 
@@ -131,7 +123,6 @@ def plan_task(
     targets: t.Sequence[Target],
     reader: AccountReader,
     *,
-    with_holders: bool,
     complete: t.Callable[[Target], Target] = lambda target: target,
 ) -> tuple[list[TargetPlan], AccountView, RestoreHistory]:
     """Reads account and journal, and returns a plan for each target, in order, and what was read.
@@ -147,7 +138,7 @@ def plan_task(
     require_past(task.wording.option("before"), task.rules.before, task.now, is_unsent=True)
     named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
     ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
-    history = task.read_history(ids - {None}, with_holders=with_holders)
+    history = task.read_history(ids - {None}, with_holders=True)
     plans = plan_restores(targets, account, history, task.rules, task.now)
     for plan in plans:
         # The folder says more than the JSON: how its journal becomes the database's.

@@ -97,25 +97,33 @@ class TargetPlan:
         return (self.backup or {}).get("id")
 
     @property
+    def backup_facts(self) -> dict[str, t.Any]:
+        """Id and time of the backup, as the journal, reasons and diffs hold them."""
+        taken = taken_at(self.backup or {})
+        return {"backup_id": self.backup_id, "taken_at": taken.isoformat() if taken else None}
+
+    @property
     def is_refused(self) -> bool:
         """True if nothing is sent, whatever the journal says under the lock."""
         return self.reason is not None and self.reason.is_final
 
     def stop(self, kind: ReasonKind, cause: ClawHostersError | None = None, **facts: t.Any) -> None:
-        """Sets the reason for which nothing is sent. Its facts are these, and what the plan shows."""
-        target, taken, instance = self.target, taken_at(self.backup or {}), self.instance or {}
+        """Sets the reason for which nothing is sent."""
+        self.reason, self.cause = self.build_reason(kind, cause, **facts), cause
+
+    def build_reason(self, kind: ReasonKind, cause: ClawHostersError | None = None, **facts: t.Any) -> Reason:
+        """Returns a reason. Its facts are these, those of the error behind it, and what the plan shows."""
+        target, instance = self.target, self.instance or {}
         shown = {
             "given_id": target.instance_id,
             "given_name": target.name,
             "given_backup": target.backup_id,
-            "backup_id": self.backup_id,
-            "taken_at": taken and taken.isoformat(),
+            **self.backup_facts,
             "status": instance.get("status"),
             **(cause.facts if cause else {}),
             **facts,
         }
-        known = {name: value for name, value in shown.items() if value not in (None, [])}
-        self.reason, self.cause = Reason(kind, known), cause
+        return Reason(kind, {name: value for name, value in shown.items() if value not in (None, [])})
 
 
 # The account
