@@ -53,7 +53,7 @@ def test_all_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) 
         run = controller.run("ansible-playbook", f"clawhosters.cloud.{name}", *options)
         # Nobody waits for the end of the restore here.
         assert run.rc == (2 if name == "restore" else 0), run.screen
-    assert run.says("it continues to wait, and sends nothing twice."), run.screen
+    assert run.says("it continues, and sends nothing twice."), run.screen
     assert simulator.effects() == {"stops": 1, "restores": 1}
     assert (tmp_path / "clawhosters-fleet-report.html").exists()
     assert (tmp_path / "clawhosters-doctor.json").exists()

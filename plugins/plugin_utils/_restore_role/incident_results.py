@@ -62,7 +62,7 @@ class InstanceResult:
             return WITHOUT_SIGN
         if not self.is_check:
             return RESTORED
-        return RESTORED_ALREADY if self.plan.action is RestoreAction.NONE else WOULD_BE_RESTORED
+        return WOULD_BE_RESTORED if self.plan.action is RestoreAction.SEND else RESTORED_ALREADY
 
     @property
     def is_unseen(self) -> bool:

@@ -25,6 +25,7 @@ from ...module_utils._service.restore.reason_texts import (
     tell,
 )
 from ...module_utils._service.restore.recorded_incident import IN_PROGRESS
+from ...module_utils._service.restore.target_plan import RestoreAction
 from ...module_utils._state.journal import UNSEEN, OperationEvent
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
@@ -90,7 +91,8 @@ def tell_result(one: InstanceResult, run: RoleRun, now: datetime) -> ToldResult:
     if one.known.overwritten_by:
         later = f"{format_overwritten(one.known.overwritten_by)} {later}".rstrip()
     if one.reason is None:
-        return ToldResult("" if one.part == WOULD_BE_RESTORED else _format_restored(one), "", later)
+        is_planned = one.is_check and one.plan.action is not RestoreAction.NONE
+        return ToldResult("" if is_planned else _format_restored(one), "", later)
     current = one.seen or (plan.restore.current if plan.restore else plan.instance) or {}
     # What has sent nothing can be repeated as it was.
     wording = replace(run.wording, again=run.again) if one.reason is run.reason else run.wording

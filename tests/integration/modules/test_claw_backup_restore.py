@@ -331,7 +331,7 @@ def test_a_dead_service_is_told_while_waiting_and_at_its_end(simulator: Simulato
         rf"The restore of web-bot \(id 1\), sent at [0-9:]{{5}} UTC, was accepted, but its end was not seen\. "
         rf"It was last seen deploying at {TIME}\. The service has not "
         r"answered since \(the connection broke\), and the wait ended after 60 s \(wait_timeout\)\. Run the same task "
-        "again: it continues to wait, and sends nothing twice.",
+        "again: it continues, and sends nothing twice.",
         result["msg"],
     )
     assert worker.sleeper.total == pytest.approx(60, abs=1)

@@ -354,8 +354,15 @@ def test_plain_lists_restore_the_newest_backups_after_the_entries(simulator: Sim
     assert len(simulator.calls("POST *")) == 3
     twice = local_worker.run(claw_fleet_restore, incident="INC-2", ids=[2], names=["bot-2"])
     listed = "bot-2 (id 2) or its backup is listed already, in entry 1. Nothing was sent. List each"
-    assert twice["instances"][1]["msg"] == f"{listed} instance and each backup once."
+    assert twice["instances"][1]["msg"] == f"{listed} of them once."
     assert len(simulator.calls("POST *")) == 3
+
+
+def test_health_that_is_not_shown_is_told_once(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.switch(drop_fields=["instance.health_status"])
+    assert local_worker.run(claw_fleet_restore, instances=bots(1, 2))["summary"]["changed"] == 2
+    told = [text for text in local_worker.warnings if "Health not shown (health_status)" in text]
+    assert [text.rsplit(": ", 1)[1] for text in told] == ["bot-1 (id 1), bot-2 (id 2)."]
 
 
 def test_a_list_of_none_is_done(simulator: Simulator, local_worker: Worker) -> None:
@@ -495,7 +502,7 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
         r"deploying\.",
         result["instances"][0]["msg"],
     )
-    assert "Run the same task again: it continues to wait, and sends nothing twice." in result["msg"]
+    assert "Run the same task again: it continues, and sends nothing twice." in result["msg"]
     assert local_worker.sleeper.total == pytest.approx(40, abs=5)
     for number in (1, 2):
         simulator.set_instance(number, status="running", _transition=None)

@@ -198,7 +198,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
     simulator.set_state(keys={KEY: "valid"})
     headline = fail(
         "Not confirmed. restore_confirm is: web-bot. It must be: web-bot,sick-bot. Nothing was sent.",
-        "Run the same command again with restore_confirm=web-bot,sick-bot, or type that at the prompt.",
+        "Run the same command again with restore_confirm=web-bot,sick-bot, or type that.",
         restore_confirm="web-bot",
     )
     assert headline == "Only planned: the restore was not confirmed, so nothing was sent."
@@ -206,7 +206,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
     assert "0 of 2 instances restored and healthy, 2 not begun" in page
     fail(
         "restore_confirm is empty, and there is no terminal to ask at.",
-        "Run the same command again with restore_confirm=web-bot,sick-bot, or type that at the prompt.",
+        "Run the same command again with restore_confirm=web-bot,sick-bot, or type that.",
         restore_confirm="",
     )
     assert simulator.calls(POSTS) == []
@@ -224,7 +224,7 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulato
     _late, words = run_tasks(runbook, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
     assert re.search(r"The restore, sent at .* UTC, was accepted, but its end was not seen\.", words)
     assert "It was not restored within" in words
-    assert words.endswith("Run the same command again: it continues to wait, and sends nothing twice.")
+    assert words.endswith("Run the same command again: it continues, and sends nothing twice.")
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
     done, _none = run_tasks(runbook, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)
     assert done["failed"] is False, done

@@ -34,7 +34,7 @@ from ..._model.instance import (
     short_name,
 )
 from ..._model.instance_index import InstanceIndex
-from ..._model.instance_job import InstanceJob, Phase
+from ..._model.instance_job import InstanceJob, Phase, warn_of_ends
 from ..._model.resource import parse_id
 from ..._progress import InterruptText
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
@@ -491,7 +491,7 @@ class TaskExecutor:
         the others of its batch nor, up to ``max_failures``, the next batches. In check mode, predicts all that.
         """
         options, client, self._restores = self.options, self.task.client, restores
-        batches = split_batches(restores, options.sizes)
+        batches, done = split_batches(restores, options.sizes), list[InstanceJob]()
         with client.progress.if_interrupted("") as self.note:
             self._update_note()
             shown = None if client.check_mode else client.progress
@@ -508,7 +508,10 @@ class TaskExecutor:
                         executor.predict()
                 else:
                     self._carry_out()
+                    running = [one for one in self._batch if get_status(one.restore.current) == "running"]
+                    done += [one.job for one in running if one.stage is Stage.DONE]
                 self._look_back()
+            warn_of_ends(done, self.task.warn, waits_healthy=options.wait_healthy)
 
     def _look_back(self) -> None:
         """Looks again at the instances that were restored and ran, and fails those that do so no more."""

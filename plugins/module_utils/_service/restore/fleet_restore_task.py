@@ -69,23 +69,19 @@ def build_outcomes(
     """Returns what became of each entry of ``claw_fleet_restore``. ``done``: it is not a plan."""
     outcomes = []
     for entry, restore, error in zip(entries, restores, errors, strict=True):
-        plan = restore.plan
-        facts = {
-            "id": restore.instance["id"],
-            "name": restore.instance.get("name"),
-            "backup_id": plan.backup["id"] if plan.backup else plan.target.backup_id,
-            "outcome": restore.outcome,
-        }
+        plan, instance, told = restore.plan, restore.instance, None if error is None else str(error)
+        backup_id, is_begun = plan.backup_id or plan.target.backup_id, restore.stage is Stage.DONE
+        facts = {"id": instance["id"], "name": instance.get("name"), "backup_id": backup_id, "outcome": restore.outcome}
         outcomes.append(
             Outcome(
-                entry.name_with(restore.instance),
-                label(restore.instance),
+                entry.name_with(instance),
+                label(instance),
                 facts,
-                restore.instance.get("status"),
+                instance.get("status"),
                 restore.current.get("status"),
                 restore.changed,
-                None if error is None else str(error),
-                is_begun=restore.stage is Stage.DONE or restore.outcome == COMPLETED,
+                told,
+                is_begun=is_begun or restore.outcome == COMPLETED,
                 verb=_find_verb(restore, done=done),
             )
         )

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 
 from ..._model.instance import is_busy
 from ..._model.resource import Resource
-from ..._service_url import normalize_url
 from ..._state.journal import OperationEvent, OperationKey, OperationState
 from ..._state.journal_store import Holder, shorten_name
 from ..._text import one_line
@@ -155,5 +154,5 @@ class RestoreHistory:
 
     def restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
         """Yields the restores of this service."""
-        service = normalize_url(self.service)
+        service = self.key("").service
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))

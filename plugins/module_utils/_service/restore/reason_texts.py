@@ -41,7 +41,7 @@ _LISTED = 5
 RESTORED, WITHOUT_SIGN, NOT_HEALTHY, REJECTED = "restored", "without_sign", "not_healthy", "rejected"
 UNKNOWN, CANNOT_BE_RESTORED, NOT_BEGUN = "unknown", "cannot_be_restored", "not_begun"
 
-_NEVER_TWICE = "{again}: it restores nothing twice."
+_NEVER_TWICE = "{again}: it continues, and sends nothing twice."
 _FIX = "Fix the cause, then {again}."
 _CHECK_DELETION = "Check in the dashboard who deleted it."
 
@@ -71,18 +71,14 @@ TABLE: dict[ReasonKind, Row] = {
     _KIND.OTHER_NAME: Row(
         "The instance with id {given_id} {is} named {name}{at}, not {given_name}.", "Correct the name or the id."
     ),
-    _KIND.DUPLICATE: Row(
-        "{It} or its backup is listed already, in entry {first}.", "List each instance and each backup once."
-    ),
+    _KIND.DUPLICATE: Row("{It} or its backup is listed already, in entry {first}.", "List each of them once."),
     _KIND.FAILED: Row(
         "The restore{of_it}, sent at {sent_at}, was accepted, but the instance ended in a failure status.{its_status}",
         "{send_after_failure}",
         NOT_HEALTHY,
     ),
     _KIND.UNKNOWN: Row(
-        "It is unknown whether the restore{of_it} was carried out: {unknown}{its_status}",
-        "{send_if_not_restored}",
-        UNKNOWN,
+        "It is unknown whether the restore{of_it} was carried out: {unknown}{its_status}", "{send_if_needed}", UNKNOWN
     ),
     _KIND.NO_BACKUP: Row("{It} {has} no usable backup{at}{before}. {left_out}", "{without_before}"),
     _KIND.BACKUP_GONE: Row(
@@ -113,8 +109,7 @@ TABLE: dict[ReasonKind, Row] = {
         "A folder of the machine {has} a journal that {is} not imported{at}.", "When the folder is imported, {again}."
     ),
     _KIND.ONLY_IN_REPORT: Row(
-        "{path} is from another journal: it says that a restore of {it} was sent for incident {incident} at {sent_at}, "
-        "and the journal in {journal} does not know it.",
+        "{path} says that a restore of {it} was sent at {sent_at}, and the journal in {journal} does not know it.",
         "If that was a rehearsal, remove this file; otherwise set state_dir or state_database to the journal of then.",
     ),
     _KIND.DELETED: Row("{It} does not exist any more: it was deleted.", _CHECK_DELETION),
@@ -122,12 +117,9 @@ TABLE: dict[ReasonKind, Row] = {
         "{It} was {planned} in the plan, and {is} {seen}{at}.",
         "If it is still to be restored, {again}, with its id if it was renamed.",
     ),
-    _KIND.NOT_SENT: Row(
-        "Another run was to send the restore{of_it}, and did not; this run only waited.", "{again} to send it."
-    ),
+    _KIND.NOT_SENT: Row("Another run was to send the restore{of_it}, and did not.", "{again} to send it."),
     _KIND.OVERTAKEN: Row(
-        "{It} {is} left alone: since the run began, {other}.",
-        "Check it, then {again} if it must be restored all the same.",
+        "{It} {is} left alone: since the run began, {other}.", "Check it; to restore it all the same, {again}."
     ),
     _KIND.HELD: Row("{It} {is} held by {holder}{at}.", "{again} when that run has ended{or_wait}."),
     _KIND.SERVICE_DOWN: Row("The service could not be used{at}.", "When it answers at api_url, {again}.", NOT_BEGUN),
@@ -136,9 +128,7 @@ TABLE: dict[ReasonKind, Row] = {
         "Set CLAWHOSTERS_API_KEY to a valid key of the right account, then {again}.",
         NOT_BEGUN,
     ),
-    _KIND.NOT_CONFIRMED: Row(
-        "Not confirmed.", "{again} with restore_confirm={answer}, or type that at the prompt.", NOT_BEGUN
-    ),
+    _KIND.NOT_CONFIRMED: Row("Not confirmed.", "{again} with restore_confirm={answer}, or type that.", NOT_BEGUN),
     _KIND.CONFIRMED_CHANGED: Row("What was confirmed has changed.", "{again} to confirm the current plan.", NOT_BEGUN),
     _KIND.PLAN_OUTDATED: Row(
         "The approved plan does not hold any more.",
@@ -153,9 +143,7 @@ TABLE: dict[ReasonKind, Row] = {
         "The restore{of_it} was rejected or not sent{at}{response}; nothing was changed.{its_status}", _FIX, REJECTED
     ),
     _KIND.NOT_OVER: Row(
-        "The restore{of_it}, sent at {sent_at}, {progress}, but its end was not seen.",
-        "{again}: it continues to wait, and sends nothing twice.",
-        UNKNOWN,
+        "The restore{of_it}, sent at {sent_at}, {progress}, but its end was not seen.", _NEVER_TWICE, UNKNOWN
     ),
     _KIND.UNRECORDED: Row("The journal lacks what became of the restore{of_it}.", _NEVER_TWICE, UNKNOWN),
     _KIND.GONE: Row("The instance was deleted after its restore was accepted.", _CHECK_DELETION, NOT_HEALTHY),
@@ -164,13 +152,10 @@ TABLE: dict[ReasonKind, Row] = {
     ),
     _KIND.HEALTH_UNSEEN: Row("{restored}, but the instance was not looked at since.", _NEVER_TWICE, UNKNOWN),
     _KIND.BAD_ADDRESS: Row(
-        "{restored}; the instance was healthy, but the check of its address failed{at}.",
-        f"Check this address, then {_NEVER_TWICE}",
-        RESTORED,
+        "{restored}; the instance was healthy, but the check of its address failed{at}.", _NEVER_TWICE, RESTORED
     ),
     _KIND.OF_OTHER_VERSION: Row(
-        "Another version of the collection noted why the restore{of_it} has not come to its end, and this one does not "
-        "know that reason.",
+        "The restore{of_it} has not come to its end, for a reason that only another version of the collection knows.",
         "Look at it with that version.",
         UNKNOWN,
     ),
@@ -272,7 +257,7 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
         "restored": f"The restore{telling.of_it} {UNSEEN if state and state.is_unseen else 'has completed'}",
         "help": _advise_unhealthy(telling),
         "send_after_failure": _advise_failed(reason, telling),
-        "send_if_not_restored": _advise_unknown(reason, telling),
+        "send_if_needed": _advise_unknown(reason, telling),
         "send_in_status": _advise_in_status(reason, telling),
         "go_on_later": f"{wording.again}." if is_past else "",
         "again": wording.again,

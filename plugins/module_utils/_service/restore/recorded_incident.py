@@ -118,13 +118,12 @@ class RecordedIncident:
 
     def find_reason(self, one: RecordedInstance) -> Reason | None:
         """Returns why the restore of an instance has not come to its end; None if it has."""
-        restore = one.restore
         if one.failure:
             return one.failure
-        if restore is None and one.refused is None:
+        state = one.restore or one.refused
+        if state is None:
             return Reason(ReasonKind.NOT_BEGUN)
-        state = restore or one.refused
-        if state is None or (state.event is OperationEvent.COMPLETED and (one.healthy_at or one.running_at)):
+        if state.event is OperationEvent.COMPLETED and (one.healthy_at or one.running_at):
             return None
         facts: dict[str, t.Any] = {name: state.facts[name] for name in _KEPT if name in state.facts}
         return Reason(
@@ -287,11 +286,8 @@ def find_overwriting(restores: t.Sequence[OtherRestore], own: OperationState | N
 
     It is the last one that was seen restored. Without one, it is the last whose outcome can't be told.
     """
-    if own is None or own.event is OperationEvent.REFUSED:
-        return None
-    later = [
-        one for one in restores if one.state.position > own.position and one.state.event is not OperationEvent.REFUSED
-    ]
+    sent = [one for one in restores if one.state.event is not OperationEvent.REFUSED]
+    later = [one for one in sent if own and one.state.position > own.position]
     certain = [one for one in later if one.is_seen]
     if not later:
         return None

@@ -15,15 +15,7 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._model.backup import (
-    TIME_FIELDS,
-    explain_future,
-    explain_unusable,
-    is_before,
-    is_in_future,
-    newest_first,
-    taken_at,
-)
+from ..._model.backup import TIME_FIELDS, explain_future, explain_unusable, is_before, newest_first, taken_at
 from ..._model.instance import find_name_fault, find_state, is_busy
 from ..._model.ownership import find_owner, has_owner, parse_owner
 from ..._model.resource import parse_id
@@ -316,7 +308,7 @@ def _check_times(plan: TargetPlan, instance: Resource, history: RestoreHistory, 
     """Stops a plan if the backup is too old, or the last restore too recent."""
     taken = taken_at(plan.backup or {})
     # One dated in the future has no known age.
-    age = now - taken if taken and not is_in_future(taken, now) else None
+    age = now - taken if taken and not explain_future(plan.backup or {}, now) else None
     if rules.max_age is not None and (age is None or age > rules.max_age):
         plan.stop(ReasonKind.TOO_OLD, max_age=rules.max_age.total_seconds())
     elif rules.min_interval is not None and (others := history.find_recent(instance["id"], rules.min_interval)):

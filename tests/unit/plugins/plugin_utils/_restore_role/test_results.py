@@ -176,6 +176,8 @@ def test_check_mode_counts_the_restores_that_would_be_sent() -> None:
     done = plan(history(Event.INTENDED, Event.COMPLETED))
     assert headline(run(plan(), check=True)) == "1 of 1 instance would be restored"
     assert headline(run(done, check=True)) == "0 of 1 instance would be restored, 1 restored already"
+    under_way = plan(history(Event.INTENDED, Event.ACCEPTED))
+    assert headline(run(under_way, check=True)) == "0 of 1 instance would be restored, 1 restored already"
     mixed = run(plan(), done, stopped(ReasonKind.NO_BACKUP), check=True)
     assert headline(mixed) == "1 of 3 instances would be restored, 1 restored already, 1 can't be restored"
 
@@ -227,7 +229,7 @@ def test_what_has_sent_nothing_is_repeated_as_it_was() -> None:
     one = run(plan(), stopped(ReasonKind.OVERTAKEN), restore_force=True)
     one.stop(errors.ClawHostersError("No."), ReasonKind.NOT_CONFIRMED)
     own, other = (texts.tell_result(each, one, NOW).advice for each in facts.build_results(one, None, NOW))
-    assert own == "Run the same command again with restore_confirm=web-bot, or type that at the prompt."
+    assert own == "Run the same command again with restore_confirm=web-bot, or type that."
     assert "the same command again without restore_force" in other
 
 
