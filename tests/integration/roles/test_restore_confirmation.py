@@ -172,7 +172,7 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
             [
                 ", deploying: a restore of backup 1 is under way.",
                 "This run waits for it.",
-                "and did not.",
+                "Another run was to send the restore, and did not. Nothing was sent.",
                 "Run the same command again to send it.",
             ],
         ),

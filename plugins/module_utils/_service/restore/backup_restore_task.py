@@ -54,7 +54,8 @@ def run_restores(
         task.warn(other_case)
     if client.check_mode and not options.waits:
         for plan in plans:
-            if not plan.is_refused and history.find_holder((plan.instance or {})["id"]):
+            is_refused = plan.reason is not None and plan.reason.is_final
+            if not is_refused and history.find_holder((plan.instance or {})["id"]):
                 check_held(plan, history, task.rules)
     from .plan_remarks import describe_choice
 

@@ -49,7 +49,7 @@ from ..instance_list import list_instances
 from .history import find_age, is_recent
 from .reason import Reason, ReasonError, ReasonKind
 from .reason_texts import format_holder
-from .restore_job import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, RestoreJob, Stage, check_held
+from .restore_job import COMPLETED, FAILED, IN_FLIGHT, REFUSED, RestoreJob, Stage, check_held
 from .target_plan import RestoreAction
 
 if t.TYPE_CHECKING:
@@ -298,9 +298,7 @@ class RestoreExecutor:
     def require_recorded(self) -> None:
         """Fails a restore that was sent, and that the journal does not hold as such: no later run would wait for it."""
         if self._guard.unrecorded and self.restore.reason is None:
-            state = self._guard.known_state()
-            error = UnrecordedError(self._guard.unrecorded, {})
-            self.fail(ReasonKind.UNRECORDED, error, state.outcome if state else UNKNOWN)
+            self.fail(ReasonKind.UNRECORDED, UnrecordedError(self._guard.unrecorded, {}))
 
     # Waiting
 

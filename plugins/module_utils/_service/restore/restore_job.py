@@ -95,7 +95,7 @@ class RestoreJob:
     def __post_init__(self) -> None:
         plan = self.plan
         self.current, self.state = self.current or self.instance, self.state or plan.earlier
-        if plan.reason and plan.is_refused:
+        if plan.reason and plan.reason.is_final:
             self.fail(plan.reason, REFUSED, plan.cause)
         elif plan.earlier is not None and not plan.sends and self.outcome == NOT_BEGUN:
             # It goes on with what the journal holds.
@@ -159,11 +159,9 @@ class RestoreJob:
         """Returns ``restore`` of a result, without the incident."""
         state = self.state
         return {
-            "sent_at": state.sent_at if state else None,
-            "completed_at": state.completed_at if state else None,
+            **{name: getattr(state, name, None) for name in ("sent_at", "completed_at")},
             "outcome": self.outcome,
-            "seen": state.facts.get("seen") if state else None,
-            "by": state.facts.get("by") if state else None,
+            **{name: state and state.facts.get(name) for name in ("seen", "by")},
         }
 
 

@@ -94,11 +94,6 @@ class TargetPlan:
         taken = taken_at(self.backup or {})
         return {"backup_id": self.backup_id, "taken_at": taken.isoformat() if taken else None}
 
-    @property
-    def is_refused(self) -> bool:
-        """True if nothing is sent, whatever the journal says under the lock."""
-        return self.reason is not None and self.reason.is_final
-
     def stop(self, kind: ReasonKind, cause: ClawHostersError | None = None, **facts: t.Any) -> None:
         """Sets the reason for which nothing is sent."""
         self.reason, self.cause = self.build_reason(kind, cause, **facts), cause
@@ -271,8 +266,7 @@ def _use_given(plan: TargetPlan, account: AccountView, own: list[Resource], poss
     if given in possible:
         plan.stop(ReasonKind.UNCLEAR_BACKUP, backup_ids=[given["id"]])
     else:
-        owner = parse_owner(given)
-        plan.stop(ReasonKind.OTHER_BACKUP, owner={"id": owner.id, "name": owner.name})
+        plan.stop(ReasonKind.OTHER_BACKUP, owner=parse_owner(given)._asdict())
 
 
 def explain_left_out(backup: Resource, now: datetime, unfinished: OtherRestore | None = None) -> str:
