@@ -114,7 +114,7 @@ TABLE: dict[ReasonKind, Row] = {
     ),
     _KIND.DELETED: Row("{It} does not exist any more: it was deleted.", _CHECK_DELETION),
     _KIND.CHANGED: Row(
-        "{It} was {planned} in the plan, and {is} {seen}{at}.",
+        "{It} was {planned} in the plan, and {is} {seen}{now}.",
         "If it is still to be restored, {again}, with its id if it was renamed.",
     ),
     _KIND.NOT_SENT: Row("Another run was to send the restore{of_it}, and did not.", "{again} to send it."),
@@ -245,6 +245,7 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     words |= dict(zip(("is", "are", "has", "does"), tense, strict=True))
     words |= {
         "at": at,
+        "now": at or " now",
         "it": telling.it,
         "It": "It" if telling.it == "it" else telling.it,
         "of_it": telling.of_it,

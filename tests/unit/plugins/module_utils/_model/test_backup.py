@@ -26,9 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.owner_f
     newest_per_instance,
     select,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.backup_restore_task import (
-    summarize_backup,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target, TargetPlan
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 
@@ -47,9 +45,9 @@ def test_the_first_field_that_is_there_counts():
 
 
 def test_a_diff_shows_the_id_and_the_time():
-    assert summarize_backup(backup(1, 10)) == {"backup_id": 1, "taken_at": "2026-02-01T10:00:00+00:00"}
-    assert summarize_backup(backup(1)) == {"backup_id": 1, "taken_at": None}
-    assert summarize_backup(None) is None
+    known, unknown = (TargetPlan(Target(7, None), backup=backup(1, hour)).backup_facts for hour in (10, None))
+    assert known == {"backup_id": 1, "taken_at": "2026-02-01T10:00:00+00:00"}
+    assert unknown == {"backup_id": 1, "taken_at": None}
 
 
 @pytest.mark.parametrize("status", [*sorted(GOOD_STATUSES), "Completed", " READY ", None, ""])

@@ -165,7 +165,7 @@ def test_what_is_not_shown_is_not_known() -> None:
     planned = {"name": "web-bot", "status": "running", "health_status": "healthy"}
     changed = Reason(ReasonKind.CHANGED, {"planned": planned, "seen": {"name": "web-bot"}})
     told = tell(changed, Telling(ROLE, "INC-1", NOW)).sentence
-    assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status."
+    assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
     told = tell(Reason(ReasonKind.WRONG_STATUS), Telling(MODULE, "INC-1", NOW, WEB)).sentence
     assert told.startswith("web-bot (id 1) has no status that the service shows (field status), and only a ")
 
