@@ -75,13 +75,13 @@ FAULTS = [
     Fault("slow", "slow", (), {"seconds": 0.02}),
     Fault("slow after", "slow", (), {"seconds": 0.02, "after_effect": True}),
     Fault("truncated", "truncated", LOST),
-    Fault("truncated JSON", "truncated_json", ("not JSON", UNUSABLE)),
+    Fault("truncated JSON", "truncated_json", ("not JSON", UNUSABLE, "cut off")),
     Fault("empty", "empty", ("not JSON", UNUSABLE), {"after_effect": True}),
     *(
         Fault(
             f"wrong type {number}",
             "wrong_type",
-            ("`data`",),
+            ("`data`", "no number in", "does not show"),
             {"body": body, "after_effect": True},
         )
         for number, body in enumerate(WRONG_TYPES)
@@ -99,7 +99,7 @@ FAULTS = [
     ),
     Fault("unauthorized", "unauthorized", ("401",), status=401),
     Fault("forbidden", "forbidden", ("403",), status=403),
-    Fault("not found", "not_found", ("404", "exist", "There is no"), status=404, is_gone=True),
+    Fault("not found", "not_found", ("404", "exist", "There is no", "was deleted"), status=404, is_gone=True),
     _status(400),
     _status(402),
     _status(408),
@@ -108,7 +108,7 @@ FAULTS = [
         Fault(f"status {number} after", "status", (str(number),), {"status": number, "after_effect": True}, number)
         for number in (409, 499)
     ),
-    Fault("status 410", "status", ("410", "exist", "There is no"), {"status": 410}, 410, is_gone=True),
+    Fault("status 410", "status", ("410", "exist", "There is no", "was deleted"), {"status": 410}, 410, is_gone=True),
     _status(418),
     _status(422, details=DETAILS),
     _status(504, message="{{ 7 * 7 }}\n\x1b[31m"),
@@ -127,7 +127,7 @@ FAULTS = [
     Fault(
         "vanishes",
         "vanish_between_pages",
-        ("not be read completely", "There is no", "exist", "404", "no usable", "deleted during", "no such instance"),
+        ("not be read completely", "There is no", "exist", "404", "no usable", "was deleted", "no such instance"),
         is_gone=True,
     ),
     Fault("comes", "insert_between_pages", ("not be read completely", "the list changes while it is read")),

@@ -82,8 +82,9 @@ class PlanScope:
         if self.service != service:
             found.append(f"The plan is of the service {one_line(self.service)}, not of {service}.")
         if self.account != account:
-            of, own = one_line(self.account or "unknown"), one_line(account or "unknown")
-            found.append(f"The plan is of the account {of}, and this key is of {own}.")
+            of = f"the account {one_line(self.account)}" if self.account else "an account that was not shown"
+            own = f"this key is of {one_line(account)}" if account else "the service does not show that of this key"
+            found.append(f"The plan is of {of}, and {own}.")
         if max_age is not None and age > max_age:
             found.append(f"The plan is {format_duration(age)} old, more than {option} ({format_duration(max_age)}).")
         elif -age > CLOCK_TOLERANCE:

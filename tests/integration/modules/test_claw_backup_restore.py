@@ -101,7 +101,7 @@ def test_a_restore_of_an_instance_deleted_meanwhile_is_a_change(simulator: Simul
     local_worker.sleeper.before_sleep = delete
     result = local_worker.run(claw_backup_restore, instance_id=1)
     assert (result["failed"], result["changed"]) == (True, True)
-    assert result["msg"].startswith("The instance was deleted after its restore was accepted.")
+    assert result["msg"].startswith("web-bot (id 1) was deleted after its restore was accepted.")
     assert (result["backup"]["id"], result["restore"]["outcome"]) == (12, "in_flight")
 
 

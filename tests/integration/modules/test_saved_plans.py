@@ -232,7 +232,7 @@ def test_an_edited_plan_is_refused_in_one_line(
 def test_a_plan_of_another_service_or_account_does_not_hold(simulator: Simulator, worker: Worker) -> None:
     plan = made(worker, **DECLARED)
     foreign, unknown = sealed(plan, service="https://elsewhere.example/api/v1"), sealed(plan, account=None)
-    for given, words in ((foreign, "of the service https"), (unknown, "of the account unknown")):
+    for given, words in ((foreign, "of the service https"), (unknown, "of an account that was not shown")):
         result = worker.run(claw_fleet, plan=given, **DECLARED)
         assert words in result["msg"]
     assert writes(simulator) == []

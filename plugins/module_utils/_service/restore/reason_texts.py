@@ -146,7 +146,7 @@ TABLE: dict[ReasonKind, Row] = {
         "The restore{of_it}, sent at {sent_at}, {progress}, but its end was not seen.", _NEVER_TWICE, UNKNOWN
     ),
     _KIND.UNRECORDED: Row("The journal lacks what became of the restore{of_it}.", _NEVER_TWICE, UNKNOWN),
-    _KIND.GONE: Row("The instance was deleted after its restore was accepted.", _CHECK_DELETION, NOT_HEALTHY),
+    _KIND.GONE: Row("{It} was deleted after its restore was accepted.", _CHECK_DELETION, NOT_HEALTHY),
     _KIND.NOT_HEALTHY: Row(
         "{restored}, but the instance was not seen running and healthy.{unsaid_status}", "{help}", NOT_HEALTHY
     ),
