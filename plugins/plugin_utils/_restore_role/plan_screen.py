@@ -14,6 +14,7 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import describe_instance, find_state, get_status, is_healthy
 from ...module_utils._service.account_check import format_scope
+from ...module_utils._service.restore.history import find_age
 from ...module_utils._service.restore.plan_remarks import (
     Remark,
     capitalize,
@@ -24,8 +25,9 @@ from ...module_utils._service.restore.target_plan import RestoreAction, explain_
 from ...module_utils._state.journal import UNSEEN
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._time_options import parse_timestamp
-from ...module_utils._times import format_duration, format_time, parse_time
-from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
+from ...module_utils._times import format_duration, format_time
+from .._formatting import format_clock, format_value, wrap_lines
+from .result_texts import format_sent
 from .role_run import OLD, RoleTargetPlan
 
 if t.TYPE_CHECKING:
@@ -61,7 +63,7 @@ def show_plan(run: RoleRun) -> list[str]:
     lines += [run.approved.label()] if run.approved else []
     lines += [line for group in _group(run.plans) for line in plan_lines(group)]
     lines += schedule_lines(run.plans, run.variables)
-    return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
+    return wrap_lines([format_scope(run.service, run.account), *lines])
 
 
 # Many instances
@@ -111,15 +113,22 @@ def headlines(group: list[RoleTargetPlan]) -> list[str]:
     who = first.label if is_one else f"{len(group)} instances ({listed})"
     if first.reason:
         return [f"{who}: CAN'T BE RESTORED."]
-    conditions = {format_condition(plan) for plan in group}
-    named = f"{who}, {conditions.pop()}" if len(conditions) == 1 else who
-    if first.action is RestoreAction.NONE:
-        return [f"{named}: {_format_completed(first, is_one=is_one)}; no restore will be sent."]
+    named = f"{who}, {format_condition(first)}"
+    of_backup = f" of backup {first.backup_id}" if is_one else ""
     if first.action is RestoreAction.WAIT:
-        return [f"{named}: a restore{f' of backup {first.backup_id}' if is_one else ''} is under way."]
+        return [f"{named}: a restore{of_backup} is under way."]
+    if first.action is RestoreAction.NONE:
+        sent_before = find_age(t.cast("OperationState", first.earlier).sent_at, first.planned_at) if is_one else None
+        ago = f", {format_duration(sent_before)} ago" if sent_before else ""
+        end = UNSEEN if first.is_unseen else "has completed"
+        return [f"{named}: a restore{of_backup} {end}{ago}; no restore will be sent."]
+    age = _format_span([plan.age for plan in group], format_duration)
     backups = f"backup {first.backup_id}," if is_one else "backups"
-    lost = f"    DATA LOSS: all changes since {_format_range(group)}."
-    return [f"{named}: restore {backups} {_format_ages(group)}.", lost]
+    since = _format_span([plan.taken_at for plan in group], format_time) or "the backup, at an unknown time"
+    return [
+        f"{named}: restore {backups} {f'{age} old' if age else 'of unknown age'}.",
+        f"    DATA LOSS: all changes since {since}.",
+    ]
 
 
 def detail_lines(plan: RoleTargetPlan) -> list[str]:
@@ -134,16 +143,6 @@ def detail_lines(plan: RoleTargetPlan) -> list[str]:
     return [*remarks, *(asked if plan.id_reason else [])]
 
 
-def _format_completed(plan: RoleTargetPlan, *, is_one: bool) -> str:
-    """Returns that an instance is restored already, or what is known of a restore that was not seen."""
-    said = (f"a restore of backup {plan.backup_id}" if is_one else "a restore", f" {UNSEEN}")
-    if not plan.is_unseen:
-        said = ("already restored", f" from backup {plan.backup_id}" if is_one else "")
-    sent = parse_time(t.cast("OperationState", plan.earlier).sent_at)
-    is_past = is_one and sent is not None and sent <= plan.planned_at
-    return "".join([*said, f", {format_duration(plan.planned_at - sent)} ago" if is_past and sent else ""])
-
-
 def format_condition(plan: RoleTargetPlan) -> str:
     """Returns the status and the health that the instance had at the time of the plan."""
     instance = plan.instance or {}
@@ -151,20 +150,12 @@ def format_condition(plan: RoleTargetPlan) -> str:
     return describe_instance(instance, with_health=find_state(instance) == "running")[1]
 
 
-def _format_ages(group: list[RoleTargetPlan]) -> str:
-    ages = sorted(plan.age for plan in group if plan.age is not None)
-    if len(ages) < len(group):
-        return "of unknown age" if len(group) == 1 else "some of unknown age"
-    youngest, oldest = format_duration(ages[0]), format_duration(ages[-1])
-    return f"{youngest} old" if youngest == oldest else f"{youngest} to {oldest} old"
-
-
-def _format_range(group: list[RoleTargetPlan]) -> str:
-    times = sorted(plan.taken_at for plan in group if plan.taken_at)
-    if len(times) < len(group):
-        return "the backup, at an unknown time" if len(group) == 1 else "the backups, some at an unknown time"
-    first, last = times[0], times[-1]
-    return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
+def _format_span(values: list[t.Any], format_one: t.Callable[[t.Any], str]) -> str:
+    """Returns the least and the greatest of values; empty if one is not known."""
+    if None in values:
+        return ""
+    first, last = format_one(min(values)), format_one(max(values))
+    return first if first == last else f"{first} to {last}"
 
 
 def schedule_lines(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
@@ -204,8 +195,7 @@ def remark_on_newer(plan: RoleTargetPlan, account: AccountView, now: datetime, *
         return []
     found = account.find_newer(plan.instance or {}, plan.taken_at, now)
     newer = [f"id {one['id']} of {format_clock(taken_at(one))}" for one in found]
-    which = "approved" if plan.sends else "used" if plan.is_unseen else "restored"
-    text = f"Newer than the {which} backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
+    text = f"Newer than this backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
     return [Remark(text, ("newer", len(newer)))] if newer else []
 
 
@@ -254,11 +244,3 @@ def _describe_report(report: EarlierReport, instance: Resource) -> list[Remark]:
         unreadable = f"The report {one_line(report.unreadable)} can't be read: it may say that this was sent already."
         return [Remark(unreadable, ("unreadable",))]
     return []
-
-
-def format_sent(state: OperationState) -> str:
-    """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
-    completed = "" if state.is_unseen else state.completed_at
-    moments = (("sent", state.sent_at, state.by and f" by {state.by}"), ("seen restored", completed, ""))
-    known = [(verb, parse_time(at), who) for verb, at, who in moments]
-    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in known if moment)

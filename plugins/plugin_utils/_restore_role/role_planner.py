@@ -20,7 +20,7 @@ from ...module_utils._service.restore.reason import ReasonKind
 from ...module_utils._service.restore.restore_task import RestoreTask, parse_rules, plan_task
 from ...module_utils._service.service_health import measure_health
 from ...module_utils._time_options import parse_duration
-from .._formatting import SCREEN_WIDTH, wrap
+from .._formatting import wrap_lines
 from .._reports.report_folder import prepare_folder
 from .plan_screen import build_role_plan, remark_on_newer, show_plan
 from .role_run import FEW, UNHEALTHY, RoleRun, expected_answer, is_confirmed, set_answers
@@ -132,7 +132,7 @@ class RolePlanner:
                 if plan.sends and not is_unhealthy(plan.instance or {}):
                     raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
         self.run.plans = plans
-        self.plan_lines = self.redact([*filter(None, wrap(task.find_other_case(), SCREEN_WIDTH)), *show_plan(self.run)])
+        self.plan_lines = self.redact([*wrap_lines(filter(None, [task.find_other_case()])), *show_plan(self.run)])
         self.screen.show(self.plan_lines)
 
     @property

@@ -127,8 +127,6 @@ class RoleRun:
     """False if the run has failed, and the journal can't be read."""
     again: str = "run the same command again"
     """How to go on with it."""
-    failed_restores: int = 0
-    """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
 
     @property
     def wording(self) -> Wording:

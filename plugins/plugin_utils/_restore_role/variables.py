@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._http.settings import expand_home, parse_priority
 from ...module_utils._model.batches import parse_serial
+from ...module_utils._model.instance import describe_namesakes
 from ...module_utils._module.open_journal import parse_operation_name
 from ...module_utils._service.restore.target_plan import Target
 from ...module_utils._text import is_number, one_line
@@ -19,6 +20,8 @@ from ...module_utils._time_options import parse_duration, parse_timestamp
 from .._extra_variables import Problems, parse_ids, parse_list
 
 if t.TYPE_CHECKING:
+    from ...module_utils._model.instance_index import InstanceIndex
+    from ...module_utils._model.resource import Resource
     from .approved_plan import ApprovedPlan
     from .role_run import Data
 
@@ -94,6 +97,24 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Target]:
     if len(set(wanted)) != len(wanted):
         raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
     return [Target(None, name) for name in wanted_names] or [Target(number, None) for number in wanted_ids]
+
+
+def find_instances(targets: t.Iterable[Target], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
+    """Returns the instances that are meant, each once, and a sentence for each target that fits none or several."""
+    found: dict[str, Resource] = {}
+    problems = []
+    for target in targets:
+        by_id = index.by_id.get(str(target.instance_id))
+        named = index.by_name.get(str(target.name), []) if target.instance_id is None else [by_id] if by_id else []
+        if len(named) == 1:
+            found[str(named[0]["id"])] = named[0]
+        elif named:
+            problems.append(f"{describe_namesakes(target.name, [one['id'] for one in named])}: give the id.")
+        else:
+            similar = index.find_similar_name(target.name)
+            asked = f"with id {target.instance_id}" if target.name is None else one_line(target.name)
+            problems.append(f"There is no instance {asked}{f'; did you mean {one_line(similar)}?' if similar else '.'}")
+    return [*found.values()], problems
 
 
 def _parse_values(given: Data, problems: Problems) -> Data:

@@ -73,7 +73,7 @@ def test_with_an_older_copy_of_state_dir_nothing_is_sent_again(account: Simulato
     run = restore(controller, *NAMES)
     assert run.rc == 2, run.screen
     assert run.says(f"the journal in {state} does not know it")
-    assert "web-bot (id 1), running, healthy: already restored" in run.stdout
+    assert "web-bot (id 1), running, healthy: a restore of backup" in run.stdout
     assert sorted(account.calls("POST *")) == POSTS
 
 

@@ -102,8 +102,8 @@ def test_of_forty_instances_only_those_that_differ_have_lines(changes, said):
 
 def test_a_group_says_that_some_ages_and_times_are_not_known():
     lines = plan_lines([plan(), replace(plan(), backup={"id": 14})])
-    assert lines[0].endswith(": restore backups some of unknown age.")
-    assert lines[1] == "    DATA LOSS: all changes since the backups, some at an unknown time."
+    assert lines[0].endswith(": restore backups of unknown age.")
+    assert lines[1] == "    DATA LOSS: all changes since the backup, at an unknown time."
 
 
 def test_notes_of_forty_instances_are_told_once_or_by_an_example():
