@@ -48,10 +48,9 @@ class ApprovedPlan(PlanScope):
         if normalize_name(self.incident) != incident:
             other = f"restore_apply_plan is of the incident {one_line(self.incident)}, not of {one_line(incident)}."
             raise SettingsError(other, is_unsent=True)
-        names = {entry["name_digest"] for entry in self.entries.values()}
-        ids = {str(one.instance_id) for one in targets if one.instance_id is not None}
-        named = {digest(one.name) for one in targets if one.instance_id is None}
-        if (ids and ids != self.entries.keys()) or (named and (named != names or len(targets) != len(self.entries))):
+        names = sorted(entry["name_digest"] for entry in self.entries.values())
+        given = sorted(digest(one.name) if one.instance_id is None else str(one.instance_id) for one in targets)
+        if given not in ([], sorted(self.entries), names):
             text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
             raise SettingsError(text, is_unsent=True)
         return [Target(one["id"], None, t.cast("int", parse_id(one["backup_id"]))) for one in self.entries.values()]
