@@ -168,11 +168,6 @@ class ConfirmedRestores(RestoreObserver):
         self._planner = planner
         self._run, self._client, self._task = planner.run, planner.client, planner.task
         self._key = run_key(self._client.settings.api_url, self._run.incident, f"run-{secrets.token_hex(8)}")
-        self._plans: dict[RestoreJob, RoleTargetPlan] = {}
-        self._statuses: dict[str, int] = {}
-        """HTTP status of the address of each instance that was checked."""
-        self._is_alone = True
-        """True if the batch is one restore."""
 
     def confirm(self, held: contextlib.ExitStack) -> None:
         """Asks for the answer that confirms what will be overwritten, and notes it. ``held`` keeps the lock of the run.
@@ -238,7 +233,7 @@ class ConfirmedRestores(RestoreObserver):
         # Of copies: they are decided again under the locks, and the plans stay as they were confirmed.
         restores = [RestoreJob(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
-            self._plans[restore], plan.restore = plan, restore
+            plan.restore = restore
         executor = TaskExecutor(
             self._task,
             self._planner.reader.list_pages,
@@ -271,22 +266,19 @@ class ConfirmedRestores(RestoreObserver):
     # RestoreObserver
 
     def on_batch(self, number: int, restores: t.Sequence[RestoreJob]) -> None:
-        """Looks at the backups of a further batch again."""
-        self._is_alone = len(restores) == 1
-        if number > 1:
-            # The batches before may have taken hours since the plan was confirmed.
-            self._fail_changed([restore for restore in restores if self._plans[restore].sends])
+        """Fails the restores of a further batch whose backups have changed; all, if that can't be read.
 
-    def _fail_changed(self, restores: t.Sequence[RestoreJob]) -> None:
-        """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
-        by_backup = {str(self._plans[restore].backup_id): restore for restore in restores}
+        The batches before may have taken hours since the plan was confirmed.
+        """
+        by_backup = {str(one.plan.backup_id): one for one in restores if one.plan.sends and number > 1}
+        plans = [t.cast("RoleTargetPlan", one.plan) for one in by_backup.values()]
         try:
-            errors = find_changed_backups(self._task, (self._plans[restore] for restore in restores))
+            errors = find_changed_backups(self._task, plans) if plans else {}
         except ClawHostersError as error:
             errors = dict.fromkeys(by_backup, error)
         for key, change in errors.items():
             kind = change.reason_kind if isinstance(change, ReasonError) else ReasonKind.REJECTED
-            facts = {"backup_id": self._plans[by_backup[key]].backup_id, **change.facts}
+            facts = {"backup_id": by_backup[key].plan.backup_id, **change.facts}
             by_backup[key].fail(Reason(kind, facts), REFUSED, change)
 
     def on_end(self, restore: RestoreJob) -> None:
@@ -295,7 +287,7 @@ class ConfirmedRestores(RestoreObserver):
         if restore.reason is not None:
             self._note(key, NoteKind.FAILED, reason=restore.reason.to_dict())
         elif self._run.variables["restore_http_check"]:
-            self._note(key, NoteKind.RESPONDED, http_status=self._statuses[str(restore.instance["id"])])
+            self._note(key, NoteKind.RESPONDED)
 
     def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
         try:
@@ -317,11 +309,4 @@ class ConfirmedRestores(RestoreObserver):
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
         waiter = Waiter(variables["restore_healthy_timeout"], self._client.progress)
         ca_path = self._client.settings.ca_path
-        name = short_name(instance) if self._is_alone else ""
-
-        def describe(problem: str) -> tuple[str, str]:
-            # Those of a batch wait side by side, and share a line.
-            return (name, f"its address: {problem}") if name else ("addresses of this batch", "not all respond yet")
-
-        status = check_address(url, variables["restore_http_statuses"], waiter, describe, ca_path)
-        self._statuses[str(restore.instance["id"])] = status
+        check_address(url, variables["restore_http_statuses"], waiter, short_name(instance), ca_path)
