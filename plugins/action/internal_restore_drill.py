@@ -30,11 +30,7 @@ from ..plugin_utils._extra_variables import Problems, parse_ids, parse_list
 from ..plugin_utils._restore_role.variables import find_instances
 
 SPEC = ArgumentSpec(
-    {
-        "instances": {"type": "raw"},
-        "ids": {"type": "raw"},
-        "every": {"type": "str", "required": True},
-    }
+    {"instances": {"type": "raw"}, "ids": {"type": "raw"}, "every": {"type": "str", "required": True}}
 ).merge(FAILURE_OPTION, API.with_default("priority", "high"))
 
 NAMES, IDS = "restore_drill_instances", "restore_drill_ids"

@@ -29,13 +29,7 @@ from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._formatting import format_clock, format_label, format_value, wrap_lines
 from ..plugin_utils._restore_role.incident_report import write_page
 from ..plugin_utils._restore_role.incident_results import build_recorded
-from ..plugin_utils._restore_role.result_texts import (
-    format_counts,
-    share_texts,
-    tell_result,
-    tell_results,
-    tell_story,
-)
+from ..plugin_utils._restore_role.result_texts import format_counts, share_texts, tell_result, tell_results, tell_story
 from ..plugin_utils._restore_role.role_run import OLD, RoleRun
 from ..plugin_utils._restore_role.variables import find_instances, parse_targets
 

@@ -15,12 +15,7 @@ from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import describe_instance, find_state, get_status, is_healthy
 from ...module_utils._service.account_check import format_scope
 from ...module_utils._service.restore.history import find_age
-from ...module_utils._service.restore.plan_remarks import (
-    Remark,
-    capitalize,
-    describe_choice,
-    remark_on_other,
-)
+from ...module_utils._service.restore.plan_remarks import Remark, capitalize, describe_choice, remark_on_other
 from ...module_utils._service.restore.target_plan import RestoreAction, explain_left_out
 from ...module_utils._state.journal import UNSEEN
 from ...module_utils._text import format_count, format_list, one_line
