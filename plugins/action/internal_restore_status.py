@@ -21,16 +21,22 @@ from ..module_utils._service.account_check import format_account, format_scope
 from ..module_utils._service.instance_list import list_instances
 from ..module_utils._service.restore.account_reader import AccountReader
 from ..module_utils._service.restore.history import list_restores
-from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, build_incident, list_incidents
+from ..module_utils._service.restore.recorded_incident import build_incident, list_incidents
 from ..module_utils._state.journal import OperationKey
 from ..module_utils._text import format_count, one_line
-from ..module_utils._times import format_duration, parse_time
+from ..module_utils._times import parse_time
 from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._formatting import format_clock, format_label, format_value, wrap_lines
 from ..plugin_utils._restore_role.incident_report import write_page
 from ..plugin_utils._restore_role.incident_results import build_recorded
-from ..plugin_utils._restore_role.result_texts import format_counts, share_texts, tell_result, tell_results, tell_story
-from ..plugin_utils._restore_role.role_run import OLD, RoleRun
+from ..plugin_utils._restore_role.result_texts import (
+    format_incident,
+    share_texts,
+    tell_result,
+    tell_results,
+    tell_story,
+)
+from ..plugin_utils._restore_role.role_run import RoleRun
 from ..plugin_utils._restore_role.variables import find_instances, parse_targets
 
 if t.TYPE_CHECKING:
@@ -133,18 +139,12 @@ def show_incident(
     results: t.Sequence[InstanceResult], recorded: RecordedIncident, look: RoleRun, now: datetime
 ) -> list[str]:
     """Returns the lines of one incident. What is not restored, and what to do about it, comes first."""
-    lines = [f"Incident {one_line(recorded.incident)}: {format_counts(results)}."]
+    lines = [f"Incident {one_line(recorded.incident)}: {format_incident(recorded, results)}."]
     lines += _show_workers(recorded, now)
     lines += tell_results([one for one in results if one.reason], look, now)
     lines += tell_results([one for one in results if not one.reason], look, now)
     present = [(one.plan.label, tell_result(one, look, now).now) for one in results if one.seen is not None]
     lines += share_texts((label, text, text) for label, text in present)
-    sent = [datetime.fromisoformat(one.known.restore.sent_at) for one in results if one.known.restore]
-    if sent and now - max(sent) > OLD:
-        age = format_duration(now - max(sent))
-        lines.append(
-            f"The last restore was sent {age} ago. What has happened since is another incident: give it another name."
-        )
     return [*lines, *_show_runs(recorded)]
 
 
@@ -157,10 +157,7 @@ def _show_workers(recorded: RecordedIncident, now: datetime) -> list[str]:
             other = "" if one.holder.name in (None, recorded.incident) else f" for incident {one.holder.name}"
             text = f"{who} works on it{other}."
             held.append((format_label(one.name, one.id), text, text))
-    if held:
-        return share_texts(held)
-    going_on = sum(run.state == IN_PROGRESS for run in recorded.runs)
-    return [f"{format_count(going_on, 'run')} in progress." if going_on else "Nobody works on it now."]
+    return share_texts(held) or ["Nobody works on its instances now."]
 
 
 def _show_runs(recorded: RecordedIncident) -> list[str]:
@@ -180,11 +177,9 @@ def show_incidents(incidents: t.Sequence[RecordedIncident], now: datetime) -> li
         return [f"The journal has no incident of the last {LISTED_PERIOD.days} days."]
     lines = [f"Incidents of the last {LISTED_PERIOD.days} days, newest first:"]
     for recorded in incidents:
-        going_on = any(run.state == IN_PROGRESS for run in recorded.runs)
-        latest = parse_time(recorded.latest_at) or now
-        work = "; a run is in progress" if going_on else ""
-        counts = format_counts(build_recorded(recorded, now))
-        lines.append(f"    {format_clock(latest)} {one_line(recorded.incident)}: {counts}{work}.")
+        latest = format_clock(parse_time(recorded.latest_at))
+        told = format_incident(recorded, build_recorded(recorded, now))
+        lines.append(f"    {latest} {one_line(recorded.incident)}: {told}.")
     return lines
 
 

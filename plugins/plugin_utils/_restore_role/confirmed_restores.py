@@ -83,11 +83,9 @@ def require_confirmation(run: RoleRun, given: str, ask: t.Callable[[str], str]) 
     """
     plans, incident = run.plans, run.incident
     if given:
-        if not is_confirmed(given, plans, incident, in_advance=True):
-            raise ReasonError(
-                ReasonKind.NOT_CONFIRMED, explain_wrong_answer("restore_confirm is", given, plans, incident)
-            )
-        return GIVEN
+        if is_confirmed(given, plans, incident, in_advance=True):
+            return GIVEN
+        raise ReasonError(ReasonKind.NOT_CONFIRMED, explain_wrong_answer("restore_confirm is", given, plans, incident))
     question = (
         f"An empty answer or Ctrl-C sends nothing.\nTo overwrite, type exactly: {expected_answer(plans, incident)}"
     )
@@ -210,7 +208,7 @@ class ConfirmedRestores(RestoreObserver):
 
     @property
     def _ready(self) -> list[RoleTargetPlan]:
-        return [plan for plan in self._run.plans if plan.ready]
+        return [plan for plan in self._run.plans if plan.reason is None]
 
     def _require_same_facts(self) -> None:
         """Reads account and backups again: the prompt may have waited for hours. Raises ReasonError.
@@ -234,17 +232,13 @@ class ConfirmedRestores(RestoreObserver):
         restores = [RestoreJob(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
             plan.restore = restore
-        executor = TaskExecutor(
-            self._task,
-            self._planner.reader.list_pages,
-            ExecutorOptions(
-                variables["restore_wait_timeout"],
-                variables["restore_healthy_timeout"],
-                sizes=variables["restore_serial"],
-                max_failures=variables["restore_max_failures"],
-            ),
-            observer=self,
+        options = ExecutorOptions(
+            variables["restore_wait_timeout"],
+            variables["restore_healthy_timeout"],
+            sizes=variables["restore_serial"],
+            max_failures=variables["restore_max_failures"],
         )
+        executor = TaskExecutor(self._task, self._planner.reader.list_pages, options, self)
         progress.unwinds = True
         try:
             write_pages(self._planner)
@@ -256,10 +250,9 @@ class ConfirmedRestores(RestoreObserver):
             raise
         finally:
             progress.unwinds = False
-        failed = sum(map(RestoreJob.proves_nothing, restores))
+        facts = {"failed": sum(map(RestoreJob.proves_nothing, restores)), "max_failures": options.max_failures}
         for restore in restores:
             if restore.stage is Stage.PLANNED and restore.plan.action is not RestoreAction.NONE:
-                facts = {"failed": failed, "max_failures": variables["restore_max_failures"]}
                 restore.fail(Reason(ReasonKind.NOT_BEGUN, facts), restore.outcome)
         self._note(self._key, NoteKind.ENDED)
 

@@ -40,7 +40,7 @@ def finish(planner: RolePlanner) -> Result:
     # A drill is to prove a backup.
     is_unproven = run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)
     problem = ""
-    if run.check and not run.reason and not run.approved and any(plan.ready for plan in run.plans):
+    if run.check and not run.reason and not run.approved and any(plan.reason is None for plan in run.plans):
         made_at = format_iso(planner.task.journal.now())
         outcome["plan"] = build_plan_to_approve(run, planner.client.settings.api_url, planner.account_id, made_at)
         try:

@@ -15,7 +15,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ...module_utils._model.backup import taken_at
-from ...module_utils._model.instance import find_state, is_health_final
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.reason import Reason, ReasonKind
 from ...module_utils._service.restore.reason_texts import NOT_BEGUN, RESTORED, TABLE, WITHOUT_SIGN, Sent
@@ -75,11 +74,6 @@ class InstanceResult:
         return self.known.restore is not None and self.known.restore.is_unseen
 
     @property
-    def is_ill(self) -> bool:
-        """True if it is known not to be healthy now."""
-        return self.seen is not None and not (find_state(self.seen) == "running" and is_health_final(self.seen))
-
-    @property
     def lacks_health(self) -> bool:
         """True if it was seen running at the end, and the service does not show its health."""
         return self.known.running_at is not None and self.known.healthy_at is None
@@ -103,12 +97,9 @@ class InstanceResult:
             "outcome": self.outcome,
             "reason": self.reason.to_dict() if self.reason else None,
             "backup": show_backup(plan.backup),
-            "age": None if plan.age is None else int(plan.age.total_seconds()),
             **{name: getattr(restore, name, None) for name in ("sent_at", "completed_at")},
             **{name: restore and restore.facts.get(name) for name in ("by", "restored_at", "seen")},
-            "healthy_at": known.healthy_at,
-            "running_at": known.running_at,
-            "overwritten_by": known.overwritten_by,
+            **{name: getattr(known, name) for name in ("healthy_at", "running_at", "overwritten_by")},
             "now": None if now is None else {**now, "newer_backup": show_backup(self.newer)},
             "events": [vars(event) for event in known.events],
         }

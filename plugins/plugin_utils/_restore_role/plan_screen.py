@@ -26,8 +26,7 @@ from .result_texts import format_sent
 from .role_run import OLD, RoleTargetPlan
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.resource import Resource
-    from ...module_utils._service.restore.history import EarlierReport, RestoreHistory
+    from ...module_utils._service.restore.history import RestoreHistory
     from ...module_utils._service.restore.options import Rules, Wording
     from ...module_utils._service.restore.target_plan import AccountView, TargetPlan
     from ...module_utils._state.journal import OperationState
@@ -85,7 +84,7 @@ def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, 
         return (plan.reason.kind,)
     is_old = plan.sends and (plan.age is None or plan.age > age_limit)
     remarks = tuple(remark.about for remark in plan.remarks)
-    return plan.action, plan.is_unseen, format_condition(plan), is_old, remarks, bool(plan.id_reason)
+    return plan.action, plan.is_unseen, format_condition(plan), is_old, remarks, plan.needs_id
 
 
 # Lines of plans
@@ -94,10 +93,11 @@ def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, 
 def plan_lines(group: list[RoleTargetPlan]) -> list[str]:
     """Returns the lines of plans that are alike."""
     details = list(map(detail_lines, group))
-    if all(each == details[0] for each in details):
-        return [*headlines(group), *(f"    {line}" for line in details[0])]
-    label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
-    return [*headlines(group), f"    For example {label}: {' '.join(example)}"]
+    shown = details[0]
+    if any(each != shown for each in details):
+        label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
+        shown = [f"For example {label}: {' '.join(example)}"]
+    return [*headlines(group), *(f"    {line}" for line in shown)]
 
 
 def headlines(group: list[RoleTargetPlan]) -> list[str]:
@@ -134,8 +134,9 @@ def detail_lines(plan: RoleTargetPlan) -> list[str]:
     if plan.action is not RestoreAction.SEND:
         waits = ["This run waits for it."] if plan.action is RestoreAction.WAIT else []
         return [f"{capitalize(format_sent(t.cast('OperationState', plan.earlier)))}.", *waits, *remarks]
-    asked = [f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."]
-    return [*remarks, *(asked if plan.id_reason else [])]
+    if plan.needs_id:
+        remarks.append(f"Its name may not be unique, or is no plain text. Confirm with its id instead: {plan.answer}.")
+    return remarks
 
 
 def format_condition(plan: RoleTargetPlan) -> str:
@@ -155,13 +156,13 @@ def _format_span(values: list[t.Any], format_one: t.Callable[[t.Any], str]) -> s
 
 def schedule_lines(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
     """Returns in which batches the restores are sent; nothing if all are sent at once."""
-    ready = [plan for plan in plans if plan.ready]
+    ready = [plan for plan in plans if plan.reason is None]
     batches = split_batches(ready, variables["restore_serial"])
     if len(batches) < 2 or not any(plan.sends for plan in plans):
         return []
-    allowed, sizes = variables["restore_max_failures"], format_list((str(len(batch)) for batch in batches), _LISTED)
-    failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
-    return [f"In {len(batches)} batches, of {sizes}. No further batch begins when {failures}."]
+    sizes = format_list((str(len(batch)) for batch in batches), _LISTED)
+    allowed = variables["restore_max_failures"]
+    return [f"In {len(batches)} batches, of {sizes}. No further batch begins when more than {allowed} have failed."]
 
 
 # Notes
@@ -206,8 +207,11 @@ def _build_remarks(plan: TargetPlan, history: RestoreHistory, rules: Rules, now:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
         remarks.append(Remark(run, ("held", holder.user, holder.host)))
     remarks += [remark_on_other(other, now, plan.backup if plan.sends else None) for other in others]
-    if plan.sends and plan.earlier is None and (earlier_report := history.earlier_report):
-        remarks += _describe_report(earlier_report, instance)
+    report = history.earlier_report
+    if plan.sends and plan.earlier is None and report and (report.unreadable or str(instance["id"]) in report.sent_at):
+        says = "can't be read, and may say" if report.unreadable else "says"
+        text = f"{one_line(report.path)} {says} that this was sent already. The journal does not know it: it is sent."
+        remarks.append(Remark(text, ("reported",)))
     if plan.sends and plan.earlier:
         when = format_sent(plan.earlier)
         is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
@@ -228,14 +232,3 @@ def _build_remarks(plan: TargetPlan, history: RestoreHistory, rules: Rules, now:
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):
         remarks.append(_HEALTHY)
     return remarks
-
-
-def _describe_report(report: EarlierReport, instance: Resource) -> list[Remark]:
-    """Returns what the JSON says, or may say, of a restore that will be sent and that the journal does not know."""
-    if str(instance["id"]) in report.sent_at:
-        said = "says that this was sent already, and the journal does not know it"
-        return [Remark(f"{one_line(report.path)} {said}. With restore_force, it is sent again.", ("reported",))]
-    if report.unreadable:
-        unreadable = f"The report {one_line(report.unreadable)} can't be read: it may say that this was sent already."
-        return [Remark(unreadable, ("unreadable",))]
-    return []

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.backup import taken_at
-from ...module_utils._model.instance import describe_instance
+from ...module_utils._model.instance import describe_instance, find_state, is_health_final
 from ...module_utils._service.restore.reason import ReasonKind
 from ...module_utils._service.restore.reason_texts import (
     CANNOT_BE_RESTORED,
@@ -156,6 +156,12 @@ def format_counts(results: t.Sequence[InstanceResult]) -> str:
     return ", ".join(told)
 
 
+def format_incident(recorded: RecordedIncident, results: t.Sequence[InstanceResult]) -> str:
+    """Returns what is known of an incident, in one line. It stays true of the page of a run that is killed."""
+    is_open = any(one.state == IN_PROGRESS for one in recorded.runs)
+    return format_counts(results) + ("; a run had not ended" if is_open else "")
+
+
 def _format_reservations(results: t.Sequence[InstanceResult]) -> str:
     """Returns how many results of a part have something else to know."""
     is_restored = any(one.part in (RESTORED, RESTORED_ALREADY) for one in results)
@@ -163,7 +169,11 @@ def _format_reservations(results: t.Sequence[InstanceResult]) -> str:
         "by an earlier run": sum(one.part == RESTORED and one.is_earlier for one in results),
         "not responding as expected": sum(one.part == RESTORED and one.reason is not None for one in results),
         "overwritten since": sum(one.known.overwritten_by is not None for one in results),
-        "not healthy now": sum(one.is_ill for one in results) if is_restored else 0,
+        "not healthy now": sum(
+            find_state(one.seen) != "running" or not is_health_final(one.seen)
+            for one in results
+            if one.seen is not None and is_restored
+        ),
         "running, health not shown": sum(one.lacks_health for one in results),
     }
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
@@ -209,9 +219,7 @@ def share_texts(texts: t.Iterable[tuple[str, str, object]]) -> list[str]:
 def tell_page(run: RoleRun, recorded: RecordedIncident, results: t.Sequence[InstanceResult], now: datetime) -> Data:
     """Returns the words of the page: its headline, and those of each instance, what is not restored first."""
     shown = sorted(results, key=lambda one: one.reason is None)
-    # The page of a run that is killed stays as it was written.
-    going_on = "; a run was in progress" if any(one.state == IN_PROGRESS for one in recorded.runs) else ""
-    return {"headline": f"{format_counts(results)}{going_on}", "shown": [_tell_row(one, run, now) for one in shown]}
+    return {"headline": format_incident(recorded, results), "shown": [_tell_row(one, run, now) for one in shown]}
 
 
 def _tell_row(one: InstanceResult, run: RoleRun, now: datetime) -> Data:

@@ -37,7 +37,11 @@ def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Tar
     named, numbered = given.get("restore_instances"), given.get("restore_instance_ids")
     approved = problems.collect(_find_plan, given, variables, check)
     has_plan = approved or given.get("restore_apply_plan")
-    targets = [] if has_plan and not (named or numbered) else problems.collect(parse_targets, named, numbered) or []
+    if given.get("restore_chosen_by"):
+        # The service has shown this id, which may be no number.
+        targets = [Target(one, None) for one in numbered or []]
+    else:
+        targets = [] if has_plan and not (named or numbered) else problems.collect(parse_targets, named, numbered) or []
     if approved and variables["restore_incident"]:
         targets = problems.collect(approved.find_targets, variables["restore_incident"], targets) or []
     if expected := given.get("restore_expected_name"):

@@ -322,7 +322,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     # Written before anything was sent: what happened since is in the journal alone.
     assert [one["state"] for one in report["runs"]] == ["in_progress"]
     assert report["counts"] == {"not_begun": 2}
-    headline = "0 of 2 instances restored and healthy, 2 not begun; a run was in progress"
+    headline = "0 of 2 instances restored and healthy, 2 not begun; a run had not ended"
     assert f"<h1>{headline}</h1>" in page
     for number in (1, 2):
         one = result_of(report, number)
@@ -341,4 +341,4 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     # Nobody holds the first run any more, so it can't go on.
     assert [one["state"] for one in report["runs"]] == ["interrupted", "ended"]
     assert {one["outcome"] for one in report["instances"]} == {"completed"}
-    assert "in progress" not in page
+    assert "had not ended" not in page

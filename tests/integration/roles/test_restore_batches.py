@@ -246,7 +246,7 @@ def test_failures_are_recorded_together_and_not_one_by_one(
 def test_the_plan_shows_the_batches_and_stands_above_the_prompt(runbook: Runbook) -> None:
     names = ",".join(NAMES)
     runbook.run(restore_instances=names, check=True)
-    assert runbook.plan[-1] == "In 3 batches, of 1, 3, 8. No further batch begins when a restore has failed."
+    assert runbook.plan[-1] == "In 3 batches, of 1, 3, 8. No further batch begins when more than 0 have failed."
     runbook.run(restore_instances=names, answers=[""])
     assert runbook.prompts[0].startswith("An empty answer or Ctrl-C sends nothing.\n")
 

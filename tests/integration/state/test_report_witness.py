@@ -81,7 +81,7 @@ def test_a_report_that_can_not_be_read_is_told_before_the_question(account: Simu
     assert restore(controller, NAMES[0]).rc == 0
     report_path(controller).write_bytes(report_path(controller).read_bytes()[:100])
     run = restore(controller, *NAMES[:2], check=True)
-    assert run.says(f"The report {report_path(controller)} can't be read: it may say that this was sent already.")
+    assert run.says(f"{report_path(controller)} can't be read, and may say that this was sent already.")
     # The next run writes a whole one.
     assert restore(controller, NAMES[1]).rc == 0
     assert "can't be read" not in restore(controller, *NAMES, check=True).stdout

@@ -92,7 +92,7 @@ def test_no_name_confirms_if_not_all_names_are_known(name):
     (plan,) = build_named_plans(name)
     assert plan.answer == name
     set_answers([plan], [plan.instance], is_whole=False)
-    assert (plan.answer, plan.id_reason) == ("1", "Not all names of the account were read")
+    assert (plan.answer, plan.needs_id) == ("1", True)
 
 
 def test_in_advance_the_ids_that_the_user_gave_confirm():

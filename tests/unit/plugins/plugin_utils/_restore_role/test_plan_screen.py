@@ -158,9 +158,9 @@ def schedule(*names, of=None, serial=(1,), allowed=0):
 def test_batches_are_told_by_their_sizes_and_what_stops_them():
     names = [f"bot-{number}" for number in range(1, 41)]
     stop = "No further batch begins when"
-    assert schedule(*names, serial=(1, 5, "100%")) == [f"In 3 batches, of 1, 5, 34. {stop} a restore has failed."]
+    assert schedule(*names, serial=(1, 5, "100%")) == [f"In 3 batches, of 1, 5, 34. {stop} more than 0 have failed."]
     assert schedule(*names, serial=(1, 3), allowed=2) == [
-        f"In 14 batches, of 1, 3, 3, 3, 3 and 9 more. {stop} more than 2 restores have failed."
+        f"In 14 batches, of 1, 3, 3, 3, 3 and 9 more. {stop} more than 2 have failed."
     ]
 
 

@@ -90,7 +90,7 @@ def test_what_was_confirmed_and_not_begun(story: Story, place: StorePlace, is_he
         result, page = only(story), texts.tell_page(run(), story.state(), [only(story)], NOW)
     assert (result.part, result.outcome, result.plan.label) == ("not_begun", "not_begun", "web-bot (id 7)")
     assert state_of(result) == "Not begun. Nothing was sent."
-    in_progress = "; a run was in progress" if is_held else ""
+    in_progress = "; a run had not ended" if is_held else ""
     assert page["headline"] == f"0 of 1 instance restored and healthy, 1 not begun{in_progress}"
 
 
