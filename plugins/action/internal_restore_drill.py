@@ -114,12 +114,11 @@ def run(context: ModuleContext) -> Result:
         choice = f"To be restored now: {label(chosen.instance)}{older}."
     # The one that is restored now is proven at the end, or fails the run itself.
     failed = [one for one in candidates if one.failed and (one is not chosen or context.client.check_mode)]
-    is_by_id = chosen is not None and str(chosen.instance["id"]) in map(str, ids)
     return {
         "lines": [scope, *problems, *lines, choice],
         "problem": " ".join([*problems, *(f"{label(one.instance)}: {one.describe_failure()}." for one in failed)]),
         "instance_id": chosen.instance["id"] if chosen else None,
-        "name": chosen.instance.get("name") if chosen and not is_by_id else None,
+        "name": chosen.instance.get("name") if chosen and str(chosen.instance["id"]) not in map(str, ids) else None,
         "incident": chosen.history.incident if chosen else None,
         "backup": (chosen.older if chosen else None) or "latest",
     }

@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
     from ..module_utils._model.resource import Result
     from ..module_utils._module.runner import ModuleContext
     from ..module_utils._service.restore.recorded_incident import RecordedIncident
-    from ..module_utils._service.restore.target_plan import AccountView, Target
+    from ..module_utils._service.restore.target_plan import Target
     from ..module_utils._state.journal import Journal
     from ..plugin_utils._restore_role.incident_results import InstanceResult
 
@@ -118,21 +118,16 @@ def _show(context: ModuleContext, recorded: RecordedIncident, now: datetime) -> 
     try:
         look.account = context.account.label()
         account = AccountReader(client, lists_backups=True).read(targets)
-        for result in results:
-            if result.plan.target in targets:
-                _add_present(result, account, client.stats.now())
+        for one in results:
+            if one.plan.target in targets:
+                one.seen = account.index.by_id.get(str(one.plan.target.instance_id), {})
+                newer = account.find_newer(one.seen, one.plan.taken_at, client.stats.now()) if one.seen else []
+                one.newer = newer[0] if newer else None
     except ClawHostersError as error:
         problem = f"How the instances are now can't be read; this is what the journal has. {error}"
     lines = [format_scope(look.service, look.account), *show_incident(results, recorded, look, now)]
     report = [] if client.check_mode else write_page(look, recorded, results, now)
     return {"lines": [*wrap_lines(lines), *report], "problem": problem}
-
-
-def _add_present(result: InstanceResult, account: AccountView, now: datetime) -> None:
-    """Adds to a result how its instance is now, and the newest backup if it is newer than the restored one."""
-    result.seen = account.index.by_id.get(str(result.plan.target.instance_id), {})
-    if result.seen:
-        result.newer = next(iter(account.find_newer(result.seen, result.plan.taken_at, now)), None)
 
 
 def show_incident(

@@ -22,8 +22,7 @@ from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._time_options import parse_timestamp
 from ...module_utils._times import format_duration, format_time
 from .._formatting import format_clock, format_value, wrap_lines
-from .result_texts import format_sent
-from .role_run import OLD, RoleTargetPlan
+from .role_run import OLD, RoleTargetPlan, format_sent
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.history import RestoreHistory
@@ -43,9 +42,6 @@ RECENT = timedelta(days=7)
 
 _LISTED = 5
 """Batches whose sizes are shown."""
-_STARTED = Remark("Started at the end, which costs Claws if it is billed daily.", ("started",))
-_HEALTHY = Remark("Running and healthy now.", ("healthy",))
-_OLD = Remark("That is more than a day ago: another incident needs another restore_incident.", ("old",))
 _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
@@ -226,9 +222,9 @@ def _build_remarks(plan: TargetPlan, history: RestoreHistory, rules: Rules, now:
     if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now, plan.unfinished)):
         remarks.append(Remark(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
     if plan.action is RestoreAction.NONE and plan.earlier and now - datetime.fromisoformat(plan.earlier.sent_at) > OLD:
-        remarks.append(_OLD)
+        remarks.append(Remark("More than a day ago: another incident needs another restore_incident.", ("old",)))
     if get_status(instance) == "stopped":
-        remarks.append(_STARTED)
+        remarks.append(Remark("Started at the end, which costs Claws if it is billed daily.", ("started",)))
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):
-        remarks.append(_HEALTHY)
+        remarks.append(Remark("Running and healthy now.", ("healthy",)))
     return remarks

@@ -30,13 +30,13 @@ from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_value
 from .incident_results import RESTORED_ALREADY, WOULD_BE_RESTORED, InstanceResult
+from .role_run import format_sent
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ...module_utils._service.restore.history import OtherRestore
     from ...module_utils._service.restore.recorded_incident import RecordedIncident
-    from ...module_utils._state.journal import OperationState
     from .role_run import Data, RoleRun
 
 LISTED = 5
@@ -105,11 +105,6 @@ def _format_restored(one: InstanceResult) -> str:
         check = "Check whether its data is that of the backup."
         return f"The restore, {format_sent(restore)}, {UNSEEN}. The instance was {seen}. {check}"
     return f"Restored from backup {restore.facts.get('backup_id')}, {format_sent(restore)}; seen {seen}."
-
-
-def format_sent(state: OperationState) -> str:
-    """Returns ``sent at 2026-02-01 10:00 UTC by alice@node2``, without a user that is not known."""
-    return f"sent at {format_clock(parse_time(state.sent_at))}{f' by {state.by}' if state.by else ''}"
 
 
 def _format_overwritten(by: t.Mapping[str, t.Any]) -> str:
@@ -243,11 +238,10 @@ def tell_story(restores: t.Sequence[OtherRestore]) -> list[str]:
     sent = [one for one in restores if one.state.event is not OperationEvent.REFUSED]
     if not sent:
         return [*lines, "The journal has no restore that was sent, so it can't be said from which backup its data is."]
-    last, by = sent[-1], one_line(sent[-1].incident)
+    last, by, end = sent[-1], one_line(sent[-1].incident), _describe_end(sent[-1])
     if last.is_seen:
         return [*lines, f"Its data is from {_describe_backup(last)}, by {by}."]
-    why = f"the last restore was by {by}, and {_describe_end(last)}"
-    return [*lines, f"From which backup its data is can't be said: {why}."]
+    return [*lines, f"From which backup its data is can't be said: the last restore was by {by}; {end}."]
 
 
 def _describe_backup(one: OtherRestore) -> str:

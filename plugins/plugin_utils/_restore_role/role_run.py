@@ -22,7 +22,8 @@ from ...module_utils._service.restore.options import ROLE
 from ...module_utils._service.restore.reason import Reason, ReasonError, ReasonKind
 from ...module_utils._service.restore.target_plan import TargetPlan
 from ...module_utils._text import one_line
-from .._formatting import format_label, slugify
+from ...module_utils._times import parse_time
+from .._formatting import format_clock, format_label, slugify
 
 if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
@@ -31,6 +32,7 @@ if t.TYPE_CHECKING:
     from ...module_utils._service.restore.reason_texts import Told
     from ...module_utils._service.restore.restore_job import RestoreJob
     from ...module_utils._service.restore.target_plan import Target
+    from ...module_utils._state.journal import OperationState
     from .approved_plan import ApprovedPlan
 
 Data = dict[str, t.Any]
@@ -160,6 +162,11 @@ class RoleRun:
         return str(Path(self.variables["restore_report_dir"]).absolute() / f"{slugify(self.incident)}.html")
 
 
+def format_sent(state: OperationState) -> str:
+    """Returns ``sent at 2026-02-01 10:00 UTC by alice@node2``, without a user that is not known."""
+    return f"sent at {format_clock(parse_time(state.sent_at))}{f' by {state.by}' if state.by else ''}"
+
+
 # Answers
 
 
@@ -188,7 +195,9 @@ def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_
     Of more than a few, their number and the incident do as well. An answer that was given ``in_advance`` of the plan
     may always name an instance by the id that the user gave.
     """
-    if _collapse(answer) in _count_answers(plans, incident):
+    # The number may count what the incident has sent already, so that it can be given again.
+    counts = {sum(plan.sends for plan in plans), sum(not plan.reason or plan.earlier is not None for plan in plans)}
+    if _collapse(answer) in {f"{count} {_collapse(incident)}" for count in counts if count > FEW}:
         return True
     parts = [answer] if len(plans) == 1 else re.split("[,\n]", answer.strip())
     given = list(map(_collapse, parts))
@@ -198,12 +207,6 @@ def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_
         elif plan.sends:
             return False
     return not given
-
-
-def _count_answers(plans: list[RoleTargetPlan], incident: str) -> set[str]:
-    """Returns ``15 INC-2041``. It may count what the incident has sent already, so that it can be given again."""
-    counts = {sum(plan.sends for plan in plans), sum(not plan.reason or plan.earlier is not None for plan in plans)}
-    return {f"{count} {_collapse(incident)}" for count in counts if count > FEW}
 
 
 def _accepted_answers(plan: RoleTargetPlan, *, in_advance: bool) -> set[str]:

@@ -123,7 +123,8 @@ def find_instances(targets: t.Iterable[Target], index: InstanceIndex) -> tuple[l
 
 def _parse_values(given: Data, problems: Problems) -> Data:
     """Returns the variables with their types."""
-    variables = {**given, "restore_incident": problems.collect(_parse_incident, str(given["restore_incident"]))}
+    incident = problems.collect(parse_operation_name, "restore_incident", str(given["restore_incident"]))
+    variables = {**given, "restore_incident": incident}
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority", "plan_path", "plan_max_age"):
         value = given[f"restore_{name}"]
         variables[f"restore_{name}"] = "" if value is None else str(value).strip()
@@ -140,12 +141,3 @@ def _parse_values(given: Data, problems: Problems) -> Data:
         problems.collect(parse_duration, name, variables[name] or None)
     problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None)
     return variables
-
-
-def _parse_incident(given: str) -> str:
-    if not given.strip():
-        raise SettingsError(
-            "restore_incident is empty or not set. Give a ticket number or another name, such as "
-            "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
-        )
-    return parse_operation_name("restore_incident", given)

@@ -174,7 +174,7 @@ def test_the_plan_shows_how_old_an_earlier_restore_is_and_what_came_after(simula
         "bot-1 (id 1), running, unhealthy: a restore of backup 10 has completed, 30 d 1 h ago; no restore will be sent."
     )
     assert said in shown
-    assert "That is more than a day ago: another incident needs another restore_incident." in shown
+    assert "More than a day ago: another incident needs another restore_incident." in shown
     assert "Newer than this backup: id 11 of" in shown
     # It waits for the health, and fails.
     assert (result["failed"], simulator.calls("POST *")) == (True, [])
@@ -239,7 +239,7 @@ def test_the_story_of_instances_says_from_which_backup_their_data_is(simulator: 
     sent = r"sent at \S+ \S+ UTC by alice@node2"
     first = rf"bot-1 \(id 1\): INC-1: {taken.format(1)}, {sent}; it was seen restored\. "
     open_end = rf"M-B: {taken.format(1)}, {sent}; it was accepted, and its end was not seen\. "
-    unclear = "From which backup its data is can't be said: the last restore was by M-B, and it was accepted, and its"
+    unclear = "From which backup its data is can't be said: the last restore was by M-B; it was accepted, and its"
     found = tell(instances=["bot-1", "bot-2", "bot-3"])
     assert re.search(first + open_end + unclear, found["lines"]), found
     assert re.search(rf"seen restored\. Its data is from {taken.format(2)}, by INC-1\. bot-3", found["lines"]), found

@@ -146,9 +146,9 @@ def test_the_story_of_an_instance_names_the_backup_that_its_data_is_from(story: 
     story.restore(7, "intended", "refused", incident="INC-2")
     assert tell_it()[-1] == f"Its data is from {backup}, by INC-1."
     story.restore(7, "intended", "unclear", incident="INC-3")
-    assert "can't be said: the last restore was by INC-3, and it is unknown" in tell_it()[-1]
+    assert "can't be said: the last restore was by INC-3; it is unknown" in tell_it()[-1]
     story.restore(7, "intended", "accepted").restore(7, "completed", seen=False)
-    assert tell_it()[-1].endswith("by INC-1, and it was accepted, and no sign of it was seen.")
+    assert tell_it()[-1].endswith("by INC-1; it was accepted, and no sign of it was seen.")
     assert len(tell_it()) == 6
 
 
