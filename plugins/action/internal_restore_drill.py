@@ -13,29 +13,24 @@ from datetime import UTC, datetime, timedelta
 
 from ..module_utils._errors import RefusedError
 from ..module_utils._model.instance import describe_instance, find_state, is_health_final, label
-from ..module_utils._model.instance_fields import CONDITION, STATUSES
-from ..module_utils._model.instance_index import InstanceIndex
+from ..module_utils._model.instance_fields import STATUSES
 from ..module_utils._model.resource import Resource, Result
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
-from ..module_utils._service.backups import list_backups
-from ..module_utils._service.instance_list import list_instances
+from ..module_utils._service.restore.account_reader import AccountReader
 from ..module_utils._service.restore.history import OtherRestore, RestoreHistory
 from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
-from ..module_utils._service.restore.target_plan import AccountView, is_fit
+from ..module_utils._service.restore.target_plan import AccountView, Target, is_fit
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
 from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import Problems, parse_ids, parse_list
+from ..plugin_utils._restore_role.variables import find_instances
 
 SPEC = ArgumentSpec(
-    {
-        "instances": {"type": "raw"},
-        "ids": {"type": "raw"},
-        "every": {"type": "str", "required": True},
-    }
+    {"instances": {"type": "raw"}, "ids": {"type": "raw"}, "every": {"type": "str", "required": True}}
 ).merge(FAILURE_OPTION, API.with_default("priority", "high"))
 
 NAMES, IDS = "restore_drill_instances", "restore_drill_ids"
@@ -101,36 +96,29 @@ def run(context: ModuleContext) -> Result:
     """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
     names, ids, every = _parse_variables(context.params)
     scope = context.account.describe()
-    wanted = {*names, *map(str, ids)}
-    instances = list_instances(
-        context.client, CONDITION, lambda one: {one.get("name"), str(one["id"])} & wanted != set()
-    )
-    index = InstanceIndex(instances)
-    found, problems = _find(names, ids, index)
-    candidates = _read_candidates(context, found, AccountView(index, list_backups(context.client)))
-    unshown = [label(one.instance) for one in candidates if find_state(one.instance) not in STATUSES]
+    targets = [*(Target(None, name) for name in names), *(Target(number, None) for number in ids)]
+    account = AccountReader(context.client, lists_backups=True).read(targets)
+    found, problems = find_instances(targets, account.index)
+    candidates = _read_candidates(context, found, account)
     problems += [
-        f"{one}: the service shows no documented status (field status), so it is not restored." for one in unshown
+        f"{label(one.instance)}: the service shows no documented status (field status), so it is not restored."
+        for one in candidates
+        if find_state(one.instance) not in STATUSES
     ]
-    hindrances = [one.find_hindrance(every) for one in candidates]
-    due = [one for one, hindrance in zip(candidates, hindrances, strict=True) if not hindrance]
-    chosen = min(due, key=lambda one: one.last_try, default=None)
-    lines = [
-        f"{label(one.instance)}: {one.describe()}{hindrance or ', due'}."
-        for one, hindrance in zip(candidates, hindrances, strict=True)
-    ]
+    hindrances = [(one, one.find_hindrance(every)) for one in candidates]
+    chosen = min((one for one, why in hindrances if not why), key=lambda one: one.last_try, default=None)
+    lines = [f"{label(one.instance)}: {one.describe()}{why or ', due'}." for one, why in hindrances]
     choice = "Nothing is due."
     if chosen:
         older = f", from backup {chosen.older}, since newer ones have failed" if chosen.older else ""
         choice = f"To be restored now: {label(chosen.instance)}{older}."
     # The one that is restored now is proven at the end, or fails the run itself.
     failed = [one for one in candidates if one.failed and (one is not chosen or context.client.check_mode)]
-    is_by_id = chosen is not None and str(chosen.instance["id"]) in map(str, ids)
     return {
         "lines": [scope, *problems, *lines, choice],
         "problem": " ".join([*problems, *(f"{label(one.instance)}: {one.describe_failure()}." for one in failed)]),
         "instance_id": chosen.instance["id"] if chosen else None,
-        "name": chosen.instance.get("name") if chosen and not is_by_id else None,
+        "name": chosen.instance.get("name") if chosen and str(chosen.instance["id"]) not in map(str, ids) else None,
         "incident": chosen.history.incident if chosen else None,
         "backup": (chosen.older if chosen else None) or "latest",
     }
@@ -172,24 +160,6 @@ def _parse_names(given: object) -> list[str]:
             f"{NAMES} has {one_line(', '.join(numbers))}, but takes names only. Set {IDS} for instances by their ids."
         )
     return names
-
-
-def _find(names: t.Collection[str], ids: t.Iterable[int], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
-    """Returns the instances that are meant, each once, and a sentence for each name or id that fits none or several."""
-    found: dict[str, Resource] = {}
-    unknown = []
-    for name in names:
-        named = index.by_name.get(name, [])
-        if len(named) == 1:
-            found[str(named[0]["id"])] = named[0]
-        else:
-            unknown.append(f"{NAMES}: {len(named) or 'no'} instances are named {one_line(name)}.")
-    for number in ids:
-        if instance := index.by_id.get(str(number)):
-            found[str(number)] = instance
-        else:
-            unknown.append(f"{IDS}: there is no instance with id {number}.")
-    return [*found.values()], unknown
 
 
 class ActionModule(RoleAction):

@@ -11,43 +11,38 @@ import os
 import typing as t
 from datetime import datetime, timedelta
 
-from ..module_utils._concurrency import run_parallel
 from ..module_utils._errors import ApiError, ClawHostersError, RefusedError, SettingsError
-from ..module_utils._model.instance_fields import CONDITION
+from ..module_utils._model.instance import label
 from ..module_utils._model.instance_index import InstanceIndex
 from ..module_utils._model.similar_names import format_similar_incidents
 from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal, parse_operation_name
 from ..module_utils._service.account_check import format_account, format_scope
-from ..module_utils._service.backups import list_backups
 from ..module_utils._service.instance_list import list_instances
-from ..module_utils._service.restore.recorded_incident import IN_PROGRESS, list_incidents, list_restores
-from ..module_utils._service.restore.target_plan import AccountView, Target
+from ..module_utils._service.restore.account_reader import AccountReader
+from ..module_utils._service.restore.recorded_incident import list_incidents, list_restores
 from ..module_utils._state.journal import OperationKey
-from ..module_utils._text import format_count, format_list, one_line
-from ..module_utils._times import format_duration, parse_time
+from ..module_utils._text import format_count, one_line
+from ..module_utils._times import parse_time
 from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
-from ..plugin_utils._formatting import SCREEN_WIDTH, format_clock, format_label, format_value, wrap
-from ..plugin_utils._reports.report_folder import ReportError
-from ..plugin_utils._restore_role.incident_report import name_json, write_page
-from ..plugin_utils._restore_role.incident_results import build_recorded, build_report
+from ..plugin_utils._formatting import format_clock, format_label, format_value, wrap_lines
+from ..plugin_utils._restore_role.incident_report import write_page
+from ..plugin_utils._restore_role.incident_results import build_recorded
 from ..plugin_utils._restore_role.result_texts import (
-    LISTED,
-    format_counts,
-    format_done,
-    format_failures,
-    list_texts,
-    tell_page,
+    format_incident,
+    share_texts,
     tell_result,
+    tell_results,
     tell_story,
 )
-from ..plugin_utils._restore_role.role_run import OLD, RoleRun
-from ..plugin_utils._restore_role.variables import parse_targets
+from ..plugin_utils._restore_role.role_run import RoleRun
+from ..plugin_utils._restore_role.variables import find_instances, parse_targets
 
 if t.TYPE_CHECKING:
-    from ..module_utils._model.resource import Resource, Result
+    from ..module_utils._model.resource import Result
     from ..module_utils._module.runner import ModuleContext
     from ..module_utils._service.restore.recorded_incident import RecordedIncident
+    from ..module_utils._service.restore.target_plan import Target
     from ..module_utils._state.journal import Journal
     from ..plugin_utils._restore_role.incident_results import InstanceResult
 
@@ -81,7 +76,7 @@ def run(context: ModuleContext) -> Result:
     if not name.strip():
         recent = [one for one in found if now - datetime.fromisoformat(one.latest_at) <= LISTED_PERIOD]
         scope = format_scope(context.client.settings.host, _find_account(context))
-        return {"lines": _wrap([scope, *show_incidents(recent, now)]), "problem": ""}
+        return {"lines": wrap_lines([scope, *show_incidents(recent, now)]), "problem": ""}
     incident = parse_operation_name("restore_incident", name)
     recorded = next((one for one in found if one.incident == incident), None)
     if recorded is None:
@@ -93,24 +88,13 @@ def run(context: ModuleContext) -> Result:
 
 def _tell_instances(context: ModuleContext, journal: Journal, targets: t.Sequence[Target]) -> Result:
     """Returns the story of each instance: its restores, and from which backup its data is."""
-    index = InstanceIndex(list_instances(context.client))
-    problems, lines = [], [context.account.describe()]
-    ids: dict[str, Resource] = {}
-    for target in targets:
-        found = index.by_name.get(str(target.name), []) if target.name else []
-        found = found or [one for one in [index.by_id.get(str(target.instance_id))] if one]
-        ids |= {str(one["id"]): one for one in found}
-        if not found:
-            asked = one_line(target.name) if target.name else f"with id {target.instance_id}"
-            near = index.find_similar_name(target.name, ()) if target.name else None
-            problems.append(f"There is no instance {asked}{f'; did you mean {one_line(near)}?' if near else '.'}")
-    url = context.client.settings.api_url
-    subjects = {OperationKey("restore", url, "", number).subject for number in ids}
+    instances, problems = find_instances(targets, InstanceIndex(list_instances(context.client)))
+    url, lines = context.client.settings.api_url, [context.account.describe()]
+    subjects = {OperationKey("restore", url, "", str(one["id"])).subject for one in instances}
     restores = list_restores(journal.read_entries(subjects), url)
-    for number, instance in ids.items():
-        label = format_label(instance.get("name"), number)
-        lines += [f"{label}:", *(f"    {line}" for line in tell_story(restores.get(number, ())))]
-    return {"lines": _wrap([*lines, *problems]), "problem": " ".join(problems)}
+    for one in instances:
+        lines += [f"{label(one)}:", *(f"    {line}" for line in tell_story(restores.get(str(one["id"]), ())))]
+    return {"lines": wrap_lines([*lines, *problems]), "problem": " ".join(problems)}
 
 
 def _find_account(context: ModuleContext) -> str:
@@ -123,86 +107,51 @@ def _find_account(context: ModuleContext) -> str:
         return f"unknown ({error.reason})" if isinstance(error, ApiError) else ""
 
 
-def _build_look(report_dir: str, recorded: RecordedIncident) -> RoleRun:
-    """Returns a run that only looks, for the words of results."""
-    variables = {"restore_force": False, "restore_incident": recorded.incident, "restore_report_dir": report_dir}
-    targets = [Target(None, one) for one in recorded.instances]
-    return RoleRun(variables, targets, again="run the playbook restore again for it")
-
-
 def _show(context: ModuleContext, recorded: RecordedIncident, now: datetime) -> Result:
-    look, problem = _build_look(context.params["report_dir"], recorded), ""
-    look.service = context.client.settings.host
-    results = build_recorded(recorded, now)
+    client, results, problem = context.client, build_recorded(recorded, now), ""
+    # It only looks: its words are those of results.
+    variables = {"restore_force": False, "restore_incident": recorded.incident}
+    variables["restore_report_dir"] = context.params["report_dir"]
+    targets = [one.plan.target for one in results if one.plan.target.instance_id is not None]
+    look = RoleRun(variables, targets, service=client.settings.host, again="run the playbook restore again for it")
     try:
         look.account = context.account.label()
-        ids = {str(one.plan.found_id) for one in results}
-        instances: list[Resource] = []
-        backups: list[Resource] = []
-        run_parallel(
-            lambda: instances.extend(list_instances(context.client, CONDITION, lambda one: str(one["id"]) in ids)),
-            lambda: backups.extend(list_backups(context.client)),
-        )
-        add_present(results, AccountView(InstanceIndex(instances), backups), context.client.stats.now())
+        account = AccountReader(client, lists_backups=True).read(targets)
+        for one in results:
+            if one.plan.target in targets:
+                one.seen = account.index.by_id.get(str(one.plan.target.instance_id), {})
+                newer = account.find_newer(one.seen, one.plan.taken_at, client.stats.now()) if one.seen else []
+                one.newer = newer[0] if newer else None
     except ClawHostersError as error:
         problem = f"How the instances are now can't be read; this is what the journal has. {error}"
-    scope = f"Service {look.service}, account {look.account or 'unknown'}."
-    lines = [scope, *show_incident(results, recorded, look, now)]
-    report: list[str] = []
-    if not context.client.check_mode:
-        try:
-            told = tell_page(look, recorded, results, now)
-            write_page(look.report_path, build_report(look, recorded, results, now), told)
-            report = [f"Report: {look.report_path}", f"JSON: {name_json(look.report_path)}"]
-        except ReportError as error:
-            report = [str(error)]
-    return {"lines": [*_wrap(lines), *report], "problem": problem}
-
-
-def _wrap(lines: list[str]) -> list[str]:
-    return [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
-
-
-def add_present(results: t.Sequence[InstanceResult], account: AccountView, now: datetime) -> None:
-    """Adds to each result how its instance is now, and the newest backup if it is newer than the restored one."""
-    for result in results:
-        if result.plan.found_id is None:
-            continue
-        result.seen = account.index.by_id.get(str(result.plan.found_id), {})
-        if result.seen:
-            result.newer = next(iter(account.find_newer(result.seen, result.plan.taken_at, now)), None)
+    lines = [format_scope(look.service, look.account), *show_incident(results, recorded, look, now)]
+    report = [] if client.check_mode else write_page(look, recorded, results, now)
+    return {"lines": [*wrap_lines(lines), *report], "problem": problem}
 
 
 def show_incident(
     results: t.Sequence[InstanceResult], recorded: RecordedIncident, look: RoleRun, now: datetime
 ) -> list[str]:
     """Returns the lines of one incident. What is not restored, and what to do about it, comes first."""
-    lines = [f"Incident {one_line(recorded.incident)}: {format_counts(results)}."]
+    lines = [f"Incident {one_line(recorded.incident)}: {format_incident(recorded, results)}."]
     lines += _show_workers(recorded, now)
-    lines += format_failures([one for one in results if one.reason], look, now)
-    lines += format_done([one for one in results if not one.reason], look, now)
-    lines += list_texts([one for one in results if one.seen is not None], lambda one: tell_result(one, look, now).now)
-    sent = [datetime.fromisoformat(one.known.restore.sent_at) for one in results if one.known.restore]
-    if sent and now - max(sent) > OLD:
-        age = format_duration(now - max(sent))
-        lines.append(
-            f"The last restore was sent {age} ago. What has happened since is another incident: give it another name."
-        )
+    lines += tell_results([one for one in results if one.reason], look, now)
+    lines += tell_results([one for one in results if not one.reason], look, now)
+    present = [(one.plan.label, tell_result(one, look, now).now) for one in results if one.seen is not None]
+    lines += share_texts((label, text, text) for label, text in present)
     return [*lines, *_show_runs(recorded)]
 
 
 def _show_workers(recorded: RecordedIncident, now: datetime) -> list[str]:
     """Returns who works on which instances now."""
-    held: dict[str, list[str]] = {}
-    for instance in recorded.instances.values():
-        if instance.holder:
-            who = instance.holder.format(now.timestamp())
-            other = "" if instance.holder.name in (None, recorded.incident) else f" for incident {instance.holder.name}"
-            held.setdefault(f"{who}{other}", []).append(format_label(instance.name, instance.id))
-    if held:
-        return [f"{who} works on {format_list(labels, LISTED)}." for who, labels in held.items()]
-    going_on = sum(run.state == IN_PROGRESS for run in recorded.runs)
-    return [f"{format_count(going_on, 'run')} in progress." if going_on else "Nobody works on it now."]
+    held = []
+    for one in recorded.instances.values():
+        if one.holder:
+            who = one.holder.format(now.timestamp())
+            other = "" if one.holder.name in (None, recorded.incident) else f" for incident {one.holder.name}"
+            text = f"{who} works on it{other}."
+            held.append((format_label(one.name, one.id), text, text))
+    return share_texts(held) or ["Nobody works on its instances now."]
 
 
 def _show_runs(recorded: RecordedIncident) -> list[str]:
@@ -222,11 +171,9 @@ def show_incidents(incidents: t.Sequence[RecordedIncident], now: datetime) -> li
         return [f"The journal has no incident of the last {LISTED_PERIOD.days} days."]
     lines = [f"Incidents of the last {LISTED_PERIOD.days} days, newest first:"]
     for recorded in incidents:
-        going_on = any(run.state == IN_PROGRESS for run in recorded.runs)
-        latest = parse_time(recorded.latest_at) or now
-        work = "; a run is in progress" if going_on else ""
-        counts = format_counts(build_recorded(recorded, now))
-        lines.append(f"    {format_clock(latest)} {one_line(recorded.incident)}: {counts}{work}.")
+        latest = format_clock(parse_time(recorded.latest_at))
+        told = format_incident(recorded, build_recorded(recorded, now))
+        lines.append(f"    {latest} {one_line(recorded.incident)}: {told}.")
     return lines
 
 

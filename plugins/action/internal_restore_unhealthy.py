@@ -46,42 +46,33 @@ class RestorePermission:
     ids: list[str]
     cooldown: timedelta
 
-    @property
-    def is_for_all(self) -> bool:
-        return self.names == ["all"]
-
-    def allows(self, instance: Resource, instances: list[Resource]) -> bool:
-        """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
-        is_named = instance.get("name") in self.names and _count_bearers(instance, instances) == 1
-        return self.is_for_all or str(instance["id"]) in self.ids or is_named
+    def allows_id(self, instance_id: object) -> bool:
+        """Returns True if an instance may be restored whatever its name."""
+        return self.names == ["all"] or str(instance_id) in self.ids
 
 
 def run(context: ModuleContext) -> Result:
     """Returns why the instance is not restored, empty if it is, and the lines that say so."""
-    params = context.params
+    params, client, number = context.params, context.client, str(context.params["id"])
     permission, incident = parse_variables(params)
     scope = context.account.describe()
-    instances = list_instances(context.client, CONDITION, lambda one: str(one["id"]) == str(params["id"]))
-    if any(str(one["id"]) == str(params["id"]) and is_unhealthy(one) for one in instances):
+    instances = list_instances(client, CONDITION, lambda one: str(one["id"]) == number)
+    if any(str(one["id"]) == number and is_unhealthy(one) for one in instances):
         # The others count as well.
-        instances = list_instances(context.client, CONDITION, listed=instances)
-    journal, url = open_journal(context), context.client.settings.api_url
+        instances = list_instances(client, CONDITION, listed=instances)
+    journal, url = open_journal(context), client.settings.api_url
     history = RestoreHistory(url, incident, read_at=journal.now())
-    history.states.update(journal.read_states([history.key(params["id"]).subject]))
-    unhealthy = {str(one["id"]) for one in instances if is_unhealthy(one)}
-
-    def find_excess() -> str:
+    history.states.update(journal.read_states([history.key(number).subject]))
+    reason = find_reason(number, instances, history, permission)
+    if not reason:
+        unhealthy = {str(one["id"]) for one in instances if is_unhealthy(one)}
         limit = UnhealthyLimit(journal, url, params["at_most"])
-        return limit.find_reason(unhealthy, writes=not context.client.check_mode)
-
-    reason = find_reason(params["id"], instances, history, permission, find_excess)
-    instance = InstanceIndex(instances).by_id.get(str(params["id"]))
-    is_by_name = instance is not None and not (permission.is_for_all or str(params["id"]) in permission.ids)
-    report = [scope, reason]
-    if instance and is_unhealthy(instance):
-        variables = f"restore_instance_ids={params['id']} and restore_incident={one_line(incident)}"
+        reason = limit.find_reason(unhealthy, writes=not client.check_mode)
+    report, instance = [scope, reason], InstanceIndex(instances).by_id.get(number, {})
+    if is_unhealthy(instance):
+        variables = f"restore_instance_ids={number} and restore_incident={one_line(incident)}"
         report.append(f"To restore it by hand, run the playbook clawhosters.cloud.restore with {variables}.")
-    name = instance.get("name") if instance and is_by_name else None
+    name = None if permission.allows_id(number) else instance.get("name")
     return {"reason": reason, "lines": report if reason else [], "name": name, "at_most": params["at_most"]}
 
 
@@ -98,31 +89,28 @@ def parse_variables(params: t.Mapping[str, t.Any]) -> tuple[RestorePermission, s
 
 
 def find_reason(
-    instance_id: object,
-    instances: list[Resource],
-    history: RestoreHistory,
-    permission: RestorePermission,
-    find_excess: t.Callable[[], str],
+    instance_id: object, instances: list[Resource], history: RestoreHistory, permission: RestorePermission
 ) -> str:
-    """Returns why the instance is not restored; empty if it is. ``history`` has its restores.
+    """Returns why the instance is not restored, whatever the others are; empty if it may be.
 
-    ``find_excess`` returns why too many are unhealthy for any to be restored; empty if they are not.
+    ``history`` has its restores. A name allows it if it is in the list and of this one alone.
     """
-    instance = InstanceIndex(instances).by_id.get(str(instance_id))
+    index = InstanceIndex(instances)
+    instance = index.by_id.get(str(instance_id))
     if instance is None:
         return f"There is no instance with id {instance_id}. There is nothing to do."
     if not is_unhealthy(instance):
         condition = describe_instance(instance, with_health=True)[1]
         return f"{label(instance)} is not running and unhealthy: it is {condition}. There is nothing to do."
-    if not permission.allows(instance, instances):
-        if instance.get("name") in permission.names:
+    if not permission.allows_id(instance_id):
+        if instance.get("name") not in permission.names:
+            return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
+        named = index.by_name[str(instance["name"])]
+        if len(named) > 1:
             return (
-                f"{_count_bearers(instance, instances)} instances are named {short_name(instance)}, so "
-                f"restore_unhealthy_names allows none of them. Add the id {instance_id} to restore_unhealthy_ids."
+                f"{len(named)} instances are named {short_name(instance)}, so restore_unhealthy_names allows none of "
+                f"them. Add the id {instance_id} to restore_unhealthy_ids."
             )
-        return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
-    if excess := find_excess():
-        return excess
     if others := history.find_recent(instance_id, permission.cooldown):
         age = find_age(others[0].state.sent_at, history.read_at) or timedelta(0)
         ago, cooldown = format_duration(age), format_duration(permission.cooldown)
@@ -131,10 +119,6 @@ def find_reason(
             f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another is unlikely to."
         )
     return ""
-
-
-def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
-    return sum(one.get("name") == instance.get("name") for one in instances)
 
 
 class ActionModule(RoleAction):

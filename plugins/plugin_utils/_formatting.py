@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import typing as t
 import unicodedata
 from datetime import datetime
 
@@ -78,6 +79,11 @@ def wrap(text: str, width: int) -> list[str]:
         if end and text_width(clause) <= width:
             lines[-2:] = [lines[-2][:end], clause]
     return lines
+
+
+def wrap_lines(lines: t.Iterable[str]) -> list[str]:
+    """Returns lines that fit into the screen."""
+    return [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
 
 
 def slugify(text: str) -> str:

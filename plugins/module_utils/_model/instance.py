@@ -119,7 +119,7 @@ def is_health_final(instance: Resource) -> bool:
 
 def is_unhealthy(instance: Resource) -> bool:
     """Returns True if it runs, and the service reports it unhealthy."""
-    return get_status(instance) == "running" and get_health(instance) == "unhealthy"
+    return find_state(instance) == "running" and get_health(instance) == "unhealthy"
 
 
 def is_busy(instance: Resource) -> bool:

@@ -45,7 +45,7 @@ REPORTED = "backups in fleet_report"
 CLAWS = "Claws in fleet_report"
 BY_OWNER = f"claw_backup_info by instance, {LATEST}, backup_id without an instance, {REPORTED}"
 BY_NAME = "name, names, instance_name, restore_instances, restore_drill_instances, balance_guard"
-BY_ID = "id, ids, instance_id, restore_instance_ids, drill, restore_unhealthy"
+BY_ID = "id, ids, instance_id, restore_instance_ids, restore_drill_ids, restore_unhealthy"
 BY_WORDS = "inventory by default, claw_instance_info with documented statuses"
 BY_FLAGS = f"claw_instance, claw_fleet, balance_guard, {RESTORES}"
 BY_AGE = f"{LATEST}, before, max_age, newest of claw_backup_info, {REPORTED}"
@@ -161,7 +161,6 @@ TABLE = (
     Row("detail_fields", ONE, "ip_address", "text|null", "connect_with: ip_address"),
     Row("detail_fields", ONE, "tier", "text", "tiers"),
     Row("statuses", ONE, "status", "text", "inventory without statuses: [all], claw_instance_info with statuses"),
-    Row("statuses", ONE, "status", "documented status", "restore_unhealthy", "known status"),
     Row("statuses", ONE, "status", "documented status", BY_WORDS, "known status|null|missing"),
     Row("statuses", ONE, "can_stop|status", "boolean|known status", BY_FLAGS),
     Row("health_statuses", ONE, "health_status", "text|null", UNHEALTHY, note=NO_HEALTH),

@@ -47,17 +47,11 @@ def parse_address(subdomain: object) -> str:
     return url
 
 
-def check_address(
-    url: str,
-    statuses: t.Collection[int],
-    waiter: Waiter,
-    describe: t.Callable[[str], tuple[str, str]],
-    ca_path: str | None,
-) -> int:
+def check_address(url: str, statuses: t.Collection[int], waiter: Waiter, name: str, ca_path: str | None) -> int:
     """Requests ``url`` until the response has one of ``statuses``, and returns that status.
 
-    A new server needs a while until its name is known and its certificate is there. ``describe`` returns the two parts
-    of a progress line from the last problem. Raises AddressError.
+    A new server needs a while until its name is known and its certificate is there. Progress lines show the ``name``.
+    Raises AddressError.
     """
 
     def request(seconds: float) -> tuple[int, str]:
@@ -69,7 +63,7 @@ def check_address(
 
     first = (0, "no response yet")
     try:
-        return waiter.until(first, request, lambda seen: not seen[1], lambda seen: describe(seen[1]))[0]
+        return waiter.until(first, request, lambda seen: not seen[1], lambda seen: (name, f"its address: {seen[1]}"))[0]
     except WaitTimeoutError as error:
         _status, problem = error.last_seen.resource if error.last_seen else first
         raise AddressError(f"{url}: {problem}, after {waiter.timeout:g} s (restore_healthy_timeout).") from None

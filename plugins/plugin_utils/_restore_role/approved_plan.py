@@ -21,14 +21,14 @@ from ...module_utils._service.restore.reason import ReasonError, ReasonKind
 from ...module_utils._service.restore.target_plan import Target, explain_left_out
 from ...module_utils._service_url import normalize_url
 from ...module_utils._text import format_first, one_line
+from ...module_utils._time_options import parse_duration
 from ...module_utils._times import parse_time
 from .._formatting import format_label
 from .._plan_file import read_plan_file
 
 if t.TYPE_CHECKING:
-    from datetime import timedelta
-
     from ...module_utils._service.restore.history import RestoreHistory
+    from .role_planner import RolePlanner
     from .role_run import Data, RoleRun, RoleTargetPlan
 
 _LISTED = 5
@@ -48,24 +48,18 @@ class ApprovedPlan(PlanScope):
         if normalize_name(self.incident) != incident:
             other = f"restore_apply_plan is of the incident {one_line(self.incident)}, not of {one_line(incident)}."
             raise SettingsError(other, is_unsent=True)
-        names = {entry["name_digest"] for entry in self.entries.values()}
-        ids = {str(one.instance_id) for one in targets if one.instance_id is not None}
-        named = {digest(one.name) for one in targets if one.instance_id is None}
-        if (ids and ids != self.entries.keys()) or (named and (named != names or len(targets) != len(self.entries))):
+        names = sorted(entry["name_digest"] for entry in self.entries.values())
+        given = sorted(digest(one.name) if one.instance_id is None else str(one.instance_id) for one in targets)
+        if given not in ([], sorted(self.entries), names):
             text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
             raise SettingsError(text, is_unsent=True)
         return [Target(one["id"], None, t.cast("int", parse_id(one["backup_id"]))) for one in self.entries.values()]
 
-    def require_current(
-        self,
-        plans: list[RoleTargetPlan],
-        history: RestoreHistory,
-        service: str,
-        account: str | None,
-        max_age: timedelta | None,
-    ) -> None:
+    def require_current(self, plans: list[RoleTargetPlan], history: RestoreHistory, planner: RolePlanner) -> None:
         """Raises ReasonError that names each difference between this plan and what is to be restored now."""
-        found = self.find_differences(normalize_url(service), account, history.read_at, "restore_plan_max_age", max_age)
+        option, service = "restore_plan_max_age", normalize_url(planner.client.settings.api_url)
+        max_age = parse_duration(option, planner.variables[option])
+        found = self.find_differences(service, planner.account_id, history.read_at, option, max_age)
         found += [text for one in plans if (text := _find_difference(self, one, history))]
         if found:
             raise ReasonError(ReasonKind.PLAN_OUTDATED, format_first(found, _LISTED), is_unsent=True)
@@ -81,7 +75,7 @@ def build_plan_to_approve(run: RoleRun, service: str, account: str | None, made_
             "taken_at": plan.taken_at.isoformat() if plan.taken_at else None,
         }
         for plan in run.plans
-        if plan.ready and plan.instance
+        if plan.instance and not plan.reason
     ]
     plan = {"service": service, "account": account, "incident": run.incident, "made_at": made_at, "entries": entries}
     return {**plan, "digest": digest(plan)}

@@ -31,14 +31,15 @@ from ...module_utils._service.restore.reason import Reason, ReasonError, ReasonK
 from ...module_utils._service.restore.recorded_incident import run_key
 from ...module_utils._service.restore.restore_job import REFUSED, ExecutorOptions, RestoreJob, Stage
 from ...module_utils._service.restore.restore_task import RestoreTask
+from ...module_utils._service.restore.target_plan import RestoreAction
 from ...module_utils._state.journal import JournalError, NoteKind
 from ...module_utils._state.journal_writer import describe_sender, lock_operation, record_note
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
-from .._formatting import SCREEN_WIDTH, format_clock, wrap
+from .._formatting import format_clock, wrap_lines
 from .address import check_address, parse_address
 from .finish import write_pages
-from .role_run import FEW, GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
+from .role_run import GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
 
 if t.TYPE_CHECKING:
@@ -82,31 +83,22 @@ def require_confirmation(run: RoleRun, given: str, ask: t.Callable[[str], str]) 
     """
     plans, incident = run.plans, run.incident
     if given:
-        if not is_confirmed(given, plans, incident, in_advance=True):
-            raise ReasonError(
-                ReasonKind.NOT_CONFIRMED, explain_wrong_answer("restore_confirm is", given, plans, incident)
-            )
-        return GIVEN
-    question, above = format_question(plans, incident), list[str]()
+        if is_confirmed(given, plans, incident, in_advance=True):
+            return GIVEN
+        raise ReasonError(ReasonKind.NOT_CONFIRMED, explain_wrong_answer("restore_confirm is", given, plans, incident))
+    question = (
+        f"An empty answer or Ctrl-C sends nothing.\nTo overwrite, type exactly: {expected_answer(plans, incident)}"
+    )
+    above: list[str] = []
     for _attempt in range(TRIES):
-        answer = ask("\n".join([*above, *question])).strip()
+        answer = ask("\n".join([*above, question])).strip()
         if not answer:
             raise ReasonError(ReasonKind.NOT_CONFIRMED, "Nothing was typed.")
         if is_confirmed(answer, plans, incident):
             return TYPED
         problem = explain_wrong_answer("You typed", answer, plans, incident)
-        above = wrap(problem, SCREEN_WIDTH)
+        above = wrap_lines([problem])
     raise ReasonError(ReasonKind.NOT_CONFIRMED, problem)
-
-
-def format_question(plans: list[RoleTargetPlan], incident: str) -> list[str]:
-    """Returns the lines that say what to type."""
-    sends = [plan for plan in plans if plan.sends]
-    needs_id = len(sends) <= FEW and any(plan.id_reason for plan in sends)
-    hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
-    backups = "this backup" if len(sends) == 1 else "these backups"
-    asked = f"To overwrite with {backups}, type exactly: {expected_answer(plans, incident)}{hint}"
-    return ["An empty answer or Ctrl-C sends nothing.", asked]
 
 
 def explain_wrong_answer(source: str, answer: str, plans: list[RoleTargetPlan], incident: str) -> str:
@@ -128,22 +120,21 @@ def find_changed_backups(task: RestoreTask, plans: t.Iterable[RoleTargetPlan]) -
         # Only the list, by which the plan was made, shows that a backup is gone.
         items = list_backups(client)
     found = {str(backup["id"]): backup for backup in items}
-    reasons = {key: _find_reason(task, plan, found.get(key)) for key, plan in sends.items()}
-    return {key: reason for key, reason in reasons.items() if reason}
+    changes = {key: explain_changed_backup(plan, found.get(key)) for key, plan in sends.items()}
+    texts = {key: _explain_change(task, sends[key], change) for key, change in changes.items() if change}
+    return {key: ReasonError(ReasonKind.CONFIRMED_CHANGED, text) for key, text in texts.items() if text}
 
 
-def _find_reason(task: RestoreTask, plan: RoleTargetPlan, now: Resource | None) -> ClawHostersError | None:
-    """Returns why a backup is not sent as planned; None if it is, or if another run of the incident has sent it."""
-    if not (change := explain_changed_backup(plan, now)):
-        return None
-    instance = plan.instance or {}
+def _explain_change(task: RestoreTask, plan: RoleTargetPlan, change: str) -> str:
+    """Returns what is to be told of a changed backup; empty if another run of the incident has sent it."""
+    instance = t.cast("Resource", plan.instance)
     history = task.read_history([instance["id"]])
     own, other = history.find_own(instance["id"]), history.find_unfinished(instance)
     if own and own.position > plan.known_position:
-        return None
-    if now is None and find_instance(task.client, instance["id"]) is None:
-        return ReasonError(ReasonKind.GONE, f"{plan.label} does not exist any more: it was deleted.")
-    return ReasonError(ReasonKind.CONFIRMED_CHANGED, f"{plan.label}: {other.describe()}." if other else f"{change}.")
+        return ""
+    if find_instance(task.client, instance["id"]) is None:
+        return f"{plan.label} does not exist any more: it was deleted."
+    return f"{plan.label}: {other.describe()}." if other else f"{change}."
 
 
 def explain_changed_backup(plan: RoleTargetPlan, now: Resource | None) -> str:
@@ -175,11 +166,6 @@ class ConfirmedRestores(RestoreObserver):
         self._planner = planner
         self._run, self._client, self._task = planner.run, planner.client, planner.task
         self._key = run_key(self._client.settings.api_url, self._run.incident, f"run-{secrets.token_hex(8)}")
-        self._plans: dict[RestoreJob, RoleTargetPlan] = {}
-        self._statuses: dict[str, int] = {}
-        """HTTP status of the address of each instance that was checked."""
-        self._is_alone = True
-        """True if the batch is one restore."""
 
     def confirm(self, held: contextlib.ExitStack) -> None:
         """Asks for the answer that confirms what will be overwritten, and notes it. ``held`` keeps the lock of the run.
@@ -222,7 +208,7 @@ class ConfirmedRestores(RestoreObserver):
 
     @property
     def _ready(self) -> list[RoleTargetPlan]:
-        return [plan for plan in self._run.plans if plan.ready]
+        return [plan for plan in self._run.plans if plan.reason is None]
 
     def _require_same_facts(self) -> None:
         """Reads account and backups again: the prompt may have waited for hours. Raises ReasonError.
@@ -237,7 +223,7 @@ class ConfirmedRestores(RestoreObserver):
             raise ReasonError(ReasonKind.CONFIRMED_CHANGED, format_first(changes, _LISTED))
 
     def carry_out(self) -> None:
-        """Restores in batches. ``run.failed_restores`` says afterwards that not all batches began.
+        """Restores in batches. Those of batches that did not begin have a reason afterwards.
 
         Any exception but KeyboardInterrupt is a bug.
         """
@@ -245,18 +231,14 @@ class ConfirmedRestores(RestoreObserver):
         # Of copies: they are decided again under the locks, and the plans stay as they were confirmed.
         restores = [RestoreJob(replace(plan)) for plan in self._ready]
         for restore, plan in zip(restores, self._ready, strict=True):
-            self._plans[restore], plan.restore = plan, restore
-        executor = TaskExecutor(
-            self._task,
-            self._planner.reader.list_pages,
-            ExecutorOptions(
-                variables["restore_wait_timeout"],
-                variables["restore_healthy_timeout"],
-                sizes=variables["restore_serial"],
-                max_failures=variables["restore_max_failures"],
-            ),
-            observer=self,
+            plan.restore = restore
+        options = ExecutorOptions(
+            variables["restore_wait_timeout"],
+            variables["restore_healthy_timeout"],
+            sizes=variables["restore_serial"],
+            max_failures=variables["restore_max_failures"],
         )
+        executor = TaskExecutor(self._task, self._planner.reader.list_pages, options, self)
         progress.unwinds = True
         try:
             write_pages(self._planner)
@@ -268,32 +250,29 @@ class ConfirmedRestores(RestoreObserver):
             raise
         finally:
             progress.unwinds = False
-        if any(restore.stage is Stage.PLANNED for restore in restores):
-            self._run.failed_restores = sum(map(RestoreJob.proves_nothing, restores))
+        facts = {"failed": sum(map(RestoreJob.proves_nothing, restores)), "max_failures": options.max_failures}
+        for restore in restores:
+            if restore.stage is Stage.PLANNED and restore.plan.action is not RestoreAction.NONE:
+                restore.fail(Reason(ReasonKind.NOT_BEGUN, facts), restore.outcome)
         self._note(self._key, NoteKind.ENDED)
 
     # RestoreObserver
 
     def on_batch(self, number: int, restores: t.Sequence[RestoreJob]) -> None:
-        """Looks at the backups of a further batch again."""
-        self._is_alone = len(restores) == 1
-        if number > 1:
-            # The batches before may have taken hours since the plan was confirmed.
-            self._fail_changed([restore for restore in restores if self._plans[restore].sends])
+        """Fails the restores of a further batch whose backups have changed; all, if that can't be read.
 
-    def _fail_changed(self, restores: t.Sequence[RestoreJob]) -> None:
-        """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
-        by_backup = {str(self._plans[restore].backup_id): restore for restore in restores}
+        The batches before may have taken hours since the plan was confirmed.
+        """
+        by_backup = {str(one.plan.backup_id): one for one in restores if one.plan.sends and number > 1}
+        plans = [t.cast("RoleTargetPlan", one.plan) for one in by_backup.values()]
         try:
-            errors = find_changed_backups(self._task, (self._plans[restore] for restore in restores))
+            errors = find_changed_backups(self._task, plans) if plans else {}
         except ClawHostersError as error:
             errors = dict.fromkeys(by_backup, error)
         for key, change in errors.items():
             kind = change.reason_kind if isinstance(change, ReasonError) else ReasonKind.REJECTED
-            # What is gone is reported when its lock is taken, as for any other instance.
-            if kind is not ReasonKind.GONE:
-                facts = {"backup_id": self._plans[by_backup[key]].backup_id, **change.facts}
-                by_backup[key].fail(Reason(kind, facts), REFUSED, change)
+            facts = {"backup_id": by_backup[key].plan.backup_id, **change.facts}
+            by_backup[key].fail(Reason(kind, facts), REFUSED, change)
 
     def on_end(self, restore: RestoreJob) -> None:
         """Notes why it has failed, or that the address responded. The journal has the rest already."""
@@ -301,7 +280,7 @@ class ConfirmedRestores(RestoreObserver):
         if restore.reason is not None:
             self._note(key, NoteKind.FAILED, reason=restore.reason.to_dict())
         elif self._run.variables["restore_http_check"]:
-            self._note(key, NoteKind.RESPONDED, http_status=self._statuses[str(restore.instance["id"])])
+            self._note(key, NoteKind.RESPONDED)
 
     def _note(self, key: OperationKey, kind: NoteKind, **facts: t.Any) -> None:
         try:
@@ -323,11 +302,4 @@ class ConfirmedRestores(RestoreObserver):
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(variables['restore_http_path']).lstrip('/')}"
         waiter = Waiter(variables["restore_healthy_timeout"], self._client.progress)
         ca_path = self._client.settings.ca_path
-        name = short_name(instance) if self._is_alone else ""
-
-        def describe(problem: str) -> tuple[str, str]:
-            # Those of a batch wait side by side, and share a line.
-            return (name, f"its address: {problem}") if name else ("addresses of this batch", "not all respond yet")
-
-        status = check_address(url, variables["restore_http_statuses"], waiter, describe, ca_path)
-        self._statuses[str(restore.instance["id"])] = status
+        check_address(url, variables["restore_http_statuses"], waiter, short_name(instance), ca_path)

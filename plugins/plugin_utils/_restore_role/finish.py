@@ -8,35 +8,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._service.restore.recorded_incident import RecordedIncident, read_incident
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
-from .._formatting import SCREEN_WIDTH, wrap
+from .._formatting import wrap_lines
 from .._plan_file import write_plan_file
 from .._reports.report_folder import ReportError
 from .approved_plan import build_plan_to_approve, read_plan
-from .incident_report import name_json, write_page
-from .incident_results import (
-    build_report,
-    build_results,
-    count_parts,
-    describe_known,
-    describe_outcome,
-    find_known,
-    merge_results,
-)
-from .result_texts import format_done, format_failures, format_headline, tell_page
+from .incident_report import write_page
+from .incident_results import build_results, count_parts, describe_known, find_known, merge_results
+from .result_texts import format_headline, tell_results
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
     from ...module_utils._model.resource import Result
-    from ...module_utils._service.restore.target_plan import Target
     from .incident_results import InstanceResult
     from .role_planner import RolePlanner
-    from .role_run import Data, RoleRun, RoleTargetPlan
+    from .role_run import Data, RoleRun
 
 
 def finish(planner: RolePlanner) -> Result:
@@ -44,27 +32,26 @@ def finish(planner: RolePlanner) -> Result:
 
     If its ``is_complete`` is False, the role must fail.
     """
-    run, (results, is_known), now = planner.run, write_pages(planner), planner.client.stats.now()
+    run, results, now = planner.run, write_pages(planner), planner.client.stats.now()
     failed = [one for one in results if one.reason]
     done = [] if run.check else [one for one in results if not one.reason]
-    instances = [describe_outcome(one, run, is_known=is_known) for one in results]
-    outcome: Data = {"incident": run.incident, "instances": instances, "counts": count_parts(results)}
+    counts, instances = count_parts(results), [one.summarize() for one in results]
+    outcome: Data = {"incident": run.incident, "instances": instances, "counts": counts}
     # A drill is to prove a backup.
     is_unproven = run.chosen_by == "restore_drill" and any(one.is_unseen for one in done)
     problem = ""
-    if run.check and not run.reason and not run.approved and any(plan.ready for plan in run.plans):
+    if run.check and not run.reason and not run.approved and any(plan.reason is None for plan in run.plans):
         made_at = format_iso(planner.task.journal.now())
         outcome["plan"] = build_plan_to_approve(run, planner.client.settings.api_url, planner.account_id, made_at)
         try:
             planner.report_lines += _write_plan(run, outcome["plan"])
         except ReportError as error:
             problem = f" {error}"
-    told = {"restored": format_done(done, run, now), "failures": format_failures(failed, run, now)}
+    told = {"restored": tell_results(done, run, now), "failures": tell_results(failed, run, now)}
     headline = format_headline(run, results)
-    lines = planner.redact([headline, *told["restored"], *told["failures"]])
+    shown = planner.redact([headline, *told["restored"], *told["failures"]])
     # A path stays in one line, to be copied.
-    wrapped = [part for line in lines for part in wrap(line, SCREEN_WIDTH)]
-    planner.screen.show(["", *wrapped, *planner.redact(planner.report_lines)])
+    planner.screen.show(["", *wrap_lines(shown), *planner.redact(planner.report_lines)])
     result: Result = {
         "changed": any(plan.sends if run.check else plan.restore and plan.restore.changed for plan in run.plans),
         "plan": planner.plan_lines,
@@ -88,47 +75,30 @@ def _write_plan(run: RoleRun, plan: Data) -> list[str]:
     return lines
 
 
-def write_pages(planner: RolePlanner) -> tuple[list[InstanceResult], bool]:
+def write_pages(planner: RolePlanner) -> list[InstanceResult]:
     """Writes what the journal holds of the incident to page and JSON, except in check mode.
 
-    Returns the results of the run, and False if the journal can't be read.
+    Returns the results of the run.
     """
-    run, context, now = planner.run, planner.context, planner.client.stats.now()
+    run, now = planner.run, planner.client.stats.now()
     try:
         recorded = read_incident(planner.task.journal, planner.client.settings.api_url, run.incident)
     except JournalError:
         recorded = None
     run.is_history_known = run.is_history_known and (recorded is not None or bool(run.plans))
     if run.reason and not run.plans:
-        run.plans = [_describe_unplanned(target, planner, recorded, now) for target in run.targets]
-    results = build_results(run, recorded, now)
+        known = [(find_known(one.name, one.instance_id, recorded), one) for one in run.targets]
+        run.plans = [describe_known(one, target, now) for one, target in known]
+    results = build_results(run, recorded)
     if run.check:
         planner.report_lines = ["Check mode: nothing was sent or asked, and no report was written."]
-        return results, recorded is not None
-    known = recorded or RecordedIncident(run.incident)
+        return results
+    incident = recorded or RecordedIncident(run.incident)
     try:
-        shown = merge_results(known, results, now)
-        report, told = build_report(run, known, shown, now), tell_page(run, known, shown, now)
-        write_page(run.report_path, planner.redact(report), planner.redact(told))
-        lines = [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
-    except ReportError as error:
-        lines = [str(error)]
+        lines = write_page(run, incident, merge_results(incident, results, now), now, planner.redact)
     except Exception as error:  # A page must never prevent a restore.
         lines = [f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."]
     if len(lines) == 1 and planner.report_lines != lines:
-        context.warn(lines[0])
+        planner.context.warn(lines[0])
     planner.report_lines = lines
-    return results, recorded is not None
-
-
-def _describe_unplanned(
-    target: Target, planner: RolePlanner, recorded: RecordedIncident | None, now: datetime
-) -> RoleTargetPlan:
-    """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
-    index = InstanceIndex(planner.reader.instances)
-    number = target.instance_id
-    instance = index.unique_by_name(target.name) if number is None else index.by_id.get(str(number))
-    known = find_known(target.name, instance["id"] if instance else number, recorded)
-    plan = describe_known(known, target, now)
-    plan.instance = instance or plan.instance
-    return plan
+    return results

@@ -20,9 +20,15 @@ from ...module_utils._text import one_line
 from ...module_utils._times import format_time, parse_time
 from .._formatting import format_value
 from .._reports.report_folder import ReportError, open_folder_of, render
+from .incident_results import build_report
+from .result_texts import tell_page
 
 if t.TYPE_CHECKING:
-    from .role_run import Data
+    from datetime import datetime
+
+    from ...module_utils._service.restore.recorded_incident import RecordedIncident
+    from .incident_results import InstanceResult
+    from .role_run import RoleRun
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"
@@ -65,26 +71,37 @@ def name_json(page: str) -> str:
     return str(Path(page).with_suffix(".json"))
 
 
-def write_page(path: str, report: Data, told: Data) -> None:
-    """Writes the JSON of the facts, and the page with what is ``told`` of them. Raises ReportError.
+def write_page(
+    run: RoleRun,
+    recorded: RecordedIncident,
+    results: t.Sequence[InstanceResult],
+    now: datetime,
+    redact: t.Callable[[t.Any], t.Any] = lambda value: value,
+) -> list[str]:
+    """Writes the JSON of the facts of an incident, and the page that tells them. Returns where they are, or why not.
 
     What an earlier JSON says was sent, and the journal does not know, is kept: the next run must be refused, too.
     """
+    report, told = redact(build_report(run, recorded, results, now)), redact(tell_page(run, recorded, results, now))
     variables = {
         "title": one_line(report["incident"], 80),
         "css": STYLE_SHEET.read_text(encoding="utf-8"),
         "clock": _format_recorded,
     }
-    with open_folder_of(path, creates=True) as (folder, page_name):
-        json_name = name_json(page_name)
-        known = {str(one["id"]) for one in report["instances"] if one["sent_at"]}
-        earlier: dict[str, str] = {}
-        with contextlib.suppress(OSError, ValueError):
-            earlier = parse_sent(folder.read(json_name), report["incident"], report["service"])
-        unknown = {key: at for key, at in earlier.items() if key not in known}
-        content = {**report, "not_in_journal": unknown} if unknown else report
-        folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
-        folder.write(page_name, render(str(TEMPLATE), {**variables, **report, **told}))
+    try:
+        with open_folder_of(run.report_path, creates=True) as (folder, page_name):
+            json_name = name_json(page_name)
+            known = {str(one["id"]) for one in report["instances"] if one["sent_at"]}
+            earlier: dict[str, str] = {}
+            with contextlib.suppress(OSError, ValueError):
+                earlier = parse_sent(folder.read(json_name), report["incident"], report["service"])
+            unknown = {key: at for key, at in earlier.items() if key not in known}
+            content = {**report, "not_in_journal": unknown} if unknown else report
+            folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
+            folder.write(page_name, render(str(TEMPLATE), {**variables, **report, **told}))
+    except ReportError as error:
+        return [str(error)]
+    return [f"Report: {run.report_path}", f"JSON: {name_json(run.report_path)}"]
 
 
 def _format_recorded(text: object, day: object = None) -> str:

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...module_utils._model.backup import taken_at
-from ...module_utils._model.instance import find_state, is_health_final
 from ...module_utils._model.resource import parse_id
 from ...module_utils._service.restore.reason import Reason, ReasonKind
 from ...module_utils._service.restore.reason_texts import NOT_BEGUN, RESTORED, TABLE, WITHOUT_SIGN
@@ -34,6 +33,7 @@ if t.TYPE_CHECKING:
 
 WOULD_BE_RESTORED, RESTORED_ALREADY = "would_be_restored", "restored_already"
 """Parts of a run in check mode, besides those of the table of reasons."""
+_INTERRUPTED = Reason(ReasonKind.INTERRUPTED)
 
 
 @dataclass
@@ -41,6 +41,8 @@ class InstanceResult:
     """The result of an instance. ``reason`` is None if it is restored, or would be.
 
     ``error``: the error behind the reason, in the run that got it. ``is_check``: nothing was to be sent.
+    ``is_known``: False if the journal can't be read. ``is_earlier``: the run that has the result
+    changed nothing.
     """
 
     plan: RoleTargetPlan
@@ -48,6 +50,8 @@ class InstanceResult:
     reason: Reason | None = None
     error: ClawHostersError | None = None
     is_check: bool = False
+    is_known: bool = True
+    is_earlier: bool = False
     seen: Resource | None = None
     """The instance as it is now, if that was read; without a field if it does not exist any more."""
     newer: Resource | None = None
@@ -70,40 +74,41 @@ class InstanceResult:
         return self.known.restore is not None and self.known.restore.is_unseen
 
     @property
-    def is_ill(self) -> bool:
-        """True if it is known not to be healthy now."""
-        return self.seen is not None and not (find_state(self.seen) == "running" and is_health_final(self.seen))
-
-    @property
     def lacks_health(self) -> bool:
         """True if it was seen running at the end, and the service does not show its health."""
         return self.known.running_at is not None and self.known.healthy_at is None
 
     @property
     def outcome(self) -> str:
-        """The ``outcome`` of the restore, by the journal."""
-        return self.known.restore.outcome if self.known.restore else NOT_BEGUN
+        """The ``outcome`` of the restore, by the journal as far as it can be read."""
+        if self.is_check and self.plan.sends:
+            return PLANNED
+        state = self.known.restore or self.known.refused
+        return state.outcome if state else NOT_BEGUN if self.is_known else UNKNOWN
 
     def to_dict(self) -> Data:
         """Returns the facts as the JSON holds them."""
         plan, known, restore = self.plan, self.known, self.known.restore
         now = self.seen and {name: self.seen.get(name) for name in ("status", "health_status")}
         return {
-            "id": plan.found_id,
+            "id": known.id,
             "name": plan.shown_name,
             "result": self.part,
             "outcome": self.outcome,
             "reason": self.reason.to_dict() if self.reason else None,
             "backup": show_backup(plan.backup),
-            "age": None if plan.age is None else int(plan.age.total_seconds()),
             **{name: getattr(restore, name, None) for name in ("sent_at", "completed_at")},
             **{name: restore and restore.facts.get(name) for name in ("by", "restored_at", "seen")},
-            "healthy_at": known.healthy_at,
-            "running_at": known.running_at,
-            "overwritten_by": known.overwritten_by,
+            **{name: getattr(known, name) for name in ("healthy_at", "running_at", "overwritten_by")},
             "now": None if now is None else {**now, "newer_backup": show_backup(self.newer)},
             "events": [vars(event) for event in known.events],
         }
+
+    def summarize(self) -> Data:
+        """Returns what later jobs get of it: ids, times and outcomes only."""
+        facts, restore = self.to_dict(), self.known.restore
+        kept = {name: facts[name] for name in ("id", "outcome", "sent_at", "completed_at", "overwritten_by")}
+        return {**kept, "backup_id": restore.facts.get("backup_id") if restore else self.plan.backup_id}
 
 
 def show_backup(backup: Resource | None) -> Data | None:
@@ -120,20 +125,22 @@ def count_parts(results: t.Iterable[InstanceResult]) -> dict[str, int]:
 # Of a run
 
 
-def build_results(run: RoleRun, recorded: RecordedIncident | None, now: datetime) -> list[InstanceResult]:
+def build_results(run: RoleRun, recorded: RecordedIncident | None) -> list[InstanceResult]:
     """Returns the result of each target of a run. ``recorded`` is what the journal holds; None if it can't be read."""
     results = []
     for plan in run.plans:
-        known = find_known(plan.target.name, plan.found_id, recorded)
+        job, known = plan.restore, find_known(plan.target.name, plan.found_id, recorded)
         if recorded is None:
-            known.restore = plan.restore.state if plan.restore else None
-        reason, error = _find_own(plan, known, run, recorded)
-        results.append(InstanceResult(plan, known, reason, error, run.check, plan.instance if run.check else None))
+            known.restore = job.state if job else None
+        reason, error = _find_reason(plan, recorded.find_reason(known) if recorded else _INTERRUPTED, run)
+        is_earlier = not (job and job.changed)
+        seen = plan.instance if run.check else None
+        results.append(InstanceResult(plan, known, reason, error, run.check, recorded is not None, is_earlier, seen))
     return results
 
 
-def _find_own(
-    plan: RoleTargetPlan, known: RecordedInstance, run: RoleRun, recorded: RecordedIncident | None
+def _find_reason(
+    plan: RoleTargetPlan, by_journal: Reason | None, run: RoleRun
 ) -> tuple[Reason | None, ClawHostersError | None]:
     """Returns why the restore of a target of a run has not come to its end, and the error; None if it has, or would."""
     job = plan.restore
@@ -141,46 +148,18 @@ def _find_own(
         return job.reason, job.cause
     if plan.reason:
         return plan.reason, plan.cause
-    by_journal = recorded.find_reason(known) if recorded and known.restore else run.reason
-    if run.reason:
-        # A run that has sent nothing says nothing new of what was restored.
-        return (run.reason, run.cause) if by_journal else (None, None)
-    if run.check:
+    # A run that has sent nothing says nothing new of what was restored.
+    if by_journal is None or (run.check and not run.reason):
         return None, None
-    if run.failed_restores and not (job and job.is_sent):
-        facts = {"failed": run.failed_restores, "max_failures": run.variables["restore_max_failures"]}
-        return (None, None) if known.restore and not by_journal else (Reason(ReasonKind.NOT_BEGUN, facts), None)
-    return (recorded.find_reason(known) if recorded else Reason(ReasonKind.INTERRUPTED)), None
+    return (run.reason, run.cause) if run.reason else (by_journal, None)
 
 
 def find_known(name: str | None, instance_id: t.Any, recorded: RecordedIncident | None) -> RecordedInstance:
     """Returns what the journal holds of a target, by its id or else by the name that it had."""
-    known = [*recorded.instances.values()] if recorded else []
-    for instance in reversed(known):
+    for instance in reversed([*recorded.instances.values()] if recorded else []):
         if instance.id == parse_id(instance_id) or (instance_id is None and instance.name == name):
             return instance
     return RecordedInstance(parse_id(instance_id), name)
-
-
-def describe_outcome(result: InstanceResult, run: RoleRun, *, is_known: bool) -> Data:
-    """Returns what later jobs get of an instance: ids, times and outcomes only.
-
-    If the journal can't be read, it is unknown whether a restore was sent. What was refused before this run is not its
-    outcome.
-    """
-    known, plan = result.known, result.plan
-    restore = known.restore
-    if restore is None and known.refused and known.refused.position > plan.known_position:
-        restore = known.refused
-    unsent = UNKNOWN if not is_known else PLANNED if run.check and plan.sends else NOT_BEGUN
-    return {
-        "id": known.id,
-        "backup_id": restore.facts.get("backup_id") if restore else plan.backup_id,
-        "outcome": restore.outcome if restore else unsent,
-        "sent_at": restore.sent_at if restore else None,
-        "completed_at": restore.completed_at if restore else None,
-        "overwritten_by": known.overwritten_by,
-    }
 
 
 # Of an incident
@@ -190,8 +169,7 @@ def build_recorded(recorded: RecordedIncident, now: datetime) -> list[InstanceRe
     """Returns the result of each instance of an incident by the journal alone."""
     results = []
     for known in recorded.instances.values():
-        number = known.id if isinstance(known.id, int) else None
-        plan = describe_known(known, Target(number, None), now)
+        plan = describe_known(known, Target(t.cast("int", known.id), None), now)
         results.append(InstanceResult(plan, known, recorded.find_reason(known)))
     return results
 
@@ -212,7 +190,7 @@ def merge_results(
     for one in results:
         known = merged.get(one.known.identity)
         if known is None or known.reason or one.reason is None or TABLE[one.reason.kind].may_be_sent:
-            merged[one.known.identity] = one
+            merged[one.known.identity] = replace(one, is_earlier=False)
     return [*merged.values()]
 
 

@@ -14,23 +14,18 @@ from ...module_utils._model.backup import taken_at
 from ...module_utils._model.batches import split_batches
 from ...module_utils._model.instance import describe_instance, find_state, get_status, is_healthy
 from ...module_utils._service.account_check import format_scope
-from ...module_utils._service.restore.plan_remarks import (
-    Remark,
-    capitalize,
-    describe_choice,
-    remark_on_other,
-)
+from ...module_utils._service.restore.history import find_age
+from ...module_utils._service.restore.plan_remarks import Remark, capitalize, describe_choice, remark_on_other
 from ...module_utils._service.restore.target_plan import RestoreAction, explain_left_out
 from ...module_utils._state.journal import UNSEEN
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._time_options import parse_timestamp
-from ...module_utils._times import format_duration, format_time, parse_time
-from .._formatting import SCREEN_WIDTH, format_clock, format_value, wrap
-from .role_run import OLD, RoleTargetPlan
+from ...module_utils._times import format_duration, format_time
+from .._formatting import format_clock, format_value, wrap_lines
+from .role_run import OLD, RoleTargetPlan, format_sent
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.resource import Resource
-    from ...module_utils._service.restore.history import EarlierReport, RestoreHistory
+    from ...module_utils._service.restore.history import RestoreHistory
     from ...module_utils._service.restore.options import Rules, Wording
     from ...module_utils._service.restore.target_plan import AccountView, TargetPlan
     from ...module_utils._state.journal import OperationState
@@ -47,9 +42,6 @@ RECENT = timedelta(days=7)
 
 _LISTED = 5
 """Batches whose sizes are shown."""
-_STARTED = Remark("Started at the end, which costs Claws if it is billed daily.", ("started",))
-_HEALTHY = Remark("Running and healthy now.", ("healthy",))
-_OLD = Remark("That is more than a day ago: another incident needs another restore_incident.", ("old",))
 _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 
@@ -61,7 +53,7 @@ def show_plan(run: RoleRun) -> list[str]:
     lines += [run.approved.label()] if run.approved else []
     lines += [line for group in _group(run.plans) for line in plan_lines(group)]
     lines += schedule_lines(run.plans, run.variables)
-    return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
+    return wrap_lines([format_scope(run.service, run.account), *lines])
 
 
 # Many instances
@@ -88,7 +80,7 @@ def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, 
         return (plan.reason.kind,)
     is_old = plan.sends and (plan.age is None or plan.age > age_limit)
     remarks = tuple(remark.about for remark in plan.remarks)
-    return plan.action, plan.is_unseen, format_condition(plan), is_old, remarks, bool(plan.id_reason)
+    return plan.action, plan.is_unseen, format_condition(plan), is_old, remarks, plan.needs_id
 
 
 # Lines of plans
@@ -97,10 +89,11 @@ def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, 
 def plan_lines(group: list[RoleTargetPlan]) -> list[str]:
     """Returns the lines of plans that are alike."""
     details = list(map(detail_lines, group))
-    if all(each == details[0] for each in details):
-        return [*headlines(group), *(f"    {line}" for line in details[0])]
-    label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
-    return [*headlines(group), f"    For example {label}: {' '.join(example)}"]
+    shown = details[0]
+    if any(each != shown for each in details):
+        label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
+        shown = [f"For example {label}: {' '.join(example)}"]
+    return [*headlines(group), *(f"    {line}" for line in shown)]
 
 
 def headlines(group: list[RoleTargetPlan]) -> list[str]:
@@ -111,15 +104,22 @@ def headlines(group: list[RoleTargetPlan]) -> list[str]:
     who = first.label if is_one else f"{len(group)} instances ({listed})"
     if first.reason:
         return [f"{who}: CAN'T BE RESTORED."]
-    conditions = {format_condition(plan) for plan in group}
-    named = f"{who}, {conditions.pop()}" if len(conditions) == 1 else who
-    if first.action is RestoreAction.NONE:
-        return [f"{named}: {_format_completed(first, is_one=is_one)}; no restore will be sent."]
+    named = f"{who}, {format_condition(first)}"
+    of_backup = f" of backup {first.backup_id}" if is_one else ""
     if first.action is RestoreAction.WAIT:
-        return [f"{named}: a restore{f' of backup {first.backup_id}' if is_one else ''} is under way."]
+        return [f"{named}: a restore{of_backup} is under way."]
+    if first.action is RestoreAction.NONE:
+        sent_before = find_age(t.cast("OperationState", first.earlier).sent_at, first.planned_at) if is_one else None
+        ago = f", {format_duration(sent_before)} ago" if sent_before else ""
+        end = UNSEEN if first.is_unseen else "has completed"
+        return [f"{named}: a restore{of_backup} {end}{ago}; no restore will be sent."]
+    age = _format_span([plan.age for plan in group], format_duration)
     backups = f"backup {first.backup_id}," if is_one else "backups"
-    lost = f"    DATA LOSS: all changes since {_format_range(group)}."
-    return [f"{named}: restore {backups} {_format_ages(group)}.", lost]
+    since = _format_span([plan.taken_at for plan in group], format_time) or "the backup, at an unknown time"
+    return [
+        f"{named}: restore {backups} {f'{age} old' if age else 'of unknown age'}.",
+        f"    DATA LOSS: all changes since {since}.",
+    ]
 
 
 def detail_lines(plan: RoleTargetPlan) -> list[str]:
@@ -130,18 +130,9 @@ def detail_lines(plan: RoleTargetPlan) -> list[str]:
     if plan.action is not RestoreAction.SEND:
         waits = ["This run waits for it."] if plan.action is RestoreAction.WAIT else []
         return [f"{capitalize(format_sent(t.cast('OperationState', plan.earlier)))}.", *waits, *remarks]
-    asked = [f"{plan.id_reason}.", f"Confirm with its id instead: {plan.answer}."]
-    return [*remarks, *(asked if plan.id_reason else [])]
-
-
-def _format_completed(plan: RoleTargetPlan, *, is_one: bool) -> str:
-    """Returns that an instance is restored already, or what is known of a restore that was not seen."""
-    said = (f"a restore of backup {plan.backup_id}" if is_one else "a restore", f" {UNSEEN}")
-    if not plan.is_unseen:
-        said = ("already restored", f" from backup {plan.backup_id}" if is_one else "")
-    sent = parse_time(t.cast("OperationState", plan.earlier).sent_at)
-    is_past = is_one and sent is not None and sent <= plan.planned_at
-    return "".join([*said, f", {format_duration(plan.planned_at - sent)} ago" if is_past and sent else ""])
+    if plan.needs_id:
+        remarks.append(f"Its name may not be unique, or is no plain text. Confirm with its id instead: {plan.answer}.")
+    return remarks
 
 
 def format_condition(plan: RoleTargetPlan) -> str:
@@ -151,31 +142,23 @@ def format_condition(plan: RoleTargetPlan) -> str:
     return describe_instance(instance, with_health=find_state(instance) == "running")[1]
 
 
-def _format_ages(group: list[RoleTargetPlan]) -> str:
-    ages = sorted(plan.age for plan in group if plan.age is not None)
-    if len(ages) < len(group):
-        return "of unknown age" if len(group) == 1 else "some of unknown age"
-    youngest, oldest = format_duration(ages[0]), format_duration(ages[-1])
-    return f"{youngest} old" if youngest == oldest else f"{youngest} to {oldest} old"
-
-
-def _format_range(group: list[RoleTargetPlan]) -> str:
-    times = sorted(plan.taken_at for plan in group if plan.taken_at)
-    if len(times) < len(group):
-        return "the backup, at an unknown time" if len(group) == 1 else "the backups, some at an unknown time"
-    first, last = times[0], times[-1]
-    return format_time(first) if first == last else f"{format_time(first)} to {format_time(last, first)}"
+def _format_span(values: list[t.Any], format_one: t.Callable[[t.Any], str]) -> str:
+    """Returns the least and the greatest of values; empty if one is not known."""
+    if None in values:
+        return ""
+    first, last = format_one(min(values)), format_one(max(values))
+    return first if first == last else f"{first} to {last}"
 
 
 def schedule_lines(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
     """Returns in which batches the restores are sent; nothing if all are sent at once."""
-    ready = [plan for plan in plans if plan.ready]
+    ready = [plan for plan in plans if plan.reason is None]
     batches = split_batches(ready, variables["restore_serial"])
     if len(batches) < 2 or not any(plan.sends for plan in plans):
         return []
-    allowed, sizes = variables["restore_max_failures"], format_list((str(len(batch)) for batch in batches), _LISTED)
-    failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
-    return [f"In {len(batches)} batches, of {sizes}. No further batch begins when {failures}."]
+    sizes = format_list((str(len(batch)) for batch in batches), _LISTED)
+    allowed = variables["restore_max_failures"]
+    return [f"In {len(batches)} batches, of {sizes}. No further batch begins when more than {allowed} have failed."]
 
 
 # Notes
@@ -204,8 +187,7 @@ def remark_on_newer(plan: RoleTargetPlan, account: AccountView, now: datetime, *
         return []
     found = account.find_newer(plan.instance or {}, plan.taken_at, now)
     newer = [f"id {one['id']} of {format_clock(taken_at(one))}" for one in found]
-    which = "approved" if plan.sends else "used" if plan.is_unseen else "restored"
-    text = f"Newer than the {which} backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
+    text = f"Newer than this backup: {format_list(newer, _PASSED_OVER if plan.sends else 1)}."
     return [Remark(text, ("newer", len(newer)))] if newer else []
 
 
@@ -221,8 +203,11 @@ def _build_remarks(plan: TargetPlan, history: RestoreHistory, rules: Rules, now:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
         remarks.append(Remark(run, ("held", holder.user, holder.host)))
     remarks += [remark_on_other(other, now, plan.backup if plan.sends else None) for other in others]
-    if plan.sends and plan.earlier is None and (earlier_report := history.earlier_report):
-        remarks += _describe_report(earlier_report, instance)
+    report = history.earlier_report
+    if plan.sends and plan.earlier is None and report and (report.unreadable or str(instance["id"]) in report.sent_at):
+        says = "can't be read, and may say" if report.unreadable else "says"
+        text = f"{one_line(report.path)} {says} that this was sent already. The journal does not know it: it is sent."
+        remarks.append(Remark(text, ("reported",)))
     if plan.sends and plan.earlier:
         when = format_sent(plan.earlier)
         is_same = str(plan.earlier.facts.get("backup_id")) == str(plan.backup_id)
@@ -237,28 +222,9 @@ def _build_remarks(plan: TargetPlan, history: RestoreHistory, rules: Rules, now:
     if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now, plan.unfinished)):
         remarks.append(Remark(f"The service may refuse backup {backup.get('id')}: {reason}.", ("doubtful",)))
     if plan.action is RestoreAction.NONE and plan.earlier and now - datetime.fromisoformat(plan.earlier.sent_at) > OLD:
-        remarks.append(_OLD)
+        remarks.append(Remark("More than a day ago: another incident needs another restore_incident.", ("old",)))
     if get_status(instance) == "stopped":
-        remarks.append(_STARTED)
+        remarks.append(Remark("Started at the end, which costs Claws if it is billed daily.", ("started",)))
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):
-        remarks.append(_HEALTHY)
+        remarks.append(Remark("Running and healthy now.", ("healthy",)))
     return remarks
-
-
-def _describe_report(report: EarlierReport, instance: Resource) -> list[Remark]:
-    """Returns what the JSON says, or may say, of a restore that will be sent and that the journal does not know."""
-    if str(instance["id"]) in report.sent_at:
-        said = "says that this was sent already, and the journal does not know it"
-        return [Remark(f"{one_line(report.path)} {said}. With restore_force, it is sent again.", ("reported",))]
-    if report.unreadable:
-        unreadable = f"The report {one_line(report.unreadable)} can't be read: it may say that this was sent already."
-        return [Remark(unreadable, ("unreadable",))]
-    return []
-
-
-def format_sent(state: OperationState) -> str:
-    """Returns ``sent at … by alice@node2, seen restored at …``, without what is not known."""
-    completed = "" if state.is_unseen else state.completed_at
-    moments = (("sent", state.sent_at, state.by and f" by {state.by}"), ("seen restored", completed, ""))
-    known = [(verb, parse_time(at), who) for verb, at, who in moments]
-    return ", ".join(f"{verb} at {format_clock(moment)}{who}" for verb, moment, who in known if moment)

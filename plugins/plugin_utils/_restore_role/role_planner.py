@@ -19,16 +19,14 @@ from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.reason import ReasonKind
 from ...module_utils._service.restore.restore_task import RestoreTask, parse_rules, plan_task
 from ...module_utils._service.service_health import measure_health
-from ...module_utils._time_options import parse_duration
-from .._formatting import SCREEN_WIDTH, wrap
+from .._formatting import wrap_lines
 from .._reports.report_folder import prepare_folder
 from .plan_screen import build_role_plan, remark_on_newer, show_plan
-from .role_run import FEW, UNHEALTHY, RoleRun, expected_answer, is_confirmed, set_answers
+from .role_run import FEW, UNHEALTHY, RoleRun, is_confirmed, set_answers
 from .variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ...module_utils._module.runner import ModuleContext
-    from .approved_plan import ApprovedPlan
     from .role_run import Data, RoleTargetPlan
 
 
@@ -75,7 +73,7 @@ class RolePlanner:
         self.run.service = self.client.settings.host
         if not self.step(self._check_service, ReasonKind.SERVICE_DOWN):
             return False
-        return self.step(self._set_plans) and any(plan.ready for plan in self.run.plans)
+        return self.step(self._set_plans) and any(plan.reason is None for plan in self.run.plans)
 
     def step(self, function: t.Callable[[], None], kind: ReasonKind = ReasonKind.NOT_PLANNED) -> bool:
         """Runs a step, and returns True. On an error, sets why the run has stopped instead, by default of this kind."""
@@ -116,13 +114,11 @@ class RolePlanner:
     def _set_plans(self) -> None:
         """Chooses the backups, finds what prevents a restore, and shows that."""
         self.run.account = self.context.account.label()
-        task, variables, reader, approved = self.task, self.variables, self.reader, self.run.approved
-        planned, account, history = plan_task(task, self.run.targets, reader)
+        task, approved = self.task, self.run.approved
+        planned, account, history = plan_task(task, self.run.targets, self.reader)
         plans = [build_role_plan(plan, history, task.rules, task.now, task.wording) for plan in planned]
         if approved:
-            max_age = parse_duration("restore_plan_max_age", variables["restore_plan_max_age"])
-            service = self.client.settings.api_url
-            t.cast("ApprovedPlan", approved).require_current(plans, history, service, self.account_id, max_age)
+            approved.require_current(plans, history, self)
         for plan in plans:
             plan.remarks += remark_on_newer(plan, account, task.now, is_approved=approved is not None)
         self._set_answers(plans)
@@ -132,7 +128,7 @@ class RolePlanner:
                 if plan.sends and not is_unhealthy(plan.instance or {}):
                     raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
         self.run.plans = plans
-        self.plan_lines = self.redact([*filter(None, wrap(task.find_other_case(), SCREEN_WIDTH)), *show_plan(self.run)])
+        self.plan_lines = self.redact([*wrap_lines(filter(None, [task.find_other_case()])), *show_plan(self.run)])
         self.screen.show(self.plan_lines)
 
     @property
@@ -150,18 +146,11 @@ class RolePlanner:
         is_open = any(plan.sends for plan in plans) and not self._is_confirmed(plans)
         if is_open and not reader.is_whole and (answer or self.run.approved):
             # Whoever approved a plan has read names.
-            try:
-                reader.list_all_instances()
-            except ClawHostersError as error:
-                error.add(
-                    "The list of all instances shows whether a name is unique. Without it, set "
-                    f"restore_confirm={expected_answer(plans, self.run.incident)}."
-                )
-                raise
+            reader.list_all_instances()
             set_answers(plans, reader.instances, is_whole=True)
         if self._is_confirmed(plans) or sum(plan.sends for plan in plans) > FEW:
             for plan in plans:
-                plan.id_reason = ""
+                plan.needs_id = False
 
     def _is_confirmed(self, plans: list[RoleTargetPlan]) -> bool:
         answer = self.variables["restore_confirm"]

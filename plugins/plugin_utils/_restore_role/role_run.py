@@ -22,16 +22,18 @@ from ...module_utils._service.restore.options import ROLE
 from ...module_utils._service.restore.reason import Reason, ReasonError, ReasonKind
 from ...module_utils._service.restore.target_plan import TargetPlan
 from ...module_utils._text import one_line
-from .._formatting import format_label, slugify
+from ...module_utils._times import parse_time
+from .._formatting import format_clock, format_label, slugify
 
 if t.TYPE_CHECKING:
-    from ...module_utils._model.plan_scope import PlanScope
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.options import Wording
     from ...module_utils._service.restore.plan_remarks import Remark
     from ...module_utils._service.restore.reason_texts import Told
     from ...module_utils._service.restore.restore_job import RestoreJob
     from ...module_utils._service.restore.target_plan import Target
+    from ...module_utils._state.journal import OperationState
+    from .approved_plan import ApprovedPlan
 
 Data = dict[str, t.Any]
 OLD = timedelta(days=1)
@@ -55,8 +57,8 @@ class RoleTargetPlan(TargetPlan):
     """Facts to know before confirming, such as a restore for another incident."""
     answer: str = ""
     """The text that confirms this restore."""
-    id_reason: str = ""
-    """Why the user has to type the id; empty if the name will do, or nothing has to be typed for this one."""
+    needs_id: bool = False
+    """True if the user has to type the id, since the name will not do."""
     told: Told | None = None
     """The reason that prevents it, in the words of the role."""
     restore: RestoreJob | None = None
@@ -95,11 +97,6 @@ class RoleTargetPlan(TargetPlan):
         return max(self.planned_at - taken, timedelta(0))
 
     @property
-    def ready(self) -> bool:
-        """True if nothing prevents it. A restore that is in progress or completed is ready, too."""
-        return self.reason is None
-
-    @property
     def is_unseen(self) -> bool:
         """True if the earlier restore has completed without a sign."""
         return self.earlier is not None and self.earlier.is_unseen
@@ -111,7 +108,7 @@ class RoleRun:
 
     variables: Data
     targets: list[Target]
-    approved: PlanScope | None = None
+    approved: ApprovedPlan | None = None
     """The plan that it restores exactly."""
     check: bool = False
     plans: list[RoleTargetPlan] = field(default_factory=list)
@@ -127,8 +124,6 @@ class RoleRun:
     """False if the run has failed, and the journal can't be read."""
     again: str = "run the same command again"
     """How to go on with it."""
-    failed_restores: int = 0
-    """How many restores had failed when no further batch began; 0 if all began, or none ended yet."""
 
     @property
     def wording(self) -> Wording:
@@ -167,6 +162,11 @@ class RoleRun:
         return str(Path(self.variables["restore_report_dir"]).absolute() / f"{slugify(self.incident)}.html")
 
 
+def format_sent(state: OperationState) -> str:
+    """Returns ``sent at 2026-02-01 10:00 UTC by alice@node2``, without a user that is not known."""
+    return f"sent at {format_clock(parse_time(state.sent_at))}{f' by {state.by}' if state.by else ''}"
+
+
 # Answers
 
 
@@ -180,22 +180,13 @@ def set_answers(plans: t.Sequence[RoleTargetPlan], instances: t.Iterable[Resourc
     for one in instances:
         names.update({_squash(str(one.get("name") or "")), _squash(str(one["id"]))})
     for plan in plans:
-        plan.answer, plan.id_reason = one_line(plan.name), ""
+        plan.answer, plan.needs_id = one_line(plan.name), False
         if plan.instance:
             name = str(plan.instance.get("name") or "")
-            plan.id_reason = _find_id_reason(name, names, is_only_one=len(plans) == 1, is_whole=is_whole)
-            plan.answer = str(plan.instance["id"]) if plan.id_reason else name.strip()
-
-
-def _find_id_reason(name: str, names: Counter[str], *, is_only_one: bool, is_whole: bool) -> str:
-    """Returns why an instance is confirmed by its id; empty if its name confirms it."""
-    if not (name.isascii() and name.isprintable() and len(_squash(name)) > 0 and len(name) <= _NAME_LIMIT):
-        return "Its name is blank, too long, or no plain ASCII"
-    if "," in name and not is_only_one:
-        return "Its name contains a comma"
-    if names[_squash(name)] > 1:
-        return "Another instance has the same name, or that id"
-    return "" if is_whole else "Not all names of the account were read"
+            is_typed = name.isascii() and name.isprintable() and bool(name.strip()) and len(name) <= _NAME_LIMIT
+            is_unclear = "," in name and len(plans) > 1
+            plan.needs_id = not (is_typed and is_whole) or is_unclear or names[_squash(name)] > 1
+            plan.answer = str(plan.instance["id"]) if plan.needs_id else name.strip()
 
 
 def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_advance: bool = False) -> bool:
@@ -204,7 +195,9 @@ def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_
     Of more than a few, their number and the incident do as well. An answer that was given ``in_advance`` of the plan
     may always name an instance by the id that the user gave.
     """
-    if _collapse(answer) in _count_answers(plans, incident):
+    # The number may count what the incident has sent already, so that it can be given again.
+    counts = {sum(plan.sends for plan in plans), sum(not plan.reason or plan.earlier is not None for plan in plans)}
+    if _collapse(answer) in {f"{count} {_collapse(incident)}" for count in counts if count > FEW}:
         return True
     parts = [answer] if len(plans) == 1 else re.split("[,\n]", answer.strip())
     given = list(map(_collapse, parts))
@@ -214,12 +207,6 @@ def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_
         elif plan.sends:
             return False
     return not given
-
-
-def _count_answers(plans: list[RoleTargetPlan], incident: str) -> set[str]:
-    """Returns ``15 INC-2041``. It may count what the incident has sent already, so that it can be given again."""
-    counts = {sum(plan.sends for plan in plans), sum(plan.ready or plan.earlier is not None for plan in plans)}
-    return {f"{count} {_collapse(incident)}" for count in counts if count > FEW}
 
 
 def _accepted_answers(plan: RoleTargetPlan, *, in_advance: bool) -> set[str]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._http.settings import expand_home, parse_priority
 from ...module_utils._model.batches import parse_serial
+from ...module_utils._model.instance import describe_namesakes
 from ...module_utils._module.open_journal import parse_operation_name
 from ...module_utils._service.restore.target_plan import Target
 from ...module_utils._text import is_number, one_line
@@ -19,6 +20,8 @@ from ...module_utils._time_options import parse_duration, parse_timestamp
 from .._extra_variables import Problems, parse_ids, parse_list
 
 if t.TYPE_CHECKING:
+    from ...module_utils._model.instance_index import InstanceIndex
+    from ...module_utils._model.resource import Resource
     from .approved_plan import ApprovedPlan
     from .role_run import Data
 
@@ -34,7 +37,11 @@ def parse_variables(given: Data, *, check: bool = False) -> tuple[Data, list[Tar
     named, numbered = given.get("restore_instances"), given.get("restore_instance_ids")
     approved = problems.collect(_find_plan, given, variables, check)
     has_plan = approved or given.get("restore_apply_plan")
-    targets = [] if has_plan and not (named or numbered) else problems.collect(parse_targets, named, numbered) or []
+    if given.get("restore_chosen_by"):
+        # The service has shown this id, which may be no number.
+        targets = [Target(one, None) for one in numbered or []]
+    else:
+        targets = [] if has_plan and not (named or numbered) else problems.collect(parse_targets, named, numbered) or []
     if approved and variables["restore_incident"]:
         targets = problems.collect(approved.find_targets, variables["restore_incident"], targets) or []
     if expected := given.get("restore_expected_name"):
@@ -96,9 +103,28 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Target]:
     return [Target(None, name) for name in wanted_names] or [Target(number, None) for number in wanted_ids]
 
 
+def find_instances(targets: t.Iterable[Target], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
+    """Returns the instances that are meant, each once, and a sentence for each target that fits none or several."""
+    found: dict[str, Resource] = {}
+    problems = []
+    for target in targets:
+        by_id = index.by_id.get(str(target.instance_id))
+        named = index.by_name.get(str(target.name), []) if target.instance_id is None else [by_id] if by_id else []
+        if len(named) == 1:
+            found[str(named[0]["id"])] = named[0]
+        elif named:
+            problems.append(f"{describe_namesakes(target.name, [one['id'] for one in named])}: give the id.")
+        else:
+            similar = index.find_similar_name(target.name)
+            asked = f"with id {target.instance_id}" if target.name is None else one_line(target.name)
+            problems.append(f"There is no instance {asked}{f'; did you mean {one_line(similar)}?' if similar else '.'}")
+    return [*found.values()], problems
+
+
 def _parse_values(given: Data, problems: Problems) -> Data:
     """Returns the variables with their types."""
-    variables = {**given, "restore_incident": problems.collect(_parse_incident, str(given["restore_incident"]))}
+    incident = problems.collect(parse_operation_name, "restore_incident", str(given["restore_incident"]))
+    variables = {**given, "restore_incident": incident}
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority", "plan_path", "plan_max_age"):
         value = given[f"restore_{name}"]
         variables[f"restore_{name}"] = "" if value is None else str(value).strip()
@@ -115,12 +141,3 @@ def _parse_values(given: Data, problems: Problems) -> Data:
         problems.collect(parse_duration, name, variables[name] or None)
     problems.collect(parse_timestamp, "restore_before", variables["restore_before"] or None)
     return variables
-
-
-def _parse_incident(given: str) -> str:
-    if not given.strip():
-        raise SettingsError(
-            "restore_incident is empty or not set. Give a ticket number or another name, such as "
-            "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
-        )
-    return parse_operation_name("restore_incident", given)

@@ -68,8 +68,10 @@ def rehearse(worker: Worker, home: Path) -> Result:
     if choice.get("instance_id") is None:
         return {**choice, "failed": True, "msg": choice.get("msg") or choice["problem"]}
     chosen = {"restore_instance_ids": [choice["instance_id"]], "restore_confirm": choice["instance_id"]}
-    more = {"restore__chosen_by": "restore_drill", "restore__expected_name": choice["name"]}
-    return restore(worker, home, restore_incident=choice["incident"], **chosen, **more)
+    more = {"restore_chosen_by": "restore_drill", "restore_expected_name": choice["name"]}
+    result = restore(worker, home, restore_incident=choice["incident"], **chosen, **more)
+    # Where no sign of the restore can be seen, it has worked, and proves nothing.
+    return {**result, "failed": bool(result["msg"])}
 
 
 def answer_event(worker: Worker, home: Path) -> Result:
@@ -138,12 +140,12 @@ SERVICES: dict[str, tuple[dict[str, t.Any], dict[str, str], dict[str, str]]] = {
     ),
     "no status": (
         {"drop_fields": ["instance.status"]},
-        {"inventory, statuses, event": "status"},
+        {"inventory, statuses": "status"},
         {"stop, start": "can_stop decided", **BY_DETAIL},
     ),
     "other words": (
         {"status_words": WORDS},
-        {"inventory, statuses, event": "active"},
+        {"inventory, statuses": "active"},
         {"stop, start, fleet": "can_stop decided"},
     ),
     "other words without flags": (
@@ -158,7 +160,7 @@ SERVICES: dict[str, tuple[dict[str, t.Any], dict[str, str], dict[str, str]]] = {
     "late reads": ({"transition_reads": 5, "addon_lag_seconds": 0.03}, {}, {}),
     "PATCH drops": ({"addon_patch": "drops"}, {"add-on, add-on by id": "usage_limit"}, {}),
     "PATCH nulls": ({"addon_patch": "nulls"}, {"add-on, add-on by id": "usage_limit"}, {}),
-    "ids in words": ({"id_prefix": "bot_"}, {"add-on by id": "/7", "drill": "_ids must be", "event": "id 1"}, {}),
+    "ids in words": ({"id_prefix": "bot_"}, {"add-on by id": "/7", "event": "id 1"}, {}),
     "no backup status": ({"drop_fields": ["backup.status"]}, {}, {}),
     "no zone": ({"timestamps": "no_zone"}, {}, {}),
     "balance as text": ({"add_fields": {"summary.claws_balance": "12.50"}}, {}, {}),

@@ -291,10 +291,9 @@ SITUATIONS = [
 
 
 class Answer(t.NamedTuple):
-    """A message and the advice of the role, which is a line of its own. The message is empty without a failure."""
+    """A message with its advice. It is empty without a failure."""
 
     message: str
-    advice: str
     kind: str | None
     """The kind of the failure; None where the result has none."""
 
@@ -356,12 +355,12 @@ class Ways:
             {"id": "instance_id", "name": "instance_name"}.get(key, key): one for key, one in situation.target.items()
         }
         result = self.worker.run(claw_backup_restore, incident="INC-1", **target, **situation.rules)
-        return Answer(result.get("msg", "") if result["failed"] else "", "", None)
+        return Answer(result.get("msg", "") if result["failed"] else "", None)
 
     def _run_fleet(self, situation: Situation) -> Answer:
         targets = [situation.target, *([situation.twice] if situation.twice else [])]
         result = self.worker.run(claw_fleet_restore, incident="INC-1", instances=targets, **situation.rules)
-        return Answer(result["instances"][-1]["msg"], "", None)
+        return Answer(result["instances"][-1]["msg"], None)
 
     def _run_role(self, situation: Situation) -> Answer:
         target, runbook = situation.target, Runbook(self.worker, self.folder / "report")
@@ -374,9 +373,9 @@ class Ways:
         (instance,) = runbook.report()["instances"]
         kind = instance["reason"] and instance["reason"]["kind"]
         if not result.get("failed"):
-            return Answer("", "", kind)
-        (said, advice) = result["failures"]
-        return Answer(said.split(": ", 1)[1], advice, kind)
+            return Answer("", kind)
+        (said,) = result["failures"]
+        return Answer(said.split(": ", 1)[1], kind)
 
 
 def forget(_journal: Journal, _key: OperationKey) -> None:
@@ -404,16 +403,16 @@ HEAD = """# What each way to restore says of each kind of reason
 
 Written by `make unit ARGS='tests/integration/modules/test_ways_to_restore.py --write-reasons'`.
 
-| kind | situation | way | message | advice of the role |
-|---|---|---|---|---|
+| kind | situation | way | message |
+|---|---|---|---|
 """
-Cells = dict[tuple[str, str], tuple[str, str]]
-"""Message and advice, by situation and caller."""
+Cells = dict[tuple[str, str], str]
+"""The messages, by situation and caller."""
 
 
 def read_table() -> Cells:
     rows = [line.strip("| ").split(" | ") for line in REASONS.read_text(encoding="utf-8").splitlines() if " | " in line]
-    return {(situation, way): (message, (*step, "")[0]) for _kind, situation, way, message, *step in rows[1:]}
+    return {(situation, way): message for _kind, situation, way, message in rows[1:]}
 
 
 @pytest.fixture(scope="module")
@@ -425,7 +424,7 @@ def table(request: pytest.FixtureRequest) -> t.Iterator[Cells]:
     cells: Cells = {}
     yield cells
     rows = [
-        " | ".join((f"| {kind.value}", situation.name, way, *filter(None, cells[situation.name, way]))) + " |\n"
+        f"| {kind.value} | {situation.name} | {way} | {cells[situation.name, way]} |\n"
         for kind in Kind
         for situation in STOPPED
         if situation.expected is kind
@@ -446,7 +445,7 @@ def test_every_way_to_restore_does_the_same(
         return
     assert sent == []
     assert answer.kind in (None, situation.expected.value)
-    said = normalize(answer.message), normalize(answer.advice)
+    said = normalize(answer.message)
     if request.config.getoption("write_reasons"):
         table[situation.name, caller] = said
     assert table[situation.name, caller] == said

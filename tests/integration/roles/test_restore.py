@@ -145,10 +145,9 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
             "Check it in the ",
         ),
     ]
-    lines = words.splitlines()
-    for (message, advice), line, following in zip(told, lines[::3], lines[1::3], strict=True):
+    for (message, advice), line in zip(told, words.splitlines(), strict=True):
         assert message in line
-        assert advice in following
+        assert advice in line
     assert "web-bot" not in words
     assert simulator.effects()["restores"] == 2
     report, page = evidence(tmp_path)
@@ -165,7 +164,7 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
 
     simulator.set_instance(2, health_status="healthy")
     again, _none = run_tasks(runbook, "sick-bot", "web-bot", "shy-bot")
-    assert again["msg"] == "3 instances restored and healthy, 2 of them by an earlier run."
+    assert again["msg"] == "3 instances restored and healthy (2 by an earlier run)."
     assert any(line.startswith("web-bot (id 1): Restored from backup 11") for line in again["restored"]), again
     posts = ("POST /backups/31/restore", *(f"POST /backups/{number}/restore" for number in (41, 21, 11, 41)))
     assert sorted(simulator.calls(POSTS)) == sorted(posts)
@@ -181,7 +180,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
         """Requires one message and one advice for both instances. Returns the headline."""
         result, words = run_tasks(runbook, "web-bot", "sick-bot", **variables)
         assert message in words
-        assert words.splitlines()[-1] == advice
+        assert words.splitlines()[-1].endswith(advice)
         assert words.count(advice) == words.lower().count("nothing was sent") == 1
         return result["msg"]
 
@@ -276,7 +275,7 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     assert [one["events"][-1]["event"] for one in (responded, failed)] == ["address_checked", "failed"]
     said = "the check of its address failed. http://odd-bot.example/nowhere: status 404, not 200 or 401, after"
     assert said in words
-    assert "<h1>1 instance restored and healthy, not responding as expected</h1>" in page
+    assert "<h1>1 instance restored and healthy (1 not responding as expected)</h1>" in page
 
 
 @pytest.mark.parametrize("path", ["/instances", "/backups"])
@@ -286,7 +285,6 @@ def test_a_fault_while_it_plans_says_that_nothing_was_sent(simulator: Simulator,
     assert "web-bot" in words
     assert "Planning failed. GET " in words
     assert words.count("Nothing was sent.") == 1
-    assert ("web-bot (id 1)" in words) == (path == "/backups")
     assert words.count("then run the same command again.") == 1
     assert simulator.calls(POSTS) == []
 
@@ -324,7 +322,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     # Written before anything was sent: what happened since is in the journal alone.
     assert [one["state"] for one in report["runs"]] == ["in_progress"]
     assert report["counts"] == {"not_begun": 2}
-    headline = "0 of 2 instances restored and healthy, 2 not begun; a run was in progress"
+    headline = "0 of 2 instances restored and healthy, 2 not begun; a run had not ended"
     assert f"<h1>{headline}</h1>" in page
     for number in (1, 2):
         one = result_of(report, number)
@@ -343,4 +341,4 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     # Nobody holds the first run any more, so it can't go on.
     assert [one["state"] for one in report["runs"]] == ["interrupted", "ended"]
     assert {one["outcome"] for one in report["instances"]} == {"completed"}
-    assert "in progress" not in page
+    assert "had not ended" not in page

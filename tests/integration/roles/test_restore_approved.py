@@ -59,7 +59,7 @@ def test_it_restores_what_was_approved_and_names_newer_backups(
     simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
     assert apply(runbook, str(path) if way == "a path" else plan)["failed"] is False
     assert sorted(simulator.calls("POST *")) == POSTS
-    assert any("Newer than the approved backup: id 99" in line for line in runbook.plan)
+    assert any("Newer than this backup: id 99" in line for line in runbook.plan)
     assert f"Plan {plan['digest'][:12]}" in runbook.plan[1]
     # What this incident has restored is done.
     assert apply(runbook, plan)["failed"] is False

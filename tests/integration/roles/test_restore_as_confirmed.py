@@ -221,11 +221,8 @@ def test_an_instance_that_is_deleted_meanwhile_is_told_as_such(
     is_prompt = meanwhile(lambda: simulator.remove_instance(2))
     words = "\n".join(runbook.run(**RUN)["failures"])
     assert "Backup 102" not in words
-    if is_prompt:
-        changed = "What was confirmed has changed. bot-2 (id 2) does not exist any more: it was deleted. Nothing"
-        assert changed in words
-    else:
-        assert "bot-2 (id 2): It does not exist any more: it was deleted. Nothing was sent." in words
+    changed = "What was confirmed has changed. bot-2 (id 2) does not exist any more: it was deleted. Nothing was sent."
+    assert changed in words
     assert sorted(simulator.calls(POSTS)) == (
         [] if is_prompt else ["POST /backups/101/restore", "POST /backups/103/restore"]
     )
@@ -306,13 +303,13 @@ def test_a_restore_without_a_sign_is_nowhere_called_one(simulator: Simulator, ru
     simulator.switch(restore_shows=None)
     result = restore(runbook, "bot-1")
     told = "was accepted, and no sign of it was seen"
-    assert result["msg"] == "0 of 1 instance restored and healthy, 1 without a sign of the restore."
+    assert result["msg"] == "0 of 1 instance restored and healthy, 1 without a sign."
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"]
     screen = "\n".join([*result["restored"], *restore(runbook, "bot-1")["restored"], *runbook.plan])
     (shown,) = runbook.report()["instances"]
     assert [mark["event"] for mark in shown["events"]] == ["sent", "accepted", "no_sign_seen", "healthy"]
     assert (shown["result"], shown["seen"]) == ("without_sign", False)
-    assert runbook.page().count(">no sign seen</span>") == 1
+    assert runbook.page().count(">without a sign</span>") == 1
     for text in (screen, runbook.page()):
         assert told in text
         assert not re.search(r"(?<!instance )restored (?!and healthy)|Restored\.|seen restored", text), text
@@ -379,9 +376,9 @@ def test_without_its_database_a_run_claims_nothing_of_earlier_ones(simulator: Si
     result = restore(Runbook(worker, tmp_path / "report"), *NAMES[:5])
     unread = "Earlier restores can't be read now."
     assert result["msg"] == f"{unread} Nothing was sent."
-    (state, *_advice) = result["failures"]
+    (state,) = result["failures"]
     assert state.startswith("bot-1, bot-2, bot-3, bot-4, bot-5: Planning failed. state_")
-    assert state.endswith(f" without a journal. {unread} Nothing was sent.")
+    assert f" without a journal. {unread} Nothing was sent. " in state
 
 
 def test_the_page_sums_up_many_instances_in_a_table(simulator: Simulator, runbook: Runbook) -> None:

@@ -194,16 +194,15 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
     result = choose(simulator, place, ["tset-bot", "twin", "demo-bot"], ["4", 99])
     assert result["instance_id"] == 4
     assert result["problem"] == (
-        "restore_drill_instances: no instances are named tset-bot. "
-        "restore_drill_instances: 2 instances are named twin. "
-        "restore_drill_ids: there is no instance with id 99."
+        "There is no instance tset-bot; did you mean test-bot? 2 instances are named twin (ids 7, 8): give the id. "
+        "There is no instance with id 99."
     )
-    assert result["lines"][1:4] == result["problem"].replace(". r", ".|r").split("|")
+    assert " ".join(result["lines"][1:4]) == result["problem"]
     nothing = choose(simulator, place, [" "], " ")["msg"]
     assert nothing.startswith("restore_drill_instances and restore_drill_ids are empty.")
     assert nothing.endswith("Nothing was sent.")
     simulator.set_instance(6, name="9")
-    assert choose(simulator, place, [], 9)["problem"] == "restore_drill_ids: there is no instance with id 9."
+    assert choose(simulator, place, [], 9)["problem"] == "There is no instance with id 9."
     assert choose(simulator, place, [], ["test-bot"])["msg"] == (
         "restore_drill_ids must be numbers: test-bot. Nothing was sent."
     )
@@ -271,7 +270,7 @@ def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller:
     first = run_drill(controller, restore_drill_instances=names, restore_drill_ids=5)
     assert first.rc == 2
     for run in (plan, first):
-        assert run.says("no instances are named tset-bot")
+        assert run.says("There is no instance tset-bot; did you mean test-bot?")
         assert "{{ 1 / 0 }} (id 5): never proven, due." in run.stdout
         assert f"drill-5-{datetime.now(UTC):%Y-%m-%d}" in run.stdout
     assert simulator.calls("POST *") == ["POST /backups/50/restore"]

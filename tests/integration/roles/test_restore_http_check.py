@@ -39,7 +39,7 @@ def check_address(
     sleeper = Sleeper()
     show = lines.append if lines is not None else None
     waiter = Waiter(timeout, Progress(show, clock=lambda: sleeper.now, sleep=sleeper.sleep))
-    return address.check_address(url, statuses, waiter, lambda problem: ("web-bot", f"its address: {problem}"), ca)
+    return address.check_address(url, statuses, waiter, "web-bot", ca)
 
 
 def say(text: str) -> Answer:

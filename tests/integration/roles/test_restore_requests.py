@@ -119,7 +119,7 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     simulator.set_instance(9, name="shop-bot")
     runbook.run(restore_instance_ids=[7], check=True)
     lines = "\n".join(runbook.plan)
-    assert says(lines, "Not all names of the account were read. Confirm with its id instead: 7.")
+    assert says(lines, "Its name may not be unique, or is no plain text. Confirm with its id instead: 7.")
     assert "Not confirmed" in str(runbook.run(restore_instance_ids=[8], restore_confirm="shop-bot")["failures"])
     # Playbooks without a prompt give the answer in advance.
     runbook.run(restore_instance_ids=[7], restore_confirm=7, check=True)
@@ -143,7 +143,6 @@ def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simul
 def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 30)
     simulator.fault("status", path="/instances", status=500, times=None)
-    failures = str(runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failures"])
-    assert "shows whether a name is unique. Without it, set restore_confirm=7." in failures
+    assert "Planning failed" in str(runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failures"])
     assert simulator.calls("POST *") == []
     assert runbook.run(restore_instance_ids=[7], restore_confirm="7")["failed"] is False

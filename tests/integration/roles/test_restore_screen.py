@@ -197,7 +197,7 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
         r"    It has no usable backup\.",
     ):
         assert re.search(f"^{row}\\s*$", plan, re.MULTILINE), row
-    assert prompt.splitlines()[1] == f"To overwrite with these backups, type exactly: {wanted}"
+    assert prompt.splitlines()[1] == f"To overwrite, type exactly: {wanted}"
     assert prompt.count("DATA LOSS") == 0
     assert f"You typed: web-bot. It must be: {wanted}." in prompt
     assert f"You typed: sick-bot,web-bot. It must be: {wanted}." in prompt

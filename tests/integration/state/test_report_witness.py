@@ -50,7 +50,7 @@ def test_with_another_state_dir_nothing_of_the_report_is_sent_again(account: Sim
     for check in (True, False):
         run = restore(controller, *NAMES, check=check, CLAWHOSTERS_STATE_DIR=str(elsewhere))
         assert run.rc == 2, run.screen
-        assert run.says(f"{report_path(controller)} says that a restore of it was sent at ")
+        assert run.says(f"{report_path(controller)} is from another journal: it says that a restore was sent at ")
         assert run.says(f"the journal in {elsewhere} does not know it")
         assert run.says("If that was a rehearsal, remove this file; otherwise set state_dir or state_database to the")
         # It is in the plan, before the confirmation.
@@ -73,7 +73,7 @@ def test_with_an_older_copy_of_state_dir_nothing_is_sent_again(account: Simulato
     run = restore(controller, *NAMES)
     assert run.rc == 2, run.screen
     assert run.says(f"the journal in {state} does not know it")
-    assert "web-bot (id 1), running, healthy: already restored" in run.stdout
+    assert "web-bot (id 1), running, healthy: a restore of backup" in run.stdout
     assert sorted(account.calls("POST *")) == POSTS
 
 
@@ -81,7 +81,7 @@ def test_a_report_that_can_not_be_read_is_told_before_the_question(account: Simu
     assert restore(controller, NAMES[0]).rc == 0
     report_path(controller).write_bytes(report_path(controller).read_bytes()[:100])
     run = restore(controller, *NAMES[:2], check=True)
-    assert run.says(f"The report {report_path(controller)} can't be read: it may say that this was sent already.")
+    assert run.says(f"{report_path(controller)} can't be read, and may say that this was sent already.")
     # The next run writes a whole one.
     assert restore(controller, NAMES[1]).rc == 0
     assert "can't be read" not in restore(controller, *NAMES, check=True).stdout

@@ -109,7 +109,8 @@ TABLE: dict[ReasonKind, Row] = {
         "A folder of the machine {has} a journal that {is} not imported{at}.", "When the folder is imported, {again}."
     ),
     _KIND.ONLY_IN_REPORT: Row(
-        "{path} says that a restore of {it} was sent at {sent_at}, and the journal in {journal} does not know it.",
+        "{path} is from another journal: it says that a restore{of_it} was sent at {sent_at}, "
+        "and the journal in {journal} does not know it.",
         "If that was a rehearsal, remove this file; otherwise set state_dir or state_database to the journal of then.",
     ),
     _KIND.DELETED: Row("{It} does not exist any more: it was deleted.", _CHECK_DELETION),

@@ -49,7 +49,7 @@ def reason(
         state = OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}, position=1)
         history.states[OperationKey("restore", SERVICE, "INC-7", str(instance_id))] = state
     permission, _incident = parse_variables({"incident": "INC-8", **limits, **given})
-    return find_reason(instance_id, list(fleet), history, permission, lambda: "")
+    return find_reason(instance_id, list(fleet), history, permission)
 
 
 @pytest.mark.parametrize(

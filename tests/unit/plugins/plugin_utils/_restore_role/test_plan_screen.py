@@ -102,8 +102,8 @@ def test_of_forty_instances_only_those_that_differ_have_lines(changes, said):
 
 def test_a_group_says_that_some_ages_and_times_are_not_known():
     lines = plan_lines([plan(), replace(plan(), backup={"id": 14})])
-    assert lines[0].endswith(": restore backups some of unknown age.")
-    assert lines[1] == "    DATA LOSS: all changes since the backups, some at an unknown time."
+    assert lines[0].endswith(": restore backups of unknown age.")
+    assert lines[1] == "    DATA LOSS: all changes since the backup, at an unknown time."
 
 
 def test_notes_of_forty_instances_are_told_once_or_by_an_example():
@@ -158,9 +158,9 @@ def schedule(*names, of=None, serial=(1,), allowed=0):
 def test_batches_are_told_by_their_sizes_and_what_stops_them():
     names = [f"bot-{number}" for number in range(1, 41)]
     stop = "No further batch begins when"
-    assert schedule(*names, serial=(1, 5, "100%")) == [f"In 3 batches, of 1, 5, 34. {stop} a restore has failed."]
+    assert schedule(*names, serial=(1, 5, "100%")) == [f"In 3 batches, of 1, 5, 34. {stop} more than 0 have failed."]
     assert schedule(*names, serial=(1, 3), allowed=2) == [
-        f"In 14 batches, of 1, 3, 3, 3, 3 and 9 more. {stop} more than 2 restores have failed."
+        f"In 14 batches, of 1, 3, 3, 3, 3 and 9 more. {stop} more than 2 have failed."
     ]
 
 
