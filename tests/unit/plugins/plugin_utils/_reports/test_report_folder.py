@@ -13,6 +13,9 @@ import stat
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import (
+    RecordedIncident,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import (
     ReportError,
     prepare_folder,
@@ -22,6 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.in
     read_earlier_report,
     write_page,
 )
+from support.restores import NOW, run
 
 REPORT = {"incident": "INC-1", "service": "host", "account": "ops", "instances": [], "runs": []}
 
@@ -32,7 +36,11 @@ def page(tmp_path):
 
 
 def write_incident(page, headline="restored", **fields):
-    write_page(str(page), {**REPORT, **fields}, {"headline": headline, "shown": []})
+    contents = iter([{**REPORT, **fields}, {"headline": headline, "shown": []}])
+    shown = run(restore_report_dir=str(page.parent), restore_incident=page.stem)
+    lines = write_page(shown, RecordedIncident("host", page.stem), [], NOW, lambda _built: next(contents))
+    if len(lines) == 1:
+        raise ReportError(page, lines[0])
 
 
 def read_json(page):
