@@ -28,7 +28,6 @@ from .._plan_file import read_plan_file
 
 if t.TYPE_CHECKING:
     from ...module_utils._service.restore.history import RestoreHistory
-    from .role_planner import RolePlanner
     from .role_run import Data, RoleRun, RoleTargetPlan
 
 _LISTED = 5
@@ -55,11 +54,12 @@ class ApprovedPlan(PlanScope):
             raise SettingsError(text, is_unsent=True)
         return [Target(one["id"], None, t.cast("int", parse_id(one["backup_id"]))) for one in self.entries.values()]
 
-    def require_current(self, plans: list[RoleTargetPlan], history: RestoreHistory, planner: RolePlanner) -> None:
+    def require_current(
+        self, plans: list[RoleTargetPlan], history: RestoreHistory, account: str | None, max_age: str
+    ) -> None:
         """Raises ReasonError that names each difference between this plan and what is to be restored now."""
-        option, service = "restore_plan_max_age", normalize_url(planner.client.settings.api_url)
-        max_age = parse_duration(option, planner.variables[option])
-        found = self.find_differences(service, planner.account_id, history.read_at, option, max_age)
+        option, service = "restore_plan_max_age", normalize_url(history.service)
+        found = self.find_differences(service, account, history.read_at, option, parse_duration(option, max_age))
         found += [text for one in plans if (text := _find_difference(self, one, history))]
         if found:
             raise ReasonError(ReasonKind.PLAN_OUTDATED, format_first(found, _LISTED), is_unsent=True)

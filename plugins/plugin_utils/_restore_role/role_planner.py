@@ -27,6 +27,7 @@ from .variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ...module_utils._module.runner import ModuleContext
+    from .approved_plan import ApprovedPlan
     from .role_run import Data, RoleTargetPlan
 
 
@@ -118,7 +119,8 @@ class RolePlanner:
         planned, account, history = plan_task(task, self.run.targets, self.reader)
         plans = [build_role_plan(plan, history, task.rules, task.now, task.wording) for plan in planned]
         if approved:
-            approved.require_current(plans, history, self)
+            max_age = self.variables["restore_plan_max_age"]
+            t.cast("ApprovedPlan", approved).require_current(plans, history, self.account_id, max_age)
         for plan in plans:
             plan.remarks += remark_on_newer(plan, account, task.now, is_approved=approved is not None)
         self._set_answers(plans)

@@ -26,6 +26,7 @@ from ...module_utils._times import parse_time
 from .._formatting import format_clock, format_label, slugify
 
 if t.TYPE_CHECKING:
+    from ...module_utils._model.plan_scope import PlanScope
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.options import Wording
     from ...module_utils._service.restore.plan_remarks import Remark
@@ -33,7 +34,6 @@ if t.TYPE_CHECKING:
     from ...module_utils._service.restore.restore_job import RestoreJob
     from ...module_utils._service.restore.target_plan import Target
     from ...module_utils._state.journal import OperationState
-    from .approved_plan import ApprovedPlan
 
 Data = dict[str, t.Any]
 OLD = timedelta(days=1)
@@ -108,7 +108,7 @@ class RoleRun:
 
     variables: Data
     targets: list[Target]
-    approved: ApprovedPlan | None = None
+    approved: PlanScope | None = None
     """The plan that it restores exactly."""
     check: bool = False
     plans: list[RoleTargetPlan] = field(default_factory=list)

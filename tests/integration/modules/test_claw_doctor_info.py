@@ -62,7 +62,7 @@ RESTORES = "runbook drill restore_unhealthy claw_backup_restore claw_fleet_resto
 NEWEST = "backup: runbook drill restore_unhealthy"
 BY_AGE = f"{NEWEST} before max_age newest backups"
 EVENTS = "status_changed health_changed"
-BY_STATUS = "inventory claw_instance_info restore_unhealthy"
+BY_STATUS = "inventory claw_instance_info"
 BY_FLAGS = f"claw_instance claw_fleet balance_guard {RESTORES}"
 HEALTHY = "wait_healthy claw_fleet_restore runbook drill restore_unhealthy"
 VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
@@ -134,7 +134,7 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
     "ids that are text": ({"id_as_string": True}, {"ids": ""}, True),
     "ids that are no numbers": (
         {"id_prefix": "bot_"},
-        {"ids": "id ids instance_id restore_instance_ids drill restore_unhealthy backup_id restore_backup"},
+        {"ids": "id ids instance_id restore_instance_ids restore_drill_ids restore_unhealthy backup_id restore_backup"},
         False,
     ),
     "a key with few permissions": (

@@ -87,7 +87,7 @@ def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
     with monkeypatch.context() as patch:
         patch.setattr(AccountReader, "read", read_while_another_sends)
         result = worker.run(claw_backup_restore, incident="INC-1", **target, wait=False)
-    assert "since this run began, incident INC-3 was about to send a restore" in result.get("msg", ""), result
+    assert "since the run began, incident INC-3 was about to send a restore" in result.get("msg", ""), result
     assert simulator.calls("POST *") == []
     assert worker.run(claw_backup_restore, incident="INC-4", **target, wait=False)["changed"] is True
 

@@ -49,7 +49,7 @@ from ..instance_list import list_instances
 from .history import find_age, is_recent
 from .reason import Reason, ReasonError, ReasonKind
 from .reason_texts import format_holder
-from .restore_job import COMPLETED, FAILED, IN_FLIGHT, REFUSED, RestoreJob, Stage, check_held
+from .restore_job import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, RestoreJob, Stage, check_held
 from .target_plan import RestoreAction
 
 if t.TYPE_CHECKING:
@@ -446,7 +446,8 @@ class RestoreExecutor:
         if outcome is None:
             # An earlier restore says nothing of one that was to be sent again.
             is_own = state and (not restore.plan.sends or state.position > restore.plan.known_position)
-            outcome = state.outcome if state and is_own else REFUSED
+            known = state.outcome if state and is_own else None
+            outcome = known or (UNKNOWN if self._guard.unrecorded else REFUSED)
         restore.fail(reason, outcome, cause)
         self._shared.observe(restore)
 
