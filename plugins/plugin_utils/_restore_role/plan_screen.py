@@ -116,10 +116,8 @@ def headlines(group: list[RoleTargetPlan]) -> list[str]:
     age = _format_span([plan.age for plan in group], format_duration)
     backups = f"backup {first.backup_id}," if is_one else "backups"
     since = _format_span([plan.taken_at for plan in group], format_time) or "the backup, at an unknown time"
-    return [
-        f"{named}: restore {backups} {f'{age} old' if age else 'of unknown age'}.",
-        f"    DATA LOSS: all changes since {since}.",
-    ]
+    lost = f"    DATA LOSS: all changes since {since}."
+    return [f"{named}: restore {backups} {f'{age} old' if age else 'of unknown age'}.", lost]
 
 
 def detail_lines(plan: RoleTargetPlan) -> list[str]:

@@ -222,9 +222,8 @@ def tell(reason: Reason, telling: Telling) -> Told:
 def _advise(reason: Reason, telling: Telling, advice: str) -> str:
     status, wording = reason.facts.get("http_status"), telling.wording
     if reason.kind is ReasonKind.REJECTED and status == 422:
-        is_ready = find_state(telling.instance) in RESTORABLE
         older = f"To try an older backup, {wording.restore_with(_name_older(telling))}."
-        advice = older if is_ready else _advise_failed(reason, telling)
+        advice = older if find_state(telling.instance) in RESTORABLE else _advise_failed(reason, telling)
     if status == 401 and reason.kind is not ReasonKind.BAD_KEY:
         advice = f"With a valid key, {wording.again}."
     return capitalize(advice)
@@ -324,10 +323,8 @@ def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
         age = f"dated {format_duration(taken - now)} in the future"
     elif taken:
         hours = math.ceil((telling.now - taken) / timedelta(hours=1))
-        age, allow = (
-            f"{format_duration(now - taken)} old",
-            f"Set {wording.option('max_age', f'{hours + 1}h')} to accept it.",
-        )
+        age = f"{format_duration(now - taken)} old"
+        allow = f"Set {wording.option('max_age', f'{hours + 1}h')} to accept it."
     otherwise = "Without a backup, only a rebuild in the dashboard remains."
     if facts.get("left_out"):
         otherwise = f"To try one of those left out, restore it{wording.alone} with its id as {wording.backup()}."
