@@ -114,7 +114,6 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
     "pages that don't move": ({"pagination": "ignored"}, {"pagination": ""}, False),
     "pages that overlap": ({"list_order": "reshuffled"}, {"pagination": ""}, False),
     "no rate limit": ({"rate_limit": 0, "request_id": False}, {"rate_headers": ""}, True),
-    "another rate limit": ({"rate_limit": 50}, {"rate_headers": ""}, True),
     "seconds until the limit resets": ({"rate_reset": "delta"}, {"rate_headers": ""}, True),
     "backups without time and owner": (
         {"drop_fields": ["backup.created_at", "backup.instance_id", "backup.instance_name"]},
