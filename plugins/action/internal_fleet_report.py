@@ -20,7 +20,7 @@ from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.backups import list_backups
 from ..module_utils._service.billing import fetch_billing
 from ..module_utils._service.instance_list import list_instances
-from ..module_utils._service.restore.proofs import find_failed_drills, find_proofs
+from ..module_utils._service.restore.proven_backups import find_failed_drills, find_proofs
 from ..module_utils._state.journal import JournalError, OperationKey
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration

@@ -4,7 +4,7 @@
 
 """Action plugin of internal_restore, which does the work of the role ``restore``, and asks at the terminal.
 
-Its parts: ``role_planner.py`` checks and plans, ``confirmed_restores.py`` confirms and restores, ``finish.py`` reports.
+Its parts: ``role_planner.py`` checks and plans, ``role_executor.py`` confirms and restores, ``finish.py`` reports.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Scre
 
 def _restore(planner: RolePlanner) -> None:
     with planner.client.progress.if_interrupted(f"Nothing was sent for incident {planner.run.incident}."):
-        from ..plugin_utils._restore_role.confirmed_restores import ConfirmedRestores
+        from ..plugin_utils._restore_role.role_executor import RoleExecutor
     with contextlib.ExitStack() as held:
-        restores = ConfirmedRestores(planner)
+        restores = RoleExecutor(planner)
         if planner.step(lambda: restores.confirm(held)):
             planner.step(restores.carry_out, ReasonKind.INTERRUPTED)
 

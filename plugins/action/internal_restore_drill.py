@@ -19,9 +19,9 @@ from ..module_utils._module.arguments import API, ArgumentSpec
 from ..module_utils._module.open_journal import open_journal
 from ..module_utils._module.runner import ModuleContext
 from ..module_utils._service.restore.account_reader import AccountReader
-from ..module_utils._service.restore.history import OtherRestore, RestoreHistory
-from ..module_utils._service.restore.proofs import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
-from ..module_utils._service.restore.target_plan import AccountView, Target, is_fit
+from ..module_utils._service.restore.history import RecordedRestore, RestoreHistory
+from ..module_utils._service.restore.proven_backups import DRILL_PREFIX, find_failed_drills, find_proofs, find_sent
+from ..module_utils._service.restore.target_plan import AccountView, Target, is_eligible
 from ..module_utils._text import one_line
 from ..module_utils._time_options import parse_duration
 from ..module_utils._times import format_duration
@@ -47,7 +47,7 @@ class _DrillCandidate:
     history: RestoreHistory
     """For the incident of today's drill."""
     proof: datetime | None
-    failed: list[OtherRestore]
+    failed: list[RecordedRestore]
     """The drills that did not end healthy since the proof, with those that were refused, newest first."""
     usable: list[Resource]
     """Its usable backups, newest first."""
@@ -127,7 +127,7 @@ def run(context: ModuleContext) -> Result:
 def _read_candidates(context: ModuleContext, found: list[Resource], account: AccountView) -> list[_DrillCandidate]:
     """Returns what the journal knows of these instances, and their usable backups."""
     journal, url = open_journal(context), context.client.settings.api_url
-    held, now = journal.read_holders(), journal.now()
+    held, now, service_now = journal.read_holders(), journal.now(), context.client.stats.now()
     subjects = {RestoreHistory(url, "").key(one["id"]).subject for one in found}
     states = journal.read_states(subjects, with_refused=True)
     proofs, failed = find_proofs(states, url, now), find_failed_drills(states, url, now, held)
@@ -135,7 +135,7 @@ def _read_candidates(context: ModuleContext, found: list[Resource], account: Acc
     for instance in found:
         number = instance["id"]
         history = RestoreHistory(url, f"{DRILL_PREFIX}{number}-{now:%F}", find_sent(states), read_at=now)
-        usable = [one for one in account.find_backups(instance)[0] if is_fit(one, None, context.client.stats.now())]
+        usable = [one for one in account.find_backups(instance)[0] if is_eligible(one, None, service_now)]
         candidates.append(_DrillCandidate(instance, history, proofs.get(number), failed.get(number, []), usable))
     return candidates
 

@@ -31,7 +31,7 @@ ALLOWED = {
     | ROOT_HELPERS,
     UTILS + "_service": {UTILS + name for name in ("_service", "_http", "_rate", "_state", "_model")} | ROOT_HELPERS,
     UTILS + "_module": {UTILS + name for name in ("_module", "_http", "_state", "_model", "_service.account_check")}
-    | {UTILS + "_service.restore.find_in_flight"}
+    | {UTILS + "_service.restore.find_restore_in_flight"}
     | ROOT_HELPERS,
     # A new room needs a line of its own.
     "plugins.module_utils": set(),

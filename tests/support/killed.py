@@ -55,7 +55,7 @@ SCOPES = {
         "_service/at_most_once.py:record_event _service/restore/executor.py:_request _service/purchase.py:_run"
     ),
     "the runbook": (
-        "_restore_role/role_planner.py _restore_role/confirmed_restores.py _restore_role/finish.py "
+        "_restore_role/role_planner.py _restore_role/role_executor.py _restore_role/finish.py "
         "_restore_role/incident_report.py:write_page "
         "_reports/report_folder.py _state/journal.py _state/journal_writer.py _state/folder_journal.py "
         "_state/folder_writer.py _state/postgres_store.py _service/at_most_once.py"

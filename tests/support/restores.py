@@ -38,7 +38,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import build_role_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import build_role_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import (
     RoleRun,
     RoleTargetPlan,

@@ -31,7 +31,7 @@ def parse_protection(context: ModuleContext) -> Protection:
 
 def find_restore(context: ModuleContext, instance: Resource) -> RestoreInFlight | None:
     """Returns the restore of an instance that is in flight. Imports the journal, which few tasks need."""
-    from .._service.restore.find_in_flight import find_in_flight
+    from .._service.restore.find_restore_in_flight import find_restore_in_flight
     from .open_journal import open_journal
 
-    return find_in_flight(context.client, open_journal(context), instance)
+    return find_restore_in_flight(context.client, open_journal(context), instance)

@@ -41,8 +41,7 @@ class InstanceResult:
     """The result of an instance. ``reason`` is None if it is restored, or would be.
 
     ``error``: the error behind the reason, in the run that got it. ``is_check``: nothing was to be sent.
-    ``is_known``: False if the journal can't be read. ``is_earlier``: the run that has the result
-    changed nothing.
+    ``is_known``: False if the journal can't be read. ``is_earlier``: this run has changed nothing.
     """
 
     plan: RoleTargetPlan

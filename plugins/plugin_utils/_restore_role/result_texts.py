@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...module_utils._errors import NOTHING_SENT
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import describe_instance, find_state, is_health_final
+from ...module_utils._service.restore.plan_remarks import capitalize
 from ...module_utils._service.restore.reason import ReasonKind
 from ...module_utils._service.restore.reason_texts import (
     CANNOT_BE_RESTORED,
@@ -21,8 +22,8 @@ from ...module_utils._service.restore.reason_texts import (
     RESTORED,
     UNKNOWN,
     WITHOUT_SIGN,
-    Telling,
-    tell,
+    ReasonContext,
+    tell_reason,
 )
 from ...module_utils._service.restore.recorded_incident import IN_PROGRESS
 from ...module_utils._service.restore.target_plan import RestoreAction
@@ -36,7 +37,7 @@ from .role_run import format_sent
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ...module_utils._service.restore.history import OtherRestore
+    from ...module_utils._service.restore.history import RecordedRestore
     from ...module_utils._service.restore.recorded_incident import RecordedIncident
     from .role_run import Data, RoleRun
 
@@ -69,7 +70,7 @@ _ENDS = {
 """How a restore ended, by its outcome."""
 
 
-class ToldResult(t.NamedTuple):
+class ResultText(t.NamedTuple):
     """The result of an instance, in words. ``now``: how it is now, as far as that was read."""
 
     state: str
@@ -77,22 +78,22 @@ class ToldResult(t.NamedTuple):
     now: str
 
 
-def tell_result(one: InstanceResult, run: RoleRun, now: datetime) -> ToldResult:
+def tell_result(one: InstanceResult, run: RoleRun, now: datetime) -> ResultText:
     """Returns what came of an instance. ``run``: who tells it."""
     plan, known = one.plan, one.known
     overwritten = _format_overwritten(known.overwritten_by) if known.overwritten_by else ""
     later = f"{overwritten} {_format_now(one)}".strip()
     if one.reason is None:
         is_planned = one.is_check and one.plan.action is not RestoreAction.NONE
-        return ToldResult("" if is_planned else _format_restored(one), "", later)
+        return ResultText("" if is_planned else _format_restored(one), "", later)
     current = one.seen or (plan.restore.current if plan.restore else plan.instance) or {}
     # What has sent nothing can be repeated as it was.
     wording = replace(run.wording, again=run.again) if one.reason is run.reason else run.wording
     state = known.restore or (None if known.refused else plan.earlier)
     error = one.error.text if one.error else ""
-    told = tell(one.reason, Telling(wording, run.incident, now, current, state, plan.older, error))
+    told = tell_reason(one.reason, ReasonContext(wording, run.incident, now, current, state, plan.older, error))
     sent = told.sent if run.is_history_known or not told.sent else _UNREAD
-    return ToldResult(f"{told.sentence} {sent}".rstrip(), told.advice, later)
+    return ResultText(f"{told.sentence} {sent}".rstrip(), told.advice, later)
 
 
 def _format_restored(one: InstanceResult) -> str:
@@ -112,8 +113,8 @@ def _format_restored(one: InstanceResult) -> str:
 def _format_overwritten(by: t.Mapping[str, t.Any]) -> str:
     """Returns which restore has overwritten an instance since, or may have."""
     incident, backup = one_line(by["incident"]), one_line(by["backup_id"], 20)
-    which = f"verwritten since by {incident}, backup {backup}, sent {format_clock(parse_time(by['sent_at']))}"
-    return f"O{which}." if by["outcome"] == "completed" else f"Perhaps o{which}: {_ENDS[by['outcome']]}."
+    told = f"overwritten since by {incident}, backup {backup}, sent {format_clock(parse_time(by['sent_at']))}"
+    return f"{capitalize(told)}." if by["outcome"] == "completed" else f"Perhaps {told}: {_ENDS[by['outcome']]}."
 
 
 def _format_now(one: InstanceResult) -> str:
@@ -231,7 +232,7 @@ def _tell_row(one: InstanceResult, run: RoleRun, now: datetime) -> Data:
 # The story of an instance
 
 
-def tell_story(restores: t.Sequence[OtherRestore]) -> list[str]:
+def tell_story(restores: t.Sequence[RecordedRestore]) -> list[str]:
     """Returns a line for each restore of an instance, and one that says from which backup its data is."""
     lines = [
         f"{one_line(one.incident)}: {_describe_backup(one)}, {format_sent(one.state)}; {_describe_end(one)}."
@@ -246,11 +247,11 @@ def tell_story(restores: t.Sequence[OtherRestore]) -> list[str]:
     return [*lines, f"From which backup its data is can't be said: the last restore was by {by}; {end}."]
 
 
-def _describe_backup(one: OtherRestore) -> str:
+def _describe_backup(one: RecordedRestore) -> str:
     taken = one.state.facts.get("taken_at")
     when = f", taken {format_clock(parse_time(taken))}" if taken else ""
     return f"backup {format_value(one.state.facts.get('backup_id'))}{when}"
 
 
-def _describe_end(one: OtherRestore) -> str:
+def _describe_end(one: RecordedRestore) -> str:
     return _ENDS["unseen" if one.state.is_unseen else one.state.outcome]

@@ -21,7 +21,7 @@ from ...module_utils._service.restore.restore_task import RestoreTask, parse_rul
 from ...module_utils._service.service_health import measure_health
 from .._formatting import wrap_lines
 from .._reports.report_folder import prepare_folder
-from .plan_screen import build_role_plan, remark_on_newer, show_plan
+from .plan_texts import build_role_plan, remark_on_newer, show_plan
 from .role_run import FEW, UNHEALTHY, RoleRun, is_confirmed, set_answers
 from .variables import parse_variables
 

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from ...module_utils._model.resource import Resource
     from ...module_utils._service.restore.options import Wording
     from ...module_utils._service.restore.plan_remarks import Remark
-    from ...module_utils._service.restore.reason_texts import Told
+    from ...module_utils._service.restore.reason_texts import ReasonText
     from ...module_utils._service.restore.restore_job import RestoreJob
     from ...module_utils._service.restore.target_plan import Target
     from ...module_utils._state.journal import OperationState
@@ -59,7 +59,7 @@ class RoleTargetPlan(TargetPlan):
     """The text that confirms this restore."""
     needs_id: bool = False
     """True if the user has to type the id, since the name will not do."""
-    told: Told | None = None
+    told: ReasonText | None = None
     """The reason that prevents it, in the words of the role."""
     restore: RestoreJob | None = None
     """The restore, once its batch may begin."""
@@ -178,14 +178,14 @@ def set_answers(plans: t.Sequence[RoleTargetPlan], instances: t.Iterable[Resourc
     # Names that differ in white space alone count as one.
     names: Counter[str] = Counter()
     for one in instances:
-        names.update({_squash(str(one.get("name") or "")), _squash(str(one["id"]))})
+        names.update({_remove_spaces(str(one.get("name") or "")), _remove_spaces(str(one["id"]))})
     for plan in plans:
         plan.answer, plan.needs_id = one_line(plan.name), False
         if plan.instance:
             name = str(plan.instance.get("name") or "")
             is_typed = name.isascii() and name.isprintable() and bool(name.strip()) and len(name) <= _NAME_LIMIT
             is_unclear = "," in name and len(plans) > 1
-            plan.needs_id = not (is_typed and is_whole) or is_unclear or names[_squash(name)] > 1
+            plan.needs_id = not (is_typed and is_whole) or is_unclear or names[_remove_spaces(name)] > 1
             plan.answer = str(plan.instance["id"]) if plan.needs_id else name.strip()
 
 
@@ -197,10 +197,10 @@ def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_
     """
     # The number may count what the incident has sent already, so that it can be given again.
     counts = {sum(plan.sends for plan in plans), sum(not plan.reason or plan.earlier is not None for plan in plans)}
-    if _collapse(answer) in {f"{count} {_collapse(incident)}" for count in counts if count > FEW}:
+    if _space_singly(answer) in {f"{count} {_space_singly(incident)}" for count in counts if count > FEW}:
         return True
     parts = [answer] if len(plans) == 1 else re.split("[,\n]", answer.strip())
-    given = list(map(_collapse, parts))
+    given = list(map(_space_singly, parts))
     for plan in plans:
         if given and given[0] in _accepted_answers(plan, in_advance=in_advance):
             del given[0]
@@ -216,7 +216,7 @@ def _accepted_answers(plan: RoleTargetPlan, *, in_advance: bool) -> set[str]:
         answers.add(str(plan.target.instance_id))
     if plan.instance and not plan.sends:
         answers |= {plan.name, str(plan.instance["id"])}
-    return set(map(_collapse, answers))
+    return set(map(_space_singly, answers))
 
 
 def expected_answer(plans: list[RoleTargetPlan], incident: str) -> str:
@@ -225,10 +225,10 @@ def expected_answer(plans: list[RoleTargetPlan], incident: str) -> str:
     return f"{len(sends)} {incident}" if len(sends) > FEW else ",".join(sends)
 
 
-def _collapse(text: str) -> str:
+def _space_singly(text: str) -> str:
     """Returns a text with single spaces: no two instances that are confirmed by name differ in white space alone."""
     return " ".join(text.split())
 
 
-def _squash(text: str) -> str:
+def _remove_spaces(text: str) -> str:
     return "".join(text.split())

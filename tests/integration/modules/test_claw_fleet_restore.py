@@ -19,8 +19,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import (
+    BatchExecutor,
     RestoreObserver,
-    TaskExecutor,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules, Wording
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import (
@@ -661,7 +661,7 @@ class Recorder(RestoreObserver):
 class Engine(t.NamedTuple):
     """The objects that a caller of the engine has."""
 
-    batches: TaskExecutor
+    batches: BatchExecutor
     observer: Recorder
     sleeper: Sleeper
     progress: Progress
@@ -679,7 +679,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     incident = RestoreTask(client, journal, "INC-1", Rules(), lambda _text: None, wording=wording)
     observer = Recorder(sleeper)
     options = ExecutorOptions(60, 30, sizes=parse_serial("serial", [1, 2]))
-    batches = TaskExecutor(incident, None, options, observer)
+    batches = BatchExecutor(incident, None, options, observer)
     return Engine(batches, observer, sleeper, progress)
 
 
@@ -703,11 +703,11 @@ def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    def observe(_run: TaskExecutor, restore: RestoreJob) -> None:
+    def observe(_run: BatchExecutor, restore: RestoreJob) -> None:
         if restore.stage is Stage.ACCEPTED:
             is_deferred.append(engine.progress.shield.defer(interrupt))
 
-    monkeypatch.setattr(TaskExecutor, "observe", observe)
+    monkeypatch.setattr(BatchExecutor, "observe", observe)
     with pytest.raises(KeyboardInterrupt):
         engine.batches.run(planned(1))
     assert is_deferred == [True]

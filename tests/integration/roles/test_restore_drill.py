@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proven_backups import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     append_event,

@@ -20,8 +20,11 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import address
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.address import AddressError, parse_address
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import address_check
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.address_check import (
+    AddressError,
+    parse_address,
+)
 from support.certificates import make_certificates
 from support.proxy import recording_proxy
 from support.sleeper import Sleeper
@@ -39,7 +42,7 @@ def check_address(
     sleeper = Sleeper()
     show = lines.append if lines is not None else None
     waiter = Waiter(timeout, Progress(show, clock=lambda: sleeper.now, sleep=sleeper.sleep))
-    return address.check_address(url, statuses, waiter, "web-bot", ca)
+    return address_check.check_address(url, statuses, waiter, "web-bot", ca)
 
 
 def say(text: str) -> Answer:
@@ -139,7 +142,7 @@ def test_it_follows_no_redirect_and_reads_no_netrc(
 
 
 def test_a_response_that_comes_byte_by_byte_is_ended(serve: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "TOTAL_TIMEOUT", 0.5)
+    monkeypatch.setattr(address_check, "TOTAL_TIMEOUT", 0.5)
     url, _requests = serve(drip)
     with pytest.raises(AddressError, match=r": no complete response within 0\.5 s, after 0 s"):
         check_address(url, [200], timeout=0)

@@ -66,8 +66,8 @@ def run_restores(
     if any(restore.reason for restore in restores):
         return restores, True
     with client.progress.if_interrupted(unsent):
-        from .executor import TaskExecutor
-    TaskExecutor(task, reader.list_pages, options).run(restores)
+        from .executor import BatchExecutor
+    BatchExecutor(task, reader.list_pages, options).run(restores)
     for restore in restores:
         if restore.reason is None and restore.stage is Stage.PLANNED and restore.plan.reason:
             restore.fail(restore.plan.reason, restore.outcome, restore.plan.cause)

@@ -92,7 +92,7 @@ class RestoreObserver:
 class RestoreExecutor:
     """Carries out one restore, from its lock to its end, and sets its results."""
 
-    def __init__(self, restore: RestoreJob, shared: TaskExecutor) -> None:
+    def __init__(self, restore: RestoreJob, shared: BatchExecutor) -> None:
         self.restore = restore
         self.job = InstanceJob("started", found=restore.instance)
         """The rest of the way once the instance is restored: it runs and, if that is waited for, is healthy."""
@@ -456,8 +456,8 @@ class RestoreExecutor:
         self._shared.observe(self.restore)
 
 
-class TaskExecutor:
-    """Carries out the plans of a task, batch by batch.
+class BatchExecutor:
+    """Carries out the restores of a task, batch by batch.
 
     ``list_requests``: the requests of the whole list of instances; None if that is not known.
     """
@@ -473,8 +473,8 @@ class TaskExecutor:
         self.changes = InstanceChanges(task.client, options.wait_healthy, task.warn)
         self.clock = task.client.progress.clock
         """The clock of all waits."""
-        self.note = InterruptText("")
-        """The text about the run that Ctrl-C shows."""
+        self.interrupt_text = InterruptText("")
+        """What Ctrl-C shows of the run."""
         self.read_error: ClawHostersError | None = None
         """Why the instances of earlier batches can't be read: then nothing is sent."""
         self._list_requests = list_requests
@@ -486,13 +486,13 @@ class TaskExecutor:
     def run(self, restores: t.Sequence[RestoreJob]) -> None:
         """Sends the restores, and sets their results. Started again for the same incident, it goes on.
 
-        One that has an ``error`` already counts as failed in its batch, and is not sent. A failed restore stops neither
+        One that has a ``reason`` already counts as failed in its batch, and is not sent. A failed restore stops neither
         the others of its batch nor, up to ``max_failures``, the next batches. In check mode, predicts all that.
         """
         options, client, self._restores = self.options, self.task.client, restores
         batches, done = split_batches(restores, options.sizes), list[InstanceJob]()
-        with client.progress.if_interrupted("") as self.note:
-            self._update_note()
+        with client.progress.if_interrupted("") as self.interrupt_text:
+            self._update_interrupt_text()
             shown = None if client.check_mode else client.progress
             for number, batch in begin_batches(
                 batches, options.max_failures, shown, RestoreJob.proves_nothing, lambda one: short_name(one.instance)
@@ -550,7 +550,7 @@ class TaskExecutor:
                         executor.decide_held()
                     executor.require_recorded()
                 return
-            if self._open():
+            if self._find_open():
                 self._wait()
             running = [executor for executor in self._batch if executor.stage is Stage.RUNNING]
             list(map_ordered(RestoreExecutor.verify, running))
@@ -583,37 +583,37 @@ class TaskExecutor:
         waiter = Waiter(
             options.timeout + (options.healthy_timeout or 0.0), client.progress, lambda: client.stats.remaining
         )
-        waiter.find_deadline = lambda: min((executor.deadline for executor in self._open()), default=math.inf)
+        waiter.find_deadline = lambda: min((executor.deadline for executor in self._find_open()), default=math.inf)
         if len(self._batch) > 1:
             waiter.budget_share = POLL_SHARE
-        for executor in self._open():
+        for executor in self._find_open():
             if options.healthy_timeout is not None and executor.stage is not Stage.RESTORED:
                 # From the last request on, and not with the time to become healthy.
                 executor.deadline = self.clock() + options.timeout
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
-            ids = [executor.id for executor in self._open() if executor.stage is not Stage.HELD]
+            ids = [executor.id for executor in self._find_open() if executor.stage is not Stage.HELD]
             waiter.requests_per_poll = self.cost(len(ids))
             return self.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
             self._update(seen)
-            return not self._open()
+            return not self._find_open()
 
         def describe(_seen: object) -> tuple[str, str]:
-            return describe_remaining(executor.describe() for executor in self._open())
+            return describe_remaining(executor.describe() for executor in self._find_open())
 
         nothing: dict[str, Resource | None] = {}
         try:
             waiter.until(nothing, fetch, is_done, describe)
         except ClawHostersError as error:
-            for executor in self._open():
+            for executor in self._find_open():
                 executor.give_up(error)
 
     def _update(self, seen: dict[str, Resource | None]) -> None:
         """Updates the restores after a poll, and sends what has become possible."""
-        for executor in self._open():
+        for executor in self._find_open():
             if executor.id in seen:
                 executor.update(seen[executor.id])
         self._send_free([executor for executor in self._batch if executor.stage is Stage.HELD])
@@ -622,12 +622,12 @@ class TaskExecutor:
         self.changes.request_changes([executor.job for executor in restored])
         for executor in restored:
             executor.end_recovery()
-        for executor in self._open():
+        for executor in self._find_open():
             if self.clock() >= executor.deadline:
                 executor.give_up(WaitTimeoutError("The time is over."))
         self._release_ended()
 
-    def _open(self) -> list[RestoreExecutor]:
+    def _find_open(self) -> list[RestoreExecutor]:
         return [executor for executor in self._batch if executor.stage.is_open]
 
     def _release_ended(self) -> None:
@@ -669,21 +669,19 @@ class TaskExecutor:
     # The observer, and Ctrl-C
 
     def observe(self, restore: RestoreJob) -> None:
-        """Updates the note, and tells the observer of a restore that has ended. Calls do not overlap."""
+        """Updates the text for Ctrl-C, and tells the observer of a restore that has ended. Calls do not overlap."""
         with self._observer_lock:
-            self._update_note()
+            self._update_interrupt_text()
             if restore.stage in (Stage.DONE, Stage.FAILED):
                 self.observer.on_end(restore)
 
-    def _update_note(self) -> None:
+    def _update_interrupt_text(self) -> None:
         sent, progress = [one for one in self._restores if one.may_be_sent], "this run has sent nothing."
         if sent:
-            total, completed = (
-                format_count(len(self._restores), "restore"),
-                sum(one.outcome == COMPLETED for one in sent),
-            )
+            total = format_count(len(self._restores), "restore")
+            completed = sum(one.outcome == COMPLETED for one in sent)
             progress = (
                 f"this run has sent {len(sent)} of {total}, and {completed} completed; what the service has accepted "
                 "goes on."
             )
-        self.note.text = f"Incident {self.task.incident}: {progress} {self.task.wording.advice}"
+        self.interrupt_text.text = f"Incident {self.task.incident}: {progress} {self.task.wording.advice}"

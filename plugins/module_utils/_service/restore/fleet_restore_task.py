@@ -51,11 +51,11 @@ def _explain_not_begun(task: RestoreTask, restores: t.Sequence[RestoreJob], opti
     is_left = [any(one.stage is Stage.PLANNED and one.outcome != COMPLETED for one in batch) for batch in batches]
     if not any(is_left):
         return ""
-    from .reason_texts import Telling, tell
+    from .reason_texts import ReasonContext, tell_reason
 
     first, failed = is_left.index(True) + 1, sum(map(RestoreJob.proves_nothing, restores))
     facts = {"failed": failed, "max_failures": options.max_failures, "batch": f"{first} of {len(batches)}"}
-    told = tell(Reason(ReasonKind.NOT_BEGUN, facts), Telling(task.wording, task.incident, task.now))
+    told = tell_reason(Reason(ReasonKind.NOT_BEGUN, facts), ReasonContext(task.wording, task.incident, task.now))
     return f"{told.sentence} {told.advice}"
 
 

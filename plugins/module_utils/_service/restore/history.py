@@ -37,8 +37,8 @@ def is_recent(at: str, now: datetime) -> bool:
     return age is not None and age <= LONGEST_RESTORE
 
 
-class OtherRestore(t.NamedTuple):
-    """A restore for another incident."""
+class RecordedRestore(t.NamedTuple):
+    """A restore in the journal, and its incident. Its instance is known from where it was found."""
 
     incident: str
     state: OperationState
@@ -116,19 +116,19 @@ class RestoreHistory:
         """Returns the last position of an instance that the journal had when the task began; 0 without one."""
         return self.positions.get(self.key(instance_id).subject, 0)
 
-    def find_others(self, instance_id: object, after: int = -1) -> list[OtherRestore]:
+    def find_others(self, instance_id: object, after: int = -1) -> list[RecordedRestore]:
         """Returns the restores of an instance that other incidents have sent after a position, newest first.
 
         The journal leaves out those that were refused: nothing was done.
         """
         others = [
-            OtherRestore(key.name, state)
+            RecordedRestore(key.name, state)
             for key, state in self.restores()
             if key.name != self.incident and key.instance_id == str(instance_id) and state.position > after
         ]
         return sorted(others, key=lambda other: other.state.position, reverse=True)
 
-    def find_recent(self, instance_id: object, period: timedelta) -> list[OtherRestore]:
+    def find_recent(self, instance_id: object, period: timedelta) -> list[RecordedRestore]:
         """Returns the restores of an instance that other incidents have sent within a period, newest first.
 
         Not those whose times lie ahead: such a time would count until it has come.
@@ -136,7 +136,7 @@ class RestoreHistory:
         ages = ((other, find_age(other.state.sent_at, self.read_at)) for other in self.find_others(instance_id))
         return [other for other, age in ages if age is not None and age <= period]
 
-    def find_unfinished(self, instance: Resource) -> OtherRestore | None:
+    def find_unfinished(self, instance: Resource) -> RecordedRestore | None:
         """Returns the newest restore of an instance for another incident, if its end is still to come.
 
         It was accepted, or the instance is busy, and that is not long ago: a run that has given up sees no end.

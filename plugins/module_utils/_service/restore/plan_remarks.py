@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ..._model.resource import Resource
-    from .history import OtherRestore
+    from .history import RecordedRestore
     from .options import Rules
     from .target_plan import TargetPlan
 
@@ -50,14 +50,14 @@ def format_taken(backup: Resource) -> str:
 
 
 class Remark(t.NamedTuple):
-    """A sentence about a plan. ``about`` is equal in notes that differ in numbers alone."""
+    """A sentence about a plan. ``about`` is equal in remarks that differ in numbers alone."""
 
     text: str
     about: tuple[object, ...]
 
 
-def remark_on_other(other: OtherRestore, now: datetime, backup: Resource | None) -> Remark:
-    """Returns the note about a restore for another incident. It says if that restored the same ``backup``."""
+def remark_on_other(other: RecordedRestore, now: datetime, backup: Resource | None) -> Remark:
+    """Returns the remark about a restore for another incident. It says if that restored the same ``backup``."""
     is_same = backup is not None and other.uses(backup)
     same = " It is the same backup." if is_same else ""
     about = ("other", other.incident, other.state.event, other.state.by, is_same)
@@ -74,19 +74,19 @@ def format_other(other: t.Mapping[str, t.Any], now: datetime) -> str:
 
 
 def describe_choice(plan: TargetPlan, incident: str, rules: Rules, now: datetime) -> list[Remark]:
-    """Returns notes about backups that were passed over, and about facts that the chosen one does not show."""
+    """Returns remarks on backups that were passed over, and on facts that the chosen one does not show."""
     backup = plan.backup or {}
     if plan.sends:
-        notes = []
+        remarks = []
         if not has_owner(backup):
             which = f"Backup {backup.get('id')} does not show its instance"
-            notes.append(Remark(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
+            remarks.append(Remark(f"{which}, so it may not be a backup of this instance.", ("unowned",)))
         if plan.left_out:
             left_out = format_left_out(plan.left_out, lambda one: explain_left_out(one, now, plan.unfinished))
             about = {(normalize(one.get("status")), taken_at(one) is None) for one in plan.left_out}
             newest = f"Backup {backup.get('id')} is the newest usable one."
-            notes.append(Remark(f"{left_out} {newest}", ("left_out", *sorted(about))))
-        return notes
+            remarks.append(Remark(f"{left_out} {newest}", ("left_out", *sorted(about))))
+        return remarks
     if plan.reason or plan.earlier is None or "id" not in backup:
         return []
     is_repeated = rules.force and plan.earlier.event is OperationEvent.COMPLETED

@@ -165,8 +165,8 @@ TABLE: dict[ReasonKind, Row] = {
 
 
 @dataclass(frozen=True)
-class Telling:
-    """Who tells a reason, of which restore, and what is known at that moment. ``now``: by the clock of the teller.
+class ReasonContext:
+    """What else the words of a reason depend on: who tells it and when (``now``), of which restore, and what is known.
 
     ``instance``: as it was seen last; without a status if it was not. ``state``: the restore of the incident in the
     journal. ``older``: the usable backup before the chosen one. ``error``: the error behind the reason, in the run that
@@ -191,7 +191,7 @@ class Telling:
         return "" if self.it == "it" else f" of {self.it}"
 
 
-class Told(t.NamedTuple):
+class ReasonText(t.NamedTuple):
     """A reason in words. ``sent``: that nothing was sent by this run; empty if the sentence says it, or it is not so.
 
     ``advice``: what to do, of now; empty where the sentence has it.
@@ -202,28 +202,28 @@ class Told(t.NamedTuple):
     advice: str
 
 
-def tell(reason: Reason, telling: Telling) -> Told:
+def tell_reason(reason: Reason, context: ReasonContext) -> ReasonText:
     """Returns what happened, and what to do now."""
     row, sent = TABLE[reason.kind], ""
     # The sentence has the answer for what does not exist, and the advice for a status.
     has_remedy = reason.kind is ReasonKind.NOT_HEALTHY and normalize(reason.facts.get("status")) in REMEDIES
     if has_remedy or reason.kind in (ReasonKind.NO_INSTANCE, ReasonKind.BACKUP_GONE):
-        telling = replace(telling, error="")
-    words = _find_words(reason, telling)
+        context = replace(context, error="")
+    words = _find_words(reason, context)
     # The errors of the journal say all.
-    is_told = telling.error and reason.kind in (ReasonKind.NO_JOURNAL, ReasonKind.OTHER_MEMORY)
-    sentence = telling.error if is_told else f"{row.sentence.format_map(words)} {telling.error}".strip()
+    is_told = context.error and reason.kind in (ReasonKind.NO_JOURNAL, ReasonKind.OTHER_MEMORY)
+    sentence = context.error if is_told else f"{row.sentence.format_map(words)} {context.error}".strip()
     if not row.may_be_sent and reason.kind is not ReasonKind.REJECTED:
-        sent = explain_recorded(f"the restore{telling.of_it}", telling.state) if telling.state else NOTHING_SENT
-    advice = _advise(reason, telling, row.advice.format_map(words))
-    return Told(one_line(sentence, MESSAGE_LIMIT), sent, one_line(advice, MESSAGE_LIMIT))
+        sent = explain_recorded(f"the restore{context.of_it}", context.state) if context.state else NOTHING_SENT
+    advice = _advise(reason, context, row.advice.format_map(words))
+    return ReasonText(one_line(sentence, MESSAGE_LIMIT), sent, one_line(advice, MESSAGE_LIMIT))
 
 
-def _advise(reason: Reason, telling: Telling, advice: str) -> str:
-    status, wording = reason.facts.get("http_status"), telling.wording
+def _advise(reason: Reason, context: ReasonContext, advice: str) -> str:
+    status, wording = reason.facts.get("http_status"), context.wording
     if reason.kind is ReasonKind.REJECTED and status == 422:
-        older = f"To try an older backup, {wording.restore_with(_name_older(telling))}."
-        advice = older if find_state(telling.instance) in RESTORABLE else _advise_failed(reason, telling)
+        older = f"To try an older backup, {wording.restore_with(_name_older(context))}."
+        advice = older if find_state(context.instance) in RESTORABLE else _advise_failed(reason, context)
     if status == 401 and reason.kind is not ReasonKind.BAD_KEY:
         advice = f"With a valid key, {wording.again}."
     return capitalize(advice)
@@ -232,11 +232,11 @@ def _advise(reason: Reason, telling: Telling, advice: str) -> str:
 # Words
 
 
-def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
-    facts, wording, is_past = reason.facts, telling.wording, bool(reason.at)
-    at = f" at {format_moment(reason.at, telling.now)}" if is_past else ""
+def _find_words(reason: Reason, context: ReasonContext) -> dict[str, object]:
+    facts, wording, is_past = reason.facts, context.wording, bool(reason.at)
+    at = f" at {format_moment(reason.at, context.now)}" if is_past else ""
     tense = ("was", "were", "had", "did") if is_past else ("is", "are", "has", "does")
-    state = telling.state
+    state = context.state
     status = one_line(facts["status"], 40) if "status" in facts else ""
     its_status = f" Its status {tense[0]} {status}{at}." if status else ""
     words: dict[str, object] = {name: one_line(value, NAME_LIMIT) for name, value in facts.items()}
@@ -246,30 +246,30 @@ def _find_words(reason: Reason, telling: Telling) -> dict[str, object]:
     words |= {
         "at": at,
         "now": at or " now",
-        "it": telling.it,
-        "It": "It" if telling.it == "it" else telling.it,
-        "of_it": telling.of_it,
+        "it": context.it,
+        "It": "It" if context.it == "it" else context.it,
+        "of_it": context.of_it,
         "its_status": its_status,
-        "unsaid_status": "" if telling.error else its_status,
+        "unsaid_status": "" if context.error else its_status,
         "condition": f"the status {status}" if status else "no status that the service shows (field status)",
-        "sent_at": format_moment(facts.get("sent_at") or (state.sent_at if state else None), telling.now),
+        "sent_at": format_moment(facts.get("sent_at") or (state.sent_at if state else None), context.now),
         "unknown": explain_unknown("it", state) if state else "the journal can't be read.",
         "progress": "was accepted" if state and state.accepted_at else "may be under way",
-        "restored": f"The restore{telling.of_it} {UNSEEN if state and state.is_unseen else 'has completed'}",
-        "help": _advise_unhealthy(telling),
-        "send_after_failure": _advise_failed(reason, telling),
-        "send_if_needed": _advise_unknown(reason, telling),
-        "send_in_status": _advise_in_status(reason, telling),
+        "restored": f"The restore{context.of_it} {UNSEEN if state and state.is_unseen else 'has completed'}",
+        "help": _advise_unhealthy(context),
+        "send_after_failure": _advise_failed(reason, context),
+        "send_if_needed": _advise_unknown(reason, context),
+        "send_in_status": _advise_in_status(reason, context),
         "go_on_later": f"{wording.again}." if is_past else "",
         "again": wording.again,
         "alone": wording.alone,
         "ids": wording.ids,
         "prefix": wording.prefix,
         "backup_option": wording.backup(),
-        "or_wait": "" if wording.prefix or telling.error else ", or with wait: true",
-        "incident": one_line(telling.incident),
+        "or_wait": "" if wording.prefix or context.error else ", or with wait: true",
+        "incident": one_line(context.incident),
     }
-    return words | _describe_target(facts) | _describe_others(reason, telling) | _describe_backups(reason, telling)
+    return words | _describe_target(facts) | _describe_others(reason, context) | _describe_backups(reason, context)
 
 
 def _describe_target(facts: t.Mapping[str, t.Any]) -> dict[str, object]:
@@ -288,9 +288,9 @@ def _describe_target(facts: t.Mapping[str, t.Any]) -> dict[str, object]:
     }
 
 
-def _describe_others(reason: Reason, telling: Telling) -> dict[str, object]:
+def _describe_others(reason: Reason, context: ReasonContext) -> dict[str, object]:
     """Returns the words about other restores, other runs, and how the instance has changed."""
-    facts, now, wording = reason.facts, telling.now, telling.wording
+    facts, now, wording = reason.facts, context.now, context.wording
     other = format_other(facts["other"], now) if facts.get("other") else ""
     holder = Holder("", **facts["holder"]) if "holder" in facts else None
     why, go_on = "", f"{wording.again}: it goes on with the rest."
@@ -309,20 +309,20 @@ def _describe_others(reason: Reason, telling: Telling) -> dict[str, object]:
         "seen": _describe_facts(facts.get("seen") or {}),
         "why_not": why,
         "go_on": go_on,
-        "response": f" (answered with {response})" if response and not telling.error else "",
+        "response": f" (answered with {response})" if response and not context.error else "",
     }
 
 
-def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
+def _describe_backups(reason: Reason, context: ReasonContext) -> dict[str, object]:
     """Returns the words that depend on backups."""
-    facts, wording, now = reason.facts, telling.wording, parse_time(reason.at) or telling.now
+    facts, wording, now = reason.facts, context.wording, parse_time(reason.at) or context.now
     backup = {"id": facts.get("backup_id"), "created_at": facts.get("taken_at")}
     taken, before = taken_at(backup), parse_time(facts.get("before"))
     age, allow = "of unknown age", f"Leave out {wording.option('max_age')} to restore it all the same."
     if taken and is_in_future(taken, now):
         age = f"dated {format_duration(taken - now)} in the future"
     elif taken:
-        hours = math.ceil((telling.now - taken) / timedelta(hours=1))
+        hours = math.ceil((context.now - taken) / timedelta(hours=1))
         age = f"{format_duration(now - taken)} old"
         allow = f"Set {wording.option('max_age', f'{hours + 1}h')} to accept it."
     otherwise = "Without a backup, only a rebuild in the dashboard remains."
@@ -335,7 +335,7 @@ def _describe_backups(reason: Reason, telling: Telling) -> dict[str, object]:
         "backup": one_line(facts.get("backup_id"), 20),
         "before": f" (from before {format_time(before)})" if before else "",
         "left_out": format_left_out(facts.get("left_out") or (), lambda one: explain_left_out(one, now)),
-        "without_before": _advise_on_status(telling) if is_busy(telling.instance) else otherwise,
+        "without_before": _advise_on_status(context) if is_busy(context.instance) else otherwise,
         "taken": format_taken(backup),
         "age": age,
         "limit": format_duration(timedelta(seconds=facts.get("max_age", 0))),
@@ -365,70 +365,70 @@ def _force(wording: Wording) -> str:
     return wording.option("force", "true")
 
 
-def _advise_on_status(telling: Telling) -> str:
+def _advise_on_status(context: ReasonContext) -> str:
     """Returns what to do about a status from which nothing can be restored; empty for any other.
 
     ``force`` is no answer to these: what works on the instance may be a restore, and the others have no server.
     """
-    status, again = get_status(telling.instance), telling.wording.again
+    status, again = get_status(context.instance), context.wording.again
     if status == "deleting":
         return f"{REMEDIES[status]}."
     if status in ("paused", "pending_configuration"):
         return f"{REMEDIES[status]}, then {again}."
     busy = f"Something works on it: look at it in the dashboard first, then {again}."
-    return busy if is_busy(telling.instance) else ""
+    return busy if is_busy(context.instance) else ""
 
 
-def _advise_in_status(reason: Reason, telling: Telling) -> str:
+def _advise_in_status(reason: Reason, context: ReasonContext) -> str:
     """Returns what to do about an instance that could not be restored in its status."""
-    wording = telling.wording
+    wording = context.wording
     # One that was not looked at since may have another status now.
-    is_unseen = "status" in reason.facts and not get_status(telling.instance)
-    if is_unseen or find_state(telling.instance) in RESTORABLE:
+    is_unseen = "status" in reason.facts and not get_status(context.instance)
+    if is_unseen or find_state(context.instance) in RESTORABLE:
         return f"{wording.again}."
-    if is_undocumented(telling.instance):
+    if is_undocumented(context.instance):
         return f"The service does not document this status: look at it in the dashboard, then {wording.again}."
-    if get_status(telling.instance) not in ("error", "deploy_failed"):
-        return _advise_on_status(telling) or f"Look at it in the dashboard, then {wording.again}."
+    if get_status(context.instance) not in ("error", "deploy_failed"):
+        return _advise_on_status(context) or f"Look at it in the dashboard, then {wording.again}."
     return f"To try it in this status, {wording.restore_with(_force(wording))}; each such run sends it again."
 
 
-def _advise_failed(reason: Reason, telling: Telling) -> str:
+def _advise_failed(reason: Reason, context: ReasonContext) -> str:
     """Returns what to do after a restore that failed, perhaps by the fault of the instance: an older backup would lose
     more, and fail as well."""
-    wording, state = telling.wording, telling.state
+    wording, state = context.wording, context.state
     used = reason.facts.get("backup_id") or (state.facts.get("backup_id") if state else None)
     backup = [wording.backup(one_line(used, 20))] if used else []
-    older = f"; the one before it is {_name_older(telling)}" if telling.older else ""
+    older = f"; the one before it is {_name_older(context)}" if context.older else ""
     sent = wording.restore_with(*backup, _force(wording))
-    return _advise_on_status(telling) or (
+    return _advise_on_status(context) or (
         f"Check it in the dashboard, and rebuild it there if it has failed; then {sent}, which sends it again{older}."
     )
 
 
-def _advise_unknown(reason: Reason, telling: Telling) -> str:
+def _advise_unknown(reason: Reason, context: ReasonContext) -> str:
     """Returns what to do about a restore that was sent, and may have been executed."""
-    wording, state = telling.wording, telling.state
+    wording, state = context.wording, context.state
     taken = parse_time(reason.facts.get("taken_at") or (state.facts.get("taken_at") if state else None))
     data = f" (it was not, if it has data from after {format_time(taken)})" if taken else ""
-    return _advise_on_status(telling) or (
+    return _advise_on_status(context) or (
         f"Check whether it was restored{data}; if not, {wording.restore_with(_force(wording))}, which sends it again."
     )
 
 
-def _advise_unhealthy(telling: Telling) -> str:
+def _advise_unhealthy(context: ReasonContext) -> str:
     """Returns what to do about an instance that was restored, and is not healthy."""
-    wording = telling.wording
+    wording = context.wording
     alone = "a run for it alone" if wording.alone else "a run"
-    return _advise_on_status(telling) or (
+    return _advise_on_status(context) or (
         f"Check it in the dashboard, then {wording.again}, which restores nothing twice; {alone} with another "
-        f"{wording.option('incident')} sends it again from an older backup, with {_name_older(telling)}."
+        f"{wording.option('incident')} sends it again from an older backup, with {_name_older(context)}."
     )
 
 
-def _name_older(telling: Telling) -> str:
+def _name_older(context: ReasonContext) -> str:
     """Returns the option that selects the next older backup. A plan that chose the backup has read the others."""
-    if telling.older is None:
-        return f"its id as {telling.wording.backup()}"
-    older = telling.older
-    return f"{telling.wording.backup(one_line(older['id'], 20))}, {format_taken(older)}"
+    if context.older is None:
+        return f"its id as {context.wording.backup()}"
+    older = context.older
+    return f"{context.wording.backup(one_line(older['id'], 20))}, {format_taken(older)}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ..._model.resource import parse_id
 from ..._service_url import normalize_url
 from ..._state.journal import NOTE, NoteKind, OperationEvent, OperationKey, OperationState, identify, is_note, replay
-from .history import OtherRestore
+from .history import RecordedRestore
 from .reason import Reason, ReasonKind, parse_reason
 
 if t.TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _build_incident(
     name: str,
     lines: t.Mapping[OperationKey, t.Sequence[JournalEntry]],
     holders: t.Mapping[str, Holder],
-    others: t.Mapping[str | None, t.Sequence[OtherRestore]],
+    others: t.Mapping[str | None, t.Sequence[RecordedRestore]],
 ) -> RecordedIncident:
     """Returns an incident. ``lines``: those of each instance and run. ``others``: all restores of each instance."""
     latest_at = max(line["at"] for found in lines.values() for line in found)
@@ -257,7 +257,7 @@ def _add_event(instance: RecordedInstance, line: JournalEntry) -> None:
 # The restores of an instance
 
 
-def list_restores(entries: t.Iterable[JournalEntry], service: str) -> dict[str | None, list[OtherRestore]]:
+def list_restores(entries: t.Iterable[JournalEntry], service: str) -> dict[str | None, list[RecordedRestore]]:
     """Returns all restores of each instance by its id, in the order of the journal, with those that were refused.
 
     ``entries`` may hold others; those of a subject are in their order.
@@ -272,16 +272,16 @@ def list_restores(entries: t.Iterable[JournalEntry], service: str) -> dict[str |
             own.append([])
         if own:
             own[-1].append(entry)
-    found: dict[str | None, list[OtherRestore]] = {}
+    found: dict[str | None, list[RecordedRestore]] = {}
     for key, own in attempts.items():
         states = (replay(lines, with_refused=True).get(key) for lines in own)
-        found.setdefault(key.instance_id, []).extend(OtherRestore(key.name, state) for state in states if state)
+        found.setdefault(key.instance_id, []).extend(RecordedRestore(key.name, state) for state in states if state)
     for restores in found.values():
         restores.sort(key=lambda one: one.state.position)
     return found
 
 
-def find_overwriting(restores: t.Sequence[OtherRestore], own: OperationState | None) -> dict[str, t.Any] | None:
+def find_overwriting(restores: t.Sequence[RecordedRestore], own: OperationState | None) -> dict[str, t.Any] | None:
     """Returns incident, backup, time and outcome of the restore that came after ``own``; None without one.
 
     It is the last one that was seen restored. Without one, it is the last whose outcome can't be told.

@@ -47,7 +47,7 @@ def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
 
 @dataclass
 class RestoreTask:
-    """The incident ``incident``, for which each instance is restored at most once.
+    """What the restores of one task, or of one run of the role, share. All are for ``incident``.
 
     ``read_report`` reads the JSON that the role has written. ``wording`` has the words of messages. ``positions``: the
     last position of each subject in the journal when the task began.
@@ -102,13 +102,13 @@ class RestoreTask:
 
         Its class says if something was or may have been sent, by this run or an earlier one.
         """
-        from .reason_texts import TABLE, Telling, tell
+        from .reason_texts import TABLE, ReasonContext, tell_reason
 
         reason, cause = t.cast("Reason", job.reason), job.cause
-        telling = Telling(
+        context = ReasonContext(
             self.wording, self.incident, self.now, job.current, job.state, job.plan.older, cause.text if cause else ""
         )
-        message = " ".join(filter(None, tell(reason, telling)))
+        message = " ".join(filter(None, tell_reason(reason, context)))
         # What the journal has of it, or another run is about to send, belongs to the result.
         if job.changed or job.state or job.outcome == "in_flight" or TABLE[reason.kind].may_be_sent:
             return PartialError(message, {}, cause)

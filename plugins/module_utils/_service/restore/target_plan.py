@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from ..._model.instance_index import InstanceIndex
     from ..._model.resource import Resource
     from ..._state.journal import OperationState
-    from .history import OtherRestore, RestoreHistory
+    from .history import RecordedRestore, RestoreHistory
     from .options import Rules
 
 RESTORABLE = ("running", "stopped")
@@ -76,7 +76,7 @@ class TargetPlan:
     """The newest usable backup that is older than the chosen one."""
     known_position: int = 0
     """The last position of the instance that the journal had when the task began. What has a later one is newer."""
-    unfinished: OtherRestore | None = None
+    unfinished: RecordedRestore | None = None
     """A restore for another incident whose end is still to come."""
 
     @property
@@ -135,7 +135,7 @@ class AccountView:
     def find_newer(self, instance: Resource, than: datetime | None, now: datetime) -> list[Resource]:
         """Returns the usable backups of the instance that were taken after a time, newest first; none after None."""
         own, _possible = self.find_backups(instance)
-        return [one for one in own if is_fit(one, None, now) and than and (taken_at(one) or than) > than]
+        return [one for one in own if is_eligible(one, None, now) and than and (taken_at(one) or than) > than]
 
     @functools.cached_property
     def _grouped_backups(self) -> tuple[dict[str, list[Resource]], dict[str | None, list[Resource]]]:
@@ -205,7 +205,7 @@ def _choose(plan: TargetPlan, account: AccountView, history: RestoreHistory, rul
         _choose_newest(plan, own, possible, rules.before, now)
     elif not is_earlier:
         _use_given(plan, account, own, possible)
-    plan.older = next((one for one in own if _is_older(one, plan.backup) and is_fit(one, None, now)), None)
+    plan.older = next((one for one in own if _is_older(one, plan.backup) and is_eligible(one, None, now)), None)
     if plan.sends:
         check_condition(plan, instance, history, rules)
     if plan.sends:
@@ -223,12 +223,12 @@ def _choose_newest(
     A backup that can't be restored never matters, whoever's it is. One of ``possible`` that could be, and is not older
     than the chosen one, prevents the restore.
     """
-    plan.backup = next((backup for backup in own if is_fit(backup, before, now)), None)
+    plan.backup = next((backup for backup in own if is_eligible(backup, before, now)), None)
     newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
     may_count = [backup for backup in newer if taken_at(backup) is None or is_before(backup, before)]
     plan.left_out = [backup for backup in may_count if explain_left_out(backup, now)]
     plan.skipped = [backup for backup in newer if taken_at(backup) and not is_before(backup, before)]
-    unclear = [one for one in possible if is_fit(one, before, now) and not _is_older(one, plan.backup)]
+    unclear = [one for one in possible if is_eligible(one, before, now) and not _is_older(one, plan.backup)]
     if unclear:
         plan.stop(ReasonKind.UNCLEAR_BACKUP, backup_ids=[one["id"] for one in unclear])
     elif plan.backup is None:
@@ -242,7 +242,7 @@ def _choose_newest(
         )
 
 
-def is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
+def is_eligible(backup: Resource, before: datetime | None, now: datetime) -> bool:
     """Returns True if the backup can be chosen as the newest one."""
     return not explain_left_out(backup, now) and is_before(backup, before)
 
@@ -269,7 +269,7 @@ def _use_given(plan: TargetPlan, account: AccountView, own: list[Resource], poss
         plan.stop(ReasonKind.OTHER_BACKUP, owner=parse_owner(given)._asdict())
 
 
-def explain_left_out(backup: Resource, now: datetime, unfinished: OtherRestore | None = None) -> str:
+def explain_left_out(backup: Resource, now: datetime, unfinished: RecordedRestore | None = None) -> str:
     """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none.
 
     ``unfinished``: the restore that may be the reason of its status.

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import RestoreAction
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.confirmed_restores import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_executor import (
     TRIES,
     explain_wrong_answer,
     require_confirmation,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_run import (
     GIVEN,
     TYPED,

@@ -19,10 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.confirmed_restores import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_executor import (
     explain_changed_backup,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, kind, plan, role_plans
 

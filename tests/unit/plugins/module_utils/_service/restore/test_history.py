@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     is_recent,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proven_backups import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import RestoreTask
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proofs import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proven_backups import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (

@@ -19,7 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import P
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import reason_texts as texts
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import FLEET, MODULE, ROLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason_texts import Telling, tell
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason_texts import (
+    ReasonContext,
+    tell_reason,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import RestoreTask
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
@@ -52,13 +55,15 @@ def tell_it(
     later: bool = False,
     state: OperationState | None = None,
     **instance: t.Any,
-) -> texts.Told:
+) -> texts.ReasonText:
     """Returns a reason in words, of an instance with these fields. ``later``: a day after NOW."""
     one = stopped(kind, **instance)
     assert one.reason
     reason, now = (replace(one.reason, at=AT), NOW + timedelta(days=1)) if later else (one.reason, NOW)
     error = one.cause.text if one.cause and not later else ""
-    return tell(reason, Telling(wording, "INC-1", now, one.instance or {}, state or one.earlier, one.older, error))
+    return tell_reason(
+        reason, ReasonContext(wording, "INC-1", now, one.instance or {}, state or one.earlier, one.older, error)
+    )
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
@@ -102,7 +107,7 @@ def test_advice_is_of_now_and_not_of_then() -> None:
 
 def test_a_status_that_was_not_looked_at_since_offers_no_force() -> None:
     reason = Reason(ReasonKind.WRONG_STATUS, {"status": "paused"}, AT)
-    told = tell(reason, Telling(ROLE, "INC-1", NOW + timedelta(days=1), {**WEB, "status": None}))
+    told = tell_reason(reason, ReasonContext(ROLE, "INC-1", NOW + timedelta(days=1), {**WEB, "status": None}))
     assert told.sentence.startswith(f"It had the status paused {WAS}")
     assert told.advice == "Run the same command again."
 
@@ -138,7 +143,7 @@ def test_what_may_be_sent_is_not_said_to_be_unsent(kind: ReasonKind) -> None:
 @pytest.mark.parametrize("kind", [kind for kind, row in texts.TABLE.items() if "{again}" in row.advice])
 def test_a_run_with_force_is_not_repeated_with_it(kind: ReasonKind) -> None:
     plain, forced = (
-        tell(Reason(kind, {"answer": "web-bot"}), Telling(ROLE.for_task(force=force), "INC-1", NOW)).advice
+        tell_reason(Reason(kind, {"answer": "web-bot"}), ReasonContext(ROLE.for_task(force=force), "INC-1", NOW)).advice
         for force in (False, True)
     )
     assert "the same command again without restore_force" in forced
@@ -153,7 +158,9 @@ def test_no_name_has_a_character_that_a_terminal_obeys(kind: ReasonKind, name: s
     facts = {key: name if isinstance(one, str) and key[-3:] != "_at" else one for key, one in reason.facts.items()}
     backup = {"id": name, "created_at": BACKUPS[1]["created_at"]}
     for wording in (ROLE, MODULE):
-        told = tell(Reason(kind, facts), Telling(wording, name, NOW, {**WEB, "name": name}, SENT[1], backup))
+        told = tell_reason(
+            Reason(kind, facts), ReasonContext(wording, name, NOW, {**WEB, "name": name}, SENT[1], backup)
+        )
         assert " ".join(told).isprintable()
         assert all(len(text) <= 4000 for text in told)
 
@@ -164,18 +171,20 @@ def test_no_name_has_a_character_that_a_terminal_obeys(kind: ReasonKind, name: s
 def test_what_is_not_shown_is_not_known() -> None:
     planned = {"name": "web-bot", "status": "running", "health_status": "healthy"}
     changed = Reason(ReasonKind.CHANGED, {"planned": planned, "seen": {"name": "web-bot"}})
-    told = tell(changed, Telling(ROLE, "INC-1", NOW)).sentence
+    told = tell_reason(changed, ReasonContext(ROLE, "INC-1", NOW)).sentence
     assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
-    told = tell(Reason(ReasonKind.WRONG_STATUS), Telling(MODULE, "INC-1", NOW, WEB)).sentence
+    told = tell_reason(Reason(ReasonKind.WRONG_STATUS), ReasonContext(MODULE, "INC-1", NOW, WEB)).sentence
     assert told.startswith("web-bot (id 1) has no status that the service shows (field status), and only a ")
 
 
 def test_after_a_rejected_backup_the_one_before_it_is_named() -> None:
     assert tell_it(ReasonKind.REJECTED).advice == f"To try an older backup, restore it with restore_backup={OLDER}."
     # Of a backup that was given, only that one has been read.
-    only = tell(Reason(ReasonKind.REJECTED, ERROR.facts), Telling(ROLE, "INC-1", NOW, WEB)).advice
+    only = tell_reason(Reason(ReasonKind.REJECTED, ERROR.facts), ReasonContext(ROLE, "INC-1", NOW, WEB)).advice
     assert only == "To try an older backup, restore it with its id as restore_backup."
-    other = tell(Reason(ReasonKind.REJECTED, {"http_status": 403}), Telling(ROLE, "INC-1", NOW, WEB)).advice
+    other = tell_reason(
+        Reason(ReasonKind.REJECTED, {"http_status": 403}), ReasonContext(ROLE, "INC-1", NOW, WEB)
+    ).advice
     assert other == "Fix the cause, then run the same command again."
 
 
@@ -202,8 +211,8 @@ def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed() -> 
 
 def test_a_key_that_was_revoked_meanwhile_is_the_first_thing_to_mend() -> None:
     revoked = UnauthorizedError("GET /instances/1", 401, message="The key is revoked")
-    telling = Telling(ROLE, "INC-1", NOW, WEB, SENT[1], error=revoked.text)
-    told = tell(Reason(ReasonKind.NOT_OVER, revoked.facts), telling)
+    context = ReasonContext(ROLE, "INC-1", NOW, WEB, SENT[1], error=revoked.text)
+    told = tell_reason(Reason(ReasonKind.NOT_OVER, revoked.facts), context)
     assert told.sentence.startswith("The restore, sent at 10:00 UTC, may be under way, but its end was not seen. GET ")
     assert told.sentence.endswith(f" was answered with 401: The key is revoked. {revoked.hint}")
     assert told.advice == "With a valid key, run the same command again."

@@ -131,8 +131,8 @@ def test_the_newest_is_sent_only_if_no_newer_one_may_be_of_the_instance(case: tu
         owner, taken = parse_owner(backup), taken_at(backup)
         may_be_own = owner.id is None and owner.name in (None, (plan.instance or {})["name"])
         is_own = owner.id == str((plan.instance or {})["id"])
-        is_fit = is_usable(backup) and is_before(backup, world.rules.before)
-        if (is_own or may_be_own) and is_fit and taken and taken <= NOW + CLOCK_TOLERANCE:
+        is_eligible = is_usable(backup) and is_before(backup, world.rules.before)
+        if (is_own or may_be_own) and is_eligible and taken and taken <= NOW + CLOCK_TOLERANCE:
             assert taken <= chosen
 
 

@@ -26,7 +26,7 @@ from ...module_utils._service.account_check import AccountCheck
 from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.find_instance import find_instance
 from ...module_utils._service.restore.account_reader import read_by_ids
-from ...module_utils._service.restore.executor import RestoreObserver, TaskExecutor
+from ...module_utils._service.restore.executor import BatchExecutor, RestoreObserver
 from ...module_utils._service.restore.reason import Reason, ReasonError, ReasonKind
 from ...module_utils._service.restore.recorded_incident import run_key
 from ...module_utils._service.restore.restore_job import REFUSED, ExecutorOptions, RestoreJob, Stage
@@ -37,7 +37,7 @@ from ...module_utils._state.journal_writer import describe_sender, lock_operatio
 from ...module_utils._text import format_first, one_line
 from ...module_utils._waiter import Waiter
 from .._formatting import format_clock, wrap_lines
-from .address import check_address, parse_address
+from .address_check import check_address, parse_address
 from .finish import write_pages
 from .role_run import GIVEN, NOT_ASKED, TYPED, UNHEALTHY, expected_answer, is_confirmed
 from .unhealthy_limit import UnhealthyLimit
@@ -156,8 +156,8 @@ def explain_changed_backup(plan: RoleTargetPlan, now: Resource | None) -> str:
     return f"{backup} can't be used any more: its status is {one_line(status)}"
 
 
-class ConfirmedRestores(RestoreObserver):
-    """The restores of a run: confirms those that are ready, has them carried out, and observes that.
+class RoleExecutor(RestoreObserver):
+    """Confirms the plan of a run, has its restores carried out, and observes that.
 
     It notes in the journal who confirmed what, how that ended, and what the journal has no event for.
     """
@@ -238,7 +238,7 @@ class ConfirmedRestores(RestoreObserver):
             sizes=variables["restore_serial"],
             max_failures=variables["restore_max_failures"],
         )
-        executor = TaskExecutor(self._task, self._planner.reader.list_pages, options, self)
+        executor = BatchExecutor(self._task, self._planner.reader.list_pages, options, self)
         progress.unwinds = True
         try:
             write_pages(self._planner)

@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_screen import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import (
     plan_lines,
     schedule_lines,
     show_plan,

@@ -12,7 +12,7 @@ from datetime import datetime
 from ..._model.resource import parse_id
 from ..._state.journal import OperationEvent
 from ..._times import CLOCK_TOLERANCE
-from .history import OtherRestore, RestoreHistory, is_recent
+from .history import RecordedRestore, RestoreHistory, is_recent
 
 if t.TYPE_CHECKING:
     from ..._state.journal import OperationKey, OperationState
@@ -49,14 +49,14 @@ def find_proofs(
 
 def find_failed_drills(
     states: t.Mapping[OperationKey, OperationState], service: str, now: datetime, held: t.Collection[str]
-) -> dict[int | str | None, list[OtherRestore]]:
+) -> dict[int | str | None, list[RecordedRestore]]:
     """Returns the drills of each instance that did not end healthy and that no proof followed, newest first, by the id.
 
     ``states`` are those of the journal, with those that were refused, and were read after the subjects that a run has
     ``held``. A drill whose last event is recent may still end healthy, unless it failed or was refused, or no run waits
     any more for the health of what it restored.
     """
-    found: dict[int | str | None, list[OtherRestore]] = {}
+    found: dict[int | str | None, list[RecordedRestore]] = {}
     proven = set()
     restores = RestoreHistory(service, "", dict(states)).restores()
     for key, state in sorted(restores, key=lambda one: one[1].position, reverse=True):
@@ -68,5 +68,5 @@ def find_failed_drills(
         if state.is_proof:
             proven.add(instance_id)
         elif is_lost and key.name.startswith(DRILL_PREFIX) and instance_id not in proven:
-            found.setdefault(instance_id, []).append(OtherRestore(key.name, state))
+            found.setdefault(instance_id, []).append(RecordedRestore(key.name, state))
     return found

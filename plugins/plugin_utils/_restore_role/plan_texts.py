@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of the role ``restore`` before it asks: what is overwritten and lost, and what else must be known. Pure."""
+"""The plan of the role ``restore`` in words, before it asks: what will be lost, and what else is to be known. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RECENT = timedelta(days=7)
 _LISTED = 5
 """Batches whose sizes are shown."""
 _PASSED_OVER = 40
-"""Backups that ``restore_before`` passes over, and that a note names."""
+"""Backups that ``restore_before`` passes over, and that a remark names."""
 
 
 def show_plan(run: RoleRun) -> list[str]:
@@ -159,7 +159,7 @@ def schedule_lines(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
     return [f"In {len(batches)} batches, of {sizes}. No further batch begins when more than {allowed} have failed."]
 
 
-# Notes
+# Remarks
 
 
 def build_role_plan(
@@ -168,16 +168,17 @@ def build_role_plan(
     """Returns a plan as the role shows it, without its confirmation."""
     told, instance = None, plan.instance or {}
     if plan.reason:
-        from ...module_utils._service.restore.reason_texts import Telling, tell
+        from ...module_utils._service.restore.reason_texts import ReasonContext, tell_reason
 
         cause = plan.cause.text if plan.cause else ""
-        told = tell(plan.reason, Telling(wording, history.incident, now, instance, plan.earlier, plan.older, cause))
+        context = ReasonContext(wording, history.incident, now, instance, plan.earlier, plan.older, cause)
+        told = tell_reason(plan.reason, context)
     remarks = _build_remarks(plan, history, rules, now)
     return RoleTargetPlan(**vars(plan), planned_at=now, remarks=remarks, told=told)
 
 
 def remark_on_newer(plan: RoleTargetPlan, account: AccountView, now: datetime, *, is_approved: bool) -> list[Remark]:
-    """Returns a note that names the usable backups that are newer than the approved, or the restored one.
+    """Returns a remark that names the usable backups that are newer than the approved, or the restored one.
 
     Any other plan says itself which backups it passes over.
     """

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from ..._state.journal import Journal
 
 
-def find_in_flight(client: Client, journal: Journal, instance: Resource) -> RestoreInFlight | None:
+def find_restore_in_flight(client: Client, journal: Journal, instance: Resource) -> RestoreInFlight | None:
     """Returns the restore of an instance that is in flight, None without one.
 
     None, too, if the journal can't be read, of which the user is warned: changes go on without it.
