@@ -634,7 +634,7 @@ def test_an_instance_with_the_name_of_a_restored_one_gets_its_own_backup(
     assert (result["instances"][0]["id"], result["instances"][0]["backup_id"]) == (3, 302)
 
 
-# The engine behind it
+# The executor, its observer, and Ctrl-C
 
 
 class Recorder(RestoreObserver):
@@ -658,17 +658,17 @@ class Recorder(RestoreObserver):
             raise ClawHostersError("Its address does not respond.")
 
 
-class Engine(t.NamedTuple):
-    """The objects that a caller of the engine has."""
+class Case(t.NamedTuple):
+    """An executor, and what a test sees of it."""
 
-    batches: BatchExecutor
+    executor: BatchExecutor
     observer: Recorder
     sleeper: Sleeper
     progress: Progress
 
 
 @pytest.fixture
-def engine(simulator: Simulator, tmp_path: Path) -> Engine:
+def case(simulator: Simulator, tmp_path: Path) -> Case:
     """Restores two instances after the first, without a module."""
     simulator.reset(state=world(), switches={"transition_reads": 2})
     sleeper = Sleeper()
@@ -676,11 +676,11 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
     journal = Journal(FolderStore(str(tmp_path / "state")))
     wording = Wording(again="run it again")
-    incident = RestoreTask(client, journal, "INC-1", Rules(), lambda _text: None, wording=wording)
+    task = RestoreTask(client, journal, "INC-1", Rules(), lambda _text: None, wording=wording)
     observer = Recorder(sleeper)
     options = ExecutorOptions(60, 30, sizes=parse_serial("serial", [1, 2]))
-    batches = BatchExecutor(incident, None, options, observer)
-    return Engine(batches, observer, sleeper, progress)
+    executor = BatchExecutor(task, None, options, observer)
+    return Case(executor, observer, sleeper, progress)
 
 
 def planned(*numbers: int, **fields: t.Any) -> list[RestoreJob]:
@@ -696,7 +696,7 @@ def planned(*numbers: int, **fields: t.Any) -> list[RestoreJob]:
 
 
 def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_deferred = []
 
@@ -705,55 +705,55 @@ def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
 
     def observe(_run: BatchExecutor, restore: RestoreJob) -> None:
         if restore.stage is Stage.ACCEPTED:
-            is_deferred.append(engine.progress.shield.defer(interrupt))
+            is_deferred.append(case.progress.shield.defer(interrupt))
 
     monkeypatch.setattr(BatchExecutor, "observe", observe)
     with pytest.raises(KeyboardInterrupt):
-        engine.batches.run(planned(1))
+        case.executor.run(planned(1))
     assert is_deferred == [True]
 
 
-def test_the_observer_gets_each_batch_and_each_end(simulator: Simulator, engine: Engine) -> None:
+def test_the_observer_gets_each_batch_and_each_end(simulator: Simulator, case: Case) -> None:
     simulator.switch(restore_ends="stopped")
     wanted = planned(1, 2, 3)
-    engine.batches.run(wanted)
+    case.executor.run(wanted)
     assert all(one.stage is Stage.DONE and one.reason is None and one.summarize()["sent_at"] for one in wanted)
     first, rest = ("batch 1", "bot-1"), ("batch 2", "bot-2, bot-3")
-    assert engine.observer.stages[:3] == [first, ("done", "bot-1"), rest]
-    assert sorted(engine.observer.stages[3:]) == [("done", "bot-2"), ("done", "bot-3")]
+    assert case.observer.stages[:3] == [first, ("done", "bot-1"), rest]
+    assert sorted(case.observer.stages[3:]) == [("done", "bot-2"), ("done", "bot-3")]
 
 
-def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) -> None:
-    engine.observer.refused = "bot-1"
+def test_what_can_not_be_verified_has_failed_and_stops_the_rest(case: Case) -> None:
+    case.observer.refused = "bot-1"
     wanted = planned(1, 2)
-    engine.batches.run(wanted)
+    case.executor.run(wanted)
     assert str(wanted[0].cause) == "Its address does not respond."
     assert (wanted[0].outcome, wanted[0].changed, wanted[0].stage) == ("completed", True, Stage.FAILED)
     assert (wanted[1].outcome, wanted[1].reason) == ("not_begun", None)
-    assert engine.observer.stages[-1] == ("failed", "bot-1")
+    assert case.observer.stages[-1] == ("failed", "bot-1")
 
 
-def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, engine: Engine) -> None:
+def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, case: Case) -> None:
     simulator.set_instance(2, health_after="unhealthy")
 
     def keep_busy() -> None:
         if 302 in posts(simulator):
             simulator.set_instance(3, status="deploying")
 
-    engine.sleeper.before_sleep = keep_busy
+    case.sleeper.before_sleep = keep_busy
     wanted = planned(1, 2, 3)
-    engine.batches.run(wanted)
+    case.executor.run(wanted)
     assert "It was not healthy within 30 s (healthy_timeout), and now it is running, unhealthy." in str(wanted[1].cause)
     assert "It was not restored within 60 s (wait_timeout), and now it is deploying." in str(wanted[2].cause)
     assert [one.outcome for one in wanted] == ["completed", "completed", "in_flight"]
     # Neither time is added to the other.
-    assert engine.sleeper.now - engine.observer.batch_began < 80
+    assert case.sleeper.now - case.observer.batch_began < 80
 
 
-def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, engine: Engine) -> None:
+def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, case: Case) -> None:
     notes: list[str] = []
-    engine.sleeper.before_sleep = lambda: notes.extend(engine.progress.interrupt_texts)
-    engine.batches.run(planned(1, 2, 3))
+    case.sleeper.before_sleep = lambda: notes.extend(case.progress.interrupt_texts)
+    case.executor.run(planned(1, 2, 3))
     assert {
         f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
         "accepted goes on. Run it again: it waits for what is under way, and sends nothing twice."
@@ -761,6 +761,6 @@ def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, en
     } <= set(notes)
     fresh: list[str] = []
     simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
-    engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_texts)
-    engine.batches.run(planned(4))
+    case.sleeper.before_sleep = lambda: fresh.extend(case.progress.interrupt_texts)
+    case.executor.run(planned(4))
     assert fresh[0].startswith("Incident INC-1: this run has sent nothing. Run it again: ")

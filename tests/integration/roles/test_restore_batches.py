@@ -199,7 +199,7 @@ def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize("serial", [0, -1, "0%", "x", "1,,x", [1, "5 %%"], [], "", True, 1.5])
-def test_a_size_that_is_none_is_refused_before_anything_is_sent(
+def test_an_invalid_batch_size_is_refused_before_anything_is_sent(
     simulator: Simulator, runbook: Runbook, serial: object
 ) -> None:
     result = restore(runbook, restore_serial=serial)

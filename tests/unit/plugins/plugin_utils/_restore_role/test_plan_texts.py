@@ -63,7 +63,7 @@ def test_the_plan_names_the_newer_backups_that_restore_before_passes_over():
     assert "restore_before passes over 1 newer backup: id 12 of 2026-02-02 10:00 UTC." in shown
 
 
-def test_a_time_that_the_incident_can_not_follow_any_more_is_told():
+def test_before_is_told_as_too_late_for_a_restored_instance():
     past = history(OperationEvent.INTENDED, OperationEvent.COMPLETED)
     shown = " ".join(" ".join(show(plan(past, restore_before="2026-02-02"))).split())
     assert "Incident INC-1 has already used backup 12, and sends no other restore." in shown
@@ -106,17 +106,12 @@ def test_a_group_says_that_some_ages_and_times_are_not_known():
     assert lines[1] == "    DATA LOSS: all changes since the backup, at an unknown time."
 
 
-def test_notes_of_forty_instances_are_told_once_or_by_an_example():
-    def shown(note):
-        return show(
-            *(replace(one, remarks=[note(number)]) for number, one in enumerate(many(40))), restore_serial=["100%"]
-        )
-
-    for note, told in (
-        (lambda number: Remark(f"Restored {number} h ago.", ("other",)), "For example bot-1 (id 1): Restored 0 h ago."),
-    ):
-        assert told in " ".join(" ".join(shown(note)).split())
-        assert len(shown(note)) <= 9
+def test_remarks_on_forty_instances_are_told_by_an_example():
+    remarks = [Remark(f"Restored {number} h ago.", ("other",)) for number in range(40)]
+    plans = [replace(one, remarks=[remark]) for one, remark in zip(many(40), remarks, strict=True)]
+    lines = show(*plans, restore_serial=["100%"])
+    assert "For example bot-1 (id 1): Restored 0 h ago." in " ".join(" ".join(lines).split())
+    assert len(lines) <= 9
 
 
 @given(

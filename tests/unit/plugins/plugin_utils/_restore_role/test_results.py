@@ -369,14 +369,14 @@ def test_a_run_that_sent_nothing_says_nothing_new_of_a_restored_instance(story: 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[" * 100_000, b"[]", b'{"incident": "INC-1", "service": "clawhosters.com"}', b"\xff"]
 )
-def test_a_json_that_says_nothing_is_no_witness(tmp_path: Path, content: bytes) -> None:
+def test_a_json_that_holds_no_such_incident_names_nothing_as_sent(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "INC-1.json").write_bytes(content)
     earlier_report = read_earlier_report(str(tmp_path / "INC-1.html"), "INC-1", HOST, "state")
     assert earlier_report.sent_at == {}
     assert bool(earlier_report.unreadable) == (content in (b"", b"{", b"[" * 100_000, b"\xff"))
 
 
-def test_the_json_stays_a_witness_of_what_the_journal_does_not_know(story: Story, tmp_path: Path) -> None:
+def test_the_json_keeps_what_was_sent_and_the_journal_does_not_know(story: Story, tmp_path: Path) -> None:
     path = str(tmp_path / "INC-1.html")
     assert read_earlier_report(str(tmp_path / "missing/INC-1.html"), "INC-1", HOST, "state").sent_at == {}
     story.restore(7, "intended", "accepted").restore(8, "intended", "refused")

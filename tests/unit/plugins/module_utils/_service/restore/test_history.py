@@ -154,12 +154,12 @@ def test_a_restore_may_be_under_way_for_a_quarter_of_an_hour(minutes, expected):
     assert is_recent(sent_at, NOW) is expected
 
 
-def test_the_report_is_no_witness_of_what_was_refused(tmp_path):
+def test_a_report_does_not_count_for_what_was_refused(tmp_path):
     journal, client = Journal(FolderStore(str(tmp_path))), SimpleNamespace(settings=SimpleNamespace(api_url=SERVICE))
     key = OperationKey("restore", SERVICE, "INC-1", "1")
     append_event(journal, key, OperationEvent.INTENDED)
     sent_at = read_state(journal, key).sent_at
     append_event(journal, key, OperationEvent.REFUSED)
     report = EarlierReport("INC-1.json", "state", {"1": sent_at, "2": sent_at})
-    incident = RestoreTask(client, journal, "INC-1", Rules(), pytest.fail, lambda: report)
-    assert incident.read_history([1, 2]).earlier_report.sent_at == {"2": sent_at}
+    task = RestoreTask(client, journal, "INC-1", Rules(), pytest.fail, lambda: report)
+    assert task.read_history([1, 2]).earlier_report.sent_at == {"2": sent_at}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of the words of reasons, by whoever tells them: at once, or later. modules/obstacles.md shows many of them."""
+"""Tests of the words of reasons, by whoever tells them: at once, or later. modules/reasons.md shows many of them."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_a_restore_is_sent_again_only_where_the_same_backup_is_sent(backup_id):
     )
 
 
-def test_a_given_backup_that_looks_unusable_is_noted():
+def test_a_given_backup_that_looks_unusable_is_remarked_on():
     failed = {**BACKUPS[0], "id": 14, "status": "failed"}
     (given,) = role_plans(parse_targets("web-bot", None), [WEB], [*BACKUPS, failed], restore_backup="14")
     assert given.sends is True
