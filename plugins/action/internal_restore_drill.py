@@ -89,7 +89,7 @@ class _DrillCandidate:
         if find_state(self.instance) != "running" or not is_health_final(self.instance):
             # It may be under somebody's eyes.
             return f"; it is {describe_instance(self.instance, with_health=True)[1]} now, passed over"
-        return "" if self.usable else "; it has no usable backup, not now"
+        return "" if self.usable else "; it has no usable backup, passed over"
 
 
 def run(context: ModuleContext) -> Result:

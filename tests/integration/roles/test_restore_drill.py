@@ -222,9 +222,9 @@ def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator
     simulator.set_backup(50, created_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
     result = choose(simulator, place, [*NAMES, "web-bot"])
     assert result["instance_id"] == 6
-    assert "id 5): never proven; it has no usable backup, not now." in "".join(result["lines"])
+    assert "id 5): never proven; it has no usable backup, passed over." in "".join(result["lines"])
     assert "test-bot (id 3): never proven; it is paused, health unknown now, passed over." in result["lines"]
-    assert "demo-bot (id 4): never proven; it has no usable backup, not now." in result["lines"]
+    assert "demo-bot (id 4): never proven; it has no usable backup, passed over." in result["lines"]
 
 
 @pytest.mark.parametrize("names", ["9", 9, ["demo-bot", "9"], "\u0669"], ids=ascii)

@@ -52,7 +52,7 @@ def test_with_another_state_dir_nothing_of_the_report_is_sent_again(account: Sim
         assert run.rc == 2, run.screen
         assert run.says(f"{report_path(controller)} is from another journal: it says that a restore was sent at ")
         assert run.says(f"the journal in {elsewhere} does not know it")
-        assert run.says("If that was a rehearsal, remove this file; otherwise set state_dir or state_database to the")
+        assert run.says("After a rehearsal, remove this file; otherwise set state_dir or state_database to the")
         # It is in the plan, before the confirmation.
         assert "CAN'T BE RESTORED" in run.stdout
     # The third is of no report, and the others stop it not.

@@ -111,7 +111,7 @@ TABLE: dict[ReasonKind, Row] = {
     _KIND.ONLY_IN_REPORT: Row(
         "{path} is from another journal: it says that a restore{of_it} was sent at {sent_at}, "
         "and the journal in {journal} does not know it.",
-        "If that was a rehearsal, remove this file; otherwise set state_dir or state_database to the journal of then.",
+        "After a rehearsal, remove this file; otherwise set state_dir or state_database to the journal that was used.",
     ),
     _KIND.DELETED: Row("{It} does not exist any more: it was deleted.", _CHECK_DELETION),
     _KIND.CHANGED: Row(
@@ -192,7 +192,7 @@ class ReasonContext:
 
 
 class ReasonText(t.NamedTuple):
-    """A reason in words. ``sent``: that nothing was sent by this run; empty if the sentence says it, or it is not so.
+    """A reason in words. ``sent``: that this run sent nothing, and what an earlier one has; empty if it may have sent.
 
     ``advice``: what to do, of now; empty where the sentence has it.
     """
