@@ -72,9 +72,9 @@ def _restore(planner: RolePlanner) -> None:
     with planner.client.progress.if_interrupted(f"Nothing was sent for incident {planner.run.incident}."):
         from ..plugin_utils._restore_role.role_executor import RoleExecutor
     with contextlib.ExitStack() as held:
-        restores = RoleExecutor(planner)
-        if planner.step(lambda: restores.confirm(held)):
-            planner.step(restores.carry_out, ReasonKind.INTERRUPTED)
+        executor = RoleExecutor(planner)
+        if planner.step(lambda: executor.confirm(held)):
+            planner.step(executor.carry_out, ReasonKind.INTERRUPTED)
 
 
 class ActionModule(RoleAction):

@@ -43,16 +43,16 @@ RECENT = timedelta(days=7)
 _LISTED = 5
 """Batches whose sizes are shown."""
 _PASSED_OVER = 40
-"""Backups that ``restore_before`` passes over, and that a remark names."""
+"""Newer backups that a remark names."""
 
 
-def show_plan(run: RoleRun) -> list[str]:
+def format_plan(run: RoleRun) -> list[str]:
     """Returns the plan as the user sees it before confirming, in lines that fit into the screen."""
     before = parse_timestamp("restore_before", run.variables["restore_before"] or None)
     lines = [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
     lines += [run.approved.label()] if run.approved else []
-    lines += [line for group in _group(run.plans) for line in plan_lines(group)]
-    lines += schedule_lines(run.plans, run.variables)
+    lines += [line for group in _group(run.plans) for line in format_group(group)]
+    lines += format_schedule(run.plans, run.variables)
     return wrap_lines([format_scope(run.service, run.account), *lines])
 
 
@@ -86,17 +86,17 @@ def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, 
 # Lines of plans
 
 
-def plan_lines(group: list[RoleTargetPlan]) -> list[str]:
+def format_group(group: list[RoleTargetPlan]) -> list[str]:
     """Returns the lines of plans that are alike."""
-    details = list(map(detail_lines, group))
+    details = list(map(_format_details, group))
     shown = details[0]
     if any(each != shown for each in details):
         label, example = next((plan.label, each) for plan, each in zip(group, details, strict=True) if each)
         shown = [f"For example {label}: {' '.join(example)}"]
-    return [*headlines(group), *(f"    {line}" for line in shown)]
+    return [*_format_headlines(group), *(f"    {line}" for line in shown)]
 
 
-def headlines(group: list[RoleTargetPlan]) -> list[str]:
+def _format_headlines(group: list[RoleTargetPlan]) -> list[str]:
     """Returns what will be done with instances that are alike, and what that costs."""
     first, is_one = group[0], len(group) == 1
     names = [format_value(plan.name) for plan in group]
@@ -120,7 +120,7 @@ def headlines(group: list[RoleTargetPlan]) -> list[str]:
     return [f"{named}: restore {backups} {f'{age} old' if age else 'of unknown age'}.", lost]
 
 
-def detail_lines(plan: RoleTargetPlan) -> list[str]:
+def _format_details(plan: RoleTargetPlan) -> list[str]:
     """Returns what else is to be known of an instance."""
     remarks = [remark.text for remark in plan.remarks]
     if plan.told:
@@ -148,7 +148,7 @@ def _format_span(values: list[t.Any], format_one: t.Callable[[t.Any], str]) -> s
     return first if first == last else f"{first} to {last}"
 
 
-def schedule_lines(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
+def format_schedule(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
     """Returns in which batches the restores are sent; nothing if all are sent at once."""
     ready = [plan for plan in plans if plan.reason is None]
     batches = split_batches(ready, variables["restore_serial"])

@@ -21,7 +21,7 @@ from ...module_utils._service.restore.restore_task import RestoreTask, parse_rul
 from ...module_utils._service.service_health import measure_health
 from .._formatting import wrap_lines
 from .._reports.report_folder import prepare_folder
-from .plan_texts import build_role_plan, remark_on_newer, show_plan
+from .plan_texts import build_role_plan, format_plan, remark_on_newer
 from .role_run import FEW, UNHEALTHY, RoleRun, is_confirmed, set_answers
 from .variables import parse_variables
 
@@ -130,7 +130,7 @@ class RolePlanner:
                 if plan.sends and not is_unhealthy(plan.instance or {}):
                     raise RefusedError(f"{plan.label} is not running and unhealthy any more.", is_unsent=True)
         self.run.plans = plans
-        self.plan_lines = self.redact([*wrap_lines(filter(None, [task.find_other_case()])), *show_plan(self.run)])
+        self.plan_lines = self.redact([*wrap_lines(filter(None, [task.find_other_case()])), *format_plan(self.run)])
         self.screen.show(self.plan_lines)
 
     @property

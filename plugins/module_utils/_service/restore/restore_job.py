@@ -166,7 +166,7 @@ class RestoreJob:
 
 
 def check_held(plan: TargetPlan, history: RestoreHistory, rules: Rules) -> None:
-    """Decides a plan whose instance another run works on, of a task that does not wait for it: nothing is sent.
+    """Decides a plan whose instance another run works on, of a task that no longer waits for it: nothing is sent.
 
     Only what this incident has sent is under way for it: what keeps the instance busy may be the other run.
     """

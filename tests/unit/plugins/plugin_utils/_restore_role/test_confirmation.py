@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import RestoreAction
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import format_group
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_executor import (
     TRIES,
     explain_wrong_answer,
@@ -76,7 +76,7 @@ def test_a_unique_name_confirms(name):
 def test_a_name_that_is_blank_or_no_plain_ascii_does_not_confirm(name):
     assert answer(name) == "1"
     (plan,) = build_named_plans(name)
-    assert any("Confirm with its id instead: 1." in line for line in plan_lines([plan]))
+    assert any("Confirm with its id instead: 1." in line for line in format_group([plan]))
     for given_instead in (str(name), str(name).strip(), "", " ", "\u3000", ","):
         assert not is_confirmed(given_instead, [plan], INCIDENT)
     assert is_confirmed("1", [plan], INCIDENT)

@@ -19,9 +19,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import (
-    plan_lines,
-    schedule_lines,
-    show_plan,
+    format_group,
+    format_plan,
+    format_schedule,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
 from support.restores import BACKUPS, WEB, history, named, plan, role_plans, run
@@ -32,7 +32,7 @@ HEALTHY = {**WEB, "health_status": "healthy"}
 def show(*plans, account="ops@example.com (id 7)", **variables):
     shown = run(*plans, **variables)
     shown.service, shown.account = "node.example:8443", account
-    return show_plan(shown)
+    return format_plan(shown)
 
 
 def many(count, **changes):
@@ -101,7 +101,7 @@ def test_of_forty_instances_only_those_that_differ_have_lines(changes, said):
 
 
 def test_a_group_says_that_some_ages_and_times_are_not_known():
-    lines = plan_lines([plan(), replace(plan(), backup={"id": 14})])
+    lines = format_group([plan(), replace(plan(), backup={"id": 14})])
     assert lines[0].endswith(": restore backups of unknown age.")
     assert lines[1] == "    DATA LOSS: all changes since the backup, at an unknown time."
 
@@ -147,7 +147,7 @@ def test_those_that_differ_among_many_keep_their_lines():
 def schedule(*names, of=None, serial=(1,), allowed=0):
     """Returns the lines about the batches of these instances."""
     plans = [named(of or plan(), name) for name in names]
-    return schedule_lines(plans, {"restore_serial": parse_serial("", serial), "restore_max_failures": allowed})
+    return format_schedule(plans, {"restore_serial": parse_serial("", serial), "restore_max_failures": allowed})
 
 
 def test_batches_are_told_by_their_sizes_and_what_stops_them():

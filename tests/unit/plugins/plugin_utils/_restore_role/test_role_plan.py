@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import format_group
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_executor import (
     explain_changed_backup,
 )
@@ -52,7 +52,7 @@ def test_invalid_targets_are_rejected(names, ids):
 
 def test_a_plan_shows_the_data_loss():
     assert plan().sends is True
-    first, loss = plan_lines([plan()])
+    first, loss = format_group([plan()])
     assert first == "web-bot (id 1), running, health not shown: restore backup 12, 1 d 0 h old."
     assert loss.strip().startswith("DATA LOSS: all changes since 2026-02-02 10:00 UTC")
     assert plan().older["id"] == 11
@@ -70,8 +70,8 @@ def test_a_backup_of_the_future_has_no_known_age():
         backups = [{**BACKUPS[0], "id": 13, "created_at": created_at}]
         assert kind(plan(backups=backups, restore_backup="13", restore_max_age="23h")) == expected
     future = plan(backups=backups, restore_backup="13")
-    assert plan_lines([future])[0] == "web-bot (id 1), running, health not shown: restore backup 13, of unknown age."
-    assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines([future])[1]
+    assert format_group([future])[0] == "web-bot (id 1), running, health not shown: restore backup 13, of unknown age."
+    assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in format_group([future])[1]
     limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
     assert "taken 2026-02-03 10:06 UTC, is dated 6 min in the future" in limited.told.sentence
 
