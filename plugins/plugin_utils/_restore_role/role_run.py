@@ -197,10 +197,10 @@ def is_confirmed(answer: str, plans: list[RoleTargetPlan], incident: str, *, in_
     """
     # The number may count what the incident has sent already, so that it can be given again.
     counts = {sum(plan.sends for plan in plans), sum(not plan.reason or plan.earlier is not None for plan in plans)}
-    if _space_singly(answer) in {f"{count} {_space_singly(incident)}" for count in counts if count > FEW}:
+    if _collapse_spaces(answer) in {f"{count} {_collapse_spaces(incident)}" for count in counts if count > FEW}:
         return True
     parts = [answer] if len(plans) == 1 else re.split("[,\n]", answer.strip())
-    given = list(map(_space_singly, parts))
+    given = list(map(_collapse_spaces, parts))
     for plan in plans:
         if given and given[0] in _accepted_answers(plan, in_advance=in_advance):
             del given[0]
@@ -216,7 +216,7 @@ def _accepted_answers(plan: RoleTargetPlan, *, in_advance: bool) -> set[str]:
         answers.add(str(plan.target.instance_id))
     if plan.instance and not plan.sends:
         answers |= {plan.name, str(plan.instance["id"])}
-    return set(map(_space_singly, answers))
+    return set(map(_collapse_spaces, answers))
 
 
 def expected_answer(plans: list[RoleTargetPlan], incident: str) -> str:
@@ -225,7 +225,7 @@ def expected_answer(plans: list[RoleTargetPlan], incident: str) -> str:
     return f"{len(sends)} {incident}" if len(sends) > FEW else ",".join(sends)
 
 
-def _space_singly(text: str) -> str:
+def _collapse_spaces(text: str) -> str:
     """Returns a text with single spaces: no two instances that are confirmed by name differ in white space alone."""
     return " ".join(text.split())
 

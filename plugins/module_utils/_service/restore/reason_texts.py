@@ -383,8 +383,8 @@ def _advise_in_status(reason: Reason, context: ReasonContext) -> str:
     """Returns what to do about an instance that could not be restored in its status."""
     wording = context.wording
     # One that was not looked at since may have another status now.
-    is_unseen = "status" in reason.facts and not get_status(context.instance)
-    if is_unseen or find_state(context.instance) in RESTORABLE:
+    is_unread = "status" in reason.facts and not get_status(context.instance)
+    if is_unread or find_state(context.instance) in RESTORABLE:
         return f"{wording.again}."
     if is_undocumented(context.instance):
         return f"The service does not document this status: look at it in the dashboard, then {wording.again}."
