@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state import fo
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import (
-    address,
+    address_check,
     finish,
     result_texts,
     role_executor,
@@ -32,7 +32,7 @@ from support.worker import Worker
 COUNT = 12
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
-LATE = (folder_writer, journal_writer, executor, reason_texts, address, role_executor)
+LATE = (folder_writer, journal_writer, executor, reason_texts, address_check, role_executor)
 SENDING = [module.__name__ for module in (*LATE, finish, result_texts)]
 """Modules that a task needs once it has sent a restore, so that it imports them before that."""
 
