@@ -26,6 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role im
     role_executor,
 )
 from simulator.handle import Simulator
+from support.proxy import recording_proxy
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -252,6 +253,19 @@ def test_the_plan_shows_the_batches_and_stands_above_the_prompt(runbook: Runbook
 
 
 # The collection is updated, or all file descriptors are used, while restores are waited for
+
+
+def test_addresses_that_only_the_details_show_are_requested(
+    simulator: Simulator, runbook: Runbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(NAMES, 1):
+        simulator.set_instance(number, subdomain_url=f"http://{name}.example")
+    with recording_proxy() as (environment, asked):
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+        result = restore(runbook, restore_http_check=True, restore_http_path="/status")
+    assert result["is_complete"] is True, result
+    assert sorted(set(asked)) == sorted(f"http://{name}.example/status" for name in NAMES)
 
 
 class NoFurtherImports:
