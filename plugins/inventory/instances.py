@@ -275,13 +275,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._require_valid_prefix()
             self._require_texts("filters", str, bool, expected="a condition as text, such as claw_tier == 'pro'")
             self._require_texts("hostnames", str, expected="a field, such as name, or a template")
-            # Or each collection of garbage would walk over all that ansible-core has loaded, and over all hosts.
+            # Or each collection of garbage would walk over all that ansible-core has loaded.
             gc.freeze()
             with open_store(values, outage_path=outage_path()) as store:
                 client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
                 instances = self._load_instances(client, self.get_cache_key(path), cache)
             self._add_hosts(instances, settings.api_url)
-            gc.freeze()
         except (ClawHostersError, DuplicateNamesError) as error:
             # Ansible tries its own plugins next, and shows their messages below this one. It may end with a command.
             message = f"Messages of other plugins about this file don't matter. {self._source}: {error}"

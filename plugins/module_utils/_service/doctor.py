@@ -428,11 +428,10 @@ def _describe_field(name: str, items: list[Resource]) -> str:
 def find_all(seen: Examination, wanted_account: str | None) -> t.Iterator[Finding]:
     """Yields all findings, in the order in which those of one status are shown."""
     account = "GET /account accepts the key, and shows the account that is meant"
-    limit = "X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset in each response"
     yield Finding("api", "GET /health is answered with 2xx without a key", *_check_api(seen))
     yield Finding("key", account, *_check_key(seen, wanted_account))
     yield Finding("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", *_check_clock(seen))
-    yield Finding("rate_headers", limit, *_check_rate_headers(seen))
+    yield Finding("rate_headers", "X-RateLimit-Limit, -Remaining and -Reset in each answer", *_check_rate_headers(seen))
     yield Finding("errors", "an instance that does not exist is answered with 404", *_check_errors(seen))
     yield Finding("endpoints", "each endpoint is answered with 200 and data", *_check_endpoints(seen))
     yield Finding("pagination", "pages of 25 with counts; page=2 returns the next ones", *_check_pagination(seen))

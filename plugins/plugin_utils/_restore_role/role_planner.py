@@ -21,7 +21,6 @@ from ...module_utils._service.restore.restore_task import RestoreTask, parse_rul
 from ...module_utils._service.service_health import measure_health
 from .._formatting import wrap_lines
 from .._reports.report_folder import prepare_folder
-from .plan_texts import build_role_plan, format_plan, remark_on_newer
 from .role_run import FEW, UNHEALTHY, RoleRun, is_confirmed, set_answers
 from .variables import parse_variables
 
@@ -113,7 +112,9 @@ class RolePlanner:
         )
 
     def _set_plans(self) -> None:
-        """Chooses the backups, finds what prevents a restore, and shows that."""
+        """Chooses the backups, finds what prevents a restore, and shows that. Imports what only a plan needs."""
+        from .plan_texts import build_role_plan, format_plan, remark_on_newer
+
         self.run.account = self.context.account.label()
         task, approved = self.task, self.run.approved
         planned, account, history = plan_task(task, self.run.targets, self.reader)

@@ -526,7 +526,6 @@ class BatchExecutor:
         for restore in done:
             now = seen[str(restore.instance["id"])]
             if keeps_state(now, "started", wait_healthy=self.options.wait_healthy):
-                restore.healthy_at = at
                 continue
             healthy_at = restore.healthy_at if self.options.wait_healthy else None
             lapse = explain_lapse(restore.current, healthy_at, now, at)

@@ -14,7 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.acceptance import find_denial, parse_accepted
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.acceptance import (
+    find_denial,
+    parse_accepted,
+    parse_changed,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 
 REQUESTS: dict[str, dict[str, dict[str, t.Any]]] = {
@@ -77,3 +81,13 @@ def test_a_denial_that_is_redacted_stays_one() -> None:
     with pytest.raises(ApiError, match="its body denies it") as denied:
         parse_accepted("POST /x", answer({"ok": False}), {}, lambda one: one._replace(text="***"))
     assert denied.value.status == 200
+
+
+def test_the_object_in_data_is_what_a_change_returns() -> None:
+    for body, found in (
+        ('{"data": {"id": 1}}', {"id": 1}),
+        ('{"data": "OK"}', None),
+        ("OK", None),
+        ('{"id": 1}', None),
+    ):
+        assert parse_changed("PATCH /instances/1", Response(200, {}, body)) == found
