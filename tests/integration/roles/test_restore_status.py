@@ -114,6 +114,7 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
     assert f"Incident INC-1: {headline}; a run had not ended." in " ".join(" ".join(lines).split())
     for said in (
         r"\S+@\S+, process \d+, for \d+ s works on it\.",
+        "Runs:",
         r"bot-1 \(id 1\): Restored from backup 10, sent at .* by alice@node2; seen healthy at .* UTC\.",
         r"bot-1 \(id 1\): It is running, unhealthy now\. Its newest backup is 11, taken .* UTC\.",
         r"bot-2 \(id 2\): The restore, sent at .* UTC, was accepted, but its end was not seen\. Run the playbook",
