@@ -80,7 +80,8 @@ def _describe_kind(plan: RoleTargetPlan, age_limit: timedelta) -> tuple[object, 
         return (plan.reason.kind,)
     is_old = plan.sends and (plan.age is None or plan.age > age_limit)
     remarks = tuple(remark.about for remark in plan.remarks)
-    return plan.action, plan.is_unseen, format_condition(plan), is_old, remarks, plan.needs_id
+    is_unseen = plan.earlier is not None and plan.earlier.is_unseen
+    return plan.action, is_unseen, format_condition(plan), is_old, remarks, plan.needs_id
 
 
 # Lines of plans
@@ -109,9 +110,10 @@ def _format_headlines(group: list[RoleTargetPlan]) -> list[str]:
     if first.action is RestoreAction.WAIT:
         return [f"{named}: a restore{of_backup} is under way."]
     if first.action is RestoreAction.NONE:
-        sent_before = find_age(t.cast("OperationState", first.earlier).sent_at, first.planned_at) if is_one else None
+        earlier = t.cast("OperationState", first.earlier)
+        sent_before = find_age(earlier.sent_at, first.planned_at) if is_one else None
         ago = f", {format_duration(sent_before)} ago" if sent_before else ""
-        end = UNSEEN if first.is_unseen else "has completed"
+        end = UNSEEN if earlier.is_unseen else "has completed"
         return [f"{named}: a restore{of_backup} {end}{ago}; no restore will be sent."]
     age = _format_span([plan.age for plan in group], format_duration)
     backups = f"backup {first.backup_id}," if is_one else "backups"

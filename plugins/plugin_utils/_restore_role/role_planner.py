@@ -26,6 +26,7 @@ from .variables import parse_variables
 
 if t.TYPE_CHECKING:
     from ...module_utils._module.runner import ModuleContext
+    from ...module_utils._service.restore.history import EarlierReport
     from .approved_plan import ApprovedPlan
     from .role_run import Data, RoleTargetPlan
 
@@ -90,8 +91,6 @@ class RolePlanner:
         if error := measure_health(self.client)["error"]:
             raise error
 
-    # The plan
-
     @functools.cached_property
     def task(self) -> RestoreTask:
         """The task, with the journal. Imports what reads an earlier report."""
@@ -101,15 +100,11 @@ class RolePlanner:
         rules = replace(parse_rules({**given, "force": bool(self.variables["restore_force"])}), is_confirmed=True)
         journal = open_journal(self.context, sends=True)
         name, path, host = self.run.incident, self.run.report_path, self.client.settings.host
-        return RestoreTask(
-            self.client,
-            journal,
-            name,
-            rules,
-            self.context.warn,
-            lambda: read_earlier_report(path, name, host, journal.place),
-            self.run.wording,
-        )
+
+        def read_report() -> EarlierReport:
+            return read_earlier_report(path, name, host, journal.place)
+
+        return RestoreTask(self.client, journal, name, rules, self.context.warn, read_report, self.run.wording)
 
     def _set_plans(self) -> None:
         """Chooses the backups, finds what prevents a restore, and shows that. Imports what only a plan needs."""

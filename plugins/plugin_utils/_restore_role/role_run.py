@@ -96,11 +96,6 @@ class RoleTargetPlan(TargetPlan):
             return None
         return max(self.planned_at - taken, timedelta(0))
 
-    @property
-    def is_unseen(self) -> bool:
-        """True if the earlier restore has completed without a sign."""
-        return self.earlier is not None and self.earlier.is_unseen
-
 
 @dataclass
 class RoleRun:

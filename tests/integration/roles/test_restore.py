@@ -289,6 +289,13 @@ def test_a_fault_while_it_plans_says_that_nothing_was_sent(simulator: Simulator,
     assert simulator.calls(POSTS) == []
 
 
+def test_a_state_dir_that_is_no_path_is_named(simulator: Simulator, tmp_path: Path) -> None:
+    runbook = Runbook(Worker(simulator, {"state_dir": "relative/state"}), tmp_path, {})
+    _result, words = run_tasks(runbook, "web-bot")
+    assert "web-bot: Planning failed. state_dir 'relative/state' is not an absolute path" in words
+    assert simulator.calls(POSTS) == []
+
+
 def count_accepted(controller: Controller) -> int:
     """Returns the number of restores that the journal holds as accepted."""
     lines = read_journal(controller.home / ".ansible/clawhosters").splitlines()
