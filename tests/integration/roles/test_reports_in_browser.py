@@ -92,16 +92,48 @@ class Opened:
         return self.said == [] and len(self.asked) == 1 and fits and self.page.evaluate(BROKEN_DATES) == []
 
 
-def photograph(browser: t.Any, path: Path, name: str) -> None:
-    """Phone and desktop, light and dark, each clean."""
+def screenshots() -> Path:
+    """The folder for pictures."""
     folder = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / "build/screenshots")
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def photograph(browser: t.Any, path: Path, name: str) -> None:
+    """Phone and desktop, light and dark, each clean."""
     for device, width in WIDTHS.items():
         for scheme in ("light", "dark"):
             opened = Opened(browser, path, width, scheme)
-            opened.page.screenshot(path=folder / f"{name}-{device}-{scheme}.png", full_page=True)
+            opened.page.screenshot(path=screenshots() / f"{name}-{device}-{scheme}.png", full_page=True)
             assert opened.is_clean(), (opened.said, opened.asked)
             opened.page.close()
+
+
+def count_pages_of_paper(browser: t.Any, path: Path, name: str, **paper: t.Any) -> int:
+    """The number of pages, printed with margins of 10 mm."""
+    opened = Opened(browser, path, WIDTHS["desktop"], "light")
+    margin = dict.fromkeys(("top", "right", "bottom", "left"), "10mm")
+    printed = opened.page.pdf(path=screenshots() / f"{name}.pdf", margin=margin, **paper)
+    opened.page.close()
+    return len(re.findall(rb"/Type */Page\b", printed))
+
+
+PAPERS = [("A4", False), ("A4", True), ("Letter", False)]
+
+
+@pytest.mark.parametrize(("paper", "landscape"), PAPERS)
+def test_pages_fit_on_paper(
+    browser: t.Any, simulator: Simulator, controller: Controller, paper: str, landscape: bool
+) -> None:
+    simulator.fault("status", method="POST", status=422, message="Backups are moved now.")
+    ids = ",".join(map(str, range(1, 41)))
+    variables = f"restore_instance_ids={ids} restore_incident=INC-40 restore_confirm='29 INC-40'"
+    controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", variables)
+    assert controller.run("ansible-playbook", "clawhosters.cloud.fleet_report").rc == 0
+    for page in ("clawhosters-fleet-report.html", "clawhosters-restore/INC-40.html"):
+        name = f"{Path(page).stem}-{paper}{'-landscape' if landscape else ''}"
+        path = controller.folder / page
+        assert count_pages_of_paper(browser, path, name, format=paper, landscape=landscape) <= 4, name
 
 
 def test_the_fleet_report(browser: t.Any, simulator: Simulator, controller: Controller) -> None:
