@@ -50,7 +50,7 @@ FILTERS = {
 FLAGS = "can_*"
 """Stands for the flags, which lists don't show: they decide where the status does not."""
 CONDITION = ("status", "health_status", FLAGS)
-"""What a restore needs to know of an instance."""
+"""The fields of an instance that a restore needs."""
 DETAIL = "*"
 """Stands for all fields of the detail."""
 

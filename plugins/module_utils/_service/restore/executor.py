@@ -474,7 +474,7 @@ class BatchExecutor:
         self.clock = task.client.progress.clock
         """The clock of all waits."""
         self.interrupt_text = InterruptText("")
-        """What Ctrl-C shows of the run."""
+        """The text that Ctrl-C shows of the run."""
         self.read_error: ClawHostersError | None = None
         """Why the instances of earlier batches can't be read: then nothing is sent."""
         self._list_requests = list_requests

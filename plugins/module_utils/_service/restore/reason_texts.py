@@ -166,7 +166,7 @@ TABLE: dict[ReasonKind, Row] = {
 
 @dataclass(frozen=True)
 class ReasonContext:
-    """What else the words of a reason depend on: who tells it and when (``now``), of which restore, and what is known.
+    """The rest that the words of a reason depend on: who tells it, when (``now``), of which restore, and what is known.
 
     ``instance``: as it was seen last; without a status if it was not. ``state``: the restore of the incident in the
     journal. ``older``: the usable backup before the chosen one. ``error``: the error behind the reason, in the run that

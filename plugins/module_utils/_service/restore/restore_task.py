@@ -47,7 +47,7 @@ def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
 
 @dataclass
 class RestoreTask:
-    """What the restores of one task, or of one run of the role, share. All are for ``incident``.
+    """Shared by the restores of one task, or of one run of the role. All are for ``incident``.
 
     ``read_report`` reads the JSON that the role has written. ``wording`` has the words of messages. ``positions``: the
     last position of each subject in the journal when the task began.
