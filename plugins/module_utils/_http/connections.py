@@ -23,6 +23,7 @@ from .._text import one_line
 
 try:
     import requests
+    import urllib3
     from requests.adapters import HTTPAdapter
     from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 except ImportError as error:
@@ -32,8 +33,6 @@ except ImportError as error:
 else:
     REQUESTS_IMPORT_ERROR = None
 
-MIN_REQUESTS_VERSION = (2, 28)
-"""The oldest version of ``requests`` that is tested."""
 PROGRESS_INTERVAL = 10.0
 """Seconds between two progress messages."""
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ")
@@ -52,13 +51,15 @@ def require_library() -> None:
     """Raises ClawHostersError if ``requests`` can't be used. Called before the settings are validated."""
     found = f"none that can be imported ({one_line(REQUESTS_IMPORT_ERROR)})"
     if REQUESTS_IMPORT_ERROR is None:
-        found = requests.__version__
-        if tuple(map(int, re.findall(r"\d+", found)[:2])) >= MIN_REQUESTS_VERSION:
+        versions = [vars(library)["__version__"] for library in (requests, urllib3)]
+        given = [tuple(map(int, re.findall(r"\d+", version)[:2])) for version in versions]
+        if given[0] >= (2, 28) and given[1] >= (1, 26):
             return
+        found = " with urllib3 ".join(versions)
     raise ClawHostersError(
-        f"The Python library requests {'.'.join(map(str, MIN_REQUESTS_VERSION))} or newer, with urllib3 1.26 or 2, is "
-        f"needed where Ansible runs; {sys.executable} has {found}. Install or upgrade it for that Python: "
-        "pip install requests, or as pipx, uv or your system do it."
+        "The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
+        f"{sys.executable} has {found}. Install or upgrade both for that Python: "
+        "pip install requests urllib3, or as pipx, uv or your system do it."
     )
 
 

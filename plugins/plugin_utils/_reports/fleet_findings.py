@@ -178,7 +178,7 @@ def _check_balance(facts: Data, min_days: int) -> Findings:
     has_run_out = balance is not None and balance <= 0 and facts["statuses"]["paused"] > 0
     if days is not None and days < min_days:
         lasting = format_lasting(balance or 0, cost or 0, days)
-        yield "", f"The balance lasts {lasting}, less than {min_days} (fleet_report_min_days)."
+        yield "", f"The balance lasts {lasting}, less than {format_count(min_days, 'day')} (fleet_report_min_days)."
     elif claws["is_low"] or has_run_out:
         yield "", "The balance is low."
     elif days is None and (cost is None or cost > 0):

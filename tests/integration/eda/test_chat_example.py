@@ -125,7 +125,7 @@ def test_the_nightly_check_posts_what_it_found_and_fails(
     lines = (re.sub(r"\\(?=[^\w\s]|_)", "", text) if form == "mattermost" else text).splitlines()
     assert [line.replace(CLEAN, "NAME") for line in lines] == [
         f"3 findings: 1 low_balance, 1 attention, 1 no_backup. Service {host}, {ACCOUNT}",
-        "The balance lasts 0 days, less than 7 (fleet_report_min_days).",
+        "The balance lasts 0 days, less than 7 days (fleet_report_min_days).",
         "NAME (id 7) needs attention: running, unhealthy.",
         "NAME (id 7) has no usable backup.",
     ]

@@ -197,7 +197,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
     simulator.set_state(keys={KEY: "valid"})
     headline = fail(
         "Not confirmed. restore_confirm is: web-bot. It must be: web-bot,sick-bot. Nothing was sent.",
-        "Run the same command again with restore_confirm=web-bot,sick-bot, or type that.",
+        "Run the same command again with restore_confirm=web-bot,sick-bot, or type web-bot,sick-bot.",
         restore_confirm="web-bot",
     )
     assert headline == "Only planned: the restore was not confirmed, so nothing was sent."
@@ -205,7 +205,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
     assert "0 of 2 instances restored and healthy, 2 not begun" in page
     fail(
         "restore_confirm is empty, and there is no terminal to ask at.",
-        "Run the same command again with restore_confirm=web-bot,sick-bot, or type that.",
+        "Run the same command again with restore_confirm=web-bot,sick-bot, or type web-bot,sick-bot.",
         restore_confirm="",
     )
     assert simulator.calls(POSTS) == []

@@ -9,7 +9,10 @@ Only a task that needs it imports it.
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import shlex
 import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -129,7 +132,7 @@ TABLE: dict[ReasonKind, Row] = {
         "Set CLAWHOSTERS_API_KEY to a valid key of the right account, then {again}.",
         NOT_BEGUN,
     ),
-    _KIND.NOT_CONFIRMED: Row("Not confirmed.", "{again} with restore_confirm={answer}, or type that.", NOT_BEGUN),
+    _KIND.NOT_CONFIRMED: Row("Not confirmed.", "{again} with {confirm}, or type {answer}.", NOT_BEGUN),
     _KIND.CONFIRMED_CHANGED: Row("What was confirmed has changed.", "{again} to confirm the current plan.", NOT_BEGUN),
     _KIND.PLAN_OUTDATED: Row(
         "The approved plan does not hold any more.",
@@ -268,8 +271,16 @@ def _find_words(reason: Reason, context: ReasonContext) -> dict[str, object]:
         "backup_option": wording.backup(),
         "or_wait": "" if wording.prefix or context.error else ", or with wait: true",
         "incident": one_line(context.incident),
+        "confirm": _format_setting("restore_confirm", facts.get("answer")),
     }
     return words | _describe_target(facts) | _describe_others(reason, context) | _describe_backups(reason, context)
+
+
+def _format_setting(name: str, value: object) -> str:
+    """Returns a variable as a shell takes it behind ``ansible-playbook``."""
+    if re.fullmatch(r"[\w.,:@-]*", str(value)):
+        return f"{name}={value}"
+    return f"-e {shlex.quote(json.dumps({name: value}, ensure_ascii=False))}"
 
 
 def _describe_target(facts: t.Mapping[str, t.Any]) -> dict[str, object]:

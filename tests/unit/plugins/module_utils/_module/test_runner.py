@@ -69,21 +69,23 @@ def test_a_secret_known_only_to_the_module_is_neither_printed_nor_logged(log, gi
 
 
 @pytest.mark.parametrize(
-    ("version", "fault", "found"),
+    ("version", "urllib3", "fault", "found"),
     [
-        ("", ModuleNotFoundError("No module named 'requests'"), "has none that can be imported (No module named 'req"),
-        ("2.27.1", None, "has 2.27.1."),
+        ("", "", ModuleNotFoundError("No module named 'requests'"), "has none that can be imported (No module named"),
+        ("2.27.1", "1.26.5", None, "has 2.27.1 with urllib3 1.26.5."),
+        ("2.28.1", "1.25.11", None, "has 2.28.1 with urllib3 1.25.11."),
     ],
-    ids=["missing", "too old"],
+    ids=["missing", "too old", "its urllib3"],
 )
-def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, version, fault, found):
+def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, version, urllib3, fault, found):
     monkeypatch.setattr(connections, "REQUESTS_IMPORT_ERROR", fault)
     monkeypatch.setattr(connections.requests, "__version__", version)
+    monkeypatch.setattr(connections.urllib3, "__version__", urllib3)
     result = ModuleRunner({}, False).run(claw_instance.run)
     assert result["failed"] is True
     assert result["msg"].startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed")
     assert found in result["msg"]
-    assert "Install or upgrade it for that Python: pip install requests" in result["msg"]
+    assert "Install or upgrade both for that Python: pip install requests urllib3" in result["msg"]
 
 
 def fail_with_secrets(context: ModuleContext) -> t.NoReturn:

@@ -201,7 +201,7 @@ def backup(hours):
         ("unproven_restore", {"proofs": {1: NOW - timedelta(days=30)}}, None),
         ("unproven_restore", {}, "The journal could not be read, so no proof of a restore is known."),
         ("low_balance", {"billing": {"summary": {"claws_balance": 5, "daily_claw_cost": 10}}},
-         "The balance lasts 12 hours, less than 7 (fleet_report_min_days)."),
+         "The balance lasts 12 hours, less than 7 days (fleet_report_min_days)."),
         ("low_balance", {"billing": {"summary": {"claws_balance": 70, "daily_claw_cost": 10}}}, None),
         ("low_balance", {"billing": {"summary": {"claws_balance": 70, "daily_claw_cost": 10, "low_balance": True}}},
          "The balance is low."),

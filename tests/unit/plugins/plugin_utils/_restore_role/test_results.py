@@ -229,7 +229,7 @@ def test_what_has_sent_nothing_is_repeated_as_it_was() -> None:
     one = run(plan(), stopped(ReasonKind.OVERTAKEN), restore_force=True)
     one.stop(errors.ClawHostersError("No."), ReasonKind.NOT_CONFIRMED)
     own, other = (texts.tell_result(each, one, NOW).advice for each in facts.build_results(one, None))
-    assert own == "Run the same command again with restore_confirm=web-bot, or type that."
+    assert own == "Run the same command again with restore_confirm=web-bot, or type web-bot."
     assert "the same command again without restore_force" in other
 
 

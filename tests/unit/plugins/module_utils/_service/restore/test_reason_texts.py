@@ -66,6 +66,12 @@ def tell_it(
     )
 
 
+def test_what_is_to_be_pasted_is_quoted() -> None:
+    context = ReasonContext(ROLE, "INC-40", NOW)
+    advice = tell_reason(Reason(ReasonKind.NOT_CONFIRMED, {"answer": "29 INC-40"}), context).advice
+    assert """ with -e '{"restore_confirm": "29 INC-40"}', or type 29 INC-40.""" in advice
+
+
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
 @pytest.mark.parametrize("wording", [MODULE, FLEET, ROLE], ids=["module", "fleet", "role"])
 @pytest.mark.parametrize("kind", ReasonKind)
