@@ -69,7 +69,7 @@ def run(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], screen: Scre
 
 
 def _restore(planner: RolePlanner) -> None:
-    with planner.client.progress.if_interrupted(f"Nothing was sent for incident {planner.run.incident}."):
+    with planner.client.progress.if_interrupted(lambda: [f"Nothing was sent for incident {planner.run.incident}."]):
         from ..plugin_utils._restore_role.role_executor import RoleExecutor
     with contextlib.ExitStack() as held:
         executor = RoleExecutor(planner)

@@ -78,17 +78,6 @@ def fit_line(text: str) -> str:
     return f"{cut[: LINE_WIDTH - 2].rstrip()}…)" if cut.count("(") > cut.count(")") else f"{cut}…"
 
 
-class InterruptText:
-    """The text that Ctrl-C shows: what was done until then, and what to do. Empty for nothing.
-
-    ``list_lines`` returns further lines, by what is known then.
-    """
-
-    def __init__(self, text: str, list_lines: t.Callable[[], list[str]] = list) -> None:
-        self.text = text
-        self.list_lines = list_lines
-
-
 class InterruptShield:
     """Defers Ctrl-C while requests are under way whose outcome must be recorded. A signal handler may call it."""
 
@@ -144,7 +133,7 @@ class Progress:
         If that has ended, it interrupts the task as Ctrl-C does."""
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
-        self._interrupt_texts: list[InterruptText] = []
+        self._interrupt_notes: list[t.Callable[[], list[str]]] = []
         self._epoch = time.time() - clock()
 
     def now(self) -> float:
@@ -154,17 +143,16 @@ class Progress:
     @property
     def interrupt_texts(self) -> list[str]:
         """Texts to show if the task is interrupted now."""
-        return [line for note in self._interrupt_texts for line in (note.text, *note.list_lines()) if line]
+        return [line for list_lines in self._interrupt_notes for line in list_lines()]
 
     @contextlib.contextmanager
-    def if_interrupted(self, text: str, list_lines: t.Callable[[], list[str]] = list) -> t.Iterator[InterruptText]:
-        """During the block, Ctrl-C shows ``text``, or what the block sets in the note later, and further lines."""
-        note = InterruptText(text, list_lines)
-        self._interrupt_texts.append(note)
+    def if_interrupted(self, list_lines: t.Callable[[], list[str]]) -> t.Iterator[None]:
+        """During the block, Ctrl-C shows lines: what was done until then, and what to do. A signal handler asks."""
+        self._interrupt_notes.append(list_lines)
         try:
-            yield note
+            yield
         finally:
-            self._interrupt_texts.remove(note)
+            self._interrupt_notes.remove(list_lines)
 
     def sleep(self, seconds: float, what: t.Callable[[float], str], *, since: float, limit: float) -> None:
         """Sleeps ``seconds`` of a wait that began at ``since`` (by ``clock``) and lasts at most ``limit``, or forever.

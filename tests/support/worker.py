@@ -23,13 +23,14 @@ from .sleeper import Sleeper
 
 @dataclass
 class Worker:
-    """Runs modules, and keeps their warnings, progress lines and delays."""
+    """Runs modules, and keeps their warnings, progress lines and delays, and what Ctrl-C would show during these."""
 
     simulator: Simulator | None
     """None if ``defaults`` select another service."""
     defaults: dict[str, t.Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    interrupt_texts: list[str] = field(default_factory=list)
     sleeper: Sleeper = field(default_factory=Sleeper)
     _home: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory, repr=False)
 
@@ -45,7 +46,12 @@ class Worker:
         given = {name: value for name, value in given.items() if value is not None}
         validation = ArgumentSpecValidator(module.SPEC.options, **module.SPEC.constraints()).validate(given)
         assert not validation.error_messages, validation.error_messages
-        progress = Progress(self.lines.append, clock=lambda: self.sleeper.now, sleep=self.sleeper.sleep)
+
+        def sleep(seconds: float) -> None:
+            self.interrupt_texts += progress.interrupt_texts
+            self.sleeper.sleep(seconds)
+
+        progress = Progress(self.lines.append, clock=lambda: self.sleeper.now, sleep=sleep)
         runner = ModuleRunner(validation.validated_parameters, check, progress, needs_key=module.SPEC.needs_key)
         result = runner.run(module.run)
         self.warnings += runner.warnings

@@ -112,7 +112,7 @@ def ensure_config(client: Client, update: AddonUpdate) -> ResourceChange:
         return update.compare(addon, changed=False)
     if client.check_mode:
         return update.predict()
-    with client.progress.if_interrupted(_INTERRUPTED):
+    with client.progress.if_interrupted(lambda: [_INTERRUPTED]):
         try:
             rejection = _send(client, update)
         except (TransportError, ResponseError, ApiError) as error:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._http.transport import RequestHooks
-from .._progress import InterruptShield, InterruptText
+from .._progress import InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
 from .._state.journal_writer import append_event, describe_sender, lock_operation, read_state, record_outcome
@@ -51,14 +51,11 @@ class OperationGuard(RequestHooks):
     """Sends the request of one operation, ``key``, at most once.
 
     It serves as hooks of its own request: a request that still waits for the rate limit is not recorded as sent.
-    ``what`` names the operation, as in "the restore of web-bot". ``interrupt_text`` is kept up to date.
     """
 
     journal: Journal
     key: OperationKey
     warn: t.Callable[[str], None]
-    what: str
-    interrupt_text: InterruptText
     needs_new_connection = True
     unrecorded: str | None = None
     """Why the last outcome is not in the journal; None if it is."""
@@ -73,9 +70,7 @@ class OperationGuard(RequestHooks):
 
     def read_state(self) -> OperationState | None:
         """Returns the state of the operation in the journal. Raises JournalError."""
-        state = read_state(self.journal, self.key)
-        self._set_note(state.event if state else None, state.at if state else None)
-        return state
+        return read_state(self.journal, self.key)
 
     def known_state(self) -> OperationState | None:
         """Returns the state without reading the journal again: as long as this run has the lock, nobody else writes it.
@@ -134,8 +129,6 @@ class OperationGuard(RequestHooks):
         Ctrl-C waits until ``then`` has returned.
         """
         self._is_intended = False
-        known = self.known_state()
-        self._set_note(event, known.accepted_at if known else None)
         try:
             record_outcome(self.journal, self.key, event, self._attempt, **facts)
             self.unrecorded = None
@@ -160,12 +153,10 @@ class OperationGuard(RequestHooks):
             raise
         self._is_intended = True
         self.take_up(self.known_state())
-        self._set_note(OperationEvent.INTENDED)
 
     def on_rejected(self) -> None:
         """Records that a 429 rejected the request. If that fails, the request counts as sent, which is safe."""
         self._is_intended = False
-        self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
             record_outcome(self.journal, self.key, OperationEvent.REFUSED, self._attempt, http_status=429)
         self._leave_shield()
@@ -179,23 +170,6 @@ class OperationGuard(RequestHooks):
         if self._shield and self._is_shielded:
             self._is_shielded = False
             self._shield.leave()
-
-    def _set_note(self, event: OperationEvent | None, at: str | None = None) -> None:
-        """Sets what Ctrl-C shows after the event, which happened ``at`` a time of the journal, or now."""
-        what = f"{self.what[:1].upper()}{self.what[1:]}"
-        if event in (None, OperationEvent.REFUSED):
-            self.interrupt_text.text = f"Nothing was sent for {self.what}."
-        elif event is OperationEvent.ACCEPTED:
-            self.interrupt_text.text = (
-                f"{what} was accepted at {format_at(at)} and goes on. Run the same command again to wait for it."
-            )
-        elif event in (OperationEvent.INTENDED, OperationEvent.UNCLEAR):
-            self.interrupt_text.text = (
-                f"{what} may have been sent. Run the same command again: it reads the outcome, and sends nothing twice "
-                "unless it is forced."
-            )
-        else:
-            self.interrupt_text.text = f"{what} {_END_TEXTS[t.cast('OperationEvent', event)]}."
 
 
 def explain_unknown(what: str, state: OperationState) -> str:

@@ -227,7 +227,7 @@ class Fleet:
             result = self._build_result(entries, jobs, PLANNED, refused="" if check_mode else BEYOND_LIMITS)
             explained = " ".join(explain_excess(**one, prefix=limits.prefix) for one in excess)
             raise PartialError(f"{explained} Nothing was sent.", {**result, "exceeded": excess})
-        with self.client.progress.if_interrupted("", lambda: changes.explain_interruption(jobs)):
+        with self.client.progress.if_interrupted(lambda: changes.explain_interruption(jobs)):
             self._carry_out(changes, batches, reader, waiter)
         known = PLANNED if check_mode else ACCEPTED if self.wait_timeout is None else SEEN
         result = self._build_result(entries, jobs, known)

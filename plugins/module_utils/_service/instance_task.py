@@ -117,6 +117,6 @@ class InstanceTask:
         changes = InstanceChanges(self.client, self.wait_healthy, self.warn)
         detail = DetailReader(self.client, job.instance["id"], functools.partial(_list_instances, self.client, 0.0))
         waiter = changes.begin_wait(self.wait_timeout, self._began)
-        with self.client.progress.if_interrupted("", lambda: changes.explain_interruption([job])):
+        with self.client.progress.if_interrupted(lambda: changes.explain_interruption([job])):
             changes.carry_out([job], PollReader(detail.read, detail.is_gone), waiter)
         job.cause = detail.missing or job.cause

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from .._http.client import Client
 from .._http.transport import RequestHooks
 from .._model.saved_plan import Approval, PlannedChange
-from .._progress import InterruptText
 from .._state.journal import Journal, OperationEvent, OperationKey
 from .at_most_once import OperationGuard, OutcomeUnknownError, format_at
 
@@ -44,10 +43,7 @@ class PlannedRestarts:
 
         Raises JournalConflictError if another run of the plan has sent it since the journal was read.
         """
-        key = self._key(instance_id)
-        guard = OperationGuard(
-            self.journal, key, self.client.warn, f"the restart of id {instance_id}", InterruptText("")
-        )
+        guard = OperationGuard(self.journal, self._key(instance_id), self.client.warn)
         try:
             answer = guard.send(self.client, request, {})
         except OutcomeUnknownError as unclear:

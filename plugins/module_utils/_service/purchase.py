@@ -127,8 +127,8 @@ class Purchase:
         """
         self._secrets = frozenset(find_texts({**body, "package_id": None}))
         key = OperationKey("purchase", self.client.settings.api_url, self.order)
-        with self.client.progress.if_interrupted(f"Nothing was sent for order {self.order}.") as note:
-            guard = OperationGuard(self.journal, key, self.warn, f"order {self.order}", note)
+        guard = OperationGuard(self.journal, key, self.warn)
+        with self.client.progress.if_interrupted(lambda: [self._explain_interruption(guard.known_state())]):
             if self.client.check_mode:
                 return self._run(guard, body, balance_below)
             with guard.lock() as is_free:
@@ -232,6 +232,14 @@ class Purchase:
         if state.event is OperationEvent.COMPLETED:
             return self._build_result(None, balance)
         raise self._unknown_error(explain_unknown(f"Order {self.order}", state), None, balance)
+
+    def _explain_interruption(self, state: OperationState | None) -> str:
+        if state is None:
+            return f"Nothing was sent for order {self.order}."
+        if state.event is OperationEvent.COMPLETED:
+            return f"Order {self.order} has completed."
+        again = "Run the same command again: it tells what is known, and sends nothing twice."
+        return f"Order {self.order} may have been sent. {again}"
 
     def _unknown_error(self, reason: str, error: ClawHostersError | None, balance: Number) -> PartialError:
         return PartialError(

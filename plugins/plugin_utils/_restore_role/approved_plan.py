@@ -20,7 +20,7 @@ from ...module_utils._names import normalize_name
 from ...module_utils._service.restore.reason import ReasonError, ReasonKind
 from ...module_utils._service.restore.target_plan import Target, explain_left_out
 from ...module_utils._service_url import normalize_url
-from ...module_utils._text import format_first, one_line
+from ...module_utils._text import format_first, format_list, one_line
 from ...module_utils._time_options import parse_duration
 from ...module_utils._times import parse_time
 from .._formatting import format_label
@@ -47,11 +47,13 @@ class ApprovedPlan(PlanScope):
         if normalize_name(self.incident) != incident:
             other = f"restore_apply_plan is of the incident {one_line(self.incident)}, not of {one_line(incident)}."
             raise SettingsError(other, is_unsent=True)
-        names = sorted(entry["name_digest"] for entry in self.entries.values())
-        given = sorted(digest(one.name) if one.instance_id is None else str(one.instance_id) for one in targets)
-        if given not in ([], sorted(self.entries), names):
-            text = "restore_instances or restore_instance_ids names others than restore_apply_plan. Leave it out."
-            raise SettingsError(text, is_unsent=True)
+        ids = {entry["name_digest"]: one for one, entry in self.entries.items()}
+        given = {one: ids.get(digest(one.name)) if one.instance_id is None else str(one.instance_id) for one in targets}
+        others = [format_label(one.name, one.instance_id) for one, found in given.items() if found not in self.entries]
+        others += [format_label(None, one) for one in self.entries if one not in given.values()]
+        if targets and others:
+            text = "restore_instances or restore_instance_ids differs from restore_apply_plan by"
+            raise SettingsError(f"{text} {format_list(others, _LISTED)}. Leave it out.", is_unsent=True)
         return [Target(one["id"], None, t.cast("int", parse_id(one["backup_id"]))) for one in self.entries.values()]
 
     def require_current(

@@ -44,11 +44,13 @@ def test_it_names_service_and_account_and_why_changes_are_refused(simulator: Sim
         assert result["scope"] == f"{service}, account user@example.com (id 1)."
         assert (result["refusal"] or "").startswith(refused or "")
         assert (result["failed"], result["refusal"] is None) == (False, refused is None)
-    simulator.fault("forbidden", path="/account", times=None)
-    result = result_of(claw_account_info, simulator, account="1")
-    assert result["scope"] == f"{service}, account unknown (403 forbidden)."
-    assert (result["failed"], result["error"]["status"]) == (True, 403)
-    assert "does not show the account of this key" in result["refusal"]
+    for fault, status, why in (("forbidden", 403, "403 forbidden"), ("html_200", None, "unusable response")):
+        simulator.fault(fault, path="/account", times=None)
+        result = result_of(claw_account_info, simulator, account="1")
+        assert result["scope"] == f"{service}, account unknown ({why})."
+        assert (result["failed"], result.get("error", {}).get("status")) == (True, status)
+        assert "does not show the account of this key" in result["refusal"]
+        simulator.clear_faults()
 
 
 def test_a_wrong_key_fails_with_the_services_own_words(simulator: Simulator) -> None:

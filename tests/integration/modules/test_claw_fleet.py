@@ -129,10 +129,12 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
 
 
 def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("running", "running", "stopped"))
+    simulator.reset(state=fleet("running", "running", "paused"))
     declared = [{"id": 1}, {"id": 2}, {"id": 3}]
     result = worker.run(claw_fleet, instances=declared, state="stopped", max_changes=1, serial=2)
     assert result["failed"] is True
+    paused = "bot-3 (id 3) is paused, not stopped: the account's balance ran out. Nothing was changed."
+    assert worker.warnings == [paused]
     assert "2 instances would change, more than max_changes (1) allows: 2 to stop. Nothing was sent." in result["msg"]
     assert result["changed"] is False
     assert result["diff"]["before"] == result["diff"]["after"]
@@ -142,7 +144,8 @@ def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, w
     assert writes(simulator) == []
     plan = worker.run(claw_fleet, check=True, instances=declared, state="stopped", max_changes=1)
     assert (plan["failed"], plan["changed"], plan["msg"]) == (True, True, result["msg"])
-    assert plan["diff"]["after"] == {"bot-1 (id 1)": "stopped", "bot-2 (id 2)": "stopped", "bot-3 (id 3)": "stopped"}
+    assert plan["diff"]["after"] == {"bot-1 (id 1)": "stopped", "bot-2 (id 2)": "stopped", "bot-3 (id 3)": "paused"}
+    assert worker.warnings == [paused] * 2
     assert worker.run(claw_fleet, instances=declared, state="stopped", max_changes=2)["summary"]["changed"] == 2
 
 

@@ -398,13 +398,9 @@ def test_a_look_at_the_list_does_not_outlast_the_deadline(simulator: Simulator) 
 def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator) -> None:
     simulator.set_instance(1, status="stopped", name="web-bot")
     simulator.switch(transition_reads=1000)
-    sleeper, notes = Sleeper(), set[str]()
-    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    sleeper.before_sleep = lambda: notes.update(progress.interrupt_texts)
-    client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
-    with pytest.raises(PartialError):
-        InstanceTask(client, 10, False, pytest.fail).ensure_state(find_instance(client, 1), "started")
-    assert notes == {
+    worker = Worker(simulator)
+    worker.run(claw_instance, id=1, state="started", wait_timeout=10)
+    assert set(worker.interrupt_texts) == {
         "Accepted, and goes on: start web-bot (id 1).",
         "Run the same command again: it waits for what goes on, and continues with the rest.",
     }

@@ -79,8 +79,15 @@ def test_enough_balance_is_no_purchase_and_leaves_the_order_free(simulator: Simu
 
 def test_a_run_that_can_not_read_the_service_tells_what_the_journal_holds(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("reset_before", method="POST")
-    worker.run(claw_purchase)
-    worker.run(claw_purchase, order="2026-03-topup")
+    for order, known in (
+        ("2026-02-topup", "Nothing was sent for order 2026-02-topup."),
+        ("2026-02-topup", "Order 2026-02-topup may have been sent. Run the same command again"),
+        ("2026-03-topup", "Nothing was sent for order 2026-03-topup."),
+        ("2026-03-topup", "Order 2026-03-topup has completed."),
+    ):
+        simulator.fault("json_503", method="GET")
+        worker.run(claw_purchase, order=order)
+        assert worker.interrupt_texts.pop().startswith(known)
     simulator.fault("unauthorized", method="GET", times=None)
     for order, known in (
         ("2026-02-topup", f"order 2026-02-topup may have been sent at {TIME_OF_DAY}, and its outcome is unknown"),

@@ -121,7 +121,7 @@ def test_a_plan_that_cannot_be_written_fails_the_check(runbook: Runbook) -> None
 def test_a_check_without_a_service_counts_nothing_as_restored(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("status", status=503, path="/health", times=None)
     result = runbook.run(check=True, restore_instances=NAMES[0])
-    assert "already restored" not in result["msg"]
+    assert "restored already" not in result["msg"]
 
 
 def resigned(plan: dict[str, t.Any], **changes: t.Any) -> dict[str, t.Any]:
@@ -187,8 +187,9 @@ def test_a_restore_of_another_incident_since_then_is_no_part_of_it(simulator: Si
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"restore_instances": "web-bot"}, "names others than restore_apply_plan"),
-        ({"restore_instance_ids": "1,3"}, "names others than restore_apply_plan"),
+        ({"restore_instances": "web-bot"}, "differs from restore_apply_plan by id 2. Leave it out."),
+        ({"restore_instances": "other-bot,web-bot"}, "differs from restore_apply_plan by other-bot, id 2."),
+        ({"restore_instance_ids": "1,3"}, "differs from restore_apply_plan by id 3, id 2."),
         ({"restore_backup": "11"}, "leave out restore_plan_path, restore_backup and restore_before"),
         ({"restore_plan_path": "new.json", "check": True}, "leave out restore_plan_path"),
         ({"restore_plan_path": "new.json"}, "add --check"),

@@ -47,7 +47,7 @@ def run_restores(
     In check mode, only plans them.
     """
     client, unsent = task.client, f"Nothing was sent for incident {task.incident}."
-    with client.progress.if_interrupted(unsent):
+    with client.progress.if_interrupted(lambda: [unsent]):
         reader = AccountReader(client)
         plans, _account, history = plan_task(task, targets, reader, complete=partial(_complete, task, reader))
     if other_case := task.find_other_case():
@@ -65,7 +65,7 @@ def run_restores(
             task.warn(f"{label(restore.instance)}: {remark.text}")
     if any(restore.reason for restore in restores):
         return restores, True
-    with client.progress.if_interrupted(unsent):
+    with client.progress.if_interrupted(lambda: [unsent]):
         from .executor import BatchExecutor
     BatchExecutor(task, reader.list_pages, options).run(restores)
     for restore in restores:

@@ -36,7 +36,6 @@ from ..._model.instance import (
 from ..._model.instance_index import InstanceIndex
 from ..._model.instance_job import InstanceJob, Phase, warn_of_ends
 from ..._model.resource import parse_id
-from ..._progress import InterruptText
 from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
 from ..._times import format_iso, parse_time
@@ -97,9 +96,7 @@ class RestoreExecutor:
         self.job = InstanceJob("started", found=restore.instance)
         """The rest of the way once the instance is restored: it runs and, if that is waited for, is healthy."""
         self._shared, self._task = shared, shared.task
-        key, what = self._task.key(restore.instance["id"]), f"the restore of {short_name(restore.instance)}"
-        # Ctrl-C shows a text of the run instead.
-        self._guard = OperationGuard(self._task.journal, key, self._task.warn, what, InterruptText(""))
+        self._guard = OperationGuard(self._task.journal, self._task.key(restore.instance["id"]), self._task.warn)
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached
         """Set once it is waited for."""
@@ -473,8 +470,6 @@ class BatchExecutor:
         self.changes = InstanceChanges(task.client, options.wait_healthy, task.warn)
         self.clock = task.client.progress.clock
         """The clock of all waits."""
-        self.interrupt_text = InterruptText("")
-        """The text that Ctrl-C shows of the run."""
         self.read_error: ClawHostersError | None = None
         """Why the instances of earlier batches can't be read: then nothing is sent."""
         self._list_requests = list_requests
@@ -491,8 +486,7 @@ class BatchExecutor:
         """
         options, client, self._restores = self.options, self.task.client, restores
         batches, done = split_batches(restores, options.sizes), list[InstanceJob]()
-        with client.progress.if_interrupted("") as self.interrupt_text:
-            self._update_interrupt_text()
+        with client.progress.if_interrupted(self._explain_interruption):
             shown = None if client.check_mode else client.progress
             for number, batch in begin_batches(
                 batches, options.max_failures, shown, RestoreJob.proves_nothing, lambda one: short_name(one.instance)
@@ -668,13 +662,12 @@ class BatchExecutor:
     # The observer, and Ctrl-C
 
     def observe(self, restore: RestoreJob) -> None:
-        """Updates the text for Ctrl-C, and tells the observer of a restore that has ended. Calls do not overlap."""
+        """Tells the observer of a restore that has ended. Calls do not overlap."""
         with self._observer_lock:
-            self._update_interrupt_text()
             if restore.stage in (Stage.DONE, Stage.FAILED):
                 self.observer.on_end(restore)
 
-    def _update_interrupt_text(self) -> None:
+    def _explain_interruption(self) -> list[str]:
         sent, progress = [one for one in self._restores if one.may_be_sent], "this run has sent nothing."
         if sent:
             total = format_count(len(self._restores), "restore")
@@ -683,4 +676,4 @@ class BatchExecutor:
                 f"this run has sent {len(sent)} of {total}, and {completed} completed; what the service has accepted "
                 "goes on."
             )
-        self.interrupt_text.text = f"Incident {self.task.incident}: {progress} {self.task.wording.advice}"
+        return [f"Incident {self.task.incident}: {progress} {self.task.wording.advice}"]

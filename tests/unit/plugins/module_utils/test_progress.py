@@ -50,13 +50,12 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
 
 
 def test_an_interruption_shows_what_is_known_at_that_moment(progress):
-    with progress.if_interrupted("Nothing was sent.") as note:
-        with progress.if_interrupted("Two of three are done."):
+    lines = ["Nothing was sent."]
+    with progress.if_interrupted(lambda: lines):
+        with progress.if_interrupted(lambda: ["Two of three are done."]):
             assert progress.interrupt_texts == ["Nothing was sent.", "Two of three are done."]
-        note.text = "It goes on."
-        assert progress.interrupt_texts == ["It goes on."]
-        note.text = ""
-        assert progress.interrupt_texts == []
+        lines[:] = ["It goes on."]
+        assert progress.interrupt_texts == lines
     assert progress.interrupt_texts == []
 
 

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TransportError,
     error_class,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import InterruptText, Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
     OperationGuard,
     OutcomeUnknownError,
@@ -65,7 +65,7 @@ def warnings():
 @pytest.fixture
 def guard(place, warnings):
     subject = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
-    return OperationGuard(place.journal(), subject, warnings.append, "the restore of web-bot", InterruptText(""))
+    return OperationGuard(place.journal(), subject, warnings.append)
 
 
 def send(guard, sender):
@@ -206,10 +206,3 @@ def test_an_operation_is_free_again_only_if_it_was_not_executed(guard, error, ma
     with pytest.raises(OutcomeUnknownError if may_have_been_executed else type(error)):
         send(guard, Sender(error))
     assert (guard.read_state() is not None) is may_have_been_executed
-
-
-def test_an_interruption_shows_whether_a_request_is_on_its_way(guard):
-    guard.before_send()
-    assert guard.interrupt_text.text.startswith("The restore of web-bot may have been sent.")
-    guard.on_rejected()
-    assert guard.interrupt_text.text == "Nothing was sent for the restore of web-bot."

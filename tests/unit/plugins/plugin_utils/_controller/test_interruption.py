@@ -47,7 +47,7 @@ with interrupt_texts_shown(Interrupted()):
 UNWOUND = """
 progress = Progress()
 progress.unwinds = True
-with interrupt_texts_shown(progress), progress.if_interrupted("The restore goes on."):
+with interrupt_texts_shown(progress), progress.if_interrupted(lambda: ["The restore goes on."]):
     try:
         os.kill(os.getpid(), signal.SIGINT)
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ if os.fork():
     os.close(theirs)
     os.read(ours, 1)
     os._exit(0)
-with interrupt_texts_shown(progress), progress.if_interrupted("The restore goes on."):
+with interrupt_texts_shown(progress), progress.if_interrupted(lambda: ["The restore goes on."]):
     progress.require_controller()
     print("It goes on.", flush=True)
     os.write(theirs, b".")
