@@ -27,7 +27,7 @@ attributes:
     description: Runs in the controller's process, for any host and connection.
     support: full
   async:
-    description: Is refused. One M(clawhosters.cloud.claw_fleet) task waits for many instances.
+    description: Is refused, since such a job could outlive the run unnoticed.
     support: none
 """
 

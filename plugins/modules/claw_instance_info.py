@@ -73,6 +73,10 @@ EXAMPLES = r"""
     details: true
   register: running
 
+- name: Show those whose names begin with web-
+  ansible.builtin.debug:
+    msg: "{{ running.instances | selectattr('name', 'match', 'web-') | map(attribute='name') }}"
+
 - name: Show those that are not healthy, whatever their health is called
   ansible.builtin.debug:
     msg: "{{ running.instances | rejectattr('health_status', '==', 'healthy') | map(attribute='name') }}"
