@@ -11,7 +11,7 @@ module: claw_instance
 short_description: Start, stop, restart or delete a ClawHosters instance
 version_added: 1.0.0
 description:
-  - Brings one instance to a state. C(id) or C(name) says which. Changes nothing if the instance is already in this state.
+  - Brings the instance of C(id) or C(name) to a state. Changes nothing if it is already in this state.
   - You create, resume and configure instances in the dashboard; the API can't do this.
   - An instance that is billed by the day costs Claws again once it is started.
 author:
