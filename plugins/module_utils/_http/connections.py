@@ -226,10 +226,10 @@ def _explain_unsent(unsent: str, host: str, limit: TimeLimit, error: Exception) 
             "password, percent-encode special characters, for example # as %23. A SOCKS proxy needs PySocks."
         )
     if isinstance(error, requests.exceptions.SSLError) and (fault := _find_tls_fault(causes)):
-        return TlsError(
-            f"{unsent} no trusted connection to {host} ({fault}). Check api_url; if its certificate is private, give "
-            "its CA with ca_path."
-        )
+        advice = "Check api_url; if its certificate is private, give its CA with ca_path."
+        if "expired" in fault or "not yet valid" in fault:
+            advice = "Its certificate must be renewed, or the clock of this machine is wrong."
+        return TlsError(f"{unsent} no trusted connection to {host} ({fault}). {advice}")
     if isinstance(error, requests.exceptions.ProxyError):
         found = _find_words(causes) or "it broke the connection"
         text = f"the proxy for {host} can't be used ({found}). Check https_proxy and no_proxy."

@@ -121,13 +121,18 @@ def verification_error(reason: str) -> ssl.SSLCertVerificationError:
     return error
 
 
-@pytest.mark.parametrize("cause", [verification_error("not valid for 'h'."), ValueError("not valid for 'h'")])
-def test_why_a_certificate_is_not_trusted(cause):
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (verification_error("not valid for 'h'."), "not valid for 'h'). Check api_url; "),
+        (ValueError("not valid for 'h'"), "not valid for 'h'). Check api_url; "),
+        (verification_error("certificate has expired"), "certificate has expired). Its certificate must be renewed, "),
+    ],
+)
+def test_why_a_certificate_is_not_trusted(cause, words):
     failure = explain("GET /x", caused_by(requests.exceptions.SSLError, SSLError(cause)))
     assert isinstance(failure, TlsError)
-    assert str(failure).startswith(
-        "GET /x was not sent: no trusted connection to h (not valid for 'h'). Check api_url; "
-    )
+    assert str(failure).startswith(f"GET /x was not sent: no trusted connection to h ({words}")
 
 
 def test_https_where_http_is_spoken():
