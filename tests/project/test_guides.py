@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -139,6 +140,13 @@ def anchors(page: Path) -> set[str]:
     """Returns the anchors of a page's headings, as code hosts and the site build them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_shell_of_posix_can_read_the_commands(page: Path) -> None:
+    for block in guides.find_blocks(page):
+        if block.kind in ("shell", "bash"):
+            subprocess.run(["sh", "-n"], input=block.text, text=True, check=True)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
