@@ -238,14 +238,14 @@ def test_the_story_of_instances_says_from_which_backup_their_data_is(simulator: 
         result = worker.run(internal_restore_status, **given)
         return {**result, "lines": " ".join(" ".join(result.get("lines", [])).split())}
 
-    taken = rf"backup {{}}0, taken {TIME_OF_DAY}"
+    taken = f"0, taken {TIME_OF_DAY}"
     sent = rf"sent at {TIME_OF_DAY} by alice@node2"
-    first = rf"bot-1 \(id 1\): INC-1: {taken.format(1)}, {sent}; it was seen restored\. "
-    open_end = rf"M-B: {taken.format(1)}, {sent}; it was accepted, and its end was not seen\. "
+    first = rf"bot-1 \(id 1\): INC-1: backup 1{taken}, {sent}; it was seen restored\. "
+    open_end = rf"M-B: backup 1{taken}, {sent}; it was accepted, and its end was not seen\. "
     unclear = "From which backup its data is can't be said: the last restore was by M-B; it was accepted, and its"
     found = tell(instances=["bot-1", "bot-2", "bot-3"])
     assert re.search(first + open_end + unclear, found["lines"]), found
-    assert re.search(rf"seen restored\. Its data is from {taken.format(2)}, by INC-1\. bot-3", found["lines"]), found
+    assert re.search(rf"seen restored\. Its data is from backup 2{taken}, by INC-1\. bot-3", found["lines"]), found
     assert "bot-3 (id 3): The journal has no restore" in found["lines"]
     wrong = tell(instance_ids=[2, 9])
     assert ("bot-2 (id 2): " in wrong["lines"], wrong["problem"]) == (True, "There is no instance with id 9.")
