@@ -83,8 +83,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Lets Ctrl-C reach the commands of tests: a shell ignores SIGINT for what it runs in the background.
     """
-    # A time without an offset is refused where the clocks don't show UTC.
-    os.environ["TZ"] = "UTC"
+    # No test may need a zone that it has not chosen: TZ='<+1245>-12:45' make unit
+    os.environ.setdefault("TZ", "UTC")
     time.tzset()
     config.option.hypothesis_seed = config.option.hypothesis_seed or str(choose_seed())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -121,7 +121,7 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
             if seed is not None:
                 terminalreporter.write_line(f"  {run}: --kill-seed={seed}")
     for command in repeat_lines(terminalreporter.getreports("failed") + terminalreporter.getreports("error")):
-        terminalreporter.write_line(f"To repeat what failed: {command}")
+        terminalreporter.write_line(f"To repeat what failed: TZ='{os.environ['TZ']}' {command}")
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +135,16 @@ def simulator(shared_simulator: Simulator) -> Simulator:
     """The service as it was at its start: 60 instances, no faults, every change done at once."""
     shared_simulator.reset()
     return shared_simulator
+
+
+@pytest.fixture
+def zone(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """The clocks of this process are those of the zone ``request.param``, or show UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", getattr(request, "param", "UTC"))
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -7,5 +7,6 @@
 KEY = "oc_live_test_0123456789"
 """An API key that the simulator accepts. It must never appear in any output."""
 
-TIME_OF_DAY = "(?:[0-9-]{10} )?[0-9:]{5,8} UTC"
-"""The pattern of a time in a message; one that was before midnight has its date after it."""
+_CLOCK = "(?:[0-9-]{10} )?[0-9:]{5,8}"
+TIME_OF_DAY = rf"{_CLOCK} (?:UTC|\S+ \({_CLOCK} UTC\))"
+"""The pattern of a time in a message, in any zone; one that was before midnight has its date after it."""

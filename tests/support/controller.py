@@ -97,7 +97,7 @@ class Controller:
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "TZ": "UTC",
+            "TZ": os.environ.get("TZ", "UTC"),
             "ANSIBLE_COLLECTIONS_PATH": str(collections),
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",

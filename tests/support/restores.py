@@ -162,7 +162,7 @@ _FOUND: dict[ReasonKind, t.Callable[[], RoleTargetPlan]] = {
     ReasonKind.UNKNOWN: lambda: plan(history(_UNCLEAR)),
     ReasonKind.NO_BACKUP: lambda: plan(
         backups=[{**BACKUPS[0], "created_at": "2026-02-04T10:00:00Z"}, {**BACKUPS[1], "status": "failed"}],
-        restore_before="2026-02-02",
+        restore_before="2026-02-02T00:00Z",
     ),
     ReasonKind.BACKUP_GONE: lambda: plan(restore_backup="99"),
     ReasonKind.UNCLEAR_BACKUP: lambda: plan(backups=[{"id": 12, "created_at": "2026-02-02T10:00:00Z"}]),

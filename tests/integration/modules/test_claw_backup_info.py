@@ -71,7 +71,7 @@ def test_a_backup_that_a_restore_passes_over_is_not_usable(simulator: Simulator,
         ({"newest": True, "usable": True}, "43", [LIST]),
         ({"before": "2026-02-02T03:00:00Z"}, "21", [LIST]),
         ({"before": "2026-02-02T05:00:00+01:00", "newest": True}, "32", [LIST]),
-        ({**OF_WEB, "before": "2026-02-02", "usable": True, "newest": True}, "1", [LIST]),
+        ({**OF_WEB, "before": "2026-02-02T00:00Z", "usable": True, "newest": True}, "1", [LIST]),
     ],
 )
 def test_what_is_read(simulator: Simulator, options: dict[str, t.Any], ids: str, calls: list[str]) -> None:

@@ -27,6 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
+from support import TIME_OF_DAY
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.stores import StorePlace
@@ -155,7 +156,7 @@ def test_after_an_unknown_outcome_nothing_advises_to_try_again(simulator: Simula
         r"^It is unknown whether the restore of web-bot \(id 1\) was carried out: .* Its status is running\. .* was "
         r"answered with 503 [^.]*\. This is an error of the service\. Check whether it was restored "
         r"\(it was not, if it has data from after "
-        r"[^)]* UTC\); if not, restore it with force: true, which sends it again\.$",
+        rf"{TIME_OF_DAY}\); if not, restore it with force: true, which sends it again\.$",
         result["msg"],
     ), result["msg"]
 
@@ -308,9 +309,6 @@ def test_a_restore_that_ends_badly_is_told_now_and_when_run_again(
     assert restores(simulator) == 1
 
 
-TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2} UTC"
-
-
 def test_a_dead_service_is_told_while_waiting_and_at_its_end(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(transition_reads=30)
 
@@ -328,8 +326,8 @@ def test_a_dead_service_is_told_while_waiting_and_at_its_end(simulator: Simulato
             line,
         )
     assert re.fullmatch(
-        rf"The restore of web-bot \(id 1\), sent at [0-9:]{{5}} UTC, was accepted, but its end was not seen\. "
-        rf"It was last seen deploying at {TIME}\. The service has not "
+        rf"The restore of web-bot \(id 1\), sent at {TIME_OF_DAY}, was accepted, but its end was not seen\. "
+        rf"It was last seen deploying at {TIME_OF_DAY}\. The service has not "
         r"answered since \(the connection broke\), and the wait ended after 60 s \(wait_timeout\)\. Run the same task "
         "again: it continues, and sends nothing twice.",
         result["msg"],

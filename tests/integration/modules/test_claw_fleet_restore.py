@@ -497,7 +497,7 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[2], wait_timeout=40)
     assert outcomes(result) == ["in_flight", "in_flight", "not_begun"]
     assert re.match(
-        r"The restore of bot-1 \(id 1\), sent at .+ UTC, was accepted, but its end was not seen\. "
+        rf"The restore of bot-1 \(id 1\), sent at {TIME_OF_DAY}, was accepted, but its end was not seen\. "
         r"It was not restored within 40 s \(wait_timeout\), and now it is "
         r"deploying\.",
         result["instances"][0]["msg"],

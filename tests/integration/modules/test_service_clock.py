@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,23 +153,14 @@ NIGHT = ("2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z")
 SUMMER_READING = "2025-10-26 02:30 CEST (00:30 UTC)"
 
 
-@pytest.fixture
-def in_berlin(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> t.Iterator[None]:
-    """The clocks of this machine are those of Berlin. There is a backup from each of the two hours of that night."""
+@pytest.mark.parametrize("zone", [BERLIN], indirect=True)
+@pytest.mark.usefixtures("zone")
+def test_plan_and_page_show_local_time_beside_utc(worker: Worker, simulator: Simulator, tmp_path: Path) -> None:
     state = {
         "instances": [{"id": 1, "name": "web-bot"}],
         "backups": [{"id": 11 + hour, "instance_id": 1, "created_at": at} for hour, at in enumerate(NIGHT)],
     }
     simulator.reset(state=state, switches={"transition_reads": 1})
-    monkeypatch.setenv("TZ", BERLIN)
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.mark.usefixtures("in_berlin")
-def test_plan_and_page_show_local_time_beside_utc(worker: Worker, simulator: Simulator, tmp_path: Path) -> None:
     runbook = Runbook(worker, tmp_path, {"restore_instances": "web-bot", "restore_before": "2025-10-26 02:31 +02:00"})
     result = runbook.run(answers=["web-bot"])
     assert simulator.calls("POST *") == ["POST /backups/11/restore"], result

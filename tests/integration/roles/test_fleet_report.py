@@ -32,6 +32,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
     lock_operation,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_time
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
 from simulator.handle import Simulator
 from support import KEY
@@ -207,7 +208,7 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
             assert other[name] == (time_ and int(datetime.fromisoformat(time_).timestamp()))
     (proven,) = of("clawhosters_restore_proven_timestamp_seconds")
     assert proven == stats["instances"][0]["proven_at"]
-    assert f'title="{datetime.fromtimestamp(proven, UTC):%Y-%m-%d %H:%M} UTC"' in page
+    assert f'title="{format_time(datetime.fromtimestamp(proven, UTC))}"' in page
     assert page.count(">never<") == 3
     assert of("clawhosters_instance_needs_attention", name=HOSTILE) == [1]
     assert stats["statuses"]["other"] == 1

@@ -189,7 +189,7 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
     for row in (
         re.escape(service),
         r"web-bot \(id 1\), running, healthy: restore backup 11, 1 d 2 h old\.",
-        "    DATA LOSS: all changes since 20.* UTC\\.",
+        rf"    DATA LOSS: all changes since {TIME_OF_DAY}\.",
         r"    Running and healthy now\.",
         r"sick-bot \(id 2\), running, unhealthy: restore backup 21, 1 d 2 h old\.",
         r"old-bot \(id 3\), stopped(, \w+)?: restore backup 31, 1 d 2 h old\.",
@@ -256,7 +256,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     journal("INC-1", 4, INTENDED, ACCEPTED)
     run = restore(controller, "web-bot", "sick-bot", "news-bot", flags=("--check",))
     text = " ".join(line.strip() for line in answer(run)["plan"])
-    assert re.search(r"Incident inc-1 sent a restore of it at \S+ UTC; it has completed\.", text)
+    assert re.search(rf"Incident inc-1 sent a restore of it at {TIME_OF_DAY}; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
     assert re.search(r"Incident INC-T sent a restore of it at \d\d:", text)
     assert re.search(r"news-bot \(id 4\), running, healthy: a restore of backup 41 is under way\. Sent at 20", text)
@@ -277,8 +277,8 @@ def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Sim
     simulator.fault("unauthorized", path="/instances/1", skip=2, times=None)
     revoked = restore(controller, "web-bot")
     words = failures(revoked)
-    lost = r"The restore, sent at .* UTC, was accepted, but its end was not seen\. The API key is no longer accepted: "
-    assert re.search(rf"web-bot \(id 1\): {lost}", words)
+    lost = rf"The restore, sent at {TIME_OF_DAY}, was accepted, but its end was not seen\. The API key is no longer"
+    assert re.search(rf"web-bot \(id 1\): {lost} accepted: ", words)
     assert " ".join(revoked.stdout.split()).count("its end was not") == 1
     assert re.search(rf"It was last seen deploying at {TIME_OF_DAY}\.", words)
     assert "The instance is running" not in words
@@ -311,7 +311,7 @@ def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     assert shown.count("Backup is corrupt") == shown.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
-    assert re.search(r"To try an older backup, restore it alone with restore_backup=12, taken 20\S+ \S+ UTC\.", words)
+    assert re.search(rf"To try an older backup, restore it alone with restore_backup=12, taken {TIME_OF_DAY}\.", words)
     assert "restore_confirm" not in words
     # As advised.
     again = restore(controller, "web-bot", restore_backup=12)

@@ -196,6 +196,7 @@ SEEN = "It was last seen deploying at 2026-03-01 08:00:00 UTC."
         ),
     ],
 )
+@pytest.mark.usefixtures("zone")
 def test_an_ended_wait_is_explained_with_what_was_seen_and_what_to_do(
     error: ClawHostersError, reason: str, advice: str
 ):

@@ -57,6 +57,7 @@ def test_a_healthy_instance_is_called_so():
     assert "unning and healthy" not in "".join(show(plan(instance={**HEALTHY, "health_status": "unhealthy"})))
 
 
+@pytest.mark.usefixtures("zone")
 def test_the_plan_names_the_newer_backups_that_restore_before_passes_over():
     shown = " ".join(" ".join(show(plan(restore_before="2026-02-02"), restore_before="2026-02-02")).split())
     assert "Only backups from before 2026-02-02 00:00 UTC (restore_before)." in shown
@@ -65,9 +66,9 @@ def test_the_plan_names_the_newer_backups_that_restore_before_passes_over():
 
 def test_before_is_told_as_too_late_for_a_restored_instance():
     past = history(OperationEvent.INTENDED, OperationEvent.COMPLETED)
-    shown = " ".join(" ".join(show(plan(past, restore_before="2026-02-02"))).split())
+    shown = " ".join(" ".join(show(plan(past, restore_before="2026-02-02T00:00Z"))).split())
     assert "Incident INC-1 has already used backup 12, and sends no other restore." in shown
-    assert "already used" not in " ".join(show(plan(past, restore_before="2026-02-03")))
+    assert "already used" not in " ".join(show(plan(past, restore_before="2026-02-03T00:00Z")))
 
 
 def test_twelve_instances_have_lines_of_their_own():

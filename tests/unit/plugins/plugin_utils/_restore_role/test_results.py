@@ -72,6 +72,7 @@ def state_of(result: InstanceResult) -> str:
     ],
 )
 @pytest.mark.parametrize("runs", [(), ("ended",), ("interrupted",), ("", "ended")])
+@pytest.mark.usefixtures("zone")
 def test_each_outcome_with_each_end(story: Story, events: str, part: str, kind: str, said: str, runs: t.Any) -> None:
     """The end of a run changes nothing of what is known of an instance."""
     for number, end in enumerate(runs):
@@ -114,6 +115,7 @@ def test_a_noted_failure_is_told_with_its_facts(story: Story) -> None:
         ("refused", None, None),
     ],
 )
+@pytest.mark.usefixtures("zone")
 def test_a_later_restore_for_another_incident_is_told(story: Story, events: str, seen: t.Any, doubt: t.Any) -> None:
     story.restore(7, "intended", "accepted", "healthy").restore(7, "intended", incident="INC-2")
     for event in events.split():
@@ -129,6 +131,7 @@ def test_a_later_restore_for_another_incident_is_told(story: Story, events: str,
     assert (only(story).to_dict()["overwritten_by"]["incident"]) == ("INC-2" if seen else "INC-3")
 
 
+@pytest.mark.usefixtures("zone")
 def test_the_story_of_an_instance_names_the_backup_that_its_data_is_from(story: Story) -> None:
     def tell_it() -> list[str]:
         return texts.tell_story(list_restores(story.journal.read_entries(), URL).get("7", ()))

@@ -26,6 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.ro
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, kind, plan, role_plans
 
+pytestmark = pytest.mark.usefixtures("zone")
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
 

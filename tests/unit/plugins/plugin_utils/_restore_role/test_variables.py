@@ -51,7 +51,7 @@ def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
         ),
         ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
         ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest or the id of a backup"),
-        ({"restore_backup": "11", "restore_before": "2026-02-01"}, "restore_before chooses among backups, and"),
+        ({"restore_backup": "11", "restore_before": "2026-02-01T00:00Z"}, "restore_before chooses among backups, and"),
         ({"restore_backup": "\N{SUPERSCRIPT TWO}"}, "restore_backup must be latest or the id of a backup"),
         ({"restore_backup": "1" * 5000}, "restore_backup must be latest or the id of a backup"),
         ({"restore_incident": "  "}, "restore_incident is empty"),

@@ -28,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
 from support.restores import BACKUPS, ERROR, NOW, WEB, stopped
 
+pytestmark = pytest.mark.usefixtures("zone")
 WAS = "at 2026-02-03 10:00 UTC"
 PRESENT = re.compile(r"\b(is|are|has|does)\b")
 OLDER = "11, taken 2026-02-01 10:00 UTC"
