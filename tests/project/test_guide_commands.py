@@ -17,8 +17,8 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller
 
-READS = ("doctor.yml", "nightly.yml")
-"""Examples that change nothing. The commands of their guide run them, or test_chat_example.py."""
+READS = ("doctor.yml", "nightly.yml", "start_tier.yml")
+"""Examples that change nothing, alone. The commands of their guide run them, or a test of their own."""
 RESTARTS = ("rescue.yml", "restart_tier.yml", "restart_tier_by_host.yml")
 """Examples that restart instances: each run is meant to."""
 PLAYS = [
