@@ -99,7 +99,8 @@ def read_plan(given: object) -> ApprovedPlan:
 def _find_difference(approved: ApprovedPlan, plan: RoleTargetPlan, history: RestoreHistory) -> str:
     """Returns how an instance is not as in the approved plan any more; empty if it is."""
     if plan.told:
-        return f"{plan.label}: {plan.told.sentence}"
+        is_of_other_journal = plan.reason and plan.reason.kind is ReasonKind.ONLY_IN_REPORT
+        return f"{plan.label}: {plan.told.sentence} {plan.told.advice if is_of_other_journal else ''}".rstrip()
     instance = plan.instance or {}
     entry = approved.entries[str(instance["id"])]
     if digest(instance.get("name")) != entry["name_digest"]:

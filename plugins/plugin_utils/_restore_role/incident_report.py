@@ -80,7 +80,8 @@ def write_page(
 ) -> list[str]:
     """Writes the JSON of the facts of an incident, and the page that tells them. Returns where they are, or why not.
 
-    What an earlier JSON says was sent, and the journal does not know, is kept: the next run must be refused, too.
+    What an earlier JSON says was sent, and the journal does not know, is kept: the next run must be refused, too. So is
+    that JSON itself, beside the new one.
     """
     report, told = redact(build_report(run, recorded, results, now)), redact(tell_page(run, recorded, results, now))
     variables = {
@@ -94,9 +95,12 @@ def write_page(
             known = {str(one["id"]) for one in report["instances"] if one["sent_at"]}
             earlier: dict[str, str] = {}
             with contextlib.suppress(OSError, ValueError):
-                earlier = parse_sent(folder.read(json_name), report["incident"], report["service"])
+                earlier = parse_sent(former := folder.read(json_name), report["incident"], report["service"])
             unknown = {key: at for key, at in earlier.items() if key not in known}
             content = {**report, "not_in_journal": unknown} if unknown else report
+            kept = json_name.replace(".json", ".other-journal.json")
+            if unknown and former and folder.read(kept) is None:
+                folder.write(kept, former.decode())
             folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
             folder.write(page_name, render(str(TEMPLATE), {**variables, **report, **told}))
     except ReportError as error:

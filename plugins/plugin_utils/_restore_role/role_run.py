@@ -123,7 +123,10 @@ class RoleRun:
     @property
     def wording(self) -> Wording:
         """The words of the role for this run."""
-        wording = replace(ROLE, again=self.again, alone="" if len(self.targets) == 1 else " alone")
+        again = (
+            f"run the playbook restore for it, with restore_incident={self.incident}" if self.chosen_by else self.again
+        )
+        wording = replace(ROLE, again=again, alone="" if len(self.targets) == 1 else " alone")
         return wording.for_task(force=bool(self.variables["restore_force"]))
 
     def stop(self, error: Exception, kind: ReasonKind) -> None:

@@ -310,7 +310,7 @@ def test_a_drill_by_name_restores_only_what_still_bears_it(simulator: Simulator,
 def test_the_variables_of_the_choice_are_refused(simulator: Simulator, controller: Controller) -> None:
     run = run_drill(controller, restore_drill_ids=5, restore_instance_ids=6)
     assert run.rc == 2
-    assert "This playbook chooses the instance and the incident." in run.screen
+    assert "This playbook chooses the instance, the backup and the incident." in run.screen
     assert simulator.calls() == []
 
 

@@ -47,6 +47,7 @@ def test_with_another_state_dir_nothing_of_the_report_is_sent_again(account: Sim
     assert restore(controller, *NAMES[:2]).rc == 0
     assert sorted(account.calls("POST *")) == POSTS[:2]
     elsewhere = controller.folder / "another-state"
+    evidence = report_path(controller).read_bytes()
     for check in (True, False):
         run = restore(controller, *NAMES, check=check, CLAWHOSTERS_STATE_DIR=str(elsewhere))
         assert run.rc == 2, run.screen
@@ -60,6 +61,7 @@ def test_with_another_state_dir_nothing_of_the_report_is_sent_again(account: Sim
     again = restore(controller, *NAMES, CLAWHOSTERS_STATE_DIR=str(elsewhere))
     assert again.rc == 2
     assert sorted(account.calls("POST *")) == POSTS
+    assert report_path(controller).with_suffix(".other-journal.json").read_bytes() == evidence
 
 
 def test_with_an_older_copy_of_state_dir_nothing_is_sent_again(account: Simulator, controller: Controller) -> None:

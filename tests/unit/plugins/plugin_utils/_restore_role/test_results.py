@@ -236,6 +236,11 @@ def test_what_has_sent_nothing_is_repeated_as_it_was() -> None:
     assert "the same command again without restore_force" in other
 
 
+def test_a_restore_that_a_playbook_has_chosen_is_gone_on_with_by_the_runbook() -> None:
+    one = run(plan(), restore_chosen_by="restore_drill")
+    assert one.wording.again == "run the playbook restore for it, with restore_incident=INC-1"
+
+
 def test_those_that_are_not_begun_are_counted() -> None:
     one = run(begun(plan()), stopped(ReasonKind.NOT_BEGUN, name="bot-2", id=2))
     assert headline(one) == "1 of 2 instances restored and healthy, 1 not begun"
