@@ -108,7 +108,7 @@ def _format_headlines(group: list[RoleTargetPlan]) -> list[str]:
     named = f"{who}, {format_condition(first)}"
     of_backup = f" of backup {first.backup_id}" if is_one else ""
     if first.action is RestoreAction.WAIT:
-        return [f"{named}: a restore{of_backup} is under way."]
+        return [f"{named}: a restore{of_backup} was sent, and its end was not seen."]
     if first.action is RestoreAction.NONE:
         earlier = t.cast("OperationState", first.earlier)
         sent_before = find_age(earlier.sent_at, first.planned_at) if is_one else None

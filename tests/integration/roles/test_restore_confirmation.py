@@ -170,7 +170,7 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
             "deploying",
             [OperationEvent.REFUSED],
             [
-                ", deploying: a restore of backup 1 is under way.",
+                ", deploying: a restore of backup 1 was sent, and its end was not seen.",
                 "This run waits for it.",
                 "Another run was to send the restore, and did not. Nothing was sent.",
                 "Run the same command again to send it.",

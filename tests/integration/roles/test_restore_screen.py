@@ -259,7 +259,10 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert re.search(rf"Incident inc-1 sent a restore of it at {TIME_OF_DAY}; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
     assert re.search(r"Incident INC-T sent a restore of it at \d\d:", text)
-    assert re.search(r"news-bot \(id 4\), running, healthy: a restore of backup 41 is under way\. Sent at 20", text)
+    assert re.search(
+        r"news-bot \(id 4\), running, healthy: a restore of backup 41 was sent, and its end was not seen\. Sent at 20",
+        text,
+    )
     assert text.count("This run waits for it.") == 1
     assert "Something works on it: look at it in the dashboard first, then run the same command" in failures(run)
     assert "force" not in run.stdout
