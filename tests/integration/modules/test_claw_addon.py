@@ -86,12 +86,6 @@ def test_attributes_go_by_the_names_that_the_service_shows(simulator: Simulator)
     assert "no attribute tier" in set_addon(simulator, config={"tier": "eco"})["msg"]
 
 
-def test_a_text_from_a_template_is_the_number_that_it_stands_for(simulator: Simulator) -> None:
-    assert set_addon(simulator, config={"usage_limit": "5000"})["changed"] is False
-    assert set_addon(simulator, config={"usage_limit": "6000"})["changed"] is True
-    assert simulator.log()[-2]["body"] == {"usage_limit": 6000}
-
-
 def test_a_control_character_in_config_is_sent_as_it_is_and_only_once(simulator: Simulator) -> None:
     simulator.switch(addon_writable=["tier", "settings"])
     simulator.set_addon(WEB_LLM, settings={"prompt": "short"})

@@ -21,7 +21,7 @@ from simulator.handle import Simulator
 from support import TIME_OF_DAY
 from support.controller import Controller
 from support.full_disk import full_disk
-from support.stores import StorePlace
+from support.stores import StorePlace, folder_place
 from support.worker import Worker
 
 BUY = "POST /billing/buy_claws"
@@ -37,6 +37,12 @@ CHECK_FIRST = (
 def world(simulator: Simulator) -> None:
     """An account with 500 Claws."""
     simulator.set_state(balance=500)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> StorePlace:
+    """In test_at_most_once.py and test_journal.py, the store may be of either kind."""
+    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture
