@@ -391,16 +391,6 @@ def test_a_list_that_is_read_again_counts_its_pages_as_repeats(simulator: Simula
     assert shifted[1] == pages < shifted[0] <= 2 * pages
 
 
-def test_only_what_was_sent_counts_as_a_repeat(sleeper: Sleeper) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    client = build_client(url, sleeper)
-    with pytest.raises(TransportError):
-        client.fetch("/instances/1")
-    assert (client.stats.requests, client.stats.retries) == (0, 0)
-    assert sleeper.total > 0
-
-
 def test_a_byte_order_mark_before_the_json_is_no_matter() -> None:
     body = b'\xef\xbb\xbf{"data": {"id": 1}}'
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)

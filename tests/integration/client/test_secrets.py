@@ -121,16 +121,6 @@ def test_the_key_shows_nowhere_at_any_verbosity(simulator: Simulator, controller
         assert_key_is_nowhere(run, controller)
 
 
-def test_the_key_does_not_show_in_a_failed_ad_hoc_command(controller: Controller) -> None:
-    controller.environment.pop("CLAWHOSTERS_API_KEY")
-    run = controller.run(
-        "ansible", "localhost", "-m", "clawhosters.cloud.claw_instance", "-a", f"id=999 api_key='{SECRET}'"
-    )
-    assert run.rc != 0
-    assert "There is no instance" in run.screen
-    assert_key_is_nowhere(run, controller)
-
-
 MISTAKEN = "oc_live_given_by_mistake"
 WRONG = [name for name in {**claw_instance.SPEC.options, **claw_fleet.SPEC.options} if name != "api_key"]
 

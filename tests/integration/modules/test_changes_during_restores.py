@@ -14,7 +14,6 @@ import re
 import typing as t
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -27,7 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support import TIME_OF_DAY
-from support.stores import StorePlace, folder_place
+from support.stores import StorePlace
 from support.worker import Worker
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
@@ -82,12 +81,6 @@ STANDINGS = [
     Standing("of another instance", (INTENDED, ACCEPTED), is_held=True, instance_id=2),
 ]
 CASES = [(standing, state) for standing in STANDINGS for state in standing.states]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> StorePlace:
-    """In test_at_most_once.py and test_journal.py, the store may be of either kind."""
-    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture

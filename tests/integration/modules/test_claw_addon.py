@@ -276,18 +276,6 @@ def test_the_usage_says_whose_an_add_on_is_where_it_does_not_say_itself(simulato
     assert simulator.calls() == ["GET /addons", "GET /billing/usage", "GET /instances", GET]
 
 
-@pytest.mark.parametrize("field", ["addon_type", "instance_id"])
-def test_nothing_is_guessed_where_nobody_says_it(simulator: Simulator, field: str) -> None:
-    simulator.set_instance(8, status="stopped")  # the usage knows nothing of those that cost nothing
-    simulator.switch(
-        drop_fields=["addon.addon_type" if field == "addon_type" else "addon.instance_id", "instance_name"]
-    )
-    options = {"addon_type": "llm"} if field == "addon_type" else {"addon_type": "llm", "instance_name": "web-bot"}
-    result = set_addon(simulator, **options, config={"tier": "eco"})
-    assert "does not guess" in result["msg"]
-    assert simulator.calls("PATCH *") == []
-
-
 # What must not be seen
 
 SECRET = "sk-very-secret-1234567"

@@ -12,7 +12,6 @@ import sys
 import time
 import typing as t
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -28,7 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_re
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.full_disk import full_disk
-from support.stores import StorePlace, folder_place
+from support.stores import StorePlace
 from support.worker import Worker
 
 RESTORE = "POST /backups/*/restore"
@@ -49,12 +48,6 @@ def world(simulator: Simulator) -> None:
         },
         switches={"transition_reads": 2},
     )
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> StorePlace:
-    """In test_at_most_once.py and test_journal.py, the store may be of either kind."""
-    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture

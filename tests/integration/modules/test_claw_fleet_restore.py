@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
-from support.stores import StorePlace, folder_place
+from support.stores import StorePlace
 from support.worker import Worker
 
 COUNT = 8
@@ -41,12 +40,6 @@ def world(count: int = COUNT, **fields: t.Any) -> dict[str, t.Any]:
             for number in range(1, count + 1)
         ],
     }
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> StorePlace:
-    """In test_at_most_once.py and test_journal.py, the store may be of either kind."""
-    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from simulator.handle import Simulator
 from support import TIME_OF_DAY
 from support.controller import Controller
 from support.full_disk import full_disk
-from support.stores import StorePlace, folder_place
+from support.stores import StorePlace
 from support.worker import Worker
 
 BUY = "POST /billing/buy_claws"
@@ -37,12 +37,6 @@ CHECK_FIRST = (
 def world(simulator: Simulator) -> None:
     """An account with 500 Claws."""
     simulator.set_state(balance=500)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> StorePlace:
-    """In test_at_most_once.py and test_journal.py, the store may be of either kind."""
-    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture
@@ -234,14 +228,6 @@ def test_a_balance_as_text_is_compared_exactly(
     simulator.fault("wrong_type", path="/billing/summary", body=told, times=None)
     result = worker.run(claw_purchase, balance_below=below)
     assert (result["changed"], result["balance"]) == (is_bought, 12.5)
-
-
-def test_a_journal_that_cannot_be_written_buys_nothing(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
-    place.spoil()
-    result = worker.run(claw_purchase)
-    assert "so the journal is not used" in result["msg"]
-    assert result["msg"].endswith("Nothing was sent.")
-    assert simulator.calls("POST *") == []
 
 
 def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator, worker: Worker) -> None:

@@ -21,18 +21,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.runbook import Runbook
-from support.stores import StorePlace, folder_place
+from support.stores import StorePlace
 from support.worker import Worker
 
 RECENT = (14, -4)
 """Minutes since a request that may be what keeps the instance busy. The clock may have been set back since."""
 OLD = (16, 24 * 60, -6)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> StorePlace:
-    """In test_at_most_once.py and test_journal.py, the store may be of either kind."""
-    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture

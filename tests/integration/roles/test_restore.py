@@ -258,17 +258,6 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     assert "<h1>1 instance restored and healthy (1 not responding as expected)</h1>" in page
 
 
-@pytest.mark.parametrize("path", ["/instances", "/backups"])
-def test_a_fault_while_it_plans_says_that_nothing_was_sent(simulator: Simulator, runbook: Runbook, path: str) -> None:
-    simulator.fault("status", method="GET", path=path, status=422, times=50)
-    _result, words = run_tasks(runbook, "web-bot", "nobody")
-    assert "web-bot" in words
-    assert "Planning failed. GET " in words
-    assert words.count("Nothing was sent.") == 1
-    assert words.count("then run the same command again.") == 1
-    assert simulator.calls(POSTS) == []
-
-
 def test_a_state_dir_that_is_no_path_is_named(simulator: Simulator, tmp_path: Path) -> None:
     runbook = Runbook(Worker(simulator, {"state_dir": "relative/state"}), tmp_path, {})
     _result, words = run_tasks(runbook, "web-bot")
