@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 IN_PROCESS = ("claw_addon", "claw_addon_info", "claw_backup_info", "rate_budget", "client", "claw_instance_info")
 IN_PROCESS += ("claw_fleet", "claw_instance", "claw_purchase", "claw_backup_restore", "folder")
-IN_PROCESS += ("restore_batches", "restore_requests", "statuses_of_changes", "tls", "unknown_restores")
+IN_PROCESS += ("restore_batches", "statuses_of_changes", "tls", "unknown_restores")
 VERSIONS = ("connections", "postgres_store", "responses", "runner")
 SLICE = {"unit": VERSIONS, "integration": IN_PROCESS, "project": ("guides", "metadata")}
 """Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands.

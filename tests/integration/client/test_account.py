@@ -75,16 +75,6 @@ def test_the_key_of_another_account_changes_nothing(simulator: Simulator, case: 
     assert simulator.effects() == ({} if check else case.asked)
 
 
-@pytest.mark.parametrize("case", CHANGES, ids=str)
-def test_the_account_that_is_meant_is_read_once(simulator: Simulator, case: Case) -> None:
-    for number, account in enumerate(RIGHT):
-        simulator.reset(state=STATE, switches=SWITCHES)
-        result = Worker(simulator, {"account": account}).run(module_of(case), check=number == 0, **case.options)
-        assert (result["failed"], result["changed"]) == (False, True), result
-        assert simulator.calls().count("GET /account") == 1
-    assert simulator.effects() == case.asked
-
-
 @pytest.mark.parametrize("case", READS, ids=str)
 def test_a_task_that_reads_is_not_refused(simulator: Simulator, case: Case) -> None:
     result = Worker(simulator, {"account": WRONG}).run(module_of(case), **case.options)

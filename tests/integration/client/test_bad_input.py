@@ -65,28 +65,6 @@ def test_no_key_names_the_three_ways(simulator: Simulator, controller: Controlle
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize(
-    ("key", "words"), [(" ", "No API key was given"), ("oc_live_first\nX-Injected: second", "line break")]
-)
-def test_a_key_that_is_none_is_refused_without_showing_it(
-    simulator: Simulator, read: Read, how: str, key: str, words: str
-) -> None:
-    messages = read(how, api_key=key)
-    assert_one_line_each(messages, words)
-    assert not [message for message in messages if "oc_live_first" in message or "X-Injected" in message]
-    assert simulator.calls() == []
-
-
-@pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("state", ["revoked", "expired"])
-def test_a_wrong_key_is_told_in_the_services_own_words(simulator: Simulator, read: Read, how: str, state: str) -> None:
-    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "keys": {"oc_live_once_good": state}})
-    assert_one_line_each(
-        read(how, api_key="oc_live_once_good"), f"401 unauthorized: The key is {state}", "Check the API key"
-    )
-
-
-@pytest.mark.parametrize("how", HOW)
 def test_an_unknown_host_is_named(read: Read, how: str) -> None:
     messages = read(how, api_url="https://nowhere.invalid/api/v1")
     assert_one_line_each(messages, "nowhere.invalid (unknown host)")

@@ -9,10 +9,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 import typing as t
 
 import pytest
@@ -40,7 +38,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 )
 from simulator.handle import Simulator
 from support import KEY
-from support.raw_service import Raw, raw_connection, raw_service
+from support.raw_service import Raw, raw_service
 from support.worker import Worker
 
 MEASURED = """
@@ -204,37 +202,3 @@ def test_no_number_is_a_fault_of_the_collection(number: str) -> None:
             result = worker.run(module, **given)
             assert json.loads(json.dumps(result, allow_nan=False)) == result
             assert result["api"]["remaining"] in (None, 1)
-
-
-# Time
-
-
-@pytest.mark.parametrize(
-    ("answers", "drop"),
-    [
-        ([b""], b"x"),
-        ([b"HTTP/1.1 200 OK\r\n"], b"X-Slow: yes\r\n"),
-        # The tunnel is there, and what is at its end drips the start of TLS.
-        ([b"HTTP/1.1 200 OK\r\n\r\n", b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03"], b"\0"),
-    ],
-)
-def test_the_timeout_holds_for_a_proxy_that_drips_its_answer(
-    monkeypatch: pytest.MonkeyPatch, answers: list[bytes], drop: bytes
-) -> None:
-    def drip(connection: socket.socket) -> None:
-        for number, answer in enumerate(answers):
-            if number:
-                connection.recv(4096)
-            connection.sendall(answer)
-        for _time in range(60):
-            connection.sendall(drop)
-            time.sleep(0.05)
-
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    with raw_connection(drip) as port:
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
-        options = {"api_key": KEY, "api_url": "https://clawhosters.example", "timeout": 0.5, "retry_timeout": 0}
-        with pytest.raises(TransportError, match=r"did not accept the connection within 0\.5 s") as failure:
-            client_of(options).fetch("/account")
-    assert not failure.value.may_have_been_sent

@@ -211,41 +211,6 @@ def test_modules_and_what_playbooks_do_with_their_results(
 
 
 @pytest.mark.rest
-def test_the_inventory_in_all_its_options(hostile: Simulator, controller: Controller, folder: Path) -> None:
-    run = controller.inventory(
-        {
-            "statuses": ["all"],
-            "details": True,
-            "connect_with": "ip_address",
-            "compose": {"composed": "claw_name ~ claw_tier", "nested": "claw_region"},
-            "keyed_groups": [
-                {"key": "claw_tier", "prefix": "tier", "parent_group": "{{ claw_region }}"},
-                {"key": "claw_name", "prefix": ""},
-            ],
-            "groups": {"some": "claw_tier == claw_name"},
-            "hostnames": ["{{ claw_tier }}", "name"],
-            "filters": ["claw_name == claw_tier"],
-        }
-    )
-    assert run.rc == 0, run.screen[-3000:]
-    assert_is_calm(run)
-    listed = json.loads(run.stdout)
-    assert len(listed["_meta"]["hostvars"]) == len(PAYLOADS)
-    assert not [host for host in listed["_meta"]["hostvars"] if not host.isprintable()]
-    assert not [host for host in listed["_meta"]["hostvars"].values() if "ansible_host" in host]
-    tasks = [
-        {"ansible.builtin.debug": {"msg": "{{ inventory_hostname }} {{ composed }} {{ hostvars | to_json | length }}"}},
-        {"ansible.builtin.debug": {"var": "hostvars[inventory_hostname]"}},
-        {"ansible.builtin.debug": {"msg": "{{ groups }} {{ group_names }}"}},
-        {"clawhosters.cloud.claw_instance_info": {"name": "{{ claw_name }}"}},
-    ]
-    play = {"hosts": "clawhosters", "gather_facts": False, "connection": "local", "tasks": tasks}
-    run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"), "-vv")
-    assert run.rc == 0, run.screen[-3000:]
-    assert_is_calm(run)
-
-
-@pytest.mark.rest
 def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller, folder: Path) -> None:
     ids = list(range(1, len(PAYLOADS) + 1))
     before = set(folder.iterdir())

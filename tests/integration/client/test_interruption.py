@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
 from simulator.handle import Simulator
 from support.controller import BIN, Controller
-from support.stores import read_journal
 from support.terminal import run_at_terminal
 from support.worker import Worker
 
@@ -38,18 +37,6 @@ def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is
     controller.environment["CLAWHOSTERS_STATE_DIR"] = str(controller.folder / "state")
     command = [str(BIN / "ansible-playbook"), str(playbook)]
     return run_at_terminal(controller, command, interrupt=is_time).text
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_ctrl_c_while_a_restore_is_waited_for(simulator: Simulator, controller: Controller) -> None:
-    state_dir = controller.folder / "state"
-    screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: "accepted" in read_journal(state_dir))
-    sent = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
-    again = "Run the same task again: it waits for what is under way, and sends nothing twice."
-    assert f"{sent} {again}" in " ".join(screen.split()), screen
-    assert screen.count("goes on") == 1
-    assert simulator.effects() == {"restores": 1}
 
 
 @pytest.mark.slow

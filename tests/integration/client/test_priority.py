@@ -7,93 +7,33 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import time
 import typing as t
-from collections import defaultdict
 from pathlib import Path
 from types import ModuleType
-from urllib.parse import urlsplit
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, Priority, RateLimiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import Priority
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import parse_arguments
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables
 from support.sleeper import Sleeper
-from support.stores import StorePlace
 from support.worker import Worker
 
-FORK = multiprocessing.get_context("fork")
-LIMIT, WINDOW = 20, 2
-RESERVED = 2
 HIGH_INSTANCE = 60
-"""The instance of the restore. The play reads others."""
+"""The instance of the restore."""
 WORLD = {
     "instances": [{"id": number, "name": f"bot-{number}"} for number in range(1, HIGH_INSTANCE + 1)],
     "backups": [{"id": 9, "instance_id": HIGH_INSTANCE, "created_at": "2h ago"}],
 }
-
-
-def read_as(url: str, store_options: dict[str, str], priority: str, jobs: int) -> None:
-    """Reads the pages of an inventory, with priority ``low``, or instances, as a fork of a play does."""
-    params = {"api_key": KEY, "api_url": url, "priority": priority, "page_size": 3}
-    with open_store(store_options) as store:
-        client = Client(parse_settings(params, print), store=store)
-        if priority == "low":
-            fetch_all(client, "/instances")
-        for number in range(jobs):
-            client.fetch(f"/instances/{number + 1}")
-
-
-def run_restore(simulator: Simulator, store_options: dict[str, str]) -> dict[str, t.Any]:
-    """Restores backup 9 in this process, without waiting for the end."""
-    given = {"api_key": KEY, "api_url": simulator.url, **store_options, "incident": "INC-1", "backup_id": 9}
-    validator = ArgumentSpecValidator(claw_backup_restore.SPEC.options, **claw_backup_restore.SPEC.constraints())
-    validation = validator.validate({**given, "wait": False})
-    assert not validation.error_messages, validation.error_messages
-    return ModuleRunner(validation.validated_parameters, check_mode=False).run(claw_backup_restore.run)
-
-
-@pytest.mark.rest
-def test_a_restore_goes_before_an_inventory_and_a_play(simulator: Simulator, place: StorePlace) -> None:
-    simulator.reset(state=WORLD)
-    simulator.switch(rate_limit=LIMIT, rate_window_seconds=WINDOW, rate_window="clock")
-    jobs = [(simulator.url, place.options, "low", 0)] + [(simulator.url, place.options, "normal", 8)] * 6
-    with FORK.Pool(len(jobs)) as pool:
-        others = pool.starmap_async(read_as, jobs, chunksize=1)
-        while len(simulator.log()) < LIMIT:
-            time.sleep(0.02)
-        result = run_restore(simulator, place.options)
-        others.get(timeout=60)
-    assert result["changed"], result
-    log = simulator.log()
-    assert {request["status"] for request in log} <= {200, 202}
-    high: list[int] = []
-    used: dict[int, int] = defaultdict(int)
-    for request in log:
-        window = int(request["at"] // WINDOW)
-        if "backups" in request["path"] or request["path"] == f"/instances/{HIGH_INSTANCE}":
-            high.append(window)
-        else:
-            used[window] += 1
-    assert len(high) == result["api"]["requests"]
-    # The others leave it what is kept for it, but for the first request of an inventory in each window.
-    after = range(min(high) + 1, max(high) + int(RUN_TTL / WINDOW))
-    assert max(used[window] for window in after) <= LIMIT - RESERVED + 1
 
 
 def budget(state_dir: Path) -> dict[str, t.Any]:
@@ -160,20 +100,6 @@ def test_inventory_and_roles_have_their_own(simulator: Simulator, controller: Co
         assert find_priority(state_dir) == expected
 
 
-@pytest.mark.rest
-def test_every_step_of_the_restore_runbook_has_its_priority(simulator: Simulator, controller: Controller) -> None:
-    """Also those that check mode leaves out: the confirmation, and the restore itself."""
-    simulator.reset(state=WORLD, switches={"transition_reads": 1})
-    state_dir = controller.folder / "state"
-    variables = {"restore_instance_ids": [HIGH_INSTANCE], "restore_incident": "INC-1"}
-    variables |= {"restore_confirm": f"bot-{HIGH_INSTANCE}", "restore_priority": "low"}
-    command = ["ansible-playbook", "clawhosters.cloud.restore", *extra_variables(**variables)]
-    run = controller.run(*command, CLAWHOSTERS_STATE_DIR=str(state_dir))
-    assert run.rc == 0, run.screen
-    assert simulator.calls("POST /backups/9/restore")
-    assert find_priority(state_dir) == "low"
-
-
 def test_another_word_is_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
     task = controller.task({"id": 1, "priority": "urgent"}, module="claw_instance_info")
     assert task.result["msg"] == "value of priority must be one of: low, normal, high, got: urgent"
@@ -186,40 +112,6 @@ def test_another_word_is_refused_before_anything_is_sent(simulator: Simulator, c
     run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *given)
     assert run.says("value of fleet_report_priority must be one of: , low, normal, high, got: urgent")
     assert simulator.log() == []
-
-
-@pytest.mark.parametrize("is_waiting", [True, False], ids=["a request waits", "a run is active"])
-def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
-    simulator: Simulator, tmp_path: Path, is_waiting: bool
-) -> None:
-    """It may wait two seconds for the rate limit. For 12 s, the last request of the window is another's."""
-    simulator.switch(rate_limit=3, rate_window_seconds=60)
-    sleeper, lines = Sleeper(), list[str]()
-    progress = Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    params = {"api_key": KEY, "api_url": simulator.url, "retry_timeout": 2}
-    store = FolderStore(str(tmp_path / "state"))
-    client = Client(parse_settings(params, pytest.fail), progress=progress, store=store)
-    for number in (1, 2):
-        client.fetch(f"/instances/{number}")
-
-    def give_sign(limiter: RateLimiter, now: float) -> None:
-        if is_waiting:
-            limiter.waiting[Priority.HIGH] = now + 9
-        else:
-            limiter.high_until = now + 9
-
-    def act() -> None:
-        if sleeper.total < 12:
-            another._update(give_sign)
-
-    another = SharedRateBudget(store, simulator.url, KEY, progress.clock)
-    another._update(give_sign)
-    sleeper.before_sleep = act
-    client.fetch("/instances/3")
-    assert client.stats.waited >= 12
-    assert client.stats.retries == 0
-    host = urlsplit(simulator.url).netloc
-    assert lines[0] == f"{host}: the rest of the rate limit is kept for a higher priority, 10 s"
 
 
 def test_a_poll_does_not_outlast_its_wait_behind_others(simulator: Simulator, tmp_path: Path) -> None:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import fcntl
 import json
 import multiprocessing
-import os
 import stat
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client, RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
@@ -122,40 +119,6 @@ def test_a_lock_that_is_never_freed_stops_nobody(
         assert fetch_some(simulator, state_dir, 2).requests == 2
     # One was patient, and nobody after it.
     assert len(looks) == 1
-
-
-def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator: Simulator, state_dir: Path) -> None:
-    fetch_some(simulator, state_dir, 1)
-
-    def die() -> None:
-        client = a_client(simulator, state_dir)
-        assert client._budget is not None
-        for _request in range(90):
-            client._budget.acquire(0.0, lambda _seconds, _is_behind: None)
-        os._exit(0)
-
-    process = FORK.Process(target=die)
-    process.start()
-    process.join()
-    assert len(json.loads(budget_file(state_dir).read_text())["in_flight"]) == 90
-    sleeper = Sleeper()
-    sleeper.now = time.monotonic() + 6
-    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    client = a_client(simulator, state_dir, progress)
-    client.fetch("/instances/1")
-    assert client.stats.waited == 0
-    assert json.loads(budget_file(state_dir).read_text())["in_flight"] == {}
-
-
-def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
-    fetch_some(simulator, state_dir, 1)
-    before = json.loads(budget_file(state_dir).read_text())["remaining"]
-    simulator.fault("reset_after")
-    with pytest.raises(TransportError):
-        a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
-    limiter = json.loads(budget_file(state_dir).read_text())
-    assert limiter["in_flight"] == {}
-    assert limiter["remaining"] == before - 1
 
 
 def test_pages_are_read_at_once_and_put_together_in_order(simulator: Simulator, state_dir: Path) -> None:

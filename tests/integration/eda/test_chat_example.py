@@ -103,14 +103,6 @@ def test_a_hostile_name_is_text_in_each_chat(controller: Controller, receiver: R
 
 
 @pytest.mark.rest
-def test_a_refusal_of_the_chat_fails_and_keeps_its_address(controller: Controller, receiver: Receiver) -> None:
-    receiver.status = 403
-    run = post(controller, receiver)
-    assert run.rc == 2
-    assert run.says("The chat did not take the message (HTTP status 403")
-
-
-@pytest.mark.rest
 @pytest.mark.parametrize("form", ["mattermost", "matrix"])
 def test_the_nightly_check_posts_what_it_found_and_fails(
     simulator: Simulator, controller: Controller, receiver: Receiver, form: str
@@ -133,19 +125,6 @@ def test_the_nightly_check_posts_what_it_found_and_fails(
         assert posted["html"].count("<br>") == 3
         assert ESCAPED in posted["html"]
     assert (controller.folder / "clawhosters-fleet-report.html").exists()
-
-
-@pytest.mark.rest
-def test_the_nightly_check_posts_that_the_service_can_not_be_read(
-    simulator: Simulator, controller: Controller, receiver: Receiver
-) -> None:
-    simulator.switch(forbidden=["GET /instances*"])
-    controller.environment["CLAWHOSTERS_ACCOUNT"] = "1"
-    run = check_at_night(controller, receiver)
-    assert run.rc == 2
-    (posted,) = receiver.posted
-    assert posted["text"].startswith("The check of account 1 failed: GET /instances was answered with 403 ")
-    assert posted["text"].endswith(f" {ACCOUNT}")
 
 
 def check_at_night(controller: Controller, receiver: Receiver, **variables: t.Any) -> Run:

@@ -194,24 +194,3 @@ def test_one_that_was_allowed_by_its_name_must_still_bear_it(simulator: Simulato
     simulator.set_instance(9, name="garden-bot")
     restore(controller, 9, restore_unhealthy_names="garden-bot")
     assert restored(simulator) == {9: 90}
-
-
-@pytest.mark.rest
-def test_nothing_is_restored_within_the_cooldown(simulator: Simulator, controller: Controller) -> None:
-    given = {"restore_instance_ids": [7], "restore_incident": "INC-7", "restore_confirm": "7"}
-    assert controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given)).rc == 0
-    simulator.set_instance(7, health_status="unhealthy")
-    run = restore(controller, 7, restore_unhealthy_ids=[7])
-    assert re.search(r"A restore for INC-7 was sent .+ ago, which is less than restore_unhealthy_cooldown", run.stdout)
-    assert run.says("with restore_instance_ids=7 and restore_incident=INC-1.")
-    allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
-    with pytest.raises(
-        AssertionError, match="This playbook restores the instance in restore_unhealthy_id, a number, alone"
-    ):
-        restore(controller, "", **allowed)
-    # What is sent between the decision and the restore is an obstacle of the runbook.
-    with pytest.raises(AssertionError, match="within restore_min_interval \\(1 d 0 h\\)"):
-        restore(controller, 7, **allowed, restore_min_interval="24h")
-    assert simulator.effects() == {"restores": 1}
-    restore(controller, 7, **allowed)
-    assert simulator.effects() == {"restores": 2}

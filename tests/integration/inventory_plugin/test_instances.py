@@ -137,20 +137,6 @@ def test_one_that_is_gone_before_its_details_are_read_is_told(small: Simulator, 
     assert run.says("Left out, since they were deleted while the list was read: 2."), run.screen
 
 
-def test_a_list_without_statuses_is_completed_by_the_details(small: Simulator, controller: Controller) -> None:
-    body = {"data": [{"id": number, "name": f"bot-{number}"} for number in range(1, 5)]}
-    small.fault("wrong_type", path="/instances", times=None, body=body)
-    run = controller.inventory()
-    assert hosts(run) == ["alpha", "bravo", "delta"]
-    assert run.screen.count("The list does not show status: details are read instead") == 1
-    assert small.calls().count("GET /instances/3") == 1
-    small.switch(drop_fields=["instance.status"])
-    run = controller.inventory()
-    assert run.rc != 0
-    assert run.says("statuses: the service shows no status of alpha (id 1), bravo (id 2), charlie (id 3)"), run.screen
-    assert hosts(controller.inventory({"statuses": ["all"]})) == ["bot-1", "bot-2", "bot-3", "bot-4"]
-
-
 def test_host_names_by_preference(small: Simulator, controller: Controller) -> None:
     run = controller.inventory({"hostnames": ["no_such_field", "ip_address", "{{ claw_name }}-{{ claw_tier }}"]})
     assert hosts(run) == ["alpha-pro", "192.0.2.2", "2001:0db8:0::0004"]
@@ -179,12 +165,6 @@ def test_an_instance_with_a_blank_name_is_a_host_by_its_id(
     assert hosts(run) == names
     ids = ", ".join(name for name in names if name in "12")
     assert run.says(f"Instances whose names are blank become hosts by their ids: {ids}."), run.screen
-
-
-def test_another_prefix_and_group(small: Simulator, controller: Controller) -> None:
-    run = controller.inventory({"hostvars_prefix": "ch_", "group": "bots", "hostnames": ["{{ ch_name }}"]})
-    assert hosts(run, "bots") == ["alpha", "bravo", "delta"]
-    assert variables(run, "alpha")["ch_id"] == 1
 
 
 def test_a_host_that_is_named_like_a_group_is_still_the_host(small: Simulator, controller: Controller) -> None:
@@ -261,12 +241,6 @@ def test_an_address_that_is_composed_is_no_option_either(small: Simulator, contr
     ), run.screen
 
 
-def test_connecting_by_subdomain_reads_the_detail(small: Simulator, controller: Controller) -> None:
-    run = controller.inventory({"connect_with": "subdomain"})
-    assert variables(run, "alpha")["ansible_host"] == "alpha.clawhosters.com"
-    assert len(small.calls()) == 4
-
-
 def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Controller) -> None:
     assert controller.inventory({"min_hosts": 3}).rc == 0
     run = controller.inventory({"min_hosts": 4})
@@ -277,16 +251,6 @@ def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Contr
     ), run.screen
     run = controller.inventory({"min_hosts": 4, "statuses": ["all"], "filters": ["claw_id == 1"]})
     assert run.says("1 instance became hosts, fewer than min_hosts (4). Of 4 instances in all"), run.screen
-
-
-@pytest.mark.slice
-@pytest.mark.parametrize("count", [0, 25, 26])
-def test_accounts_of_every_size_are_read_whole(simulator: Simulator, controller: Controller, count: int) -> None:
-    simulator.reset(instances=count)
-    run = controller.inventory({"statuses": ["all"], "hostnames": ["id"]})
-    found = listed(run).get("clawhosters", {}).get("hosts", [])
-    assert sorted(map(int, found)) == list(range(1, count + 1))
-    assert simulator.calls() == ["GET /instances"] * max(1, -(-count // 25))
 
 
 def test_a_list_that_never_holds_still_is_an_error_and_no_part_of_it_shows(

@@ -235,15 +235,6 @@ def test_each_host_is_changed_with_the_key_of_its_account(accounts: Simulator, c
     assert (state["effects"]["stops"], state["foreign"]["effects"]["stops"]) == (2, 2)
 
 
-def test_a_failure_says_which_account_it_is_about(accounts: Simulator, controller: Controller) -> None:
-    accounts.set_state(keys={STAGING: "revoked"})
-    sources = (*source(controller, "production"), *source(controller, "staging"))
-    run, hosts = listing(controller, *sources, **TOLERANT)
-    assert set(hosts) == {"web-bot", "shop-bot"}
-    assert run.says("staging.clawhosters.yml: GET /instances was answered with 401"), run.screen
-    assert not [key for key in (PRODUCTION, STAGING) if key in run.screen]
-
-
 # Templates in options
 
 

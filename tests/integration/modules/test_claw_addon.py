@@ -86,12 +86,6 @@ def test_attributes_go_by_the_names_that_the_service_shows(simulator: Simulator)
     assert "no attribute tier" in set_addon(simulator, config={"tier": "eco"})["msg"]
 
 
-def test_a_text_from_a_template_is_the_number_that_it_stands_for(simulator: Simulator) -> None:
-    assert set_addon(simulator, config={"usage_limit": "5000"})["changed"] is False
-    assert set_addon(simulator, config={"usage_limit": "6000"})["changed"] is True
-    assert simulator.log()[-2]["body"] == {"usage_limit": 6000}
-
-
 def test_a_control_character_in_config_is_sent_as_it_is_and_only_once(simulator: Simulator) -> None:
     simulator.switch(addon_writable=["tier", "settings"])
     simulator.set_addon(WEB_LLM, settings={"prompt": "short"})
@@ -280,18 +274,6 @@ def test_the_usage_says_whose_an_add_on_is_where_it_does_not_say_itself(simulato
     result = set_addon(simulator, addon_type="llm", instance_id=7, config={"tier": "standard"})
     assert result["addon"]["id"] == WEB_LLM
     assert simulator.calls() == ["GET /addons", "GET /billing/usage", "GET /instances", GET]
-
-
-@pytest.mark.parametrize("field", ["addon_type", "instance_id"])
-def test_nothing_is_guessed_where_nobody_says_it(simulator: Simulator, field: str) -> None:
-    simulator.set_instance(8, status="stopped")  # the usage knows nothing of those that cost nothing
-    simulator.switch(
-        drop_fields=["addon.addon_type" if field == "addon_type" else "addon.instance_id", "instance_name"]
-    )
-    options = {"addon_type": "llm"} if field == "addon_type" else {"addon_type": "llm", "instance_name": "web-bot"}
-    result = set_addon(simulator, **options, config={"tier": "eco"})
-    assert "does not guess" in result["msg"]
-    assert simulator.calls("PATCH *") == []
 
 
 # What must not be seen

@@ -81,23 +81,6 @@ def test_a_history_of_which_pages_do_not_move_is_no_short_history(simulator: Sim
     assert result_of(claw_billing_info, simulator, include=["transactions"])["failed"] is False
 
 
-@pytest.mark.parametrize(
-    "switches",
-    [
-        {"usage_addon_daily_claws": False},
-        {"drop_fields": ["summary.days_remaining", "package.id"]},
-        {"days_remaining_at_no_cost": None},
-        {"id_as_string": True},
-        {"rename_fields": {"package.claws": "amount.claws"}},
-    ],
-)
-def test_the_other_parts_come_as_they_are(simulator: Simulator, switches: dict[str, t.Any]) -> None:
-    simulator.switch(**switches)
-    result = result_of(claw_billing_info, simulator, include=["summary", "usage", "packages"])
-    assert result["failed"] is False
-    assert len(result["billing"]["packages"]) == 3
-
-
 @pytest.mark.parametrize("part", ["summary", "usage", "packages"])
 @pytest.mark.parametrize("data", [[{"daily": 5}], [1, "small"], {"list": []}, "none", None])
 def test_a_part_of_any_shape_comes_as_it_is(simulator: Simulator, part: str, data: object) -> None:

@@ -18,7 +18,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service import doctor
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_doctor_info
 from simulator.handle import Simulator
-from simulator.switches import plain
 from support import KEY
 from support.controller import Controller
 from support.worker import result_of
@@ -66,27 +65,7 @@ BY_STATUS = "inventory claw_instance_info"
 BY_FLAGS = f"claw_instance claw_fleet balance_guard {RESTORES}"
 HEALTHY = "wait_healthy claw_fleet_restore runbook drill restore_unhealthy"
 VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
-    "the overview alone": (
-        plain(),
-        {
-            "list_fields": EVENTS,
-            "detail_fields": "claw_instance claw_fleet connect_with: tiers",
-            "statuses": f"{BY_STATUS} {BY_FLAGS}",
-            "health_statuses": "restore_unhealthy health_statuses",
-            "billing_summary": "balance_guard claw_purchase Claws",
-            "billing_usage": "balance_guard",
-            "addon_types": "claw_addon addon_type",
-            "addon_owner": "claw_addon instance_id instance_name",
-            "backup_statuses": "",
-        },
-        False,
-    ),
     "lists without status": ({"drop_fields": ["instances.status"]}, {"list_fields": "status_changed"}, False),
-    "no status": (
-        {"drop_fields": ["instance.status"]},
-        {"list_fields": "status_changed", "statuses": BY_STATUS},
-        False,
-    ),
     "no health": (
         {"drop_fields": ["instance.health_status"]},
         {"list_fields": "health_changed", "health_statuses": "restore_unhealthy health_statuses"},
@@ -102,7 +81,6 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
         {"health_statuses": "restore_unhealthy health_statuses"},
         False,
     ),
-    "other words": ({"status_words": {"running": "active"}}, {"statuses": BY_STATUS}, False),
     "other words without flags": (
         {"status_words": {"running": "active"}, "can_flags": "absent"},
         {"statuses": f"{BY_STATUS} {BY_FLAGS}", "detail_fields": ""},
@@ -174,7 +152,7 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], dict[str, str], bool]] = {
 }
 """Services: their switches, the checks that are then different or failed, and whether the collection can work.
 
-Of each check, the first word of each use that does not work.
+Of each check, the first word of each use that does not work. More: test_services_that_differ.py.
 """
 
 

@@ -333,6 +333,19 @@ def test_a_list_that_can_not_be_read_keeps_the_next_batch_back(simulator: Simula
     assert [one["msg"].endswith("This task sent nothing for it.") for one in result["instances"]] == [False, True, True]
 
 
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_batch_that_ends_unfinished_says_how_the_rest_goes_on(
+    simulator: Simulator, worker: Worker, planned: bool
+) -> None:
+    simulator.reset(state=fleet("running", "running"), switches={"transition_reads": 1000, "transition_shows": "busy"})
+    options: dict[str, t.Any] = {"ids": [1, 2], "state": "restarted", "serial": 1, "wait_timeout": 30}
+    advice = "Run this again, with state: started for what was restarted, to continue."
+    if planned:
+        options["plan"] = worker.run(claw_fleet, check=True, **options)["plan"]
+        advice = "Run the same task again: the plan continues."
+    assert f" deploying. {advice} Not begun: 1" in worker.run(claw_fleet, **options)["msg"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -7,32 +7,11 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import typing as t
-from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.executor import (
-    BatchExecutor,
-    RestoreObserver,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import Rules, Wording
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import (
-    ExecutorOptions,
-    RestoreJob,
-    Stage,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import RestoreTask
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target, TargetPlan
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
     OperationEvent,
     OperationKey,
 )
@@ -42,8 +21,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
-from support import KEY, TIME_OF_DAY
-from support.sleeper import Sleeper
 from support.stores import StorePlace
 from support.worker import Worker
 
@@ -69,13 +46,6 @@ def world(count: int = COUNT, **fields: t.Any) -> dict[str, t.Any]:
 def worker(simulator: Simulator, place: StorePlace) -> Worker:
     simulator.reset(state=world(), switches={"transition_reads": 2})
     return Worker(simulator, {**place.options, "incident": "INC-1"})
-
-
-@pytest.fixture
-def local_worker(simulator: Simulator) -> Worker:
-    """A worker for tests in which the store does not matter."""
-    simulator.reset(state=world(), switches={"transition_reads": 2})
-    return Worker(simulator, {"incident": "INC-1"})
 
 
 def bots(*numbers: int, **fields: t.Any) -> list[dict[str, t.Any]]:
@@ -119,51 +89,9 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
     assert simulator.effects() == {"restores": 5}
 
 
-SEEN = rf".*It was healthy at {TIME_OF_DAY},"
-LAPSES: dict[str, tuple[t.Callable[[Simulator], t.Any], str]] = {
-    "unhealthy": (
-        lambda simulator: simulator.set_instance(1, health_status="unhealthy"),
-        rf"{SEEN} but was running, unhealthy at {TIME_OF_DAY}\.",
-    ),
-    "stopped": (
-        lambda simulator: simulator.set_instance(1, status="stopped"),
-        rf"{SEEN} but was stopped, health unknown at {TIME_OF_DAY}\.",
-    ),
-    "health not waited for": (
-        lambda simulator: simulator.set_instance(1, status="stopped"),
-        rf".*It was running, but was stopped at {TIME_OF_DAY}\.",
-    ),
-    "deleted": (
-        lambda simulator: simulator.remove_instance(1),
-        rf"{SEEN} but no longer existed at {TIME_OF_DAY}\.",
-    ),
-}
-
-
-@pytest.mark.parametrize("lapse", LAPSES)
-@pytest.mark.parametrize(("serial", "begun"), [([1, 1, 2], 2), ([1, "100%"], 4)], ids=["before a batch", "at the end"])
-def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
-    simulator: Simulator, local_worker: Worker, lapse: str, serial: list[object], begun: int
-) -> None:
-    happen, told = LAPSES[lapse]
-    options = {"serial": serial, "wait_healthy": lapse != "health not waited for"}
-
-    def wait_for_second_batch() -> None:
-        if len(posts(simulator)) > 1:
-            happen(simulator)
-            local_worker.sleeper.before_sleep = lambda: None
-
-    local_worker.sleeper.before_sleep = wait_for_second_batch
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3, 4), **options)
-    assert len(posts(simulator)) == begun
-    assert result["summary"] == {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 4 - begun}
-    assert outcomes(result) == ["completed"] * begun + ["not_begun"] * (4 - begun)
-    assert re.match(told, result["instances"][0]["msg"]), result["instances"][0]["msg"]
-
-
 @pytest.mark.parametrize("ends", ["running", "stopped"])
 def test_who_stops_an_instance_during_the_wait_is_not_overruled(
-    simulator: Simulator, local_worker: Worker, ends: str
+    simulator: Simulator, worker: Worker, ends: str
 ) -> None:
     simulator.switch(restore_ends=ends)
     simulator.set_instance(1, health_after="unhealthy")
@@ -176,29 +104,27 @@ def test_who_stops_an_instance_during_the_wait_is_not_overruled(
             if seen == 3:
                 simulator.set_instance(1, status="stopped")
 
-    local_worker.sleeper.before_sleep = stop_it
-    result = local_worker.run(claw_fleet_restore, instances=bots(1), wait_timeout=60)
+    worker.sleeper.before_sleep = stop_it
+    result = worker.run(claw_fleet_restore, instances=bots(1), wait_timeout=60)
     starts = simulator.calls("POST /instances/*")
     assert starts == ["POST /instances/1/start"] * (ends == "stopped")
     assert "It was not started within 60 s (wait_timeout), and now it is stopped, health unknown." in result["msg"]
     # As asked for in so many words.
-    local_worker.sleeper.before_sleep = lambda: None
+    worker.sleeper.before_sleep = lambda: None
     simulator.set_instance(1, health_after="healthy")
-    assert local_worker.run(claw_fleet_restore, instances=bots(1))["failed"] is False
+    assert worker.run(claw_fleet_restore, instances=bots(1))["failed"] is False
     assert simulator.calls("POST /instances/*") == [*starts, "POST /instances/1/start"]
 
 
-def test_finished_instances_that_can_not_be_read_keep_the_next_batch_back(
-    simulator: Simulator, local_worker: Worker
-) -> None:
+def test_finished_instances_that_can_not_be_read_keep_the_next_batch_back(simulator: Simulator, worker: Worker) -> None:
     options = {"instances": bots(1, 2, 3), "serial": 1, "max_failures": 3, "retry_timeout": 5}
-    local_worker.run(claw_fleet_restore, **options)
+    worker.run(claw_fleet_restore, **options)
     calls = simulator.calls()
     # The last reading of the first one before the second batch looks back at it.
     readings = calls[: calls.index("POST /backups/202/restore")].count("GET /instances/1")
     simulator.reset(state=world(), switches={"transition_reads": 2})
     simulator.fault("json_503", path="/instances/1", method="GET", skip=readings - 1, times=None)
-    result = local_worker.run(claw_fleet_restore, **{**options, "incident": "INC-2"})
+    result = worker.run(claw_fleet_restore, **{**options, "incident": "INC-2"})
     assert posts(simulator) == [102]
     assert outcomes(result) == ["completed", "refused", "refused"]
     assert ["rejected or not sent; nothing was changed." in one["msg"] for one in result["instances"]] == [
@@ -208,36 +134,12 @@ def test_finished_instances_that_can_not_be_read_keep_the_next_batch_back(
     ]
 
 
-def test_each_batch_begins_when_the_one_before_runs(simulator: Simulator, local_worker: Worker) -> None:
-    running: list[int] = []
-
-    def look() -> None:
-        sent = len(posts(simulator))
-        statuses = [instance["status"] for instance in simulator.state()["instances"]]
-        if sent and statuses[:sent].count("running") < sent:
-            running.append(sent)
-
-    local_worker.sleeper.before_sleep = look
-    result = local_worker.run(claw_fleet_restore, instances=bots(*range(1, 9)), serial=[1, 2, "100%"])
-    assert result["summary"]["changed"] == 8
-    assert set(running) == {1, 3, 8}
-    assert posts(simulator)[0] == 102
-    assert set(posts(simulator)[1:3]) == {202, 302}
-    assert [line for line in local_worker.lines if line.startswith("Batch")] == [
-        "Batch 1 of 3: bot-1",
-        "Batch 2 of 3: bot-2, bot-3",
-        "Batch 3 of 3: bot-4, bot-5, bot-6 and 2 more",
-    ]
-
-
 # What it costs
 
 
-def test_restoring_forty_of_sixty_costs_three_listings_and_the_polls(
-    simulator: Simulator, local_worker: Worker
-) -> None:
+def test_restoring_forty_of_sixty_costs_three_listings_and_the_polls(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=world(60), switches={"transition_reads": 2})
-    result = local_worker.run(claw_fleet_restore, instances=bots(*range(1, 41)), serial=["100%"])
+    result = worker.run(claw_fleet_restore, instances=bots(*range(1, 41)), serial=["100%"])
     assert result["summary"] == {"ok": 0, "changed": 40, "failed": 0, "not_begun": 0}
     calls = simulator.calls()
     first = next(number for number, call in enumerate(calls) if call.startswith("POST"))
@@ -270,33 +172,23 @@ def test_restoring_forty_of_sixty_costs_three_listings_and_the_polls(
     ],
 )
 def test_what_is_given_by_id_is_read_by_id_where_that_takes_fewer_requests(
-    simulator: Simulator, local_worker: Worker, entries: list[dict[str, int]], reads: list[str]
+    simulator: Simulator, worker: Worker, entries: list[dict[str, int]], reads: list[str]
 ) -> None:
     simulator.reset(state=world(60))
-    result = local_worker.run(claw_fleet_restore, instances=entries, serial=["100%"])
+    result = worker.run(claw_fleet_restore, instances=entries, serial=["100%"])
     assert result["summary"]["changed"] == len(entries)
     calls = simulator.calls()
     first = next(number for number, call in enumerate(calls) if call.startswith("POST"))
     assert sorted(calls[:first]) == sorted(f"GET {path}" for path in reads)
 
 
-def test_the_polls_of_a_small_batch_read_it_alone(simulator: Simulator, local_worker: Worker) -> None:
+def test_the_polls_of_a_small_batch_read_it_alone(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=world(60), switches={"transition_reads": 2})
-    local_worker.run(claw_fleet_restore, instances=bots(1, *range(11, 20)), serial=[1, "100%"])
+    worker.run(claw_fleet_restore, instances=bots(1, *range(11, 20)), serial=[1, "100%"])
     calls = simulator.calls()
     first = calls.index("POST /backups/102/restore")
     assert set(calls[first + 1 : first + 4]) == {"GET /instances/1"}
     assert set(calls[-3:]) == {"GET /instances"}
-
-
-def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, local_worker: Worker) -> None:
-    simulator.reset(state=world(20), switches={"transition_reads": 10_000, "per_page_default": 2})
-    local_worker.run(claw_fleet_restore, instances=bots(*range(1, 21)), serial=["100%"], wait_timeout=240)
-    calls = simulator.calls()
-    polls = calls[max(number for number, call in enumerate(calls) if call.startswith("POST")) + 1 :]
-    assert set(polls) == {"GET /instances"}
-    # The first one is sent at once.
-    assert 50 < len(polls) <= 10 + 240 / 60 * 25
 
 
 # What is refused
@@ -311,10 +203,10 @@ WRONG = [
 
 @pytest.mark.parametrize(("entry", "words"), WRONG)
 def test_a_wrong_entry_is_found_before_anything_is_sent(
-    simulator: Simulator, local_worker: Worker, entry: dict[str, t.Any], words: str
+    simulator: Simulator, worker: Worker, entry: dict[str, t.Any], words: str
 ) -> None:
     for check in (True, False):
-        result = local_worker.run(
+        result = worker.run(
             claw_fleet_restore, check=check, instances=[*bots(1), entry, *bots(2)], serial=[1], max_age="24h"
         )
         assert result["failed"] is True
@@ -329,44 +221,28 @@ def test_a_wrong_entry_is_found_before_anything_is_sent(
     assert simulator.calls("POST *") == []
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"serial": [0]}, "serial has the batch size '0'"),
-        ({"max_failures": -1}, "max_failures is -1"),
-        ({"wait_timeout": -1}, "wait_timeout is -1"),
-        ({"incident": " "}, "incident is empty"),
-    ],
-)
-def test_wrong_options_send_no_request(
-    simulator: Simulator, local_worker: Worker, options: dict[str, t.Any], words: str
-) -> None:
-    assert words in local_worker.run(claw_fleet_restore, **{"instances": bots(1), **options})["msg"]
-    assert simulator.calls() == []
-
-
-def test_plain_lists_restore_the_newest_backups_after_the_entries(simulator: Simulator, local_worker: Worker) -> None:
-    result = local_worker.run(
+def test_plain_lists_restore_the_newest_backups_after_the_entries(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(
         claw_fleet_restore, instances=[{"id": 3, "backup_id": 301}], ids=[2], names=["bot-1"], serial=["100%"]
     )
     assert [entry["id"] for entry in result["instances"]] == [3, 2, 1]
     assert (result["summary"]["changed"], result["instances"][0]["backup_id"]) == (3, 301)
     assert len(simulator.calls("POST *")) == 3
-    twice = local_worker.run(claw_fleet_restore, incident="INC-2", ids=[2], names=["bot-2"])
+    twice = worker.run(claw_fleet_restore, incident="INC-2", ids=[2], names=["bot-2"])
     listed = "bot-2 (id 2) or its backup is listed already, in entry 1. Nothing was sent. List each"
     assert twice["instances"][1]["msg"] == f"{listed} of them once."
     assert len(simulator.calls("POST *")) == 3
 
 
-def test_health_that_is_not_shown_is_told_once(simulator: Simulator, local_worker: Worker) -> None:
+def test_health_that_is_not_shown_is_told_once(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(drop_fields=["instance.health_status"])
-    assert local_worker.run(claw_fleet_restore, instances=bots(1, 2))["summary"]["changed"] == 2
-    told = [text for text in local_worker.warnings if "Health not shown (health_status)" in text]
+    assert worker.run(claw_fleet_restore, instances=bots(1, 2))["summary"]["changed"] == 2
+    told = [text for text in worker.warnings if "Health not shown (health_status)" in text]
     assert [text.rsplit(": ", 1)[1] for text in told] == ["bot-1 (id 1), bot-2 (id 2)."]
 
 
-def test_a_list_of_none_is_done(simulator: Simulator, local_worker: Worker) -> None:
-    result = local_worker.run(claw_fleet_restore, instances=[])
+def test_a_list_of_none_is_done(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_fleet_restore, instances=[])
     assert (result["failed"], result["changed"]) == (False, False)
     assert simulator.calls("POST *") == []
 
@@ -374,60 +250,12 @@ def test_a_list_of_none_is_done(simulator: Simulator, local_worker: Worker) -> N
 # What fails on the way
 
 
-def test_a_canary_that_fails_stops_the_rest_now_and_when_run_again(
-    simulator: Simulator, worker: Worker, place: StorePlace
-) -> None:
-    worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="error") if posts(simulator) else None
-    options: dict[str, t.Any] = {"instances": bots(1, 2, 3), "serial": [1, "100%"]}
-    for changed in (True, False):
-        result = worker.run(claw_fleet_restore, **options)
-        assert result["failed"] is True
-        assert result["changed"] is changed
-        assert outcomes(result) == ["failed", "not_begun", "not_begun"]
-        assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
-        assert result["msg"].startswith("1 of 3 entries failed: entry 1, bot-1 (id 1): ")
-        why = "Not begun from batch 2 of 2 on: 1 restore failed or showed no sign, and max_failures is 0."
-        advice = "When the failures are dealt with, run the same task again; max_failures: 1 goes on despite them."
-        assert result["msg"].endswith(f"{why} {advice}")
-        assert posts(simulator) == [102]
-    check = worker.run(claw_fleet_restore, check=True, **options)
-    assert check["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
-    worker.sleeper.before_sleep = lambda: None
-    # Both ways go on; force sends it again.
-    assert worker.run(claw_fleet_restore, **options | {"instances": bots(1, 2), "max_failures": 1})["changed"] is True
-    assert worker.run(claw_fleet_restore, instances=bots(2, 3))["summary"]["changed"] == 1
-    simulator.switch(restore_allowed=["error", "running"])
-    forced = worker.run(claw_fleet_restore, instances=bots(1), force=True)
-    assert outcomes(forced) == ["completed"]
-    assert posts(simulator) == [102, 202, 302, 102]
-
-
-def test_the_error_is_that_of_the_first_entry_that_has_a_response(simulator: Simulator, local_worker: Worker) -> None:
+def test_the_error_is_that_of_the_first_entry_that_has_a_response(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("reset_before", path="/backups/102/restore")
     simulator.fault("status", path="/backups/202/restore", status=422, code="no", message="No")
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=["100%"])
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=["100%"])
     assert outcomes(result) == ["unknown", "refused"]
     assert result["error"]["status"] == 422
-
-
-@pytest.mark.parametrize(("max_failures", "sent"), [(0, 2), (1, 4), (3, 6)])
-def test_more_failures_than_allowed_stop_further_batches(
-    simulator: Simulator, local_worker: Worker, max_failures: int, sent: int
-) -> None:
-    for number in (2, 4):
-        simulator.fault("status", path=f"/backups/{number}02/restore", status=422, code="no", message="No")
-    options: dict[str, t.Any] = {"instances": bots(*range(1, 7)), "serial": [2], "max_failures": max_failures}
-    result = local_worker.run(claw_fleet_restore, **options)
-    assert len(posts(simulator)) == sent
-    assert result["error"]["status"] == 422
-    assert outcomes(result)[1] == "refused"
-    assert result["summary"]["not_begun"] == 6 - sent
-    again = local_worker.run(claw_fleet_restore, **options)
-    if sent == 2:
-        again = local_worker.run(claw_fleet_restore, **options)
-    assert again["failed"] is False, again
-    assert set(outcomes(again)) == {"completed"}
-    assert simulator.effects() == {"restores": 6}
 
 
 def test_an_unknown_outcome_is_not_resent_and_stops_none_of_its_batch(simulator: Simulator, worker: Worker) -> None:
@@ -447,24 +275,22 @@ def test_an_unknown_outcome_is_not_resent_and_stops_none_of_its_batch(simulator:
     assert simulator.effects() == {"restores": 4}
 
 
-def test_a_forced_restore_that_is_refused_is_not_told_as_the_one_before(
-    simulator: Simulator, local_worker: Worker
-) -> None:
+def test_a_forced_restore_that_is_refused_is_not_told_as_the_one_before(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("reset_before", method="POST")
-    assert outcomes(local_worker.run(claw_fleet_restore, instances=bots(1))) == ["unknown"]
+    assert outcomes(worker.run(claw_fleet_restore, instances=bots(1))) == ["unknown"]
     simulator.fault("status", path="/backups/102/restore", status=422, code="no", message="No")
-    assert outcomes(local_worker.run(claw_fleet_restore, instances=bots(1), force=True)) == ["refused"]
-    assert outcomes(local_worker.run(claw_fleet_restore, instances=bots(1))) == ["unknown"]
+    assert outcomes(worker.run(claw_fleet_restore, instances=bots(1), force=True)) == ["refused"]
+    assert outcomes(worker.run(claw_fleet_restore, instances=bots(1))) == ["unknown"]
 
 
-def test_what_comes_back_stopped_is_started(simulator: Simulator, local_worker: Worker) -> None:
+def test_what_comes_back_stopped_is_started(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(restore_ends="stopped")
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[1, 2])
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[1, 2])
     assert [(entry["after"], entry["outcome"]) for entry in result["instances"]] == [("running", "completed")] * 3
     assert simulator.effects() == {"restores": 3, "starts": 3}
     simulator.set_instance(2, status="stopped")
-    check = local_worker.run(claw_fleet_restore, check=True, instances=bots(1, 2, 3))
-    again = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3))
+    check = worker.run(claw_fleet_restore, check=True, instances=bots(1, 2, 3))
+    again = worker.run(claw_fleet_restore, instances=bots(1, 2, 3))
     assert check["summary"] == again["summary"] == {"ok": 2, "changed": 1, "failed": 0, "not_begun": 0}
     assert check["diff"] == again["diff"]
     assert again["diff"]["before"]["bot-2 (id 2)"] == {"restored_from": None, "status": "stopped"}
@@ -472,61 +298,42 @@ def test_what_comes_back_stopped_is_started(simulator: Simulator, local_worker: 
     assert simulator.effects() == {"restores": 3, "starts": 4}
 
 
-def test_what_comes_back_without_its_configuration_has_failed(simulator: Simulator, local_worker: Worker) -> None:
+def test_what_comes_back_without_its_configuration_has_failed(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(restore_ends="pending_configuration")
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2))
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2))
     assert outcomes(result) == ["completed", "not_begun"]
     assert "not seen running and healthy. Its status is pending_configuration. Give it" in result["instances"][0]["msg"]
 
 
-def test_health_is_waited_for_and_the_next_run_goes_on(simulator: Simulator, local_worker: Worker) -> None:
+def test_health_is_waited_for_and_the_next_run_goes_on(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, health_after="unhealthy")
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), wait_timeout=60)
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2), wait_timeout=60)
     assert outcomes(result) == ["completed", "not_begun"]
     told = "It was not healthy within 60 s (wait_timeout), and now it is running, unhealthy."
     assert told in result["instances"][0]["msg"]
     simulator.set_instance(1, health_status="healthy")
-    again = local_worker.run(claw_fleet_restore, instances=bots(1, 2))
+    again = worker.run(claw_fleet_restore, instances=bots(1, 2))
     assert again["summary"] == {"ok": 1, "changed": 1, "failed": 0, "not_begun": 0}
     simulator.set_instance(3, health_after="unhealthy")
-    assert local_worker.run(claw_fleet_restore, instances=bots(3), wait_healthy=False)["failed"] is False
+    assert worker.run(claw_fleet_restore, instances=bots(3), wait_healthy=False)["failed"] is False
 
 
-def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: Simulator, local_worker: Worker) -> None:
-    simulator.switch(transition_reads=1000)
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[2], wait_timeout=40)
-    assert outcomes(result) == ["in_flight", "in_flight", "not_begun"]
-    assert re.match(
-        rf"The restore of bot-1 \(id 1\), sent at {TIME_OF_DAY}, was accepted, but its end was not seen\. "
-        r"It was not restored within 40 s \(wait_timeout\), and now it is "
-        r"deploying\.",
-        result["instances"][0]["msg"],
-    )
-    assert "Run the same task again: it continues, and sends nothing twice." in result["msg"]
-    assert local_worker.sleeper.total == pytest.approx(40, abs=5)
-    for number in (1, 2):
-        simulator.set_instance(number, status="running", _transition=None)
-    again = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])
-    assert again["summary"] == {"ok": 2, "changed": 0, "failed": 0, "not_begun": 0}
-    assert sorted(posts(simulator)) == [102, 202]
-
-
-def test_what_is_gone_since_the_plan_stops_nothing_of_its_own_batch(simulator: Simulator, local_worker: Worker) -> None:
+def test_what_is_gone_since_the_plan_stops_nothing_of_its_own_batch(simulator: Simulator, worker: Worker) -> None:
     def meanwhile() -> None:
         if posts(simulator):
-            local_worker.sleeper.before_sleep = lambda: None
+            worker.sleeper.before_sleep = lambda: None
             simulator.remove_instance(3)
 
-    local_worker.sleeper.before_sleep = meanwhile
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[1, 2])
+    worker.sleeper.before_sleep = meanwhile
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[1, 2])
     assert outcomes(result) == ["completed", "completed", "refused"]
     assert sorted(posts(simulator)) == [102, 202]
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 1, "not_begun": 0}
 
 
-def test_a_batch_whose_status_can_not_be_read_is_not_sent(simulator: Simulator, local_worker: Worker) -> None:
+def test_a_batch_whose_status_can_not_be_read_is_not_sent(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("forbidden", path="/instances*", skip=1, times=None)
-    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=["100%"])
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=["100%"])
     assert outcomes(result) == ["refused", "refused"]
     assert "rejected or not sent; nothing was changed." in result["msg"]
     assert result["error"]["status"] == 403
@@ -624,143 +431,11 @@ def test_what_is_done_is_unlocked_while_the_batch_waits_for_another_run(
 
 @pytest.mark.parametrize("others", [[], [{"id": 4, "backup_id": 402}]])
 def test_an_instance_with_the_name_of_a_restored_one_gets_its_own_backup(
-    simulator: Simulator, local_worker: Worker, others: list[dict[str, int]]
+    simulator: Simulator, worker: Worker, others: list[dict[str, int]]
 ) -> None:
-    local_worker.run(claw_fleet_restore, instances=bots(1))
+    worker.run(claw_fleet_restore, instances=bots(1))
     simulator.set_instance(1, name="old")
     simulator.set_instance(3, name="bot-1")
-    result = local_worker.run(claw_fleet_restore, instances=[*bots(1), *others])
+    result = worker.run(claw_fleet_restore, instances=[*bots(1), *others])
     assert result["failed"] is False, result
     assert (result["instances"][0]["id"], result["instances"][0]["backup_id"]) == (3, 302)
-
-
-# The executor, its observer, and Ctrl-C
-
-
-class Recorder(RestoreObserver):
-    """Notes batches and ends."""
-
-    def __init__(self, sleeper: Sleeper) -> None:
-        self.sleeper = sleeper
-        self.batch_began = 0.0
-        self.stages: list[tuple[str, str]] = []
-        self.refused: str | None = None
-
-    def on_batch(self, number: int, restores: t.Sequence[RestoreJob]) -> None:
-        self.batch_began = self.sleeper.now
-        self.stages.append((f"batch {number}", ", ".join(one.instance["name"] for one in restores)))
-
-    def on_end(self, restore: RestoreJob) -> None:
-        self.stages.append((restore.stage.value, restore.instance["name"]))
-
-    def verify(self, restore: RestoreJob) -> None:
-        if restore.instance["name"] == self.refused:
-            raise ClawHostersError("Its address does not respond.")
-
-
-class Case(t.NamedTuple):
-    """An executor, and what a test sees of it."""
-
-    executor: BatchExecutor
-    observer: Recorder
-    sleeper: Sleeper
-    progress: Progress
-
-
-@pytest.fixture
-def case(simulator: Simulator, tmp_path: Path) -> Case:
-    """Restores two instances after the first, without a module."""
-    simulator.reset(state=world(), switches={"transition_reads": 2})
-    sleeper = Sleeper()
-    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
-    journal = Journal(FolderStore(str(tmp_path / "state")))
-    wording = Wording(again="run it again")
-    task = RestoreTask(client, journal, "INC-1", Rules(), lambda _text: None, wording=wording)
-    observer = Recorder(sleeper)
-    options = ExecutorOptions(60, 30, sizes=parse_serial("serial", [1, 2]))
-    executor = BatchExecutor(task, None, options, observer)
-    return Case(executor, observer, sleeper, progress)
-
-
-def planned(*numbers: int, **fields: t.Any) -> list[RestoreJob]:
-    """Returns restores that nothing prevents."""
-    return [
-        RestoreJob(
-            TargetPlan(
-                Target(number, None), {"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields
-            )
-        )
-        for number in numbers
-    ]
-
-
-def test_ctrl_c_waits_until_the_run_knows_that_a_restore_was_accepted(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    is_deferred = []
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    def observe(_run: BatchExecutor, restore: RestoreJob) -> None:
-        if restore.stage is Stage.ACCEPTED:
-            is_deferred.append(case.progress.shield.defer(interrupt))
-
-    monkeypatch.setattr(BatchExecutor, "observe", observe)
-    with pytest.raises(KeyboardInterrupt):
-        case.executor.run(planned(1))
-    assert is_deferred == [True]
-
-
-def test_the_observer_gets_each_batch_and_each_end(simulator: Simulator, case: Case) -> None:
-    simulator.switch(restore_ends="stopped")
-    wanted = planned(1, 2, 3)
-    case.executor.run(wanted)
-    assert all(one.stage is Stage.DONE and one.reason is None and one.summarize()["sent_at"] for one in wanted)
-    first, rest = ("batch 1", "bot-1"), ("batch 2", "bot-2, bot-3")
-    assert case.observer.stages[:3] == [first, ("done", "bot-1"), rest]
-    assert sorted(case.observer.stages[3:]) == [("done", "bot-2"), ("done", "bot-3")]
-
-
-def test_what_can_not_be_verified_has_failed_and_stops_the_rest(case: Case) -> None:
-    case.observer.refused = "bot-1"
-    wanted = planned(1, 2)
-    case.executor.run(wanted)
-    assert str(wanted[0].cause) == "Its address does not respond."
-    assert (wanted[0].outcome, wanted[0].changed, wanted[0].stage) == ("completed", True, Stage.FAILED)
-    assert (wanted[1].outcome, wanted[1].reason) == ("not_begun", None)
-    assert case.observer.stages[-1] == ("failed", "bot-1")
-
-
-def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, case: Case) -> None:
-    simulator.set_instance(2, health_after="unhealthy")
-
-    def keep_busy() -> None:
-        if 302 in posts(simulator):
-            simulator.set_instance(3, status="deploying")
-
-    case.sleeper.before_sleep = keep_busy
-    wanted = planned(1, 2, 3)
-    case.executor.run(wanted)
-    assert "It was not healthy within 30 s (healthy_timeout), and now it is running, unhealthy." in str(wanted[1].cause)
-    assert "It was not restored within 60 s (wait_timeout), and now it is deploying." in str(wanted[2].cause)
-    assert [one.outcome for one in wanted] == ["completed", "completed", "in_flight"]
-    # Neither time is added to the other.
-    assert case.sleeper.now - case.observer.batch_began < 80
-
-
-def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, case: Case) -> None:
-    notes: list[str] = []
-    case.sleeper.before_sleep = lambda: notes.extend(case.progress.interrupt_texts)
-    case.executor.run(planned(1, 2, 3))
-    assert {
-        f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
-        "accepted goes on. Run it again: it waits for what is under way, and sends nothing twice."
-        for sent, completed in ((1, 0), (3, 1))
-    } <= set(notes)
-    fresh: list[str] = []
-    simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
-    case.sleeper.before_sleep = lambda: fresh.extend(case.progress.interrupt_texts)
-    case.executor.run(planned(4))
-    assert fresh[0].startswith("Incident INC-1: this run has sent nothing. Run it again: ")

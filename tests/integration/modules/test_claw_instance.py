@@ -107,28 +107,6 @@ def test_start_and_stop_are_repeated_once_when_nothing_is_to_be_seen_of_them(
     assert sum(simulator.effects().values()) == 1
 
 
-@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
-def test_a_second_fault_is_reported_with_the_state_that_was_found(
-    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str
-) -> None:
-    simulator.set_instance(1, status=found, name="web-bot")
-    simulator.fault("reset_before", method="POST", times=None)
-    with pytest.raises(ClawHostersError, match=rf"web-bot \(id 1\): .* Its status is {found}: no change is visible"):
-        ensure(wanted)
-    assert len(posts(simulator)) == 2
-
-
-@pytest.mark.parametrize("fault", ["reset_before", "reset_after"])
-def test_a_restart_is_never_repeated_and_its_outcome_is_called_unknown(
-    simulator: Simulator, ensure: Ensure, fault: str
-) -> None:
-    simulator.set_instance(1, status="running")
-    simulator.fault(fault, method="POST")
-    with pytest.raises(ClawHostersError, match="does not show whether it was restarted"):
-        ensure("restarted")
-    assert posts(simulator) == ["POST /instances/1/restart"]
-
-
 def test_when_nothing_can_be_read_back_the_outcome_is_called_unknown(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.fault("reset_after", method="POST")
@@ -194,19 +172,6 @@ def test_a_record_kept_without_a_status_counts_as_deleted(
     result = Worker(simulator).run(module, state="absent", **given)
     assert (result["failed"], result["changed"]) == (False, answer == 200), result
     assert posts(simulator) == ["DELETE /instances/1"]
-
-
-def test_a_record_that_lingers_in_the_list_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="running", billing_mode="daily", name="web-bot")
-    simulator.switch(delete_lingers="everywhere")
-    with pytest.raises(PartialError, match="It was not gone within 20 s") as timeout:
-        ensure("absent", wait_timeout=20)
-    assert str(timeout.value) == (
-        "web-bot (id 1): The delete was accepted. It was not gone within 20 s (wait_timeout), and now it is deleting. "
-        "Run this again to continue waiting."
-    )
-    assert timeout.value.result["changed"] is True
-    assert timeout.value.result["instance"]["status"] == "deleting"
 
 
 def test_a_busy_instance_is_deleted_once_it_has_settled(simulator: Simulator, ensure: Ensure) -> None:
@@ -289,21 +254,6 @@ def test_a_start_that_ends_in_trouble_is_told_at_once(simulator: Simulator, ensu
     simulator.set_instance(1, status="deploying", settles_to=ends, settles_after_reads=2)
     with pytest.raises(PartialError, match=rf"^web-bot \(id 1\): It has the status {ends}"):
         ensure("started")
-
-
-def test_healthy_is_waited_for_when_asked(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="stopped")
-    simulator.switch(health_lag_reads=4)
-    change = ensure("started", wait_healthy=True)
-    assert change.resource is not None
-    assert change.resource["health_status"] == "healthy"
-
-
-def test_one_that_runs_but_never_gets_healthy_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
-    simulator.set_instance(1, status="running", health_status="unhealthy")
-    with pytest.raises(PartialError, match="It was not healthy within 60 s"):
-        ensure("started", wait_healthy=True, wait_timeout=60)
-    assert posts(simulator) == []
 
 
 DEAD = (

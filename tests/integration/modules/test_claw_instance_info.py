@@ -118,16 +118,6 @@ def test_one_that_was_deleted_meanwhile_is_left_out(simulator: Simulator, worker
     assert worker.run(claw_instance, name="web-bot", state="absent")["changed"] is False
 
 
-@pytest.mark.parametrize("options", [{"id": 4}, {"name": "mail-bot"}, {"id": 4, "name": "mail-bot"}])
-def test_an_instance_is_found_by_id_by_name_and_by_both(
-    simulator: Simulator, worker: Worker, options: dict[str, t.Any]
-) -> None:
-    result = worker.run(claw_instance, **options)
-    assert result["changed"] is True
-    assert simulator.effects() == {"starts": 1}
-    assert simulator.instance(4)["status"] == "running"
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -237,14 +237,6 @@ def test_a_balance_as_text_is_compared_exactly(
     assert (result["changed"], result["balance"]) == (is_bought, 12.5)
 
 
-def test_a_journal_that_cannot_be_written_buys_nothing(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
-    place.spoil()
-    result = worker.run(claw_purchase)
-    assert "so the journal is not used" in result["msg"]
-    assert result["msg"].endswith("Nothing was sent.")
-    assert simulator.calls("POST *") == []
-
-
 def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator, worker: Worker) -> None:
     with full_disk():
         result = worker.run(claw_purchase)

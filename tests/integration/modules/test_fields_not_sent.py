@@ -69,19 +69,6 @@ def test_a_fleet_follows_changes_by_the_details_of_what_is_open(simulator: Simul
 
 
 @BOTH
-@pytest.mark.parametrize("state", ["started", "stopped", "restarted"])
-@pytest.mark.parametrize("check", [False, True])
-def test_no_status_and_no_flag_fails_at_once(
-    simulator: Simulator, worker: Worker, module: t.Any, state: str, check: bool
-) -> None:
-    simulator.switch(drop_fields=["instance.status"], can_flags="absent")
-    result = run(worker, module, state=state, check=check)
-    power = {"started": "start", "stopped": "stop", "restarted": "restart"}[state]
-    assert f"neither status nor can_{power} says that it may, so nothing is sent." in result["msg"]
-    assert (result["failed"], result["changed"], worker.sleeper.total, writes(simulator)) == (True, False, 0, [])
-
-
-@BOTH
 @pytest.mark.parametrize("hides_status", [True, False])
 @pytest.mark.parametrize(("state", "power"), [("stopped", "stop"), ("restarted", "restart")])
 def test_flags_decide_where_the_status_does_not(

@@ -49,29 +49,6 @@ def set_clock(simulator: Simulator, skew: float) -> None:
     simulator.set_clock(skew)
 
 
-def restore_by_module(worker: Worker, _folder: Path) -> object:
-    result = worker.run(claw_backup_restore, instance_id=1, incident="INC-1", max_age="1h")
-    return result.get("backup", result.get("msg"))
-
-
-def restore_by_role(worker: Worker, folder: Path) -> object:
-    return Runbook(worker, folder).run(restore_instance_ids="1", restore_confirm="1", restore_max_age="1h")
-
-
-@pytest.mark.parametrize("restore", [restore_by_module, restore_by_role])
-@pytest.mark.parametrize("skew", [3 * HOUR, -50 * HOUR])
-def test_age_and_future_of_a_backup_are_those_of_the_service_clock(
-    simulator: Simulator,
-    worker: Worker,
-    tmp_path: Path,
-    skew: float,
-    restore: t.Callable[[Worker, Path], object],
-) -> None:
-    set_clock(simulator, skew)
-    result = restore(worker, tmp_path)
-    assert simulator.calls("POST *") == ["POST /backups/12/restore"], result
-
-
 def test_the_report_judges_backups_by_the_service_clock(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
     set_clock(simulator, -50 * HOUR)
     path = tmp_path / "fleet.json"

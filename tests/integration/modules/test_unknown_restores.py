@@ -108,27 +108,3 @@ def test_a_busy_instance_is_waited_for_after_a_recent_request(
     restart(simulator)
     assert restore()[0] == "completed"
     assert simulator.calls("POST *") == []
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        ("deploying", "Something works on it: look at it in the dashboard first, then run the same "),
-        ("paused", "Buy Claws and resume it in the dashboard, then run the same "),
-        ("deleting", "It is being deleted, so nothing can be done."),
-        ("pending_configuration", "Give it an LLM key in the dashboard, then run the same "),
-    ],
-)
-def test_force_is_not_offered_for_a_status_in_which_it_does_not_help(
-    simulator: Simulator, worker: Worker, tmp_path: Path, status: str, words: str
-) -> None:
-    simulator.set_instance(1, status=status)
-    messages = [
-        worker.run(claw_backup_restore, incident="INC-1", instance_id=1)["msg"],
-        worker.run(claw_fleet_restore, incident="INC-1", instances=[{"id": 1}])["msg"],
-        run_role(worker, tmp_path / "report")[1],
-    ]
-    for message in messages:
-        assert words in message
-        assert not offers_force(message)
-    assert simulator.calls("POST *") == []

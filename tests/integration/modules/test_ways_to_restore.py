@@ -398,7 +398,12 @@ def normalize(text: str) -> str:
     return re.sub(r"\b(\d+ (s|min|h|d) ?)+(old|in the future)", r"AGE \3", text)
 
 
-CELLS = [(situation, caller) for situation in SITUATIONS for caller in situation.callers]
+CELLS = [
+    pytest.param(situation, caller, marks=[pytest.mark.rest] * (number % len(situation.callers) != turn))
+    for number, situation in enumerate(SITUATIONS)
+    for turn, caller in enumerate(situation.callers)
+]
+"""One way for each situation, by turns; the others too in `make test-all`."""
 STOPPED = [situation for situation in SITUATIONS if isinstance(situation.expected, Kind)]
 HEAD = """# What each way to restore says of each kind of reason
 

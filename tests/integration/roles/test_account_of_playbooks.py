@@ -115,15 +115,6 @@ def test_the_wrong_key_stops_before_anything_is_sent(
     assert sorted(path.suffix for path in controller.folder.glob("clawhosters-*report*")) == []
 
 
-@pytest.mark.rest
-@EVERY
-def test_an_account_that_is_meant_must_be_readable(simulator: Simulator, controller: Controller, name: str) -> None:
-    simulator.fault("forbidden", path="/account", times=None)
-    run = play(controller, name, CLAWHOSTERS_ACCOUNT="1")
-    assert changes(simulator) == []
-    assert name == "doctor" or (run.rc == 2 and run.says("does not show the account of this key")), run.screen
-
-
 def test_the_drill_and_the_fleet_act_on_the_account_that_is_meant(simulator: Simulator, controller: Controller) -> None:
     staging = {"CLAWHOSTERS_API_KEY": STAGING_KEY, "CLAWHOSTERS_ACCOUNT": "STAGING@example.com"}
     assert play(controller, "restore_drill", **{**staging, "CLAWHOSTERS_API_KEY": KEY}).rc == 2

@@ -99,17 +99,6 @@ def test_a_name_given_twice_and_a_missing_order_are_refused_at_once(
     assert simulator.calls() == []
 
 
-def test_an_order_with_an_invisible_character_is_refused_before_any_request(
-    simulator: Simulator, controller: Controller
-) -> None:
-    order = "topup\u200b1"
-    run = guard(controller, "demo-bot", balance_guard_package_id="2", balance_guard_order=order)
-    message = run.results[-1]["result"]["msg"]
-    assert message.startswith("balance_guard_order has a character that can't be seen: ")
-    assert message.endswith("Type the name again without it. Nothing was sent.")
-    assert simulator.calls() == []
-
-
 def test_what_was_done_is_a_variable_in_a_rescue(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("forbidden", path="/billing/summary", skip=4, times=None)  # after the purchase and the stops
 
@@ -193,16 +182,6 @@ def test_a_purchase_that_is_refused_does_not_keep_it_from_stopping(
     assert "Buying failed." in run.screen
     assert run.stdout.count("Buy package 99 first.") == 1
     assert simulator.effects() == {"stops": 2}
-
-
-def test_numbers_that_the_service_does_not_tell_stop_nothing(simulator: Simulator, controller: Controller) -> None:
-    nothing = {"data": {"daily_total": None, "instances": None, "addons": "none"}}
-    simulator.fault("wrong_type", path="/billing/usage", body=nothing, times=None)
-    simulator.switch(drop_fields=["summary.daily_claw_cost"])
-    run = guard(controller, "demo-bot")
-    assert run.rc != 0
-    assert "does not report the daily cost" in run.screen
-    assert simulator.calls("POST *") == []
 
 
 def tell_summaries(simulator: Simulator, *costs: int, balance: int) -> None:

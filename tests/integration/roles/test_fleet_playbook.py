@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import stat
 import typing as t
 from pathlib import Path
@@ -18,10 +17,8 @@ import pytest
 import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.plan_scope import FIELDS
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
 from simulator.handle import Simulator
-from support import KEY
 from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.users import STRANGER, Owners
 from support.worker import Worker
@@ -217,37 +214,6 @@ def run_task(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
     return worker.run(module, instances=STOP_ALL, **options)
 
 
-NO_PLAN = "fleet_apply_plan is not what a run in check mode has made: "
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "plan.json, but that can't be read: No such file or directory."),
-        ("", NO_PLAN),
-        ("null", NO_PLAN),
-        ('{"service": "https://clawh', NO_PLAN),
-        ("stop=all", NO_PLAN),
-        ("{}", f"{NO_PLAN}a part is missing, or of another type."),
-        (json.dumps(dict.fromkeys(("incident", *FIELDS))), f"{NO_PLAN}it is a plan of the role restore."),
-        ('{"entries":' + "[" * 900 + "]" * 900 + "}", NO_PLAN),
-        ('{"entries":' + "[" * 100_000, NO_PLAN),
-        ('{"entries":[' + "1," * 600_000 + "1]}", NO_PLAN),
-    ],
-    ids=range(10),
-)
-def test_a_file_that_holds_no_plan_is_refused_in_one_line(
-    simulator: Simulator, tmp_path: Path, content: str | None, words: str
-) -> None:
-    path = tmp_path / "plan.json"
-    if content is not None:
-        path.write_text(content, encoding="utf-8")
-    message = run_task(Worker(simulator), apply_plan=str(path))["msg"]
-    assert words in message
-    assert message.endswith("Nothing was sent.")
-    assert simulator.calls() == []
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -271,13 +237,6 @@ def test_a_fleet_that_is_not_declared_is_told_in_one_line(controller: Controller
     run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", *variables)
     assert failure(run).startswith("fleet_instances is not set to a list of dictionaries, such as {name: web-bot, ")
     assert "fleet_apply_plan" not in run.screen
-
-
-def test_a_plan_that_is_no_regular_file_is_refused_at_once(simulator: Simulator, controller: Controller) -> None:
-    os.mkfifo(controller.folder / "plan.json")
-    run = apply(controller, STOP_ALL, fleet_apply_plan="plan.json")
-    assert "fleet_apply_plan is plan.json, which is no regular file." in failure(run)
-    assert simulator.calls() == []
 
 
 def test_the_other_user_who_owns_a_plan_is_named(simulator: Simulator, owners: Owners, tmp_path: Path) -> None:
@@ -305,14 +264,6 @@ def test_the_protected_may_be_text_with_one_name_a_line(simulator: Simulator, co
     run = apply(controller, declared, fleet_protected="web-bot\nold-bot\n", fleet_max_deletions=1)
     assert "old-bot (id 4) is listed in fleet_protected and must not be deleted" in failure(run)
     assert simulator.effects() == {}
-
-
-def test_the_key_in_a_name_is_not_shown(simulator: Simulator, controller: Controller) -> None:
-    simulator.set_instance(1, name=f"bot {KEY}")
-    run = apply(controller, [{"id": 1, "state": "stopped"}])
-    assert run.rc == 0, run.screen
-    assert "(id 1): stopped (was running)" in run.stdout
-    assert KEY not in run.screen
 
 
 def test_the_role_can_be_imported(simulator: Simulator, controller: Controller) -> None:

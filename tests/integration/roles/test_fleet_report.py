@@ -236,18 +236,6 @@ def test_check_mode_writes_nothing_and_has_the_statistics(worker: Worker, tmp_pa
     assert result["ansible_stats"]["data"]["clawhosters_fleet"]["counts"]["all"] == 4
 
 
-def test_numbers_as_text_are_shown_as_they_are(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
-    told = {"claws_balance": "12.50", "daily_claw_cost": "0.30", "days_remaining": "41.5"}
-    usage = {"addons": [{"addon_type": "llm", "daily_claws": price} for price in ("0.1", "0.2")]}
-    for path, data in (("summary", told), ("usage", usage)):
-        simulator.fault("wrong_type", path=f"/billing/{path}", body={"data": data}, times=None)
-    claws = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["claws"]
-    assert [claws[name] for name in ("balance", "daily_cost", "days_left")] == [12.5, 0.3, 41.5]
-    assert claws["costs"]["addon_type"]["llm"] == 0.3
-    assert 'clawhosters_balance_claws{fleet="ClawHosters fleet"} 12.50' in (tmp_path / "fleet.prom").read_text()
-    assert json.loads((tmp_path / "fleet.json").read_text())["claws"]["balance"] == 12.5
-
-
 def test_two_reports_in_one_file_are_refused_before_anything_is_sent(simulator: Simulator, worker: Worker) -> None:
     result = worker.run(fleet_report, data_path=worker.defaults["path"])
     assert "must name different files. Nothing was sent." in result["msg"]

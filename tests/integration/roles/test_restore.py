@@ -6,25 +6,19 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import stat
-import subprocess
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
-import requests
 
 from simulator.handle import Simulator
 from support import KEY, TIME_OF_DAY
 from support.controller import Controller, Run, extra_variables
-from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.runbook import Runbook
-from support.stores import read_journal
 from support.worker import Worker
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -230,20 +224,6 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulato
     assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
 
 
-def test_one_that_ends_in_error_is_followed_by_the_same_backup(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.switch(restore_ends="error")
-    _ended, words = run_tasks(runbook, "web-bot", restore_max_age="30h")
-    told = rf"The restore, sent at {TIME_OF_DAY}, was accepted, but the instance ended in a failure status\."
-    assert re.search(told, words)
-    assert "Its status is error." in words
-    same = "restore it with restore_backup=11 and restore_force=true, which sends it again"
-    assert f"{same}; the one before it is restore_backup=12, taken " in words
-    # The service restores nothing in this status, whichever backup.
-    _refused, words = run_tasks(runbook, "web-bot", restore_max_age="30h", restore_force=True, restore_backup=11)
-    assert "The restore was rejected or not sent; nothing was changed." in words
-    assert same in words
-
-
 def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     simulator: Simulator, runbook: Runbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,74 +258,8 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     assert "<h1>1 instance restored and healthy (1 not responding as expected)</h1>" in page
 
 
-@pytest.mark.parametrize("path", ["/instances", "/backups"])
-def test_a_fault_while_it_plans_says_that_nothing_was_sent(simulator: Simulator, runbook: Runbook, path: str) -> None:
-    simulator.fault("status", method="GET", path=path, status=422, times=50)
-    _result, words = run_tasks(runbook, "web-bot", "nobody")
-    assert "web-bot" in words
-    assert "Planning failed. GET " in words
-    assert words.count("Nothing was sent.") == 1
-    assert words.count("then run the same command again.") == 1
-    assert simulator.calls(POSTS) == []
-
-
 def test_a_state_dir_that_is_no_path_is_named(simulator: Simulator, tmp_path: Path) -> None:
     runbook = Runbook(Worker(simulator, {"state_dir": "relative/state"}), tmp_path, {})
     _result, words = run_tasks(runbook, "web-bot")
     assert "web-bot: Planning failed. state_dir 'relative/state' is not an absolute path" in words
     assert simulator.calls(POSTS) == []
-
-
-def count_accepted(controller: Controller) -> int:
-    """Returns the number of restores that the journal holds as accepted."""
-    lines = read_journal(controller.home / ".ansible/clawhosters").splitlines()
-    return len({line.partition('"instance_id": ')[2][:5] for line in lines if '"accepted"' in line})
-
-
-@pytest.mark.rest
-@pytest.mark.slow
-def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
-    simulator: Simulator, controller: Controller
-) -> None:
-    given = {
-        "restore_instances": "web-bot,sick-bot",
-        "restore_incident": "INC-1",
-        "restore_confirm": "web-bot,sick-bot",
-    }
-    command = ["ansible-playbook", PLAYBOOK, "-e", json.dumps(given)]
-    with subprocess.Popen(
-        command, cwd=controller.folder, env=controller.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            deadline = time.monotonic() + 120
-            # It is never healthy, so it is waited for. Killed before the journal has the answer, it would stay unknown.
-            while "POST /backups/21/restore" not in simulator.calls(POSTS) or count_accepted(controller) < 2:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        finally:
-            kill_tree(process.pid)
-    report, page = evidence(controller.folder)
-    # Written before anything was sent: what happened since is in the journal alone.
-    assert [one["state"] for one in report["runs"]] == ["in_progress"]
-    assert report["counts"] == {"not_begun": 2}
-    headline = "0 of 2 instances restored and healthy, 2 not begun; a run had not ended"
-    assert f"<h1>{headline}</h1>" in page
-    for number in (1, 2):
-        one = result_of(report, number)
-        assert (one["outcome"], one["reason"]["kind"], one["sent_at"]) == ("not_begun", "not_begun", None)
-    assert html.unescape(page).count("Run the same command again: it goes on with the rest.") == 2
-
-    # Where the run was killed before it looked, two looks end the restore: nothing comes after what is set here.
-    for _look in range(2):
-        requests.get(f"{simulator.url}/instances/2", headers={"Authorization": f"Bearer {simulator.key}"}, timeout=30)
-    assert simulator.instance(2)["health_status"] == "unhealthy"
-    simulator.set_instance(2, health_status="healthy")
-    again = controller.run(*command)
-    assert again.rc == 0, again.screen
-    assert simulator.effects()["restores"] == 2
-    report, page = evidence(controller.folder)
-    # Nobody holds the first run any more, so it can't go on.
-    assert [one["state"] for one in report["runs"]] == ["interrupted", "ended"]
-    assert {one["outcome"] for one in report["instances"]} == {"completed"}
-    assert "had not ended" not in page

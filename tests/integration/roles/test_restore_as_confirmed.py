@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 import time
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -273,32 +272,6 @@ def test_a_second_run_records_when_the_first_one_sent_and_completed(simulator: S
     assert told.removeprefix("bot-1 (id 1): ") in html.unescape(runbook.page())
 
 
-def test_a_restore_that_was_answered_is_not_called_lost(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.fault("status", method="POST", status=503, message="Maintenance")
-    first = restore(runbook, "bot-1")
-    assert "was answered with 503" in first["failures"][0]
-    second = restore(runbook, "bot-1")
-    assert "it was answered with status 503, which does not show whether it was executed" in second["failures"][0]
-    assert "lost" not in runbook.page()
-    assert simulator.calls(POSTS) == ["POST /backups/101/restore"]
-
-
-def test_a_lost_response_is_on_record_as_such(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.fault("reset_after", method="POST", path="/backups/*")
-    assert restore(runbook, "bot-1")["failed"] is False
-    marks = [mark["event"] for mark in runbook.report()["instances"][0]["events"]]
-    assert marks == ["sent", "outcome_unknown", "seen_begun", "seen_restored", "healthy"]
-    assert "accepted" not in runbook.page()
-    # A run that only waits for it knows no more.
-    simulator.fault("reset_after", method="POST", path="/backups/*")
-    simulator.switch(transition_reads=10_000)
-    restore(runbook, "bot-2", restore_wait_timeout=20)
-    simulator.switch(transition_reads=0)
-    simulator.set_instance(2, status="running", health_status="healthy")
-    assert restore(runbook, "bot-2")["failed"] is False
-    assert "accepted" not in runbook.page()
-
-
 def test_a_restore_without_a_sign_is_nowhere_called_one(simulator: Simulator, runbook: Runbook) -> None:
     simulator.switch(restore_shows=None)
     result = restore(runbook, "bot-1")
@@ -313,44 +286,6 @@ def test_a_restore_without_a_sign_is_nowhere_called_one(simulator: Simulator, ru
     for text in (screen, runbook.page()):
         assert told in text
         assert not re.search(r"(?<!instance )restored (?!and healthy)|Restored\.|seen restored", text), text
-
-
-def test_an_unknown_outcome_is_not_called_a_failure_on_the_page(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.fault("reset_before", method="POST", path="/backups/*")
-    assert restore(runbook, "bot-1")["failed"] is True
-    marks = [mark["event"] for mark in runbook.report()["instances"][0]["events"]]
-    assert marks == ["sent", "outcome_unknown"]
-    assert "It is unknown whether the restore was carried out:" in runbook.page()
-    assert ">failed" not in runbook.page()
-
-
-@pytest.mark.parametrize(
-    ("after", "event"),
-    [(timedelta(0), "restored"), (-timedelta(days=1), "seen_restored"), (timedelta(days=1), "seen_restored")],
-    ids=["its end", "an earlier restore", "the future"],
-)
-def test_the_end_of_a_restore_is_the_one_that_the_service_shows(
-    simulator: Simulator, runbook: Runbook, after: timedelta, event: str
-) -> None:
-    times: list[str] = []
-
-    def show() -> None:
-        if simulator.calls(POSTS) and not times:
-            times.append((datetime.now(UTC) + after).isoformat(timespec="seconds"))
-            simulator.switch(add_fields={"instance.restored_at": times[0]})
-
-    runbook.worker.sleeper.before_sleep = show
-    assert restore(runbook, "bot-1")["failed"] is False
-    (shown,) = times
-    (result,) = runbook.report()["instances"]
-    marks = {mark["event"]: mark["at"] for mark in result["events"]}
-    assert ("restored" in marks, "seen_restored" in marks) == (event == "restored", event != "restored")
-    if event == "restored":
-        assert datetime.fromisoformat(marks[event]) == datetime.fromisoformat(shown)
-    assert f'<li>{event.replace("_", " ")} <time datetime="{marks[event]}">' in runbook.page()
-    # A later run shows the same.
-    assert restore(runbook, "bot-1")["failed"] is False
-    assert runbook.report()["instances"][0]["restored_at"] == result["restored_at"]
 
 
 def test_each_time_on_the_page_lies_between_the_requests_around_it(simulator: Simulator, runbook: Runbook) -> None:
@@ -392,17 +327,3 @@ def test_the_page_sums_up_many_instances_in_a_table(simulator: Simulator, runboo
     assert len(re.findall(r'<time datetime="', table)) == 2 * (COUNT - 1)
     restore(runbook, *NAMES[:12], restore_incident="INC-2")
     assert 'id="overview"' not in runbook.page("INC-2")
-
-
-def test_a_report_that_the_journal_does_not_know_refuses_each_further_run(
-    simulator: Simulator, runbook: Runbook, tmp_path: Path
-) -> None:
-    assert restore(runbook, "bot-1")["failed"] is False
-    shutil.rmtree(tmp_path / "state")
-    for names in (["bot-1"], ["bot-2"], ["bot-1", "bot-2"]):
-        restore(runbook, *names)
-        kinds = {one["id"]: one["reason"] and one["reason"]["kind"] for one in runbook.report()["instances"]}
-        assert kinds.get(1) == ("only_in_report" if "bot-1" in names else None)
-    assert simulator.calls(POSTS) == ["POST /backups/101/restore", "POST /backups/102/restore"]
-    assert restore(runbook, "bot-1", restore_force=True)["failed"] is False
-    assert simulator.calls(POSTS)[2:] == ["POST /backups/101/restore"]

@@ -18,7 +18,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import executor, reason_texts
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_writer, journal_writer
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.report_folder import ReportFolder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import (
     address_check,
     finish,
@@ -199,16 +198,6 @@ def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
     assert result["msg"] == "11 of 12 instances restored and healthy, 1 can't be restored."
 
 
-@pytest.mark.parametrize("serial", [0, -1, "0%", "x", "1,,x", [1, "5 %%"], [], "", True, 1.5])
-def test_an_invalid_batch_size_is_refused_before_anything_is_sent(
-    simulator: Simulator, runbook: Runbook, serial: object
-) -> None:
-    result = restore(runbook, restore_serial=serial)
-    assert "restore_serial" in result["msg"]
-    assert result["msg"].endswith("Nothing was sent.")
-    assert simulator.calls() == []
-
-
 def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("slow", method="POST", seconds=300, times=None)
     thread = threading.Thread(target=restore, args=(runbook, NAMES[:2]), kwargs={"restore_serial": "100%"})
@@ -223,33 +212,6 @@ def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbo
     assert "<td>in progress</td>" in page
     assert "<td>ended <time" in runbook.page()
     assert {one["outcome"] for one in runbook.report()["instances"]} == {"completed"}
-
-
-def test_failures_are_recorded_together_and_not_one_by_one(
-    simulator: Simulator, runbook: Runbook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simulator.fault("status", method="POST", status=422, times=None)
-    writes: list[str] = []
-    write = ReportFolder.write
-
-    def counted(folder: ReportFolder, name: str, *arguments: t.Any) -> None:
-        writes.append(name)
-        write(folder, name, *arguments)
-
-    monkeypatch.setattr(ReportFolder, "write", counted)
-    restore(runbook, restore_serial="100%")
-    assert len(restored(simulator)) == COUNT
-    assert runbook.report()["counts"] == {"rejected": COUNT}
-    # Before anything is sent, and at the end.
-    assert [writes.count(name) for name in ("INC-1.json", "INC-1.html")] == [2, 2]
-
-
-def test_the_plan_shows_the_batches_and_stands_above_the_prompt(runbook: Runbook) -> None:
-    names = ",".join(NAMES)
-    runbook.run(restore_instances=names, check=True)
-    assert runbook.plan[-1] == "In 3 batches, of 1, 3, 8. No further batch begins when more than 0 have failed."
-    runbook.run(restore_instances=names, answers=[""])
-    assert runbook.prompts[0].startswith("An empty answer or Ctrl-C sends nothing.\n")
 
 
 # The collection is updated, or all file descriptors are used, while restores are waited for

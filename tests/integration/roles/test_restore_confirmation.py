@@ -6,33 +6,17 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import json
-import re
-import subprocess
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
-    OperationEvent,
-    OperationKey,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
-    append_event,
-    lock_operation,
-)
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 from support.processes import is_running
 from support.terminal import run_at_terminal
-from support.worker import Worker
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
@@ -54,17 +38,6 @@ def fleet(simulator: Simulator) -> None:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    """The journal of the workers here, and of the controller's runs."""
-    return Journal(FolderStore(str(tmp_path / "state")))
-
-
-@pytest.fixture
-def worker(simulator: Simulator, tmp_path: Path) -> Worker:
-    return Worker(simulator, {"state_dir": str(tmp_path / "state"), "incident": "INC-1", "instance_id": 1})
-
-
-@pytest.fixture
 def controller(controller: Controller, tmp_path: Path) -> Controller:
     controller.environment["CLAWHOSTERS_STATE_DIR"] = str(tmp_path / "state")
     return controller
@@ -79,10 +52,6 @@ def restore(controller: Controller, *ids: int, **variables: t.Any) -> Run:
     run = controller.run(*command(*ids, **variables))
     assert "Traceback" not in run.screen
     return run
-
-
-def key(simulator: Simulator, number: int = 1) -> OperationKey:
-    return OperationKey("restore", simulator.url, "INC-1", str(number))
 
 
 def report(controller: Controller) -> dict[str, t.Any]:
@@ -158,102 +127,6 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
     assert [one["reason"]["kind"] for one in report(controller)["instances"]] == ["not_confirmed"]
 
 
-# What another run changes
-
-
-@pytest.mark.rest
-@pytest.mark.parametrize(
-    ("status", "events", "told"),
-    [
-        ("running", [OperationEvent.ACCEPTED, OperationEvent.COMPLETED], ["Another run works on it: "]),
-        (
-            "deploying",
-            [OperationEvent.REFUSED],
-            [
-                ", deploying: a restore of backup 1 was sent, and its end was not seen.",
-                "This run waits for it.",
-                "Another run was to send the restore, and did not. Nothing was sent.",
-                "Run the same command again to send it.",
-            ],
-        ),
-    ],
-    ids=["it completes", "it is refused"],
-)
-def test_a_plan_to_wait_for_another_run_sends_nothing_however_that_ends(
-    simulator: Simulator,
-    controller: Controller,
-    journal: Journal,
-    status: str,
-    events: list[OperationEvent],
-    told: list[str],
-) -> None:
-    """The request of the other run is in the journal: as long as that run lives, nothing is unknown yet."""
-    simulator.set_instance(1, status=status, settles_to="running", settles_after_reads=1000)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with lock_operation(journal, key(simulator)):
-            append_event(journal, key(simulator), OperationEvent.INTENDED, backup_id=1)
-            waiting = pool.submit(restore, controller, 1)
-            # Its page is there before it waits for the other run.
-            while not (controller.folder / "clawhosters-restore/INC-1.html").exists():
-                assert not waiting.done(), waiting.result().screen
-                time.sleep(0.05)
-            for event in events:
-                append_event(journal, key(simulator), event)
-            simulator.set_instance(1, status="running")
-        run = waiting.result()
-    assert [text for text in told if not run.says(text)] == [], run.screen
-    assert simulator.calls(POSTS) == []
-    kinds = [one["reason"] and one["reason"]["kind"] for one in report(controller)["instances"]]
-    assert (run.rc, kinds) == ((0, [None]) if status == "running" else (2, ["not_sent"]))
-
-
-def meanwhile(
-    worker: Worker, journal: Journal, monkeypatch: pytest.MonkeyPatch, change: t.Callable[[], object]
-) -> t.ContextManager[object]:
-    """Another run holds the restore; when it is waited for, it makes its change, and is done."""
-    other = contextlib.ExitStack()
-    assert other.enter_context(lock_operation(journal, key(worker.simulator)))
-    sleep = worker.sleeper.sleep
-
-    def once(seconds: float) -> None:
-        # Not one of the moments for which requests side by side wait for each other.
-        if seconds >= 1:
-            monkeypatch.setattr(worker.sleeper, "sleep", sleep)
-            change()
-            other.close()
-        sleep(seconds)
-
-    monkeypatch.setattr(worker.sleeper, "sleep", once)
-    return other
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"status": "paused"}, "web-bot (id 1) has the status paused"),
-        ({"name": "shop-bot2"}, "and is shop-bot2, running, healthy now. Nothing was sent."),
-    ],
-)
-def test_the_instance_is_read_again_after_another_run_was_waited_for(
-    worker: Worker, journal: Journal, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], words: str
-) -> None:
-    with meanwhile(worker, journal, monkeypatch, lambda: worker.simulator.set_instance(1, **change)):
-        result = worker.run(claw_backup_restore, instance_name="web-bot")
-    assert words in result["msg"]
-    assert worker.simulator.calls(POSTS) == []
-
-
-def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
-    with lock_operation(journal, key(worker.simulator)):
-        result = worker.run(claw_backup_restore, wait_timeout=30)
-    held = r"It was not free within 30 s \(wait_timeout\), and now it is held by \S+@\S+, process \d+, for \d+ s, for "
-    assert re.search(
-        rf"{held}incident INC-1\. Nothing was sent\. Run the same task again when that run has ended", result["msg"]
-    )
-    assert result["restore"]["outcome"] == "in_flight"
-    assert worker.simulator.calls(POSTS) == []
-
-
 # The evidence
 
 
@@ -282,28 +155,3 @@ def test_an_unusable_evidence_folder_fails_before_anything_is_sent(
     assert run.rc != 0
     assert run.says(f"{controller.folder}/a-file/INC-1.html can't be written: File exists. Nothing was sent.")
     assert simulator.calls() == []
-
-
-@pytest.mark.rest
-def test_two_runs_of_an_incident_at_the_same_time_are_both_on_the_page(
-    simulator: Simulator, controller: Controller
-) -> None:
-    processes = [
-        subprocess.Popen(
-            command(1, restore_confirm="web-bot"),
-            cwd=controller.folder,
-            env={**controller.environment, "RESULTS_FILE": str(controller.folder / f"results-{number}")},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    screens = [process.communicate(timeout=200)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], screens
-    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
-    runs = report(controller)["runs"]
-    assert [one["state"] for one in runs] == ["ended", "ended"]
-    (instance,) = report(controller)["instances"]
-    assert instance["outcome"] == "completed"

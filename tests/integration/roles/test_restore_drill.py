@@ -10,6 +10,7 @@ import re
 import time
 import typing as t
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
     append_event,
     lock_operation,
 )
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
 from support.stores import StorePlace, folder_place
@@ -39,6 +40,12 @@ def fleet(simulator: Simulator) -> None:
         },
         switches={"transition_reads": 1},
     )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> StorePlace:
+    """In test_at_most_once.py and test_journal.py, the store may be of either kind."""
+    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture(autouse=True)
@@ -260,28 +267,6 @@ def run_drill(controller: Controller, *flags: str, **variables: t.Any) -> Run:
     return run
 
 
-@pytest.mark.rest
-def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller: Controller) -> None:
-    names = "tset-bot"
-    plan = run_drill(controller, "--check", restore_drill_instances=names, restore_drill_ids=5)
-    assert plan.rc == 2
-    assert simulator.calls("POST *") == []
-    place = folder_place(controller.home / ".ansible/clawhosters")
-    first = run_drill(controller, restore_drill_instances=names, restore_drill_ids=5)
-    assert first.rc == 2
-    for run in (plan, first):
-        assert run.says("There is no instance tset-bot; did you mean test-bot?")
-        assert "{{ 1 / 0 }} (id 5): never proven, due." in run.stdout
-        assert f"drill-5-{datetime.now(UTC):%Y-%m-%d}" in run.stdout
-    assert simulator.calls("POST *") == ["POST /backups/50/restore"]
-    assert set(find_proofs(place.journal().read_states(), simulator.url, datetime.now(UTC))) == {5}
-    record(place, simulator.url, 4, 6.9, healthy=True)
-    last = run_drill(controller, restore_drill_instances=["demo-bot"], restore_drill_ids=[5])
-    assert last.rc == 0, last.screen
-    assert "Nothing is due." in last.stdout
-    assert len(simulator.calls("POST *")) == 1
-
-
 def test_a_failed_drill_fails_each_run_until_a_proof(simulator: Simulator, controller: Controller) -> None:
     place = folder_place(controller.home / ".ansible/clawhosters")
     record(place, simulator.url, 3, 1, healthy=False, incident="drill-3-yesterday")
@@ -317,9 +302,6 @@ def test_the_variables_of_the_choice_are_refused(simulator: Simulator, controlle
 # The proofs in the journal
 
 
-OTHER = "https://other.example/api/v1"
-
-
 @pytest.fixture
 def worker(simulator: Simulator, place: StorePlace) -> Worker:
     state = {
@@ -331,20 +313,6 @@ def worker(simulator: Simulator, place: StorePlace) -> Worker:
     }
     simulator.reset(state=state, switches={"transition_reads": 2, "health_lag_reads": 3})
     return Worker(simulator, {**place.options, "incident": "INC-1"})
-
-
-def test_only_a_restore_that_ended_healthy_proves_its_backup(
-    simulator: Simulator, worker: Worker, place: StorePlace
-) -> None:
-    entries: list[dict[str, t.Any]] = [{"id": 1}, {"id": 2}]
-    result = worker.run(claw_fleet_restore, instances=entries, wait_timeout=60)
-    assert "not healthy within 60 s" in result["msg"]
-    states = place.journal().read_states()
-    ((instance_id, proven_at),) = list(find_proofs(states, f"{simulator.url}/", datetime.now(UTC)).items())
-    (state,) = [state for key, state in states.items() if key.instance_id == "1"]
-    assert instance_id == 1
-    assert proven_at == datetime.fromisoformat(str(state.completed_at))
-    assert find_proofs(states, OTHER, datetime.now(UTC)) == {}
 
 
 def test_health_is_recorded_once_and_does_not_move_the_time_of_the_restore(worker: Worker, place: StorePlace) -> None:

@@ -272,38 +272,6 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert answer(run)["msg"] == "1 of 3 instances would be restored, 1 restored already, 1 can't be restored."
 
 
-@pytest.mark.rest
-@pytest.mark.slow
-def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Simulator, controller: Controller) -> None:
-    simulator.switch(transition_reads=10_000)
-    # Read before it is sent, and once after it.
-    simulator.fault("unauthorized", path="/instances/1", skip=2, times=None)
-    revoked = restore(controller, "web-bot")
-    words = failures(revoked)
-    lost = rf"The restore, sent at {TIME_OF_DAY}, was accepted, but its end was not seen\. The API key is no longer"
-    assert re.search(rf"web-bot \(id 1\): {lost} accepted: ", words)
-    assert " ".join(revoked.stdout.split()).count("its end was not") == 1
-    assert re.search(rf"It was last seen deploying at {TIME_OF_DAY}\.", words)
-    assert "The instance is running" not in words
-    assert words.endswith("With a valid key, run the same command again.")
-    assert custom_stats(revoked)["instances"][0]["outcome"] == "in_flight"
-
-    simulator.set_state(keys={KEY: "revoked"})
-    after = restore(controller, "web-bot")
-    sent = f"This run sent nothing; the restore, sent at {TIME_OF_DAY}, is still open"
-    assert re.search(rf"The API key could not be used\. .* {sent}\.", failures(after))
-    assert "nothing was sent" not in after.stdout.lower()
-    (known,) = custom_stats(after)["instances"]
-    assert (known["outcome"], known["backup_id"], bool(known["sent_at"])) == ("in_flight", 11, True)
-
-    simulator.switch(health_answer="down")
-    assert re.search(
-        r"The service could not be used\. .* This run sent nothing; .* is still open\.",
-        failures(restore(controller, "web-bot")),
-    )
-    assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
-
-
 def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -320,43 +288,6 @@ def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     again = restore(controller, "web-bot", restore_backup=12)
     assert again.rc == 0, again.screen
     assert simulator.calls(POSTS)[-1] == "POST /backups/12/restore"
-
-
-@pytest.mark.rest
-def test_the_page_tells_a_rehearsal_from_the_real_service(simulator: Simulator, controller: Controller) -> None:
-    """Both may have written into the same folder, for an incident of the same name."""
-    page = controller.folder / "clawhosters-restore/INC-1.html"
-    assert restore(controller, "web-bot").rc == 0
-    real = f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)"
-    assert page.read_text(encoding="utf-8").count(real) == 1
-    with Simulator(switches={"transition_reads": 1}) as other:
-        controller.environment["CLAWHOSTERS_API_URL"] = other.url
-        assert restore(controller, "web-bot").rc == 0
-        text = page.read_text(encoding="utf-8")
-        rehearsed = f"Service {urlsplit(other.url).netloc}, account user@example.com (id 1)"
-    assert rehearsed in text
-    assert real not in text
-
-
-@pytest.mark.rest
-def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulator, controller: Controller) -> None:
-    for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_URL"):
-        controller.environment.pop(name)
-    state_dir = controller.folder / "journal"
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "environment": {"CLAWHOSTERS_API_URL": simulator.url},
-        "module_defaults": {"group/clawhosters.cloud.all": {"api_key": KEY, "state_dir": str(state_dir)}},
-        "roles": ["clawhosters.cloud.restore"],
-    }
-    path = controller.write("play.yml", [play])
-    run = controller.run(
-        *("ansible-playbook", str(path), "-e", "restore_instances=web-bot restore_incident=I restore_confirm=web-bot")
-    )
-    assert run.rc == 0, run.screen
-    assert read_journal(state_dir)
-    assert KEY not in run.screen
 
 
 JSON_CALLBACK = """

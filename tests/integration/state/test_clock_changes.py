@@ -14,7 +14,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_unhealthy as unhealthy
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -61,54 +60,6 @@ def record(place: StorePlace, url: str, *events: OperationEvent, **facts: t.Any)
     journal, key = place.journal(), OperationKey("restore", url, "INC-2", "1")
     for event in events:
         append_event(journal, key, event, backup_id=11, **facts)
-
-
-@pytest.mark.parametrize("wrong_by", [-YEAR, timedelta(0), YEAR], ids=str)
-@pytest.mark.parametrize("target", [{"instance_name": "web-bot"}, {"instance_id": 1}, {"backup_id": 11}], ids=str)
-def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
-    simulator: Simulator,
-    worker: Worker,
-    place: StorePlace,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-    target: dict[str, t.Any],
-    wrong_by: timedelta,
-) -> None:
-    """A clock that is set twice meanwhile, as of a run in a container of its own clock, hides nothing."""
-    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED)
-    read = AccountReader.read
-
-    def read_while_another_sends(*arguments: t.Any) -> t.Any:
-        clock.wrong_by = wrong_by
-        append_event(place.journal(), OperationKey("restore", simulator.url, "INC-3", "1"), INTENDED, backup_id=11)
-        clock.wrong_by = timedelta(0)
-        return read(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(AccountReader, "read", read_while_another_sends)
-        result = worker.run(claw_backup_restore, incident="INC-1", **target, wait=False)
-    assert "since the run began, incident INC-3 was about to send a restore" in result.get("msg", ""), result
-    assert simulator.calls("POST *") == []
-    assert worker.run(claw_backup_restore, incident="INC-4", **target, wait=False)["changed"] is True
-
-
-@pytest.mark.parametrize("wrong_by", [-YEAR, timedelta(0), YEAR], ids=str)
-@pytest.mark.parametrize("target", [{"instance_name": "web-bot"}, {"instance_id": 1}], ids=str)
-def test_what_was_sent_before_is_no_obstacle_whatever_its_time(
-    simulator: Simulator,
-    worker: Worker,
-    place: StorePlace,
-    clock: Clock,
-    target: dict[str, t.Any],
-    wrong_by: timedelta,
-) -> None:
-    # Ten minutes ago, by the clock as it was.
-    clock.wrong_by = wrong_by - timedelta(minutes=10)
-    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED)
-    clock.wrong_by = timedelta(0)
-    result = worker.run(claw_backup_restore, incident="INC-1", **target)
-    assert result["restore"]["outcome"] == "completed", result
-    assert simulator.calls("POST *") == ["POST /backups/11/restore"]
 
 
 def test_a_restore_that_is_dated_ahead_neither_proves_nor_pauses_anything(

@@ -1,0 +1,22 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+if t.TYPE_CHECKING:
+    from support.stores import StorePlace
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> StorePlace:
+    """A place for a store in a folder. Tests of the store itself have one of each kind."""
+    # The collection can't be imported before pytest-ansible has set up its path.
+    from support.stores import folder_place
+
+    return folder_place(tmp_path / "state")
