@@ -26,7 +26,6 @@ class Row:
     met: bool | None = None
 
     def cells(self) -> tuple[str, ...]:
-        """Returns the cells of the columns."""
         verdict = {None: "", True: "met", False: "missed"}[self.met]
         return (self.name, *self.values, self.ratio, self.target, verdict)
 
@@ -40,7 +39,6 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Returns the lines to print."""
         rule = "-" * WIDTH
         lines = ["", self.title, _line(("", *CONTESTANTS, "ratio", "target", "")), rule]
         lines += [_line(row.cells()) for row in self.rows]
