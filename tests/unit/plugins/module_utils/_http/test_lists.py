@@ -132,14 +132,6 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
     assert expected == collector.count == min(limit or len(pages), len(pages))
 
 
-@pytest.mark.parametrize("pagination", [{}, {"current_page": 1}])
-def test_pages_without_a_total_are_requested_one_at_a_time(pagination):
-    collector = Paginator()
-    collector.add([{"id": 1}], pagination)
-    assert not collector.is_complete
-    assert collector.last_page is None
-
-
 @given(
     count=st.integers(1, 30),
     size=st.integers(1, 10),
