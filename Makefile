@@ -116,7 +116,7 @@ build: live $(DEV) ## Build the archive in dist/, and run Galaxy's importer on i
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m project.archive dist
 
-# A part of it: make bench ARGS='tasks runs=1'. Against an earlier commit: make bench ARGS='before=COMMIT runs=15'
+# A part of it: make bench ARGS='tasks runs=1'.
 bench: live $(BENCH) ## Compare the cost with hetzner.hcloud and vultr.cloud (about half an hour)
 	@$(RUN) PYTHONPATH=tests:build/live $(dir $(BENCH))bin/python -m benchmarks $(ARGS)
 

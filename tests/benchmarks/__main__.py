@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import platform
@@ -19,7 +18,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import rows_before, rows_requests, rows_tasks
+from benchmarks import rows_requests, rows_tasks
 from benchmarks.contestants import ALL, OURS
 from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
@@ -29,19 +28,16 @@ SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "tasks": rows_tasks.measure,
 }
 RUNS = 5
-USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}] [before=COMMIT]'"
+USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}]'"
 
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code: 1 if a command failed. A missed target is not a failure; the table shows it."""
-    runs, names, sections = RUNS, [], dict(SECTIONS)
+    runs, names = RUNS, []
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if name == "runs" and value.isdigit() and int(value) > 0:
             runs = int(value)
-        elif name == "before" and value:
-            sections["before"] = functools.partial(rows_before.measure, commit=value)
-            names.append("before")
         elif name in SECTIONS and not equals:
             names.append(name)
         else:
@@ -49,7 +45,7 @@ def main(arguments: list[str]) -> int:
             return 2
     begun = time.monotonic()
     try:
-        measured = [_measure(sections[name], runs) for name in sections if name in names or not names]
+        measured = [_measure(SECTIONS[name], runs) for name in SECTIONS if name in names or not names]
     except BenchError as error:
         log_progress(str(error))
         return 1

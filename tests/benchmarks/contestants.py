@@ -112,7 +112,6 @@ def hosts(first: int, last: int) -> dict[str, Any]:
 
 
 def play(tasks: list[dict[str, Any]], where: str = "all") -> list[dict[str, Any]]:
-    """Returns a playbook with these tasks."""
     return [{"hosts": where, "gather_facts": False, "tasks": tasks}]
 
 

@@ -32,7 +32,6 @@ class Job:
 
 
 def measure(workplace: Workplace, runs: int) -> Section:
-    """Measures and returns the section."""
     workplace.write("one.yml", hosts(1, 1))
     workplace.write("fifty.yml", hosts(1, ITEMS))
     workplace.write("nothing.yml", play([]))
@@ -65,7 +64,6 @@ def _job(workplace: Workplace, title: str, contestant: Contestant, task: dict[st
 
 
 def looped(contestant: Contestant) -> dict[str, object]:
-    """Returns its task in a loop."""
     return {**contestant.task("item"), "loop": list(range(1, ITEMS + 1))}
 
 

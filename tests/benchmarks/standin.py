@@ -42,7 +42,6 @@ class Standin:
         writer.close()
 
     def _count(self, method: str) -> bytes:
-        """Returns the count, or resets it."""
         if method == "DELETE":
             self._requests = 0
         return _message(200, "", str(self._requests).encode())

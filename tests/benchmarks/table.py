@@ -26,7 +26,6 @@ class Row:
     met: bool | None = None
 
     def cells(self) -> tuple[str, ...]:
-        """Returns the cells of the columns."""
         verdict = {None: "", True: "met", False: "missed"}[self.met]
         return (self.name, *self.values, self.ratio, self.target, verdict)
 
@@ -38,12 +37,10 @@ class Section:
     title: str
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    columns: tuple[str, ...] = CONTESTANTS
 
     def lines(self) -> list[str]:
-        """Returns the lines to print."""
         rule = "-" * WIDTH
-        lines = ["", self.title, _line(("", *self.columns, "ratio", "target", "")), rule]
+        lines = ["", self.title, _line(("", *CONTESTANTS, "ratio", "target", "")), rule]
         lines += [_line(row.cells()) for row in self.rows]
         return lines
 

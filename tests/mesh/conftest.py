@@ -64,7 +64,6 @@ class Site:
         }
 
     def start(self, node: Node, incident: str, **variables: t.Any) -> Job:
-        """Starts the runbook on a node."""
         return node.start(incident, self.environment, restore_report_dir="~/reports", **variables)
 
 

@@ -20,7 +20,6 @@ ADDRESS = "198.18.0.1"
 
 
 def ip(*arguments: str) -> None:
-    """Runs the program ``ip``."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 
@@ -75,7 +74,6 @@ class Node:
             ip("-netns", name, *command)
 
     def start(self, incident: str, environment: dict[str, str], **variables: t.Any) -> Job:
-        """Starts the runbook."""
         log, results = (self.folder / f"{incident}.{kind}" for kind in ("log", "results"))
         command = (
             f"ip netns exec {self.name} unshare --pid --fork --kill-child --mount --mount-proc --uts sh -c".split()

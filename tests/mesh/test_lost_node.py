@@ -71,7 +71,6 @@ class RestoreJob:
         return OperationKey("restore", self.site.service.url, self.incident, str(self.instance_id))
 
     def start(self, node: Node) -> None:
-        """Starts it on a node."""
         names = {"restore_instances": [self.name], "restore_confirm": self.name}
         self.jobs[node.name] = self.site.start(node, self.incident, **names)
 

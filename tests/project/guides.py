@@ -90,7 +90,6 @@ def set_up(controller: Controller, simulator: Simulator, guide: str = "") -> Non
 
 
 def as_script(block: Block) -> str:
-    """Returns the lines that run a block."""
     text = block.text
     if block.note == "types":
         quoted = text.replace("'", "'\\''")

@@ -58,7 +58,6 @@ class Api:
         return answer
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        """GET."""
         return self.call("GET", path, **options)
 
     def data(self, path: str, **options: Any) -> Any:

@@ -43,7 +43,6 @@ Call = Annotated[Exchange, Depends(_exchange)]
 
 
 def one(kind: str, record: dict[str, Any], call: Exchange, status: int = 200) -> Response:
-    """Returns the response with one object."""
     return JSONResponse({"data": dressed(kind, record, call.switches)}, status)
 
 
@@ -79,7 +78,6 @@ def build_api() -> FastAPI:
 def _add_account(api: FastAPI) -> None:
     @api.get("/health")
     async def health(call: Call) -> Response:
-        """Contract 2."""
         answer = call.switches.health_answer
         if answer == "text":
             return PlainTextResponse("OK")
@@ -88,14 +86,12 @@ def _add_account(api: FastAPI) -> None:
 
     @api.get("/account")
     async def account(call: Call) -> Response:
-        """Contract 3."""
         return one("account", call.world.account, call)
 
 
 def _add_instances(api: FastAPI) -> None:
     @api.get("/instances")
     async def list_instances(call: Call) -> Response:
-        """Contract 4.4."""
         world = call.world
         numbers, pagination = page_of(call.world.order("instances"), "instances", call)
         data = [listed(world.instances[number], world) for number in numbers]
@@ -104,35 +100,30 @@ def _add_instances(api: FastAPI) -> None:
 
     @api.get("/instances/{id:number}")
     async def get_instance(id: int, call: Call) -> Response:
-        """Contract 4.5."""
         answer = JSONResponse({"data": detailed(call.world.instance(id), call.world)})
         call.world.progress.shown([id])
         return answer
 
     @api.post("/instances/{id:number}/start")
     async def start_instance(id: int, call: Call) -> Response:
-        """Contract 4.6."""
         answered = call.world.start(id)
         call.effect = True
         return JSONResponse({"data": acted(answered, call.world)})
 
     @api.post("/instances/{id:number}/stop")
     async def stop_instance(id: int, call: Call) -> Response:
-        """Contract 4.6."""
         answered = call.world.stop(id)
         call.effect = True
         return JSONResponse({"data": acted(answered, call.world)})
 
     @api.post("/instances/{id:number}/restart")
     async def restart_instance(id: int, call: Call) -> Response:
-        """Contract 4.6."""
         answered = call.world.restart(id)
         call.effect = True
         return JSONResponse({"data": acted(answered, call.world)})
 
     @api.delete("/instances/{id:number}")
     async def delete_instance(id: int, call: Call) -> Response:
-        """Contract 4.7."""
         deleted = call.world.delete(id)
         call.effect = True
         if call.switches.delete_answer == 204:
@@ -143,12 +134,10 @@ def _add_instances(api: FastAPI) -> None:
 def _add_billing(api: FastAPI) -> None:
     @api.get("/billing/summary")
     async def billing_summary(call: Call) -> Response:
-        """Contract 5.1."""
         return one("summary", billing.summary(call.world), call)
 
     @api.get("/billing/usage")
     async def billing_usage(call: Call) -> Response:
-        """Contract 5.2."""
         usage = billing.usage(call.world)
         for entries in (usage["instances"], usage["addons"]):
             entries[:] = [dressed("usage", entry, call.switches) for entry in entries]
@@ -157,17 +146,14 @@ def _add_billing(api: FastAPI) -> None:
 
     @api.get("/billing/transactions")
     async def billing_transactions(call: Call) -> Response:
-        """Contract 5.3."""
         return history("transaction", billing.transactions(call.world), "transactions", call)
 
     @api.get("/billing/packages")
     async def billing_packages(call: Call) -> Response:
-        """Contract 5.4."""
         return history("package", call.world.packages, "packages", call)
 
     @api.post("/billing/buy_claws")
     async def buy_claws(call: Call) -> Response:
-        """Contract 5.5."""
         package = call.json_object().get("package_id")
         prefix = call.switches.id_prefix or ""
         purchase = call.world.buy(package.removeprefix(prefix) if isinstance(package, str) else package)
@@ -178,17 +164,14 @@ def _add_billing(api: FastAPI) -> None:
 def _add_addons(api: FastAPI) -> None:
     @api.get("/addons")
     async def list_addons(call: Call) -> Response:
-        """Contract 6."""
         return records("addon", "addons", call)
 
     @api.get("/addons/{id:number}")
     async def get_addon(id: int, call: Call) -> Response:
-        """Contract 6."""
         return one("addon", call.world.shown_addon(id), call)
 
     @api.patch("/addons/{id:number}")
     async def change_addon(id: int, call: Call) -> Response:
-        """Contract 6."""
         call.world.addon(id)
         changes: Any = call.json_object()
         if call.switches.addon_body == "wrapped":
@@ -207,17 +190,14 @@ def _add_addons(api: FastAPI) -> None:
 def _add_backups(api: FastAPI) -> None:
     @api.get("/backups")
     async def list_backups(call: Call) -> Response:
-        """Contract 7."""
         return records("backup", "backups", call)
 
     @api.get("/backups/{id:number}")
     async def get_backup(id: int, call: Call) -> Response:
-        """Contract 7."""
         return one("backup", call.world.backup(id), call)
 
     @api.post("/backups/{id:number}/restore")
     async def restore_backup(id: int, call: Call) -> Response:
-        """Contract 7."""
         backup, instance = call.world.restore(id)
         call.effect = True
         status = call.switches.restore_status

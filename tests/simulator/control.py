@@ -98,25 +98,20 @@ class _Control:
         }
 
     def patch_switches(self, _path: dict[str, Any], body: Any) -> Any:
-        """Changes switches."""
         self.service.switches.change(body)
         return {"switches": self.service.switches.model_dump()}
 
     def get_faults(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Returns the pending faults."""
         return {"faults": [fault.describe() for fault in self.service.faults.waiting]}
 
     def add_fault(self, _path: dict[str, Any], body: Any) -> Any:
-        """Adds a fault."""
         return self.service.faults.add(body).describe()
 
     def clear_faults(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Removes all faults."""
         self.service.faults.clear()
         return {"faults": []}
 
     def reset(self, _path: dict[str, Any], body: Any) -> Any:
-        """Resets the simulator."""
         unknown = [name for name in body if name not in ("instances", "switches", "state")]
         if unknown:
             raise BadControl(f"reset takes instances or state, and switches; not {unknown[0]!r}")
@@ -148,7 +143,6 @@ class _Control:
         return world.addon(path["id"]) if self._records(path) is world.addons else world.backup(path["id"])
 
     def patch_record(self, path: dict[str, Any], body: Any) -> Any:
-        """Sets any fields of one record."""
         world = self.service.world
         world.progress.tick()
         if path["collection"] == "instances":
@@ -156,7 +150,6 @@ class _Control:
         return world.set_record(self._records(path), path["id"], body)
 
     def remove_record(self, path: dict[str, Any], _body: Any) -> Any:
-        """Removes a record."""
         world = self.service.world
         if path["collection"] == "instances":
             world.remove_instance(path["id"])

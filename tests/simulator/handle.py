@@ -111,7 +111,6 @@ class Simulator:
         return calls
 
     def clear_log(self) -> None:
-        """Clears the log."""
         self.control("DELETE", "/log")
 
     def state(self) -> dict[str, Any]:
@@ -142,7 +141,6 @@ class Simulator:
         self.control("POST", "/reset", {name: value for name, value in wanted.items() if value is not None})
 
     def switch(self, **switches: Any) -> None:
-        """Sets switches."""
         self.control("PATCH", "/switches", switches)
 
     def fault(self, kind: str, **options: Any) -> int:
@@ -151,12 +149,10 @@ class Simulator:
         return number
 
     def faults(self) -> list[dict[str, Any]]:
-        """Returns the pending faults."""
         faults: list[dict[str, Any]] = self.control("GET", "/faults")["faults"]
         return faults
 
     def clear_faults(self) -> None:
-        """Removes all faults."""
         self.control("DELETE", "/faults")
 
     def set_state(self, **parts: Any) -> None:
@@ -168,7 +164,6 @@ class Simulator:
         return self._record("POST", "/instances", fields)
 
     def set_instance(self, number: int, **fields: Any) -> dict[str, Any]:
-        """Sets any fields of an instance."""
         return self._record("PATCH", f"/instances/{number}", fields)
 
     def remove_instance(self, number: int) -> None:
@@ -180,7 +175,6 @@ class Simulator:
         return self._record("POST", "/backups", fields)
 
     def set_backup(self, number: int, **fields: Any) -> dict[str, Any]:
-        """Sets any fields of a backup."""
         return self._record("PATCH", f"/backups/{number}", fields)
 
     def add_addon(self, **fields: Any) -> dict[str, Any]:

@@ -95,7 +95,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def configure(service: Service, *, verbose: bool = False) -> uvicorn.Config:
-    """Returns the configuration of a server."""
     logging.getLogger("uvicorn").disabled = True
     logging.getLogger("uvicorn.error").disabled = True
     return uvicorn.Config(

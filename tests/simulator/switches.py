@@ -34,7 +34,6 @@ def _spell_null(value: object) -> object:
 
 
 def switch(default: Any, description: str, **limits: Any) -> Any:
-    """Declares a switch."""
     return Field(default=default, description=description, **limits)
 
 

@@ -79,7 +79,6 @@ class Transition:
 
 
 def action_length(switches: Switches) -> Length:
-    """Returns the duration of an action."""
     return Length(switches.transition_seconds, switches.transition_reads)
 
 

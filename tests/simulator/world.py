@@ -69,7 +69,6 @@ class World:
     # --- Time -------------------------------------------------------------------------------------------------------
 
     def _finished(self, instance: Instance, transition: Transition, now: float) -> None:
-        """Completes a transition."""
         if transition.kind in ("delete", "leave"):
             self._gone(instance)
         elif transition.backup is not None:
@@ -157,7 +156,6 @@ class World:
         return self._answered(instance, before, "running")
 
     def stop(self, number: int) -> Instance:
-        """Contract 4.6."""
         instance = self.instance(number)
         self._require(instance, "can_stop", "stopped")
         self.effects["stops"] += 1
@@ -166,7 +164,6 @@ class World:
         return self._answered(instance, before, "stopped")
 
     def restart(self, number: int) -> Instance:
-        """Contract 4.6."""
         instance = self.instance(number)
         self._require(instance, "can_restart", "restarted")
         self.effects["restarts"] += 1
@@ -330,14 +327,12 @@ class World:
         self._drop_of(self.backups, number)
 
     def add_addon(self, entry: Mapping[str, Any]) -> Record:
-        """Adds an add-on."""
         number = self._free_id("addons", entry)
         self.addons[number] = new_addon(entry, number, self._instance_of(entry), self.clock())
         self._orders.clear()
         return self.addons[number]
 
     def add_backup(self, entry: Mapping[str, Any]) -> Record:
-        """Adds a backup."""
         number = self._free_id("backups", entry)
         self.backups[number] = new_backup(entry, number, self._instance_of(entry), self.clock())
         self._orders.clear()

@@ -69,7 +69,6 @@ class World:
         return self._instances.get(number, {}).get("_restored_from")
 
     def usage_limit(self, number: int) -> int | None:
-        """Returns the usage limit of an add-on."""
         return next((addon["usage_limit"] for addon in self.state["addons"] if addon["id"] == number), None)
 
 

@@ -44,7 +44,6 @@ class Run:
 
     @property
     def result(self) -> dict[str, t.Any]:
-        """Returns the result of the only task."""
         assert len(self.results) == 1, self.screen
         return self.results[0]["result"]
 
@@ -74,7 +73,6 @@ def extra_variables(**variables: t.Any) -> list[str]:
 
 
 def started(command: t.Sequence[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a new process."""
     return subprocess.run(
         command,
         cwd=folder,
@@ -136,7 +134,6 @@ class Controller:
         return path
 
     def playbook(self, plays: list[dict[str, t.Any]] | str, *options: str, **environment: str | None) -> Run:
-        """Runs a playbook with these plays."""
         path = self.write("playbook.yml", plays)
         return self.run("ansible-playbook", str(path), *options, **environment)
 

@@ -19,5 +19,4 @@ def as_shown(text: str) -> str:
 
 
 def find_controls(text: str) -> set[str]:
-    """Returns those of the characters that are in ``text``."""
     return CONTROLS & set(text)

@@ -37,7 +37,6 @@ class Source:
         return told
 
     async def whole_event(self) -> dict[str, t.Any]:
-        """Returns the next event."""
         return await asyncio.wait_for(self.queue.get(), TIMEOUT)
 
     async def wait_for_poll(self) -> None:

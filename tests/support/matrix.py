@@ -207,7 +207,6 @@ class Bench:
 
     @functools.cached_property
     def _initial(self) -> World:
-        """The world before a run."""
         self.reset()
         return World(self.simulator.state())
 
@@ -272,7 +271,6 @@ class Bench:
                     endpoint.calls_before.setdefault(f"{method} {path}", calls[:number].count(call))
 
     def cells(self, case: Case) -> list[Cell]:
-        """Returns all cells of a case."""
         return [
             Cell(case, endpoint.method, endpoint.path, fault, turn)
             for endpoint in self.endpoints(case)

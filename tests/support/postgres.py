@@ -177,7 +177,6 @@ class Standby(Postgres):
         return self
 
     def promote(self) -> None:
-        """Makes it the primary."""
         self.query("SELECT pg_promote()")
 
     def failover_url(self) -> str:

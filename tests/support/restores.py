@@ -117,7 +117,6 @@ def kind(planned: RoleTargetPlan) -> str:
 
 
 def run(*plans: RoleTargetPlan, check: bool = False, **variables: t.Any) -> RoleRun:
-    """Returns a run with these plans."""
     targets = parse_targets("web-bot", None)
     given = {**VARIABLES, **variables}
     given["restore_serial"] = parse_serial("restore_serial", given["restore_serial"])

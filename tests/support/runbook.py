@@ -80,11 +80,9 @@ class Runbook:
         return self._typed.pop(0)
 
     def report(self, incident: str = "INC-1") -> dict[str, t.Any]:
-        """Returns the JSON."""
         report: dict[str, t.Any] = json.loads((self.folder / f"{incident}.json").read_text(encoding="utf-8"))
         assert find_sentences(report) == []
         return report
 
     def page(self, incident: str = "INC-1") -> str:
-        """Returns the page."""
         return (self.folder / f"{incident}.html").read_text(encoding="utf-8")

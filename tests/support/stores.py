@@ -52,8 +52,6 @@ def read_journal(state_dir: Path) -> str:
 
 
 def folder_place(path: Path) -> StorePlace:
-    """Returns the store of a folder."""
-
     def spoil() -> None:
         path.mkdir(exist_ok=True)
         path.chmod(0o777)

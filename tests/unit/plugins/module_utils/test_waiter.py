@@ -51,12 +51,6 @@ class Clock(Sleeper):
         return waiter.until("stopped", fetch, is_done, lambda state: ("web-bot", state))
 
 
-def test_the_first_poll_is_at_once():
-    clock = Clock()
-    assert clock.wait(300, lambda left: "running", lambda state: True) == "running"
-    assert clock.now == 1000.0
-
-
 def test_polls_back_off_from_two_to_fifteen_seconds():
     clock = Clock()
     times = []
@@ -123,26 +117,6 @@ def test_other_errors_end_the_wait_and_know_what_was_seen_last():
         clock.wait(300, fetch)
     assert error.value.last_seen.condition == "starting"
     assert error.value.last_seen.at.timestamp() == pytest.approx(clock.progress.now() - 3)
-
-
-def test_a_service_that_never_answers_leaves_what_was_known_before():
-    clock = Clock()
-
-    def fetch(left: float) -> str:
-        raise TransportError("the connection was lost", sent=True)
-
-    with pytest.raises(WaitTimeoutError) as error:
-        clock.wait(30, fetch)
-    assert (error.value.last_seen.condition, error.value.kind) == ("stopped", "unreachable")
-    assert clock.now == pytest.approx(1030)
-
-
-def test_no_time_at_all_is_one_poll():
-    clock = Clock()
-    polls = []
-    with pytest.raises(WaitTimeoutError):
-        clock.wait(0, lambda left: polls.append(left) or "busy")
-    assert polls == [0]
 
 
 @pytest.mark.parametrize(

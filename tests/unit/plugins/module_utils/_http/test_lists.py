@@ -34,7 +34,6 @@ def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], in
 
 
 def split(ids: list[int], size: int) -> list[tuple[list[dict], dict | None]]:
-    """Returns pages of ``size`` ids each."""
     chunks = [ids[start : start + size] for start in range(0, len(ids), size)] or [[]]
     return [
         (
@@ -56,7 +55,6 @@ def test_every_split_and_order_gives_the_whole_list_at_one_request_a_page(count,
 
 
 def with_counts(total_pages: object, total_count: object, *pages: list[dict]) -> list[tuple[list[dict], dict | None]]:
-    """Returns pages that all show these counts."""
     return [(page, {"total_pages": total_pages, "total_count": total_count}) for page in pages]
 
 
@@ -132,14 +130,6 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
     while not collector.is_complete:
         collector.add(*pages[collector.count])
     assert expected == collector.count == min(limit or len(pages), len(pages))
-
-
-@pytest.mark.parametrize("pagination", [{}, {"current_page": 1}])
-def test_pages_without_a_total_are_requested_one_at_a_time(pagination):
-    collector = Paginator()
-    collector.add([{"id": 1}], pagination)
-    assert not collector.is_complete
-    assert collector.last_page is None
 
 
 @given(

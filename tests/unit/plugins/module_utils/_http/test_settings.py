@@ -130,10 +130,6 @@ def test_numbers_that_make_no_sense_are_refused_by_name(name, value):
         settings(api_key=KEY, **{name: value})
 
 
-def test_no_retries_at_all_are_allowed():
-    assert settings(api_key=KEY, retry_timeout=0).retry_timeout == 0
-
-
 def test_a_ca_bundle_must_exist(tmp_path):
     with pytest.raises(SettingsError, match="ca_path"):
         settings(api_key=KEY, ca_path=str(tmp_path / "ca.pem"))

@@ -9,14 +9,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ApiError,
     RefusedError,
-    ResponseError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
     AddonQuery,
-    merge_usage,
-    needs_wrapping,
     require_one,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import (
@@ -27,59 +23,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_c
 
 def query(addon_type=None, instance_id=None, instance_name=None, *, addon_id=None):
     return AddonQuery(addon_id, addon_type, instance_id, instance_name)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "lacks"),
-    [
-        (query(addon_id=3), [False, False, False]),
-        (query("llm"), [True, False, True]),
-        (query(None, 7), [True, True, False]),
-    ],
-)
-def test_what_a_query_needs_and_an_add_on_lacks(wanted, lacks):
-    addons = ({"id": 1}, {"id": 2, "addon_type": "llm"}, {"id": 3, "instance_id": 7})
-    assert [wanted.lacks_fields(addon) for addon in addons] == lacks
-
-
-@pytest.mark.parametrize(
-    ("wanted", "ids"),
-    [
-        (query("llm"), [1, 2, 3, 4]),
-        (query(addon_id=2), [2]),
-        # Those that show no instance, or only its id or its name, may match.
-        (query(None, 7), [1, 3]),
-        (query(None, None, "web-bot"), [1, 2, 3]),
-        (query("llm", 8), [3, 4]),
-    ],
-)
-def test_which_add_ons_may_match(wanted, ids):
-    addons = [
-        {"id": 1, "addon_type": "LLM", "instance_id": 7},
-        {"id": 2, "addon_type": "browser", "instance_id": "6", "instance_name": "web-bot"},
-        {"id": 3, "addon_type": "browser"},
-        {"id": 4, "instance": {"id": 8, "name": "spare-bot"}},
-    ]
-    assert [addon["id"] for addon in addons if wanted.may_match(addon)] == ids
-
-
-def test_a_type_that_is_not_shown_is_never_guessed():
-    assert query().matches_type({"id": 1})
-    assert query("llm").matches_type({"id": 1, "addon_type": "LLM"})
-    assert not query("llm").matches_type({"id": 1, "addon_type": "browser"})
-    with pytest.raises(ResponseError, match=r"does not show the type .* of add-on 1"):
-        query("llm").matches_type({"id": 1})
-
-
-def test_usage_completes_only_missing_fields():
-    usage = ["odd", {"id": 1, "addon_type": "browser", "instance_id": 8}, {"id": "2", "addon_type": "llm"}]
-    addons = [{"id": 1, "addon_type": "llm", "instance_name": "web-bot"}, {"id": 1}, {"id": 2, "instance_id": 7}]
-    assert merge_usage(addons, usage) == [
-        addons[0],
-        {"id": 1, "addon_type": "browser", "instance_id": "8", "instance_name": None},
-        {"id": 2, "addon_type": "llm", "instance_id": 7},
-    ]
-    assert merge_usage(addons[:1], None) == addons[:1]
 
 
 ACCOUNT = [
@@ -129,17 +72,3 @@ def test_options_are_redacted_whatever_was_given():
     assert misspelt == ({"id": 2, "confg": {"token": "********"}}, {"tk-5678"})
     for odd in ({}, {"config": None}, {"config": "text"}, {"config": {"tier": 1}, "write_only": None}):
         assert redact_addon_options(odd).params == odd
-
-
-@pytest.mark.parametrize(
-    ("status", "details", "wants"),
-    [
-        (422, {"addon": "is missing"}, True),
-        (400, ["addon is missing"], True),
-        (422, {"addon_type": "is wrong"}, False),
-        (422, None, False),
-        (403, {"addon": "is missing"}, False),
-    ],
-)
-def test_a_body_is_wrapped_only_where_the_refusal_asks_for_it(status, details, wants):
-    assert needs_wrapping(ApiError("PATCH /addons/1", status, details=details), {"tier": "eco"}) is wants

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import (
     GOOD_STATUSES,
     format_left_out,
@@ -21,12 +20,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
     newest_first,
     taken_at,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.owner_filter import (
-    keep_newest,
-    newest_per_instance,
-    select,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target, TargetPlan
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 
@@ -44,21 +37,10 @@ def test_the_first_field_that_is_there_counts():
     assert taken_at({}) is None
 
 
-def test_a_diff_shows_the_id_and_the_time():
-    known, unknown = (TargetPlan(Target(7, None), backup=backup(1, hour)).backup_facts for hour in (10, None))
-    assert known == {"backup_id": 1, "taken_at": "2026-02-01T10:00:00+00:00"}
-    assert unknown == {"backup_id": 1, "taken_at": None}
-
-
 @pytest.mark.parametrize("status", [*sorted(GOOD_STATUSES), "Completed", " READY ", None, ""])
 def test_a_good_status_or_none_is_fit_for_a_restore(status):
     assert is_usable(backup(1, 10, status=status))
     assert not is_usable(backup(1, None, status=status))
-
-
-@pytest.mark.parametrize("status", ["failed", "restoring", "in_progress", "not_ready", 0, ["completed"]])
-def test_any_other_status_is_not(status):
-    assert not is_usable(backup(1, 10, status=status))
 
 
 def test_before_is_before_and_not_at():
@@ -73,38 +55,11 @@ def test_the_newest_comes_first_whatever_the_order(backups):
     assert [item["id"] for item in newest_first(backups)] == [10, 9, 2, 1, "x", 3]
 
 
-def test_instances_are_told_apart_by_id_else_by_name():
-    twins = [backup(1, 1, 7, instance_name="x"), backup(2, 2, 8, instance_name="x"), backup(3, 3, "7")]
-    assert [item["id"] for item in newest_per_instance(twins)] == [3, 2]
-    named = [backup(1, 1, None, instance_name="x"), {**backup(2, 2, None), "instance": {"name": "x"}}]
-    assert [item["id"] for item in newest_per_instance(named)] == [2]
-    with pytest.raises(ResponseError, match="does not guess"):
-        newest_per_instance([backup(1, 1, None)])
-
-
 def ids(backups: list[dict]) -> list[int]:
     return [item["id"] for item in backups]
 
 
 BACKUPS = [backup(1, 1), backup(2, 2, status="failed"), backup(3, 3), backup(4, 4, status="failed"), backup(5, None)]
-
-
-@pytest.mark.parametrize(
-    ("usable", "newest", "before", "chosen", "left_out"),
-    [
-        (False, False, None, [4, 3, 2, 1, 5], []),
-        (False, True, None, [4], [5]),
-        (True, True, None, [3], [4, 5]),
-        (True, False, 3, [1], [2, 5]),
-        (True, True, 2, [1], [5]),
-    ],
-)
-def test_what_is_chosen_and_what_is_left_out(usable, newest, before, chosen, left_out):
-    moment = before and datetime(2026, 2, 1, before, tzinfo=UTC)
-    selection = select(BACKUPS, moment, datetime.max.replace(tzinfo=UTC), usable=usable, newest=newest)
-    if newest:
-        selection = keep_newest(*selection)
-    assert tuple(map(ids, selection)) == (chosen, left_out)
 
 
 def test_what_is_left_out_is_one_line_however_many():

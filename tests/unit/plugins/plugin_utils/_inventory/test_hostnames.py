@@ -12,23 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_fields import LIST_FIELDS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._inventory.hosts import (
     Claim,
     DuplicateNamesError,
     InvalidAddressError,
-    build_host_variables,
     find_address,
     make_unique,
     safe_name,
 )
-
-
-def test_duplicates_get_their_ids_appended_with_a_warning():
-    warnings = []
-    names = make_unique([("1", "web"), ("2", "web"), ("3", "db")], may_rename=True, warn=warnings.append)
-    assert names == {"1": "web-1", "2": "web-2", "3": "db"}
-    assert [warning.rpartition(" appended: ")[2] for warning in warnings] == ["web-1, web-2."]
 
 
 def test_a_changed_name_is_told_with_its_id():
@@ -36,11 +27,6 @@ def test_a_changed_name_is_told_with_its_id():
     make_unique([("1", "a/b"), ("2", "a_b")], may_rename=True, warn=warnings.append)
     assert warnings[0].endswith("are changed: a/b (id 1) to a_b-1.")
     assert warnings[1].endswith(" appended: a_b-1, a_b-2.")
-
-
-def test_duplicates_are_an_error_if_renaming_is_not_allowed():
-    with pytest.raises(DuplicateNamesError, match=r"ids 1, 2 .* web"):
-        make_unique([("1", "web"), ("2", "web")], may_rename=False, warn=pytest.fail)
 
 
 @given(st.lists(st.sampled_from(["a", "a-1", "a-2", "a-1-2", "b", "b-3"]), max_size=12))
@@ -114,37 +100,6 @@ def test_no_host_is_of_two_instances(wanted, hosts):
 
 
 # Host variables have valid names, and addresses are addresses
-
-
-def test_fields_with_a_valid_name_win_over_renamed_ones() -> None:
-    variables = build_host_variables({"a-b": 1, "a_b": 2, "a.c": 3}, "claw_")
-    assert variables == {"claw_a_b": 2, "claw_a_c": 3}
-
-
-def test_the_service_does_not_set_connection_variables() -> None:
-    assert build_host_variables({"ansible_host": "192.0.2.1", "host": "x", "id": 1}, "") == {"host": "x", "id": 1}
-    assert build_host_variables({"host": "x", "id": 1}, "ansible_") == {}
-
-
-def test_documented_fields_are_null_unless_they_are_there_in_any_spelling() -> None:
-    variables = build_host_variables({"id": 1, "ip-address": "::1"}, "claw_", frozenset(LIST_FIELDS))
-    assert variables == dict.fromkeys(f"claw_{field}" for field in LIST_FIELDS) | {
-        "claw_id": 1,
-        "claw_ip_address": "::1",
-    }
-    assert list(variables) == sorted(variables)
-
-
-@pytest.mark.parametrize(
-    ("source", "value", "address"),
-    [
-        ("ip_address", "2001:0db8:0::0004", "2001:db8::4"),
-        ("subdomain", "https://web.example.com/path", "web.example.com"),
-        ("none", None, None),
-    ],
-)
-def test_addresses(source: str, value: str | None, address: str | None) -> None:
-    assert find_address({"ip_address": value, "subdomain_url": value}, source) == address
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
@@ -22,8 +24,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
     append_event,
     lock_operation,
 )
-from support.stores import StorePlace
+from support.stores import StorePlace, folder_place
 from support.stories import URL, Story
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> StorePlace:
+    return folder_place(tmp_path / "state")
 
 
 @pytest.fixture

@@ -57,7 +57,6 @@ def past(world: World) -> tuple[RestoreHistory, Rules, t.Any]:
 
 
 def read(world: World, *wanted: Target) -> list[TargetPlan]:
-    """Returns the plans from what is read for these targets."""
     client = AccountClient(world)
     account = AccountReader(t.cast("t.Any", client)).read(wanted)
     assert max(client.requests.values(), default=0) <= 2, client.requests
