@@ -79,6 +79,15 @@ def name_of(path: str) -> str:
     return next((path.partition(folder)[2] for folder in CODE if folder in path), "")
 
 
+def kill_tree(process: int) -> None:
+    """Kills a process and its descendants. Ansible's workers have process groups and sessions of their own."""
+    tree = [process]
+    for parent in tree:
+        tree += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    for member in tree:
+        os.kill(member, signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class Ending:
     """The end of a process: killed, or with a result after this number of counted lines.
