@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import time
 import typing as t
 from collections import defaultdict
@@ -20,24 +19,23 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, Priority, RateLimiter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import parse_arguments
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables
+from support.processes import PROCESSES
+from support.reads import read_as
 from support.sleeper import Sleeper
 from support.stores import StorePlace
 from support.worker import Worker
 
-FORK = multiprocessing.get_context("fork")
 LIMIT, WINDOW = 20, 2
 RESERVED = 2
 HIGH_INSTANCE = 60
@@ -46,17 +44,6 @@ WORLD = {
     "instances": [{"id": number, "name": f"bot-{number}"} for number in range(1, HIGH_INSTANCE + 1)],
     "backups": [{"id": 9, "instance_id": HIGH_INSTANCE, "created_at": "2h ago"}],
 }
-
-
-def read_as(url: str, store_options: dict[str, str], priority: str, jobs: int) -> None:
-    """Reads the pages of an inventory, with priority ``low``, or instances, as a fork of a play does."""
-    params = {"api_key": KEY, "api_url": url, "priority": priority, "page_size": 3}
-    with open_store(store_options) as store:
-        client = Client(parse_settings(params, print), store=store)
-        if priority == "low":
-            fetch_all(client, "/instances")
-        for number in range(jobs):
-            client.fetch(f"/instances/{number + 1}")
 
 
 def run_restore(simulator: Simulator, store_options: dict[str, str]) -> dict[str, t.Any]:
@@ -73,7 +60,7 @@ def test_a_restore_goes_before_an_inventory_and_a_play(simulator: Simulator, pla
     simulator.reset(state=WORLD)
     simulator.switch(rate_limit=LIMIT, rate_window_seconds=WINDOW, rate_window="clock")
     jobs = [(simulator.url, place.options, "low", 0)] + [(simulator.url, place.options, "normal", 8)] * 6
-    with FORK.Pool(len(jobs)) as pool:
+    with PROCESSES.Pool(len(jobs)) as pool:
         others = pool.starmap_async(read_as, jobs, chunksize=1)
         while len(simulator.log()) < LIMIT:
             time.sleep(0.02)

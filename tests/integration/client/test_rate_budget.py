@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import multiprocessing
 import os
 import stat
 import time
@@ -24,13 +23,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from simulator.handle import Simulator
 from support import KEY
+from support.processes import PROCESSES, run_apart
+from support.reads import read_by_tasks
 from support.sleeper import Sleeper
 from support.stores import StorePlace
-
-FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -52,20 +50,6 @@ def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> Reques
     return client.stats
 
 
-def in_processes(count: int, simulator: Simulator, stores: list[dict[str, str]], requests: int) -> None:
-    """Lets ``count`` processes read, each with one of ``stores``, the options that name them."""
-    with FORK.Pool(count) as pool:
-        jobs = [(simulator.url, stores[number % len(stores)], requests) for number in range(count)]
-        pool.starmap(_fetch_in_process, jobs, chunksize=1)
-
-
-def _fetch_in_process(url: str, options: dict[str, str], requests: int) -> None:
-    settings = parse_settings({"api_key": KEY, "api_url": url}, print)
-    for number in range(requests):
-        with open_store(options) as store:
-            Client(settings, store=store).fetch(f"/instances/{number % 60 + 1}")
-
-
 def read_statuses(simulator: Simulator) -> list[int]:
     return [request["status"] for request in simulator.log()]
 
@@ -78,7 +62,8 @@ def budget_file(state_dir: Path) -> Path:
 @pytest.mark.rest
 def test_processes_of_one_store_are_never_refused(simulator: Simulator, place: StorePlace) -> None:
     simulator.switch(rate_limit=20, rate_window_seconds=2, rate_window="clock")
-    in_processes(12, simulator, [place.options], 5)
+    with PROCESSES.Pool(12) as pool:
+        pool.starmap(read_by_tasks, [(simulator.url, place.options, 5)] * 12, chunksize=1)
     assert read_statuses(simulator) == [200] * 60
 
 
@@ -124,19 +109,17 @@ def test_a_lock_that_is_never_freed_stops_nobody(
     assert len(looks) == 1
 
 
+def die_with_requests(url: str, state_dir: Path) -> None:
+    client = Client(parse_settings({"api_key": KEY, "api_url": url}, print), store=FolderStore(str(state_dir)))
+    assert client._budget is not None
+    for _request in range(90):
+        client._budget.acquire(0.0, lambda _seconds, _is_behind: None)
+    os._exit(0)
+
+
 def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator: Simulator, state_dir: Path) -> None:
     fetch_some(simulator, state_dir, 1)
-
-    def die() -> None:
-        client = a_client(simulator, state_dir)
-        assert client._budget is not None
-        for _request in range(90):
-            client._budget.acquire(0.0, lambda _seconds, _is_behind: None)
-        os._exit(0)
-
-    process = FORK.Process(target=die)
-    process.start()
-    process.join()
+    run_apart(die_with_requests, simulator.url, state_dir)
     assert len(json.loads(budget_file(state_dir).read_text())["in_flight"]) == 90
     sleeper = Sleeper()
     sleeper.now = time.monotonic() + 6
