@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import typing as t
 from pathlib import Path
 
 import pytest
 
+from .processes import run_apart
+
 STRANGER = 65533
-FORK = multiprocessing.get_context("fork")
 
 is_root = os.geteuid() == 0
 
@@ -46,19 +46,16 @@ class Owners:
         return patched
 
 
-def as_ordinary_user(work: t.Callable[[], None], groups: t.Sequence[int]) -> None:
-    """Runs ``work`` as an ordinary user in these groups."""
-    if not is_root:
-        work()
-        return
+def as_ordinary_user(groups: t.Sequence[int], work: t.Callable[..., None], *args: object) -> None:
+    """Runs a function of a module as an ordinary user in these groups."""
+    if is_root:
+        run_apart(_become_and_run, groups, work, *args)
+    else:
+        work(*args)
 
-    def become() -> None:
-        os.setgroups(groups)
-        os.setgid(STRANGER)
-        os.setuid(STRANGER)
-        work()
 
-    process = FORK.Process(target=become)
-    process.start()
-    process.join()
-    assert process.exitcode == 0, "see the output"
+def _become_and_run(groups: t.Sequence[int], work: t.Callable[..., None], *args: object) -> None:
+    os.setgroups(groups)
+    os.setgid(STRANGER)
+    os.setuid(STRANGER)
+    work(*args)

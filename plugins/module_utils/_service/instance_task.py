@@ -95,7 +95,7 @@ class InstanceTask:
         job.decide(found)
         if job.action is Action.DELETE and job.error is None:
             self.warn(f"Deleting {label(found)} may delete its backups too.")
-        if job.phase is not Phase.DONE or self._waits_for_unchanged(job):
+        if job.phase is not Phase.DONE or job.is_unreached(wait_healthy=self.wait_healthy):
             self._carry_out(job)
         else:
             warn_of_ends([job], self.warn, waits_healthy=self.wait_healthy and self.wait_timeout is not None)
@@ -105,10 +105,6 @@ class InstanceTask:
             result = change.as_result("instance") if job.changed else {"changed": False}
             raise PartialError(f"{label(found)}: {job.error}", result, job.cause)
         return change
-
-    def _waits_for_unchanged(self, job: InstanceJob) -> bool:
-        waits = self.wait_timeout is not None and not self.client.check_mode
-        return waits and job.is_unreached(wait_healthy=self.wait_healthy)
 
     def _carry_out(self, job: InstanceJob) -> None:
         """Requests the change of the job, and waits for it. Imports what does so."""

@@ -200,8 +200,6 @@ def _append(journal: Journal, operation: OperationKey, event: dict[str, str], fa
 def _store(store: FolderWriter | PostgresStore, lines: list[JournalLine], *, is_intent: bool) -> None:
     try:
         store.append(lines)
-    except ConflictError:
-        raise
     except StoreError:
         # A request that was not recorded is not sent. Its outcome is worth a second attempt.
         if is_intent:

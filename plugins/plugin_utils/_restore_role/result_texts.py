@@ -162,7 +162,6 @@ def format_incident(recorded: RecordedIncident, results: t.Sequence[InstanceResu
 
 def _format_reservations(results: t.Sequence[InstanceResult]) -> str:
     """Returns how many results of a part have something else to know."""
-    is_restored = any(one.part in (RESTORED, RESTORED_ALREADY) for one in results)
     counts = {
         "by an earlier run": sum(one.part == RESTORED and one.is_earlier for one in results),
         "not responding as expected": sum(one.part == RESTORED and one.reason is not None for one in results),
@@ -170,7 +169,7 @@ def _format_reservations(results: t.Sequence[InstanceResult]) -> str:
         "not healthy now": sum(
             find_state(one.seen) != "running" or not is_health_final(one.seen)
             for one in results
-            if one.seen is not None and is_restored
+            if one.seen is not None and one.part == RESTORED
         ),
         "running, health not shown": sum(one.lacks_health for one in results),
     }

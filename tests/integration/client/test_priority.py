@@ -7,17 +7,21 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
+from collections import defaultdict
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import Priority
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, Priority
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info
@@ -25,15 +29,57 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch imp
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables
+from support.processes import PROCESSES
+from support.reads import read_as
 from support.sleeper import Sleeper
+from support.stores import StorePlace
 from support.worker import Worker
 
+LIMIT, WINDOW = 20, 2
+RESERVED = 2
 HIGH_INSTANCE = 60
 """The instance of the restore."""
 WORLD = {
     "instances": [{"id": number, "name": f"bot-{number}"} for number in range(1, HIGH_INSTANCE + 1)],
     "backups": [{"id": 9, "instance_id": HIGH_INSTANCE, "created_at": "2h ago"}],
 }
+
+
+def run_restore(simulator: Simulator, store_options: dict[str, str]) -> dict[str, t.Any]:
+    """Restores backup 9 in this process, without waiting for the end."""
+    given = {"api_key": KEY, "api_url": simulator.url, **store_options, "incident": "INC-1", "backup_id": 9}
+    validator = ArgumentSpecValidator(claw_backup_restore.SPEC.options, **claw_backup_restore.SPEC.constraints())
+    validation = validator.validate({**given, "wait": False})
+    assert not validation.error_messages, validation.error_messages
+    return ModuleRunner(validation.validated_parameters, check_mode=False).run(claw_backup_restore.run)
+
+
+@pytest.mark.rest
+def test_a_restore_goes_before_an_inventory_and_a_play(simulator: Simulator, place: StorePlace) -> None:
+    simulator.reset(state=WORLD)
+    simulator.switch(rate_limit=LIMIT, rate_window_seconds=WINDOW, rate_window="clock")
+    jobs = [(simulator.url, place.options, "low", 0)] + [(simulator.url, place.options, "normal", 8)] * 6
+    with PROCESSES.Pool(len(jobs)) as pool:
+        others = pool.starmap_async(read_as, jobs, chunksize=1)
+        while len(simulator.log()) < LIMIT:
+            time.sleep(0.02)
+        result = run_restore(simulator, place.options)
+        others.get(timeout=60)
+    assert result["changed"], result
+    log = simulator.log()
+    assert {request["status"] for request in log} <= {200, 202}
+    high: list[int] = []
+    used: dict[int, int] = defaultdict(int)
+    for request in log:
+        window = int(request["at"] // WINDOW)
+        if "backups" in request["path"] or request["path"] == f"/instances/{HIGH_INSTANCE}":
+            high.append(window)
+        else:
+            used[window] += 1
+    assert len(high) == result["api"]["requests"]
+    # The others leave it what is kept for it, but for the first request of an inventory in each window.
+    after = range(min(high) + 1, max(high) + int(RUN_TTL / WINDOW))
+    assert max(used[window] for window in after) <= LIMIT - RESERVED + 1
 
 
 def budget(state_dir: Path) -> dict[str, t.Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import multiprocessing
 import stat
 import typing as t
 from pathlib import Path
@@ -21,13 +20,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from simulator.handle import Simulator
 from support import KEY
+from support.processes import PROCESSES
+from support.reads import read_by_tasks
 from support.sleeper import Sleeper
 from support.stores import StorePlace
-
-FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -49,20 +47,6 @@ def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> Reques
     return client.stats
 
 
-def in_processes(count: int, simulator: Simulator, stores: list[dict[str, str]], requests: int) -> None:
-    """Lets ``count`` processes read, each with one of ``stores``, the options that name them."""
-    with FORK.Pool(count) as pool:
-        jobs = [(simulator.url, stores[number % len(stores)], requests) for number in range(count)]
-        pool.starmap(_fetch_in_process, jobs, chunksize=1)
-
-
-def _fetch_in_process(url: str, options: dict[str, str], requests: int) -> None:
-    settings = parse_settings({"api_key": KEY, "api_url": url}, print)
-    for number in range(requests):
-        with open_store(options) as store:
-            Client(settings, store=store).fetch(f"/instances/{number % 60 + 1}")
-
-
 def read_statuses(simulator: Simulator) -> list[int]:
     return [request["status"] for request in simulator.log()]
 
@@ -75,7 +59,8 @@ def budget_file(state_dir: Path) -> Path:
 @pytest.mark.rest
 def test_processes_of_one_store_are_never_refused(simulator: Simulator, place: StorePlace) -> None:
     simulator.switch(rate_limit=20, rate_window_seconds=2, rate_window="clock")
-    in_processes(12, simulator, [place.options], 5)
+    with PROCESSES.Pool(12) as pool:
+        pool.starmap(read_by_tasks, [(simulator.url, place.options, 5)] * 12, chunksize=1)
     assert read_statuses(simulator) == [200] * 60
 
 

@@ -183,6 +183,7 @@ FAILURES: list[tuple[dict[str, t.Any], str]] = [
     ({"instances": [{"id": 1}, {"name": " "}]}, "name is empty"),
     ({"instances": [{"id": 1}, {"id": "seven"}]}, "cannot be converted to an int"),
     ({"instances": [{"id": 1}, {"id": 2, "size": 3}]}, "unsupported: size. Supported parameters include: "),
+    ({"instances": {"id": 1}, "names": ["bot-2"]}, ""),
     ({"ids": "1,2", "serial": [0]}, ""),
     ({"ids": [1, 2], "account": "9"}, ""),
     ({"names": ["bot-1", "bot-2"], "api_url": "http://127.0.0.1:9/api/v1"}, ""),

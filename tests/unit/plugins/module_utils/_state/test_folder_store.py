@@ -502,29 +502,30 @@ def volume(owners: Owners) -> t.Iterator[Path]:
         yield folder
 
 
-def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> None:
-    def work() -> None:
-        journal = Journal(FolderStore(str(volume)))
-        assert journal.read_states() == {}
-        assert list(volume.iterdir()) == []
-        append_event(journal, OPERATION, OperationEvent.INTENDED)
-        (own,) = volume.iterdir()
-        assert own.name == f"clawhosters-{os.geteuid()}"
-        assert own.stat().st_mode & 0o7777 == 0o700
-        # A container platform makes everything in a volume writable for its group at each mount.
-        for path in (own, *own.rglob("*")):
-            os.chown(path, -1, volume.stat().st_gid)
-            path.chmod(0o2770 if path.is_dir() else 0o660)
-        assert set(Journal(FolderStore(str(volume))).read_states()) == {OPERATION}
-        assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
-        append_event(Journal(FolderStore(str(volume))), OTHER, OperationEvent.INTENDED)
-        assert set(Journal(FolderStore(str(volume))).read_states()) == {OPERATION, OTHER}
-        assert own.stat().st_mode & 0o7777 == 0o700
-        own.chmod(0o702)
-        with pytest.raises(JournalError, match="Others can write to"):
-            journal.read_states()
+def use_volume(volume: Path) -> None:
+    journal = Journal(FolderStore(str(volume)))
+    assert journal.read_states() == {}
+    assert list(volume.iterdir()) == []
+    append_event(journal, OPERATION, OperationEvent.INTENDED)
+    (own,) = volume.iterdir()
+    assert own.name == f"clawhosters-{os.geteuid()}"
+    assert own.stat().st_mode & 0o7777 == 0o700
+    # A container platform makes everything in a volume writable for its group at each mount.
+    for path in (own, *own.rglob("*")):
+        os.chown(path, -1, volume.stat().st_gid)
+        path.chmod(0o2770 if path.is_dir() else 0o660)
+    assert set(Journal(FolderStore(str(volume))).read_states()) == {OPERATION}
+    assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
+    append_event(Journal(FolderStore(str(volume))), OTHER, OperationEvent.INTENDED)
+    assert set(Journal(FolderStore(str(volume))).read_states()) == {OPERATION, OTHER}
+    assert own.stat().st_mode & 0o7777 == 0o700
+    own.chmod(0o702)
+    with pytest.raises(JournalError, match="Others can write to"):
+        journal.read_states()
 
-    as_ordinary_user(work, groups=[volume.stat().st_gid])
+
+def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> None:
+    as_ordinary_user([volume.stat().st_gid], use_volume, volume)
 
 
 def test_more_operations_are_held_than_files_may_be_open(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import pwd
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -36,8 +37,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
     record_note,
     record_outcome,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
+from support.processes import PROCESSES, run_apart
 from support.stores import StorePlace
-from support.users import FORK
 
 URL = "https://clawhosters.com/api/v1"
 OPERATION = OperationKey("restore", URL, "INC-1", "7")
@@ -119,27 +121,31 @@ def test_one_of_two_runs_that_read_the_same_writes_the_next_line(place: StorePla
     assert positions == [1, 2, 3]
 
 
-def test_of_racing_processes_one_writes_a_line(place: StorePlace) -> None:
-    append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
-    all_have_read = FORK.Barrier(8)
-
-    def race(number: int) -> None:
-        journal = place.journal()
+def race(options: dict[str, str], all_have_read: threading.Barrier, number: int) -> None:
+    with open_store(options, folder_journal.FolderStore) as store:
+        journal = Journal(store)
         journal.read_states()
         all_have_read.wait()
-        try:
+        with contextlib.suppress(JournalConflictError):
             append_event(journal, OPERATION, OperationEvent.UNCLEAR, number=number)
-        except JournalError:
-            os._exit(1)
-        os._exit(0)
+            os._exit(7)
 
-    processes = [FORK.Process(target=race, args=(number,)) for number in range(8)]
+
+def test_of_racing_processes_one_writes_a_line(place: StorePlace) -> None:
+    append_event(place.journal(), OPERATION, OperationEvent.INTENDED)
+    all_have_read = PROCESSES.Barrier(8)
+    processes = [PROCESSES.Process(target=race, args=(place.options, all_have_read, number)) for number in range(8)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    assert sorted(process.exitcode for process in processes) == [0] + [1] * 7
+    assert sorted(process.exitcode for process in processes) == [0] * 7 + [7]
     assert len(place.journal().read_entries()) == 2
+
+
+def die_with_a_lock(options: dict[str, str]) -> None:
+    with open_store(options, folder_journal.FolderStore) as store, lock_operation(Journal(store), OPERATION):
+        os._exit(0)
 
 
 def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
@@ -157,15 +163,7 @@ def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
         with lock_operation(other, OPERATION) as is_free_again:
             assert not is_free_again
     assert journal.find_holder(OPERATION) is None
-
-    def die() -> None:
-        own = place.journal()
-        lock_operation(own, OPERATION).__enter__()
-        os._exit(0)
-
-    process = FORK.Process(target=die)
-    process.start()
-    process.join()
+    run_apart(die_with_a_lock, place.options)
     deadline = time.monotonic() + 60
     while place.journal().find_holder(OPERATION):
         assert time.monotonic() < deadline

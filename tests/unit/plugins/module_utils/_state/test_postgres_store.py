@@ -53,6 +53,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
 from support.certificates import make_certificates
 from support.postgres import ADMIN, JOB, PASSWORD, Postgres
+from support.processes import run_apart
 from support.proxy import TcpProxy
 from support.stores import StorePlace, database_place
 
@@ -386,9 +387,8 @@ def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, pos
         postgres.query("ALTER SCHEMA away RENAME TO clawhosters")
 
 
-def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StorePlace, postgres: Postgres) -> None:
-    store = place.open()
-    with store.hold(describe_process(OPERATION.subject, "INC-1")):
+def fork_with_a_session(options: dict[str, str]) -> None:
+    with open_store(options) as store, store.hold(describe_process(OPERATION.subject, "INC-1")):
         backend = store._session.backend
         if child := os.fork():
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -396,8 +396,13 @@ def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StoreP
             with store.locked_document("budget", within=1) as document:
                 document.new_content = "text"
             os._exit(store._session.backend == backend)
-        assert OPERATION.subject in place.open().holders()
+        with open_store(options) as other:
+            assert OPERATION.subject in other.holders()
         store.append([JournalLine(OPERATION.subject, 1, "line", OPERATION.name_digest)])
+
+
+def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StorePlace) -> None:
+    run_apart(fork_with_a_session, place.options)
 
 
 def test_a_lock_that_is_not_free_in_time_leaves_the_session_usable(place: StorePlace) -> None:

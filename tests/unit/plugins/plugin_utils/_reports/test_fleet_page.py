@@ -46,34 +46,51 @@ def show(page):
     return render(str(TEMPLATE), {"page": page, "css": "", "script": "", "finding_keys": ""})
 
 
-def test_the_rows_show_the_state_and_age_of_each_newest_backup():
-    instances = [
-        {"id": 1, "name": "a", "status": "running", "health_status": "healthy"},
-        {"id": 2, "name": "b", "status": "running", "health_status": "unhealthy"},
-        {"id": 3, "name": "c", "status": "error"},
+INSTANCES = [
+    {"id": 1, "name": "a", "status": "running", "health_status": "healthy"},
+    {"id": 2, "name": "b", "status": "running", "health_status": "unhealthy"},
+    {"id": 3, "name": "c", "status": "error", "health_status": "unhealthy"},
+]
+FRESH = {"id": 1, "instance_id": 1, "created_at": "2026-02-03T08:00:00Z"}
+LATE = {"id": 3, "instance_name": "b", "created_at": "2026-02-01T08:00:00Z"}
+FUTURE = {"id": 4, "instance_id": 1, "created_at": "2026-02-03T11:00:00Z"}
+
+
+def test_a_row_shows_the_health_of_an_instance_only_while_it_runs():
+    page = build(INSTANCES, backups=[FRESH])
+    assert [row["health"] for row in page["rows"]] == [EMPTY, "unhealthy", "healthy"]
+    assert page["headline"] == "2 of 3 instances need attention."
+
+
+@pytest.mark.parametrize(
+    ("instances", "backups", "shown"),
+    [
+        (
+            INSTANCES,
+            [FRESH, {**FRESH, "id": 2, "created_at": "2026-02-02T08:00:00Z"}, LATE],
+            [("none", "missing"), ("2 d 2 h", "overdue"), ("2 h 0 min", "")],
+        ),
+        (INSTANCES[:1], [FUTURE, FRESH], [("2 h 0 min", "")]),
+        (INSTANCES[:1], [FUTURE], [("in the future", "overdue")]),
+        (INSTANCES, None, [("unknown", "")] * 3),
+    ],
+)
+def test_a_row_shows_the_age_and_state_of_the_newest_backup(instances, backups, shown):
+    page = build(instances, backups=backups)
+    assert [(row["backup"]["age"], row["backup"]["word"]) for row in page["rows"]] == shown
+    assert (page["facts"]["backups"] is None) is (backups is None)
+
+
+@pytest.mark.parametrize(("instance", "owner"), [({"id": 4, "name": "a"}, {"instance_name": "a"}), ({"id": 4}, {})])
+def test_a_backup_without_an_owner_leaves_open_who_has_none(instance, owner):
+    of_nobody = {"id": 9, "created_at": "2026-02-03T08:00:00Z", **owner}
+    page = build([INSTANCES[0], instance, INSTANCES[1]], backups=[of_nobody, LATE])
+    assert [(row["backup"]["age"], row["backup"]["word"]) for row in page["rows"]] == [
+        ("2 d 2 h", "overdue"),
+        ("unknown", ""),
+        ("unknown", ""),
     ]
-    backups = [
-        {"id": 1, "instance_id": 1, "created_at": "2026-02-03T08:00:00Z"},
-        {"id": 2, "instance_id": 1, "created_at": "2026-02-02T08:00:00Z"},
-        {"id": 3, "instance_name": "b", "created_at": "2026-02-01T08:00:00Z"},
-    ]
-    made = build(instances, backups=backups)
-    assert [row["backup"]["word"] for row in made["rows"]] == ["missing", "overdue", ""]
-    assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
-    assert made["headline"] == "2 of 3 instances need attention."
-    of_the_future = {**backups[0], "id": 4, "created_at": "2026-02-03T11:00:00Z"}
-    assert build(instances, backups=[of_the_future, *backups])["rows"][2]["backup"]["age"] == "2 h 0 min"
-    (future,) = build(instances[:1], backups=[of_the_future])["rows"]
-    assert (future["backup"]["age"], future["backup"]["word"]) == ("in the future", "overdue")
-    for instance, owner in ({"id": 4, "name": "a"}, {"instance_name": "a"}), ({"id": 4, "name": "d"}, {}):
-        of_nobody = {"id": 9, "created_at": "2026-02-03T08:00:00Z", **owner}
-        unclear = build([instances[0], instance, instances[1]], backups=[of_nobody, backups[2]])
-        assert [row["backup"]["age"] for row in unclear["rows"]] == ["2 d 2 h", "unknown", "unknown"]
-        assert [row["backup"]["word"] for row in unclear["rows"]] == ["overdue", "", ""]
-        assert "does not show which instance some backups belong to" in unclear["facts"]["notices"][0]
-    unknown = build(instances, backups=None)
-    assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
-    assert unknown["facts"]["backups"] is None
+    assert "does not show which instance some backups belong to" in page["facts"]["notices"][0]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import stat
 
@@ -25,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.in
     read_earlier_report,
     write_page,
 )
+from support.processes import PROCESSES
 from support.restores import NOW, run
 
 REPORT = {"incident": "INC-1", "service": "host", "account": "ops", "instances": [], "runs": []}
@@ -54,9 +54,8 @@ def write_many(start, page, name):
 
 
 def test_concurrent_runs_leave_a_whole_page_and_a_whole_json(page):
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(3)
-    processes = [context.Process(target=write_many, args=(start, page, name)) for name in "xyz"]
+    start = PROCESSES.Barrier(3)
+    processes = [PROCESSES.Process(target=write_many, args=(start, page, name)) for name in "xyz"]
     for process in processes:
         process.start()
     for process in processes:

@@ -186,6 +186,8 @@ def test_check_mode_counts_the_restores_that_would_be_sent() -> None:
     assert headline(run(done, check=True)) == "0 of 1 instance would be restored, 1 restored already"
     under_way = plan(history(Event.INTENDED, Event.ACCEPTED))
     assert headline(run(under_way, check=True)) == "0 of 1 instance would be restored, 1 restored already"
+    told = [state_of(facts.build_results(run(one, check=True), None)[0]) for one in (under_way, done)]
+    assert told == ["", "Restored, and seen healthy."]
     mixed = run(plan(), done, stopped(ReasonKind.NO_BACKUP), check=True)
     assert headline(mixed) == "1 of 3 instances would be restored, 1 restored already, 1 can't be restored"
 
