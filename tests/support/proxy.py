@@ -55,6 +55,8 @@ class TcpProxy:
         self._flows.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        self.cut_after = b""
+        """Ends a connection with the first bytes that hold these."""
         self.connections = 0
         """Number of connections so far."""
         threading.Thread(target=self._accept, daemon=True).start()
@@ -91,6 +93,8 @@ class TcpProxy:
             while data := source.recv(65536):
                 self._flows.wait()
                 target.sendall(data)
+                if self.cut_after and self.cut_after in data:
+                    break
             target.shutdown(socket.SHUT_WR)
         except OSError:
             return

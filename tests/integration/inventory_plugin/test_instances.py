@@ -439,10 +439,15 @@ def test_a_file_that_is_not_ours_is_left_to_others(
     assert json.loads(run.stdout)["_meta"]["hostvars"].keys() <= {"web"}
 
 
-def test_a_pipe_is_never_opened_to_look_for_the_plugin(tmp_path: Path) -> None:
+def test_no_pipe_is_opened_to_look_for_the_plugin_and_bytes_do_not_name_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     plugin = InventoryModule()
     os.mkfifo(tmp_path / "pipe.yml")
-    assert plugin.verify_file(str(tmp_path / "pipe.yml")) is False
+    (tmp_path / "bytes.yml").write_bytes(b"\xff")
+    for name in ("pipe.yml", "bytes.yml"):
+        assert plugin.verify_file(str(tmp_path / name)) is False
+    assert capsys.readouterr().err == ""
 
 
 HOSTILE_NAMES = [

@@ -384,6 +384,7 @@ def test_nothing_of_the_account_shows(simulator: Simulator, as_text: bool) -> No
     assert "example.com" not in shown
     assert "2001:db8" not in shown
     assert result["shapes"]["account"]["limits"].startswith("object")
+    assert result["shapes"]["pagination"]["total_count"] == "number"
 
 
 # The playbook

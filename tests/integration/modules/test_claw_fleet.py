@@ -358,7 +358,9 @@ def test_a_batch_that_ends_unfinished_says_how_the_rest_goes_on(
 def test_wrong_batches_send_no_request(
     simulator: Simulator, worker: Worker, options: dict[str, t.Any], words: str
 ) -> None:
-    assert words in worker.run(claw_fleet, ids=[1], **options)["msg"]
+    message = worker.run(claw_fleet, ids=[1], **options)["msg"]
+    assert words in message
+    assert message.endswith(" Nothing was sent.")
     assert simulator.calls() == []
 
 

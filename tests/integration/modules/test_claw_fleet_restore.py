@@ -383,16 +383,21 @@ def test_an_instance_of_another_run_is_waited_for_while_others_go_on(
     assert simulator.instance(2)["status"] == "running"
 
 
+@pytest.mark.parametrize("has_sent", [False, True])
 def test_an_instance_that_another_run_keeps_is_left_to_it(
-    simulator: Simulator, worker: Worker, place: StorePlace
+    simulator: Simulator, worker: Worker, place: StorePlace, has_sent: bool
 ) -> None:
-    with lock_operation(place.journal(), OperationKey("restore", simulator.url, "INC-1", "1")) as is_free:
+    journal, key = place.journal(), OperationKey("restore", simulator.url, "INC-1", "1")
+    with lock_operation(journal, key) as is_free:
         assert is_free
+        if has_sent:
+            append_event(journal, key, OperationEvent.INTENDED, backup_id=102)
+            append_event(journal, key, OperationEvent.ACCEPTED)
         result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=30)
-    assert outcomes(result) == ["in_flight", "completed"]
+    assert (result["failed"], outcomes(result)) == (True, ["in_flight", "completed"])
     message = result["instances"][0]["msg"]
     assert "It was not free within 30 s (wait_timeout)" in message, message
-    assert "Nothing was sent." in message, message
+    assert ("Nothing was sent." in message) != has_sent, message
     assert posts(simulator) == [202]
 
 

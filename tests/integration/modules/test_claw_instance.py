@@ -127,14 +127,17 @@ def test_a_deletion_is_waited_for_until_the_record_is_gone(simulator: Simulator,
     assert change.resource["status"] == "deleting"
 
 
-def test_a_record_that_lingers_outside_the_list_counts_as_gone(simulator: Simulator, ensure: Ensure) -> None:
+@pytest.mark.parametrize(("wait_timeout", "reads"), [(300, [2, 5]), (3, [2, 4])], ids=["poll", "last look"])
+def test_a_record_that_lingers_outside_the_list_counts_as_gone(
+    simulator: Simulator, ensure: Ensure, wait_timeout: int, reads: list[int]
+) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.switch(delete_lingers="detail", per_page_default=100)
-    change = ensure("absent", wait_timeout=300)
+    change = ensure("absent", wait_timeout=wait_timeout)
     assert change.changed
     assert change.after == {}
     calls = simulator.calls()
-    assert [calls.count(call) for call in ("GET /instances", "GET /instances/1")] == [2, 5]
+    assert [calls.count(call) for call in ("GET /instances", "GET /instances/1")] == reads
 
 
 def test_one_list_without_it_does_not_show_that_an_instance_is_deleted(simulator: Simulator, ensure: Ensure) -> None:

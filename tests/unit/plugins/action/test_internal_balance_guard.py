@@ -91,6 +91,7 @@ def test_a_balance_that_is_used_up_does_not_last(balance, days):
     paused = [{**bot, "status": "paused"} for bot in FLEET]
     plan = build_plan(billing(balance, 0, days, (0, 0, 0, 0)), paused, ORDER, 7)
     assert (plan["is_sufficient"], stopped(plan)) == (False, [])
+    assert plan["lines"][0] == f"{balance} Claws, and no costs."
     assert plan["lines"][2] == f"The balance is used up, and {len(FLEET)} instances paused."
     assert build_plan(billing(1, 0, days, (0, 0, 0, 0)), paused, ORDER, 7)["is_sufficient"]
     for other in ({"status": "stopped"}, {"status": "paused", "billing_mode": "monthly"}):

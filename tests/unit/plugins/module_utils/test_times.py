@@ -61,6 +61,14 @@ def test_a_moment_of_a_user(text):
 
 
 @pytest.mark.usefixtures("zone")
+def test_an_abbreviation_is_refused_with_its_offset():
+    for hours, zones in enumerate(["GMT WET", "WEST BST CET", "CEST EET", "EEST"]):
+        for name in zones.split():
+            with pytest.raises(SettingsError, match=rf"In {name} it is 2026-02-01T10:00:00\+0{hours}:00\."):
+                parse_timestamp("before", f"2026-02-01 10:00 {name}")
+
+
+@pytest.mark.usefixtures("zone")
 def test_no_moment_is_none_and_a_day_begins_at_midnight():
     assert parse_timestamp("before", None) is None
     assert parse_timestamp("before", "2026-02-01") == datetime(2026, 2, 1, tzinfo=UTC)

@@ -42,6 +42,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import (
     Session,
+    StatementError,
     UnreachableError,
     find_secrets,
     parse_connection,
@@ -438,6 +439,16 @@ def test_an_answer_that_does_not_come_is_given_up(
     with pytest.raises(StoreError) as again:
         store.read_positions()
     assert again.value is failure.value
+
+
+def test_after_a_connection_lost_before_its_rollback_another_is_opened(postgres: Postgres) -> None:
+    proxy = TcpProxy(postgres.port)
+    proxy.cut_after = b"Z\x00\x00\x00\x05E"  # ready, in a failed transaction
+    session = Session(postgres.url(port=proxy.port))
+    with pytest.raises(StatementError, match="22012"):
+        session.execute("BEGIN; SELECT 1 / 0")
+    assert session.execute("SELECT 1") == [(1,)]
+    session.close()
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ def test_the_rows_of_the_costs_add_up_to_the_headline(total, tiers, addons, part
 def test_what_can_not_be_read_has_no_series():
     names = {name for name, *_labels in series(gather([{"id": 1, "status": "running"}]))}
     assert names == {"report_timestamp_seconds", "instances", "instance_needs_attention"}
+    assert gather()["restores"]["more"] == 0
     stats = build_stats(gather())
     assert (stats["backups"], stats["counts"]["proven"]) == (None, None)
     assert stats["claws"] == dict.fromkeys(("balance", "daily_cost", "days_left", "is_low", "costs"))
