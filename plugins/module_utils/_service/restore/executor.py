@@ -536,7 +536,6 @@ class BatchExecutor:
             for executor in self._batch:
                 locks.callback(executor.release)
             self._send_free(self._batch)
-            self._release_ended()
             if not self.options.waits:
                 for executor in self._batch:
                     if executor.stage is Stage.HELD:
