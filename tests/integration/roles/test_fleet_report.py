@@ -122,6 +122,12 @@ def test_a_damaged_journal_of_another_instance_hides_no_proof(worker: Worker) ->
     assert {one["id"]: bool(one["proven_at"]) for one in json.loads(data)["instances"]}[1] is True
 
 
+def test_a_journal_that_cannot_be_read_is_told_on_the_page(worker: Worker) -> None:
+    Path(worker._home.name).chmod(0o777)
+    report(worker)
+    assert "Others can write to" in Path(worker.defaults["path"]).read_text(encoding="utf-8")
+
+
 def test_what_a_damaged_journal_says_of_an_instance_is_unknown(simulator: Simulator, worker: Worker) -> None:
     restore_one(worker)
     folder_place(Path(worker._home.name)).damage(OperationKey("restore", simulator.url, "", "1").subject)
