@@ -113,6 +113,7 @@ def test_wrong_options_are_refused_before_anything_is_sent(
         result = worker.run(claw_backup_restore, check=check, **options)
         assert result["failed"] is True
         assert words in result["msg"]
+        assert result["msg"].endswith("Nothing was sent.")
         assert result["msg"].isprintable()
     assert simulator.calls("POST *") == []
 
@@ -124,8 +125,13 @@ def test_a_rate_limit_is_waited_out_and_a_lasting_one_frees_the_incident(simulat
     assert "was rejected or not sent; nothing was changed." in result["msg"]
     assert "or increase retry_timeout" in result["msg"]
     simulator.clear_faults()
-    simulator.fault("rate_limited", method="POST", times=2)
-    assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
+    # Until it has sent a restore, its name is not one that another can be mistaken for.
+    for is_used in (False, True):
+        worker.run(claw_backup_restore, check=True, instance_id=1, incident="inc-1")
+        assert ("whose name differs in case alone" in str(worker.warnings)) is is_used
+        if not is_used:
+            simulator.fault("rate_limited", method="POST", times=2)
+            assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
     assert restores(simulator) == 1
 
 

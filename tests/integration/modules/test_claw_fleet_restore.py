@@ -191,6 +191,15 @@ def test_the_polls_of_a_small_batch_read_it_alone(simulator: Simulator, worker: 
     assert set(calls[-3:]) == {"GET /instances"}
 
 
+def test_one_that_can_not_be_read_hides_no_other_of_its_batch(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=world(40), switches={"transition_reads": 2})
+    simulator.fault("json_503", path="/instances/1", method="GET", skip=2, times=None)
+    result = worker.run(
+        claw_fleet_restore, instances=[{"id": 1}, {"id": 2}], serial=["100%"], retry_timeout=0, wait_timeout=60
+    )
+    assert outcomes(result) == ["in_flight", "completed"]
+
+
 # What is refused
 
 

@@ -128,6 +128,12 @@ def test_the_page_says_that_the_backups_can_not_be_read(simulator: Simulator, wo
     assert "Backups could not be read." in Path(worker.defaults["path"]).read_text(encoding="utf-8")
 
 
+def test_a_journal_that_cannot_be_read_is_told_on_the_page(worker: Worker) -> None:
+    Path(worker._home.name).chmod(0o777)
+    report(worker)
+    assert "Others can write to" in Path(worker.defaults["path"]).read_text(encoding="utf-8")
+
+
 def test_what_a_damaged_journal_says_of_an_instance_is_unknown(simulator: Simulator, worker: Worker) -> None:
     restore_one(worker)
     folder_place(Path(worker._home.name)).damage(OperationKey("restore", simulator.url, "", "1").subject)

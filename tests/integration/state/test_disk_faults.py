@@ -25,6 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
     append_event,
     lock_operation,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_journal_info
 from simulator.handle import Simulator
 from support.disk import FailingDisk
@@ -113,6 +114,16 @@ def test_a_restore_fails_before_it_is_sent_and_the_next_run_sends_it(
         assert worker.run(claw_journal_info)["failed"] is False
         number += 1
     assert number >= 8
+
+
+def test_a_snapshot_that_can_not_be_written_leaves_no_draft(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    store.write_snapshot("watch", "old")
+    with pytest.MonkeyPatch.context() as patch:
+        FailingDisk(patch, tmp_path, errno.ENOSPC, at=0, stays_broken=True)
+        with pytest.raises(StoreError):
+            store.write_snapshot("watch", "new")
+    assert {path.name for path in tmp_path.iterdir()} == {"watch.json", "watch.lock"}
 
 
 def test_the_rate_limit_goes_on_alone_on_a_full_disk(simulator: Simulator, tmp_path: Path) -> None:

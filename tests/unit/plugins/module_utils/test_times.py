@@ -80,6 +80,12 @@ def test_what_a_user_gives_is_read_strictly(text):
         parse_timestamp("before", text)
 
 
+@pytest.mark.parametrize("text", ["9999-12-31 23:59 America/New_York", "0001-01-01 00:00 Asia/Tokyo"])
+def test_a_time_that_no_clock_can_show_does_not_exist(text):
+    with pytest.raises(SettingsError, match="it does not exist"):
+        parse_timestamp("before", text)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(-5, "0 s"), (40, "40 s"), (720, "12 min"), (19200, "5 h 20 min"), (273600, "3 d 4 h")]
 )

@@ -77,10 +77,11 @@ def kept(folder: Path) -> dict[str, bytes]:
         {**LINE, "event": "thought of"},
         {**LINE, "instance_id": "8"},
         [],
+        pytest.param("[" * 100_000, id="nested"),
     ],
 )
 def test_an_invalid_entry_is_an_error(tmp_path, line):
-    text = json.dumps(build_line(line, []) if isinstance(line, dict) else line)
+    text = line if isinstance(line, str) else json.dumps(build_line(line, []) if isinstance(line, dict) else line)
     FolderWriter(FolderStore(str(tmp_path))).append([JournalLine(OPERATION.subject, 1, text, OPERATION.name_digest)])
     with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
         read_state(open_journal(tmp_path), OPERATION)

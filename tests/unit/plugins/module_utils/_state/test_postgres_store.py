@@ -169,6 +169,7 @@ def test_an_invalid_value_is_a_wrong_option_and_not_shown(
         ("postgres://host/db?user=u&password=pass%20word&sslpassword=other", {"pass word", "other"}),
         ("host=a password=plain-word", {"plain-word"}),
         (r"password = 'it\'s one' host=a", {"it's one"}),
+        ("host=a password=abcd", {"abcd"}),
         ("host=a password=abc", set()),
     ],
 )
@@ -429,6 +430,11 @@ def test_an_answer_that_does_not_come_is_given_up(
         proxy.hold()
         with pytest.raises(JournalError, match=r"can't be reached \(no answer within"):
             append_event(journal, OPERATION, OperationEvent.INTENDED)
+    # Nor does its thread wait on: the server's session would keep its locks.
+    deadline = time.monotonic() + 60
+    while "clawhosters-database" in {thread.name for thread in threading.enumerate()}:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     # The connection is now refused for a while without a look.
     monkeypatch.setattr(postgres_store, "FAILURE_TTL", 1000)
     with pytest.raises(StoreError, match="can't be reached") as failure, store.locked_document("budget", within=1):

@@ -180,6 +180,14 @@ def test_a_run_tells_what_it_has_restored() -> None:
     assert headline(run(own, before)) == "2 instances restored and healthy (1 by an earlier run)"
 
 
+def test_a_run_tells_what_it_has_sent_also_without_the_journal() -> None:
+    planned = plan()
+    (sent,) = history(Event.INTENDED, Event.ACCEPTED, by=BY).states.values()
+    planned.restore = RestoreJob(planned, is_sent=True, state=sent)
+    told = facts.build_results(run(planned), None)[0].to_dict()
+    assert (told["outcome"], told["sent_at"], told["by"]) == ("in_flight", sent.sent_at, BY)
+
+
 def test_check_mode_counts_the_restores_that_would_be_sent() -> None:
     done = plan(history(Event.INTENDED, Event.COMPLETED))
     assert headline(run(plan(), check=True)) == "1 instance would be restored"
