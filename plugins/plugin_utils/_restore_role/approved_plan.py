@@ -46,14 +46,14 @@ class ApprovedPlan(PlanScope):
         """Returns the targets. Raises SettingsError for another incident, or other ``targets`` beside the plan."""
         if normalize_name(self.incident) != incident:
             other = f"restore_apply_plan is of the incident {one_line(self.incident)}, not of {one_line(incident)}."
-            raise SettingsError(other, is_unsent=True)
+            raise SettingsError(other)
         ids = {entry["name_digest"]: one for one, entry in self.entries.items()}
         given = {one: ids.get(digest(one.name)) if one.instance_id is None else str(one.instance_id) for one in targets}
         others = [format_label(one.name, one.instance_id) for one, found in given.items() if found not in self.entries]
         others += [format_label(None, one) for one in self.entries if one not in given.values()]
         if targets and others:
             text = "restore_instances or restore_instance_ids differs from restore_apply_plan by"
-            raise SettingsError(f"{text} {format_list(others, _LISTED)}. Leave it out.", is_unsent=True)
+            raise SettingsError(f"{text} {format_list(others, _LISTED)}. Leave it out.")
         return [Target(one["id"], None, t.cast("int", parse_id(one["backup_id"]))) for one in self.entries.values()]
 
     def require_current(
@@ -89,7 +89,7 @@ def read_plan(given: object) -> ApprovedPlan:
     fault = find_fault(plan, _FIELDS, _ENTRY_FIELDS)
     if fault or not isinstance(plan, dict) or not plan["entries"]:
         fault = fault or "it has no entries."
-        raise SettingsError(f"restore_apply_plan is not what a run in check mode has made: {fault}", is_unsent=True)
+        raise SettingsError(f"restore_apply_plan is not what a run in check mode has made: {fault}")
     made_at = t.cast("datetime", parse_time(plan["made_at"]))
     entries = {str(entry["id"]): entry for entry in plan["entries"]}
     service = normalize_url(plan["service"])

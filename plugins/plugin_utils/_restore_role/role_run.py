@@ -178,7 +178,7 @@ def set_answers(plans: t.Sequence[RoleTargetPlan], instances: t.Iterable[Resourc
     for one in instances:
         names.update({_remove_spaces(str(one.get("name") or "")), _remove_spaces(str(one["id"]))})
     for plan in plans:
-        plan.answer, plan.needs_id = one_line(plan.name), False
+        plan.answer = one_line(plan.name)
         if plan.instance:
             name = str(plan.instance.get("name") or "")
             is_typed = name.isascii() and name.isprintable() and bool(name.strip()) and len(name) <= _NAME_LIMIT

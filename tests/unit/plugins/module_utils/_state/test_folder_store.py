@@ -102,6 +102,15 @@ def test_a_line_its_mark_and_their_folders_are_synced_before_append_returns(
         assert (tmp_path / name).stat().st_ino in synced
 
 
+@pytest.mark.parametrize("behind", ["state", "more/state"])
+def test_a_path_that_leaves_a_link_upwards_has_its_journal(tmp_path: Path, behind: str) -> None:
+    """The same path without its ``..`` is another, which does not exist."""
+    (tmp_path / "there/target").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("there/target")
+    append_four(tmp_path / "there" / behind)
+    assert len(open_journal(tmp_path / "link/.." / behind).read_entries()) == 4
+
+
 def test_partial_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda file, data, offset: write(file, data[:7], offset))
