@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What processes of ``PROCESSES`` read. Each imports this file anew, so it imports little."""
+"""Reads for processes of ``PROCESSES``. Each imports this file anew, so it imports little."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What users do, with each service that differs: it works, warns, or refuses by a field's name, as the doctor says."""
+"""The uses, with each service that differs: it works, warns, or refuses by a field's name, as the doctor says."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ STATE = {
 }
 
 
-def run(name: str, /, **options: t.Any) -> Flow:
-    kind = "action" if name.startswith("internal_") else "modules"
-    module = importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.{kind}.{name}")
+def run(plugin: str, **options: t.Any) -> Flow:
+    kind = "action" if plugin.startswith("internal_") else "modules"
+    module = importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.{kind}.{plugin}")
     return lambda worker, _home: worker.run(module, **options)
 
 
