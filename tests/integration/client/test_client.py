@@ -244,6 +244,14 @@ def test_the_last_word_on_the_limit_is_kept(simulator: Simulator, client: Client
     assert client.stats.remaining == first - 1
 
 
+def test_a_probe_bears_no_key_and_is_not_repeated(simulator: Simulator, client: Client) -> None:
+    simulator.fault("json_500")
+    assert client.get_unauthenticated("/health").status == 500
+    assert client.stats.requests == 1
+    (entry,) = simulator.log()
+    assert "authorization" not in {name.lower() for name in entry["headers"]}
+
+
 def test_entries_need_no_id_and_keep_their_order(simulator: Simulator, client: Client) -> None:
     simulator.switch(drop_fields=["instance.id"], list_order="reversed")
     with pytest.raises(ClawHostersError, match="with ids in `data`; ids are positive whole numbers, or their text"):

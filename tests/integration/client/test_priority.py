@@ -12,6 +12,7 @@ import typing as t
 from collections import defaultdict
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -21,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, Priority
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, Priority, RateLimiter
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info
@@ -158,6 +159,40 @@ def test_another_word_is_refused_before_anything_is_sent(simulator: Simulator, c
     run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *given)
     assert run.says("value of fleet_report_priority must be one of: , low, normal, high, got: urgent")
     assert simulator.log() == []
+
+
+@pytest.mark.parametrize("is_waiting", [True, False], ids=["a request waits", "a run is active"])
+def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
+    simulator: Simulator, tmp_path: Path, is_waiting: bool
+) -> None:
+    """It may wait two seconds for the rate limit. For 12 s, the last request of the window is another's."""
+    simulator.switch(rate_limit=3, rate_window_seconds=60)
+    sleeper, lines = Sleeper(), list[str]()
+    progress = Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    params = {"api_key": KEY, "api_url": simulator.url, "retry_timeout": 2}
+    store = FolderStore(str(tmp_path / "state"))
+    client = Client(parse_settings(params, pytest.fail), progress=progress, store=store)
+    for number in (1, 2):
+        client.fetch(f"/instances/{number}")
+
+    def give_sign(limiter: RateLimiter, now: float) -> None:
+        if is_waiting:
+            limiter.waiting[Priority.HIGH] = now + 9
+        else:
+            limiter.high_until = now + 9
+
+    def act() -> None:
+        if sleeper.total < 12:
+            another._update(give_sign)
+
+    another = SharedRateBudget(store, simulator.url, KEY, progress.clock)
+    another._update(give_sign)
+    sleeper.before_sleep = act
+    client.fetch("/instances/3")
+    assert client.stats.waited >= 12
+    assert client.stats.retries == 0
+    host = urlsplit(simulator.url).netloc
+    assert lines[0] == f"{host}: the rest of the rate limit is kept for a higher priority, 10 s"
 
 
 def test_a_poll_does_not_outlast_its_wait_behind_others(simulator: Simulator, tmp_path: Path) -> None:

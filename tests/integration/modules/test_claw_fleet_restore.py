@@ -200,6 +200,16 @@ def test_one_that_can_not_be_read_hides_no_other_of_its_batch(simulator: Simulat
     assert outcomes(result) == ["in_flight", "completed"]
 
 
+def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=world(20), switches={"transition_reads": 10_000, "per_page_default": 2})
+    worker.run(claw_fleet_restore, instances=bots(*range(1, 21)), serial=["100%"], wait_timeout=240)
+    calls = simulator.calls()
+    polls = calls[max(number for number, call in enumerate(calls) if call.startswith("POST")) + 1 :]
+    assert set(polls) == {"GET /instances"}
+    # The first one is sent at once.
+    assert 50 < len(polls) <= 10 + 240 / 60 * 25
+
+
 # What is refused
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import stat
 import typing as t
 from pathlib import Path
@@ -237,6 +238,13 @@ def test_a_fleet_that_is_not_declared_is_told_in_one_line(controller: Controller
     run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", *variables)
     assert failure(run).startswith("fleet_instances is not set to a list of dictionaries, such as {name: web-bot, ")
     assert "fleet_apply_plan" not in run.screen
+
+
+def test_a_plan_that_is_no_regular_file_is_refused_at_once(simulator: Simulator, controller: Controller) -> None:
+    os.mkfifo(controller.folder / "plan.json")
+    run = apply(controller, STOP_ALL, fleet_apply_plan="plan.json")
+    assert "fleet_apply_plan is plan.json, which is no regular file." in failure(run)
+    assert simulator.calls() == []
 
 
 def test_the_other_user_who_owns_a_plan_is_named(simulator: Simulator, owners: Owners, tmp_path: Path) -> None:
