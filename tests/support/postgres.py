@@ -145,6 +145,7 @@ class Postgres:
         self.query("SELECT pg_reload_conf()")
         while any(self.query(f"SHOW {name}") != [(value,)] for name, value in settings.items()):
             time.sleep(0.01)
+        self.query("CHECKPOINT")  # it tells sessions whether a standby has to confirm, once it has read the file itself
 
     def _call(self, program: str, *arguments: str) -> None:
         subprocess.run(
