@@ -18,7 +18,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import rows_requests, rows_tasks
+from benchmarks import rows_instructions, rows_requests, rows_tasks
 from benchmarks.contestants import ALL, OURS
 from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
@@ -26,6 +26,7 @@ from benchmarks.table import Section, table
 SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "requests": rows_requests.measure,
     "tasks": rows_tasks.measure,
+    "instructions": rows_instructions.measure,
 }
 RUNS = 5
 USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}]'"
