@@ -96,8 +96,7 @@ def _stat_trusted(path: str) -> os.stat_result:
         return status
     if not _is_trusted_owner(status):
         raise UntrustedError(f"{path} is a symbolic link of another user (uid {status.st_uid})")
-    target = os.path.join(os.path.dirname(path), os.readlink(path))
-    require_not_replaceable(Path(os.path.abspath(target)))
+    require_not_replaceable(Path(os.path.dirname(path), os.readlink(path)))
     return os.stat(path)
 
 
@@ -185,7 +184,8 @@ class FolderDocuments:
         path = self.path
         if creates and not path.exists():
             self._create()
-        require_not_replaceable(Path(os.path.abspath(os.path.expanduser(self.state_dir))))
+        # Each `..` stays, since behind a link it leads elsewhere.
+        require_not_replaceable(Path(os.path.expanduser(self.state_dir)))
         group = _find_volume_group(path.parent)
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:

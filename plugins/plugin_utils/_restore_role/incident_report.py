@@ -98,9 +98,9 @@ def write_page(
                 earlier = parse_sent(former := folder.read(json_name), report["incident"], report["service"])
             unknown = {key: at for key, at in earlier.items() if key not in known}
             content = {**report, "not_in_journal": unknown} if unknown else report
-            kept = json_name.replace(".json", ".other-journal.json")
+            kept = str(Path(json_name).with_suffix(".other-journal.json"))
             if unknown and former and folder.read(kept) is None:
-                folder.write(kept, former.decode())
+                folder.write(kept, former.decode(errors="replace"))
             folder.write(json_name, json.dumps(content, indent=4, sort_keys=True) + "\n")
             folder.write(page_name, render(str(TEMPLATE), {**variables, **report, **told}))
     except ReportError as error:

@@ -108,7 +108,12 @@ def test_a_path_that_leaves_a_link_upwards_has_its_journal(tmp_path: Path, behin
     (tmp_path / "there/target").mkdir(parents=True)
     (tmp_path / "link").symlink_to("there/target")
     append_four(tmp_path / "there" / behind)
-    assert len(open_journal(tmp_path / "link/.." / behind).read_entries()) == 4
+    journal = open_journal(tmp_path / "link/.." / behind)
+    assert len(journal.read_entries()) == 4
+    if behind == "more/state":
+        (tmp_path / "there/more").chmod(0o777)
+        with pytest.raises(JournalError, match="Others can replace"):
+            journal.read_entries()
 
 
 def test_partial_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
