@@ -244,7 +244,7 @@ def _build_restores(operations: t.Mapping[OperationKey, OperationState], problem
         "entries": [_describe_restore(operation, state) for operation, state in restores[:_RESTORES_SHOWN]],
         "more": max(len(restores) - _RESTORES_SHOWN, 0),
         "services": len({operation.service for operation, _state in restores}),
-        "problem": one_line(problem, MESSAGE_LIMIT),
+        "problem": _clean(problem, MESSAGE_LIMIT),
     }
 
 
@@ -253,13 +253,13 @@ def _describe_restore(operation: OperationKey, state: OperationState) -> Data:
     return {
         "incident": _clean(operation.name),
         "service": _clean(operation.service),
-        "instance_id": _clean(operation.instance_id, 20),
+        "instance_id": parse_id(operation.instance_id),
         "instance_name": _clean(state.facts.get("instance_name")),
-        "backup_id": _clean(state.facts.get("backup_id"), 20),
+        "backup_id": parse_id(state.facts.get("backup_id")),
         "taken_at": parse_time(state.facts.get("taken_at")),
         "sent_at": parse_time(state.sent_at),
         "ended_at": parse_time(state.at) if has_ended else None,
-        "outcome": "no sign seen" if state.is_unseen else state.outcome,
+        "outcome": "unseen" if state.is_unseen else state.outcome,
     }
 
 
