@@ -23,7 +23,7 @@ from ._errors import (
 )
 from ._progress import Progress, fit_line
 from ._text import format_list
-from ._times import format_time_of_day
+from ._times import format_time
 
 INITIAL_INTERVAL = 2.0
 MAX_INTERVAL = 15.0
@@ -83,7 +83,7 @@ def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, 
 
 def format_last_seen(condition: str, at: datetime | None) -> str:
     """Returns ``last seen deploying at 16:26:03 UTC``, without the time if it is not known."""
-    return f"last seen {condition}{f' at {format_time_of_day(at)}' if at else ''}"
+    return f"last seen {condition}{f' at {format_time(at)}' if at else ''}"
 
 
 def explain_ended_wait(

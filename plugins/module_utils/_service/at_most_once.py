@@ -18,7 +18,7 @@ from .._progress import InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
 from .._state.journal_writer import append_event, describe_sender, lock_operation, read_state, record_outcome
-from .._times import format_time_of_day
+from .._times import format_time
 
 T = t.TypeVar("T")
 
@@ -199,8 +199,8 @@ def explain_recorded(what: str, state: OperationState) -> str:
 
 
 def format_at(at: str | None) -> str:
-    """Returns a time of the journal as :func:`format_time_of_day` does; now without one."""
-    return format_time_of_day(parse_at(at))
+    """Returns a time of the journal as :func:`format_time` does; now without one."""
+    return format_time(parse_at(at))
 
 
 def parse_at(at: str | None) -> datetime:

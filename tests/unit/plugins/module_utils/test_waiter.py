@@ -152,7 +152,7 @@ def test_after_a_change_polls_are_frequent_again_within_their_share(requests: in
     assert gaps[last_before + 1] == pytest.approx(seconds)
 
 
-SEEN = "It was last seen deploying at 2026-03-01 08:00:00 UTC."
+SEEN = "It was last seen deploying at 2026-03-01 08:00 UTC."
 
 
 @pytest.mark.parametrize(
