@@ -214,7 +214,7 @@ def test_an_error_that_says_when_to_come_back_is_not_repeated_before(
 def test_no_wait_outlasts_the_deadline(simulator: Simulator, sleeper: Sleeper, seconds: int, waited: int) -> None:
     client = build_client(simulator.url, sleeper, retry_timeout=3)
     simulator.fault("rate_limited", retry_after="seconds", seconds=seconds, times=None)
-    with pytest.raises(RateLimitedError):
+    with pytest.raises(RateLimitedError, match=f"; the service asks to wait {seconds} s. Try again when"):
         client.fetch("/instances/1")
     assert sleeper.total == waited
 

@@ -264,9 +264,9 @@ DEAD = (
     "after 20 s (wait_timeout). Run this again to continue waiting."
 )
 REVOKED = (
-    "The API key is no longer accepted: GET /instances/1 was answered with 401 unauthorized: {words}. Check the API "
-    "key (api_key, api_key_file, CLAWHOSTERS_API_KEY); create keys under Dashboard > Settings > API Keys. It was last "
-    "seen stopped at {at}. With a valid key, run this again to continue waiting."
+    "It was last seen stopped at {at}. The API key is no longer accepted: GET /instances/1 was answered with "
+    "401 unauthorized: {words}. Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); create keys under "
+    "Dashboard > Settings > API Keys. Run this again to continue waiting."
 )
 DOWN = (
     "It was last seen running at {at}. Since then, the service has answered with errors only "
