@@ -290,7 +290,7 @@ class Client:
                 self.progress.require_controller()
             if request.hooks:
                 request.hooks.before_send()
-            response = self._send_counted(request, outcome, self.settings, self.progress.report)
+            response = self._send_counted(request, outcome, self.settings, self.progress.report_wait)
         if request.hooks and response.status == 429:
             request.hooks.on_rejected()
         return response
