@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
@@ -198,11 +198,6 @@ def explain_recorded(what: str, state: OperationState) -> str:
     return f"This run sent nothing; {known}."
 
 
-def format_at(at: str | None) -> str:
-    """Returns a time of the journal as :func:`format_time` does; now without one."""
-    return format_time(parse_at(at))
-
-
-def parse_at(at: str | None) -> datetime:
-    """Returns a time of the journal; now without one."""
-    return datetime.fromisoformat(at) if at else datetime.now(UTC)
+def format_at(at: str) -> str:
+    """Returns a time of the journal as :func:`format_time` does."""
+    return format_time(datetime.fromisoformat(at))
