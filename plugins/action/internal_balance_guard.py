@@ -46,12 +46,13 @@ SPEC = ArgumentSpec(
         "package_id": {"type": "str", "default": ""},
         "order": {"type": "str", "default": ""},
         "rounds": {"type": "list", "elements": "dict", "default": []},
+        "told": {"type": "list", "elements": "str", "default": []},
     }
 ).merge(FAILURE_OPTION, API)
 
 
 def run(context: ModuleContext) -> Result:
-    """Returns the plan of the next round."""
+    """Returns the plan of the next round. ``lines`` has what the rounds before have not ``told``."""
     params = context.params
     _require_valid(params)
     scope = context.account.describe()
@@ -63,7 +64,8 @@ def run(context: ModuleContext) -> Result:
         sent_order = _describe_order(context)
         buying = [f"Buy package {params['package_id']} first. If it is not credited immediately:"]
         lines = ([sent_order, "It is not sent again."] if sent_order else buying) + lines
-    return {**plan, "cost": to_json(plan["cost"]), "sent_order": sent_order, "lines": [scope, *lines]}
+    new = [line for line in (scope, *lines) if line not in params["told"]]
+    return plan | {"cost": to_json(plan["cost"]), "sent_order": sent_order, "lines": new, "told": params["told"] + new}
 
 
 def _require_valid(params: t.Mapping[str, t.Any]) -> None:

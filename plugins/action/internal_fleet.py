@@ -21,6 +21,7 @@ from ..modules import claw_fleet
 from ..plugin_utils._controller.display import show_lines
 from ..plugin_utils._controller.role_action import FAILURE_OPTION, RoleAction
 from ..plugin_utils._extra_variables import parse_list
+from ..plugin_utils._formatting import wrap_lines
 from ..plugin_utils._plan_file import read_plan_file, write_plan_file
 
 if t.TYPE_CHECKING:
@@ -35,8 +36,11 @@ SPEC = ArgumentSpec(
 ).merge(FAILURE_OPTION, claw_fleet.SPEC)
 
 
-def run(context: ModuleContext, show: t.Callable[[list[str]], object]) -> Result:
-    """Returns the result of the task. What ``claw_fleet`` would fail for is in its message."""
+def run(context: ModuleContext, show: t.Callable[..., object]) -> Result:
+    """Returns the result of the task. What ``claw_fleet`` would fail for is in its message.
+
+    ``show`` takes lines for the screen, and behind them those that are not wrapped: a path is to be copied.
+    """
     params, context.prefix = dict(context.params), ActionModule.PREFIX
     if params["plan_path"] and not context.client.check_mode:
         raise SettingsError("fleet_plan_path is written with --check: add that, or leave it out.", is_unsent=True)
@@ -52,8 +56,7 @@ def run(context: ModuleContext, show: t.Callable[[list[str]], object]) -> Result
         result, failure = claw_fleet.run(context), ""
     except PartialError as error:
         result, failure = error.result, _explain(error, dict(context.params))
-    lines = [*result.get("report", []), *_keep_plan(result.get("plan"), params)]
-    show(lines)
+    show(result.get("report", []), *_keep_plan(result.get("plan"), params))
     kept: dict[str, t.Any] = {name: result[name] for name in ("changed", "instances", "diff") if name in result}
     return {**kept, "msg": failure, "is_complete": not failure}
 
@@ -66,7 +69,7 @@ def _keep_plan(plan: dict[str, t.Any] | None, params: Options) -> list[str]:
     if not (path := params["plan_path"]):
         return [label] if plan["entries"] else []
     write_plan_file(path, plan)
-    return [label, f"To apply exactly this, set fleet_apply_plan={path} instead of fleet_plan_path and --check."]
+    return [label, "To apply exactly this, set, instead of fleet_plan_path and --check:", f"fleet_apply_plan={path}"]
 
 
 def _explain(error: PartialError, params: Options) -> str:
@@ -106,4 +109,8 @@ class ActionModule(RoleAction):
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the task."""
-        return run(context, lambda lines: show_lines(self._display, remove_values(lines, secrets)))
+
+        def show(lines: list[str], *whole: str) -> None:
+            show_lines(self._display, [*wrap_lines(remove_values(lines, secrets)), *remove_values(whole, secrets)])
+
+        return run(context, show)

@@ -283,8 +283,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add_hosts(instances, settings.api_url)
         except (ClawHostersError, DuplicateNamesError) as error:
             # Ansible tries its own plugins next, and shows their messages below this one. It may end with a command.
-            message = f"Messages of other plugins about this file don't matter. {self._source}: {error}"
-            raise AnsibleParserError(message) from None
+            others = {name.rpartition(".")[2] for name in C.INVENTORY_ENABLED} & {"yaml", "ini"}
+            note = "Messages of other plugins about this file don't matter. " if others else ""
+            raise AnsibleParserError(f"{note}{self._source}: {error}") from None
 
     def _warn(self, text: str) -> None:
         """Shows a warning that names the source: there may be several, of several accounts."""
@@ -399,8 +400,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return frozenset(DETAIL_FIELDS if self._needs_details() else LIST_FIELDS)
 
     def _add_hosts(self, instances: list[Resource], api_url: str) -> None:
-        candidates = map(self._prepare, instances)
-        kept = [candidate for candidate in candidates if candidate is not None]
+        kept = [candidate for candidate in map(self._prepare, instances) if candidate is not None]
         if len(kept) < self.get_option("min_hosts"):
             statuses = self._field_filter()["status"]
             selected = "in all" if statuses is None else f"with a wanted status ({', '.join(statuses)})"

@@ -221,6 +221,7 @@ class ApiError(ClawHostersError):
         message: str | None = None,
         details: t.Any = None,
         request_id: str | None = None,
+        asked: float | None = None,
     ) -> None:
         self.status = status
         self.code = code
@@ -232,7 +233,8 @@ class ApiError(ClawHostersError):
             description += f": {one_line(message)}"
         if text := format_details(details):
             description += f" ({text})"
-        super().__init__(f"{request} was answered with {description.rstrip('.')}.")
+        self.asks = f"; the service asks to wait {min(asked, 1e9):.0f} s" if asked and asked > 0 else ""
+        super().__init__(f"{request} was answered with {description.rstrip('.')}{self.asks}.")
 
     @property
     def may_have_been_executed(self) -> bool:

@@ -44,11 +44,6 @@ def format_time(moment: datetime, now: datetime | None = None, *, seconds: bool 
     return f"{shown} ({_format_clock(utc, local.date(), seconds=seconds)})" if local.utcoffset() else shown
 
 
-def format_time_of_day(moment: datetime, now: datetime | None = None) -> str:
-    """Returns a time for messages: ``16:26:03 UTC``, with the date if it is not today."""
-    return format_time(moment, now or datetime.now(UTC), seconds=True)
-
-
 def to_local(moment: datetime) -> datetime:
     """Returns a moment by the clocks of this machine; in UTC if they do not differ, or can't show it."""
     # The task's environment may have another TZ than the one that this process began with.

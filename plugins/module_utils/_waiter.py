@@ -23,7 +23,7 @@ from ._errors import (
 )
 from ._progress import Progress, fit_line
 from ._text import format_list
-from ._times import format_time_of_day
+from ._times import format_time
 
 INITIAL_INTERVAL = 2.0
 MAX_INTERVAL = 15.0
@@ -81,11 +81,6 @@ def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, 
     return f"{len(texts)} to go", format_list(texts, REMAINING_NAMED)
 
 
-def format_last_seen(condition: str, at: datetime | None) -> str:
-    """Returns ``last seen deploying at 16:26:03 UTC``, without the time if it is not known."""
-    return f"last seen {condition}{f' at {format_time_of_day(at)}' if at else ''}"
-
-
 def explain_ended_wait(
     error: ClawHostersError, condition: str, goal: str, timeout: float, advice: str = "", option: str = "wait_timeout"
 ) -> str:
@@ -93,26 +88,18 @@ def explain_ended_wait(
 
     ``condition`` was seen last. ``advice``: the sentence that says how to go on. ``option`` set the timeout.
     """
-    seen = f"It was {format_last_seen(condition, error.last_seen.at if error.last_seen else None)}."
-    if isinstance(error, UnauthorizedError):
-        reason = f"The API key is no longer accepted: {error} {seen}"
-    elif not isinstance(error, WaitTimeoutError):
-        reason = f"{error} {seen}"
+    seen = f"It was last seen {condition}{f' at {format_time(error.last_seen.at)}' if error.last_seen else ''}."
+    if not isinstance(error, WaitTimeoutError):
+        key = "The API key is no longer accepted: " if isinstance(error, UnauthorizedError) else ""
+        reason = f"{seen} {key}{error}"
     elif error.cause:
         silence = f"The service has not answered since ({error.cause.reason})"
         if response := error.response:
-            silence = f"Since then, the service has answered with errors only ({response.reason})"
+            silence = f"Since then, the service has answered with errors only ({response.reason}{response.asks})"
         reason = f"{seen} {silence}, and the wait ended after {timeout:g} s ({option})."
     else:
         reason = f"It was not {goal} within {timeout:g} s ({option}), and now it is {condition}."
-    return f"{reason} {format_advice(error, advice)}".rstrip()
-
-
-def format_advice(error: ClawHostersError, advice: str) -> str:
-    """Returns ``advice``, the sentence that says how to go on after ``error``."""
-    if advice and isinstance(error, UnauthorizedError):
-        return f"With a valid key, {advice[:1].lower()}{advice[1:]}"
-    return advice
+    return f"{reason} {advice}".rstrip()
 
 
 def quick_interval(requests_per_poll: int) -> float:

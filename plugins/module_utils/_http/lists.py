@@ -235,10 +235,8 @@ class Paginator:
     def _expects_more(self, page: list[Resource]) -> bool:
         if self._total_count is not None and len(self.items) >= self._total_count:
             return False
-        if self._total_pages is not None:
-            return self.count < self._total_pages
         # Without counts, only an empty page shows that the list has ended.
-        return bool(page)
+        return bool(page) if self._total_pages is None else self.count < self._total_pages
 
 
 def parse_resource_list(request: str, response: Response) -> PageContent:

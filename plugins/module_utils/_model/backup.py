@@ -109,7 +109,7 @@ def format_left_out(
         return ""
     reasons: dict[str, list[str]] = {}
     for backup in left_out:
-        owner = _format_owner(backup) if with_owner else ""
+        owner = f" of {one_line(parse_owner(backup))}" if with_owner and has_owner(backup) else ""
         reasons.setdefault(explain(backup), []).append(f"{one_line(backup.get('id'), 20)}{owner}")
     limit = _LISTED if with_owner else _IDS_LISTED
     each = (
@@ -117,7 +117,3 @@ def format_left_out(
         for reason, ids in reasons.items()
     )
     return f"{format_count(len(left_out), 'backup')} left out: {format_list(each, _LISTED)}."
-
-
-def _format_owner(backup: Resource) -> str:
-    return f" of {one_line(parse_owner(backup))}" if has_owner(backup) else ""

@@ -10,7 +10,7 @@ import typing as t
 
 from .._errors import RefusedError, SettingsError
 from .._text import format_count, format_list, one_line
-from .._times import format_time_of_day
+from .._times import format_time
 from .fleet_entries import BEYOND_FAILURES, NAMED, FaultyListError, Outcome
 from .instance import NAME_LIMIT, Action, describe_condition, describe_status, find_name_fault, label
 from .instance_index import InstanceIndex
@@ -190,7 +190,7 @@ def format_report(entries: list[FleetEntry], jobs: list[InstanceJob], known: int
             found = t.cast("dict[str, t.Any]", job.found)
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
             status = f"{'now' if known == PLANNED else 'was'} {describe_condition(found)}"
-            health = f", healthy at {format_time_of_day(job.healthy_at)}" if job.healthy_at else ""
+            health = f", healthy at {format_time(job.healthy_at)}" if job.healthy_at else ""
             health = ", health not shown" if job.is_health_unseen else health
             changed.append(f"{label(found)}: {_WORDS[change][known]} ({status}){backups}{health}")
     unchanged = len(jobs) - len(changed) - len(failed) - len(not_begun) - len(reached)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from .._errors import NOTHING_SENT
 from .._text import one_line
-from .._times import format_time_of_day
+from .._times import format_time
 
 
 class RestoreInFlight(t.NamedTuple):
@@ -28,7 +28,7 @@ class RestoreInFlight(t.NamedTuple):
     def describe(self) -> str:
         """Returns who restores the instance, for which incident and since when: a clause."""
         incident = f" for incident {one_line(self.incident)}" if self.incident else ""
-        since = format_time_of_day(self.since) if self.since else "an unknown time"
+        since = format_time(self.since) if self.since else "an unknown time"
         if self.is_followed:
             return f"{one_line(self.by)} restores it now{incident}, since {since}"
         return f"{one_line(self.by)} has sent a restore of it{incident} at {since}, whose end was not seen"

@@ -37,11 +37,15 @@ def parse_delay(headers: t.Mapping[str, str], now: float, *, is_429: bool) -> fl
     ``Retry-After`` comes first; after a 429, ``X-RateLimit-Reset`` comes next. Times are compared with the ``Date`` of
     the response, so that a wrong local clock does not matter; ``now`` (Unix time) is for responses without it.
     """
-    server_now = parse_http_date(headers.get("Date")) or now
-    delay = _parse_seconds(headers.get("Retry-After"), server_now)
+    delay = parse_retry_after(headers, now)
     if delay is None and is_429:
-        delay = _parse_seconds(headers.get("X-RateLimit-Reset"), server_now)
+        delay = _parse_seconds(headers.get("X-RateLimit-Reset"), parse_http_date(headers.get("Date")) or now)
     return None if delay is None else min(max(delay, MIN_DELAY), MAX_DELAY)
+
+
+def parse_retry_after(headers: t.Mapping[str, str], now: float) -> float | None:
+    """Returns the seconds in ``Retry-After``, however many, or None."""
+    return _parse_seconds(headers.get("Retry-After"), parse_http_date(headers.get("Date")) or now)
 
 
 def default_delay(rejections: float) -> float:

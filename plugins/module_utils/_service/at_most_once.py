@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
@@ -18,7 +18,7 @@ from .._progress import InterruptShield
 from .._state.journal import UNSEEN, Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.journal_store import Holder
 from .._state.journal_writer import append_event, describe_sender, lock_operation, read_state, record_outcome
-from .._times import format_time_of_day
+from .._times import format_time
 
 T = t.TypeVar("T")
 
@@ -198,11 +198,6 @@ def explain_recorded(what: str, state: OperationState) -> str:
     return f"This run sent nothing; {known}."
 
 
-def format_at(at: str | None) -> str:
-    """Returns a time of the journal as :func:`format_time_of_day` does; now without one."""
-    return format_time_of_day(parse_at(at))
-
-
-def parse_at(at: str | None) -> datetime:
-    """Returns a time of the journal; now without one."""
-    return datetime.fromisoformat(at) if at else datetime.now(UTC)
+def format_at(at: str) -> str:
+    """Returns a time of the journal as :func:`format_time` does."""
+    return format_time(datetime.fromisoformat(at))

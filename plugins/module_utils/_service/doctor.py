@@ -360,7 +360,7 @@ def _explain(error: ClawHostersError) -> dict[str, t.Any]:
     if isinstance(error, ApiError):
         code = "".join(plain_words([error.code]))
         is_foreign = isinstance(error, WrongAddressError) and not error.code
-        text = f"{error.status} {'that is not of the API' if is_foreign else code}".rstrip()
+        text = f"{error.status} {'that is not of the API' if is_foreign else code}".rstrip() + error.asks
         return {"problem": text, "status": None if is_foreign else error.status}
     if isinstance(error, RedirectedError):
         return {"problem": f"a redirect ({error.status})"}

@@ -46,7 +46,7 @@ from .._model.instance import (
 from .._model.instance_fields import NOT_KNOWN, is_gone
 from .._model.instance_job import InstanceJob, Phase, warn_of_ends
 from .._model.resource import Resource
-from .._times import format_time_of_day
+from .._times import format_time
 from .._waiter import Waiter, describe_remaining, explain_ended_wait
 from .find_instance import fetch_instance, find_instance, instance_path
 
@@ -330,11 +330,11 @@ def explain_lapse(was: Resource | None, healthy_at: datetime | None, now: Resour
 
     ``healthy_at``: when it was seen healthy last. None for ``was`` or ``now``: it did not or does not exist.
     """
-    before = f"healthy at {format_time_of_day(healthy_at)}" if healthy_at else "deleted"
+    before = f"healthy at {format_time(healthy_at)}" if healthy_at else "deleted"
     if was and not healthy_at:
         before = describe_instance(was)[1]
     after = f"was {describe_instance(now, with_health=healthy_at is not None)[1]}" if now else "no longer existed"
-    return f"It was {before}, but {after} at {format_time_of_day(at)}."
+    return f"It was {before}, but {after} at {format_time(at)}."
 
 
 class PollReader(t.NamedTuple):

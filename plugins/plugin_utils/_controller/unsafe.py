@@ -46,9 +46,7 @@ def protect_value(value: t.Any) -> t.Any:
         return _mark_text(value)
     if isinstance(value, dict):
         return {protect_value(name): protect_value(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [protect_value(item) for item in value]
-    return value
+    return [protect_value(item) for item in value] if isinstance(value, list) else value
 
 
 @functools.lru_cache(maxsize=1024)

@@ -137,9 +137,7 @@ def sort_worst_first(facts: Data) -> list[Data]:
 
 
 def _rank_condition(one: Data) -> int:
-    if get_status(one) in FAILED:
-        return 0
-    return 1 if is_unhealthy(one) else 2 if one["needs_attention"] else 3
+    return 0 if get_status(one) in FAILED else 1 if is_unhealthy(one) else 2 if one["needs_attention"] else 3
 
 
 def _measure_age(taken: datetime | None, now: datetime) -> float:

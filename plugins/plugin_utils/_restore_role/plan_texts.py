@@ -203,7 +203,7 @@ def _build_remarks(plan: TargetPlan, history: RestoreHistory, rules: Rules, now:
     if holder:
         run = f"Another run works on it: {holder.format(history.read_at.timestamp())}."
         remarks.append(Remark(run, ("held", holder.user, holder.host)))
-    remarks += [remark_on_other(other, now, plan.backup if plan.sends else None) for other in others]
+    remarks += [remark_on_other(other, plan.backup if plan.sends else None) for other in others]
     report = history.earlier_report
     if plan.sends and plan.earlier is None and report and (report.unreadable or str(instance["id"]) in report.sent_at):
         says = "can't be read, and may say" if report.unreadable else "says"

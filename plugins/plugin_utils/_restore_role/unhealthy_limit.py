@@ -53,8 +53,8 @@ class UnhealthyLimit:
         if recent := [at for at in declined if _is_recent(at, now)]:
             at = datetime.fromisoformat(max(recent))
             return (
-                f"At {format_time(at, now)}, more instances were unhealthy than restore_unhealthy_at_most: nothing is "
-                f"restored until {format_time(at + PERIOD, now)}, since those that are left may recover as well."
+                f"At {format_time(at)}, more instances were unhealthy than restore_unhealthy_at_most: nothing is "
+                f"restored until {format_time(at + PERIOD)}, since those that are left may recover as well."
             )
         return ""
 

@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
-from support import TIME_OF_DAY
+from support import TIME_IN_MESSAGE
 from support.stores import StorePlace
 from support.worker import Worker
 
@@ -34,11 +34,11 @@ COMPLETED, FAILED, REFUSED = OperationEvent.COMPLETED, OperationEvent.FAILED, Op
 DONE = {"stopped": "stopped", "restarted": "restarted", "absent": "deleted"}
 WHO = "{user}@{host}".format(**describe_sender())
 FOLLOWED = (
-    rf"{WHO} restores it now for incident INC-9, since {TIME_OF_DAY}\. Nothing was sent\. "
+    rf"{WHO} restores it now for incident INC-9, since {TIME_IN_MESSAGE}\. Nothing was sent\. "
     r"Run this again when that restore has ended\."
 )
 AHEAD = (
-    rf"{WHO} has sent a restore of it for incident INC-9 at {TIME_OF_DAY}, whose end was not seen\. "
+    rf"{WHO} has sent a restore of it for incident INC-9 at {TIME_IN_MESSAGE}, whose end was not seen\. "
     r"Nothing was sent\. Run that restore again, which reads its end\."
 )
 UNSEEN = rf"{AHEAD} It counts as ended 15 minutes after it was sent\."
@@ -218,7 +218,7 @@ def test_a_start_that_can_not_wait_says_who_restores(
 ) -> None:
     with restore_in_flight(simulator, place, STOPPED):
         result = worker.run(claw_instance, id=1, state="started", wait=wait, wait_timeout=60, check=check)
-    restore = rf"{WHO} restores it now for incident INC-9, since {TIME_OF_DAY}"
+    restore = rf"{WHO} restores it now for incident INC-9, since {TIME_IN_MESSAGE}"
     told = rf"{restore}\. What comes next depends on how that ends\. Run this again later, or set wait: true\."
     if wait:
         told = (

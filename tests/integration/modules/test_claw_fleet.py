@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_fleet_restore, claw_instance
 from simulator.handle import Simulator
-from support import TIME_OF_DAY
+from support import TIME_IN_MESSAGE
 from support.controller import Controller
 from support.worker import Worker
 
@@ -320,9 +320,11 @@ def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
     begun = 4 if max_failures else 2
     assert len(writes(simulator)) == begun
     assert result["summary"] == {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 4 - begun}
-    seen = f"It was healthy at {TIME_OF_DAY}, but"
-    assert re.fullmatch(rf"The restart was accepted\. {seen} {told} {TIME_OF_DAY}\.", result["instances"][0]["msg"])
-    assert re.fullmatch(rf"bot-2 \(id 2\): restarted \(was running\), healthy at {TIME_OF_DAY}", result["report"][0])
+    seen = f"It was healthy at {TIME_IN_MESSAGE}, but"
+    assert re.fullmatch(rf"The restart was accepted\. {seen} {told} {TIME_IN_MESSAGE}\.", result["instances"][0]["msg"])
+    assert re.fullmatch(
+        rf"bot-2 \(id 2\): restarted \(was running\), healthy at {TIME_IN_MESSAGE}", result["report"][0]
+    )
 
 
 def test_a_list_that_can_not_be_read_keeps_the_next_batch_back(simulator: Simulator, worker: Worker) -> None:

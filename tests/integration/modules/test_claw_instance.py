@@ -27,7 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.find_in
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_task import InstanceTask
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
-from support import KEY, TIME_OF_DAY
+from support import KEY, TIME_IN_MESSAGE
 from support.raw_service import raw_service
 from support.sleeper import Sleeper
 from support.worker import Worker
@@ -264,9 +264,9 @@ DEAD = (
     "after 20 s (wait_timeout). Run this again to continue waiting."
 )
 REVOKED = (
-    "The API key is no longer accepted: GET /instances/1 was answered with 401 unauthorized: {words}. Check the API "
-    "key (api_key, api_key_file, CLAWHOSTERS_API_KEY); create keys under Dashboard > Settings > API Keys. It was last "
-    "seen stopped at {at}. With a valid key, run this again to continue waiting."
+    "It was last seen stopped at {at}. The API key is no longer accepted: GET /instances/1 was answered with "
+    "401 unauthorized: {words}. Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); create keys under "
+    "Dashboard > Settings > API Keys. Run this again to continue waiting."
 )
 DOWN = (
     "It was last seen running at {at}. Since then, the service has answered with errors only "
@@ -294,7 +294,7 @@ def test_the_end_of_a_wait_after_an_accepted_change_tells_the_last_state(
     worker = Worker(simulator)
     result = worker.run(claw_instance, id=1, state=state, wait_timeout=20)
     action = "start" if state == "started" else "restart"
-    pattern = re.escape(words).replace(r"\{at\}", TIME_OF_DAY).replace(r"\{words\}", ".*")
+    pattern = re.escape(words).replace(r"\{at\}", TIME_IN_MESSAGE).replace(r"\{words\}", ".*")
     expected = rf"web-bot \(id 1\): The {action} was accepted\. {pattern}"
     assert re.fullmatch(expected, result["msg"]), result["msg"]
     assert result["changed"] is True

@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
 from simulator.handle import Simulator
-from support import TIME_OF_DAY
+from support import TIME_IN_MESSAGE
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.stores import StorePlace
@@ -90,8 +90,8 @@ def test_a_run_that_can_not_read_the_service_tells_what_the_journal_holds(simula
         assert worker.interrupt_texts.pop().startswith(known)
     simulator.fault("unauthorized", method="GET", times=None)
     for order, known in (
-        ("2026-02-topup", f"order 2026-02-topup may have been sent at {TIME_OF_DAY}, and its outcome is unknown"),
-        ("2026-03-topup", f"order 2026-03-topup, sent at {TIME_OF_DAY}, has completed"),
+        ("2026-02-topup", f"order 2026-02-topup may have been sent at {TIME_IN_MESSAGE}, and its outcome is unknown"),
+        ("2026-03-topup", f"order 2026-03-topup, sent at {TIME_IN_MESSAGE}, has completed"),
     ):
         result = worker.run(claw_purchase, order=order)
         assert re.search(rf"This run sent nothing; {known}\.$", result["msg"]), result["msg"]
@@ -176,7 +176,7 @@ def test_an_order_that_is_known_with_another_package_or_account_fails(
             result = worker.run(claw_purchase, check=check, **options)
             assert result["failed"] is True
             assert words in result["msg"]
-            assert re.search(rf"was sent at {TIME_OF_DAY} for", result["msg"])
+            assert re.search(rf"was sent at {TIME_IN_MESSAGE} for", result["msg"])
             assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == [BUY]
     assert worker.run(claw_purchase, package_id="2")["failed"] is bool(fault)

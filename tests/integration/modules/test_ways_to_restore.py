@@ -41,7 +41,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
-from support import TIME_OF_DAY
+from support import TIME_IN_MESSAGE
 from support.runbook import Runbook, find_sentences
 from support.worker import Worker
 
@@ -391,7 +391,7 @@ def ways(simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def normalize(text: str) -> str:
     """Returns a message without what differs from run to run."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00|Z)", "TIME", text)
-    text = re.sub(TIME_OF_DAY, "TIME", text)
+    text = re.sub(TIME_IN_MESSAGE, "TIME", text)
     text = re.sub(r"process \d+, for \d+ s", "process N, for N s", text)
     text = re.sub(r" by [^ ]+@[^ .]+", " by USER@HOST", text)
     text = re.sub(r"/[^ ]+/(state|report)\b", lambda match: match[1].upper(), text)

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from simulator.handle import Simulator
-from support import TIME_OF_DAY
+from support import TIME_IN_MESSAGE
 from support.controller import Controller, Run, extra_variables
 
 
@@ -162,9 +162,10 @@ def test_an_order_that_was_sent_before_is_part_of_plan_and_results(
     run = guard(controller, "test-bot", **buy)
     for one in (plan, run):
         assert one.rc == 0, one.screen
-        assert re.search(rf"Order topup-1 was sent at {TIME_OF_DAY} for package 2, and accepted.", one.stdout)
+        assert re.search(rf"Order topup-1 was sent at {TIME_IN_MESSAGE} for package 2, and accepted.", one.stdout)
         assert "first" not in one.stdout
     assert "Nothing was bought: the order was sent before." in run.stdout
+    assert run.stdout.count("The balance must last for at least") == run.stdout.count("Stop test-bot") == 1
     assert simulator.calls("POST *") == ["POST /billing/buy_claws", "POST /instances/3/stop"]
 
 

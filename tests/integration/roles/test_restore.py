@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from simulator.handle import Simulator
-from support import KEY, TIME_OF_DAY
+from support import KEY, TIME_IN_MESSAGE
 from support.controller import Controller, Run, extra_variables
 from support.proxy import recording_proxy
 from support.runbook import Runbook
@@ -215,7 +215,7 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulato
 
     simulator.switch(transition_reads=7)
     _late, words = run_tasks(runbook, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
-    assert re.search(rf"The restore, sent at {TIME_OF_DAY}, was accepted, but its end was not seen\.", words)
+    assert re.search(rf"The restore, sent at {TIME_IN_MESSAGE}, was accepted, but its end was not seen\.", words)
     assert "It was not restored within" in words
     assert words.endswith("Run the same command again: it continues, and sends nothing twice.")
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.

@@ -22,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from simulator.handle import Simulator
-from support import KEY, TIME_OF_DAY
+from support import KEY, TIME_IN_MESSAGE
 from support.controller import BIN, REPOSITORY, TIMEOUT, Controller, Run
 from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
@@ -189,7 +189,7 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
     for row in (
         re.escape(service),
         r"web-bot \(id 1\), running, healthy: restore backup 11, 1 d 2 h old\.",
-        rf"    DATA LOSS: all changes since {TIME_OF_DAY}\.",
+        rf"    DATA LOSS: all changes since {TIME_IN_MESSAGE}\.",
         r"    Running and healthy now\.",
         r"sick-bot \(id 2\), running, unhealthy: restore backup 21, 1 d 2 h old\.",
         r"old-bot \(id 3\), stopped(, \w+)?: restore backup 31, 1 d 2 h old\.",
@@ -256,9 +256,9 @@ def test_the_plan_knows_restores_for_other_incidents(
     journal("INC-1", 4, INTENDED, ACCEPTED)
     run = restore(controller, "web-bot", "sick-bot", "news-bot", flags=("--check",))
     text = " ".join(line.strip() for line in answer(run)["plan"])
-    assert re.search(rf"Incident inc-1 sent a restore of it at {TIME_OF_DAY}; it has completed\.", text)
+    assert re.search(rf"Incident inc-1 sent a restore of it at {TIME_IN_MESSAGE}; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
-    assert re.search(r"Incident INC-T sent a restore of it at \d\d:", text)
+    assert re.search(rf"Incident INC-T sent a restore of it at {TIME_IN_MESSAGE}", text)
     assert re.search(
         r"news-bot \(id 4\), running, healthy: a restore of backup 41 was sent, and its end was not seen\. Sent at 20",
         text,
@@ -282,7 +282,9 @@ def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     assert shown.count("Backup is corrupt") == shown.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
-    assert re.search(rf"To try an older backup, restore it alone with restore_backup=12, taken {TIME_OF_DAY}\.", words)
+    assert re.search(
+        rf"To try an older backup, restore it alone with restore_backup=12, taken {TIME_IN_MESSAGE}\.", words
+    )
     assert "restore_confirm" not in words
     # As advised.
     again = restore(controller, "web-bot", restore_backup=12)

@@ -30,7 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_w
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_time
 from simulator.handle import Simulator
-from support import TIME_OF_DAY
+from support import TIME_IN_MESSAGE
 from support.controller import Controller, Run, extra_variables
 from support.runbook import Runbook, find_sentences
 from support.stores import StorePlace, folder_place
@@ -117,11 +117,11 @@ def test_the_next_shift_sees_what_is_done_who_works_on_it_and_how_it_is_now(
     for said in (
         r"\S+@\S+, process \d+, for \d+ s works on it\.",
         "Runs:",
-        rf"bot-1 \(id 1\): Restored from backup 10, sent at .* by alice@node2; seen healthy at {TIME_OF_DAY}\.",
-        rf"bot-1 \(id 1\): It is running, unhealthy now\. Its newest backup is 11, taken {TIME_OF_DAY}\.",
-        rf"bot-2 \(id 2\): The restore, sent at {TIME_OF_DAY}, was accepted, but its end was not seen\. Run the",
+        rf"bot-1 \(id 1\): Restored from backup 10, sent at .* by alice@node2; seen healthy at {TIME_IN_MESSAGE}\.",
+        rf"bot-1 \(id 1\): It is running, unhealthy now\. Its newest backup is 11, taken {TIME_IN_MESSAGE}\.",
+        rf"bot-2 \(id 2\): The restore, sent at {TIME_IN_MESSAGE}, was accepted, but its end was not seen\. Run the",
         r"bot-3 \(id 3\): Not begun\. Nothing was sent\. Run the playbook restore again for it: it goes on",
-        rf"{TIME_OF_DAY} by alice@node2: 3 instances, in progress\.",
+        rf"{TIME_IN_MESSAGE} by alice@node2: 3 instances, in progress\.",
     ):
         assert re.search(said, " ".join(" ".join(lines).split())), (said, run.stdout)
     assert "the same command" not in run.stdout
@@ -156,7 +156,7 @@ def test_incidents_are_listed_and_an_unknown_one_is_told_with_similar_ones(
     story.restore(1, INTENDED, ACCEPTED, COMPLETED, incident=HOSTILE)
     listed = ask(controller, None, CLAWHOSTERS_API_KEY=None)
     assert listed.rc == 0, listed.screen
-    found = re.findall(rf"^    {TIME_OF_DAY} (.*?): (\d of \d|\d)", listed.stdout, re.MULTILINE)
+    found = re.findall(rf"^    {TIME_IN_MESSAGE} (.*?): (\d of \d|\d)", listed.stdout, re.MULTILINE)
     assert [name for name, _count in found] == [HOSTILE, "INC-2041"]
     unknown = ask(controller, "INC-2014")
     assert unknown.rc == 2
@@ -196,9 +196,9 @@ def test_reasons_that_were_found_before_the_confirmation_are_told_as_past(simula
     told = worker.run(internal_restore_status, incident="INC-1", report_dir=str(tmp_path))["lines"]
     shown = " ".join(line.strip() for line in told)
     assert "Incident INC-1: 1 of 3 instances restored and healthy, 2 can't be restored." in shown
-    past = rf"bot-2 \(id 2\): It had the status paused at {TIME_OF_DAY}, and only a running or stopped instance .*"
+    past = rf"bot-2 \(id 2\): It had the status paused at {TIME_IN_MESSAGE}, and only a running or stopped instance .*"
     assert re.search(rf"{past} Run the playbook restore again for it\.", shown), shown
-    assert re.search(rf"nobody: There was no instance nobody at {TIME_OF_DAY}\.", shown), shown
+    assert re.search(rf"nobody: There was no instance nobody at {TIME_IN_MESSAGE}\.", shown), shown
     assert "Buy Claws" not in shown
     assert book.report()["counts"] == {"restored": 1, "cannot_be_restored": 2}
     # One that is restored later has none any more.
@@ -238,8 +238,8 @@ def test_the_story_of_instances_says_from_which_backup_their_data_is(simulator: 
         result = worker.run(internal_restore_status, **given)
         return {**result, "lines": " ".join(" ".join(result.get("lines", [])).split())}
 
-    taken = f"0, taken {TIME_OF_DAY}"
-    sent = rf"sent at {TIME_OF_DAY} by alice@node2"
+    taken = f"0, taken {TIME_IN_MESSAGE}"
+    sent = rf"sent at {TIME_IN_MESSAGE} by alice@node2"
     first = rf"bot-1 \(id 1\): INC-1: backup 1{taken}, {sent}; it was seen restored\. "
     open_end = rf"M-B: backup 1{taken}, {sent}; it was accepted, and its end was not seen\. "
     unclear = "From which backup its data is can't be said: the last restore was by M-B; it was accepted, and its"

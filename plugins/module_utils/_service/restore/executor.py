@@ -40,7 +40,7 @@ from ..._state.journal import UNSEEN, JournalError, OperationEvent
 from ..._text import format_count
 from ..._times import format_iso, parse_time
 from ..._waiter import POLL_SHARE, TEMPORARY_ERRORS, Waiter, describe_remaining, explain_ended_wait
-from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
+from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError
 from ..backups import backup_path
 from ..find_instance import find_instance
 from ..instance_changes import FailureStatusError, InstanceChanges, StateReached, explain_lapse, keeps_state
@@ -356,7 +356,7 @@ class RestoreExecutor:
 
     def _find_restored_at(self, state: OperationState) -> datetime | None:
         """Returns when the restore ended, as the service shows it. The clocks may differ: ages are compared."""
-        sent_ago = self._task.journal.now() - parse_at(state.sent_at)
+        sent_ago = self._task.journal.now() - datetime.fromisoformat(state.sent_at)
         times = (parse_time(self.restore.current[name]) for name in RESTORED_FIELDS if name in self.restore.current)
         now, precision = self._task.now, timedelta(seconds=2)
         return next((at for at in filter(None, times) if -precision <= now - at <= sent_ago + precision), None)

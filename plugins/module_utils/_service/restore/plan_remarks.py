@@ -37,10 +37,10 @@ def capitalize(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def format_moment(text: object, now: datetime) -> str:
+def format_moment(text: object) -> str:
     """Returns a time of the journal or of the service as :func:`format_time` does."""
     moment = parse_time(text)
-    return format_time(moment, now) if moment else "an unknown time"
+    return format_time(moment) if moment else "an unknown time"
 
 
 def format_taken(backup: Resource) -> str:
@@ -56,17 +56,17 @@ class Remark(t.NamedTuple):
     about: tuple[object, ...]
 
 
-def remark_on_other(other: RecordedRestore, now: datetime, backup: Resource | None) -> Remark:
+def remark_on_other(other: RecordedRestore, backup: Resource | None) -> Remark:
     """Returns the remark about a restore for another incident. It says if that restored the same ``backup``."""
     is_same = backup is not None and other.uses(backup)
     same = " It is the same backup." if is_same else ""
     about = ("other", other.incident, other.state.event, other.state.by, is_same)
-    return Remark(f"{capitalize(format_other(other.facts, now))}.{same}", about)
+    return Remark(f"{capitalize(format_other(other.facts))}.{same}", about)
 
 
-def format_other(other: t.Mapping[str, t.Any], now: datetime) -> str:
+def format_other(other: t.Mapping[str, t.Any]) -> str:
     """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
-    sent_at, sender = format_moment(other["sent_at"], now), format_sender(other.get("by"))
+    sent_at, sender = format_moment(other["sent_at"]), format_sender(other.get("by"))
     who = f" by {sender}" if sender else ""
     sent = "was about to send" if other["event"] == OperationEvent.INTENDED.value else "sent"
     end = f"it {UNSEEN}" if other.get("seen") is False else _OTHER_ENDS.get(other["event"], "its outcome is unknown")

@@ -237,7 +237,7 @@ def _advise(reason: Reason, context: ReasonContext, advice: str) -> str:
 
 def _find_words(reason: Reason, context: ReasonContext) -> dict[str, object]:
     facts, wording, is_past = reason.facts, context.wording, bool(reason.at)
-    at = f" at {format_moment(reason.at, context.now)}" if is_past else ""
+    at = f" at {format_moment(reason.at)}" if is_past else ""
     tense = ("was", "were", "had", "did") if is_past else ("is", "are", "has", "does")
     state = context.state
     status = one_line(facts["status"], 40) if "status" in facts else ""
@@ -255,7 +255,7 @@ def _find_words(reason: Reason, context: ReasonContext) -> dict[str, object]:
         "its_status": its_status,
         "unsaid_status": "" if context.error else its_status,
         "condition": f"the status {status}" if status else "no status that the service shows (field status)",
-        "sent_at": format_moment(facts.get("sent_at") or (state.sent_at if state else None), context.now),
+        "sent_at": format_moment(facts.get("sent_at") or (state.sent_at if state else None)),
         "unknown": explain_unknown("it", state) if state else "the journal can't be read.",
         "progress": "was accepted" if state and state.accepted_at else "may be under way",
         "restored": f"The restore{context.of_it} {UNSEEN if state and state.is_unseen else 'has completed'}",
@@ -302,7 +302,7 @@ def _describe_target(facts: t.Mapping[str, t.Any]) -> dict[str, object]:
 def _describe_others(reason: Reason, context: ReasonContext) -> dict[str, object]:
     """Returns the words about other restores, other runs, and how the instance has changed."""
     facts, now, wording = reason.facts, context.now, context.wording
-    other = format_other(facts["other"], now) if facts.get("other") else ""
+    other = format_other(facts["other"]) if facts.get("other") else ""
     holder = Holder("", **facts["holder"]) if "holder" in facts else None
     why, go_on = "", f"{wording.again}: it goes on with the rest."
     if failed := facts.get("failed"):

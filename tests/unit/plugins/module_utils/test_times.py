@@ -18,7 +18,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
     format_duration,
     format_time,
-    format_time_of_day,
     parse_time,
 )
 
@@ -91,12 +90,6 @@ def test_a_time_that_no_clock_can_show_does_not_exist(text):
 )
 def test_spans(seconds, text):
     assert format_duration(timedelta(seconds=seconds)) == text
-
-
-@pytest.mark.usefixtures("zone")
-def test_a_time_of_day_has_its_date_if_that_is_not_today():
-    assert format_time_of_day(TEN, now=TEN) == "10:00:00 UTC"
-    assert format_time_of_day(TEN, now=TEN + timedelta(hours=14)) == "2026-02-01 10:00:00 UTC"
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,8 @@ def test_a_key_that_was_revoked_meanwhile_is_the_first_thing_to_mend() -> None:
     revoked = UnauthorizedError("GET /instances/1", 401, message="The key is revoked")
     context = ReasonContext(ROLE, "INC-1", NOW, WEB, SENT[1], error=revoked.text)
     told = tell_reason(Reason(ReasonKind.NOT_OVER, revoked.facts), context)
-    assert told.sentence.startswith("The restore, sent at 10:00 UTC, may be under way, but its end was not seen. GET ")
+    assert told.sentence.startswith(
+        "The restore, sent at 2026-02-03 10:00 UTC, may be under way, but its end was not seen. GET "
+    )
     assert told.sentence.endswith(f" was answered with 401: The key is revoked. {revoked.hint}")
     assert told.advice == "With a valid key, run the same command again."
