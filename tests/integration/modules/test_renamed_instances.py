@@ -11,11 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import (
-    claw_addon,
-    claw_fleet,
-    claw_instance,
-)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support.worker import Worker
 

@@ -16,10 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     list_incidents,
     run_key,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     append_event,
     lock_operation,
