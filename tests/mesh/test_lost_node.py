@@ -25,10 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import read_state
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import (
-    HOLDERS,
-    PostgresStore,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import HOLDERS, PostgresStore
 from support.postgres import ADMIN, JOB
 from support.seeds import REPEAT
 

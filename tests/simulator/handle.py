@@ -110,6 +110,10 @@ class Simulator:
                 calls.append(call)
         return calls
 
+    def changes(self) -> list[str]:
+        """Returns the requests that are no GET, sorted: those of a fleet arrive in any order."""
+        return sorted(call for call in self.calls() if not call.startswith("GET "))
+
     def clear_log(self) -> None:
         self.control("DELETE", "/log")
 

@@ -13,10 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import (
-    ReasonError,
-    ReasonKind,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonError, ReasonKind
 
 from .restores import DEFAULTS
 from .worker import Worker

@@ -17,11 +17,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ApiError,
-    ClawHostersError,
-    SettingsError,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, ClawHostersError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.lists import fetch_all
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings

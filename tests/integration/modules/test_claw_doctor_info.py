@@ -60,7 +60,6 @@ def test_the_default_service_is_as_expected(simulator: Simulator) -> None:
 RESTORES = "runbook drill restore_unhealthy claw_backup_restore claw_fleet_restore"
 NEWEST = "backup: runbook drill restore_unhealthy"
 BY_AGE = f"{NEWEST} before max_age newest backups"
-EVENTS = "status_changed health_changed"
 BY_STATUS = "inventory claw_instance_info"
 BY_FLAGS = f"claw_instance claw_fleet balance_guard {RESTORES}"
 HEALTHY = "wait_healthy claw_fleet_restore runbook drill restore_unhealthy"

@@ -33,10 +33,6 @@ def fleet(*statuses: str, **fields: t.Any) -> dict[str, t.Any]:
     }
 
 
-def writes(simulator: Simulator) -> list[str]:
-    return sorted(call for call in simulator.calls() if not call.startswith("GET"))
-
-
 @pytest.mark.parametrize(("count", "pages"), [(25, 1), (26, 2)])
 def test_nothing_to_change_costs_the_pages_of_the_list(
     simulator: Simulator, worker: Worker, count: int, pages: int
@@ -75,7 +71,7 @@ def test_each_state_in_check_mode_for_real_and_again(simulator: Simulator, worke
     alone = worker.run(claw_instance, check=True, id=6, state="restarted")
     assert alone["diff"]["after"] == {"id": 6, "name": "bot-6", "status": "running"}
     check = worker.run(claw_fleet, check=True, instances=declared)
-    assert writes(simulator) == []
+    assert simulator.changes() == []
     real = worker.run(claw_fleet, instances=declared)
     assert check["diff"] == real["diff"]
     assert check["changed"] is real["changed"] is True
@@ -111,12 +107,12 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
     ]
     checked = worker.run(claw_fleet, check=True, instances=instances)
     assert checked["msg"].endswith(" And 1 more. Would change: bot-1 (id 1), bot-3 (id 3).")
-    assert writes(simulator) == []
+    assert simulator.changes() == []
     result = worker.run(claw_fleet, instances=instances)
     assert result["failed"] is True
     assert result["changed"] is True
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 4}
-    assert writes(simulator) == ["POST /instances/1/start", "POST /instances/3/stop"]
+    assert simulator.changes() == ["POST /instances/1/start", "POST /instances/3/stop"]
     messages = [entry["msg"] for entry in result["instances"]]
     assert messages[0] == messages[5] == ""
     assert "Buy Claws and resume it" in messages[1]
@@ -141,7 +137,7 @@ def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, w
     assert result["summary"] == {"ok": 1, "changed": 0, "failed": 2, "not_begun": 0}
     not_begun = (False, "Not begun: the plan exceeds the limits of the task.")
     assert [(entry["begun"], entry["msg"]) for entry in result["instances"]] == [not_begun, not_begun, (True, "")]
-    assert writes(simulator) == []
+    assert simulator.changes() == []
     plan = worker.run(claw_fleet, check=True, instances=declared, state="stopped", max_changes=1)
     assert (plan["failed"], plan["changed"], plan["msg"]) == (True, True, result["msg"])
     assert plan["diff"]["after"] == {"bot-1 (id 1)": "stopped", "bot-2 (id 2)": "stopped", "bot-3 (id 3)": "paused"}
@@ -157,7 +153,7 @@ def test_plain_lists_take_the_state_of_the_task_after_the_entries(simulator: Sim
     shown = [(entry["id"], entry["name"], entry["state"]) for entry in result["instances"]]
     assert shown == [(5, "bot-5", "restarted"), *((number, f"bot-{number}", "stopped") for number in (4, 1, 2))]
     assert check["instances"] == result["instances"]
-    assert writes(simulator) == [f"POST /instances/{number}/stop" for number in (1, 2, 4)] + [
+    assert simulator.changes() == [f"POST /instances/{number}/stop" for number in (1, 2, 4)] + [
         "POST /instances/5/restart"
     ]
     listed = ["GET /instances", "GET /instances/2"]
@@ -175,7 +171,7 @@ def test_an_instance_that_is_listed_twice_changes_nothing(simulator: Simulator, 
         (2, "stopped", False, "Not begun: the list of instances has faults."),
         (1, "stopped", False, "bot-1 (id 1) is listed already, in entry 1"),
     ]
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 FAILURES: list[tuple[dict[str, t.Any], str]] = [
@@ -219,14 +215,14 @@ def test_tasks_that_fail_before_they_read_return_every_entry(simulator: Simulato
             first, second = result["instances"]
             assert first["id"] == 1 or first["name"] == "bot-1"
             assert fault in second["msg"]
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 def restart_in_batches(simulator: Simulator, worker: Worker, **options: t.Any) -> dict[str, t.Any]:
     """Restarts six instances in batches of one, two, and the rest."""
     given = {"ids": [1, 2, 3, 4, 5, 6], "state": "restarted", "serial": [1, 2, "100%"], **options}
     check = worker.run(claw_fleet, check=True, **given)
-    assert writes(simulator) == []
+    assert simulator.changes() == []
     result = worker.run(claw_fleet, **given)
     assert [entry["batch"] for entry in check["instances"]] == [entry["batch"] for entry in result["instances"]]
     return result
@@ -266,7 +262,7 @@ def test_no_further_batch_begins_after_too_many_failures(
     options = {"ids": [1, 2, 3, 4, 5, 6], "state": "restarted", "serial": [1, 2, "100%"], "max_failures": max_failures}
     check = worker.run(claw_fleet, check=True, **options)
     result = worker.run(claw_fleet, **options)
-    assert len(writes(simulator)) == begun - 1
+    assert len(simulator.changes()) == begun - 1
     expected = {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 6 - begun}
     assert check["summary"] == result["summary"] == expected
     assert check["instances"] == result["instances"]
@@ -289,7 +285,7 @@ def test_a_batch_looks_at_its_instances_anew(simulator: Simulator, worker: Worke
 
     worker.sleeper.before_sleep = change
     result = worker.run(claw_fleet, ids=[1, 2, 3, 4], state="stopped", serial=[1, "100%"])
-    assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/3/stop"]
+    assert simulator.changes() == ["POST /instances/1/stop", "POST /instances/3/stop"]
     assert result["summary"] == {"ok": 1, "changed": 2, "failed": 1, "not_begun": 0}
     assert "It was deleted during this task" in result["instances"][3]["msg"]
 
@@ -318,7 +314,7 @@ def test_an_instance_that_lapses_after_its_batch_counts_as_failed(
     options = {"ids": [1, 2, 3, 4], "state": "restarted", "serial": [1, 1, 2], "max_failures": max_failures}
     result = worker.run(claw_fleet, **options, wait_healthy=True)
     begun = 4 if max_failures else 2
-    assert len(writes(simulator)) == begun
+    assert len(simulator.changes()) == begun
     assert result["summary"] == {"ok": 0, "changed": begun - 1, "failed": 1, "not_begun": 4 - begun}
     seen = f"It was healthy at {TIME_IN_MESSAGE}, but"
     assert re.fullmatch(rf"The restart was accepted\. {seen} {told} {TIME_IN_MESSAGE}\.", result["instances"][0]["msg"])
@@ -331,7 +327,7 @@ def test_a_list_that_can_not_be_read_keeps_the_next_batch_back(simulator: Simula
     simulator.reset(state=fleet(*["running"] * 3), switches={"transition_reads": 2})
     simulator.fault("json_503", path="/instances", method="GET", skip=1, times=None)
     result = worker.run(claw_fleet, ids=[1, 2, 3], state="restarted", serial=1, max_failures=3, retry_timeout=5)
-    assert writes(simulator) == ["POST /instances/1/restart"]
+    assert simulator.changes() == ["POST /instances/1/restart"]
     assert result["summary"] == {"ok": 0, "changed": 0, "failed": 3, "not_begun": 0}
     assert [one["msg"].endswith("This task sent nothing for it.") for one in result["instances"]] == [False, True, True]
 
@@ -378,7 +374,7 @@ def test_busy_instances_settle_first_and_then_change(simulator: Simulator, worke
     )
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2, "state": "stopped"}, {"id": 3}])
     assert result["summary"] == {"ok": 1, "changed": 1, "failed": 1}
-    assert writes(simulator) == ["POST /instances/2/stop"]
+    assert simulator.changes() == ["POST /instances/2/stop"]
     assert "It has the status error" in result["instances"][2]["msg"]
 
 
@@ -445,12 +441,12 @@ def test_a_refusal_that_finds_one_busy_is_decided_once_more(simulator: Simulator
     if then == "running":
         assert result["summary"] == {"ok": 0, "changed": 2, "failed": 0}
         assert simulator.effects() == {"stops": 2}
-        assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/1/stop", "POST /instances/2/stop"]
+        assert simulator.changes() == ["POST /instances/1/stop", "POST /instances/1/stop", "POST /instances/2/stop"]
     else:
         assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
         assert "It has the status error" in result["instances"][0]["msg"]
         assert "An earlier request was rejected:" in result["instances"][0]["msg"]
-        assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/2/stop"]
+        assert simulator.changes() == ["POST /instances/1/stop", "POST /instances/2/stop"]
 
 
 def test_a_deletion_needs_its_limit_and_is_waited_for(simulator: Simulator, worker: Worker) -> None:
@@ -461,7 +457,7 @@ def test_a_deletion_needs_its_limit_and_is_waited_for(simulator: Simulator, work
     assert (
         "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). Its backups" in refused["msg"]
     )
-    assert writes(simulator) == []
+    assert simulator.changes() == []
     result = worker.run(claw_fleet, instances=declared, state="absent", max_deletions=1)
     assert result["summary"] == {"ok": 1, "changed": 1, "failed": 0}
 
@@ -482,7 +478,7 @@ def test_a_deletion_of_nobody_is_warned_of_if_somebody_has_nearly_this_name(
     ]
     missing = worker.run(claw_instance, name="support-bto", state="stopped")
     assert f"There is no instance {nobody}, so it can't be stopped: " in missing["msg"]
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 def test_a_failed_task_shows_the_diff_of_what_was_done_and_names_it(
@@ -519,7 +515,7 @@ def test_one_that_can_not_be_read_stops_no_other(simulator: Simulator, worker: W
     assert "It has the status error" in result["instances"][0]["msg"]
     assert "can't be read: GET /instances/1 was answered with 403" in result["instances"][0]["msg"]
     assert result["error"]["status"] == 403
-    assert writes(simulator) == ["POST /instances/2/start"]
+    assert simulator.changes() == ["POST /instances/2/start"]
 
 
 def test_one_that_is_deleted_after_its_change_is_told_with_both(simulator: Simulator, worker: Worker) -> None:
@@ -539,7 +535,7 @@ def test_one_that_is_busy_counts_as_if_it_came_to_run(
     simulator.reset(state=fleet("deploying", settles_to="running", settles_after_reads=2))
     result = worker.run(claw_fleet, instances=[{"id": 1}], state=state, max_changes=0)
     assert result["failed"] is not is_allowed
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 def test_a_busy_instance_can_not_exceed_the_limit_by_how_it_settles(simulator: Simulator, worker: Worker) -> None:
@@ -553,7 +549,7 @@ def test_a_busy_instance_can_not_exceed_the_limit_by_how_it_settles(simulator: S
         )
         assert ["begun" in entry for entry in result["instances"]] == [False, True]
         assert result["instances"][1]["begun"] is False
-        assert writes(simulator) == ([] if check else ["POST /instances/1/start"])
+        assert simulator.changes() == ([] if check else ["POST /instances/1/start"])
 
 
 @pytest.mark.parametrize(("can_stop", "is_stopped"), [(True, True), (False, False)])
@@ -565,7 +561,7 @@ def test_the_flags_of_an_instance_that_settles_during_the_task_decide(
     result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped")
     assert result["changed"] is is_stopped
     assert result["failed"] is not is_stopped
-    assert writes(simulator) == (["POST /instances/1/stop"] if is_stopped else [])
+    assert simulator.changes() == (["POST /instances/1/stop"] if is_stopped else [])
 
 
 def test_flags_that_can_not_be_read_do_not_outlast_the_deadline(simulator: Simulator, worker: Worker) -> None:

@@ -11,10 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     append_event,
     lock_operation,

@@ -53,11 +53,6 @@ def ensure(simulator: Simulator) -> Ensure:
     return run
 
 
-def posts(simulator: Simulator) -> list[str]:
-    """The changes that were asked for."""
-    return [call for call in simulator.calls() if not call.startswith("GET")]
-
-
 POWER = [
     ("started", "stopped", "start", "running"),
     ("restarted", "stopped", "start", "running"),
@@ -76,7 +71,7 @@ def test_a_slow_transition_is_waited_for_whatever_it_shows_meanwhile(
     assert change.changed
     assert change.resource is not None
     assert change.resource["status"] == end
-    assert posts(simulator) == [f"POST /instances/1/{action}"]
+    assert simulator.changes() == [f"POST /instances/1/{action}"]
 
 
 @pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
@@ -89,7 +84,7 @@ def test_after_a_lost_response_the_effect_is_read_and_nothing_is_resent(
     simulator.fault(fault, method="POST", **({"seconds": 60} if hangs else {}))
     change = ensure(wanted, timeout=2 if hangs else 30)
     assert change.changed
-    assert posts(simulator) == [f"POST /instances/1/{action}"]
+    assert simulator.changes() == [f"POST /instances/1/{action}"]
 
 
 @pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
@@ -103,7 +98,7 @@ def test_start_and_stop_are_repeated_once_when_nothing_is_to_be_seen_of_them(
     assert change.changed
     assert change.resource is not None
     assert change.resource["status"] == end
-    assert posts(simulator) == [f"POST /instances/1/{action}"] * 2
+    assert simulator.changes() == [f"POST /instances/1/{action}"] * 2
     assert sum(simulator.effects().values()) == 1
 
 
@@ -113,7 +108,7 @@ def test_when_nothing_can_be_read_back_the_outcome_is_called_unknown(simulator: 
     simulator.fault("json_500", method="GET", skip=1, times=None)
     with pytest.raises(ClawHostersError, match="was changed, since it can't be read now"):
         ensure("started")
-    assert len(posts(simulator)) == 1
+    assert len(simulator.changes()) == 1
 
 
 @pytest.mark.parametrize("status", [204, 200])
@@ -160,7 +155,7 @@ def test_a_record_that_says_deleted_is_gone(simulator: Simulator, module: Module
         result = worker.run(module, state="absent", **given)
         assert (result["failed"], result["changed"]) == (False, is_changed), result
     assert worker.sleeper.total == 0
-    assert posts(simulator) == ["DELETE /instances/1"]
+    assert simulator.changes() == ["DELETE /instances/1"]
 
 
 @pytest.mark.parametrize("answer", [200, 404])
@@ -174,13 +169,13 @@ def test_a_record_kept_without_a_status_counts_as_deleted(
         simulator.fault("status", status=404, method="DELETE")
     result = Worker(simulator).run(module, state="absent", **given)
     assert (result["failed"], result["changed"]) == (False, answer == 200), result
-    assert posts(simulator) == ["DELETE /instances/1"]
+    assert simulator.changes() == ["DELETE /instances/1"]
 
 
 def test_a_busy_instance_is_deleted_once_it_has_settled(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="deploying", billing_mode="daily", settles_to="running", settles_after_reads=3)
     assert ensure("absent").changed
-    assert posts(simulator) == ["DELETE /instances/1"] * 2
+    assert simulator.changes() == ["DELETE /instances/1"] * 2
 
 
 def test_without_waiting_a_busy_instance_is_a_failure_that_names_its_status(
@@ -190,7 +185,7 @@ def test_without_waiting_a_busy_instance_is_a_failure_that_names_its_status(
     for wanted in ("started", "stopped", "restarted"):
         with pytest.raises(PartialError, match=r"It is deploying\. What comes next depends on how that ends"):
             ensure(wanted, wait=False)
-    assert posts(simulator) == []
+    assert simulator.changes() == []
     with pytest.raises(ClawHostersError, match="is deploying"):
         ensure("absent", wait=False)
 
@@ -200,7 +195,7 @@ def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator
     simulator.set_instance(1, status="stopped", settles_to="running", settles_after_reads=1)
     change = ensure(wanted)
     assert not change.changed
-    assert posts(simulator) == ["POST /instances/1/start"]
+    assert simulator.changes() == ["POST /instances/1/start"]
     assert change.before == change.after
 
 
@@ -234,7 +229,7 @@ def test_one_that_is_deleted_while_a_deletion_waits_is_as_wanted(simulator: Simu
     change = ensure("absent")
     assert change.changed is False
     assert change.resource is not None
-    assert posts(simulator) == ["DELETE /instances/1"]
+    assert simulator.changes() == ["DELETE /instances/1"]
 
 
 @pytest.mark.parametrize("state", ["Its status is stopped", "Its current state can't be read"])
@@ -334,7 +329,7 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
     assert "no change is visible" in str(caught.value)
     refusals = 3
     assert ensure("started").changed
-    assert posts(simulator) == ["POST /instances/1/start"]
+    assert simulator.changes() == ["POST /instances/1/start"]
 
 
 def test_a_look_at_the_list_does_not_outlast_the_deadline(simulator: Simulator) -> None:

@@ -31,10 +31,6 @@ def list_without(simulator: Simulator, *fields: str) -> None:
     simulator.fault("wrong_type", path="/instances", times=None, body=body)
 
 
-def writes(simulator: Simulator) -> list[str]:
-    return [call for call in simulator.calls() if not call.startswith("GET")]
-
-
 def run(worker: Worker, module: t.Any, **options: t.Any) -> dict[str, t.Any]:
     """Runs a task about instance 1."""
     given = {"id": 1} if module is claw_instance else {"ids": [1]}
@@ -83,7 +79,7 @@ def test_flags_decide_where_the_status_does_not(
     assert (result := run(worker, module, state="started"))["changed"] is result["failed"] is False, result
     assert "can_start and can_stop decided: bot-1 (id 1)." in worker.warnings[-1]
     result = run(worker, module, state=state, wait_timeout=60)
-    assert (result["failed"], writes(simulator)) == (False, [f"POST /instances/1/{power}"]), result
+    assert (result["failed"], simulator.changes()) == (False, [f"POST /instances/1/{power}"]), result
     assert worker.sleeper.total < 30
 
 
@@ -99,7 +95,7 @@ def test_an_undocumented_status_without_flags_is_told(
     result = run(worker, module, state="stopped", **options)
     assert "active. See the dashboard: the service documents no such status, and no flag" in result["msg"], result
     assert "Nothing was sent." in result["msg"]
-    assert (worker.sleeper.total, writes(simulator)) == (seconds, [])
+    assert (worker.sleeper.total, simulator.changes()) == (seconds, [])
 
 
 @BOTH
@@ -109,7 +105,7 @@ def test_deleted_is_gone_for_every_state(
 ) -> None:
     simulator.set_instance(1, status="deleted")
     result = run(worker, module, state=state)
-    assert (result["failed"], result["changed"], worker.sleeper.total, writes(simulator)) == (fails, False, 0, [])
+    assert (result["failed"], result["changed"], worker.sleeper.total, simulator.changes()) == (fails, False, 0, [])
     assert not fails or "instances are created in the dashboard" in result["msg"]
     simulator.set_instance(2, name="bot-1")
     assert [one["id"] for one in worker.run(claw_instance_info, name="bot-1")["instances"]] == [2]

@@ -11,11 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import (
-    claw_addon,
-    claw_fleet,
-    claw_instance,
-)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support.worker import Worker
 
@@ -30,10 +26,6 @@ OTHER_NAME = "The instance with id 5 is named prod, not temp"
 @pytest.fixture(autouse=True)
 def one_instance(simulator: Simulator) -> None:
     simulator.reset(state={"instances": [{"id": 5, "name": "prod", "billing_mode": "daily"}]})
-
-
-def changes(simulator: Simulator) -> list[str]:
-    return [call for call in simulator.calls() if not call.startswith("GET")]
 
 
 def show_once(simulator: Simulator, path: str, data: t.Any) -> None:
@@ -63,7 +55,7 @@ def test_nothing_is_sent_to_one_whose_detail_bears_another_name(
     simulator.set_instance(5, status=found)
     show_once(simulator, "/instances", [was(found)])
     result = run(Worker(simulator), module, state, target, check=check)
-    assert (result["failed"], result["changed"], changes(simulator)) == (True, False, [])
+    assert (result["failed"], result["changed"], simulator.changes()) == (True, False, [])
     assert OTHER_NAME in result["msg"]
 
 
@@ -89,7 +81,7 @@ def test_an_entry_whose_detail_bears_another_name_fails_alone(simulator: Simulat
     show_once(simulator, "/instances", [was("running"), {**was("running", "web-bot"), "id": 6}])
     result = Worker(simulator).run(claw_fleet, names=["temp", "web-bot"], state="stopped")
     assert [one["failed"] for one in result["instances"]] == [True, False]
-    assert changes(simulator) == ["POST /instances/6/stop"]
+    assert simulator.changes() == ["POST /instances/6/stop"]
 
 
 @pytest.mark.parametrize(("state", "failed"), [("stopped", True), ("absent", False)])
@@ -99,7 +91,7 @@ def test_one_that_is_gone_when_its_detail_is_read_is_not_changed(
     show_once(simulator, "/instances", [was("running")])
     simulator.remove_instance(5)
     result = run(Worker(simulator), claw_fleet, state)
-    assert (result["failed"], result["changed"], changes(simulator)) == (failed, False, [])
+    assert (result["failed"], result["changed"], simulator.changes()) == (failed, False, [])
 
 
 @BOTH
@@ -114,7 +106,7 @@ def test_nothing_is_sent_to_one_that_is_renamed_while_it_settles(
     worker.sleeper.before_sleep = lambda: simulator.set_instance(5, name="prod", status=found)
     result = run(worker, module, state)
     sent = ["DELETE /instances/5"] if state == "absent" else []
-    assert (result["failed"], result["changed"], changes(simulator)) == (True, False, sent)
+    assert (result["failed"], result["changed"], simulator.changes()) == (True, False, sent)
     assert f"{OTHER_NAME}. Nothing {'more ' if sent else ''}was sent." in result["msg"]
 
 
@@ -125,7 +117,7 @@ def test_a_deletion_is_not_repeated_after_a_422_and_a_new_name(simulator: Simula
     simulator.fault("status", status=422, method="DELETE", message="It is busy")
     result = run(Worker(simulator), module, "absent")
     assert (result["failed"], result["changed"]) == (True, False)
-    assert changes(simulator) == ["DELETE /instances/5"]
+    assert simulator.changes() == ["DELETE /instances/5"]
     assert f"{OTHER_NAME}. Nothing more was sent. An earlier request was rejected: " in result["msg"]
     assert "It is busy" in result["msg"]
 
@@ -147,7 +139,7 @@ def test_one_that_takes_a_protected_name_is_not_deleted(simulator: Simulator, mo
     worker = Worker(simulator)
     worker.sleeper.before_sleep = lambda: simulator.set_instance(5, name="prod", status="running")
     result = run(worker, module, "absent", {"id": 5}, protected=["prod"])
-    assert (result["failed"], result["changed"], changes(simulator)) == (True, False, ["DELETE /instances/5"])
+    assert (result["failed"], result["changed"], simulator.changes()) == (True, False, ["DELETE /instances/5"])
     assert "prod (id 5) is listed in protected and must not be deleted. Nothing more was sent." in result["msg"]
 
 
@@ -155,7 +147,7 @@ def test_the_detail_that_allows_a_change_must_bear_the_name_too(simulator: Simul
     simulator.set_instance(5, status="error", can_stop=True)
     show_once(simulator, "/instances", [was("error")])
     result = run(Worker(simulator), claw_fleet, "stopped")
-    assert (result["failed"], changes(simulator)) == (True, [])
+    assert (result["failed"], simulator.changes()) == (True, [])
     assert OTHER_NAME in result["msg"]
 
 
@@ -193,7 +185,7 @@ def test_an_addon_is_not_changed_once_it_shows_another_instance(
 ) -> None:
     show_once(addon, "/addons", [listed])
     result = Worker(addon).run(claw_addon, addon_type="llm", **target, config={"tier": "eco"})
-    assert (result["failed"], changes(addon)) == (True, [])
+    assert (result["failed"], addon.changes()) == (True, [])
     assert "The llm add-on 1 of prod (id 5) is not the llm add-on of the instance" in result["msg"]
     assert result["msg"].endswith(" any more; nothing was done.")
 

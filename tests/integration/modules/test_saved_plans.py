@@ -40,10 +40,6 @@ def worker(simulator: Simulator) -> Worker:
     return Worker(simulator)
 
 
-def writes(simulator: Simulator) -> list[str]:
-    return sorted(call for call in simulator.calls() if not call.startswith("GET"))
-
-
 def made(worker: Worker, **options: t.Any) -> Plan:
     """The plan of a task in check mode."""
     plan: Plan = worker.run(claw_fleet, check=True, **options)["plan"]
@@ -75,13 +71,13 @@ def test_a_check_that_fails_returns_each_entry_and_no_plan(worker: Worker) -> No
 def test_only_what_the_plan_holds_is_sent(simulator: Simulator, worker: Worker) -> None:
     plan = made(worker, **DECLARED)
     check = worker.run(claw_fleet, check=True, plan=plan, **DECLARED)
-    assert writes(simulator) == []
+    assert simulator.changes() == []
     result = worker.run(claw_fleet, plan=plan, **DECLARED)
     assert check["instances"] == result["instances"]
     label = f"Plan {plan['digest'][:12]}, made at "
     assert all(one["report"][0].startswith(label) for one in (check, result))
     assert result["summary"] == {"ok": 1, "changed": 3, "failed": 0}
-    assert writes(simulator) == [f"POST /instances/{number}/stop" for number in (1, 3, 4)]
+    assert simulator.changes() == [f"POST /instances/{number}/stop" for number in (1, 3, 4)]
     assert simulator.calls().count("GET /account") == 3
 
 
@@ -95,7 +91,7 @@ def test_an_empty_plan_holds_while_nothing_would_change(simulator: Simulator, wo
     assert result["report"] == [
         "bot-2 (id 2): its status is running now, so it would change, and the plan has no change of it."
     ]
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]]] = [
@@ -169,7 +165,7 @@ def test_each_difference_is_named_and_nothing_is_sent(
         assert {entry["changed"] for entry in result["instances"]} == {False}
         assert result["msg"].startswith("The plan does not hold any more, and nothing was sent: ")
         assert all(line in result["msg"] for line in differences)
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 def sealed(plan: Plan, **changes: t.Any) -> Plan:
@@ -197,7 +193,7 @@ def test_a_plan_that_is_old_or_dated_ahead_is_refused(
     result = worker.run(claw_fleet, plan=sealed(plan, made_at=made_at), plan_max_age=max_age, **DECLARED)
     assert result["failed"] is (words is not None)
     assert (words or "") in result.get("msg", "")
-    assert bool(writes(simulator)) is not result["failed"]
+    assert bool(simulator.changes()) is not result["failed"]
 
 
 EDITED: list[tuple[t.Callable[[Plan], Plan], str]] = [
@@ -235,7 +231,7 @@ def test_a_plan_of_another_service_or_account_does_not_hold(simulator: Simulator
     for given, words in ((foreign, "of the service https"), (unknown, "of an account that was not shown")):
         result = worker.run(claw_fleet, plan=given, **DECLARED)
         assert words in result["msg"]
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 # What has reached its planned end, and what was restarted
@@ -254,7 +250,7 @@ def test_what_is_as_planned_already_is_done_and_the_rest_goes_on(simulator: Simu
     simulator.set_instance(2, status="running")
     simulator.remove_instance(3)
     result = worker.run(claw_fleet, plan=plan, instances=entries, max_deletions=1)
-    assert writes(simulator) == ["DELETE /instances/4"]
+    assert simulator.changes() == ["DELETE /instances/4"]
     assert (result["failed"], result["summary"]) == (False, {"ok": 3, "changed": 1, "failed": 0})
     assert result["report"][1:] == [
         "bot-1 (id 1): stopped already",
@@ -276,7 +272,7 @@ def test_each_restart_of_a_plan_is_sent_once(simulator: Simulator, worker: Worke
         check = worker.run(claw_fleet, check=True, plan=plan, **RESTARTS)
         result = worker.run(claw_fleet, plan=plan, **RESTARTS)
         assert (result["failed"], result["changed"], check["changed"]) == (False, changed, changed)
-    assert writes(simulator) == ["POST /instances/1/restart", "POST /instances/3/restart"]
+    assert simulator.changes() == ["POST /instances/1/restart", "POST /instances/3/restart"]
     # A kept connection may be closed already, and its outcome would be unknown.
     posts, reads = ({one["client"] for one in simulator.log() if one["method"] == name} for name in ("POST", "GET"))
     assert posts.isdisjoint(reads)
@@ -301,7 +297,7 @@ def test_a_restart_whose_outcome_is_unknown_is_not_repeated(
     assert "is not restarted again. Look in the dashboard whether it was; if not" in result["instances"][0]["msg"]
     # It is the failure of an earlier run, and the rest goes on.
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1, "not_begun": 0}
-    assert writes(simulator) == ["POST /instances/1/restart", "POST /instances/3/restart"]
+    assert simulator.changes() == ["POST /instances/1/restart", "POST /instances/3/restart"]
 
 
 def test_a_restart_that_was_refused_is_sent_again(simulator: Simulator, worker: Worker) -> None:
@@ -318,7 +314,7 @@ def test_no_restart_of_a_plan_is_sent_without_the_journal(simulator: Simulator, 
     result = worker.run(claw_fleet, plan=plan, state_dir=str(tmp_path / "file"), **RESTARTS)
     assert result["failed"] is True
     assert "so the journal is not used" in result["msg"]
-    assert writes(simulator) == []
+    assert simulator.changes() == []
 
 
 def test_an_instance_that_was_paused_is_not_said_to_be_stopped(simulator: Simulator, worker: Worker) -> None:
@@ -335,7 +331,7 @@ def test_what_is_busy_when_a_plan_is_applied_is_waited_for(simulator: Simulator,
     assert simulator.instance(1)["status"] == "deploying"
     result = worker.run(claw_fleet, plan=plan, **DECLARED)
     assert result["summary"] == {"ok": 2, "changed": 2, "failed": 0}
-    assert writes(simulator) == [f"POST /instances/{number}/stop" for number in (1, 3, 4)]
+    assert simulator.changes() == [f"POST /instances/{number}/stop" for number in (1, 3, 4)]
     assert "bot-1 (id 1): stopped already" in result["report"]
 
 
@@ -351,7 +347,7 @@ def test_a_batch_changes_nothing_that_moved_since_the_plan(simulator: Simulator,
 
     worker.sleeper.before_sleep = change
     result = worker.run(claw_fleet, plan=plan, **options)
-    assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/4/stop"]
+    assert simulator.changes() == ["POST /instances/1/stop", "POST /instances/4/stop"]
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 2, "not_begun": 0}
     assert "The plan does not change it, but this task would stop it" in result["instances"][1]["msg"]
     assert "is named other" in result["instances"][2]["msg"]
@@ -370,5 +366,5 @@ def test_a_busy_instance_that_settles_otherwise_is_left(
     simulator.reset(state={"account": {"id": 41}, "instances": [busy]})
     entry = {"id": 9, "name": "busy", "action": "restart", "found": "deploying"}
     result = worker.run(claw_fleet, plan=sealed(settled, entries=[entry]), ids=[9], state="restarted")
-    assert writes(simulator) == sent
+    assert simulator.changes() == sent
     assert result["failed"] is (not sent)

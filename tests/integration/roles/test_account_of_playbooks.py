@@ -72,10 +72,6 @@ def before_first_line(run: Run, line: str) -> list[str]:
     return [one for one in shown if one.strip() and not one.startswith(HEADINGS) and one.strip() != '"msg": [']
 
 
-def changes(simulator: Simulator) -> list[str]:
-    return [f"{call['method']} {call['path']}" for call in simulator.log() if call["method"] != "GET"]
-
-
 def test_each_playbook_is_here() -> None:
     # It shows the journal, whichever key there is: test_restore_status.py.
     assert sorted([*PLAYBOOKS, "restore_status"]) == sorted(
@@ -92,7 +88,7 @@ def test_the_first_line_names_service_and_account(simulator: Simulator, controll
     simulator.fault("forbidden", path="/account", times=None)
     unknown = play(controller, name, "--check")
     assert before_first_line(unknown, f"Service {host}, account unknown (403 forbidden).") == []
-    assert changes(simulator) == []
+    assert simulator.changes() == []
 
 
 @EVERY
@@ -102,7 +98,7 @@ def test_the_wrong_key_stops_before_anything_is_sent(
 ) -> None:
     run = play(controller, name, *(["--check"] if check else []), CLAWHOSTERS_ACCOUNT="staging@example.com")
     assert run.rc == 2, run.screen
-    assert changes(simulator) == []
+    assert simulator.changes() == []
     if name == "doctor":
         # It only reads, and says what is wrong.
         assert run.says("not known to be for the account that the option account names")
@@ -119,10 +115,10 @@ def test_the_drill_and_the_fleet_act_on_the_account_that_is_meant(simulator: Sim
     staging = {"CLAWHOSTERS_API_KEY": STAGING_KEY, "CLAWHOSTERS_ACCOUNT": "STAGING@example.com"}
     assert play(controller, "restore_drill", **{**staging, "CLAWHOSTERS_API_KEY": KEY}).rc == 2
     assert play(controller, "fleet", **{**staging, "CLAWHOSTERS_ACCOUNT": "1"}).rc == 2
-    assert changes(simulator) == []
+    assert simulator.changes() == []
     assert play(controller, "restore_drill", **staging).rc == 0
     assert play(controller, "fleet", **staging).rc == 0
-    assert changes(simulator) == ["POST /backups/33/restore", "POST /instances/3/stop"]
+    assert simulator.changes() == ["POST /backups/33/restore", "POST /instances/3/stop"]
 
 
 def test_module_defaults_name_the_account_for_a_role(simulator: Simulator, controller: Controller) -> None:

@@ -23,10 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     append_event,
     lock_operation,

@@ -21,10 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import (
-    claw_backup_restore,
-    claw_fleet,
-)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet
 from simulator.handle import Simulator
 from support.controller import BIN, Controller
 from support.killed import Ending, run_killed

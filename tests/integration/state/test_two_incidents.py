@@ -17,9 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
 from simulator.handle import Simulator
 from support.killed import Ending

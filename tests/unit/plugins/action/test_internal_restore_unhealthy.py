@@ -11,10 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_unhealthy import (
-    find_reason,
-    parse_variables,
-)
+from ansible_collections.clawhosters.cloud.plugins.action.internal_restore_unhealthy import find_reason, parse_variables
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (

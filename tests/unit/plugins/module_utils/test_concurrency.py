@@ -14,11 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import map_ordered, run_parallel
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import (
-    Cancelled,
-    raise_if_cancelled,
-    sleep,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Cancelled, raise_if_cancelled, sleep
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 8))

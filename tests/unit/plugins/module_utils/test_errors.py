@@ -12,10 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ForbiddenError,
-    NotFoundError,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ForbiddenError, NotFoundError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import (
     build_api_error,
     excerpt,

@@ -19,10 +19,7 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import map_texts
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
-    redact_links,
-    redact_payment,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import redact_links, redact_payment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 
 KEY = "oc_live_very+secret/0123456789"

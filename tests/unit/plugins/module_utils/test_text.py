@@ -12,10 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._names import (
-    find_invisible,
-    normalize_name,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._names import find_invisible, normalize_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import find_secrets, redact
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 

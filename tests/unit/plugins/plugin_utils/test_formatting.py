@@ -11,11 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import (
-    EMPTY,
-    format_value,
-    slugify,
-)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import EMPTY, format_value, slugify
 
 
 @given(st.text(max_size=300))

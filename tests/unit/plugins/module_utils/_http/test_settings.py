@@ -9,10 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
-    parse_settings,
-    validate_url,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings, validate_url
 
 KEY = "oc_live_0123456789"
 

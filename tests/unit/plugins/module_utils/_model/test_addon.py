@@ -8,13 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    RefusedError,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
-    AddonQuery,
-    require_one,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery, require_one
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import (
     AddonUpdate,
     redact_addon_options,

@@ -55,13 +55,6 @@ def test_the_newest_comes_first_whatever_the_order(backups):
     assert [item["id"] for item in newest_first(backups)] == [10, 9, 2, 1, "x", 3]
 
 
-def ids(backups: list[dict]) -> list[int]:
-    return [item["id"] for item in backups]
-
-
-BACKUPS = [backup(1, 1), backup(2, 2, status="failed"), backup(3, 3), backup(4, 4, status="failed"), backup(5, None)]
-
-
 def test_what_is_left_out_is_one_line_however_many():
     assert format_left_out([]) == ""
     many = format_left_out([backup(number, 1, status="bro\nken") for number in range(9)])

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ResponseError,
-    SettingsError,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
     has_owner,

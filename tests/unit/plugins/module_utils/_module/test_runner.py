@@ -17,9 +17,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import connections
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
-    KNOWN_VARIABLES,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import KNOWN_VARIABLES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import (
     ModuleContext,
     ModuleRunner,

@@ -13,9 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
-    Priority,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import Priority
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from support.sleeper import Sleeper

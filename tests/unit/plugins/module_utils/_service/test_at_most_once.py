@@ -25,10 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
     OperationGuard,
     OutcomeUnknownError,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
     append_event,
     describe_sender,

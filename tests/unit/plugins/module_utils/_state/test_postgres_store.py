@@ -47,10 +47,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     find_secrets,
     parse_connection,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import (
-    PostgresStore,
-    lock_key,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore, lock_key
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
 from support.certificates import make_certificates
 from support.postgres import ADMIN, JOB, PASSWORD, Postgres

@@ -18,10 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proven_backups import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import ReasonKind
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import (
-    Target,
-    TargetPlan,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.target_plan import Target, TargetPlan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
