@@ -28,6 +28,8 @@ from ...module_utils._progress import Progress
 # ansible-core imports action plugins before it forks a worker. A worker ends with its task, and what it has read.
 _memory = mmap.mmap(-1, 1 << 20)
 _lock = context.Lock()
+_LOCK_TIMEOUT = 5.0
+"""Seconds. A process that is killed may leave the memory locked."""
 
 _READER_GONE = (errno.EPIPE, errno.EIO)
 """Errors of a pipe and of a terminal that nobody reads any more."""
@@ -108,7 +110,12 @@ def read_key_once(path: str, warn: t.Callable[[str], None]) -> str:
 @contextlib.contextmanager
 def _shared(part: str) -> t.Iterator[dict[str, t.Any]]:
     """Yields a part of the memory of all processes, and keeps what the block changes in it."""
-    with _lock:
+    if not _lock.acquire(timeout=_LOCK_TIMEOUT):
+        yield {}
+        return
+    try:
         content = json.loads(_memory[:].rstrip(b"\0") or b"{}")
         yield content.setdefault(part, {})
         _memory[:] = json.dumps(content).encode().ljust(len(_memory), b"\0")
+    finally:
+        _lock.release()
