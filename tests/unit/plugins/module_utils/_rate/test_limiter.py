@@ -125,14 +125,6 @@ def test_those_refused_together_are_refused_once() -> None:
     assert limiter.resets_at - 0.1 <= 2.0
 
 
-def test_one_answer_without_headers_does_not_wipe_out_what_is_known() -> None:
-    limiter = limiter_with(3)
-    ask(limiter, "second", 0.2)
-    respond(limiter, "second", 0.3, None)
-    assert limiter.remaining == 2
-    assert limiter.unmetered_until == 0.0
-
-
 HEADERS = {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "20"}
 
 
@@ -225,11 +217,6 @@ def room(limiter: RateLimiter, now: float) -> int:
     return sum(ask(trial, f"trial-{number}", now) == 0 for number in range(20))
 
 
-@pytest.mark.parametrize("left", [0, 1, 2, 6])
-def test_all_that_is_left_may_be_under_way_at_once(left: int) -> None:
-    assert room(limiter_with(left), 0.2) == left
-
-
 def test_only_a_refusal_in_the_old_window_says_that_its_end_was_rounded() -> None:
     """If others spent the new window, the service asks to wait for more than a moment."""
     for retry_after, margin in ((3.0, 0.0), (1.0, 1.0), (None, 1.0)):
@@ -246,14 +233,6 @@ def test_a_silent_service_is_asked_again_after_a_pause(status: int, lasts: float
     limiter.record("first", RequestOutcome(True, status), 0.0, 0.0)
     assert room(limiter, lasts - 0.1) == 20
     assert room(limiter, lasts + 0.1) == 1
-
-
-def test_after_a_refusal_one_goes_ahead_however_long_the_answer_took() -> None:
-    limiter = RateLimiter()
-    ask(limiter, "slow", 0.0)
-    refuse(limiter, "slow", 20.0, 5.0)
-    assert room(limiter, 24.9) == 0
-    assert room(limiter, 25.0) == 1
 
 
 def test_an_answer_that_was_overtaken_takes_nothing_back() -> None:
