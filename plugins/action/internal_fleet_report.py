@@ -128,8 +128,7 @@ def _parse_checks(given: t.Any) -> list[str]:
     """Returns the names of checks. Raises SettingsError for another word."""
     checks = parse_list(given)
     if unknown := [one_line(check) for check in checks if check not in CHECKS]:
-        text = f"fleet_report_fail_on has {', '.join(unknown)}, which is none of {', '.join(CHECKS)}."
-        raise SettingsError(text)
+        raise SettingsError(f"fleet_report_fail_on has {', '.join(unknown)}, which is none of {', '.join(CHECKS)}.")
     return checks
 
 
@@ -148,8 +147,7 @@ def _read_source(context: ModuleContext) -> ReportSource:
     """Reads the account and the journal."""
     client = context.client
     source = ReportSource(list_instances(client, ("status", "health_status")), service=client.settings.host)
-    billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), source.notices)
-    source.billing = billing or {}
+    source.billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), source.notices) or {}
     backups = _read("Backups", lambda: list_backups(client), source.notices)
     source.backups = backups and [one for one in backups if is_usable(one) or find_unread(one)]
     journal = open_journal(context)

@@ -128,8 +128,7 @@ def _read_candidates(context: ModuleContext, found: list[Resource], account: Acc
     """Returns what the journal knows of these instances, and their usable backups."""
     journal, url = open_journal(context), context.client.settings.api_url
     held, now, service_now = journal.read_holders(), journal.now(), context.client.stats.now()
-    subjects = {RestoreHistory(url, "").key(one["id"]).subject for one in found}
-    states = journal.read_states(subjects, with_refused=True)
+    states = journal.read_states({RestoreHistory(url, "").key(one["id"]).subject for one in found}, with_refused=True)
     proofs, failed = find_proofs(states, url, now), find_failed_drills(states, url, now, held)
     candidates = []
     for instance in found:

@@ -66,8 +66,7 @@ def run(context: ModuleContext) -> Result:
     reason = find_reason(number, instances, history, permission)
     if not reason:
         unhealthy = {str(one["id"]) for one in instances if is_unhealthy(one)}
-        limit = UnhealthyLimit(journal, url, params["at_most"])
-        reason = limit.find_reason(unhealthy, writes=not client.check_mode)
+        reason = UnhealthyLimit(journal, url, params["at_most"]).find_reason(unhealthy, writes=not client.check_mode)
     report, instance = [scope, reason], InstanceIndex(instances).by_id.get(number, {})
     if is_unhealthy(instance):
         variables = f"restore_instance_ids={number} and restore_incident={one_line(incident)}"

@@ -22,8 +22,7 @@ Value = t.TypeVar("Value")
 
 def run_parallel(first: t.Callable[[], Argument], second: t.Callable[[], Value]) -> tuple[Argument, Value]:
     """Runs two calls in parallel and returns both results. Raises the error of the first, or else of the second."""
-    results = tuple(map_ordered(lambda call: call(), (first, second)))
-    return t.cast("tuple[Argument, Value]", results)
+    return t.cast("tuple[Argument, Value]", tuple(map_ordered(lambda call: call(), (first, second))))
 
 
 def map_ordered(

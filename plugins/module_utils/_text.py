@@ -77,8 +77,7 @@ def one_clause(text: object) -> str:
 def format_details(details: object) -> str:
     """Returns the ``details`` of a validation error, of any shape, on one line."""
     if isinstance(details, dict):
-        parts = [f"{field}: {format_details(reason)}" for field, reason in details.items()]
-        return one_line("; ".join(parts))
+        return one_line("; ".join([f"{field}: {format_details(reason)}" for field, reason in details.items()]))
     if isinstance(details, (list, tuple)):
         return one_line(", ".join(format_details(item) for item in details))
     if details is None or details == "":

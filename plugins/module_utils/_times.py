@@ -21,8 +21,7 @@ def parse_time(value: object) -> datetime | None:
     """
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            seconds = value / 1000 if abs(value) >= _MIN_UNIX_MILLISECONDS else value
-            return datetime.fromtimestamp(seconds, UTC)
+            return datetime.fromtimestamp(value / 1000 if abs(value) >= _MIN_UNIX_MILLISECONDS else value, UTC)
         moment = datetime.fromisoformat(str(value).strip().upper())
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):

@@ -175,8 +175,7 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     consent = Consent(params["name"], parse_protection(context))
     task = InstanceTask(context.client, parse_wait(params), params["wait_healthy"], context.warn, consent)
-    found = task.find(params["id"], params["state"])
-    return task.ensure_state(found, params["state"]).as_result("instance")
+    return task.ensure_state(task.find(params["id"], params["state"]), params["state"]).as_result("instance")
 
 
 def main() -> None:

@@ -152,8 +152,7 @@ def run(context: ModuleContext) -> Result:
     purchase = Purchase(context.client, open_journal(context, sends=True), order, context.warn, context.account)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The response may hold a payment link, which must not appear on screens and in logs.
-    sent = result["changed"] and not context.client.check_mode
-    return {**result, "_ansible_no_log": True} if sent else result
+    return {**result, "_ansible_no_log": True} if result["changed"] and not context.client.check_mode else result
 
 
 def main() -> None:

@@ -100,8 +100,7 @@ def _find_failure(part: Resource, asked: Asked) -> Resource | None:
 def _find_other(part: Resource, asked: Asked) -> Resource | None:
     """Returns an error that names the other resource that an object belongs to; None without one."""
     for kind, resource in asked.items():
-        inner = as_object(part.get(kind))
-        shown = {name: part.get(f"{kind}_{name}", inner.get(name)) for name in ("id", "name")}
+        shown = {name: part.get(f"{kind}_{name}", as_object(part.get(kind)).get(name)) for name in ("id", "name")}
         # The name may have changed since.
         name = "name" if shown["id"] is None and resource.get("name") else "id"
         if _is_other(shown[name], resource[name]):

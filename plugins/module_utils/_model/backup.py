@@ -39,8 +39,7 @@ NO_TIME = f"it has no valid time (fields read: {', '.join(TIME_FIELDS)})"
 
 def taken_at(backup: Resource) -> datetime | None:
     """Returns the time of the backup, in UTC; None without a valid one."""
-    value = next((backup[field] for field in TIME_FIELDS if backup.get(field) not in (None, "")), None)
-    return parse_time(value)
+    return parse_time(next((backup[field] for field in TIME_FIELDS if backup.get(field) not in (None, "")), None))
 
 
 def explain_unusable(backup: Resource) -> str:

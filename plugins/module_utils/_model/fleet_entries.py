@@ -83,8 +83,7 @@ def gather_entries(params: t.Mapping[str, t.Any], own_key: str) -> list[dict[str
 
     Raises FaultyListError for entries that have neither id nor name, or a blank name.
     """
-    unset = dict.fromkeys(("id", "name", own_key))
-    entries = [unset | entry for entry in _list_entries(params)]
+    entries = [dict.fromkeys(("id", "name", own_key)) | entry for entry in _list_entries(params)]
     faults = [
         f"{format_entry(number, entry['id'], None)}: {fault}"
         for number, entry in enumerate(entries, 1)

@@ -374,8 +374,7 @@ def _explain(error: ClawHostersError) -> dict[str, t.Any]:
 
 def plain_words(values: t.Iterable[object]) -> list[str]:
     """Returns the different words among ``values`` that may be shown, sorted; at most MAX_WORDS."""
-    words = {value for value in values if isinstance(value, str) and _PLAIN_WORD.fullmatch(value)}
-    return sorted(words)[:MAX_WORDS]
+    return sorted({value for value in values if isinstance(value, str) and _PLAIN_WORD.fullmatch(value)})[:MAX_WORDS]
 
 
 def type_name(value: object) -> str:
@@ -385,8 +384,7 @@ def type_name(value: object) -> str:
     if isinstance(value, list):
         inner = sorted({type_name(entry).partition(" ")[0] for entry in value})
         return f"list of {' or '.join(inner)}" if inner else "list"
-    names = {bool: "boolean", dict: "object", type(None): "null", object: "missing"}
-    return names.get(type(value), "number")
+    return {bool: "boolean", dict: "object", type(None): "null", object: "missing"}.get(type(value), "number")
 
 
 def has_type(value: object, types: str) -> bool:

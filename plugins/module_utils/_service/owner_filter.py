@@ -55,8 +55,7 @@ def require_distinct_instances(client: Client, backups: t.Iterable[Resource]) ->
 
     The newest backup of each can't be told then. Lists the instances if two backups show a name alone.
     """
-    owners = map(parse_owner, backups)
-    counts = Counter(owner.name for owner in owners if owner.id is None and owner.name is not None)
+    counts = Counter(owner.name for owner in map(parse_owner, backups) if owner.id is None and owner.name is not None)
     names = [name for name, count in counts.items() if count > 1]
     if not names:
         return

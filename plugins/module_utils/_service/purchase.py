@@ -258,8 +258,7 @@ class Purchase:
         def parse(request: str, response: Response) -> object:
             return parse_data(request, self._redact(response))
 
-        summary = as_object(self.client.get("/billing/summary", {}, parse=parse))
-        balance = parse_number(summary.get("claws_balance"))
+        balance = parse_number(as_object(self.client.get("/billing/summary", {}, parse=parse)).get("claws_balance"))
         if balance is None:
             raise RefusedError(
                 "The billing summary has no number in claws_balance, so the balance is unknown. Nothing was sent."

@@ -100,8 +100,7 @@ class OperationKey:
     @property
     def subject(self) -> str:
         """Identifies the instance, whatever the incident, or else the order. A hash, since a name may be any text."""
-        name = self.name if self.instance_id is None else ""
-        return _digest(self.kind, self.service, name, self.instance_id)
+        return _digest(self.kind, self.service, self.name if self.instance_id is None else "", self.instance_id)
 
     @property
     def name_digest(self) -> str:

@@ -112,8 +112,7 @@ def find_secrets(text: str) -> set[str]:
     passwords = {"".join(match.groups(default="")) for match in _KEYWORD_PASSWORD.finditer(text)}
     with contextlib.suppress(ValueError):
         parts = urlsplit(text)
-        login = parts.netloc.rpartition("@")[0]
-        passwords.add(login.partition(":")[2])
+        passwords.add(parts.netloc.rpartition("@")[0].partition(":")[2])
         passwords |= {value for name, value in parse_qsl(parts.query) if name.endswith("password")}
     passwords.add(os.environ.get("PGPASSWORD", ""))
     spellings = {spelling for word in passwords for spelling in (word, unquote(word), re.sub(r"\\(.)", r"\1", word))}

@@ -179,8 +179,7 @@ class PostgresStore:
     def locked_document(self, name: str, *, within: float) -> t.Iterator[Document]:
         """Locks a row, after waiting for ``within`` seconds at most."""
         with self._outage_recorded(), self._session.lock:
-            limit = f"{within * 1000:.0f}ms"
-            ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": limit})
+            ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": f"{within * 1000:.0f}ms"})
             document = Document(content, now - time.monotonic())
             try:
                 yield document

@@ -57,6 +57,5 @@ class FolderSnapshots(FolderDocuments):
         """Replaces it, as a whole or not at all, and syncs it to the disk."""
         with self.converted_errors(), contextlib.ExitStack() as stack:
             folder = stack.enter_context(self.open(creates=True))
-            lock = stack.enter_context(folder.open(f"{name}.lock", os.O_RDWR | os.O_CREAT))
-            lock_file(lock, SNAPSHOT_TIMEOUT)
+            lock_file(stack.enter_context(folder.open(f"{name}.lock", os.O_RDWR | os.O_CREAT)), SNAPSHOT_TIMEOUT)
             atomic_replace(folder.descriptor, f"{name}.json", text.encode())

@@ -272,8 +272,7 @@ def split_cost(total: Number | None, usage: Data, instances: list[Data]) -> list
         *_sum_up(TIER, ((one["tier"] or "unknown tier", one["daily_claws"]) for one in instances)),
         *_sum_up(ADDON_TYPE, ((_clean(addon.get("addon_type")) or "unknown", price) for addon, price in addons)),
     ]
-    spent = sum(part["claws"] for part in parts)
-    rest = total - spent if total is not None and (parts or addons) else 0
+    rest = total - sum(part["claws"] for part in parts) if total is not None and (parts or addons) else 0
     if rest:
         parts.append({"kind": REST, "item": "not itemized", "number": None, "claws": rest})
     return parts

@@ -53,8 +53,7 @@ _HELP = {
 
 def format_data(facts: Data, fingerprint: str, keys: t.Mapping[str, list[str]]) -> str:
     """Returns the facts as JSON, with the keys of the findings. Times are ISO 8601."""
-    content = {"fingerprint": fingerprint, **keys, **facts}
-    return json.dumps(content, indent=2, default=_to_plain) + "\n"
+    return json.dumps({"fingerprint": fingerprint, **keys, **facts}, indent=2, default=_to_plain) + "\n"
 
 
 def _to_plain(value: datetime | Decimal) -> object:

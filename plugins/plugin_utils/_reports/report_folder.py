@@ -74,8 +74,7 @@ def render(template: str, variables: Data) -> str:
 # A run writes its page several times. To compile the template takes longer than to render it.
 @functools.lru_cache(maxsize=4)
 def _compile(source: str) -> jinja2.Template:
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
-    return environment.from_string(source)
+    return jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True).from_string(source)
 
 
 def prepare_folder(path: str) -> None:

@@ -152,8 +152,7 @@ def _format_span(values: list[t.Any], format_one: t.Callable[[t.Any], str]) -> s
 
 def format_schedule(plans: list[RoleTargetPlan], variables: Data) -> list[str]:
     """Returns in which batches the restores are sent; nothing if all are sent at once."""
-    ready = [plan for plan in plans if plan.reason is None]
-    batches = split_batches(ready, variables["restore_serial"])
+    batches = split_batches([plan for plan in plans if plan.reason is None], variables["restore_serial"])
     if len(batches) < 2 or not any(plan.sends for plan in plans):
         return []
     sizes = format_list((str(len(batch)) for batch in batches), _LISTED)

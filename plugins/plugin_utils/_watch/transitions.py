@@ -84,8 +84,7 @@ def _debounce_health(
     since = now
     if before.pending and not _has_changed(before.resource, instance, "health_status"):
         # A clock that was set back, or far ahead, counts as a gap.
-        is_continuous = 0 <= now - before.pending.last_seen <= max_gap
-        since = before.pending.since if is_continuous else now
+        since = before.pending.since if 0 <= now - before.pending.last_seen <= max_gap else now
     if now - since < stays_for:
         return WatchedInstance(instance, PendingHealth(reported, since, now)), []
     return WatchedInstance(instance), [_build_transition("health_changed", instance, reported, since)]

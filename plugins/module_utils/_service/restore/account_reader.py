@@ -110,8 +110,7 @@ class AccountReader:
         if len(ids) < len(targets):
             self.list_all_instances()
         else:
-            found = self._read_by_ids("/instances", ids, fetch_instance)
-            self.instances, self.is_whole, self.list_pages = found
+            self.instances, self.is_whole, self.list_pages = self._read_by_ids("/instances", ids, fetch_instance)
 
     def _read_backups(self, targets: t.Sequence[Target]) -> None:
         """Reads the backups of the targets: those that they name, or else all."""

@@ -443,8 +443,7 @@ class RestoreExecutor:
         if outcome is None:
             # An earlier restore says nothing of one that was to be sent again.
             is_own = state and (not restore.plan.sends or state.position > restore.plan.known_position)
-            known = state.outcome if state and is_own else None
-            outcome = known or (UNKNOWN if self._guard.unrecorded else REFUSED)
+            outcome = (state.outcome if state and is_own else None) or (UNKNOWN if self._guard.unrecorded else REFUSED)
         restore.fail(reason, outcome, cause)
         self._shared.observe(restore)
 

@@ -38,8 +38,7 @@ def restore_many(task: RestoreTask, entries: t.Sequence[FleetEntry], options: Ex
     if is_refused:
         failures = format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
     else:
-        told = [format_failures(outcomes), _explain_not_begun(task, restores, options)]
-        failures = " ".join(filter(None, told))
+        failures = " ".join(filter(None, [format_failures(outcomes), _explain_not_begun(task, restores, options)]))
     if failures:
         raise_failures(failures, result, errors)
     return result

@@ -113,8 +113,7 @@ class RestoreJob:
     @property
     def may_be_sent(self) -> bool:
         """True if this run sends the restore, or has sent it, and the service has not refused it."""
-        is_unknown = self.outcome == UNKNOWN and self.plan.reason is None
-        return self.is_sent or is_unknown or self.stage is Stage.SENDING
+        return self.is_sent or (self.outcome == UNKNOWN and self.plan.reason is None) or self.stage is Stage.SENDING
 
     def check_again(self, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
         """Decides the plan once more under the lock of its instance, from what journal and service say then.

@@ -294,8 +294,7 @@ def check_condition(plan: TargetPlan, instance: Resource, history: RestoreHistor
         # One that was sent since the task began may have ended since the status was read.
         since = history.find_others(instance["id"], after=plan.known_position)
         other = history.find_unfinished(instance) or next(iter(since), None)
-        status = instance.get("status")
-        plan.stop(ReasonKind.WRONG_STATUS, status=status, other=other and other.facts)
+        plan.stop(ReasonKind.WRONG_STATUS, status=instance.get("status"), other=other and other.facts)
 
 
 def _check_times(plan: TargetPlan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
@@ -306,8 +305,7 @@ def _check_times(plan: TargetPlan, instance: Resource, history: RestoreHistory, 
     if rules.max_age is not None and (age is None or age > rules.max_age):
         plan.stop(ReasonKind.TOO_OLD, max_age=rules.max_age.total_seconds())
     elif rules.min_interval is not None and (others := history.find_recent(instance["id"], rules.min_interval)):
-        period = rules.min_interval.total_seconds()
-        plan.stop(ReasonKind.TOO_SOON, other=others[0].facts, min_interval=period)
+        plan.stop(ReasonKind.TOO_SOON, other=others[0].facts, min_interval=rules.min_interval.total_seconds())
 
 
 # Earlier restores of the incident
