@@ -211,6 +211,7 @@ class ApiError(ClawHostersError):
 
     retry_after: float | None = None
     """Seconds after which the service allows a retry, if it says so."""
+    request_id: str | None = None
 
     def __init__(
         self,
@@ -220,14 +221,12 @@ class ApiError(ClawHostersError):
         code: str | None = None,
         message: str | None = None,
         details: t.Any = None,
-        request_id: str | None = None,
         asked: float | None = None,
     ) -> None:
         self.status = status
         self.code = code
         self.message = message
         self.details = details
-        self.request_id = request_id
         description = " ".join(part for part in (str(status), one_line(code) if code else "") if part)
         if message:
             description += f": {one_line(message)}"

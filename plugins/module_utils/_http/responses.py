@@ -111,12 +111,10 @@ def build_api_error(request: str, response: Response, body: t.Any, absent: type[
         message=_str_or_none(fields.get("message")),
         # An error of another spelling is shown as a whole.
         details=fields.get("details", None if fields.keys() & {"code", "message"} else fields or None),
-        request_id=response.request_id,
         asked=rate_headers.parse_retry_after(response.headers, time.time()),
     )
-    error.retry_after = rate_headers.parse_delay(
-        response.headers, time.time(), is_429=isinstance(error, RateLimitedError)
-    )
+    is_429, error.request_id = isinstance(error, RateLimitedError), response.request_id
+    error.retry_after = rate_headers.parse_delay(response.headers, time.time(), is_429=is_429)
     return error
 
 

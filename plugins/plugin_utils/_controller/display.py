@@ -28,8 +28,6 @@ from ...module_utils._progress import Progress
 # ansible-core imports action plugins before it forks a worker. A worker ends with its task, and what it has read.
 _memory = mmap.mmap(-1, 1 << 20)
 _lock = context.Lock()
-_LOCK_TIMEOUT = 5.0
-"""Seconds. A process that is killed may leave the memory locked."""
 
 _READER_GONE = (errno.EPIPE, errno.EIO)
 """Errors of a pipe and of a terminal that nobody reads any more."""
@@ -110,7 +108,7 @@ def read_key_once(path: str, warn: t.Callable[[str], None]) -> str:
 @contextlib.contextmanager
 def _shared(part: str) -> t.Iterator[dict[str, t.Any]]:
     """Yields a part of the memory of all processes, and keeps what the block changes in it."""
-    if not _lock.acquire(timeout=_LOCK_TIMEOUT):
+    if not _lock.acquire(timeout=5):  # a process that was killed may have left it locked
         yield {}
         return
     try:

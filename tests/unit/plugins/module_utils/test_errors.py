@@ -117,7 +117,8 @@ def test_what_replaces_a_message_replaces_its_hint():
 
 
 def test_an_error_can_be_copied_whatever_its_arguments():
-    error = NotFoundError("GET /x", 404, message="Gone", request_id="r-1")
+    error = NotFoundError("GET /x", 404, message="Gone")
+    error.request_id = "r-1"
     error.add("Nothing was sent.")
     copied = copy.copy(error)
     assert (type(copied), str(copied), copied.status, copied.request_id) == (NotFoundError, str(error), 404, "r-1")
