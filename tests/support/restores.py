@@ -125,9 +125,8 @@ def run(*plans: RoleTargetPlan, check: bool = False, **variables: t.Any) -> Role
 
 # A reason of each kind
 
-ERROR = UnprocessableError(
-    "POST /backups/12/restore", 422, code="BROKEN", message="No. Take another", request_id="Is it known? No."
-)
+ERROR = UnprocessableError("POST /backups/12/restore", 422, code="BROKEN", message="No. Take another")
+ERROR.request_id = "Is it known? No."
 """An answer of the service, with sentences where it has any text."""
 BY = {"user": "ann", "host": "node2"}
 _BUSY = {**WEB, "status": "deploying"}

@@ -96,7 +96,10 @@ def _stat_trusted(path: str) -> os.stat_result:
         return status
     if not _is_trusted_owner(status):
         raise UntrustedError(f"{path} is a symbolic link of another user (uid {status.st_uid})")
-    require_not_replaceable(Path(os.path.dirname(path), os.readlink(path)))
+    try:
+        require_not_replaceable(Path(os.path.dirname(path), os.readlink(path)))
+    except RecursionError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
     return os.stat(path)
 
 
@@ -184,8 +187,7 @@ class FolderDocuments:
         path = self.path
         if creates and not path.exists():
             self._create()
-        # Each `..` stays, since behind a link it leads elsewhere.
-        require_not_replaceable(Path(os.path.expanduser(self.state_dir)))
+        require_not_replaceable(Path(os.path.expanduser(self.state_dir)))  # each `..` stays: links lead elsewhere
         group = _find_volume_group(path.parent)
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:

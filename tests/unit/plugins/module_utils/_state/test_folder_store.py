@@ -116,6 +116,12 @@ def test_a_path_that_leaves_a_link_upwards_has_its_journal(tmp_path: Path, behin
             journal.read_entries()
 
 
+def test_a_path_through_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("link")
+    with pytest.raises(JournalError, match="Too many levels of symbolic links"):
+        open_journal(tmp_path / "link").read_entries()
+
+
 def test_partial_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda file, data, offset: write(file, data[:7], offset))
