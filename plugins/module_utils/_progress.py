@@ -98,7 +98,9 @@ class InterruptShield:
         """Called once the outcome is recorded. Interrupts if that was deferred, and this request was the last."""
         with self._lock:
             self._count -= 1
-            interrupt, self._deferred = (None, self._deferred) if self._count else (self._deferred, None)
+            interrupt = self._deferred if self._count == 0 else None
+            if interrupt:
+                self._deferred = None
         if interrupt:
             interrupt()
 
@@ -119,12 +121,8 @@ class Progress:
         *,
         clock: t.Callable[[], float] = time.monotonic,
         sleep: t.Callable[[float], None] = sleep,
-        share: t.Callable[[], t.ContextManager[dict[str, float]]] | None = None,
     ) -> None:
-        """``share`` gives access to the waits that all processes of a command have shown, with their times."""
         self._show = show
-        own: dict[str, float] = {}
-        self._share = share or (lambda: contextlib.nullcontext(own))
         self._sleep = sleep
         self.clock = clock
         self.shield = InterruptShield()
@@ -133,6 +131,7 @@ class Progress:
         self.require_controller: t.Callable[[], None] = lambda: None
         """Called before a batch and before each change. It waits while the process that this one works for is stopped.
         If that has ended, it interrupts the task as Ctrl-C does."""
+        self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
         self._interrupt_notes: list[t.Callable[[], list[str]]] = []
         self._epoch = time.time() - clock()
@@ -179,20 +178,11 @@ class Progress:
     def _report_wait(self, what: t.Callable[[float], str], seconds: float, *, since: float, limit: float) -> None:
         self._reported[since] = seconds
         at_most = f" of at most {limit:.0f} s" if seconds <= limit < math.inf else ""
-        self.report_wait(what(since + seconds), f", {seconds:.0f} s{at_most}")
-
-    def report_wait(self, what: str, times: str = "") -> None:
-        """Shows a line about a wait, unless another thread or process has just shown one about the same."""
-        with self._share() as shown:
-            now = self.clock()
-            for old in [one for one, at in list(shown.items()) if now - at > REPORT_INTERVAL * 0.9]:
-                shown.pop(old, None)
-            is_first = what not in shown
-            shown.setdefault(what, now)
-        if is_first:
-            self.report(f"{what}{times}")
+        self.report(f"{what(since + seconds)}, {seconds:.0f} s{at_most}")
 
     def report(self, line: str) -> None:
-        """Shows a line."""
-        if self._show:
+        """Shows a line, unless another thread has just shown the same one."""
+        now = self.clock()
+        if self._show and now - self._shown_at.get(line, -math.inf) > REPORT_INTERVAL / 2:
+            self._shown_at[line] = now
             self._show(line)

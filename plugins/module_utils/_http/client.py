@@ -290,7 +290,7 @@ class Client:
                 self.progress.require_controller()
             if request.hooks:
                 request.hooks.before_send()
-            response = self._send_counted(request, outcome, self.settings, self.progress.report_wait)
+            response = self._send_counted(request, outcome, self.settings, self.progress.report)
         if request.hooks and response.status == 429:
             request.hooks.on_rejected()
         return response
@@ -320,9 +320,8 @@ class Client:
             self.stats.record(outcome, sent_at, is_retry=request.is_repeat, is_change=request.method != "GET")
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
-        """Returns why the user has to wait: for the rate limit without an ``error``, else in the service's words."""
+        """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""
         why = error.response.words if error and error.response else ""
         if error is None or isinstance(error, RateLimitedError):
-            # The same for all who wait for it, whoever got the 429.
-            why = "waiting for the rate limit to reset"
+            why = why or "waiting for the rate limit to reset"
         return fit_line(f"{self.settings.host}: {why or 'the request failed, waiting to retry'}")

@@ -2,21 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The screen, the temporary folder, and the memory that the processes of one Ansible command share.
+"""The screen, the temporary folder, and the keys that the processes of one Ansible command share.
 
 A key is read from its file once, so that no run changes its account. A screen that goes away does not end the run.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import mmap
 import os
 import sys
 import typing as t
-from functools import partial
 
 from ansible import constants as C
 from ansible.utils.display import Display
@@ -79,7 +77,7 @@ def display_progress(display: Display) -> Progress:
     """
     if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
         return Progress()
-    return Progress(lambda line: display.display(line, stderr=True), share=partial(_shared, "waits"))
+    return Progress(lambda line: display.display(line, stderr=True))
 
 
 def show_lines(display: Display, lines: t.Sequence[str]) -> bool:
@@ -99,21 +97,10 @@ def read_key_once(path: str, warn: t.Callable[[str], None]) -> str:
     """Returns the key in a file as this command has first read it. Raises SettingsError."""
     # The temporary folder tells a command from another one of the same process.
     name = f"{C.DEFAULT_LOCAL_TMP}:{os.path.abspath(path)}"
-    with _shared("keys") as keys:
+    with _lock:
+        keys: dict[str, str] = json.loads(_memory[:].rstrip(b"\0") or b"{}")
         if name not in keys:
             keys[name] = read_key_file(path, warn)
-        return str(keys[name])
-
-
-@contextlib.contextmanager
-def _shared(part: str) -> t.Iterator[dict[str, t.Any]]:
-    """Yields a part of the memory of all processes, and keeps what the block changes in it."""
-    if not _lock.acquire(timeout=5):  # a process that was killed may have left it locked
-        yield {}
-        return
-    try:
-        content = json.loads(_memory[:].rstrip(b"\0") or b"{}")
-        yield content.setdefault(part, {})
-        _memory[:] = json.dumps(content).encode().ljust(len(_memory), b"\0")
-    finally:
-        _lock.release()
+            content = json.dumps(keys).encode()
+            _memory[: len(content)] = content
+        return keys[name]

@@ -303,7 +303,7 @@ def test_another_refusal_is_not_taken_for_one_of_the_size(
 @pytest.mark.parametrize(
     ("seconds", "reason"),
     [
-        (12, "waiting for the rate limit to reset"),
+        (12, "429, Too many requests"),
         (9, "500, Something went wrong"),
     ],
 )
@@ -319,7 +319,7 @@ def test_who_waits_is_told_what_for(
     client.fetch("/instances/1")
     (line,) = lines
     assert line.startswith(f"{urlsplit(simulator.url).netloc}: {reason}")
-    assert line.endswith(", 10 s of at most 180 s")
+    assert line.endswith("…, 10 s of at most 180 s")
     assert len(line) <= 80
 
 

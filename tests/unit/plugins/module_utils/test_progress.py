@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Cancelled, InterruptShield, Progress
@@ -49,15 +47,6 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
     sleeper.now += 25
     progress.sleep(1, lambda _now: "x", since=since, limit=60)
     assert lines == [f"x, {seconds} s of at most 60 s" for seconds in (10, 20, 30, 40, 60)]
-
-
-def test_processes_that_wait_for_the_same_show_one_line(sleeper, lines):
-    shown: dict[str, float] = {}
-    share = {"share": lambda: contextlib.nullcontext(shown), "clock": lambda: sleeper.now, "sleep": sleeper.sleep}
-    for begun in (0, 3, 6, 10, 13):
-        sleeper.now = 1000.0 + begun
-        Progress(lines.append, **share).sleep(10, lambda _now: "x", since=sleeper.now, limit=60)
-    assert lines == ["x, 10 s of at most 60 s"] * 2
 
 
 def test_an_interruption_shows_what_is_known_at_that_moment(progress):

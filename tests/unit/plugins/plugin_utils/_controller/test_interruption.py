@@ -134,7 +134,7 @@ def test_waits_are_shown_on_standard_error_unless_switched_off(switch, shown, mo
     """Standard output may be the JSON of a callback."""
     monkeypatch.setenv("CLAWHOSTERS_PROGRESS", switch)
     progress = display_progress(Display())
-    progress.sleep(0.0, lambda _now: f"web-bot: deploying{switch}", since=progress.clock() - 20.0, limit=300.0)
+    progress.sleep(0.0, lambda _now: "web-bot: deploying", since=progress.clock() - 20.0, limit=300.0)
     screen = capsys.readouterr()
     assert screen.out == ""
     assert screen.err.startswith(shown)
