@@ -232,7 +232,7 @@ class ApiError(ClawHostersError):
             description += f": {one_line(message)}"
         if text := format_details(details):
             description += f" ({text})"
-        self.asks = f"; the service asks to wait {min(max(asked, 1), 1e9):.0f} s" if asked and asked > 0 else ""
+        self.asks = f"; the service asks to wait {max(asked, 1):.0f} s" if asked and 0 < asked <= 1e6 else ""
         super().__init__(f"{request} was answered with {description.rstrip('.')}{self.asks}.")
 
     @property

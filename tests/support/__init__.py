@@ -7,6 +7,6 @@
 KEY = "oc_live_test_0123456789"
 """An API key that the simulator accepts. It must never appear in any output."""
 
-_TIME = "[0-9-]{10} [0-9:]{5}"
-TIME_IN_MESSAGE = rf"{_TIME} (?:UTC|\S+ \((?:{_TIME}|[0-9:]{{5}}) UTC\))"
+_TIME = "[0-9-]{10} [0-9:]{5,8}"
+TIME_IN_MESSAGE = rf"{_TIME} (?:UTC|\S+ \((?:{_TIME}|[0-9:]{{5,8}}) UTC\))"
 """The pattern of a time in a message, in any zone."""

@@ -330,11 +330,11 @@ def explain_lapse(was: Resource | None, healthy_at: datetime | None, now: Resour
 
     ``healthy_at``: when it was seen healthy last. None for ``was`` or ``now``: it did not or does not exist.
     """
-    before = f"healthy at {format_time(healthy_at)}" if healthy_at else "deleted"
+    before = f"healthy at {format_time(healthy_at, seconds=True)}" if healthy_at else "deleted"
     if was and not healthy_at:
         before = describe_instance(was)[1]
     after = f"was {describe_instance(now, with_health=healthy_at is not None)[1]}" if now else "no longer existed"
-    return f"It was {before}, but {after} at {format_time(at)}."
+    return f"It was {before}, but {after} at {format_time(at, seconds=True)}."
 
 
 class PollReader(t.NamedTuple):

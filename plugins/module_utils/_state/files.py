@@ -187,7 +187,9 @@ class FolderDocuments:
         path = self.path
         if creates and not path.exists():
             self._create()
-        require_not_replaceable(Path(os.path.expanduser(self.state_dir)))  # each `..` stays: links lead elsewhere
+        # As it is given, for the links on its way, and as it is opened: a missing folder before a `..` ends the former.
+        require_not_replaceable(Path(os.path.expanduser(self.state_dir)))
+        require_not_replaceable(path)
         group = _find_volume_group(path.parent)
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:

@@ -116,6 +116,15 @@ def test_a_path_that_leaves_a_link_upwards_has_its_journal(tmp_path: Path, behin
             journal.read_entries()
 
 
+@pytest.mark.parametrize("path", ["missing/../open/state", "link"])
+def test_a_missing_folder_before_a_parent_hides_no_folder(tmp_path: Path, path: str) -> None:
+    append_four(tmp_path / "open/state")
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to("missing/../open/state")
+    with pytest.raises(JournalError, match="Others can replace"):
+        open_journal(tmp_path / path).read_entries()
+
+
 def test_a_path_through_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("link")
     with pytest.raises(JournalError, match="Too many levels of symbolic links"):
