@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import math
 import threading
 import time
 import typing as t
+from io import FileIO
 
 from ._text import one_line
 
@@ -121,8 +123,12 @@ class Progress:
         *,
         clock: t.Callable[[], float] = time.monotonic,
         sleep: t.Callable[[float], None] = sleep,
+        folder: str | None = None,
     ) -> None:
+        """``folder``: one that the processes of a command share."""
         self._show = show
+        self._folder = folder
+        self._lock_file: FileIO | None = None
         self._sleep = sleep
         self.clock = clock
         self.shield = InterruptShield()
@@ -157,7 +163,7 @@ class Progress:
     def sleep(self, seconds: float, what: t.Callable[[float], str], *, since: float, limit: float) -> None:
         """Sleeps ``seconds`` of a wait that began at ``since`` (by ``clock``) and lasts at most ``limit``, or forever.
 
-        ``what`` returns what the wait is for at a time of ``clock``.
+        ``what`` returns what the wait is for at a time of ``clock``; no line is shown if that is empty.
         """
         end = self.clock() + seconds
         self._report_overdue(what, since=since, limit=limit)
@@ -176,9 +182,29 @@ class Progress:
             self._report_wait(what, due, since=since, limit=limit)
 
     def _report_wait(self, what: t.Callable[[float], str], seconds: float, *, since: float, limit: float) -> None:
-        self._reported[since] = seconds
-        at_most = f" of at most {limit:.0f} s" if seconds <= limit < math.inf else ""
-        self.report(f"{what(since + seconds)}, {seconds:.0f} s{at_most}")
+        if reason := what(since + seconds):
+            self._reported[since] = seconds
+            at_most = f" of at most {limit:.0f} s" if seconds <= limit < math.inf else ""
+            self.report(f"{reason}, {seconds:.0f} s{at_most}")
+
+    def claim(self, name: str) -> bool:
+        """Returns False if another process of the command shows the wait of that name, if any, which they share.
+
+        It does until :meth:`release` or its end, when the system unlocks the file.
+        """
+        if not (name and self._folder):
+            return True
+        try:
+            self._lock_file = self._lock_file or FileIO(f"{self._folder}/{name}", "a")
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)  # without a lock, each shows its own
+        return True
+
+    def release(self) -> None:
+        """Lets another process show the wait that this one has claimed."""
+        if self._lock_file:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
 
     def report(self, line: str) -> None:
         """Shows a line, unless another thread has just shown the same one."""

@@ -137,12 +137,12 @@ class Deadline:
         """Seconds left for waits that don't count."""
         return self._max_total - (self._progress.clock() - self._started)
 
-    def sleep(self, seconds: float, what: str, *, is_counted: bool = True) -> None:
-        """Sleeps, and shows ``what`` the wait is for."""
-        before = self._progress.clock()
+    def sleep(self, seconds: float, what: str, *, shared: str = "", is_counted: bool = True) -> None:
+        """Sleeps, and shows ``what`` the wait is for. Of the processes that wait for ``shared``, one does."""
+        before, claim = self._progress.clock(), self._progress.claim
         limit = min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
         with self._stats.waiting(self._progress.clock):
-            self._progress.sleep(seconds, lambda _now: what, since=self._started, limit=limit)
+            self._progress.sleep(seconds, lambda _now: what if claim(shared) else "", since=self._started, limit=limit)
         if not is_counted:
             self._uncounted += self._progress.clock() - before
 
@@ -197,7 +197,7 @@ class Client:
         *,
         parse: Parser[Parsed],
         end_of_wait: float | None = None,
-        retry_timeout: float | None = None,
+        retry_timeout: float = math.inf,
         is_repeat: bool = False,
     ) -> Parsed:
         """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``, for at
@@ -248,15 +248,13 @@ class Client:
         request: Request,
         parse: Parser[Parsed],
         end_of_wait: float | None = None,
-        retry_timeout: float | None = None,
+        retry_timeout: float = math.inf,
     ) -> Parsed:
         """Sends the request and returns the parsed response. Retries as the request says, until the timeout."""
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
-        limit, timeout, attempt = self.settings.retry_timeout, self.settings.timeout, 1
+        limit, timeout, attempt = min(self.settings.retry_timeout, retry_timeout), self.settings.timeout, 1
         time_left = math.inf
-        if retry_timeout is not None:
-            limit = min(limit, retry_timeout)
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
             request = request._replace(retry_on=RETRIED_CHANGES)
@@ -275,7 +273,8 @@ class Client:
                         error.hint = NOT_THE_API
                     raise
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
-                deadline.sleep(delay, self._wait_reason(error))
+                shared = self._budget.name if self._budget and isinstance(error, RateLimitedError) else ""
+                deadline.sleep(delay, self._wait_reason(is_behind=False, error=error), shared=shared)
                 request = request._replace(is_repeat=request.is_repeat or error.may_have_been_sent)
             attempt += 1
             # Later reads end with the deadline. A change that is cut off would have an unknown outcome.
@@ -286,6 +285,7 @@ class Client:
         """Waits until the rate limit allows one request, sends it, and reports its outcome."""
         raise_if_cancelled()
         with self._budget_slot(deadline) as outcome:
+            self.progress.release()
             if request.method != "GET":
                 self.progress.require_controller()
             if request.hooks:
@@ -297,14 +297,13 @@ class Client:
 
     def _budget_slot(self, deadline: Deadline) -> t.ContextManager[RequestOutcome]:
         """Waits for the shared rate limit. Only what the limit itself takes is part of ``retry_timeout``."""
+        if (budget := self._budget) is None:
+            return contextlib.nullcontext(RequestOutcome())
 
         def sleep(seconds: float, is_behind: bool) -> None:
-            others = f"{self.settings.host}: the rest of the rate limit is kept for a higher priority"
-            deadline.sleep(seconds, others if is_behind else self._wait_reason(), is_counted=not is_behind)
+            deadline.sleep(seconds, self._wait_reason(is_behind), shared=budget.name, is_counted=not is_behind)
 
-        if self._budget is None:
-            return contextlib.nullcontext(RequestOutcome())
-        return self._budget.slot(deadline.remaining, sleep, deadline.remaining_total)
+        return budget.slot(deadline.remaining, sleep, deadline.remaining_total)
 
     def _send_counted(
         self,
@@ -319,9 +318,10 @@ class Client:
         finally:
             self.stats.record(outcome, sent_at, is_retry=request.is_repeat, is_change=request.method != "GET")
 
-    def _wait_reason(self, error: ClawHostersError | None = None) -> str:
+    def _wait_reason(self, is_behind: bool, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""
         why = error.response.words if error and error.response else ""
         if error is None or isinstance(error, RateLimitedError):
-            why = why or "waiting for the rate limit to reset"
+            kept = "the rest of the rate limit is kept for a higher priority"
+            why = why or (kept if is_behind else "waiting for the rate limit to reset")
         return fit_line(f"{self.settings.host}: {why or 'the request failed, waiting to retry'}")

@@ -55,7 +55,7 @@ class SharedRateBudget:
         priority: Priority = Priority.NORMAL,
         warn: t.Callable[[str], None] = lambda _text: None,
     ) -> None:
-        self._name = f"budget-{key_digest(api_url, api_key)}"
+        self.name = f"budget-{key_digest(api_url, api_key)}"
         self._store = store
         self._clock = clock
         self._priority = priority
@@ -121,7 +121,7 @@ class SharedRateBudget:
         results = dict.fromkeys(changes)
         try:
             if self.is_shared:
-                with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
+                with self._store.locked_document(self.name, within=LOCK_TIMEOUT) as document:
                     limiter = _parse_limiter(document.content)
                     now = self._clock() + document.clock_offset
                     applied = {own: change(limiter, now) for own, change in changes.items()}

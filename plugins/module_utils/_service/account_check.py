@@ -10,6 +10,7 @@ Accounts are told apart by what GET /account shows of them: its fields are undoc
 from __future__ import annotations
 
 import copy
+import math
 import threading
 import typing as t
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class AccountCheck:
     _answer: object = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def fetch(self, retry_timeout: float | None = None) -> object:
+    def fetch(self, retry_timeout: float = math.inf) -> object:
         """Returns what GET /account shows, of any type. Raises what the client raises; the same error each time."""
         with self._lock:
             if self._answer is None:

@@ -77,7 +77,7 @@ def display_progress(display: Display) -> Progress:
     """
     if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
         return Progress()
-    return Progress(lambda line: display.display(line, stderr=True))
+    return Progress(lambda line: display.display(line, stderr=True), folder=C.DEFAULT_LOCAL_TMP)
 
 
 def show_lines(display: Display, lines: t.Sequence[str]) -> bool:

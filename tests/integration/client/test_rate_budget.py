@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import sha
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from simulator.handle import Simulator
 from support import KEY
+from support.controller import Controller
 from support.processes import PROCESSES
 from support.reads import read_by_tasks
 from support.sleeper import Sleeper
@@ -62,6 +63,18 @@ def test_processes_of_one_store_are_never_refused(simulator: Simulator, place: S
     with PROCESSES.Pool(12) as pool:
         pool.starmap(read_by_tasks, [(simulator.url, place.options, 5)] * 12, chunksize=1)
     assert read_statuses(simulator) == [200] * 60
+
+
+@pytest.mark.rest
+def test_one_line_tells_what_all_forks_wait_for(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(rate_limit=2, rate_window_seconds=18)
+    tasks = [{"clawhosters.cloud.claw_account_info": {}}]
+    play = controller.write("play.yml", [{"hosts": "all", "gather_facts": False, "tasks": tasks}])
+    run = controller.run("ansible-playbook", "-c", "local", "-i", "a,b,c,d", str(play))
+    assert run.rc == 0, run.screen
+    assert {request["status"] for request in simulator.log()} == {200}
+    lines = [line for line in run.stderr.splitlines() if "waiting for the rate limit" in line]
+    assert [line.partition(" reset, ")[2] for line in lines] == ["10 s of at most 180 s"]
 
 
 def test_keys_and_services_have_budgets_of_their_own(simulator: Simulator, state_dir: Path) -> None:

@@ -49,6 +49,35 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
     assert lines == [f"x, {seconds} s of at most 60 s" for seconds in (10, 20, 30, 40, 60)]
 
 
+def test_one_of_those_that_wait_for_the_same_shows_it_until_it_stops(sleeper, lines, tmp_path):
+    first, second = (
+        Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep, folder=str(tmp_path)) for _one in "12"
+    )
+
+    def wait(progress: Progress, name: str = "budget-a") -> None:
+        since = sleeper.now - 10
+        progress.sleep(0, lambda _now: name if progress.claim(name) else "", since=since, limit=60)
+
+    for waiting in (first, second, first):
+        wait(waiting)
+        sleeper.now += 10
+    assert lines == ["budget-a, 10 s of at most 60 s"] * 2
+    Progress(lines.append, folder=str(tmp_path)).release()
+    wait(second)
+    assert len(lines) == 2
+    first.release()
+    for waiting in (second, first):
+        wait(waiting)
+    assert len(lines) == 3
+
+
+def test_waits_of_others_and_without_a_folder_are_shown(tmp_path):
+    assert Progress(folder=str(tmp_path)).claim("budget-a")
+    assert Progress(folder=str(tmp_path)).claim("budget-b")
+    assert Progress(folder=str(tmp_path / "gone")).claim("budget-a")
+    assert Progress().claim("budget-a")
+
+
 def test_an_interruption_shows_what_is_known_at_that_moment(progress):
     lines = ["Nothing was sent."]
     with progress.if_interrupted(lambda: lines):
