@@ -38,6 +38,8 @@ def find_running(simulator: Simulator) -> set[int]:
 
 
 def test_each_may_be_run_first_and_twice(here: Controller, simulator: Simulator) -> None:
+    preview = here.run("ansible-playbook", "examples/stop_tier.yml", "--check", "--diff")
+    assert ("+[1, 2, 3]" in preview.stdout, "+[]" in preview.stdout) == (True, False)
     play(here, "start")
     assert simulator.calls("POST *") == []
     for _night in range(2):
