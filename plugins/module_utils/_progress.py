@@ -12,11 +12,12 @@ import math
 import threading
 import time
 import typing as t
-from io import FileIO
 
 from ._text import one_line
 
 REPORT_INTERVAL = 10.0
+SHARED_INTERVAL = 9.0
+"""Seconds in which one line tells what several processes wait for. Each has its own ten seconds."""
 LINE_WIDTH = 53
 """Columns of a progress line before its times."""
 MIN_SLEEP = 1e-4
@@ -125,10 +126,9 @@ class Progress:
         sleep: t.Callable[[float], None] = sleep,
         folder: str | None = None,
     ) -> None:
-        """``folder``: one that the processes of a command share."""
+        """``folder``: one of the command, in which its processes note when they showed a wait that they share."""
         self._show = show
         self._folder = folder
-        self._lock_file: FileIO | None = None
         self._sleep = sleep
         self.clock = clock
         self.shield = InterruptShield()
@@ -182,29 +182,28 @@ class Progress:
             self._report_wait(what, due, since=since, limit=limit)
 
     def _report_wait(self, what: t.Callable[[float], str], seconds: float, *, since: float, limit: float) -> None:
+        self._reported[since] = seconds
         if reason := what(since + seconds):
-            self._reported[since] = seconds
             at_most = f" of at most {limit:.0f} s" if seconds <= limit < math.inf else ""
             self.report(f"{reason}, {seconds:.0f} s{at_most}")
 
-    def claim(self, name: str) -> bool:
-        """Returns False if another process of the command shows the wait of that name, if any, which they share.
+    def may_show(self, wait: str) -> bool:
+        """Returns False if a process of this command has just shown a line about the wait of that name.
 
-        It does until :meth:`release` or its end, when the system unlocks the file.
+        Always True for a wait without a name, which is no other's.
         """
-        if not (name and self._folder):
+        if not (wait and self._folder):
             return True
         try:
-            self._lock_file = self._lock_file or FileIO(f"{self._folder}/{name}", "a")
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with open(f"{self._folder}/{wait}", "a+", encoding="ascii") as times:
+                fcntl.flock(times, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                times.seek(0)
+                *_, shown_at = 0.0, *map(float, times)
+                if is_due := not 0 <= self.now() - shown_at < SHARED_INTERVAL:
+                    print(self.now(), file=times)
+                return is_due
         except OSError as error:
-            return not isinstance(error, BlockingIOError)  # without a lock, each shows its own
-        return True
-
-    def release(self) -> None:
-        """Lets another process show the wait that this one has claimed."""
-        if self._lock_file:
-            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+            return not isinstance(error, BlockingIOError)  # without this file, each shows its own
 
     def report(self, line: str) -> None:
         """Shows a line, unless another thread has just shown the same one."""

@@ -138,11 +138,11 @@ class Deadline:
         return self._max_total - (self._progress.clock() - self._started)
 
     def sleep(self, seconds: float, what: str, *, shared: str = "", is_counted: bool = True) -> None:
-        """Sleeps, and shows ``what`` the wait is for. Of the processes that wait for ``shared``, one does."""
-        before, claim = self._progress.clock(), self._progress.claim
+        """Sleeps, and shows ``what`` the wait is for, once for all processes that name it ``shared``."""
+        before, may = self._progress.clock(), self._progress.may_show
         limit = min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
         with self._stats.waiting(self._progress.clock):
-            self._progress.sleep(seconds, lambda _now: what if claim(shared) else "", since=self._started, limit=limit)
+            self._progress.sleep(seconds, lambda _now: what if may(shared) else "", since=self._started, limit=limit)
         if not is_counted:
             self._uncounted += self._progress.clock() - before
 
@@ -274,7 +274,7 @@ class Client:
                     raise
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
                 shared = self._budget.name if self._budget and isinstance(error, RateLimitedError) else ""
-                deadline.sleep(delay, self._wait_reason(is_behind=False, error=error), shared=shared)
+                deadline.sleep(delay, self._wait_reason(error), shared=shared)
                 request = request._replace(is_repeat=request.is_repeat or error.may_have_been_sent)
             attempt += 1
             # Later reads end with the deadline. A change that is cut off would have an unknown outcome.
@@ -285,7 +285,6 @@ class Client:
         """Waits until the rate limit allows one request, sends it, and reports its outcome."""
         raise_if_cancelled()
         with self._budget_slot(deadline) as outcome:
-            self.progress.release()
             if request.method != "GET":
                 self.progress.require_controller()
             if request.hooks:
@@ -301,7 +300,9 @@ class Client:
             return contextlib.nullcontext(RequestOutcome())
 
         def sleep(seconds: float, is_behind: bool) -> None:
-            deadline.sleep(seconds, self._wait_reason(is_behind), shared=budget.name, is_counted=not is_behind)
+            others = f"{self.settings.host}: the rest of the rate limit is kept for a higher priority"
+            what = others if is_behind else self._wait_reason()
+            deadline.sleep(seconds, what, shared=budget.name, is_counted=not is_behind)
 
         return budget.slot(deadline.remaining, sleep, deadline.remaining_total)
 
@@ -318,10 +319,9 @@ class Client:
         finally:
             self.stats.record(outcome, sent_at, is_retry=request.is_repeat, is_change=request.method != "GET")
 
-    def _wait_reason(self, is_behind: bool, error: ClawHostersError | None = None) -> str:
+    def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait, in the service's own words: for the rate limit if there is no ``error``."""
         why = error.response.words if error and error.response else ""
         if error is None or isinstance(error, RateLimitedError):
-            kept = "the rest of the rate limit is kept for a higher priority"
-            why = why or (kept if is_behind else "waiting for the rate limit to reset")
+            why = why or "waiting for the rate limit to reset"
         return fit_line(f"{self.settings.host}: {why or 'the request failed, waiting to retry'}")

@@ -75,9 +75,8 @@ def display_progress(display: Display) -> Progress:
 
     ``CLAWHOSTERS_PROGRESS=0`` turns it off.
     """
-    if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
-        return Progress()
-    return Progress(lambda line: display.display(line, stderr=True), folder=C.DEFAULT_LOCAL_TMP)
+    is_on = os.environ.get("CLAWHOSTERS_PROGRESS") != "0"
+    return Progress((lambda line: display.display(line, stderr=True)) if is_on else None, folder=C.DEFAULT_LOCAL_TMP)
 
 
 def show_lines(display: Display, lines: t.Sequence[str]) -> bool:

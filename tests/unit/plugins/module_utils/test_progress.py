@@ -49,33 +49,24 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
     assert lines == [f"x, {seconds} s of at most 60 s" for seconds in (10, 20, 30, 40, 60)]
 
 
-def test_one_of_those_that_wait_for_the_same_shows_it_until_it_stops(sleeper, lines, tmp_path):
-    first, second = (
-        Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep, folder=str(tmp_path)) for _one in "12"
-    )
-
-    def wait(progress: Progress, name: str = "budget-a") -> None:
-        since = sleeper.now - 10
-        progress.sleep(0, lambda _now: name if progress.claim(name) else "", since=since, limit=60)
-
-    for waiting in (first, second, first):
-        wait(waiting)
-        sleeper.now += 10
-    assert lines == ["budget-a, 10 s of at most 60 s"] * 2
-    Progress(lines.append, folder=str(tmp_path)).release()
-    wait(second)
-    assert len(lines) == 2
-    first.release()
-    for waiting in (second, first):
-        wait(waiting)
-    assert len(lines) == 3
+def test_those_that_wait_for_the_same_show_one_line(sleeper, lines, tmp_path):
+    """Each has its own ten seconds. When the first one ends, another goes on."""
+    options = {"clock": lambda: sleeper.now, "sleep": sleeper.sleep, "folder": str(tmp_path)}
+    first, second = Progress(lines.append, **options), Progress(lines.append, **options)
+    shown = []
+    for now, waiting in ((10, first), (12, second), (20, first), (22, second), (32, second), (42, second)):
+        sleeper.now = 1000.0 + now
+        what = "x" if waiting.may_show("budget-a") else ""
+        waiting.sleep(0, lambda _now, what=what: what, since=sleeper.now - 10, limit=60)
+        shown.append(len(lines))
+    assert shown == [1, 1, 2, 2, 3, 4]
 
 
-def test_waits_of_others_and_without_a_folder_are_shown(tmp_path):
-    assert Progress(folder=str(tmp_path)).claim("budget-a")
-    assert Progress(folder=str(tmp_path)).claim("budget-b")
-    assert Progress(folder=str(tmp_path / "gone")).claim("budget-a")
-    assert Progress().claim("budget-a")
+def test_a_wait_of_ones_own_is_shown(tmp_path):
+    for folder, wait in ((tmp_path, "budget-a"), (tmp_path, "budget-b"), (tmp_path / "gone", "a"), (tmp_path, "")):
+        assert Progress(folder=str(folder)).may_show(wait)
+    assert Progress(folder=str(tmp_path / "gone")).may_show("a")
+    assert Progress().may_show("budget-a")
 
 
 def test_an_interruption_shows_what_is_known_at_that_moment(progress):
