@@ -198,9 +198,9 @@ class Progress:
             with open(f"{self._folder}/{wait}", "a+", encoding="ascii") as times:
                 fcntl.flock(times, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 times.seek(0)
-                *_, shown_at = 0.0, *map(float, times)
+                shown_at = float(["0", *times][-1])
                 if is_due := not 0 <= self.now() - shown_at < SHARED_INTERVAL:
-                    print(self.now(), file=times)
+                    times.write(f"{self.now()}\n")
                 return is_due
         except OSError as error:
             return not isinstance(error, BlockingIOError)  # without this file, each shows its own
