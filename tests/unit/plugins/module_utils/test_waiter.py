@@ -32,63 +32,70 @@ from support.sleeper import Sleeper
 
 
 class Clock(Sleeper):
-    """A clock, and the progress lines."""
+    """A clock, the progress lines, and the seconds after which a wait has polled."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
+        self.polled: list[float] = []
         self.progress = Progress(self.lines.append, clock=lambda: self.now, sleep=self.sleep)
 
     def wait(
         self,
         timeout: float,
-        fetch: t.Callable[[float], str],
-        is_done: t.Callable[[str], bool] = lambda _state: False,
-        **options: t.Any,
-    ) -> str:
-        """Waits until web-bot is running; its states are texts."""
-        waiter = Waiter(timeout, self.progress, **options)
-        return waiter.until("stopped", fetch, is_done, lambda state: ("web-bot", state))
+        fetch: t.Callable[[], str] = lambda: "busy",
+        describe: t.Callable[[str], tuple[str, str]] = lambda state: ("web-bot", state),
+        requests_left: t.Callable[[], int | None] = lambda: None,
+        **attributes: t.Any,
+    ) -> ClawHostersError:
+        """Waits, with these attributes of a Waiter, for what never comes. Returns the error that ends it."""
+        waiter = Waiter(timeout, self.progress, requests_left)
+        vars(waiter).update(attributes)
+
+        def poll(_left: float) -> str:
+            self.polled.append(self.now - 1000)
+            return fetch()
+
+        with pytest.raises(ClawHostersError) as ended:
+            waiter.until("stopped", poll, lambda _state: False, describe)
+        return ended.value
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between one poll and the next."""
+        return [later - earlier for earlier, later in pairwise(self.polled)]
 
 
 def test_polls_back_off_from_two_to_fifteen_seconds():
     clock = Clock()
-    times = []
-    with pytest.raises(WaitTimeoutError):
-        clock.wait(120, lambda left: times.append(clock.now) or "busy")
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert gaps[0] == pytest.approx(2)
-    assert all(later >= earlier - 1e-6 for earlier, later in pairwise(gaps[:-1]))
-    assert max(gaps) == pytest.approx(15)
-    assert times[-1] == pytest.approx(1120)
+    assert isinstance(clock.wait(120), WaitTimeoutError)
+    assert clock.gaps[0] == pytest.approx(2)
+    assert all(later >= earlier - 1e-6 for earlier, later in pairwise(clock.gaps[:-1]))
+    assert max(clock.gaps) == pytest.approx(15)
+    assert clock.polled[-1] == pytest.approx(120)
 
 
 def test_few_requests_left_make_polls_rare():
     clock = Clock()
-    times = []
-    with pytest.raises(WaitTimeoutError):
-        clock.wait(40, lambda left: times.append(clock.now) or "busy", requests_left=lambda: 3)
-    assert [time - 1000 for time in times] == pytest.approx([0, 15, 30, 40])
+    clock.wait(40, requests_left=lambda: 3)
+    assert clock.polled == pytest.approx([0, 15, 30, 40])
 
 
 def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
     clock = Clock()
     refused = TransportError("GET was not sent: …", sent=False, reason="connection refused")
+    maintenance = "The service is under maintenance until 08:00 UTC."
 
-    def fetch(left: float) -> str:
-        seconds = clock.now - 1000
-        if 12 < seconds < 30:
+    def fetch() -> str:
+        if 12 < clock.polled[-1] < 30:
             # An attempt that waits for its answer.
             clock.now += 5
             raise refused
-        if seconds > 45:
-            raise ServerError(
-                "GET", 503, code="maintenance", message="The service is under maintenance until 08:00 UTC."
-            )
+        if clock.polled[-1] > 45:
+            raise ServerError("GET", 503, code="maintenance", message=maintenance)
         return "deploying"
 
-    with pytest.raises(WaitTimeoutError) as timeout:
-        clock.wait(60, fetch)
+    timeout = clock.wait(60, fetch)
     lines = [line.removesuffix(" of at most 60 s") for line in clock.lines]
     assert lines == [
         "web-bot: deploying, 10 s",
@@ -98,8 +105,8 @@ def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
         "web-bot: 503, The service is under maintenance until…, 50 s",
         "web-bot: 503, The service is under maintenance until…, 60 s",
     ]
-    assert timeout.value.last_seen.condition == "deploying"
-    assert (timeout.value.kind, timeout.value.response.status) == ("unreachable", 503)
+    assert timeout.last_seen.condition == "deploying"
+    assert (timeout.kind, timeout.response.status) == ("unreachable", 503)
     assert clock.now == pytest.approx(1060)
 
 
@@ -107,16 +114,16 @@ def test_other_errors_end_the_wait_and_know_what_was_seen_last():
     clock = Clock()
     states = iter(["deploying", "starting"])
 
-    def fetch(left: float) -> str:
+    def fetch() -> str:
         state = next(states, None)
         if state is None:
             raise UnauthorizedError("GET", 401, message="revoked")
         return state
 
-    with pytest.raises(UnauthorizedError) as error:
-        clock.wait(300, fetch)
-    assert error.value.last_seen.condition == "starting"
-    assert error.value.last_seen.at.timestamp() == pytest.approx(clock.progress.now() - 3)
+    error = clock.wait(300, fetch)
+    assert isinstance(error, UnauthorizedError)
+    assert error.last_seen.condition == "starting"
+    assert error.last_seen.at.timestamp() == pytest.approx(clock.progress.now() - 3)
 
 
 @pytest.mark.parametrize(
@@ -124,32 +131,18 @@ def test_other_errors_end_the_wait_and_know_what_was_seen_last():
 )
 def test_polls_use_no_more_than_their_share_of_the_rate_limit(share: float, requests: int, seconds: float) -> None:
     clock = Clock()
-    waiter = Waiter(1000, clock.progress)
-    waiter.requests_per_poll, waiter.budget_share = requests, share
-    times: list[float] = []
-    with pytest.raises(WaitTimeoutError):
-        waiter.until("", lambda _left: times.append(clock.now) or "busy", lambda _state: False, lambda _state: ("", ""))
-    assert times[1] - times[0] == pytest.approx(seconds)
-    assert all(after - before >= seconds - 1e-6 for before, after in pairwise(times[:-1]))
+    clock.wait(1000, requests_per_poll=requests, budget_share=share)
+    assert clock.gaps[0] == pytest.approx(seconds)
+    assert all(gap >= seconds - 1e-6 for gap in clock.gaps[:-1])
 
 
 @pytest.mark.parametrize(("requests", "seconds"), [(1, 2), (4, 8), (40, 24)])
 def test_after_a_change_polls_are_frequent_again_within_their_share(requests: int, seconds: float) -> None:
     clock = Clock()
-    waiter = Waiter(300, clock.progress)
-    waiter.requests_per_poll = requests
-    times = []
-
-    def fetch(_left: float) -> str:
-        times.append(clock.now - 1000)
-        return "starting" if times[-1] > 100 else "deploying"
-
-    with pytest.raises(WaitTimeoutError):
-        waiter.until("deploying", fetch, lambda _state: False, lambda state: ("web-bot", state))
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    last_before = next(index for index, time in enumerate(times) if time > 100) - 1
-    assert gaps[last_before] == pytest.approx(max(15, seconds))
-    assert gaps[last_before + 1] == pytest.approx(seconds)
+    clock.wait(300, lambda: "starting" if clock.polled[-1] > 100 else "deploying", requests_per_poll=requests)
+    last_before = next(index for index, time in enumerate(clock.polled) if time > 100) - 1
+    assert clock.gaps[last_before] == pytest.approx(max(15, seconds))
+    assert clock.gaps[last_before + 1] == pytest.approx(seconds)
 
 
 SEEN = "It was last seen deploying at 2026-03-01 08:00 UTC."
@@ -171,14 +164,11 @@ def test_an_ended_wait_is_explained_with_what_was_seen_and_what_to_do(error: Cla
 
 def test_without_an_answer_the_end_of_the_whole_wait_is_the_limit() -> None:
     clock = Clock()
-    waiter = Waiter(60, clock.progress)
-    waiter.find_deadline = lambda: 1030
 
-    def fetch(_left: float) -> str:
+    def fetch() -> str:
         raise ServerError("GET", 503, code="maintenance")
 
-    with pytest.raises(WaitTimeoutError):
-        waiter.until("stopped", fetch, lambda _state: False, lambda state: ("web-bot", state))
+    clock.wait(60, fetch, find_deadline=lambda: 1030)
     assert clock.lines[3] == "web-bot: 503 maintenance for 40 s, 40 s of at most 60 s"
 
 
@@ -190,11 +180,10 @@ def test_without_an_answer_the_end_of_the_whole_wait_is_the_limit() -> None:
 def test_an_error_has_one_line_of_80_columns(code: str, message: str | None, name: str) -> None:
     clock = Clock()
 
-    def fetch(_left: float) -> str:
+    def fetch() -> str:
         raise ServerError("GET", 503, code=code, message=message)
 
-    with pytest.raises(WaitTimeoutError):
-        Waiter(1200, clock.progress).until("stopped", fetch, lambda _state: False, lambda state: (name, state))
+    clock.wait(1200, fetch, lambda state: (name, state))
     assert len(clock.lines) == 120
     assert all(line.isprintable() and len(line) <= 80 for line in clock.lines)
 
@@ -219,8 +208,5 @@ def test_an_error_has_one_line_of_80_columns(code: str, message: str | None, nam
 )
 def test_a_wait_for_several_names_some_of_them_in_its_line(waiting: list[str], line: str) -> None:
     clock, described = Clock(), [tuple(text.split(": ")) for text in waiting]
-    with pytest.raises(WaitTimeoutError):
-        Waiter(30, clock.progress).until(
-            "", lambda _left: "", lambda _state: False, lambda _state: describe_remaining(described)
-        )
+    clock.wait(30, describe=lambda _state: describe_remaining(described))
     assert clock.lines[0] == line
