@@ -81,17 +81,17 @@ def test_a_refusal_is_one_line_and_shows_nothing_of_the_url(url):
     ("url", "problem"),
     [
         ("https://clawhosters.com/api/../api/v1", "its path has an empty segment, . or .."),
-        ("https://clawhosters.com/api/v1/..", "its path has an empty segment, . or .."),
         ("https://clawhosters.com/api/%761", "it contains a percent sign"),
-        ("https://[fe80::1%25eth0]/api/v1", "it contains a percent sign"),
         ("https://clawhosters.com./api/v1", "its host ends in a dot"),
         ("https://clawhosters.com:/api/v1", "its port is empty or 0"),
         ("https://clawhosters.com:+443/api/v1", "its host or its port is not valid"),
-        ("https://127.1/api/v1", "its host is neither a name nor a plain IP address"),
         ("https://0x7f.0.0.1/api/v1", "its host is neither a name nor a plain IP address"),
         ("https://127.0.0.01/api/v1", "its host is neither a name nor a plain IP address"),
         ("https://user@clawhosters.com/api/v1", "it contains user information"),
         ("https://b\xfccher.example/api/v1", "or another character that is not allowed here"),
+        ("https://clawhosters.com/api\n/v1", "or another character that is not allowed here"),
+        ("file://clawhosters.com/etc/passwd", "it does not begin with https://HOST"),
+        ("https:///api/v1", "it does not begin with https://HOST"),
     ],
 )
 def test_a_spelling_that_may_name_another_service_is_refused(url, problem):

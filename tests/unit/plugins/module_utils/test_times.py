@@ -15,11 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._time_options import parse_duration, parse_timestamp
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
-    format_duration,
-    format_time,
-    parse_time,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_duration, format_time, parse_time
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 
@@ -111,12 +107,7 @@ def test_a_time_is_shown_by_the_clocks_of_the_machine_and_in_utc(zone, hours, te
 
 @pytest.mark.parametrize(
     ("text", "duration"),
-    [
-        ("90s", timedelta(seconds=90)),
-        (" 36 h ", timedelta(hours=36)),
-        ("2w", timedelta(days=14)),
-        ("0s", timedelta()),
-    ],
+    [("90s", timedelta(seconds=90)), (" 36 h ", timedelta(hours=36)), ("2w", timedelta(days=14)), ("0s", timedelta())],
 )
 def test_a_duration_of_a_user(text, duration):
     assert parse_duration("max_age", text) == duration

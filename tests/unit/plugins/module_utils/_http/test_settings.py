@@ -22,52 +22,34 @@ def settings(warnings=None, **params):
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("https://clawhosters.com/api/v1/", "https://clawhosters.com/api/v1"),
-        ("HTTPS://proxy.example:8443/claw", "https://proxy.example:8443/claw"),
         ("http://127.0.0.1:80/api", "http://127.0.0.1/api"),
         ("http://[::1]:8100/api/v1", "http://[::1]:8100/api/v1"),
         ("http://localhost:8100/api/v1", "http://localhost:8100/api/v1"),
     ],
 )
-def test_urls_that_can_be_used(url, expected):
+def test_http_is_used_on_this_machine(url, expected):
     assert validate_url(url) == expected
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "http://clawhosters.com/api/v1",
-        "http://127.0.0.1.example.com/api/v1",
-        "http://10.0.0.1/api/v1",
-        "http://0.0.0.0/api/v1",
-        "http://[::ffff:127.0.0.1]/api/v1",
-        "http://127.0.0.1@example.com/api/v1",
-        "http://127.0.0.1\\@example.com/api/v1",
-        "https://user:secret@clawhosters.com/api/v1",
-        "https://clawhosters.com/api\n/v1",
-        "file:///etc/passwd",
-        "clawhosters.com/api/v1",
-    ],
+    "host", ["clawhosters.com", "127.0.0.1.example.com", "10.0.0.1", "0.0.0.0", "[::ffff:127.0.0.1]"]
 )
-def test_urls_that_are_refused(url):
-    with pytest.raises(SettingsError) as refusal:
-        validate_url(url)
-    assert "\n" not in str(refusal.value)
-    assert "secret" not in str(refusal.value)
+def test_http_to_another_machine_is_refused(host):
+    with pytest.raises(SettingsError, match="http would send the key unencrypted"):
+        validate_url(f"http://{host}/api/v1")
 
 
-def test_white_space_around_a_key_is_stripped():
-    assert settings(api_key=f"  {KEY}\n").api_key == KEY
+def test_a_key_is_stripped_and_never_shows_when_settings_are_printed():
+    given = settings(api_key=f"  {KEY}\n")
+    assert given.api_key == KEY
+    assert KEY not in repr(given)
 
 
-@pytest.mark.parametrize(
-    "key", ["oc_live_01\n23456789", "oc_live_01\r23456789", "oc_live_01\x0023456789", "oc_live_ключ6789"]
-)
+@pytest.mark.parametrize("key", ["oc_live_01\n23456789", "oc_live_ключ23456789"])
 def test_a_key_that_cannot_stand_in_a_header_is_refused_without_showing_it(key):
     with pytest.raises(SettingsError) as refusal:
         settings(api_key=key)
     assert "23456789" not in str(refusal.value)
-    assert "ключ" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
@@ -76,10 +58,6 @@ def test_another_prefix_is_a_warning_that_does_not_show_the_key():
     assert settings(warnings, api_key="sk_0123456789").api_key == "sk_0123456789"
     assert len(warnings) == 1
     assert "0123456789" not in warnings[0]
-
-
-def test_a_key_never_shows_when_settings_are_printed():
-    assert KEY not in repr(settings(api_key=KEY))
 
 
 def test_a_key_file_is_read_and_one_that_others_can_read_is_a_warning(tmp_path):
@@ -114,13 +92,7 @@ def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("timeout", 0),
-        ("timeout", float("nan")),
-        ("timeout", float("inf")),
-        ("retry_timeout", -1),
-        ("page_size", 0),
-    ],
+    [("timeout", 0), ("timeout", float("nan")), ("timeout", 1.1e6), ("retry_timeout", -1), ("page_size", 0)],
 )
 def test_numbers_that_make_no_sense_are_refused_by_name(name, value):
     with pytest.raises(SettingsError, match=name):
