@@ -65,29 +65,19 @@ def test_an_error_in_another_spelling_keeps_what_the_service_said(body, said):
 
 
 def test_an_error_says_what_was_asked_what_the_service_said_and_what_to_do():
-    answer = Response(404, {}, "", "4b7c")
-    error = build_api_error(
-        "GET /instances/9", answer, {"error": {"code": "not_found", "message": "No such instance."}}
-    )
+    said = {"code": "not_found", "message": "No such instance."}
+    error = build_api_error("GET /instances/9", Response(404, {}, "", "4b7c"), {"error": said})
     assert isinstance(error, NotFoundError)
     assert str(error) == (
         "GET /instances/9 was answered with 404 not_found: No such instance. "
         "It does not exist, or belongs to another account than this key."
     )
-    assert error.as_dict() == {
-        "status": 404,
-        "code": "not_found",
-        "message": "No such instance.",
-        "details": None,
-        "request_id": "4b7c",
-    }
+    assert error.as_dict() == {"status": 404, **said, "details": None, "request_id": "4b7c"}
 
 
 def test_a_web_page_is_told_by_its_words():
-    assert (
-        excerpt("<html><head><title>502 Bad Gateway</title></head><body>\n<h1>nginx</h1></body></html>")
-        == "502 Bad Gateway nginx"
-    )
+    page = "<html><head><title>502 Bad Gateway</title></head><body>\n<h1>nginx</h1></body></html>"
+    assert excerpt(page) == "502 Bad Gateway nginx"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"data": [1, 2', "[" * 150 + "]" * 150, "[" * 100_000, "<html>"])
@@ -95,13 +85,7 @@ def test_what_is_no_json_is_told_apart_and_never_raises(text):
     assert parse_json(text) == (None, False)
 
 
-def test_half_surrogates_and_infinities_become_harmless():
-    parsed, readable = parse_json('{"name": "a\\ud800b", "size": Infinity}')
-    assert readable
-    assert parsed == {"name": "a\ufffdb", "size": None}
-
-
-@pytest.mark.parametrize("number", ["-1e999", "9" * 309, "NaN"])
+@pytest.mark.parametrize("number", ["-1e999", "9" * 309, "NaN", "Infinity"])
 def test_a_number_that_fits_no_float_becomes_null(number):
     assert parse_json(f'{{"id": 1, "list": [{number}]}}') == ({"id": 1, "list": [None]}, True)
 

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -187,19 +185,11 @@ def test_a_service_that_always_sends_the_same_response_is_given_up(pagination, p
     assert collector.is_complete
 
 
-def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
-    collector = Paginator()
-    ids = iter(range(100))
-    while not collector.is_complete:
-        page = [{"id": number} for number in itertools.islice(ids, 25)]
-        collector.add(page, {"total_pages": HUGE, "total_count": 50})
+@pytest.mark.parametrize(("max_pages", "total_count"), [(0, 4), (2, None)])
+def test_a_list_ends_at_its_count_or_after_the_pages_that_are_wanted(max_pages, total_count):
+    collector = Paginator(max_pages)
+    for page in with_counts(HUGE, total_count, of("id", 1, 2), of("id", 3, 4)):
+        assert not collector.is_complete
+        collector.add(*page)
         assert collector.last_page == 2
-    assert len(collector.items) == 50
-
-
-def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
-    collector = Paginator(max_pages=2)
-    collector.add([{"id": 1}], {"total_pages": HUGE})
-    assert collector.last_page == 2
-    collector.add([{"id": 2}], {"total_pages": HUGE})
     assert collector.is_complete

@@ -34,7 +34,7 @@ def test_control_characters_of_json_are_replaced_however_they_are_written(value,
 
 
 def test_each_escape_of_a_control_character_is_replaced():
-    for character in CONTROLS - {"\r"}:
+    for character in {*CONTROLS, "\ud800"} - {"\r"}:
         for spelling in (f"\\u{ord(character):04x}", f"\\u{ord(character):04X}", json.dumps(character)[1:-1]):
             assert parse_json(f'["a{spelling}b"]') == (["a\ufffdb"], True)
             # A backslash before it makes it plain text.
