@@ -17,9 +17,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from support.sleeper import Sleeper
-from support.stores import database_place
 
-URL = "https://clawhosters.com/api/v1"
+URL, KEY = "https://clawhosters.com/api/v1", "oc_live_0123456789"
 SPENT = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "40"}
 ONE_LEFT = {**SPENT, "X-RateLimit-Remaining": "1"}
 
@@ -31,7 +30,7 @@ def sleeper():
 
 @pytest.fixture
 def budget(place, sleeper):
-    return SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now)
+    return SharedRateBudget(place.open(), URL, KEY, lambda: sleeper.now)
 
 
 def waited(budget, sleeper, max_wait=100.0, max_total=math.inf):
@@ -65,7 +64,7 @@ def test_an_interrupted_request_takes_no_turn(place, sleeper):
             raise faults.pop()
         return sleeper.now
 
-    budget = SharedRateBudget(place.open(), URL, "oc_live_0123456789", clock)
+    budget = SharedRateBudget(place.open(), URL, KEY, clock)
     with pytest.raises(KeyboardInterrupt):
         waited(budget, sleeper)
     report(budget, status=200, headers=ONE_LEFT)
@@ -79,14 +78,13 @@ def test_nobody_waits_longer_than_there_is_time_in_all(budget, sleeper, max_wait
 
 
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])
-def test_machines_with_wrong_clocks_share_a_budget_by_the_database_clock(postgres, monkeypatch, skew):
-    real, sleeper = time.monotonic, Sleeper()
-    with database_place(postgres) as place:
-        here = SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now)
-        report(here, status=200, headers=SPENT)
-        monkeypatch.setattr(time, "monotonic", lambda: real() + skew)
-        there = SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now + skew)
-        assert waited(there, sleeper) == pytest.approx(40, abs=30)
+def test_machines_with_wrong_clocks_share_a_budget_by_the_database_clock(database, sleeper, monkeypatch, skew):
+    real = time.monotonic
+    here = SharedRateBudget(database.open(), URL, KEY, lambda: sleeper.now)
+    report(here, status=200, headers=SPENT)
+    monkeypatch.setattr(time, "monotonic", lambda: real() + skew)
+    there = SharedRateBudget(database.open(), URL, KEY, lambda: sleeper.now + skew)
+    assert waited(there, sleeper) == pytest.approx(40, abs=30)
 
 
 @pytest.mark.parametrize(("seconds", "max_wait", "total"), [(60, 5.0, 60), (20, 25.0, 40)])
@@ -104,7 +102,7 @@ def test_what_it_waits_behind_others_does_not_count(budget, sleeper, seconds, ma
 
 
 def test_threads_that_wait_share_one_write(sleeper, tmp_path, monkeypatch):
-    budget = SharedRateBudget(FolderStore(str(tmp_path)), URL, "oc_live_0123456789", lambda: sleeper.now)
+    budget = SharedRateBudget(FolderStore(str(tmp_path)), URL, KEY, lambda: sleeper.now)
     report(budget, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "4"})
     threads = 20
     all_wait = threading.Barrier(threads, timeout=30)
