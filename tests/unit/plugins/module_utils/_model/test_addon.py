@@ -15,11 +15,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_c
     redact_addon_options,
 )
 
-
-def query(addon_type=None, instance_id=None, instance_name=None, *, addon_id=None):
-    return AddonQuery(addon_id, addon_type, instance_id, instance_name)
-
-
 ACCOUNT = [
     {"id": 1, "addon_type": "llm", "instance_id": 7, "instance_name": "web-bot"},
     {"id": 2, "addon_type": "browser", "instance_id": 7, "instance_name": "web-bot"},
@@ -30,30 +25,24 @@ ACCOUNT = [
 @pytest.mark.parametrize(
     ("found", "wanted", "message"),
     [
-        (ACCOUNT[1:], query("browser"), "2 add-ons match browser add-on (ids 2 of web-bot (id 7), 3 of spare-bot (id"),
-        ([], query("llm", addon_id=2), "The browser add-on 2 of web-bot (id 7) is not the llm add-on; nothing was"),
-        ([], query(addon_id=9), "No add-on matches add-on with id 9. Found: llm add-on 1 of web-bot (id 7), browser"),
+        (ACCOUNT[1:], (None, "browser"), "2 add-ons match browser add-on (ids 2 of web-bot (id 7), 3 of spare-bot (id"),
+        ([], (2, "llm"), "The browser add-on 2 of web-bot (id 7) is not the llm add-on; nothing was"),
+        ([], (9, None), "No add-on matches add-on with id 9. Found: llm add-on 1 of web-bot (id 7), browser"),
     ],
 )
 def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, message):
     with pytest.raises(RefusedError) as refusal:
-        require_one(found, ACCOUNT, wanted)
+        require_one(found, ACCOUNT, AddonQuery(*wanted, instance_id=None, instance_name=None))
     assert message in str(refusal.value)
 
 
 def test_that_a_secret_changes_shows_although_it_does_not():
-    addon = {"id": 3, "tier": "eco", "api_key": "one", "plan": "a"}
+    addon, sent = {"id": 3, "tier": "eco", "api_key": "one", "plan": "a"}, "******** (sent)"
     update = AddonUpdate(addon, {"tier": "pro", "api_key": "two", "mode": 1, "plan": "b"}, ["mode"])
     # The service has ignored the plan, which is no secret.
     change = update.compare({**addon, "tier": "pro", "api_key": "two"}, changed=True)
     assert change.before == {"id": 3, "tier": "eco", "api_key": "********", "plan": "a"}
-    assert change.after == {
-        "id": 3,
-        "tier": "pro",
-        "api_key": "******** (sent)",
-        "plan": "a",
-        "mode": "******** (sent)",
-    }
+    assert change.after == {"id": 3, "tier": "pro", "api_key": sent, "plan": "a", "mode": sent}
     unchanged = AddonUpdate(addon, {"tier": "eco", "api_key": "one"}, []).compare(addon, changed=False)
     assert unchanged.before == unchanged.after == {"id": 3, "tier": "eco", "api_key": "********"}
 

@@ -11,12 +11,7 @@ from ansible.module_utils.common.dict_transformations import dict_merge
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
-    convert_like,
-    find_differences,
-    format_unchanged,
-    is_same,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model import addon as addons
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -28,8 +23,8 @@ JSON = st.recursive(
 @given(JSON, JSON)
 def test_what_was_taken_is_the_same_and_needs_no_second_sending(shown, given_value):
     merged = dict_merge({"x": shown}, {"x": given_value})
-    assert is_same({"x": given_value}, merged)
-    assert find_differences(merged, {"x": given_value}, ()) == {}
+    assert addons.is_same({"x": given_value}, merged)
+    assert addons.find_differences(merged, {"x": given_value}, ()) == {}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +43,7 @@ def test_what_was_taken_is_the_same_and_needs_no_second_sending(shown, given_val
     ],
 )
 def test_what_is_the_same(given_value, shown, same):
-    assert is_same(given_value, shown) is same
+    assert addons.is_same(given_value, shown) is same
 
 
 @pytest.mark.parametrize(
@@ -65,7 +60,7 @@ def test_what_is_the_same(given_value, shown, same):
     ],
 )
 def test_a_text_takes_the_type_of_what_is_shown_where_it_stands_for_one(given_value, shown, typed):
-    result = convert_like(given_value, shown)
+    result = addons.convert_like(given_value, shown)
     assert result == typed
     assert type(result) is type(typed)
 
@@ -73,13 +68,13 @@ def test_a_text_takes_the_type_of_what_is_shown_where_it_stands_for_one(given_va
 def test_only_what_differs_is_sent_and_what_can_only_be_written_always():
     shown = {"tier": "eco", "limit": 5, "seen": "x"}
     config = {"tier": "eco", "limit": 6, "new": None, "seen": "x", "key": "k"}
-    assert find_differences(shown, config, ["seen", "key"]) == {"limit": 6, "new": None, "seen": "x", "key": "k"}
+    assert addons.find_differences(shown, config, ["seen", "key"]) == {"limit": 6, "new": None, "seen": "x", "key": "k"}
 
 
 def test_what_did_not_take_is_told_without_secrets():
     changes = {"tier": "eco", "api_key": "sk-new", "gone": 1, "hidden": "h", "limit": 5}
     now = {"tier": "x" * 99, "api_key": "sk-old", "limit": 5}
-    text = format_unchanged(now, changes, ["hidden"])
+    text = addons.format_unchanged(now, changes, ["hidden"])
     assert text.startswith('tier is "xxxxx')
     assert text.endswith('… instead of "eco", api_key is "********" instead of "********", gone is not shown')
-    assert format_unchanged({"limit": 5}, {"limit": 5}, ()) == ""
+    assert addons.format_unchanged({"limit": 5}, {"limit": 5}, ()) == ""

@@ -76,7 +76,6 @@ def test_paused_counts_as_stopped_and_is_started_where_the_flag_allows():
 @pytest.mark.parametrize(
     ("status", "state", "flag"),
     [
-        ("stopped", "started", "can_start"),
         ("running", "stopped", "can_stop"),
         ("running", "restarted", "can_restart"),
         ("stopped", "restarted", "can_start"),
@@ -122,7 +121,7 @@ def looks_until_arrival(arrival, *seen):
     """How many looks it takes, None when all of them are not enough; each is a status, or a status and a health."""
     for number, look in enumerate(seen, start=1):
         status, _slash, health = look.partition("/")
-        if arrival({"id": 1, "name": "web-bot", "status": status, "health_status": health or "unknown"}):
+        if arrival(instance(status, health_status=health or "unknown")):
             return number
     return None
 

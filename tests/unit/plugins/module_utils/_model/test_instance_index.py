@@ -23,13 +23,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account
 TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
 
 
-def test_only_a_unique_name_finds_an_instance():
-    assert TWINS.unique_by_name("web") == {"id": 1, "name": "web"}
-    assert TWINS.unique_by_name("twin") is None
-    assert TWINS.unique_by_name("nobody") is None
-    assert TWINS.unique_by_name(None) is None
-
-
 @pytest.mark.parametrize(
     ("item", "owner"),
     [
@@ -37,6 +30,7 @@ def test_only_a_unique_name_finds_an_instance():
         ({"instance_id": "3", "instance_name": "web"}, 3),
         ({"instance": {"name": "web"}}, 1),
         ({"instance_name": "twin"}, None),
+        ({"instance_name": "nobody"}, None),
         ({"instance_id": 9, "instance_name": "web"}, None),
         ({}, None),
     ],
@@ -67,21 +61,19 @@ def test_an_ambiguous_or_contradictory_instance_is_refused(instance_id, name, wo
         TWINS.resolve(instance_id, name)
 
 
-@pytest.mark.parametrize(("name", "similar"), [("twn", "twin"), ("mail-bot", None), (None, None)])
-def test_a_misspelt_name_is_told_from_another_one(name, similar):
-    assert TWINS.find_similar_name(name) == similar
-
-
-def test_a_name_of_other_digits_is_another_one():
-    index = InstanceIndex([{"id": 1, "name": "worker-1"}])
-    assert index.find_similar_name("wroker-1") == "worker-1"
-    assert index.find_similar_name("worker-2") is None
-
-
-def test_a_name_that_is_listed_is_not_meant_by_a_misspelt_one():
-    index = InstanceIndex([{"id": 1, "name": "ops-bot"}])
-    assert index.find_similar_name("ops-bto", ["ops-bto", "web-bot"]) == "ops-bot"
-    assert index.find_similar_name("ops-bto", ["ops-bto", "ops-bot"]) is None
+@pytest.mark.parametrize(
+    ("name", "listed", "similar"),
+    [
+        ("wroker-1", ["wroker-1", "web"], "worker-1"),
+        # A name that is listed is meant by itself, and one of other digits is another one.
+        ("wroker-1", ["wroker-1", "worker-1"], None),
+        ("worker-2", [], None),
+        ("porter-1", [], None),
+        (None, [], None),
+    ],
+)
+def test_a_misspelt_name_is_told_from_another_one(name, listed, similar):
+    assert InstanceIndex([{"id": 1, "name": "worker-1"}]).find_similar_name(name, listed) == similar
 
 
 # Which account is meant, and how an account is shown

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
 """Requests that must not be sent twice: what is written before and after one, and what a failure of that means."""
 
 from __future__ import annotations
@@ -11,15 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ApiError,
-    ClawHostersError,
-    RedirectedError,
-    ResponseError,
-    TlsError,
-    TransportError,
-    error_class,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils import _errors as errors
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
     OperationGuard,
@@ -80,32 +71,30 @@ def test_it_is_written_down_before_it_goes_out(guard):
 
 
 def test_what_failed_before_it_went_out_leaves_nothing_behind(guard):
-    with pytest.raises(ClawHostersError, match=FREE):
-        send(guard, Sender(ClawHostersError("something new"), goes_out=False))
+    with pytest.raises(errors.ClawHostersError, match=FREE):
+        send(guard, Sender(errors.ClawHostersError("something new"), goes_out=False))
     assert guard.read_state() is None
 
 
 def test_a_failure_before_the_request_leaves_an_unknown_outcome_unknown(guard, warnings):
     with pytest.raises(OutcomeUnknownError):
-        send(guard, Sender(TransportError("lost", sent=True)))
+        send(guard, Sender(errors.TransportError("lost", sent=True)))
     guard.take_up(guard.read_state())
-    with pytest.raises(TransportError):
-        send(guard, Sender(TransportError("no slot in time", sent=False), goes_out=False))
+    with pytest.raises(errors.TransportError):
+        send(guard, Sender(errors.TransportError("no slot in time", sent=False), goes_out=False))
     assert guard.read_state().event is OperationEvent.UNCLEAR
     assert not warnings
 
 
 def test_a_429_that_stays_is_recorded_once(guard, warnings):
-    error = error_class(429)("POST /x", 429)
-
     def request(hooks):
         hooks.before_send()
         hooks.on_rejected()
-        raise error
+        raise errors.error_class(429)("POST /x", 429)
 
     sender = Sender()
     sender.stats.requests = 1
-    with pytest.raises(ApiError):
+    with pytest.raises(errors.ApiError):
         guard.send(sender, request, {"backup_id": 31}, FREE)
     assert guard.read_state() is None
     assert not warnings
@@ -178,25 +167,22 @@ def test_a_429_takes_back_no_request_of_another_run(guard, place):
     assert read_state(place.journal(), guard.key).event is OperationEvent.INTENDED
 
 
-REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)
-
-
 def test_only_the_listed_statuses_show_that_nothing_was_executed():
-    statuses = (*range(100, 200), *range(300, 600))
-    executed = [status for status in statuses if error_class(status)("POST /x", status).may_have_been_executed]
-    assert executed == [status for status in statuses if status not in REFUSALS]
+    failures = [errors.error_class(status)("POST /x", status) for status in (*range(100, 200), *range(300, 600))]
+    refusals = [error.status for error in failures if not error.may_have_been_executed]
+    assert refusals == [400, 401, 402, 403, 404, 405, 410, 415, 422, 429]
 
 
 @pytest.mark.parametrize(
     ("error", "may_have_been_executed"),
     [
-        (RedirectedError("", 303), True),
-        (RedirectedError("", 308), True),
-        (TransportError("", sent=True), True),
-        (TransportError("", sent=False), False),
-        (TlsError(""), False),
-        (ResponseError(""), True),
-        (ClawHostersError("something new"), True),
+        (errors.RedirectedError("", 303), True),
+        (errors.RedirectedError("", 308), True),
+        (errors.TransportError("", sent=True), True),
+        (errors.TransportError("", sent=False), False),
+        (errors.TlsError(""), False),
+        (errors.ResponseError(""), True),
+        (errors.ClawHostersError("something new"), True),
     ],
 )
 def test_an_operation_is_free_again_only_if_it_was_not_executed(guard, error, may_have_been_executed):

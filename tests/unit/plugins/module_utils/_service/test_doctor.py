@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import (
-    UNNAMED,
-    describe_fields,
-    plain_words,
-    type_name,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service import doctor
 
 
 @pytest.mark.parametrize(
@@ -27,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor 
     ],
 )
 def test_types(value: object, kind: str) -> None:
-    assert type_name(value) == kind
+    assert doctor.type_name(value) == kind
 
 
 def test_the_fields_of_several_objects() -> None:
@@ -35,16 +30,16 @@ def test_the_fields_of_several_objects() -> None:
         {"id": 1, "status": "running", "note": None, "instance": {"id": 1, "secret_name": 2}, "odd-name": 1},
         {"id": "2", "status": "Stopped", "note": "x", "created_at": {"id": 1}},
     ]
-    assert describe_fields(items) == {
+    assert doctor.describe_fields(items) == {
         "id": "number or text",
         "status": "text: running",
         "note": "text or null",
         "instance": "object; not in every one",
         "created_at": "object; not in every one",
-        UNNAMED: "1 fields whose names are not shown",
+        doctor.UNNAMED: "1 fields whose names are not shown",
     }
 
 
 def test_only_plain_words_show() -> None:
     words = ["running", "to_be", "Running", "two words", "a-b", "x1", "", 5, None, "x" * 31, "x" * 30, ["running"]]
-    assert plain_words(words) == ["running", "to_be", "x" * 30]
+    assert doctor.plain_words(words) == ["running", "to_be", "x" * 30]

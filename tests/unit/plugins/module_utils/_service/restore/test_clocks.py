@@ -36,17 +36,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._times import fo
 from support.accounts import NOW, World, cases
 
 SKEWS = st.integers(-2 * 86_400, 2 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
-
-
 NIGHT = datetime(2026, 10, 25, 1, tzinfo=UTC)
 """When summer time ends in Europe: where it is observed, the hour before is shown twice."""
 SPRING = datetime(2026, 3, 29, 1, tzinfo=UTC)
-ZONES = {
-    "UTC0": (0, 0),
-    "GMT0BST,M3.5.0/1,M10.5.0": (0, 1),
-    "CET-1CEST,M3.5.0,M10.5.0/3": (1, 2),
-    "IST-5:30": (5.5, 5.5),
-}
+CET = "CET-1CEST,M3.5.0,M10.5.0/3"
+ZONES = {"UTC0": (0, 0), "GMT0BST,M3.5.0/1,M10.5.0": (0, 1), CET: (1, 2), "IST-5:30": (5.5, 5.5)}
 """Zones as the variable TZ has them: hours ahead of UTC in winter and in summer."""
 MINUTES = st.integers(-600, 600).map(lambda minutes: timedelta(minutes=minutes))
 
@@ -153,7 +147,7 @@ def test_a_time_as_it_is_shown_is_refused_with_its_offset(zone: str, near: datet
         assert parse_timestamp("before", reading) == moment
 
 
-@example("CET-1CEST,M3.5.0,M10.5.0/3", timedelta(hours=1), timedelta(minutes=-30), "wall", [timedelta(hours=-1)])
+@example(CET, timedelta(hours=1), timedelta(minutes=-30), "wall", [timedelta(hours=-1)])
 @given(
     st.sampled_from(sorted(ZONES)),
     MINUTES,
@@ -169,10 +163,9 @@ def test_a_limit_chooses_the_backup_that_is_meant_or_is_refused(
     offset = timedelta(0) if form == "UTC" else offset_at(meant, zone)
     text = meant.astimezone(timezone(offset)).isoformat()
     instance = {"id": 1, "name": "web-bot", "status": "running"}
-    backups = [
-        {"id": 10 + number, "instance_id": 1, "created_at": (NIGHT + at).isoformat()} for number, at in enumerate(taken)
-    ]
-    world = World([instance], backups, RestoreHistory("", ""), Rules(before=meant))
+    times = [(NIGHT + at).isoformat() for at in taken]
+    backups = [{"id": 10 + number, "instance_id": 1, "created_at": at} for number, at in enumerate(times)]
+    world = World([instance], backups, RestoreHistory("", ""), Rules())
     with mock.patch.dict(os.environ, TZ=zone):
         try:
             before = parse_timestamp("before", text[:19] if form == "wall" else text)

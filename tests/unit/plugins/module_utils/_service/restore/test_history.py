@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -28,27 +27,15 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event, read_state
-
-SERVICE = "https://clawhosters.com/api/v1"
-NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
+from support.accounts import NOW, SERVICE
 
 
 def restored(
-    incident,
-    instance_id,
-    hours_ago,
-    *,
-    name="web-bot",
-    service=SERVICE,
-    kind="restore",
-    event="completed",
-    position=1,
-    **facts,
+    incident, instance_id, hours_ago, *, service=SERVICE, kind="restore", event="completed", position=1, **facts
 ):
     """Returns an item of the states: a completed restore, or one with another last event."""
     at = (NOW - timedelta(hours=hours_ago)).isoformat()
-    facts = {"backup_id": 11, "instance_name": name, **facts}
-    state = OperationState(OperationEvent(event), at, at, facts, position=position)
+    state = OperationState(OperationEvent(event), at, at, {"backup_id": 11, **facts}, position=position)
     return OperationKey(kind, service, incident, instance_id), state
 
 
@@ -60,7 +47,7 @@ def build(*items):
 def test_own_restores_are_found_by_id():
     history = build(
         restored("INC-1", "1", 3),
-        restored("INC-1", "2", 2, name="shop-bot"),
+        restored("INC-1", "2", 2, instance_name="shop-bot"),
         restored("INC-1", "3", 1),
         restored("INC-1", "1", 0, service="https://other.example"),
         restored("INC-1", "1", 0, kind="purchase"),
@@ -104,53 +91,42 @@ def test_a_time_that_lies_ahead_counts_for_no_period():
     ],
 )
 def test_a_restore_whose_end_is_still_to_come_is_found(event, hours, status, is_found):
-    history = replace(build(restored("INC-T", "1", hours, event=event)), read_at=NOW)
-    found = history.find_unfinished({"id": 1, "status": status})
+    found = build(restored("INC-T", "1", hours, event=event)).find_unfinished({"id": 1, "status": status})
     assert (found and found.incident) == ("INC-T" if is_found else None)
-    own = replace(build(restored("INC-1", "1", hours, event=event)), read_at=NOW)
-    assert own.find_unfinished({"id": 1, "status": status}) is None
+    assert build(restored("INC-1", "1", hours, event=event)).find_unfinished({"id": 1, "status": status}) is None
 
 
 @pytest.mark.parametrize(
     ("earlier", "status", "found"),
-    [
-        ("accepted", "running", "INC-A"),
-        ("accepted", "deploying", "INC-B"),
-        ("completed", "running", None),
-    ],
+    [("accepted", "running", "INC-A"), ("accepted", "deploying", "INC-B"), ("completed", "running", None)],
 )
 @pytest.mark.parametrize("event", ["intended", "unclear"])
 def test_an_unknown_restore_hides_no_accepted_one_before_it(event, earlier, status, found):
-    states = (
+    history = build(
         restored("INC-OLD", "1", 0.15, event="accepted", position=1),
         restored("INC-A", "1", 0.1, event=earlier, position=3),
         restored("INC-B", "1", 0.05, event=event, position=6),
     )
-    unfinished = replace(build(*states), read_at=NOW).find_unfinished({"id": 1, "status": status})
+    unfinished = history.find_unfinished({"id": 1, "status": status})
     assert (unfinished and unfinished.incident) == found
 
 
 def test_a_backup_is_proven_by_the_newest_restore_that_ended_healthy():
-    states = dict(
-        [
-            restored("INC-1", "1", 30, healthy=True, position=1),
-            restored("INC-2", "1", 20, healthy=True, position=3),
-            restored("INC-3", "1", 10, position=6),
-            restored("INC-1", "2", 10),
-            restored("INC-1", "3", 10, healthy=True, service="https://other.example"),
-            restored("INC-1", "4", 10, healthy=True, event="accepted"),
-        ]
+    history = build(
+        restored("INC-1", "1", 30, healthy=True, position=1),
+        restored("INC-2", "1", 20, healthy=True, position=3),
+        restored("INC-3", "1", 10, position=6),
+        restored("INC-1", "2", 10),
+        restored("INC-1", "3", 10, healthy=True, service="https://other.example"),
+        restored("INC-1", "4", 10, healthy=True, event="accepted"),
     )
-    assert find_proofs(states, f"{SERVICE}/", NOW) == {1: NOW - timedelta(hours=20)}
-
-
-MINUTES = timedelta(minutes=1)
+    assert find_proofs(history.states, f"{SERVICE}/", NOW) == {1: NOW - timedelta(hours=20)}
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(-5.1, False), (-5, True), (0, True), (15, True), (15.1, False)])
 def test_a_restore_may_be_under_way_for_a_quarter_of_an_hour(minutes, expected):
     # Any offset: the journal may have been written elsewhere.
-    sent_at = (NOW - minutes * MINUTES).astimezone(timezone(timedelta(hours=2))).isoformat()
+    sent_at = (NOW - timedelta(minutes=minutes)).astimezone(timezone(timedelta(hours=2))).isoformat()
     assert is_recent(sent_at, NOW) is expected
 
 
