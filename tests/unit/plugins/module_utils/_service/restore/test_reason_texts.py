@@ -10,7 +10,7 @@ import itertools
 import re
 import typing as t
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -19,10 +19,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import P
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import reason_texts as texts
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.options import FLEET, MODULE, ROLE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason import Reason, ReasonKind
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reason_texts import (
-    ReasonContext,
-    tell_reason,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_job import RestoreJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_task import RestoreTask
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
@@ -62,14 +58,17 @@ def tell_it(
     assert one.reason
     reason, now = (replace(one.reason, at=AT), NOW + timedelta(days=1)) if later else (one.reason, NOW)
     error = one.cause.text if one.cause and not later else ""
-    return tell_reason(
-        reason, ReasonContext(wording, "INC-1", now, one.instance or {}, state or one.earlier, one.older, error)
-    )
+    known = {"instance": one.instance or {}, "state": state or one.earlier, "older": one.older, "error": error}
+    return tell(reason, wording, now, **known)
+
+
+def tell(reason: Reason, wording: t.Any = ROLE, now: datetime = NOW, **known: t.Any) -> texts.ReasonText:
+    """Returns a reason of INC-1 in words."""
+    return texts.tell_reason(reason, texts.ReasonContext(wording, "INC-1", now, **known))
 
 
 def test_what_is_to_be_pasted_is_quoted() -> None:
-    context = ReasonContext(ROLE, "INC-40", NOW)
-    advice = tell_reason(Reason(ReasonKind.NOT_CONFIRMED, {"answer": "29 INC-40"}), context).advice
+    advice = tell(Reason(ReasonKind.NOT_CONFIRMED, {"answer": "29 INC-40"})).advice
     assert """ with -e '{"restore_confirm": "29 INC-40"}', or type 29 INC-40.""" in advice
 
 
@@ -114,7 +113,7 @@ def test_advice_is_of_now_and_not_of_then() -> None:
 
 def test_a_status_that_was_not_looked_at_since_offers_no_force() -> None:
     reason = Reason(ReasonKind.WRONG_STATUS, {"status": "paused"}, AT)
-    told = tell_reason(reason, ReasonContext(ROLE, "INC-1", NOW + timedelta(days=1), {**WEB, "status": None}))
+    told = tell(reason, now=NOW + timedelta(days=1), instance={**WEB, "status": None})
     assert told.sentence.startswith(f"It had the status paused {WAS}")
     assert told.advice == "Run the same command again."
 
@@ -126,20 +125,8 @@ def test_what_may_be_sent_is_not_said_to_be_unsent(kind: ReasonKind) -> None:
     client: t.Any = SimpleNamespace(stats=SimpleNamespace(now=lambda: NOW))
     task = RestoreTask(client, t.cast("t.Any", None), "INC-1", t.cast("t.Any", None), pytest.fail)
     error = task.build_error(RestoreJob(one, reason=one.reason, cause=one.cause))
-    is_sent = kind.value in (
-        [
-            "failed",
-            "unknown",
-            "interrupted",
-            "not_over",
-            "unrecorded",
-            "gone",
-            "not_healthy",
-            "health_unseen",
-            "bad_address",
-            "of_other_version",
-        ]
-    )
+    sent = "failed unknown interrupted not_over unrecorded gone not_healthy health_unseen bad_address of_other_version"
+    is_sent = kind.value in sent.split()
     # What the journal has of it belongs to the result.
     assert isinstance(error, PartialError) is (is_sent or one.earlier is not None)
     says_nothing = re.search("(?i)nothing was (sent|changed)|This run sent nothing", str(error))
@@ -149,12 +136,9 @@ def test_what_may_be_sent_is_not_said_to_be_unsent(kind: ReasonKind) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind, row in texts.TABLE.items() if "{again}" in row.advice])
 def test_a_run_with_force_is_not_repeated_with_it(kind: ReasonKind) -> None:
-    plain, forced = (
-        tell_reason(Reason(kind, {"answer": "web-bot"}), ReasonContext(ROLE.for_task(force=force), "INC-1", NOW)).advice
-        for force in (False, True)
-    )
-    assert "the same command again without restore_force" in forced
-    assert "without" not in plain
+    reason = Reason(kind, {"answer": "web-bot"})
+    assert "the same command again without restore_force" in tell(reason, ROLE.for_task(force=True)).advice
+    assert "without" not in tell(reason, ROLE.for_task(force=False)).advice
 
 
 @pytest.mark.parametrize("name", ["web\x1b[2Jbot", "a\nb", "{again}", "\N{LOBSTER} bot", "x" * 9000])
@@ -165,9 +149,8 @@ def test_no_name_has_a_character_that_a_terminal_obeys(kind: ReasonKind, name: s
     facts = {key: name if isinstance(one, str) and key[-3:] != "_at" else one for key, one in reason.facts.items()}
     backup = {"id": name, "created_at": BACKUPS[1]["created_at"]}
     for wording in (ROLE, MODULE):
-        told = tell_reason(
-            Reason(kind, facts), ReasonContext(wording, name, NOW, {**WEB, "name": name}, SENT[1], backup)
-        )
+        context = texts.ReasonContext(wording, name, NOW, {**WEB, "name": name}, SENT[1], backup)
+        told = texts.tell_reason(Reason(kind, facts), context)
         assert " ".join(told).isprintable()
         assert all(len(text) <= 4000 for text in told)
 
@@ -177,21 +160,18 @@ def test_no_name_has_a_character_that_a_terminal_obeys(kind: ReasonKind, name: s
 
 def test_what_is_not_shown_is_not_known() -> None:
     planned = {"name": "web-bot", "status": "running", "health_status": "healthy"}
-    changed = Reason(ReasonKind.CHANGED, {"planned": planned, "seen": {"name": "web-bot"}})
-    told = tell_reason(changed, ReasonContext(ROLE, "INC-1", NOW)).sentence
+    told = tell(Reason(ReasonKind.CHANGED, {"planned": planned, "seen": {"name": "web-bot"}})).sentence
     assert told == "It was web-bot, running, healthy in the plan, and is web-bot, of unknown status now."
-    told = tell_reason(Reason(ReasonKind.WRONG_STATUS), ReasonContext(MODULE, "INC-1", NOW, WEB)).sentence
+    told = tell(Reason(ReasonKind.WRONG_STATUS), MODULE, instance=WEB).sentence
     assert told.startswith("web-bot (id 1) has no status that the service shows (field status), and only a ")
 
 
 def test_after_a_rejected_backup_the_one_before_it_is_named() -> None:
     assert tell_it(ReasonKind.REJECTED).advice == f"To try an older backup, restore it with restore_backup={OLDER}."
     # Of a backup that was given, only that one has been read.
-    only = tell_reason(Reason(ReasonKind.REJECTED, ERROR.facts), ReasonContext(ROLE, "INC-1", NOW, WEB)).advice
+    only = tell(Reason(ReasonKind.REJECTED, ERROR.facts), instance=WEB).advice
     assert only == "To try an older backup, restore it with its id as restore_backup."
-    other = tell_reason(
-        Reason(ReasonKind.REJECTED, {"http_status": 403}), ReasonContext(ROLE, "INC-1", NOW, WEB)
-    ).advice
+    other = tell(Reason(ReasonKind.REJECTED, {"http_status": 403}), instance=WEB).advice
     assert other == "Fix the cause, then run the same command again."
 
 
@@ -218,8 +198,7 @@ def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed() -> 
 
 def test_a_key_that_was_revoked_meanwhile_is_the_first_thing_to_mend() -> None:
     revoked = UnauthorizedError("GET /instances/1", 401, message="The key is revoked")
-    context = ReasonContext(ROLE, "INC-1", NOW, WEB, SENT[1], error=revoked.text)
-    told = tell_reason(Reason(ReasonKind.NOT_OVER, revoked.facts), context)
+    told = tell(Reason(ReasonKind.NOT_OVER, revoked.facts), instance=WEB, state=SENT[1], error=revoked.text)
     assert told.sentence.startswith(
         "The restore, sent at 2026-02-03 10:00 UTC, may be under way, but its end was not seen. GET "
     )

@@ -15,7 +15,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import is_before, is_usable, taken_at
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FleetEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import parse_owner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
@@ -48,19 +47,15 @@ MOSTLY_CLEAR = ("id", "both", "both", "name")
 
 def choose(world: World, target: Target) -> TargetPlan:
     """Returns the plan from the whole account."""
-    (plan,) = plan_restores([target], AccountView(InstanceIndex(world.instances), world.backups), *past(world))
-    return plan
-
-
-def past(world: World) -> tuple[RestoreHistory, Rules, t.Any]:
-    return world.history, world.rules, NOW
+    account = AccountView(InstanceIndex(world.instances), world.backups)
+    return plan_restores([target], account, world.history, world.rules, NOW)[0]
 
 
 def read(world: World, *wanted: Target) -> list[TargetPlan]:
     client = AccountClient(world)
     account = AccountReader(t.cast("t.Any", client)).read(wanted)
     assert max(client.requests.values(), default=0) <= 2, client.requests
-    return plan_restores(wanted, account, *past(world))
+    return plan_restores(wanted, account, world.history, world.rules, NOW)
 
 
 def decision(plan: TargetPlan) -> tuple[ReasonKind | None, RestoreAction | None, object]:
@@ -76,15 +71,10 @@ def decision(plan: TargetPlan) -> tuple[ReasonKind | None, RestoreAction | None,
 @given(fleets())
 def test_a_task_for_one_and_one_for_many_choose_the_same(fleet: tuple[World, list[Target]]) -> None:
     world, wanted = fleet
-    entries = [
-        FleetEntry(number, one.instance_id, one.name, backup_id=one.backup_id) for number, one in enumerate(wanted, 1)
-    ]
-    listed = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
-    together = [decision(plan) for plan in read(world, *listed)]
+    together = [decision(plan) for plan in read(world, *wanted)]
     for one, among in zip(wanted, together, strict=True):
-        module = Target(one.instance_id, one.name, one.backup_id)
         whole = decision(choose(world, one))
-        assert decision(read(world, module)[0]) == whole
+        assert decision(*read(world, one)) == whole
         # In a list, it may also be one that was listed before.
         assert among == whole or among[0] is ReasonKind.DUPLICATE
 
@@ -123,8 +113,7 @@ def test_the_newest_is_sent_only_if_no_newer_one_may_be_of_the_instance(case: tu
     world, target = case
     plan = choose(world, replace(target, backup_id=None))
     assume(plan.sends)
-    assert plan.backup is not None
-    chosen = taken_at(plan.backup)
+    chosen = taken_at(plan.backup or {})
     assert chosen is not None
     for backup in world.backups:
         owner, taken = parse_owner(backup), taken_at(backup)
@@ -240,18 +229,10 @@ def test_a_given_backup_that_names_several_instances_is_sent_to_none() -> None:
     assert (stopped(unclear).kind, stopped(unclear).facts["backup_ids"]) == (ReasonKind.UNCLEAR_BACKUP, [12])
 
 
-def test_a_given_backup_of_the_future_is_of_no_age_that_is_allowed() -> None:
-    (plan,) = plan_in([Target(1, None, 31)], backups=[backup(31, -2)], max_age=timedelta(hours=1))
-    assert decision(plan)[0] is ReasonKind.TOO_OLD
-
-
 def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
     history = sent(seconds=-60, event=OperationEvent.INTENDED)
     assert decision(*plan_in([BY_ID], history=history))[0] is ReasonKind.UNKNOWN
-    for incident, expected in (
-        ("INC-1", (None, RestoreAction.WAIT, 11)),
-        ("INC-2", (ReasonKind.UNKNOWN, None, None)),
-    ):
+    for incident, expected in (("INC-1", (None, RestoreAction.WAIT, 11)), ("INC-2", (ReasonKind.UNKNOWN, None, None))):
         # A run of another incident does not know of it.
         held = replace(history, holders={history.key(1).subject: Holder("", name=incident)})
         assert decision(*plan_in([BY_ID], history=held)) == expected
@@ -320,22 +301,13 @@ def sent(
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW + timedelta(minutes=1))
 
 
-def look(history: RestoreHistory, **plan: t.Any) -> TargetPlan:
-    """Returns the plan to restore the newest backup of web-bot, decided once more."""
-    return look_at(WEB, history, **plan)
+NO_RULES = Rules()
 
 
-def look_at(
-    instance: dict[str, t.Any] | None,
-    history: RestoreHistory,
-    *,
-    force: bool = False,
-    is_confirmed: bool = False,
-    **plan: t.Any,
-) -> TargetPlan:
-    """Returns the same plan, decided once more for ``instance``."""
+def look(history: RestoreHistory, now: dict[str, t.Any] = WEB, rules: Rules = NO_RULES, **plan: t.Any) -> TargetPlan:
+    """Returns the plan to restore the newest backup of web-bot, decided once more for what it is ``now``."""
     planned = TargetPlan(Target(1, None), WEB, NEW, **plan)
-    RestoreJob(planned).check_again(instance, history, Rules(force=force, is_confirmed=is_confirmed))
+    RestoreJob(planned).check_again(now, history, rules)
     return planned
 
 
@@ -352,38 +324,39 @@ def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
 @pytest.mark.parametrize("event", [event for event in OperationEvent if event is not OperationEvent.REFUSED])
 @pytest.mark.parametrize("force", [False, True])
 def test_what_this_incident_sent_since_the_plan_is_not_sent_again(event: OperationEvent, force: bool) -> None:
-    continued = look(sent(event=event), force=force)
+    continued = look(sent(event=event), rules=Rules(force=force))
     assert not continued.sends
     assert (continued.backup or {})["id"] == 11
 
 
 def test_force_repeats_only_the_attempt_that_was_planned() -> None:
-    known = sent(event=OperationEvent.FAILED)
+    known, forced = sent(event=OperationEvent.FAILED), Rules(force=True)
     state = next(iter(known.states.values()))
-    assert look(known, force=True, earlier=state, known_position=3).sends
+    assert look(known, rules=forced, earlier=state, known_position=3).sends
     later = sent(seconds=-20, event=OperationEvent.COMPLETED, position=4)
-    assert look(later, force=True, earlier=state, known_position=3).action is RestoreAction.NONE
+    assert look(later, rules=forced, earlier=state, known_position=3).action is RestoreAction.NONE
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool) -> None:
     """The other run that was waited for has sent nothing, or was refused."""
     state = next(iter(sent().states.values()))
-    waited = look(NOTHING, force=force, action=RestoreAction.WAIT, earlier=state)
+    rules = Rules(force=force)
+    waited = look(NOTHING, rules=rules, action=RestoreAction.WAIT, earlier=state)
     assert decision(waited)[0] is ReasonKind.NOT_SENT
     # With force, what was confirmed is a restore after all.
-    assert look(NOTHING, force=force, earlier=state).sends
+    assert look(NOTHING, rules=rules, earlier=state).sends
 
 
 @pytest.mark.parametrize("now", [{}, {"status": "stopped"}, {"health_status": "unhealthy"}, {"plan": "large"}])
 def test_what_was_confirmed_must_still_be_the_condition_of_the_instance(now: dict[str, t.Any]) -> None:
     instance = {**WEB, **now}
-    again = look_at(instance, NOTHING, is_confirmed=True)
+    again = look(NOTHING, instance, Rules(is_confirmed=True))
     if now.keys() & {"status", "health_status"}:
         assert stopped(again).kind is ReasonKind.CHANGED
         assert stopped(again).facts["seen"] == {name: value for name, value in instance.items() if name != "id"}
     else:
         assert again.sends
     # Without a confirmation, it is restored in any condition that can be.
-    free = look_at(instance, NOTHING)
+    free = look(NOTHING, instance)
     assert (free.sends, free.instance) == (True, instance)
