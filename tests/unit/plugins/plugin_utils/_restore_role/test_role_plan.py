@@ -19,12 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_store import Holder
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role import role_executor
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.plan_texts import format_group
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.role_executor import (
-    explain_changed_backup,
-)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore_role.variables import parse_targets
-from support.restores import BACKUPS, WEB, history, kind, plan, role_plans
+from support.restores import BACKUPS, BY, history, kind, plan
 
 pytestmark = pytest.mark.usefixtures("zone")
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
@@ -78,10 +76,8 @@ def test_a_backup_of_the_future_has_no_known_age():
 
 
 def test_the_plan_names_each_newer_backup_that_it_passes_over():
-    broken = [
-        {**BACKUPS[0], "id": number, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}
-        for number in range(20, 43)
-    ]
+    failed = {**BACKUPS[0], "created_at": "2026-02-03T09:00:00Z", "status": "failed"}
+    broken = [{**failed, "id": number} for number in range(20, 43)]
     foreign = {**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}
     future = {**BACKUPS[0], "id": 50, "created_at": "2026-02-03T13:00:00Z"}
     (note,) = texts(plan(backups=[*BACKUPS, *broken, foreign, future]))
@@ -112,11 +108,7 @@ def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
 def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     past = history(INTENDED, COMPLETED, backup_id=9, taken_at="2026-01-30T10:00:00+00:00")
     assert (plan(past).backup_id, plan(past).taken_at) == (9, datetime(2026, 1, 30, 10, tzinfo=UTC))
-    assert (
-        kind(plan(past, restore_backup="12"))
-        == kind(plan(past, restore_backup="12", restore_force=True))
-        == "other_used"
-    )
+    assert [kind(plan(past, restore_backup="12", restore_force=force)) for force in (False, True)] == ["other_used"] * 2
     assert texts(plan(past, restore_force=True)) == [
         "Incident INC-1 has already used backup 9, and sends no other restore. Use another incident for that."
     ]
@@ -124,33 +116,30 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
 
 
 @pytest.mark.parametrize(
-    ("events", "note"),
+    ("events", "sent", "end"),
     [
-        ((INTENDED, COMPLETED), "sent a restore of it at 2026-02-03 08:00 UTC by ann@node2; it has completed"),
-        ((INTENDED, ACCEPTED), "sent a restore of it at 2026-02-03 08:00 UTC by ann@node2; its end was not seen yet"),
-        ((INTENDED, FAILED), "sent a restore of it at 2026-02-03 08:00 UTC by ann@node2; it has failed"),
-        ((INTENDED,), "was about to send a restore of it at 2026-02-03 08:00 UTC by ann@node2; its outcome is unknown"),
+        ((INTENDED, COMPLETED), "sent", "it has completed"),
+        ((INTENDED, ACCEPTED), "sent", "its end was not seen yet"),
+        ((INTENDED, FAILED), "sent", "it has failed"),
+        ((INTENDED,), "was about to send", "its outcome is unknown"),
     ],
 )
-def test_a_plan_knows_restores_for_other_incidents(events, note):
-    past = history(*events, incident="inc-1", by={"user": "ann", "host": "node2"})
-    assert texts(plan(past)) == [f"Incident inc-1 {note}. It is the same backup."]
+def test_a_plan_knows_restores_for_other_incidents(events, sent, end):
+    past = history(*events, incident="inc-1", by=BY)
+    told = f"Incident inc-1 {sent} a restore of it at 2026-02-03 08:00 UTC by ann@node2; {end}."
+    assert texts(plan(past)) == [f"{told} It is the same backup."]
     assert plan(past).sends is True
-    other = history(*events, incident="inc-1", by={"user": "ann", "host": "node2"}, backup_id=11)
-    assert texts(plan(other)) == [f"Incident inc-1 {note}."]
+    assert texts(plan(history(*events, incident="inc-1", by=BY, backup_id=11))) == [told]
 
 
-@pytest.mark.parametrize("backup_id", [12, 11])
-def test_a_restore_is_sent_again_only_where_the_same_backup_is_sent(backup_id):
+@pytest.mark.parametrize(("backup_id", "sent"), [(12, "it is sent again."), (11, "another backup is sent, 12.")])
+def test_a_restore_is_sent_again_only_where_the_same_backup_is_sent(backup_id, sent):
     (note,) = texts(plan(history(INTENDED, FAILED, backup_id=backup_id), restore_force=True))
-    assert note.endswith(
-        "With restore_force it is sent again." if backup_id == 12 else "With restore_force another backup is sent, 12."
-    )
+    assert note.endswith(f"With restore_force {sent}")
 
 
 def test_a_given_backup_that_looks_unusable_is_remarked_on():
-    failed = {**BACKUPS[0], "id": 14, "status": "failed"}
-    (given,) = role_plans(parse_targets("web-bot", None), [WEB], [*BACKUPS, failed], restore_backup="14")
+    given = plan(backups=[*BACKUPS, {**BACKUPS[0], "id": 14, "status": "failed"}], restore_backup="14")
     assert given.sends is True
     assert "The service may refuse backup 14: its status is failed." in texts(given)
 
@@ -158,8 +147,6 @@ def test_a_given_backup_that_looks_unusable_is_remarked_on():
 @pytest.mark.parametrize(
     ("now", "change"),
     [
-        ({}, ""),
-        ({"status": None}, ""),
         ({"status": "completed", "created_at": None}, ""),
         ({"instance_id": None, "instance_name": None}, ""),
         ({"instance_id": None}, ""),
@@ -171,15 +158,17 @@ def test_a_given_backup_that_looks_unusable_is_remarked_on():
 )
 def test_a_backup_that_differs_from_its_plan_has_changed(now, change):
     backup = {"instance_name": "web-bot", **BACKUPS[0], **now}
-    assert explain_changed_backup(plan(), backup) == (f"Backup 12 of web-bot (id 1) {change}" if change else "")
+    assert role_executor.explain_changed_backup(plan(), backup) == (
+        f"Backup 12 of web-bot (id 1) {change}" if change else ""
+    )
 
 
 def test_an_unusable_backup_that_was_confirmed_has_not_changed():
     given = {**BACKUPS[0], "status": "failed", "created_at": "2026-02-03T10:06:00Z"}
     planned = plan(backups=[given], restore_backup="12")
-    assert explain_changed_backup(planned, given) == ""
-    assert "its status is expired" in explain_changed_backup(planned, {**given, "status": "expired"})
-    assert explain_changed_backup(planned, None) == "Backup 12 of web-bot (id 1) does not exist any more"
+    assert role_executor.explain_changed_backup(planned, given) == ""
+    assert "its status is expired" in role_executor.explain_changed_backup(planned, {**given, "status": "expired"})
+    assert role_executor.explain_changed_backup(planned, None) == "Backup 12 of web-bot (id 1) does not exist any more"
 
 
 def test_a_time_has_its_date_also_today():
