@@ -117,7 +117,9 @@ def test_an_answer_names_the_restores_in_order_and_may_name_other_targets():
     assert expected_answer(plans, INCIDENT) == "web-bot,shop-bot"
     for right in ("web-bot,shop-bot", "web-bot, shop-bot", "web-bot,bare-bot,shop-bot", "web-bot,2,shop-bot"):
         assert is_confirmed(right, plans, INCIDENT)
-    for wrong in ("", "web-bot", "shop-bot,web-bot", "web-bot,shop-bot,bare-bot", "web-bot,,shop-bot", "1,3"):
+    disordered = ("shop-bot,web-bot", "bare-bot,web-bot,shop-bot", "web-bot,shop-bot,bare-bot")
+    odd = ("web-bot,shop-bot,other", "web-bot,,shop-bot", "web-bot,shop-bot,", "1,3")
+    for wrong in ("", "web-bot", *disordered, *odd):
         assert not is_confirmed(wrong, plans, INCIDENT)
 
 

@@ -189,13 +189,11 @@ def test_a_run_tells_what_it_has_sent_also_without_the_journal() -> None:
 
 
 def test_check_mode_counts_the_restores_that_would_be_sent() -> None:
-    done = plan(history(Event.INTENDED, Event.COMPLETED))
+    done, under_way = (plan(history(Event.INTENDED, end)) for end in (Event.COMPLETED, Event.ACCEPTED))
     assert headline(run(plan(), check=True)) == "1 instance would be restored"
-    assert headline(run(done, check=True)) == "0 of 1 instance would be restored, 1 restored already"
-    under_way = plan(history(Event.INTENDED, Event.ACCEPTED))
-    assert headline(run(under_way, check=True)) == "0 of 1 instance would be restored, 1 restored already"
-    told = [state_of(facts.build_results(run(one, check=True), None)[0]) for one in (under_way, done)]
-    assert told == ["", "Restored, and seen healthy."]
+    for one, told in ((done, "Restored, and seen healthy."), (under_way, "")):
+        assert headline(run(one, check=True)) == "0 of 1 instance would be restored, 1 restored already"
+        assert state_of(facts.build_results(run(one, check=True), None)[0]) == told
     mixed = run(plan(), done, stopped(ReasonKind.NO_BACKUP), check=True)
     assert headline(mixed) == "1 of 3 instances would be restored, 1 restored already, 1 can't be restored"
 
