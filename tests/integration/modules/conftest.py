@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 if t.TYPE_CHECKING:
+    from simulator.handle import Simulator
     from support.stores import StorePlace
+    from support.worker import Worker
 
 
 @pytest.fixture
@@ -20,3 +22,11 @@ def place(tmp_path: Path) -> StorePlace:
     from support.stores import folder_place
 
     return folder_place(tmp_path / "state")
+
+
+@pytest.fixture
+def worker(simulator: Simulator) -> Worker:
+    """Runs modules in the world of the test, with their default options."""
+    from support.worker import Worker
+
+    return Worker(simulator)

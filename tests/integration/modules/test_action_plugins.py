@@ -97,9 +97,7 @@ def test_module_defaults_apply(controller: Controller, far_away: str, name: str)
     assert run.result["instance"]["status"] == ("stopped" if name == INSTANCE else "running")
 
 
-def test_short_names_work_and_defaults_reach_their_module_alone(
-    simulator: Simulator, controller: Controller, far_away: str
-) -> None:
+def test_short_names_and_defaults_of_one_module(simulator: Simulator, controller: Controller, far_away: str) -> None:
     tasks: list[dict[str, t.Any]] = [{"claw_instance": {"id": 1}}, {"claw_instance_info": {"id": 1}}]
     defaults = {INSTANCE: {"state": "stopped"}}
     run = controller.playbook(play(*tasks, collections=["clawhosters.cloud"], module_defaults=defaults), "-i", far_away)
@@ -108,9 +106,7 @@ def test_short_names_work_and_defaults_reach_their_module_alone(
     assert simulator.effects() == {"stops": 1}
 
 
-def test_check_and_diff_from_the_command_line_and_the_task(
-    simulator: Simulator, controller: Controller, far_away: str
-) -> None:
+def test_check_and_diff_from_command_line_and_task(simulator: Simulator, controller: Controller, far_away: str) -> None:
     run = controller.playbook(play({INSTANCE: {"id": 2}}), "-i", far_away, "--check", "--diff")
     assert run.result["changed"] is True
     assert '-    "status": "stopped"' in run.stdout

@@ -193,9 +193,7 @@ def test_a_start_waits_until_the_restore_has_ended(
     )
 
 
-def test_a_start_waits_for_a_restore_that_began_while_it_waited(
-    simulator: Simulator, place: StorePlace, worker: Worker
-) -> None:
+def test_a_start_waits_for_a_restore_begun_meanwhile(simulator: Simulator, place: StorePlace, worker: Worker) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.fault("rate_limited", method="POST")
     with contextlib.ExitStack() as restores:

@@ -248,9 +248,7 @@ def test_an_instance_that_was_busy_before_shows_no_sign(simulator: Simulator, wo
 
 
 @pytest.mark.parametrize("ends", ["error", "deploy_failed", "paused", "deleting"])
-def test_a_restore_that_ends_badly_is_told_now_and_when_run_again(
-    simulator: Simulator, worker: Worker, ends: str
-) -> None:
+def test_a_restore_that_ends_badly_is_told_in_every_run(simulator: Simulator, worker: Worker, ends: str) -> None:
     simulator.switch(restore_ends=ends)
     for _run in range(2):
         result = worker.run(claw_backup_restore, instance_id=1)
@@ -410,21 +408,14 @@ def test_a_backup_of_an_instance_that_is_gone_is_named_with_it(simulator: Simula
     ],
 )
 def test_nothing_is_done_with_another_one_than_was_asked_for(
-    simulator: Simulator,
-    worker: Worker,
-    options: dict[str, t.Any],
-    path: str,
-    other: dict[str, t.Any],
-    words: str,
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], path: str, other: dict[str, t.Any], words: str
 ) -> None:
     simulator.fault("wrong_type", path=path, body={"data": other})
     assert words in worker.run(claw_backup_restore, **options)["msg"]
     assert simulator.calls("POST *") == []
 
 
-def test_an_expired_backup_of_a_finished_restore_neither_fails_nor_resends(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_a_finished_restore_outlives_its_backup(simulator: Simulator, worker: Worker) -> None:
     first = worker.run(claw_backup_restore, backup_id=12, instance_id=1)
     simulator.control("DELETE", "/backups/12")
     again = worker.run(claw_backup_restore, backup_id=12, instance_id=1)

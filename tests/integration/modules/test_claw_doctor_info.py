@@ -189,7 +189,7 @@ def test_a_service_that_differs(simulator: Simulator, variant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("switches", "check", "sentence"),
+    ("switches", "check", "words"),
     [
         ({"drop_fields": ["instances.status"]}, "list_fields", "each instance is read by itself, at one request each."),
         ({"drop_fields": ["instance.health_status"]}, "health_statuses", "A drill proves running alone."),
@@ -197,11 +197,9 @@ def test_a_service_that_differs(simulator: Simulator, variant: str) -> None:
         ({"timestamps": "no_zone"}, "backup_time", "Without a zone, a time counts as UTC. If it is not, these err: "),
     ],
 )
-def test_a_difference_that_is_handled_says_how(
-    simulator: Simulator, switches: dict[str, t.Any], check: str, sentence: str
-) -> None:
+def test_handled_differences_say_how(simulator: Simulator, switches: dict[str, t.Any], check: str, words: str) -> None:
     simulator.switch(**switches)
-    assert sentence in by_check(examine(simulator))[check]["consequence"]
+    assert words in by_check(examine(simulator))[check]["consequence"]
 
 
 # The service does not answer

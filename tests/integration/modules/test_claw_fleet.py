@@ -18,11 +18,6 @@ from support.controller import Controller
 from support.worker import Worker
 
 
-@pytest.fixture
-def worker(simulator: Simulator) -> Worker:
-    return Worker(simulator)
-
-
 def fleet(*statuses: str, **fields: t.Any) -> dict[str, t.Any]:
     """A world of instances in these statuses, named bot-1, bot-2, ..."""
     return {
@@ -34,9 +29,7 @@ def fleet(*statuses: str, **fields: t.Any) -> dict[str, t.Any]:
 
 
 @pytest.mark.parametrize(("count", "pages"), [(25, 1), (26, 2)])
-def test_nothing_to_change_costs_the_pages_of_the_list(
-    simulator: Simulator, worker: Worker, count: int, pages: int
-) -> None:
+def test_nothing_to_change_costs_one_listing(simulator: Simulator, worker: Worker, count: int, pages: int) -> None:
     simulator.reset(state=fleet(*["running"] * count))
     result = worker.run(claw_fleet, instances=[{"id": number} for number in range(1, count + 1)])
     assert result["changed"] is False
@@ -333,9 +326,7 @@ def test_a_list_that_can_not_be_read_keeps_the_next_batch_back(simulator: Simula
 
 
 @pytest.mark.parametrize("planned", [False, True])
-def test_a_batch_that_ends_unfinished_says_how_the_rest_goes_on(
-    simulator: Simulator, worker: Worker, planned: bool
-) -> None:
+def test_an_unfinished_batch_says_how_the_rest_goes_on(simulator: Simulator, worker: Worker, planned: bool) -> None:
     simulator.reset(state=fleet("running", "running"), switches={"transition_reads": 1000, "transition_shows": "busy"})
     options: dict[str, t.Any] = {"ids": [1, 2], "state": "restarted", "serial": 1, "wait_timeout": 30}
     advice = "Run this again, with state: started for what was restarted, to continue."
@@ -353,7 +344,7 @@ def test_a_batch_that_ends_unfinished_says_how_the_rest_goes_on(
         ({"serial": ["0%"]}, "serial has the batch size '0%'"),
     ],
 )
-def test_wrong_batches_send_no_request(
+def test_wrong_batches_send_nothing(
     simulator: Simulator, worker: Worker, options: dict[str, t.Any], words: str
 ) -> None:
     message = worker.run(claw_fleet, ids=[1], **options)["msg"]
@@ -409,9 +400,7 @@ def test_an_unclear_answer_is_read_back_for_its_entry_alone(simulator: Simulator
     assert simulator.calls().count("GET /instances/3") == 1
 
 
-def test_a_flag_that_only_the_detail_shows_is_read_where_the_table_refuses(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_a_flag_of_the_detail_is_read_where_the_table_refuses(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("error", "running"))
     simulator.set_instance(1, can_stop=True)
     result = worker.run(claw_fleet, check=True, instances=[{"id": 1}, {"id": 2}], state="stopped")
@@ -462,9 +451,7 @@ def test_a_deletion_needs_its_limit_and_is_waited_for(simulator: Simulator, work
     assert result["summary"] == {"ok": 1, "changed": 1, "failed": 0}
 
 
-def test_a_deletion_of_nobody_is_warned_of_if_somebody_has_nearly_this_name(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_a_deletion_of_nobody_warns_of_who_has_nearly_this_name(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running"))
     simulator.set_instance(1, name="support-bot")
     declared = [{"name": "Suport-bot", "state": "absent"}, {"name": "old-bot", "state": "absent"}]
@@ -481,9 +468,7 @@ def test_a_deletion_of_nobody_is_warned_of_if_somebody_has_nearly_this_name(
     assert simulator.changes() == []
 
 
-def test_a_failed_task_shows_the_diff_of_what_was_done_and_names_it(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_a_failed_task_shows_and_names_what_was_done(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state=fleet("stopped", "running"))
     options = {"instances": [{"name": "bot-1"}, {"name": "nobody"}, {"name": "bot-2"}]}
     run = controller.task(options, "--diff", module="claw_fleet")
@@ -529,9 +514,7 @@ def test_one_that_is_deleted_after_its_change_is_told_with_both(simulator: Simul
 
 
 @pytest.mark.parametrize(("state", "is_allowed"), [("started", True), ("stopped", False), ("restarted", False)])
-def test_one_that_is_busy_counts_as_if_it_came_to_run(
-    simulator: Simulator, worker: Worker, state: str, is_allowed: bool
-) -> None:
+def test_a_busy_one_counts_as_if_it_ran(simulator: Simulator, worker: Worker, state: str, is_allowed: bool) -> None:
     simulator.reset(state=fleet("deploying", settles_to="running", settles_after_reads=2))
     result = worker.run(claw_fleet, instances=[{"id": 1}], state=state, max_changes=0)
     assert result["failed"] is not is_allowed

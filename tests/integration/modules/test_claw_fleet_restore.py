@@ -87,9 +87,7 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, 
 
 
 @pytest.mark.parametrize("ends", ["running", "stopped"])
-def test_who_stops_an_instance_during_the_wait_is_not_overruled(
-    simulator: Simulator, worker: Worker, ends: str
-) -> None:
+def test_a_stop_by_others_during_the_wait_is_not_overruled(simulator: Simulator, worker: Worker, ends: str) -> None:
     simulator.switch(restore_ends=ends)
     simulator.set_instance(1, health_after="unhealthy")
     seen = 0
@@ -211,10 +209,7 @@ def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, worker: Wor
 
 
 # All obstacles: test_ways_to_restore.py
-WRONG = [
-    ({"name": "bto-3"}, "did you mean bot-3?"),
-    ({"id": 3, "backup_id": 301}, "and max_age is 1 d 0 h"),
-]
+WRONG = [({"name": "bto-3"}, "did you mean bot-3?"), ({"id": 3, "backup_id": 301}, "and max_age is 1 d 0 h")]
 
 
 @pytest.mark.parametrize(("entry", "words"), WRONG)
@@ -417,9 +412,7 @@ def test_an_instance_that_another_run_keeps_is_left_to_it(
     assert posts(simulator) == [202]
 
 
-def test_one_that_another_incident_keeps_is_not_under_way_for_this_one(
-    simulator: Simulator, worker: Worker, place: StorePlace
-) -> None:
+def test_one_kept_by_another_incident_is_not_under_way(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
     with lock_operation(place.journal(), OperationKey("restore", simulator.url, "INC-2", "1")):
         result = worker.run(claw_fleet_restore, instances=bots(1), wait_timeout=30)
     (instance,) = result["instances"]
@@ -430,9 +423,7 @@ def test_one_that_another_incident_keeps_is_not_under_way_for_this_one(
     assert posts(simulator) == []
 
 
-def test_what_is_done_is_unlocked_while_the_batch_waits_for_another_run(
-    simulator: Simulator, worker: Worker, place: StorePlace
-) -> None:
+def test_the_done_are_unlocked_while_their_batch_waits(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
     first, second = (OperationKey("restore", simulator.url, "INC-1", number) for number in "12")
     journal = place.journal()
     with contextlib.ExitStack() as other:

@@ -178,9 +178,7 @@ def test_a_busy_instance_is_deleted_once_it_has_settled(simulator: Simulator, en
     assert simulator.changes() == ["DELETE /instances/1"] * 2
 
 
-def test_without_waiting_a_busy_instance_is_a_failure_that_names_its_status(
-    simulator: Simulator, ensure: Ensure
-) -> None:
+def test_without_waiting_a_busy_instance_fails_with_its_status(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="deploying", billing_mode="daily")
     for wanted in ("started", "stopped", "restarted"):
         with pytest.raises(PartialError, match=r"It is deploying\. What comes next depends on how that ends"):
@@ -233,9 +231,7 @@ def test_one_that_is_deleted_while_a_deletion_waits_is_as_wanted(simulator: Simu
 
 
 @pytest.mark.parametrize("state", ["Its status is stopped", "Its current state can't be read"])
-def test_a_refusal_that_nothing_explains_is_reported_in_the_services_words(
-    simulator: Simulator, ensure: Ensure, state: str
-) -> None:
+def test_an_unexplained_refusal_is_told_in_the_services_words(simulator: Simulator, ensure: Ensure, state: str) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.set_state(balance=0)
     if "read" in state:

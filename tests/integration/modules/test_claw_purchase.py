@@ -122,9 +122,7 @@ def test_a_refusal_is_not_repeated_and_leaves_the_order_free(
 
 
 @pytest.mark.parametrize("package_id", ["", " ", True, [2], {"id": 2}])
-def test_a_package_without_an_id_is_refused_before_a_request(
-    simulator: Simulator, worker: Worker, package_id: object
-) -> None:
+def test_a_package_without_id_is_refused_unsent(simulator: Simulator, worker: Worker, package_id: object) -> None:
     result = worker.run(claw_purchase, package_id=package_id)
     assert result["failed"] is True
     assert "package_id" in result["msg"]
@@ -160,9 +158,7 @@ def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
 
 
 @pytest.mark.parametrize("fault", [None, "reset_after"])
-def test_an_order_that_is_known_with_another_package_or_account_fails(
-    simulator: Simulator, worker: Worker, fault: str | None
-) -> None:
+def test_an_order_of_another_package_or_account_fails(simulator: Simulator, worker: Worker, fault: str | None) -> None:
     simulator.set_state(keys={OTHER_ACCOUNT: "foreign"})
     if fault:
         simulator.fault(fault, method="POST")
@@ -228,9 +224,7 @@ def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: W
 
 
 @pytest.mark.parametrize(("below", "is_bought"), [(12, False), (13, True)])
-def test_a_balance_as_text_is_compared_exactly(
-    simulator: Simulator, worker: Worker, below: int, is_bought: bool
-) -> None:
+def test_a_text_balance_is_compared_exactly(simulator: Simulator, worker: Worker, below: int, is_bought: bool) -> None:
     told = {"data": {"claws_balance": "12.50"}}
     simulator.fault("wrong_type", path="/billing/summary", body=told, times=None)
     result = worker.run(claw_purchase, balance_below=below)

@@ -118,9 +118,7 @@ def test_a_journal_that_differs_is_not_imported(postgres: Postgres, fresh: str, 
     assert postgres.query("SELECT count(*) FROM clawhosters.journal", database=fresh) == [(2,)]
 
 
-def test_folders_of_several_machines_are_imported_one_after_another(
-    postgres: Postgres, fresh: str, tmp_path: Path
-) -> None:
+def test_folders_of_several_machines_are_imported_in_turn(postgres: Postgres, fresh: str, tmp_path: Path) -> None:
     """Both have restored one instance, for an incident of their own."""
     worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
     keys = [OperationKey("restore", "https://a", f"INC-{number}", "7") for number in (1, 2)]

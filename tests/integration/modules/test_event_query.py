@@ -41,10 +41,7 @@ TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {
     "claw_instance": ({"name": "web-bot", "state": "stopped"}, [("web-bot", 7)]),
     "claw_instance_info": ({}, [("web-bot", 7), ("shop-bot", 8)]),
     "claw_fleet": ({"instances": [{"name": "shop-bot"}, {"id": 7}], "wait": False}, [("shop-bot", 8), ("web-bot", 7)]),
-    "claw_backup_restore": (
-        {"incident": "INC-1", "instance_name": "shop-bot", "wait": False},
-        [("shop-bot", 8)],
-    ),
+    "claw_backup_restore": ({"incident": "INC-1", "instance_name": "shop-bot", "wait": False}, [("shop-bot", 8)]),
     "claw_fleet_restore": (
         {"incident": "INC-1", "instances": [{"name": "shop-bot"}], "wait_healthy": False},
         [("shop-bot", 8)],

@@ -41,9 +41,7 @@ BOTH = pytest.mark.parametrize("module", [claw_instance, claw_fleet])
 
 
 @pytest.mark.parametrize(("hidden", "reads"), [({"status", "tier"}, 1), ({"tier", "health_status"}, 0)])
-def test_a_fleet_reads_the_details_of_its_entries_alone(
-    simulator: Simulator, worker: Worker, hidden: set[str], reads: int
-) -> None:
+def test_details_of_entries_alone_are_read(simulator: Simulator, worker: Worker, hidden: set[str], reads: int) -> None:
     list_without(simulator, *hidden)
     result = worker.run(claw_fleet, ids=[1], names=["bot-2"], wait=False)
     assert (result["failed"], [one["before"] for one in result["instances"]]) == (False, ["running", "stopped"])
@@ -100,9 +98,7 @@ def test_an_undocumented_status_without_flags_is_told(
 
 @BOTH
 @pytest.mark.parametrize(("state", "fails"), [("absent", False), ("started", True), ("stopped", True)])
-def test_deleted_is_gone_for_every_state(
-    simulator: Simulator, worker: Worker, module: t.Any, state: str, fails: bool
-) -> None:
+def test_deleted_means_gone(simulator: Simulator, worker: Worker, module: t.Any, state: str, fails: bool) -> None:
     simulator.set_instance(1, status="deleted")
     result = run(worker, module, state=state)
     assert (result["failed"], result["changed"], worker.sleeper.total, simulator.changes()) == (fails, False, 0, [])
@@ -113,9 +109,7 @@ def test_deleted_is_gone_for_every_state(
 
 @BOTH
 @pytest.mark.parametrize("found", ["running", "stopped"])
-def test_health_that_is_not_shown_ends_the_wait_for_it(
-    simulator: Simulator, worker: Worker, module: t.Any, found: str
-) -> None:
+def test_hidden_health_ends_the_wait_for_it(simulator: Simulator, worker: Worker, module: t.Any, found: str) -> None:
     simulator.set_instance(1, status=found)
     simulator.switch(drop_fields=["instance.health_status"])
     result = run(worker, module, wait_healthy=True)

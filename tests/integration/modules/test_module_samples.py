@@ -38,13 +38,7 @@ TASKS: dict[str, list[dict[str, t.Any]]] = {
     "claw_purchase": [ORDER],
 }
 """Tasks of each module that together have all its results. claw_state_database: tests/integration/state."""
-OF_THE_ACCOUNT = {
-    ("diff", "before"),
-    ("diff", "after"),
-    ("details",),
-    ("shapes",),
-    ("purchase",),
-}
+OF_THE_ACCOUNT = {("diff", "before"), ("diff", "after"), ("details",), ("shapes",), ("purchase",)}
 """Ends of the ways to objects whose keys come from the user or the service."""
 
 

@@ -33,9 +33,7 @@ def four_instances(simulator: Simulator) -> None:
 @pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
 @pytest.mark.parametrize("target", [{"id": 6}, {"name": "web-bot"}, {"id": 6, "name": "web-bot"}], ids=str)
 @pytest.mark.parametrize("entry", ["6", "web-bot", " web-bot "])
-def test_a_protected_instance_is_not_deleted(
-    simulator: Simulator, target: dict[str, t.Any], entry: str, check: bool
-) -> None:
+def test_a_protected_instance_stays(simulator: Simulator, target: dict[str, t.Any], entry: str, check: bool) -> None:
     result = result_of(claw_instance, simulator, check=check, **target, state="absent", protected=["nobody", entry])
     assert (result["failed"], result["changed"]) == (True, False)
     assert result["msg"] == (
@@ -53,9 +51,7 @@ def test_others_are_deleted_and_protected_ones_stopped(simulator: Simulator) -> 
     assert simulator.effects() == {"deletes": 1, "stops": 1}
 
 
-def test_a_list_with_protected_ones_names_all_and_changes_nothing(
-    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_names_protected_ones_and_changes_nothing(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "cafe\u0301-bot,nobody,")
     entries = [
         {"name": "web-bot", "state": "stopped"},

@@ -60,9 +60,7 @@ def test_nothing_is_sent_to_one_whose_detail_bears_another_name(
 
 
 @pytest.mark.parametrize("serial", [None, [1]], ids=["at once", "batches"])
-def test_a_fleet_reads_the_detail_of_those_that_change_by_name_alone(
-    simulator: Simulator, serial: list[int] | None
-) -> None:
+def test_a_fleet_reads_details_of_changes_by_name_alone(simulator: Simulator, serial: list[int] | None) -> None:
     """One request for each; none for an id alone, nor for one that is as wanted."""
     states = ["running", "running", "stopped", "running"]
     simulator.reset(
@@ -85,9 +83,7 @@ def test_an_entry_whose_detail_bears_another_name_fails_alone(simulator: Simulat
 
 
 @pytest.mark.parametrize(("state", "failed"), [("stopped", True), ("absent", False)])
-def test_one_that_is_gone_when_its_detail_is_read_is_not_changed(
-    simulator: Simulator, state: str, failed: bool
-) -> None:
+def test_one_gone_when_its_detail_is_read_is_not_changed(simulator: Simulator, state: str, failed: bool) -> None:
     show_once(simulator, "/instances", [was("running")])
     simulator.remove_instance(5)
     result = run(Worker(simulator), claw_fleet, state)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_instance_info
@@ -13,7 +15,7 @@ from simulator.handle import Simulator
 from support.worker import Worker
 
 RUNNING, STOPPED = 1, 2
-LIST_OF_60 = ["GET /instances", "GET /instances", "GET /instances"]
+LIST_OF_60 = ["GET /instances"] * 3
 
 
 @pytest.fixture(autouse=True)
@@ -23,23 +25,23 @@ def two_known_instances(simulator: Simulator) -> None:
     simulator.set_instance(STOPPED, name="rests", status="stopped")
 
 
-@pytest.fixture
-def worker(simulator: Simulator) -> Worker:
-    return Worker(simulator)
-
-
-def test_by_id_and_unchanged_is_one_request(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(claw_instance, id=RUNNING, state="started")
-    assert result["changed"] is False
-    assert simulator.calls() == ["GET /instances/1"]
-    assert result["api"]["requests"] == 1
-
-
-def test_by_id_and_started_without_waiting_is_two(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(claw_instance, id=STOPPED, state="started", wait=False)
-    assert result["changed"] is True
-    assert simulator.calls() == ["GET /instances/2", "POST /instances/2/start"]
-    assert result["api"]["requests"] == 2
+@pytest.mark.parametrize(
+    ("options", "calls"),
+    [
+        ({"id": RUNNING}, ["GET /instances/1"]),
+        ({"id": STOPPED, "wait": False}, ["GET /instances/2", "POST /instances/2/start"]),
+        ({"name": "runs"}, [*LIST_OF_60, "GET /instances/1"]),
+        ({"name": "nobody", "state": "absent"}, LIST_OF_60),
+    ],
+)
+def test_a_task_of_one_instance_sends_no_more_than_it_needs(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], calls: list[str]
+) -> None:
+    result = worker.run(claw_instance, **options)
+    assert (simulator.calls(), result["api"]["requests"]) == (calls, len(calls))
+    assert result["changed"] is ("POST /instances/2/start" in calls)
+    assert (result["instance"] is None) is (calls == LIST_OF_60)
+    assert result["instance"] is None or result["instance"]["can_stop"] is True
 
 
 def test_waiting_adds_only_its_polls(simulator: Simulator, worker: Worker) -> None:
@@ -51,33 +53,13 @@ def test_waiting_adds_only_its_polls(simulator: Simulator, worker: Worker) -> No
     assert set(polls) == {"GET /instances/2"}
 
 
-def test_by_name_over_sixty_instances_is_three_pages_and_one(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(claw_instance, name="runs")
-    assert simulator.calls() == [*LIST_OF_60, "GET /instances/1"]
-    assert result["instance"]["can_stop"] is True
-
-
-def test_absent_for_a_name_that_nothing_has_is_the_pages_alone(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(claw_instance, name="nobody", state="absent")
-    assert result["changed"] is False
-    assert result["instance"] is None
-    assert simulator.calls() == LIST_OF_60
-
-
-def test_one_by_id_with_all_its_fields_is_one_request(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(claw_instance_info, id=RUNNING)
-    assert [instance["name"] for instance in result["instances"]] == ["runs"]
-    assert "can_stop" in result["instances"][0]
-    assert simulator.calls() == ["GET /instances/1"]
-
-
-def test_all_instances_are_the_pages_and_details_are_one_request_each(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(claw_instance_info)
+@pytest.mark.parametrize(("options", "pages"), [({}, 3), ({"page_size": 50}, 2)])
+def test_all_instances_are_the_pages_of_their_list(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], pages: int
+) -> None:
+    result = worker.run(claw_instance_info, **options)
     assert [instance["id"] for instance in result["instances"]] == list(range(1, 61))
-    assert simulator.calls() == LIST_OF_60
-    simulator.clear_log()
-    result = worker.run(claw_instance_info, name="runs", details=True)
-    assert simulator.calls() == [*LIST_OF_60, "GET /instances/1"]
+    assert simulator.calls() == ["GET /instances"] * pages
 
 
 def test_a_restore_looks_at_the_instance_once_more(simulator: Simulator, worker: Worker) -> None:
@@ -106,9 +88,3 @@ def test_instances_and_backups_are_listed_side_by_side(simulator: Simulator) -> 
     simulator.fault("status", status=403, path="/instances")
     simulator.fault("rate_limited", path="/backups", times=None, seconds=60)
     assert worker.run(claw_backup_restore, incident="INC-2")["error"]["status"] == 403
-
-
-def test_larger_pages_mean_fewer_requests(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(claw_instance_info, page_size=50)
-    assert len(result["instances"]) == 60
-    assert simulator.calls() == LIST_OF_60[:2]

@@ -115,11 +115,7 @@ CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]
         {},
         ["bot-4 (id 4): The instance with id 4 is named other, not bot-4."],
     ),
-    (
-        lambda simulator: simulator.remove_instance(4),
-        {},
-        ["bot-4 (id 4): it is gone."],
-    ),
+    (lambda simulator: simulator.remove_instance(4), {}, ["bot-4 (id 4): it is gone."]),
     (
         lambda simulator: (simulator.remove_instance(4), simulator.add_instance(id=9, name="bot-4")),
         {},
@@ -134,11 +130,7 @@ CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]
             "bot-4 (id 4): The plan says stop, but the list of this task says restart.",
         ],
     ),
-    (
-        lambda simulator: None,
-        {"ids": [1, 2]},
-        ["bot-3 (id 3): the list of this task does not have it."],
-    ),
+    (lambda simulator: None, {"ids": [1, 2]}, ["bot-3 (id 3): the list of this task does not have it."]),
     (
         lambda simulator: simulator.set_state(account={"id": 42}),
         {},
@@ -284,9 +276,7 @@ def test_each_restart_of_a_plan_is_sent_once(simulator: Simulator, worker: Worke
 
 
 @pytest.mark.parametrize("fault", [{"kind": "close_after"}, {"kind": "status", "status": 502}])
-def test_a_restart_whose_outcome_is_unknown_is_not_repeated(
-    simulator: Simulator, worker: Worker, fault: dict[str, t.Any]
-) -> None:
+def test_an_unclear_restart_is_not_repeated(simulator: Simulator, worker: Worker, fault: dict[str, t.Any]) -> None:
     options = {**RESTARTS, "serial": 1}
     plan = made(worker, **options)
     simulator.fault(**fault, method="POST", path="/instances/1/restart", times=1)

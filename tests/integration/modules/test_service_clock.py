@@ -29,11 +29,6 @@ HOUR = 3600
 NEWEST, OLDER = 12, 11
 
 
-@pytest.fixture
-def worker(simulator: Simulator) -> Worker:
-    return Worker(simulator)
-
-
 def set_clock(simulator: Simulator, skew: float) -> None:
     """The service is ahead by ``skew`` seconds. By its clock the newest backup is 10 minutes old, the other a day."""
     taken = {

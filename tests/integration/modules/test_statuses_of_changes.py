@@ -159,9 +159,7 @@ def test_a_refused_deletion_of_a_monthly_instance_hints_at_its_subscription(
 
 
 @pytest.mark.parametrize("status", [409, 425, 499, *DENIALS])
-def test_a_fleet_and_an_add_on_are_read_again_after_an_unclear_status(
-    simulator: Simulator, worker: Worker, status: t.Any
-) -> None:
+def test_fleet_and_add_on_are_read_after_an_unclear_status(simulator: Simulator, worker: Worker, status: t.Any) -> None:
     answer(simulator, status, "POST", after_effect=True)
     fleet = worker.run(claw_fleet, instances=[{"id": 2, "state": "started"}])
     assert (fleet["failed"], fleet["summary"]["changed"]) == (False, 1), fleet
@@ -175,9 +173,7 @@ def test_a_fleet_and_an_add_on_are_read_again_after_an_unclear_status(
 
 
 @pytest.mark.parametrize("module", [claw_instance, claw_fleet], ids=["alone", "in a fleet"])
-def test_an_instance_that_only_its_deletion_does_not_find_is_not_gone(
-    simulator: Simulator, worker: Worker, module: ModuleType
-) -> None:
+def test_a_deletion_answered_with_404_is_not_believed(simulator: Simulator, worker: Worker, module: ModuleType) -> None:
     options: dict[str, t.Any] = {"id": 1} if module is claw_instance else {"ids": [1]}
     for wait, told in ((True, "It was not gone within 60 s"), (False, "It still exists: its status is running. ")):
         answer(simulator, 404, "DELETE", after_effect=False)

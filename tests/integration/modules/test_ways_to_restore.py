@@ -178,20 +178,12 @@ SITUATIONS = [
     Situation("refused for this incident", [12], before=journal("INC-1", INTENDED, REFUSED)),
     Situation("restored by another incident", [12], before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED)),
     Situation(
-        "refused for another incident",
-        [12],
-        rules={"min_interval": "1h"},
-        before=journal("INC-2", INTENDED, REFUSED),
+        "refused for another incident", [12], rules={"min_interval": "1h"}, before=journal("INC-2", INTENDED, REFUSED)
     ),
     Situation(
         "failed before, with force", [12], rules={"force": True}, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)
     ),
-    Situation(
-        "restored before, with force",
-        [],
-        rules={"force": True},
-        before=RESTORED,
-    ),
+    Situation("restored before, with force", [], rules={"force": True}, before=RESTORED),
     Situation(
         "another backup after an unknown outcome, with force",
         [12],
@@ -227,12 +219,7 @@ SITUATIONS = [
     Situation("no backup before the time", Kind.NO_BACKUP, rules={"before": "2001-01-01T00:00:00Z"}),
     Situation("no backup of the id", Kind.BACKUP_GONE, {"name": "web-bot", "backup_id": 999}),
     Situation("newer one of nobody", Kind.UNCLEAR_BACKUP, before=backup(HOUR)),
-    Situation(
-        "shown by a name of two",
-        Kind.UNCLEAR_BACKUP,
-        {"id": 7},
-        before=backup(HOUR, instance_name="twin"),
-    ),
+    Situation("shown by a name of two", Kind.UNCLEAR_BACKUP, {"id": 7}, before=backup(HOUR, instance_name="twin")),
     Situation("of another instance", Kind.OTHER_BACKUP, {"name": "web-bot", "backup_id": 21}),
     Situation(
         "one backup for two",
@@ -520,7 +507,7 @@ def test_a_restore_that_another_run_sends_while_lists_are_read_is_awaited(
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_a_restore_that_fails_while_lists_are_read_is_told_as_such(
+def test_a_restore_that_fails_between_readings_is_told(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, caller: str
 ) -> None:
     between_readings(monkeypatch, "before the lists", lambda: send_elsewhere(ways, INTENDED, ACCEPTED, FAILED))
@@ -530,9 +517,7 @@ def test_a_restore_that_fails_while_lists_are_read_is_told_as_such(
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_another_incident_that_restores_while_lists_are_read_is_named(
-    ways: Ways, monkeypatch: pytest.MonkeyPatch, caller: str
-) -> None:
+def test_another_incident_between_readings_is_named(ways: Ways, monkeypatch: pytest.MonkeyPatch, caller: str) -> None:
     def send() -> None:
         ways.place.write("INC-2", INTENDED, ACCEPTED)
         ways.simulator.set_backup(12, status="restoring")
