@@ -62,20 +62,15 @@ def restores(simulator: Simulator) -> int:
 
 def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
     check = worker.run(claw_backup_restore, check=True, instance_name="web-bot")
-    assert check["changed"] is True
-    assert check["restore"]["outcome"] == "planned"
+    assert (check["changed"], check["restore"]["outcome"]) == (True, "planned")
     assert place.read_journal() == ""
     real = worker.run(claw_backup_restore, instance_name="web-bot")
-    assert real["changed"] is True
+    assert (real["changed"], real["restore"]["outcome"]) == (True, "completed")
     assert real["diff"] == check["diff"]
-    assert real["restore"]["outcome"] == "completed"
     assert real["restore"]["sent_at"] <= real["restore"]["completed_at"]
-    assert real["backup"]["id"] == 12
-    assert real["instance"]["status"] == "running"
+    assert (real["backup"]["id"], real["instance"]["status"]) == (12, "running")
     again = worker.run(claw_backup_restore, instance_name="web-bot")
-    assert again["changed"] is False
-    assert again["restore"] == real["restore"]
-    assert again["backup"]["id"] == 12
+    assert (again["changed"], again["restore"], again["backup"]["id"]) == (False, real["restore"], 12)
     # A forced command from the shell's history does no harm either, whatever backup is the newest now.
     simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
     forced = worker.run(claw_backup_restore, instance_name="web-bot", force=True)
@@ -160,23 +155,14 @@ def test_a_success_that_says_otherwise_is_an_unknown_outcome(simulator: Simulato
     assert any("so the restore has begun" in warning for warning in worker.warnings)
 
 
-@pytest.mark.parametrize(
-    ("fault", "options"),
-    [
-        ("reset_after", {}),
-        ("truncated", {}),
-        ("truncated_json", {}),
-        ("redirect", {"location": "/x"}),
-        ("status", {"status": 409}),
-    ],
-)
+@pytest.mark.parametrize("fault", ["reset_after", "truncated", "truncated_json", "redirect", "status"])
 def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
-    simulator: Simulator, worker: Worker, fault: str, options: dict[str, t.Any]
+    simulator: Simulator, worker: Worker, fault: str
 ) -> None:
+    options = {"redirect": {"location": "/x"}, "status": {"status": 409}}.get(fault, {})
     simulator.fault(fault, method="POST", after_effect=True, **options)
     for _run in range(2):
-        result = worker.run(claw_backup_restore, instance_id=1)
-        assert result["restore"]["outcome"] == "completed"
+        assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
     assert any("so the restore has begun" in warning for warning in worker.warnings)
     assert restores(simulator) == 1
 
@@ -186,9 +172,8 @@ def test_a_lost_response_for_an_instance_that_was_busy_is_unknown(simulator: Sim
     simulator.set_instance(1, status="deploying")
     simulator.fault("reset_before", method="POST")
     result = worker.run(claw_backup_restore, instance_id=1, force=True)
-    assert result["failed"] is True
+    assert (result["failed"], result["restore"]["outcome"]) == (True, "unknown")
     assert "Its status is deploying." in result["msg"]
-    assert result["restore"]["outcome"] == "unknown"
     assert restores(simulator) == 0
 
 
@@ -252,9 +237,8 @@ def test_a_restore_that_ends_badly_is_told_in_every_run(simulator: Simulator, wo
     simulator.switch(restore_ends=ends)
     for _run in range(2):
         result = worker.run(claw_backup_restore, instance_id=1)
-        assert result["failed"] is True
+        assert (result["failed"], result["restore"]["outcome"]) == (True, "failed")
         assert f"Its status is {ends}." in result["msg"]
-        assert result["restore"]["outcome"] == "failed"
     assert worker.sleeper.total < 60
     assert restores(simulator) == 1
 
@@ -390,28 +374,14 @@ def test_a_backup_of_an_instance_that_is_gone_is_named_with_it(simulator: Simula
 # What went wrong beside the service
 
 
-@pytest.mark.parametrize(
-    ("options", "path", "other", "words"),
-    [
-        (
-            {"instance_id": 1},
-            "/instances/1",
-            {"id": 2, "name": "test-bot"},
-            "Instance 1 was requested, but 2 was returned",
-        ),
-        (
-            {"backup_id": 12},
-            "/backups/12",
-            {"id": 11, "instance_id": 1, "status": "completed"},
-            "Backup 12 was requested, but 11 was returned",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("kind", "number", "other"), [("instance", 1, 2), ("backup", 12, 11)])
 def test_nothing_is_done_with_another_one_than_was_asked_for(
-    simulator: Simulator, worker: Worker, options: dict[str, t.Any], path: str, other: dict[str, t.Any], words: str
+    simulator: Simulator, worker: Worker, kind: str, number: int, other: int
 ) -> None:
-    simulator.fault("wrong_type", path=path, body={"data": other})
-    assert words in worker.run(claw_backup_restore, **options)["msg"]
+    data = {"id": other, "instance_id": 1, "name": "test-bot", "status": "completed"}
+    simulator.fault("wrong_type", path=f"/{kind}s/{number}", body={"data": data})
+    message = worker.run(claw_backup_restore, **{f"{kind}_id": number})["msg"]
+    assert f"{kind.title()} {number} was requested, but {other} was returned" in message
     assert simulator.calls("POST *") == []
 
 
@@ -419,9 +389,7 @@ def test_a_finished_restore_outlives_its_backup(simulator: Simulator, worker: Wo
     first = worker.run(claw_backup_restore, backup_id=12, instance_id=1)
     simulator.control("DELETE", "/backups/12")
     again = worker.run(claw_backup_restore, backup_id=12, instance_id=1)
-    assert again["changed"] is False
-    assert again["restore"] == first["restore"]
-    assert str(again["backup"]["id"]) == "12"
+    assert (again["changed"], again["restore"], str(again["backup"]["id"])) == (False, first["restore"], "12")
     # The journal knows whose it was.
     by_backup_alone = worker.run(claw_backup_restore, backup_id=12)
     assert (by_backup_alone["failed"], by_backup_alone["restore"]) == (False, first["restore"])

@@ -21,20 +21,18 @@ from simulator.handle import Simulator
 from support.stores import StorePlace
 from support.worker import Worker
 
-COUNT = 8
+BACKUPS = ((1, "50h ago", "completed"), (2, "5h ago", "completed"), (3, "1h ago", "failed"))
 
 
-def world(count: int = COUNT, **fields: t.Any) -> dict[str, t.Any]:
+def world(count: int = 8) -> dict[str, t.Any]:
     """Instances bot-1, bot-2, ...; each has the backups N01, 50 h old, N02, 5 h old, and N03, which failed."""
+    numbers = range(1, count + 1)
     return {
-        "instances": [{"id": number, "name": f"bot-{number}", **fields} for number in range(1, count + 1)],
+        "instances": [{"id": number, "name": f"bot-{number}"} for number in numbers],
         "backups": [
-            {"id": 100 * number + 1, "instance_id": number, "created_at": "50h ago"} for number in range(1, count + 1)
-        ]
-        + [{"id": 100 * number + 2, "instance_id": number, "created_at": "5h ago"} for number in range(1, count + 1)]
-        + [
-            {"id": 100 * number + 3, "instance_id": number, "created_at": "1h ago", "status": "failed"}
-            for number in range(1, count + 1)
+            {"id": 100 * number + one, "instance_id": number, "created_at": created_at, "status": status}
+            for one, created_at, status in BACKUPS
+            for number in numbers
         ],
     }
 
@@ -61,28 +59,26 @@ def outcomes(result: dict[str, t.Any]) -> list[str]:
 def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
     declared = [*bots(1, 2, 3, 4), {"id": 5, "backup_id": 501}]
     options = {"instances": declared, "serial": [1, "100%"]}
+    backups = [102, 202, 302, 402, 501]
     check = worker.run(claw_fleet_restore, check=True, **options)
     assert check["changed"] is True
     assert check["summary"] == {"ok": 0, "changed": 5, "failed": 0, "not_begun": 0}
     assert set(outcomes(check)) == {"not_begun"}
-    assert posts(simulator) == []
-    assert place.read_journal() == ""
+    assert (posts(simulator), place.read_journal()) == ([], "")
     real = worker.run(claw_fleet_restore, **options)
     assert real["failed"] is False, real
-    assert real["summary"] == check["summary"]
-    assert real["diff"] == check["diff"]
-    assert [entry["backup_id"] for entry in real["instances"]] == [102, 202, 302, 402, 501]
+    assert (real["summary"], real["diff"]) == (check["summary"], check["diff"])
+    assert [entry["backup_id"] for entry in real["instances"]] == backups
     assert [{**entry, "outcome": "not_begun"} for entry in real["instances"]] == check["instances"]
     assert set(outcomes(real)) == {"completed"}
-    assert sorted(posts(simulator)) == [102, 202, 302, 402, 501]
-    assert posts(simulator)[0] == 102
-    calls = len(simulator.calls())
+    assert (posts(simulator)[0], sorted(posts(simulator))) == (102, backups)
+    simulator.clear_log()
     again = worker.run(claw_fleet_restore, **options)
     assert again["changed"] is False
     assert again["summary"] == {"ok": 5, "changed": 0, "failed": 0, "not_begun": 0}
     assert again["diff"]["before"] == again["diff"]["after"]
-    assert [entry["backup_id"] for entry in again["instances"]] == [102, 202, 302, 402, 501]
-    assert sorted(simulator.calls()[calls:]) == ["GET /backups", "GET /instances"]
+    assert [entry["backup_id"] for entry in again["instances"]] == backups
+    assert sorted(simulator.calls()) == ["GET /backups", "GET /instances"]
     assert simulator.effects() == {"restores": 5}
 
 
@@ -122,11 +118,8 @@ def test_finished_instances_that_can_not_be_read_keep_the_next_batch_back(simula
     result = worker.run(claw_fleet_restore, **{**options, "incident": "INC-2"})
     assert posts(simulator) == [102]
     assert outcomes(result) == ["completed", "refused", "refused"]
-    assert ["rejected or not sent; nothing was changed." in one["msg"] for one in result["instances"]] == [
-        False,
-        True,
-        True,
-    ]
+    told = ["rejected or not sent; nothing was changed." in one["msg"] for one in result["instances"]]
+    assert told == [False, True, True]
 
 
 # What it costs
@@ -189,9 +182,7 @@ def test_the_polls_of_a_small_batch_read_it_alone(simulator: Simulator, worker: 
 def test_one_that_can_not_be_read_hides_no_other_of_its_batch(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=world(40), switches={"transition_reads": 2})
     simulator.fault("json_503", path="/instances/1", method="GET", skip=2, times=None)
-    result = worker.run(
-        claw_fleet_restore, instances=[{"id": 1}, {"id": 2}], serial=["100%"], retry_timeout=0, wait_timeout=60
-    )
+    result = worker.run(claw_fleet_restore, ids=[1, 2], serial=["100%"], retry_timeout=0, wait_timeout=60)
     assert outcomes(result) == ["in_flight", "completed"]
 
 
@@ -209,19 +200,17 @@ def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, worker: Wor
 
 
 # All obstacles: test_ways_to_restore.py
-WRONG = [({"name": "bto-3"}, "did you mean bot-3?"), ({"id": 3, "backup_id": 301}, "and max_age is 1 d 0 h")]
-
-
-@pytest.mark.parametrize(("entry", "words"), WRONG)
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [({"name": "bto-3"}, "did you mean bot-3?"), ({"id": 3, "backup_id": 301}, "and max_age is 1 d 0 h")],
+)
 def test_a_wrong_entry_is_found_before_anything_is_sent(
     simulator: Simulator, worker: Worker, entry: dict[str, t.Any], words: str
 ) -> None:
+    options = {"instances": [*bots(1), entry, *bots(2)], "serial": [1], "max_age": "24h"}
     for check in (True, False):
-        result = worker.run(
-            claw_fleet_restore, check=check, instances=[*bots(1), entry, *bots(2)], serial=[1], max_age="24h"
-        )
-        assert result["failed"] is True
-        assert result["changed"] is False
+        result = worker.run(claw_fleet_restore, check=check, **options)
+        assert (result["failed"], result["changed"]) == (True, False)
         assert words in result["instances"][1]["msg"]
         assert words in result["msg"]
         assert result["msg"].startswith("1 of 3 entries can't be restored, so nothing was sent: entry 2")

@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
-from pathlib import Path
 
 import pytest
 
@@ -34,18 +32,10 @@ CHECK_FIRST = (
 
 
 @pytest.fixture
-def world(simulator: Simulator) -> None:
-    """An account with 500 Claws."""
+def worker(simulator: Simulator, place: StorePlace) -> Worker:
+    """Buys for an account with 500 Claws."""
     simulator.set_state(balance=500)
-
-
-@pytest.fixture
-def worker(simulator: Simulator, world: None, place: StorePlace) -> Worker:
     return Worker(simulator, {**place.options, **ORDER})
-
-
-def purchases(simulator: Simulator) -> int:
-    return simulator.effects().get("purchases", 0)
 
 
 def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) -> None:
@@ -63,15 +53,13 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) 
 def test_an_immediate_credit_shows_in_the_balance(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(purchase_answer="credit", purchase_status=200)
     result = worker.run(claw_purchase)
-    assert result["changed"] is True
-    assert result["balance"] == 6000
+    assert (result["changed"], result["balance"]) == (True, 6000)
 
 
 def test_enough_balance_is_no_purchase_and_leaves_the_order_free(simulator: Simulator, worker: Worker) -> None:
     simulator.set_state(balance=1000)
     result = worker.run(claw_purchase)
-    assert result["changed"] is False
-    assert result["balance"] == 1000
+    assert (result["changed"], result["balance"]) == (False, 1000)
     assert simulator.calls() == ["GET /billing/summary"]
     simulator.set_state(balance=999)
     assert worker.run(claw_purchase)["changed"] is True
@@ -118,7 +106,7 @@ def test_a_refusal_is_not_repeated_and_leaves_the_order_free(
     assert simulator.calls("POST *") == [BUY]
     assert worker.sleeper.total == 0
     assert worker.run(claw_purchase)["changed"] is True
-    assert purchases(simulator) == 1
+    assert simulator.effects() == {"purchases": 1}
 
 
 @pytest.mark.parametrize("package_id", ["", " ", True, [2], {"id": 2}])
@@ -270,18 +258,13 @@ def test_a_link_to_pay_by_is_as_secret_in_a_refusal(
     }
     headers = {"X-Request-Id": link.encode("ascii", "xmlcharrefreplace").decode()}
     message = f"pay at {link} with tok-s3cr3t-1"
-    simulator.fault(
-        "status", method="POST", status=status, code="payment", message=message, details=details, headers=headers
-    )
+    told = {"code": "payment", "message": message, "details": details}
+    simulator.fault("status", method="POST", status=status, headers=headers, **told)
     result = worker.run(claw_purchase)
     assert_nothing_pays(worker, result, place)
     assert "pay at ******** with ********" in result["msg"]
     assert result["error"]["status"] == status
-    assert result["error"]["details"]["payment"] == {
-        "url": "********",
-        "client_secret": "********",
-        "retry_token": "********",
-    }
+    assert result["error"]["details"]["payment"] == dict.fromkeys(("url", "client_secret", "retry_token"), MASK)
 
 
 def test_a_link_to_pay_by_is_as_secret_in_whatever_else_the_service_answers(
@@ -306,24 +289,19 @@ def test_a_link_to_pay_by_is_as_secret_in_whatever_else_the_service_answers(
 GIVEN = {"coupon": "given-at-the-counter", "quantity": 2, "card": {"pin_token": "pin7", "owner": "A. N. Other"}}
 
 
-def test_what_was_given_for_a_purchase_is_shown_nowhere(
-    simulator: Simulator, controller: Controller, tmp_path: Path
-) -> None:
+def test_what_was_given_for_a_purchase_is_shown_nowhere(simulator: Simulator, controller: Controller) -> None:
     simulator.set_state(balance=500)
     told = {"message": "given-at-the-counter is used up", "details": {"card": "A. N. Other may not"}}
     simulator.fault("status", method="POST", status=422, **told)
-    task = {"clawhosters.cloud.claw_purchase": {**ORDER, "request": GIVEN, "state_dir": str(tmp_path / "state")}}
+    options = {**ORDER, "request": "{{ given }}", "state_dir": str(controller.folder / "state")}
     tasks = [
-        {**task, "check_mode": True},
-        {**task, "ignore_errors": True},
-        {"clawhosters.cloud.claw_purchase": {**task["clawhosters.cloud.claw_purchase"], "balance_below": 1}},
+        {"clawhosters.cloud.claw_purchase": options, "check_mode": True},
+        {"clawhosters.cloud.claw_purchase": options, "ignore_errors": True},
+        {"clawhosters.cloud.claw_purchase": {**options, "balance_below": 1}},
     ]
-    variables = {"given": GIVEN}
-    (tmp_path / "given.json").write_text(json.dumps(variables), encoding="utf-8")
-    for one in tasks:
-        one["clawhosters.cloud.claw_purchase"] = {**one["clawhosters.cloud.claw_purchase"], "request": "{{ given }}"}
+    given = controller.write("given.yml", {"given": GIVEN})
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
-    run = controller.playbook([play], "-vvvv", "--diff", "-e", f"@{tmp_path / 'given.json'}")
+    run = controller.playbook([play], "-vvvv", "--diff", "-e", f"@{given}")
     assert run.rc == 0, run.screen
     assert "******** is used up" in run.all[1]["msg"]
     for text in ("given-at-the-counter", "pin7", "A. N. Other"):
