@@ -13,144 +13,105 @@ from types import ModuleType
 import pytest
 import requests
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ClawHostersError,
-    PartialError,
-    UnprocessableError,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import ResourceChange
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.find_instance import find_instance
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_task import InstanceTask
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
-from support import KEY, TIME_IN_MESSAGE
+from support import TIME_IN_MESSAGE
 from support.raw_service import raw_service
-from support.sleeper import Sleeper
 from support.worker import Worker
 
-Ensure = t.Callable[..., ResourceChange]
+POWER = pytest.mark.parametrize(
+    ("wanted", "found", "action", "end"),
+    [
+        ("started", "stopped", "start", "running"),
+        ("restarted", "stopped", "start", "running"),
+        ("stopped", "running", "stop", "stopped"),
+    ],
+)
 
 
-@pytest.fixture
-def ensure(simulator: Simulator) -> Ensure:
-    """Brings instance 1 to a state, with waits that take no time; keywords are the module's options."""
-    sleeper = Sleeper()
-
-    def run(
-        wanted: str, *, wait: bool = True, wait_timeout: int = 300, wait_healthy: bool = False, timeout: int = 30
-    ) -> ResourceChange:
-        settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": timeout}, pytest.fail)
-        progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-        client = Client(settings, progress=progress)
-        return InstanceTask(client, wait_timeout if wait else None, wait_healthy, lambda warning: None).ensure_state(
-            find_instance(client, 1), wanted
-        )
-
-    return run
-
-
-POWER = [
-    ("started", "stopped", "start", "running"),
-    ("restarted", "stopped", "start", "running"),
-    ("stopped", "running", "stop", "stopped"),
-]
-
-
-@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
+@POWER
 @pytest.mark.parametrize("shows", ["old", "busy", "end"])
 def test_a_slow_transition_is_waited_for_whatever_it_shows_meanwhile(
-    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, shows: str
+    simulator: Simulator, worker: Worker, wanted: str, found: str, action: str, end: str, shows: str
 ) -> None:
     simulator.set_instance(1, status=found)
     simulator.switch(transition_reads=3, transition_shows=shows)
-    change = ensure(wanted)
-    assert change.changed
-    assert change.resource is not None
-    assert change.resource["status"] == end
+    result = worker.run(claw_instance, id=1, state=wanted)
+    assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, True, end)
     assert simulator.changes() == [f"POST /instances/1/{action}"]
 
 
-@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
+@POWER
 @pytest.mark.parametrize("fault", ["reset_after", "hang_after"])
 def test_after_a_lost_response_the_effect_is_read_and_nothing_is_resent(
-    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, fault: str
+    simulator: Simulator, worker: Worker, wanted: str, found: str, action: str, end: str, fault: str
 ) -> None:
     simulator.set_instance(1, status=found)
     hangs = fault == "hang_after"
     simulator.fault(fault, method="POST", **({"seconds": 60} if hangs else {}))
-    change = ensure(wanted, timeout=2 if hangs else 30)
-    assert change.changed
+    result = worker.run(claw_instance, id=1, state=wanted, timeout=2 if hangs else 30)
+    assert (result["failed"], result["changed"]) == (False, True)
     assert simulator.changes() == [f"POST /instances/1/{action}"]
 
 
-@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
+@POWER
 @pytest.mark.parametrize("fault", ["reset_before", "json_500"])
 def test_start_and_stop_are_repeated_once_when_nothing_is_to_be_seen_of_them(
-    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, fault: str
+    simulator: Simulator, worker: Worker, wanted: str, found: str, action: str, end: str, fault: str
 ) -> None:
     simulator.set_instance(1, status=found)
     simulator.fault(fault, method="POST")
-    change = ensure(wanted)
-    assert change.changed
-    assert change.resource is not None
-    assert change.resource["status"] == end
+    result = worker.run(claw_instance, id=1, state=wanted)
+    assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, True, end)
     assert simulator.changes() == [f"POST /instances/1/{action}"] * 2
     assert sum(simulator.effects().values()) == 1
 
 
-def test_when_nothing_can_be_read_back_the_outcome_is_called_unknown(simulator: Simulator, ensure: Ensure) -> None:
+def test_when_nothing_can_be_read_back_the_outcome_is_called_unknown(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.fault("reset_after", method="POST")
     simulator.fault("json_500", method="GET", skip=1, times=None)
-    with pytest.raises(ClawHostersError, match="was changed, since it can't be read now"):
-        ensure("started")
+    assert "was changed, since it can't be read now" in worker.run(claw_instance, id=1)["msg"]
     assert len(simulator.changes()) == 1
 
 
 @pytest.mark.parametrize("status", [204, 200])
-def test_a_deletion_is_waited_for_until_the_record_is_gone(simulator: Simulator, ensure: Ensure, status: int) -> None:
+def test_a_deletion_is_waited_for_until_the_record_is_gone(simulator: Simulator, worker: Worker, status: int) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.switch(delete_answer=status, transition_reads=3)
-    change = ensure("absent")
-    assert change.changed
-    assert change.after == {}
-    assert change.resource is not None
-    assert change.resource["status"] == "deleting"
+    result = worker.run(claw_instance, id=1, state="absent")
+    assert (result["failed"], result["diff"]["after"], result["instance"]["status"]) == (False, {}, "deleting")
 
 
 @pytest.mark.parametrize(("wait_timeout", "reads"), [(300, [2, 5]), (3, [2, 4])], ids=["poll", "last look"])
 def test_a_record_that_lingers_outside_the_list_counts_as_gone(
-    simulator: Simulator, ensure: Ensure, wait_timeout: int, reads: list[int]
+    simulator: Simulator, worker: Worker, wait_timeout: int, reads: list[int]
 ) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.switch(delete_lingers="detail", per_page_default=100)
-    change = ensure("absent", wait_timeout=wait_timeout)
-    assert change.changed
-    assert change.after == {}
+    result = worker.run(claw_instance, id=1, state="absent", wait_timeout=wait_timeout)
+    assert (result["failed"], result["changed"], result["diff"]["after"]) == (False, True, {})
     calls = simulator.calls()
     assert [calls.count(call) for call in ("GET /instances", "GET /instances/1")] == reads
 
 
-def test_one_list_without_it_does_not_show_that_an_instance_is_deleted(simulator: Simulator, ensure: Ensure) -> None:
+def test_one_list_without_it_does_not_show_that_an_instance_is_deleted(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.switch(delete_lingers="everywhere")
     simulator.fault("wrong_type", path="/instances", body={"data": [{"id": 2, "name": "another", "status": "running"}]})
-    with pytest.raises(PartialError, match="not gone within 300 s"):
-        ensure("absent", wait_timeout=300)
+    assert "not gone within 300 s" in worker.run(claw_instance, id=1, state="absent", wait_timeout=300)["msg"]
 
 
 @pytest.mark.parametrize(("module", "given"), [(claw_instance, {"id": 1}), (claw_fleet, {"ids": [1]})])
-def test_a_record_that_says_deleted_is_gone(simulator: Simulator, module: ModuleType, given: dict[str, t.Any]) -> None:
+def test_a_record_that_says_deleted_is_gone(
+    simulator: Simulator, worker: Worker, module: ModuleType, given: dict[str, t.Any]
+) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.switch(delete_lingers="everywhere", per_page_default=100)
     record = {"id": 1, "name": "web-bot", "status": "Deleted"}
     simulator.fault("wrong_type", path="/instances/1", method="GET", skip=1, times=None, body={"data": record})
     simulator.fault("wrong_type", path="/instances", skip=1, times=None, body={"data": [record]})
-    worker = Worker(simulator)
     for is_changed in (True, False):
         result = worker.run(module, state="absent", **given)
         assert (result["failed"], result["changed"]) == (False, is_changed), result
@@ -172,29 +133,28 @@ def test_a_record_kept_without_a_status_counts_as_deleted(
     assert simulator.changes() == ["DELETE /instances/1"]
 
 
-def test_a_busy_instance_is_deleted_once_it_has_settled(simulator: Simulator, ensure: Ensure) -> None:
+def test_a_busy_instance_is_deleted_once_it_has_settled(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="deploying", billing_mode="daily", settles_to="running", settles_after_reads=3)
-    assert ensure("absent").changed
+    assert worker.run(claw_instance, id=1, state="absent")["failed"] is False
     assert simulator.changes() == ["DELETE /instances/1"] * 2
 
 
-def test_without_waiting_a_busy_instance_fails_with_its_status(simulator: Simulator, ensure: Ensure) -> None:
+def test_without_waiting_a_busy_instance_fails_with_its_status(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="deploying", billing_mode="daily")
     for wanted in ("started", "stopped", "restarted"):
-        with pytest.raises(PartialError, match=r"It is deploying\. What comes next depends on how that ends"):
-            ensure(wanted, wait=False)
+        message = worker.run(claw_instance, id=1, state=wanted, wait=False)["msg"]
+        assert "It is deploying. What comes next depends on how that ends" in message
     assert simulator.changes() == []
-    with pytest.raises(ClawHostersError, match="is deploying"):
-        ensure("absent", wait=False)
+    assert "is deploying" in worker.run(claw_instance, id=1, state="absent", wait=False)["msg"]
 
 
 @pytest.mark.parametrize("wanted", ["started", "restarted"])
-def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator, ensure: Ensure, wanted: str) -> None:
+def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator, worker: Worker, wanted: str) -> None:
     simulator.set_instance(1, status="stopped", settles_to="running", settles_after_reads=1)
-    change = ensure(wanted)
-    assert not change.changed
+    result = worker.run(claw_instance, id=1, state=wanted)
+    assert (result["failed"], result["changed"]) == (False, False)
     assert simulator.changes() == ["POST /instances/1/start"]
-    assert change.before == change.after
+    assert result["diff"]["before"] == result["diff"]["after"]
 
 
 def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator) -> None:
@@ -208,9 +168,8 @@ def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator) 
         ]
 
 
-def test_a_pause_after_an_accepted_stop_is_as_good_and_warns(simulator: Simulator) -> None:
+def test_a_pause_after_an_accepted_stop_is_as_good_and_warns(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(transition_reads=3)
-    worker = Worker(simulator)
     worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="paused")
     result = worker.run(claw_instance, id=1, state="stopped")
     assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, True, "paused")
@@ -222,32 +181,29 @@ def test_a_pause_after_an_accepted_stop_is_as_good_and_warns(simulator: Simulato
     assert len(worker.warnings) == 2
 
 
-def test_one_that_is_deleted_while_a_deletion_waits_is_as_wanted(simulator: Simulator, ensure: Ensure) -> None:
+def test_one_that_is_deleted_while_a_deletion_waits_is_as_wanted(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="deploying", billing_mode="daily", settles_to="gone", settles_after_reads=3)
-    change = ensure("absent")
-    assert change.changed is False
-    assert change.resource is not None
+    result = worker.run(claw_instance, id=1, state="absent")
+    assert (result["failed"], result["changed"], result["instance"] is None) == (False, False, False)
     assert simulator.changes() == ["DELETE /instances/1"]
 
 
 @pytest.mark.parametrize("state", ["Its status is stopped", "Its current state can't be read"])
-def test_an_unexplained_refusal_is_told_in_the_services_words(simulator: Simulator, ensure: Ensure, state: str) -> None:
+def test_an_unexplained_refusal_is_told_in_the_services_words(simulator: Simulator, worker: Worker, state: str) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.set_state(balance=0)
     if "read" in state:
         simulator.fault("json_500", method="GET", skip=1, times=None)
-    with pytest.raises(PartialError) as refusal:
-        ensure("started")
-    assert isinstance(refusal.value.response, UnprocessableError)
-    assert str(refusal.value.response.message) in str(refusal.value)
-    assert state in str(refusal.value)
+    result = worker.run(claw_instance, id=1)
+    assert result["error"]["status"] == 422
+    assert result["error"]["message"] in result["msg"]
+    assert state in result["msg"]
 
 
 @pytest.mark.parametrize("ends", ["error", "deploy_failed", "paused"])
-def test_a_start_that_ends_in_trouble_is_told_at_once(simulator: Simulator, ensure: Ensure, ends: str) -> None:
+def test_a_start_that_ends_in_trouble_is_told_at_once(simulator: Simulator, worker: Worker, ends: str) -> None:
     simulator.set_instance(1, status="deploying", settles_to=ends, settles_after_reads=2)
-    with pytest.raises(PartialError, match=rf"^web-bot \(id 1\): It has the status {ends}"):
-        ensure("started")
+    assert worker.run(claw_instance, id=1)["msg"].startswith(f"web-bot (id 1): It has the status {ends}")
 
 
 DEAD = (
@@ -275,21 +231,16 @@ DOWN = (
     ],
 )
 def test_the_end_of_a_wait_after_an_accepted_change_tells_the_last_state(
-    simulator: Simulator, fault: str, state: str, words: str, kind: int | None
+    simulator: Simulator, worker: Worker, fault: str, state: str, words: str, kind: int | None
 ) -> None:
-    simulator.reset(
-        state={"instances": [{"id": 1, "name": "web-bot", "status": "stopped" if state == "started" else "running"}]},
-        switches={"transition_seconds": 600, "action_answer": "old"},
-    )
+    simulator.set_instance(1, status="stopped" if state == "started" else "running")
+    simulator.switch(transition_seconds=600, action_answer="old")
     simulator.fault(fault, method="GET", skip=1, times=None)
-    worker = Worker(simulator)
     result = worker.run(claw_instance, id=1, state=state, wait_timeout=20)
-    action = "start" if state == "started" else "restart"
     pattern = re.escape(words).replace(r"\{at\}", TIME_IN_MESSAGE).replace(r"\{words\}", ".*")
-    expected = rf"web-bot \(id 1\): The {action} was accepted\. {pattern}"
+    expected = rf"web-bot \(id 1\): The {state.removesuffix('ed')} was accepted\. {pattern}"
     assert re.fullmatch(expected, result["msg"]), result["msg"]
-    assert result["changed"] is True
-    assert result.get("error", {}).get("status") == kind
+    assert (result["changed"], result.get("error", {}).get("status")) == (True, kind)
     if fault != "unauthorized":
         assert worker.sleeper.total == pytest.approx(20)
         told = "503, The service is under maintenance" if kind == 503 else "no answer for 10 s (the connection broke)"
@@ -300,13 +251,12 @@ def test_a_web_page_with_404_does_not_say_that_an_instance_is_gone(simulator: Si
     """A proxy has lost its route, or the path of api_url is wrong."""
     with raw_service(lambda _method, _path: (404, {"Content-Type": "text/html"}, b"<h1>Not Found</h1>")) as options:
         result = Worker(simulator, options).run(claw_instance, id=1, state="absent")
-    assert result["failed"] is True
-    assert result["error"]["status"] == 404
+    assert (result["failed"], result["error"]["status"]) == (True, 404)
     assert "Is api_url the address of the API?" in result["msg"]
 
 
 def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
-    simulator: Simulator, ensure: Ensure, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulator.set_instance(1, status="stopped")
     original, refused = transport._send, []
@@ -319,30 +269,27 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
 
     monkeypatch.setattr(transport, "_send", send)
     refusals = 2
-    with pytest.raises(ClawHostersError) as caught:
-        ensure("started")
-    assert "was lost" not in str(caught.value)
-    assert "no change is visible" in str(caught.value)
+    message = worker.run(claw_instance, id=1)["msg"]
+    assert "was lost" not in message
+    assert "no change is visible" in message
     refusals = 3
-    assert ensure("started").changed
+    result = worker.run(claw_instance, id=1)
+    assert (result["failed"], result["changed"]) == (False, True)
     assert simulator.changes() == ["POST /instances/1/start"]
 
 
-def test_a_look_at_the_list_does_not_outlast_the_deadline(simulator: Simulator) -> None:
+def test_a_look_at_the_list_does_not_outlast_the_deadline(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="running")
     simulator.switch(delete_lingers="detail")
     simulator.fault("rate_limited", path="/instances", retry_after="seconds", seconds=20, times=None)
-    worker = Worker(simulator, {"retry_timeout": 100})
-    result = worker.run(claw_instance, id=1, state="absent", wait_timeout=5)
-    assert result["failed"] is True
-    assert result["changed"] is True
+    result = worker.run(claw_instance, id=1, state="absent", wait_timeout=5, retry_timeout=100)
+    assert (result["failed"], result["changed"]) == (True, True)
     assert worker.sleeper.total <= 5
 
 
-def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator) -> None:
+def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="stopped", name="web-bot")
     simulator.switch(transition_reads=1000)
-    worker = Worker(simulator)
     worker.run(claw_instance, id=1, state="started", wait_timeout=10)
     assert set(worker.interrupt_texts) == {
         "Accepted, and goes on: start web-bot (id 1).",
