@@ -102,8 +102,7 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
     assert checked["msg"].endswith(" And 1 more. Would change: bot-1 (id 1), bot-3 (id 3).")
     assert simulator.changes() == []
     result = worker.run(claw_fleet, instances=instances)
-    assert result["failed"] is True
-    assert result["changed"] is True
+    assert (result["failed"], result["changed"]) == (True, True)
     assert result["summary"] == {"ok": 0, "changed": 2, "failed": 4}
     assert simulator.changes() == ["POST /instances/1/start", "POST /instances/3/stop"]
     messages = [entry["msg"] for entry in result["instances"]]
@@ -157,13 +156,13 @@ def test_an_instance_that_is_listed_twice_changes_nothing(simulator: Simulator, 
     simulator.reset(state=fleet("stopped", "stopped"))
     result = worker.run(claw_fleet, instances=[{"id": 1}], names=["bot-2", "bot-1"])
     assert (result["failed"], "plan" in result) == (True, False)
-    assert "entry 3, bot-1: bot-1 (id 1) is listed already, in entry 1" in result["msg"]
+    told = "bot-1 (id 1) is listed already, in entry 1"
+    assert f"entry 3, bot-1: {told}" in result["msg"]
     assert result["summary"] == {"ok": 0, "changed": 0, "failed": 3}
-    assert [(entry["id"], entry["after"], entry["begun"], entry["msg"]) for entry in result["instances"]] == [
-        (1, "stopped", False, "Not begun: the list of instances has faults."),
-        (2, "stopped", False, "Not begun: the list of instances has faults."),
-        (1, "stopped", False, "bot-1 (id 1) is listed already, in entry 1"),
-    ]
+    assert {(entry["after"], entry["begun"]) for entry in result["instances"]} == {("stopped", False)}
+    not_begun = "Not begun: the list of instances has faults."
+    shown = [(entry["id"], entry["msg"]) for entry in result["instances"]]
+    assert shown == [(1, not_begun), (2, not_begun), (1, told)]
     assert simulator.changes() == []
 
 
@@ -199,10 +198,8 @@ def test_tasks_that_fail_before_they_read_return_every_entry(simulator: Simulato
         for entry in changes["instances"]:
             assert {*entry} == {"id", "name", "state", "before", "after", "changed", "failed", "msg", "begun"}
             assert (entry["begun"], entry["changed"], entry["failed"]) == (False, False, True)
-        assert [entry["outcome"] for entry in restores["instances"]] == [
-            "not_begun",
-            "refused" if fault else "not_begun",
-        ]
+        outcomes = [entry["outcome"] for entry in restores["instances"]]
+        assert outcomes == ["not_begun", "refused" if fault else "not_begun"]
         assert restores["summary"] == {"ok": 0, "changed": 0, "failed": bool(fault), "not_begun": 2 - bool(fault)}
         for result in (changes, restores):
             first, second = result["instances"]
@@ -354,15 +351,9 @@ def test_wrong_batches_send_nothing(
 
 
 def test_busy_instances_settle_first_and_then_change(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(
-        state={
-            "instances": [
-                {"id": 1, "name": "a", "status": "deploying", "settles_to": "running", "settles_after_reads": 2},
-                {"id": 2, "name": "b", "status": "provisioning", "settles_to": "running", "settles_after_reads": 3},
-                {"id": 3, "name": "c", "status": "deploying", "settles_to": "error", "settles_after_reads": 2},
-            ]
-        }
-    )
+    simulator.reset(state=fleet("deploying", "provisioning", "deploying"))
+    for number, settles_to, reads in ((1, "running", 2), (2, "running", 3), (3, "error", 2)):
+        simulator.set_instance(number, settles_to=settles_to, settles_after_reads=reads)
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2, "state": "stopped"}, {"id": 3}])
     assert result["summary"] == {"ok": 1, "changed": 1, "failed": 1}
     assert simulator.changes() == ["POST /instances/2/stop"]
@@ -426,7 +417,7 @@ def test_a_refusal_that_finds_one_busy_is_decided_once_more(simulator: Simulator
     simulator.fault("wrong_type", path="/instances/1", method="GET", body={"data": busy})
     if then == "error":
         simulator.set_instance(1, status="running", settles_to="error", settles_after_reads=1)
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="stopped")
+    result = worker.run(claw_fleet, ids=[1, 2], state="stopped")
     if then == "running":
         assert result["summary"] == {"ok": 0, "changed": 2, "failed": 0}
         assert simulator.effects() == {"stops": 2}
@@ -441,13 +432,10 @@ def test_a_refusal_that_finds_one_busy_is_decided_once_more(simulator: Simulator
 def test_a_deletion_needs_its_limit_and_is_waited_for(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running", "deleting"), switches={"transition_reads": 2})
     simulator.set_instance(2, settles_to="gone", settles_after_reads=3)
-    declared = [{"id": 1}, {"id": 2}]
-    refused = worker.run(claw_fleet, instances=declared, state="absent", max_deletions=0)
-    assert (
-        "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). Its backups" in refused["msg"]
-    )
+    refused = worker.run(claw_fleet, ids=[1, 2], state="absent", max_deletions=0)["msg"]
+    assert "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). Its backups" in refused
     assert simulator.changes() == []
-    result = worker.run(claw_fleet, instances=declared, state="absent", max_deletions=1)
+    result = worker.run(claw_fleet, ids=[1, 2], state="absent", max_deletions=1)
     assert result["summary"] == {"ok": 1, "changed": 1, "failed": 0}
 
 
@@ -485,9 +473,9 @@ def test_a_failed_task_shows_and_names_what_was_done(simulator: Simulator, contr
 
 
 def test_one_that_settles_into_what_was_wanted_must_be_healthy_too(simulator: Simulator, worker: Worker) -> None:
-    busy = {"status": "deploying", "settles_to": "running", "settles_after_reads": 2, "health_after": "unhealthy"}
-    simulator.reset(state={"instances": [{"id": 1, "name": "bot-1", **busy}]})
-    result = worker.run(claw_fleet, instances=[{"id": 1}], wait_healthy=True, wait_timeout=60)
+    settling = {"settles_to": "running", "settles_after_reads": 2, "health_after": "unhealthy"}
+    simulator.reset(state=fleet("deploying", **settling))
+    result = worker.run(claw_fleet, ids=[1], wait_healthy=True, wait_timeout=60)
     assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1}
     assert "within 60 s (wait_timeout)" in result["msg"]
 
@@ -535,16 +523,14 @@ def test_a_busy_instance_can_not_exceed_the_limit_by_how_it_settles(simulator: S
         assert simulator.changes() == ([] if check else ["POST /instances/1/start"])
 
 
-@pytest.mark.parametrize(("can_stop", "is_stopped"), [(True, True), (False, False)])
-def test_the_flags_of_an_instance_that_settles_during_the_task_decide(
-    simulator: Simulator, worker: Worker, can_stop: bool, is_stopped: bool
+@pytest.mark.parametrize("can_stop", [True, False])
+def test_the_flags_of_one_that_settles_during_the_task_decide(
+    simulator: Simulator, worker: Worker, can_stop: bool
 ) -> None:
-    simulator.reset(state=fleet("deploying", can_stop=can_stop))
-    simulator.set_instance(1, settles_to="error", settles_after_reads=2)
-    result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped")
-    assert result["changed"] is is_stopped
-    assert result["failed"] is not is_stopped
-    assert simulator.changes() == (["POST /instances/1/stop"] if is_stopped else [])
+    simulator.reset(state=fleet("deploying", can_stop=can_stop, settles_to="error", settles_after_reads=2))
+    result = worker.run(claw_fleet, ids=[1], state="stopped")
+    assert (result["changed"], result["failed"]) == (can_stop, not can_stop)
+    assert simulator.changes() == ["POST /instances/1/stop"] * can_stop
 
 
 def test_flags_that_can_not_be_read_do_not_outlast_the_deadline(simulator: Simulator, worker: Worker) -> None:

@@ -81,7 +81,8 @@ def test_a_deletion_is_waited_for_until_the_record_is_gone(simulator: Simulator,
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.switch(delete_answer=status, transition_reads=3)
     result = worker.run(claw_instance, id=1, state="absent")
-    assert (result["failed"], result["diff"]["after"], result["instance"]["status"]) == (False, {}, "deleting")
+    assert (result["failed"], result["changed"], result["diff"]["after"]) == (False, True, {})
+    assert result["instance"]["status"] == "deleting"
 
 
 @pytest.mark.parametrize(("wait_timeout", "reads"), [(300, [2, 5]), (3, [2, 4])], ids=["poll", "last look"])
@@ -135,7 +136,8 @@ def test_a_record_kept_without_a_status_counts_as_deleted(
 
 def test_a_busy_instance_is_deleted_once_it_has_settled(simulator: Simulator, worker: Worker) -> None:
     simulator.set_instance(1, status="deploying", billing_mode="daily", settles_to="running", settles_after_reads=3)
-    assert worker.run(claw_instance, id=1, state="absent")["failed"] is False
+    result = worker.run(claw_instance, id=1, state="absent")
+    assert (result["failed"], result["changed"]) == (False, True)
     assert simulator.changes() == ["DELETE /instances/1"] * 2
 
 

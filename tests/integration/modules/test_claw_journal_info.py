@@ -33,15 +33,21 @@ from support.worker import Worker
 ME = {"user": pwd.getpwuid(os.geteuid()).pw_name, "host": platform.node()}
 
 
+@pytest.fixture(autouse=True)
+def world(simulator: Simulator) -> None:
+    """An account that can buy Claws and restore one instance."""
+    simulator.reset(
+        state={
+            "balance": 500,
+            "instances": [{"id": 1, "name": "web-bot"}],
+            "backups": [{"id": 11, "instance_id": 1, "created_at": "2h ago"}],
+            "packages": [{"id": 2, "claws": 1000, "price": 10}],
+        }
+    )
+
+
 @pytest.fixture
 def worker(simulator: Simulator, place: StorePlace) -> Worker:
-    state = {
-        "balance": 500,
-        "instances": [{"id": 1, "name": "web-bot"}],
-        "backups": [{"id": 11, "instance_id": 1, "created_at": "2h ago"}],
-        "packages": [{"id": 2, "claws": 1000, "price": 10}],
-    }
-    simulator.reset(state=state)
     return Worker(simulator, {**place.options, "retry_timeout": 0})
 
 
@@ -52,13 +58,7 @@ def listed(worker: Worker, *kinds: str, **filters: t.Any) -> list[dict[str, t.An
     return operations
 
 
-def test_by_is_the_user_of_the_process_whatever_it_is_told(simulator: Simulator, controller: Controller) -> None:
-    simulator.reset(
-        state={
-            "instances": [{"id": 1, "name": "web-bot"}],
-            "backups": [{"id": 11, "instance_id": 1, "created_at": "2h ago"}],
-        }
-    )
+def test_by_is_the_user_of_the_process_whatever_it_is_told(controller: Controller) -> None:
     told = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "ceo")
     tasks = [
         {"clawhosters.cloud.claw_backup_restore": {"instance_id": 1, "incident": "INC-1"}},
@@ -131,5 +131,4 @@ def test_since_takes_a_time_or_an_age(worker: Worker, place: StorePlace) -> None
     assert listed(worker, since=(datetime.now(UTC) + timedelta(seconds=40)).isoformat()) == []
     assert len(listed(worker, since="52w")) == 2
     for text in ("yesterday", "24", "2026-13-01", ""):
-        result = worker.run(claw_journal_info, since=text)
-        assert "since is '" in result["msg"]
+        assert "since is '" in worker.run(claw_journal_info, since=text)["msg"]

@@ -43,14 +43,10 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
     assert plan.result["changed"] is True
     assert postgres.query("SELECT to_regnamespace('clawhosters')::text", database=fresh) == [(None,)]
     real = controller.run(*command)
-    assert (
-        real.result["diff"]
-        == plan.result["diff"]
-        == {
-            "before": {"version": 0, "granted": None, "imported": 0},
-            "after": {"version": 1, "granted": JOB, "imported": 2},
-        }
-    )
+    before, after = plan.result["diff"]["before"], plan.result["diff"]["after"]
+    assert before == {"version": 0, "granted": None, "imported": 0}
+    assert after == {"version": 1, "granted": JOB, "imported": 2}
+    assert real.result["diff"] == plan.result["diff"]
     again = controller.run(*command)
     assert again.result["changed"] is False
     assert not [run.screen for run in (plan, real, again) if PASSWORD in run.screen or ADMIN in run.screen]
@@ -60,8 +56,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
     state = read_state(Journal(store), key)
     store.close()
     assert state is not None
-    assert state.event is OperationEvent.COMPLETED
-    assert state.facts == {"backup_id": 31}
+    assert (state.event, state.facts) == (OperationEvent.COMPLETED, {"backup_id": 31})
     assert simulator.calls() == []
 
 

@@ -21,13 +21,8 @@ VARIABLE = "CLAWHOSTERS_PROTECTED"
 def four_instances(simulator: Simulator) -> None:
     """Four instances, one of which has a number for a name."""
     names = ["web-bot", "shop-bot", "7", "caf\u00e9-bot"]
-    simulator.reset(
-        state={
-            "instances": [
-                {"id": number, "name": name, "billing_mode": "daily"} for number, name in enumerate(names, start=6)
-            ]
-        }
-    )
+    bots = [{"id": number, "name": name, "billing_mode": "daily"} for number, name in enumerate(names, start=6)]
+    simulator.reset(state={"instances": bots})
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check", "real"])

@@ -88,33 +88,27 @@ def test_an_empty_plan_holds_while_nothing_would_change(simulator: Simulator, wo
     assert worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)["changed"] is False
     simulator.set_instance(2, status="running")
     result = worker.run(claw_fleet, ids=[2], state="stopped", plan=plan)
-    assert result["report"] == [
-        "bot-2 (id 2): its status is running now, so it would change, and the plan has no change of it."
-    ]
+    assert result["report"] == [NOT_PLANNED]
     assert simulator.changes() == []
+
+
+NOT_PLANNED = "bot-2 (id 2): its status is running now, so it would change, and the plan has no change of it."
+RESTARTED = "The plan says stop, but the list of this task says restart."
+
+
+def show(number: int, **fields: str) -> t.Callable[[Simulator], object]:
+    return lambda simulator: simulator.set_instance(number, **fields)
 
 
 CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]]] = [
     (
-        lambda simulator: simulator.set_instance(1, status="error"),
+        show(1, status="error"),
         {},
         ["bot-1 (id 1): Its status is error now, and was running: it was changed since the plan."],
     ),
-    (
-        lambda simulator: simulator.set_instance(2, status="running"),
-        {},
-        ["bot-2 (id 2): its status is running now, so it would change, and the plan has no change of it."],
-    ),
-    (
-        lambda simulator: simulator.set_instance(3, name="other"),
-        {},
-        ["bot-3 (id 3): The instance with id 3 is named other, not bot-3."],
-    ),
-    (
-        lambda simulator: simulator.set_instance(4, name="other"),
-        {},
-        ["bot-4 (id 4): The instance with id 4 is named other, not bot-4."],
-    ),
+    (show(2, status="running"), {}, [NOT_PLANNED]),
+    (show(3, name="other"), {}, ["bot-3 (id 3): The instance with id 3 is named other, not bot-3."]),
+    (show(4, name="other"), {}, ["bot-4 (id 4): The instance with id 4 is named other, not bot-4."]),
     (lambda simulator: simulator.remove_instance(4), {}, ["bot-4 (id 4): it is gone."]),
     (
         lambda simulator: (simulator.remove_instance(4), simulator.add_instance(id=9, name="bot-4")),
@@ -124,11 +118,7 @@ CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]
     (
         lambda simulator: None,
         {"state": "restarted", "ids": [1, 3]},
-        [
-            "bot-1 (id 1): The plan says stop, but the list of this task says restart.",
-            "bot-3 (id 3): The plan says stop, but the list of this task says restart.",
-            "bot-4 (id 4): The plan says stop, but the list of this task says restart.",
-        ],
+        [f"bot-{number} (id {number}): {RESTARTED}" for number in (1, 3, 4)],
     ),
     (lambda simulator: None, {"ids": [1, 2]}, ["bot-3 (id 3): the list of this task does not have it."]),
     (
