@@ -142,12 +142,18 @@ HOUR = 60
 NOBODYS = switch(drop_fields=["backup.instance_id", "backup.instance_name"])
 """No backup shows its instance."""
 BY_NAME = switch(backup(HOUR, instance_id=1, instance_name="web-bot"), drop_fields=["backup.instance_id"])
+BUSY, KEYLESS = status("deploying"), status("pending_configuration")
 DEPLOYING = status("deploying", settles_to="running", settles_after_reads=3)
 WAITS = journal("INC-1", INTENDED, then=DEPLOYING)
 SENT = journal("INC-1", INTENDED, ACCEPTED, then=DEPLOYING)
 RESTORED = journal("INC-1", INTENDED, ACCEPTED, COMPLETED)
+RESTORED_FOR_OTHER = journal("INC-2", INTENDED, ACCEPTED, COMPLETED)
+HAS_FAILED = journal("INC-1", INTENDED, ACCEPTED, FAILED)
+IS_UNKNOWN = journal("INC-1", INTENDED, UNCLEAR)
+FORCE = {"force": True}
 GIVEN = {"name": "web-bot", "backup_id": 12}
 """Another backup than the journal has."""
+OLD = {"name": "web-bot", "backup_id": 19}
 
 SITUATIONS = [
     # What is sent
@@ -162,7 +168,7 @@ SITUATIONS = [
     Situation("older one of nobody", [12], before=backup(99 * HOUR)),
     Situation("dated in the future", [12], before=backup(-HOUR, instance_id=1)),
     Situation("dated a little in the future", [19], before=backup(-4, instance_id=1)),
-    Situation("of nobody, by its id", [19], {"name": "web-bot", "backup_id": 19}, before=NOBODYS),
+    Situation("of nobody, by its id", [19], OLD, before=NOBODYS),
     Situation(
         "refused, and reported by a run that waited for it",
         [12],
@@ -172,28 +178,18 @@ SITUATIONS = [
         ),
     ),
     Situation("reported for another service", [12], before=report("other.example")),
-    Situation("reported, with force", [12], rules={"force": True}, before=report()),
+    Situation("reported, with force", [12], rules=FORCE, before=report()),
     Situation("restored by this incident", [], before=RESTORED),
     Situation("sent by this incident", [], before=WAITS),
     Situation("refused for this incident", [12], before=journal("INC-1", INTENDED, REFUSED)),
-    Situation("restored by another incident", [12], before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED)),
+    Situation("restored by another incident", [12], before=RESTORED_FOR_OTHER),
     Situation(
         "refused for another incident", [12], rules={"min_interval": "1h"}, before=journal("INC-2", INTENDED, REFUSED)
     ),
-    Situation(
-        "failed before, with force", [12], rules={"force": True}, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)
-    ),
-    Situation("restored before, with force", [], rules={"force": True}, before=RESTORED),
-    Situation(
-        "another backup after an unknown outcome, with force",
-        [12],
-        GIVEN,
-        rules={"force": True},
-        before=journal("INC-1", INTENDED, UNCLEAR),
-    ),
-    Situation(
-        "in error, with force", [12], rules={"force": True}, before=switch(status("error"), restore_allowed=["error"])
-    ),
+    Situation("failed before, with force", [12], rules=FORCE, before=HAS_FAILED),
+    Situation("restored before, with force", [], rules=FORCE, before=RESTORED),
+    Situation("another backup after an unknown outcome, with force", [12], GIVEN, FORCE, before=IS_UNKNOWN),
+    Situation("in error, with force", [12], rules=FORCE, before=switch(status("error"), restore_allowed=["error"])),
     # Reasons
     Situation("no instance of the name", Kind.NO_INSTANCE, {"name": "nobody"}),
     Situation("a misspelt name", Kind.NO_INSTANCE, {"name": "web-bto"}),
@@ -204,11 +200,11 @@ SITUATIONS = [
     Situation(
         "listed by id and name", Kind.DUPLICATE, {"id": 1}, callers=FLEET, twice={"name": "web-bot", "backup_id": 11}
     ),
-    Situation("failed before", Kind.FAILED, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)),
-    Situation("outcome unknown", Kind.UNKNOWN, before=journal("INC-1", INTENDED, UNCLEAR)),
+    Situation("failed before", Kind.FAILED, before=HAS_FAILED),
+    Situation("outcome unknown", Kind.UNKNOWN, before=IS_UNKNOWN),
     Situation("another backup than was restored", Kind.OTHER_USED, GIVEN, before=RESTORED),
-    Situation("another one, with force", Kind.OTHER_USED, GIVEN, {"force": True}, before=RESTORED),
-    Situation("another one while that is in flight", Kind.OTHER_USED, GIVEN, {"force": True}, before=SENT),
+    Situation("another one, with force", Kind.OTHER_USED, GIVEN, FORCE, before=RESTORED),
+    Situation("another one while that is in flight", Kind.OTHER_USED, GIVEN, FORCE, before=SENT),
     Situation("no backup", Kind.NO_BACKUP, {"name": "bare-bot"}),
     Situation(
         "no backup, and busy",
@@ -222,57 +218,32 @@ SITUATIONS = [
     Situation("shown by a name of two", Kind.UNCLEAR_BACKUP, {"id": 7}, before=backup(HOUR, instance_name="twin")),
     Situation("of another instance", Kind.OTHER_BACKUP, {"name": "web-bot", "backup_id": 21}),
     Situation(
-        "one backup for two",
-        Kind.DUPLICATE,
-        {"name": "web-bot", "backup_id": 19},
-        before=NOBODYS,
-        callers=FLEET,
-        twice={"name": "bare-bot", "backup_id": 19},
+        "one backup for two", Kind.DUPLICATE, OLD, before=NOBODYS, callers=FLEET, twice={**OLD, "name": "bare-bot"}
     ),
-    Situation("busy", Kind.WRONG_STATUS, before=status("deploying")),
-    Situation(
-        "busy for another incident", Kind.WRONG_STATUS, before=journal("INC-2", INTENDED, then=status("deploying"))
-    ),
+    Situation("busy", Kind.WRONG_STATUS, before=BUSY),
+    Situation("busy for another incident", Kind.WRONG_STATUS, before=journal("INC-2", INTENDED, then=BUSY)),
     Situation("in error", Kind.WRONG_STATUS, before=status("error")),
     Situation("paused", Kind.WRONG_STATUS, before=status("paused")),
-    Situation("without a key", Kind.WRONG_STATUS, before=status("pending_configuration")),
+    Situation("without a key", Kind.WRONG_STATUS, before=KEYLESS),
     Situation("too old", Kind.TOO_OLD, rules={"max_age": "24h", "force": True}),
-    Situation(
-        "of the future, by its id",
-        Kind.TOO_OLD,
-        {"name": "web-bot", "backup_id": 19},
-        rules={"max_age": "24h"},
-        before=backup(-HOUR, instance_id=1),
-    ),
-    Situation(
-        "too soon",
-        Kind.TOO_SOON,
-        rules={"min_interval": "1h", "force": True},
-        before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED),
-    ),
+    Situation("of the future, by its id", Kind.TOO_OLD, OLD, {"max_age": "24h"}, before=backup(-HOUR, instance_id=1)),
+    Situation("too soon", Kind.TOO_SOON, rules={"min_interval": "1h", **FORCE}, before=RESTORED_FOR_OTHER),
     Situation("known to the folder alone", Kind.OTHER_MEMORY),
     Situation("known to the report alone", Kind.ONLY_IN_REPORT, before=report(), callers=ROLE),
     Situation("reported meanwhile", Kind.ONLY_IN_REPORT, since=report(), callers=ROLE),
     # What has changed since the plan
     Situation("deleted meanwhile", Kind.DELETED, since=lambda place: place.simulator.remove_instance(1)),
-    Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),
-    Situation(
-        "without a key meanwhile, by its id", Kind.WRONG_STATUS, {"id": 1}, since=status("pending_configuration")
-    ),
-    Situation("renamed meanwhile", Kind.CHANGED, since=lambda place: place.simulator.set_instance(1, name="other")),
-    Situation(
-        "renamed meanwhile, by its id",
-        Kind.CHANGED,
-        {"id": 1},
-        since=lambda place: place.simulator.set_instance(1, name="other"),
-    ),
+    Situation("busy meanwhile", Kind.WRONG_STATUS, since=BUSY),
+    Situation("without a key meanwhile, by its id", Kind.WRONG_STATUS, {"id": 1}, since=KEYLESS),
+    Situation("renamed meanwhile", Kind.CHANGED, since=status("running", name="other")),
+    Situation("renamed meanwhile, by its id", Kind.CHANGED, {"id": 1}, since=status("running", name="other")),
     # Only the role shows status and health, and asks.
     Situation("stopped meanwhile", Kind.CHANGED, since=status("stopped"), callers=("role",)),
     Situation(
         "waited for, and not sent", Kind.NOT_SENT, before=WAITS, since=journal("INC-1", REFUSED, then=status("running"))
     ),
     Situation("overtaken", Kind.OVERTAKEN, since=journal("INC-2", INTENDED)),
-    Situation("overtaken, with force", Kind.OVERTAKEN, rules={"force": True}, since=journal("INC-2", INTENDED)),
+    Situation("overtaken, with force", Kind.OVERTAKEN, rules=FORCE, since=journal("INC-2", INTENDED)),
     Situation("held, and not waited for", Kind.HELD, {"id": 1}, rules={"wait": False}, callers=("module",)),
     Situation("overtaken, and the clock set back", Kind.OVERTAKEN, since=behind(journal("INC-2", INTENDED))),
 ]
@@ -486,7 +457,7 @@ BY_ID = {"id": 1}
 RULES: dict[str, dict[str, t.Any]] = {
     "its only backup": {"before": at(20 * HOUR)},
     "young enough": {"max_age": "27h"},
-    "with force": {"max_age": "27h", "force": True},
+    "with force": {"max_age": "27h", **FORCE},
 }
 
 
