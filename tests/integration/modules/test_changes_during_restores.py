@@ -188,9 +188,8 @@ def test_a_start_waits_until_the_restore_has_ended(
     assert (result["failed"], result["changed"]) == (False, not is_started)
     assert simulator.effects() == ({} if is_started else {"starts": 1})
     assert simulator.instance(1)["status"] == "running"
-    assert any(f"web: stopped, being restored by {WHO}, 10 s of at most 300 s" in line for line in worker.lines), (
-        worker.lines
-    )
+    waits = f"web: stopped, being restored by {WHO}, 10 s of at most 300 s"
+    assert any(waits in line for line in worker.lines), worker.lines
 
 
 def test_a_start_waits_for_a_restore_begun_meanwhile(simulator: Simulator, place: StorePlace, worker: Worker) -> None:

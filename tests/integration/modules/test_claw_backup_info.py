@@ -148,9 +148,8 @@ def test_what_is_left_out_is_said(simulator: Simulator) -> None:
     result = result_of(claw_backup_info, simulator, usable=True)
     assert result["warnings"] == ["1 backup left out: id 5 of web-bot (id 7) (its status is failed)."]
     # Who names the instance needs no name of it.
-    assert result_of(claw_backup_info, simulator, **OF_WEB, usable=True)["warnings"] == [
-        "1 backup left out: id 5 (its status is failed)."
-    ]
+    result = result_of(claw_backup_info, simulator, **OF_WEB, usable=True)
+    assert result["warnings"] == ["1 backup left out: id 5 (its status is failed)."]
 
 
 def test_wrong_options_are_refused_before_anything_is_sent(simulator: Simulator) -> None:

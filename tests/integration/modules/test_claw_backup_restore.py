@@ -177,9 +177,7 @@ def test_a_lost_response_for_an_instance_that_was_busy_is_unknown(simulator: Sim
     assert restores(simulator) == 0
 
 
-@pytest.mark.parametrize(
-    ("status", "answer"), [(200, "backup"), (201, "instance"), (202, "backup"), (202, "empty"), (204, "empty")]
-)
+@pytest.mark.parametrize(("status", "answer"), [(200, "backup"), (201, "instance"), (202, "empty"), (204, "empty")])
 def test_any_success_is_a_success(simulator: Simulator, worker: Worker, status: int, answer: str) -> None:
     simulator.switch(restore_status=status, restore_answer=answer)
     assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
@@ -279,13 +277,14 @@ def test_a_running_instance_does_not_read_as_done_before_its_restore_does(
 
 OWN, OTHER = "INC-1", "INC-2"
 INTENDED, FAILED = OperationEvent.INTENDED, OperationEvent.FAILED
+Events = list[OperationEvent]
 
 
 @pytest.mark.parametrize("check", [False, True])
 @pytest.mark.parametrize(
     ("holder", "events", "outcome"),
     [
-        (OTHER, [], None),
+        (OTHER, [], ""),
         (OWN, [INTENDED], "in_flight"),
         (OTHER, [INTENDED], "unknown"),
         (OTHER, [INTENDED, OperationEvent.ACCEPTED], "in_flight"),
@@ -294,15 +293,9 @@ INTENDED, FAILED = OperationEvent.INTENDED, OperationEvent.FAILED
     ],
 )
 def test_without_waiting_only_what_this_incident_sent_is_under_way(
-    simulator: Simulator,
-    worker: Worker,
-    place: StorePlace,
-    holder: str,
-    events: list[OperationEvent],
-    outcome: str | None,
-    check: bool,
+    simulator: Simulator, worker: Worker, place: StorePlace, holder: str, events: Events, outcome: str, check: bool
 ) -> None:
-    """``holder``: the incident whose run works on the instance. ``events``: what this one has sent before."""
+    """``holder``: the incident whose run works on the instance. ``events``: what this one has sent before. ``outcome``: empty without one."""
     journal = place.journal()
     own, held = (OperationKey("restore", simulator.url, incident, "1") for incident in (OWN, holder))
     for event in events:
@@ -312,7 +305,7 @@ def test_without_waiting_only_what_this_incident_sent_is_under_way(
         result = worker.run(claw_backup_restore, check=check, instance_id=1, wait=False)
     assert not result.get("changed")
     assert result["failed"] is (outcome not in ("in_flight", "completed"))
-    if outcome is None:
+    if not outcome:
         who = describe_sender()
         assert f"web-bot (id 1) is held by {who['user']}@{who['host']}, process " in result["msg"]
         assert f" s, for incident {holder}. Nothing was sent." in result["msg"]

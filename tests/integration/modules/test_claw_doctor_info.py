@@ -175,10 +175,8 @@ def test_a_service_that_differs(simulator: Simulator, variant: str) -> None:
     switches, lost, healthy = VARIANTS[variant]
     simulator.switch(**switches)
     result = examine(simulator)
-    found = {check: by_check(result)[check] for check in with_status(result, "different", "failed")}
-    assert {check: find_lost(finding) for check, finding in found.items()} == {
-        check: set(uses.split()) for check, uses in lost.items()
-    }
+    found = {check: find_lost(by_check(result)[check]) for check in with_status(result, "different", "failed")}
+    assert found == {check: set(uses.split()) for check, uses in lost.items()}
     assert result["healthy"] is healthy
     statuses = [finding["status"] for finding in result["findings"]]
     assert statuses == sorted(statuses, key=("failed", "different", "unknown", "ok").index)

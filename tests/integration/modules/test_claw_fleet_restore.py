@@ -222,9 +222,8 @@ def test_a_wrong_entry_is_found_before_anything_is_sent(
 
 
 def test_plain_lists_restore_the_newest_backups_after_the_entries(simulator: Simulator, worker: Worker) -> None:
-    result = worker.run(
-        claw_fleet_restore, instances=[{"id": 3, "backup_id": 301}], ids=[2], names=["bot-1"], serial=["100%"]
-    )
+    lists = {"instances": [{"id": 3, "backup_id": 301}], "ids": [2], "names": ["bot-1"]}
+    result = worker.run(claw_fleet_restore, **lists, serial=["100%"])
     assert [entry["id"] for entry in result["instances"]] == [3, 2, 1]
     assert (result["summary"]["changed"], result["instances"][0]["backup_id"]) == (3, 301)
     assert len(simulator.calls("POST *")) == 3

@@ -159,15 +159,16 @@ def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator
     assert result["diff"]["before"] == result["diff"]["after"]
 
 
+PAUSED = "web-bot (id 1) is paused, not stopped: the account's balance ran out."
+
+
 def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator) -> None:
     for wait in (True, False):
         simulator.set_instance(1, status="running", settles_to="paused", settles_after_reads=1)
         worker = Worker(simulator)
         result = worker.run(claw_instance, id=1, state="stopped", wait=wait)
         assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, False, "paused")
-        assert worker.warnings == [
-            "web-bot (id 1) is paused, not stopped: the account's balance ran out. Nothing was changed."
-        ]
+        assert worker.warnings == [f"{PAUSED} Nothing was changed."]
 
 
 def test_a_pause_after_an_accepted_stop_is_as_good_and_warns(simulator: Simulator, worker: Worker) -> None:
@@ -176,7 +177,7 @@ def test_a_pause_after_an_accepted_stop_is_as_good_and_warns(simulator: Simulato
     result = worker.run(claw_instance, id=1, state="stopped")
     assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, True, "paused")
     assert result["diff"]["after"]["status"] == "paused"
-    assert worker.warnings == ["web-bot (id 1) is paused, not stopped: the account's balance ran out."]
+    assert worker.warnings == [PAUSED]
     simulator.set_instance(1, status="running")
     result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped")
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 0}

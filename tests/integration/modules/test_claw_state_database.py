@@ -131,7 +131,6 @@ def test_folders_of_several_machines_are_imported_in_turn(postgres: Postgres, fr
     # What was sent since stays, and a folder that knows less is imported already.
     append_event(Journal(store), keys[0], OperationEvent.INTENDED)
     store.close()
-    assert {key: (state.event, state.facts) for key, state in states.items()} == {
-        key: (OperationEvent.COMPLETED, {"backup_id": key.name}) for key in keys
-    }
+    known = {key: (state.event, state.facts) for key, state in states.items()}
+    assert known == {key: (OperationEvent.COMPLETED, {"backup_id": key.name}) for key in keys}
     assert worker.run(claw_state_database, import_dir=str(tmp_path / "INC-1"))["changed"] is False

@@ -17,9 +17,8 @@ from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller
 from support.worker import Worker
 
-QUERIES: dict[str, dict[str, str]] = yaml.safe_load(
-    (REPOSITORY / "extensions/audit/event_query.yml").read_text(encoding="utf-8")
-)
+PATH = REPOSITORY / "extensions/audit/event_query.yml"
+QUERIES: dict[str, dict[str, str]] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
 WITHOUT_INSTANCES = {"claw_account_info", "claw_billing_info", "claw_doctor_info", "claw_health_info", "claw_purchase"}
 WITHOUT_INSTANCES |= {"claw_journal_info", "claw_state_database"}
 WITHOUT_INSTANCES |= {"internal_fleet_report"}

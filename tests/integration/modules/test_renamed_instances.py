@@ -62,10 +62,9 @@ def test_nothing_is_sent_to_one_whose_detail_bears_another_name(
 @pytest.mark.parametrize("serial", [None, [1]], ids=["at once", "batches"])
 def test_a_fleet_reads_details_of_changes_by_name_alone(simulator: Simulator, serial: list[int] | None) -> None:
     """One request for each; none for an id alone, nor for one that is as wanted."""
-    states = ["running", "running", "stopped", "running"]
-    simulator.reset(
-        state={"instances": [{"id": n, "name": f"bot-{n}", "status": one} for n, one in enumerate(states, 1)]}
-    )
+    statuses = ["running", "running", "stopped", "running"]
+    bots = [{"id": number, "name": f"bot-{number}", "status": status} for number, status in enumerate(statuses, 1)]
+    simulator.reset(state={"instances": bots})
     entries = [{"name": "bot-1"}, {"id": 2}, {"name": "bot-3"}, {"id": 4, "name": "bot-4"}]
     for check in (True, False):
         result = Worker(simulator).run(claw_fleet, instances=entries, state="stopped", serial=serial, check=check)

@@ -19,6 +19,7 @@ from support.stores import StorePlace
 from support.worker import Worker
 
 Plan = dict[str, t.Any]
+Change = t.Callable[[Simulator], object]
 
 
 def fleet(*statuses: str) -> dict[str, t.Any]:
@@ -96,11 +97,11 @@ NOT_PLANNED = "bot-2 (id 2): its status is running now, so it would change, and 
 RESTARTED = "The plan says stop, but the list of this task says restart."
 
 
-def show(number: int, **fields: str) -> t.Callable[[Simulator], object]:
+def show(number: int, **fields: str) -> Change:
     return lambda simulator: simulator.set_instance(number, **fields)
 
 
-CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]]] = [
+CHANGES: list[tuple[Change, dict[str, t.Any], list[str]]] = [
     (
         show(1, status="error"),
         {},
@@ -131,11 +132,7 @@ CHANGES: list[tuple[t.Callable[[Simulator], object], dict[str, t.Any], list[str]
 
 @pytest.mark.parametrize(("change", "options", "differences"), CHANGES)
 def test_each_difference_is_named_and_nothing_is_sent(
-    simulator: Simulator,
-    worker: Worker,
-    change: t.Callable[[Simulator], object],
-    options: dict[str, t.Any],
-    differences: list[str],
+    simulator: Simulator, worker: Worker, change: Change, options: dict[str, t.Any], differences: list[str]
 ) -> None:
     plan = made(worker, **DECLARED)
     change(simulator)
@@ -340,9 +337,8 @@ def test_a_busy_instance_that_settles_otherwise_is_left(
     busy = {"id": 9, "name": "busy", "status": "deploying", "settles_to": settles_to, "settles_after_reads": 2}
     simulator.reset(state={"account": {"id": 41}, "instances": [busy]})
     settled = made(worker, ids=[9], state="restarted")
-    assert [(entry["action"], entry["found"]) for entry in settled["entries"]] == [
-        ("restart", "running") if sent else ("start", "stopped")
-    ]
+    (settled_entry,) = settled["entries"]
+    assert (settled_entry["action"], settled_entry["found"]) == ("restart" if sent else "start", settles_to)
     simulator.reset(state={"account": {"id": 41}, "instances": [busy]})
     entry = {"id": 9, "name": "busy", "action": "restart", "found": "deploying"}
     result = worker.run(claw_fleet, plan=sealed(settled, entries=[entry]), ids=[9], state="restarted")

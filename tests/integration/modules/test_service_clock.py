@@ -47,9 +47,8 @@ def set_clock(simulator: Simulator, skew: float) -> None:
 def test_the_report_judges_backups_by_the_service_clock(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
     set_clock(simulator, -50 * HOUR)
     path = tmp_path / "fleet.json"
-    worker.run(
-        fleet_report, path=str(tmp_path / "fleet.html"), data_path=str(path), backup_max_age="36h", title="Fleet"
-    )
+    paths = {"path": str(tmp_path / "fleet.html"), "data_path": str(path)}
+    worker.run(fleet_report, **paths, backup_max_age="36h", title="Fleet")
     (backup,) = [one["backup"] for one in json.loads(path.read_text(encoding="utf-8"))["instances"] if one["id"] == 1]
     assert backup["state"] == "fresh"
 
@@ -66,6 +65,10 @@ WINTER = (
 def limit(hours: float) -> str:
     """Returns the time in so many hours, by this machine's clock."""
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
+
+
+Use = t.Callable[[Worker, str, Path], str]
+"""Runs a task that reads a time, and returns what it says."""
 
 
 def read_module(worker: Worker, before: str, _folder: Path) -> str:
@@ -87,13 +90,7 @@ def limit_role(worker: Worker, before: str, folder: Path) -> str:
     ("skew", "hours", "is_refused"), [(3 * HOUR, 2.9, False), (3 * HOUR, 3.1, True), (-3 * HOUR, -1, True)]
 )
 def test_a_limit_ahead_of_the_service_clock_is_refused(
-    simulator: Simulator,
-    worker: Worker,
-    tmp_path: Path,
-    skew: float,
-    hours: float,
-    is_refused: bool,
-    use: t.Callable[[Worker, str, Path], str],
+    simulator: Simulator, worker: Worker, tmp_path: Path, skew: float, hours: float, is_refused: bool, use: Use
 ) -> None:
     set_clock(simulator, skew)
     said = use(worker, limit(hours), tmp_path)

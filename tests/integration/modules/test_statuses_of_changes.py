@@ -130,10 +130,8 @@ def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
     answer(simulator, status, "POST", after_effect=False, times=requests)
     result = worker.run(claw_instance, id=2, wait=wait)
     assert (result["failed"], result["error"]["status"]) == (True, 200 if status in DENIALS else status)
-    assert (
-        "Its status is stopped: no change is visible. It is unknown whether one was made. Run this again."
-        in result["msg"]
-    )
+    told = "Its status is stopped: no change is visible. It is unknown whether one was made. Run this again."
+    assert told in result["msg"]
     assert simulator.calls("POST *") == ["POST /instances/2/start"] * requests
     answer(simulator, status, "POST", after_effect=True)
     restarted = worker.run(claw_instance, id=1, state="restarted", wait=wait)
@@ -184,11 +182,8 @@ def test_a_deletion_answered_with_404_is_not_believed(simulator: Simulator, work
 
 def test_an_answer_about_another_instance_does_not_show_a_restart(simulator: Simulator, worker: Worker) -> None:
     answer(simulator, {"data": {"id": 2, "name": "off-bot", "status": "running"}}, "POST", after_effect=False)
-    result = worker.run(claw_instance, id=1, state="restarted")
-    assert (
-        "answered with 200: the answer is about instance 2. Its status is running, which does not show whether "
-        in result["msg"]
-    )
+    message = worker.run(claw_instance, id=1, state="restarted")["msg"]
+    assert "answered with 200: the answer is about instance 2. Its status is running, which does not show" in message
 
 
 def test_a_status_of_the_changed_instance_does_not_deny_the_change(simulator: Simulator, worker: Worker) -> None:
