@@ -295,7 +295,7 @@ Events = list[OperationEvent]
 def test_without_waiting_only_what_this_incident_sent_is_under_way(
     simulator: Simulator, worker: Worker, place: StorePlace, holder: str, events: Events, outcome: str, check: bool
 ) -> None:
-    """``holder``: the incident whose run works on the instance. ``events``: what this one has sent before. ``outcome``: empty without one."""
+    """``holder``: the incident whose run works on the instance. ``events``: what this one has sent before."""
     journal = place.journal()
     own, held = (OperationKey("restore", simulator.url, incident, "1") for incident in (OWN, holder))
     for event in events:
