@@ -138,12 +138,7 @@ def test_a_poll_is_sent_once_and_ends_with_its_wait(
 
 @pytest.mark.parametrize(
     ("fault", "error"),
-    [
-        ("forbidden", ApiError),
-        ("unauthorized", ApiError),
-        ("not_found", ApiError),
-        ("status", ApiError),
-    ],
+    [("forbidden", ApiError), ("unauthorized", ApiError), ("not_found", ApiError), ("status", ApiError)],
 )
 def test_what_does_not_pass_is_not_repeated(
     simulator: Simulator, client: Client, fault: str, error: type[Exception]
@@ -300,13 +295,7 @@ def test_another_refusal_is_not_taken_for_one_of_the_size(
     assert "page_size" not in str(failure.value)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "reason"),
-    [
-        (12, "429, Too many requests"),
-        (9, "500, Something went wrong"),
-    ],
-)
+@pytest.mark.parametrize(("seconds", "reason"), [(12, "429, Too many requests"), (9, "500, Something went wrong")])
 def test_who_waits_is_told_what_for(
     simulator: Simulator, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, seconds: int, reason: str
 ) -> None:

@@ -166,23 +166,13 @@ READ_ALL: list[dict[str, t.Any]] = [
         },
         "register": "batches",
     },
-    {
-        "clawhosters.cloud.claw_fleet": {"ids": [8, 9], "state": "stopped"},
-        "check_mode": True,
-        "register": "planned",
-    },
+    {"clawhosters.cloud.claw_fleet": {"ids": [8, 9], "state": "stopped"}, "check_mode": True, "register": "planned"},
     {
         "clawhosters.cloud.claw_fleet": {"ids": [8, 9], "state": "stopped", "plan": "{{ planned.plan }}"},
         "register": "applied",
     },
-    {
-        "clawhosters.cloud.claw_backup_restore": {"instance_id": 3, "incident": "INC-1"},
-        "register": "restore",
-    },
-    {
-        "clawhosters.cloud.claw_addon": {"id": 1, "config": {"usage_limit": 7}},
-        "register": "addon",
-    },
+    {"clawhosters.cloud.claw_backup_restore": {"instance_id": 3, "incident": "INC-1"}, "register": "restore"},
+    {"clawhosters.cloud.claw_addon": {"id": 1, "config": {"usage_limit": 7}}, "register": "addon"},
     {
         "ansible.builtin.debug": {
             "msg": "{{ [instances, addons, backups, billing, account, health, fleet, batches, planned, applied,"

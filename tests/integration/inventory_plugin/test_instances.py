@@ -357,10 +357,7 @@ def test_a_name_that_ansible_gives_another_meaning_hides_nobody(simulator: Simul
 
 @pytest.mark.parametrize(
     ("option", "entry", "shown"),
-    [
-        ("filters", {"claw_tier": "pro"}, "{'claw_tier': 'pro'}"),
-        ("hostnames", None, "None"),
-    ],
+    [("filters", {"claw_tier": "pro"}, "{'claw_tier': 'pro'}"), ("hostnames", None, "None")],
 )
 def test_a_filter_or_host_name_that_is_no_text_is_refused(
     small: Simulator, controller: Controller, option: str, entry: object, shown: str

@@ -40,11 +40,7 @@ PLAYBOOKS: dict[str, dict[str, t.Any]] = {
     "fleet_report": {},
     "restore": {"restore_instances": "news-bot", "restore_incident": "INC-1", "restore_confirm": "news-bot"},
     "restore_drill": {"restore_drill_instances": "news-bot"},
-    "restore_unhealthy": {
-        "restore_unhealthy_id": 1,
-        "restore_unhealthy_names": "all",
-        "restore_incident": "INC-1",
-    },
+    "restore_unhealthy": {"restore_unhealthy_id": 1, "restore_unhealthy_names": "all", "restore_incident": "INC-1"},
 }
 HEADINGS = ("PLAY [", "TASK [", "ok: [", "changed: [", "skipping: [", "included: ")
 EVERY = pytest.mark.parametrize(

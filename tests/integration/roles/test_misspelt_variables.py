@@ -56,10 +56,7 @@ def test_a_role_refuses_variables_of_the_play_and_the_include(simulator: Simulat
         (
             "restore_unhealthy",
             {"restore_unhealthy_id": 1, "restore_unhealthy_nams": VALUE, "restore_max_ag": VALUE},
-            [
-                "restore has no variable restore_max_ag.",
-                "restore_unhealthy has no variable restore_unhealthy_nams.",
-            ],
+            ["restore has no variable restore_max_ag.", "restore_unhealthy has no variable restore_unhealthy_nams."],
         ),
         (
             "restore_drill",

@@ -139,11 +139,7 @@ class RestoreTask:
 
 @pytest.mark.parametrize("store", ["folder", "database"])
 def test_the_runbook_is_killed_at_a_line_and_continued(
-    simulator: Simulator,
-    tmp_path: Path,
-    collections: Path,
-    store: str,
-    request: pytest.FixtureRequest,
+    simulator: Simulator, tmp_path: Path, collections: Path, store: str, request: pytest.FixtureRequest
 ) -> None:
     database = request.getfixturevalue("postgres") if store == "database" else None
     kills = setting(request, "kills")
@@ -169,11 +165,7 @@ def test_the_runbook_is_killed_at_a_line_and_continued(
 @pytest.mark.parametrize("case", ONCE, ids=str)
 @pytest.mark.slow
 def test_the_database_is_killed_around_a_request(
-    simulator: Simulator,
-    tmp_path: Path,
-    collections: Path,
-    case: Case,
-    request: pytest.FixtureRequest,
+    simulator: Simulator, tmp_path: Path, collections: Path, case: Case, request: pytest.FixtureRequest
 ) -> None:
     """The server crashes at a line of a run. In every other run it is back at once, else for the next run."""
 
