@@ -15,25 +15,23 @@ from simulator.handle import Simulator
 from support import TIME_IN_MESSAGE
 from support.controller import Controller, Run, extra_variables
 
+BUY = {"balance_guard_package_id": "2", "balance_guard_order": "topup-1"}
+
 
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
     """1000 Claws at 250 a day: four days."""
-    simulator.reset(
-        state={
-            "balance": 1000,
-            "instances": [
-                {"id": 1, "name": "web-bot", "daily_claw_cost": 100},
-                {"id": 2, "name": "demo-bot", "daily_claw_cost": 40},
-                {"id": 3, "name": "test-bot", "daily_claw_cost": 60},
-                {"id": 4, "name": "spare-bot", "daily_claw_cost": 50},
-                {"id": 5, "name": "off-bot", "status": "stopped"},
-                {"id": 6, "name": "plan-bot", "billing_mode": "monthly"},
-                {"id": 7, "name": "twin", "status": "stopped"},
-                {"id": 8, "name": "twin", "status": "stopped"},
-            ],
-        }
-    )
+    instances = [
+        {"id": 1, "name": "web-bot", "daily_claw_cost": 100},
+        {"id": 2, "name": "demo-bot", "daily_claw_cost": 40},
+        {"id": 3, "name": "test-bot", "daily_claw_cost": 60},
+        {"id": 4, "name": "spare-bot", "daily_claw_cost": 50},
+        {"id": 5, "name": "off-bot", "status": "stopped"},
+        {"id": 6, "name": "plan-bot", "billing_mode": "monthly"},
+        {"id": 7, "name": "twin", "status": "stopped"},
+        {"id": 8, "name": "twin", "status": "stopped"},
+    ]
+    simulator.reset(state={"balance": 1000, "instances": instances})
 
 
 def guard(controller: Controller, order: str = "", *flags: str, **variables: t.Any) -> Run:
@@ -44,9 +42,7 @@ def guard(controller: Controller, order: str = "", *flags: str, **variables: t.A
 
 
 @pytest.mark.slice
-def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_only_as_far_as_needed_in_the_given_order_after_a_plan(simulator: Simulator, controller: Controller) -> None:
     order = "off-bot,plan-bot,demo-bot,test-bot,spare-bot"
     plan = guard(controller, order, "--check", balance_guard_min_days=6)
     assert plan.rc == 0
@@ -71,9 +67,7 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     assert len(simulator.calls("POST *")) == 2
 
 
-def test_names_that_fit_no_instance_are_told_and_the_others_are_stopped(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_names_of_no_instance_are_told_and_the_others_stopped(simulator: Simulator, controller: Controller) -> None:
     order = "demo-bto,test-bot,twin,spare-bot"
     told = "There is no instance demo-bto; did you mean demo-bot? 2 instances are named twin (ids 7, 8); none of them"
     plan = guard(controller, order, "--check", balance_guard_min_days=5)
@@ -88,9 +82,7 @@ def test_names_that_fit_no_instance_are_told_and_the_others_are_stopped(
     assert simulator.calls("POST *") == ["POST /instances/3/stop"]
 
 
-def test_a_name_given_twice_and_a_missing_order_are_refused_at_once(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_a_name_given_twice_and_a_missing_order_are_refused(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot,demo-bot", balance_guard_package_id="2")
     assert run.results[-1]["result"]["msg"] == (
         "balance_guard_stop_order names demo-bot more than once. Set balance_guard_order, too, so that the package is "
@@ -107,8 +99,8 @@ def test_what_was_done_is_a_variable_in_a_rescue(simulator: Simulator, controlle
         return {"block": [tasks], "rescue": [{"ansible.builtin.debug": {"var": variable}}]}
 
     blocks = [rescued("balance_guard", "clawhosters_balance_guard"), rescued("fleet_report", "clawhosters_fleet")]
-    buy = {"balance_guard_package_id": "2", "balance_guard_order": "topup-1", "balance_guard_min_days": 90}
-    options = extra_variables(balance_guard_stop_order="demo-bot,test-bot", fleet_report_fail_on="no_backup", **buy)
+    given = {**BUY, "balance_guard_min_days": 90, "fleet_report_fail_on": "no_backup"}
+    options = extra_variables(balance_guard_stop_order="demo-bot,test-bot", **given)
     run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": blocks}], *options)
     assert run.rc == 0, run.screen
     handed: dict[str, t.Any] = {}
@@ -125,8 +117,7 @@ def test_what_was_done_is_a_variable_in_a_rescue(simulator: Simulator, controlle
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    shortfall = "Not enough: save 68 Claws a day, or add 470 Claws."
-    assert shortfall in run.stdout
+    assert "Not enough: save 68 Claws a day, or add 470 Claws." in run.stdout
     assert "The balance does not last for at least 7 days." in run.screen
     assert run.changed_tasks == 1
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
@@ -135,15 +126,12 @@ def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: 
 
 
 @pytest.mark.rest
-def test_a_package_is_bought_first_and_what_it_credits_stops_nothing(
-    simulator: Simulator, controller: Controller
-) -> None:
-    buy = {"balance_guard_package_id": "2", "balance_guard_order": "topup-1"}
-    plan = guard(controller, "demo-bot,test-bot,spare-bot", "--check", **buy)
+def test_a_package_is_bought_first_and_its_credit_stops_nothing(simulator: Simulator, controller: Controller) -> None:
+    plan = guard(controller, "demo-bot,test-bot,spare-bot", "--check", **BUY)
     assert "Buy package 2 first." in plan.stdout
     assert simulator.calls("POST *") == []
     simulator.switch(purchase_answer="credit")
-    run = guard(controller, "demo-bot,test-bot,spare-bot", **buy)
+    run = guard(controller, "demo-bot,test-bot,spare-bot", **BUY)
     assert run.rc == 0, run.screen
     assert "Package 2 was ordered as topup-1." in run.stdout
     assert "The balance lasts; there is nothing to do." in run.stdout
@@ -151,11 +139,9 @@ def test_a_package_is_bought_first_and_what_it_credits_stops_nothing(
 
 
 @pytest.mark.rest
-def test_an_order_that_was_sent_before_is_part_of_plan_and_results(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_an_order_that_was_sent_before_is_in_plan_and_results(simulator: Simulator, controller: Controller) -> None:
     """Its payment by the link has not arrived. Nothing is bought, and no line says that something will be."""
-    buy = {"balance_guard_package_id": "2", "balance_guard_order": "topup-1", "balance_guard_min_days": 5}
+    buy = {**BUY, "balance_guard_min_days": 5}
     bought = guard(controller, "", **buy)
     assert "Payment by a link may be required" in bought.stdout
     plan = guard(controller, "test-bot", "--check", **buy)
@@ -169,16 +155,9 @@ def test_an_order_that_was_sent_before_is_part_of_plan_and_results(
     assert simulator.calls("POST *") == ["POST /billing/buy_claws", "POST /instances/3/stop"]
 
 
-def test_a_purchase_that_is_refused_does_not_keep_it_from_stopping(
-    simulator: Simulator, controller: Controller
-) -> None:
-    run = guard(
-        controller,
-        "demo-bot,test-bot",
-        balance_guard_min_days=6,
-        balance_guard_package_id="99",
-        balance_guard_order="topup-1",
-    )
+def test_a_refused_purchase_does_not_keep_it_from_stopping(simulator: Simulator, controller: Controller) -> None:
+    buy = {**BUY, "balance_guard_package_id": "99"}
+    run = guard(controller, "demo-bot,test-bot", balance_guard_min_days=6, **buy)
     assert run.rc != 0
     assert "Buying failed." in run.screen
     assert run.stdout.count("Buy package 99 first.") == 1
@@ -193,21 +172,12 @@ def tell_summaries(simulator: Simulator, *costs: int, balance: int) -> None:
         simulator.fault("wrong_type", path="/billing/summary", body={"data": told}, times=times)
 
 
-@pytest.fixture
-def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
-    """Contract 10: usage counts 150 for an add-on of a-bot, and the summary nothing. 2400 Claws at 675: three days."""
-    names = ("a-bot", "b-bot", "c-bot")
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": name, "daily_claw_cost": 225} for number, name in enumerate(names, 1)],
-            "addons": [{"instance": "a-bot", "daily_claws": 150}],
-        }
-    )
-    tell_summaries(simulator, 675, 450, 225, balance=2400)
-
-
-@pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
 def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller: Controller) -> None:
+    """Contract 10: usage counts 150 for an add-on of a-bot, and the summary nothing. 2400 Claws at 675: three days."""
+    instances = [{"id": number, "name": f"{letter}-bot"} for number, letter in enumerate("abc", 1)]
+    addons = [{"instance": "a-bot", "daily_claws": 150}]
+    simulator.reset(state={"instances": [one | {"daily_claw_cost": 225} for one in instances], "addons": addons})
+    tell_summaries(simulator, 675, 450, 225, balance=2400)
     run = guard(controller, "a-bot")
     assert run.rc != 0
     assert "2400 Claws at 450 a day last 5 days." in run.stdout
@@ -280,7 +250,7 @@ def test_what_fails_on_the_way_is_told_and_ends_it_where_it_must(
 def test_a_fault_after_a_purchase_stops_nothing(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(purchase_answer="credit")
     simulator.fault("forbidden", path="/billing/summary", skip=2, times=None)
-    run = guard(controller, "demo-bot", balance_guard_package_id="2", balance_guard_order="topup-1")
+    run = guard(controller, "demo-bot", **BUY)
     assert run.rc != 0
     assert "Package 2 was ordered as topup-1." in run.stdout
     assert "GET /billing/summary was answered with 403" in run.screen

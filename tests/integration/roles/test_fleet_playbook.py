@@ -24,25 +24,20 @@ from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.users import STRANGER, Owners
 from support.worker import Worker
 
+STOP_ALL = [{"name": name, "state": "stopped"} for name in ("web-bot", "support-bot", "sales-bot", "old-bot")]
+
 
 @pytest.fixture(autouse=True)
 def account(simulator: Simulator) -> None:
-    statuses = {"web-bot": "running", "support-bot": "running", "sales-bot": "stopped", "old-bot": "running"}
-    simulator.reset(
-        state={
-            "instances": [
-                {"id": number, "name": name, "status": status, "billing_mode": "daily"}
-                for number, (name, status) in enumerate(statuses.items(), 1)
-            ]
-        }
-    )
+    names = {"web-bot": "running", "support-bot": "running", "sales-bot": "stopped", "old-bot": "running"}
+    instances = [{"id": number, "name": name, "status": names[name]} for number, name in enumerate(names, 1)]
+    simulator.reset(state={"instances": [one | {"billing_mode": "daily"} for one in instances]})
 
 
 def apply(controller: Controller, instances: list[dict[str, t.Any]], *flags: str, **variables: t.Any) -> Run:
     path = controller.write("fleet.yml", {"fleet_instances": instances})
-    run = controller.run(
-        "ansible-playbook", "clawhosters.cloud.fleet", "-e", f"@{path}", *extra_variables(**variables), *flags
-    )
+    options = ("-e", f"@{path}", *extra_variables(**variables), *flags)
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", *options)
     assert "Traceback" not in run.screen
     return run
 
@@ -91,15 +86,8 @@ def test_the_list_can_be_text_of_the_command_line(simulator: Simulator, controll
 
 
 @pytest.mark.parametrize("flags", [("--check", "--diff"), ()])
-def test_a_plan_beyond_the_limit_is_shown_and_refused(
-    simulator: Simulator, controller: Controller, flags: tuple[str, ...]
-) -> None:
-    declared = [
-        {"name": "web-bot", "state": "stopped"},
-        {"name": "support-bot", "state": "stopped"},
-        {"name": "sales-bot"},
-    ]
-    run = apply(controller, declared, *flags, fleet_max_changes=2)
+def test_a_plan_beyond_a_limit_is_refused(simulator: Simulator, controller: Controller, flags: tuple[str, ...]) -> None:
+    run = apply(controller, [*STOP_ALL[:2], {"name": "sales-bot"}], *flags, fleet_max_changes=2)
     assert shown(run)[-1] == "1 to start, 2 to stop."
     assert failure(run) == (
         "3 instances would change, more than fleet_max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent. "
@@ -113,7 +101,7 @@ def test_a_plan_beyond_the_limit_is_shown_and_refused(
 
 
 def test_a_run_that_looks_for_drift_does_not_say_how_to_allow_it(controller: Controller) -> None:
-    run = apply(controller, [{"name": "web-bot", "state": "stopped"}], "--check", fleet_max_changes=0)
+    run = apply(controller, STOP_ALL[:1], "--check", fleet_max_changes=0)
     assert failure(run).endswith("1 to stop. Nothing was sent.")
 
 
@@ -158,9 +146,6 @@ def test_no_name_writes_into_the_advice_to_lift_a_limit(simulator: Simulator, co
     assert simulator.effects() == {}
 
 
-STOP_ALL = [{"name": name, "state": "stopped"} for name in ("web-bot", "support-bot", "sales-bot", "old-bot")]
-
-
 def test_a_plan_is_written_with_check_and_only_it_is_applied(simulator: Simulator, controller: Controller) -> None:
     path = controller.folder / "plan.json"
     planned = apply(controller, STOP_ALL, "--check", fleet_plan_path=str(path))
@@ -203,7 +188,7 @@ def test_a_plan_holds_any_name_as_it_is(simulator: Simulator, controller: Contro
     names = ["{{ 7 * 7 }} 'x\"", "#jinja2: x"]
     for number, name in enumerate(names, 1):
         simulator.set_instance(number, name=name)
-    declared = [{"id": 1, "state": "stopped"}, {"id": 2, "state": "stopped"}]
+    declared = [{"id": number, "state": "stopped"} for number in (1, 2)]
     assert apply(controller, declared, "--check", fleet_plan_path="plan.json").rc == 0
     plan = json.loads((controller.folder / "plan.json").read_text(encoding="utf-8"))
     assert [entry["name"] for entry in plan["entries"]] == names
@@ -278,8 +263,7 @@ def test_the_protected_may_be_text_with_one_name_a_line(simulator: Simulator, co
 
 def test_the_role_can_be_imported(simulator: Simulator, controller: Controller) -> None:
     role = {"ansible.builtin.import_role": {"name": "clawhosters.cloud.fleet"}, "vars": {"fleet_instances": STOP_ALL}}
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": [role]}
-    assert controller.run("ansible-playbook", str(controller.write("play.yml", [play]))).rc == 0
+    assert controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [role]}]).rc == 0
     assert simulator.effects() == {"stops": 3}
 
 
@@ -342,11 +326,9 @@ def test_plan_apply_and_drift_as_the_workflow_runs_them(simulator: Simulator, co
     simulator.set_instance(1, status="stopped")
     outdated, summary = run_job(controller, "push")
     assert outdated.rc == 2
-    assert (
-        "web-bot (id 1): its status is stopped now, so it would change, and the plan has no change of it."
-        in " ".join(summary.split())
-    )
-    assert "does not hold any more: 1 difference. Nothing was sent." in " ".join(summary.split())
+    told = " ".join(summary.split())
+    assert "web-bot (id 1): its status is stopped now, so it would change, and the plan has no change of it." in told
+    assert "does not hold any more: 1 difference. Nothing was sent." in told
     assert simulator.effects() == {}
     simulator.set_instance(1, status="running")
     applied, summary = run_job(controller, "push")

@@ -23,11 +23,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_fleet_report as fleet_report
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
-    append_event,
-    lock_operation,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_time
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
@@ -35,7 +32,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.debian import require_package
-from support.stores import folder_place
+from support.stores import StorePlace, folder_place
 from support.worker import Worker
 
 
@@ -108,41 +105,50 @@ def report(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
     return result
 
 
+def read(worker: Worker, option: str) -> str:
+    """Returns the text of the file that an option names."""
+    return Path(worker.defaults[option]).read_text(encoding="utf-8")
+
+
+def read_samples(worker: Worker) -> list[Sample]:
+    families = text_string_to_metric_families(read(worker, "metrics_path"))
+    return [sample for family in families for sample in family.samples]
+
+
+def place_of(worker: Worker) -> StorePlace:
+    return folder_place(Path(worker._home.name))
+
+
 def test_a_damaged_journal_of_another_instance_hides_no_proof(worker: Worker) -> None:
     restore_one(worker)
-    folder_place(Path(worker._home.name)).damage()
+    place_of(worker).damage()
     report(worker)
     (warning,) = worker.warnings
     assert "so earlier requests are unknown" in warning
-    page, data = (Path(worker.defaults[name]).read_text(encoding="utf-8") for name in ("path", "data_path"))
-    assert "so earlier requests are unknown" in page
-    assert {one["id"]: bool(one["proven_at"]) for one in json.loads(data)["instances"]}[1] is True
+    assert "so earlier requests are unknown" in read(worker, "path")
+    assert {one["id"]: bool(one["proven_at"]) for one in json.loads(read(worker, "data_path"))["instances"]}[1] is True
 
 
 def test_the_page_says_that_the_backups_can_not_be_read(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(forbidden=["GET /backups"])
     report(worker)
-    assert "Backups could not be read." in Path(worker.defaults["path"]).read_text(encoding="utf-8")
+    assert "Backups could not be read." in read(worker, "path")
 
 
 def test_a_journal_that_cannot_be_read_is_told_on_the_page(worker: Worker) -> None:
     Path(worker._home.name).chmod(0o777)
     report(worker)
-    assert "Others can write to" in Path(worker.defaults["path"]).read_text(encoding="utf-8")
+    assert "Others can write to" in read(worker, "path")
 
 
 def test_what_a_damaged_journal_says_of_an_instance_is_unknown(simulator: Simulator, worker: Worker) -> None:
     restore_one(worker)
-    folder_place(Path(worker._home.name)).damage(OperationKey("restore", simulator.url, "", "1").subject)
+    place_of(worker).damage(OperationKey("restore", simulator.url, "", "1").subject)
     findings = report(worker, fail_on="unproven_restore")["failure"]["findings"]
     assert any("(id 1): its part of the journal is damaged" in one for one in findings)
-    samples = parse(Path(worker.defaults["metrics_path"]).read_text(encoding="utf-8"))
+    samples = read_samples(worker)
     judged = {one.labels["id"] for one in samples if one.name == "clawhosters_restore_drill_failed"}
     assert judged == {str(number) for number in range(2, len(FLEET["instances"]) + 1)}
-
-
-def parse(text: str) -> list[Sample]:
-    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
 def restore_one(worker: Worker) -> None:
@@ -155,53 +161,47 @@ def restore_one(worker: Worker) -> None:
 
 
 def record_restore(
-    worker: Worker,
-    number: int,
-    incident: str,
-    *,
-    is_healthy: bool,
-    event: OperationEvent = OperationEvent.COMPLETED,
-    minutes_ago: int = 540,
+    worker: Worker, number: int, incident: str, event: OperationEvent, *, healthy: bool = False, minutes_ago: int = 540
 ) -> OperationKey:
-    journal = folder_place(Path(worker._home.name)).journal()
+    journal = place_of(worker).journal()
     journal._now = lambda: datetime.now(UTC) - timedelta(minutes=minutes_ago)
     key = OperationKey("restore", worker.simulator.url, incident, str(number))
-    append_event(journal, key, OperationEvent.INTENDED, backup_id=10)
-    append_event(journal, key, event, healthy=is_healthy)
+    journal_writer.append_event(journal, key, OperationEvent.INTENDED, backup_id=10)
+    journal_writer.append_event(journal, key, event, healthy=healthy)
     return key
 
 
-def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker, tmp_path: Path) -> None:
-    record_restore(worker, 1, "drill-1-a", is_healthy=False)
-    record_restore(worker, 2, "drill-2-a", is_healthy=False)
-    record_restore(worker, 2, "INC-1", is_healthy=True)
-    record_restore(worker, 3, "drill-3-a", is_healthy=False, event=OperationEvent.REFUSED)
+def test_a_failed_drill_is_a_series_until_a_proof(worker: Worker) -> None:
+    record_restore(worker, 1, "drill-1-a", OperationEvent.COMPLETED)
+    record_restore(worker, 2, "drill-2-a", OperationEvent.COMPLETED)
+    record_restore(worker, 2, "INC-1", OperationEvent.COMPLETED, healthy=True)
+    record_restore(worker, 3, "drill-3-a", OperationEvent.REFUSED)
     stats = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["instances"]
-    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    samples = read_samples(worker)
     failed = {one.labels["id"]: one.value for one in samples if one.name == "clawhosters_restore_drill_failed"}
     assert failed == {"1": 1, "2": 0, "3": 1, "4": 0}
     assert {str(one["id"]): int(one["drill_failed"]) for one in stats} == failed
-    assert "never, drill failed" in (tmp_path / "fleet.html").read_text(encoding="utf-8")
+    assert "never, drill failed" in read(worker, "path")
 
 
 def test_a_drill_has_failed_once_its_run_waits_no_more(worker: Worker) -> None:
-    key = record_restore(worker, 1, "drill-1-a", is_healthy=False, minutes_ago=1)
-    with lock_operation(folder_place(Path(worker._home.name)).journal(), key):
+    key = record_restore(worker, 1, "drill-1-a", OperationEvent.COMPLETED, minutes_ago=1)
+    with journal_writer.lock_operation(place_of(worker).journal(), key):
         waits = report(worker)
     ended = report(worker)
     found = [one["ansible_stats"]["data"]["clawhosters_fleet"]["instances"][0] for one in (waits, ended)]
     assert [one["drill_failed"] for one in found] == [False, True]
 
 
-def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker) -> None:
     restore_one(worker)
     simulator.clear_log()
     result = report(worker)
     assert {call.split()[0] for call in simulator.calls()} == {"GET"}
-    data = json.loads((tmp_path / "fleet.json").read_text(encoding="utf-8"))
-    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    data = json.loads(read(worker, "data_path"))
+    samples = read_samples(worker)
     stats = result["ansible_stats"]["data"]["clawhosters_fleet"]
-    page = (tmp_path / "fleet.html").read_text(encoding="utf-8")
+    page = read(worker, "path")
 
     def of(family: str, **labels: str) -> list[float]:
         return [one.value for one in samples if one.name == family and labels.items() <= one.labels.items()]
@@ -258,10 +258,9 @@ def test_of_many_findings_twelve_lines_are_shown(simulator: Simulator, worker: W
     assert failure["findings"][0] == "The service does not report how long the balance lasts."
     assert all(line.endswith(" has no usable backup.") for line in failure["findings"][1:11])
     assert failure["findings"][11:] == [f"And 24 more, on the page {worker.defaults['path']}."]
-    assert "Billing could not be read." in Path(worker.defaults["path"]).read_text(encoding="utf-8")
-    assert failure["msg"].startswith(
-        "35 findings: 1 low_balance, 17 no_backup, 17 unproven_restore. Service 127.0.0.1:"
-    )
+    assert "Billing could not be read." in read(worker, "path")
+    counts = "35 findings: 1 low_balance, 17 no_backup, 17 unproven_restore."
+    assert failure["msg"].startswith(f"{counts} Service 127.0.0.1:")
 
 
 def test_what_the_last_report_did_not_have_comes_first_as_new(simulator: Simulator, worker: Worker) -> None:
@@ -315,9 +314,8 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
     assert sorted(found) == sorted(FINDINGS)
     assert '"twin (id 3) has no usable backup."' in [line.strip(" ,") for line in run.stdout.splitlines()]
     assert run.says("5 findings: 3 attention, 2 no_backup. Service 127.0.0.1:")
-    assert {path.name for path in controller.folder.iterdir()} >= {
-        "clawhosters-fleet-report.html", "fleet.json", "fleet.prom",
-    }  # fmt: skip
+    written = {path.name for path in controller.folder.iterdir()}
+    assert written >= {"clawhosters-fleet-report.html", "fleet.json", "fleet.prom"}
     assert run.stdout.count("twin (id 3) has no usable backup.") == 1
     run, found = check(controller, "--check", fleet_report_fail_on='["overdue_backup"]')
     assert (run.rc, found) == (2, ["twin (id 2): its newest backup is 1 d 16 h old."])
@@ -330,40 +328,34 @@ def test_the_role_fails_for_each_finding_after_it_wrote_all(simulator: Simulator
 # With node_exporter and promtool
 
 
-def find_program(name: str, package: str, what: str) -> str:
-    return require_package(package, functools.partial(shutil.which, name), what)
-
-
 def promtool(*arguments: str, given: str = "") -> str:
-    program = find_program("promtool", "prometheus", "checking metrics and alert rules")
+    find = functools.partial(shutil.which, "promtool")
+    program = require_package("prometheus", find, "checking metrics and alert rules")
     run = subprocess.run([program, *arguments], input=given, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout + run.stderr
 
 
-def test_names_and_rules_are_as_prometheus_wants_them(worker: Worker, tmp_path: Path) -> None:
+def test_names_and_rules_are_as_prometheus_wants_them(worker: Worker) -> None:
     report(worker)
-    assert promtool("check", "metrics", given=(tmp_path / "fleet.prom").read_text(encoding="utf-8")) == ""
+    assert promtool("check", "metrics", given=read(worker, "metrics_path")) == ""
     assert "SUCCESS" in promtool("check", "rules", str(RULES))
-
-
-def quote(labels: dict[str, str]) -> str:
-    return ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
 
 
 @pytest.mark.rest
 def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path: Path) -> None:
     """promtool begins at the Unix time 0, so the timestamps are moved there."""
     restore_one(worker)
-    record_restore(worker, 2, "drill-2-a", is_healthy=False)
+    record_restore(worker, 2, "drill-2-a", OperationEvent.COMPLETED)
     report(worker)
-    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    samples = read_samples(worker)
     (reported_at,) = [one.value for one in samples if one.name == "clawhosters_report_timestamp_seconds"]
     start = 3 * 86400
     series = []
     for one in samples:
         moved = one.value - reported_at + start if one.name.endswith("_timestamp_seconds") else one.value
-        series.append({"series": f"{one.name}{{{quote(one.labels)}}}", "values": f"{moved:.0f}x{40 * 24}"})
+        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in one.labels.items())
+        series.append({"series": f"{one.name}{{{labels}}}", "values": f"{moved:.0f}x{40 * 24}"})
 
     def firing(alert: str, after: int, *labels: dict[str, str]) -> dict[str, t.Any]:
         expected = [{"exp_labels": {"fleet": "ClawHosters fleet", **one}} for one in labels]

@@ -14,6 +14,7 @@ from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
 
 VALUE = "value-on-no-screen"
+PLAYBOOKS = sorted(path.stem for path in (REPOSITORY / "playbooks").glob("*.yml"))
 
 
 def refusals(run: Run) -> list[str]:
@@ -58,11 +59,7 @@ def test_a_role_refuses_variables_of_the_play_and_the_include(simulator: Simulat
             {"restore_unhealthy_id": 1, "restore_unhealthy_nams": VALUE, "restore_max_ag": VALUE},
             ["restore has no variable restore_max_ag.", "restore_unhealthy has no variable restore_unhealthy_nams."],
         ),
-        (
-            "restore_drill",
-            {"restore_drill_instances": "test-bot", "restore_drill_evry": VALUE},
-            ["restore_drill has no variable restore_drill_evry."],
-        ),
+        ("restore_drill", {"restore_drill_evry": VALUE}, ["restore_drill has no variable restore_drill_evry."]),
         (
             "restore_status",
             {"restore_incidnt": VALUE, "restore_status_incident": VALUE},
@@ -72,11 +69,7 @@ def test_a_role_refuses_variables_of_the_play_and_the_include(simulator: Simulat
             ],
         ),
         ("doctor", {"doctor_report_pth": VALUE}, ["doctor has no variable doctor_report_pth."]),
-        (
-            "restore",
-            {"restore_instance": VALUE, "restore_incident": "INC-1"},
-            ["restore has no variable restore_instance."],
-        ),
+        ("restore", {"restore_instance": VALUE}, ["restore has no variable restore_instance."]),
         (
             "balance_guard",
             {"balance_guard_min_day": VALUE, "balance_guard_stop_order": "web-bot,"},
@@ -100,9 +93,7 @@ def test_a_playbook_refuses_its_own_and_whatever_was_cut(
     assert simulator.calls() == []
 
 
-def test_a_value_of_another_type_is_refused_before_anything_is_sent(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_a_value_of_another_type_is_refused_and_nothing_sent(simulator: Simulator, controller: Controller) -> None:
     options = ("-e", "balance_guard_min_days=a-week", "-e", '{"fleet_report_state_database": ["db.hidden"]}')
     run = controller.run("ansible-playbook", "clawhosters.cloud.balance_guard", *options)
     (refusal,) = refusals(run)
@@ -115,17 +106,9 @@ def test_a_value_of_another_type_is_refused_before_anything_is_sent(
 
 @pytest.mark.parametrize("option", ["--tags", "--skip-tags"])
 @pytest.mark.parametrize(
-    "playbook",
-    [
-        "restore",
-        *(
-            pytest.param(path.stem, marks=pytest.mark.rest)
-            for path in sorted((REPOSITORY / "playbooks").glob("*.yml"))
-            if path.stem != "restore"
-        ),
-    ],
+    "playbook", ["restore", *(pytest.param(name, marks=pytest.mark.rest) for name in PLAYBOOKS if name != "restore")]
 )
-def test_a_playbook_of_which_tags_would_skip_tasks_is_refused(
+def test_tags_of_playbooks_are_refused(
     simulator: Simulator, controller: Controller, playbook: str, option: str
 ) -> None:
     run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", option, "mine,always")
@@ -137,12 +120,8 @@ def test_a_playbook_of_which_tags_would_skip_tasks_is_refused(
 @pytest.mark.rest
 def test_a_role_in_a_users_playbook_minds_only_its_own_values(simulator: Simulator, controller: Controller) -> None:
     include = {"ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"}}
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "vars": {"restore_instances": "web-bot", "restore_incident": "INC-1"},
-        "tasks": [include],
-    }
+    given = {"restore_instances": "web-bot", "restore_incident": "INC-1"}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": given, "tasks": [include]}
     run = controller.playbook([play], "--check", "-e", "note=of two words")
     assert run.rc == 0, run.screen
     simulator.clear_log()
@@ -152,18 +131,10 @@ def test_a_role_in_a_users_playbook_minds_only_its_own_values(simulator: Simulat
 
 
 def test_variables_of_others_stay_and_the_role_can_run_twice(simulator: Simulator, controller: Controller) -> None:
-    include = {
-        "ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"},
-        "vars": {"restore_instances": "web-bot", "restore_incident": "INC-1"},
-    }
-    others = {
-        "restore_drill_every": "7d",
-        "restore_unhealthy_nams": 1,
-        "restored": 1,
-        "restore__own": 1,
-        "fleet_owner": 1,
-    }
-    play = {"hosts": "localhost", "gather_facts": False, "vars": others, "tasks": [include, include]}
+    given = {"restore_instances": "web-bot", "restore_incident": "INC-1"}
+    include = {"ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"}, "vars": given}
+    others = ("restore_drill_every", "restore_unhealthy_nams", "restored", "restore__own", "fleet_owner")
+    play = {"hosts": "localhost", "gather_facts": False, "vars": dict.fromkeys(others, "1"), "tasks": [include] * 2}
     run = controller.playbook([play], "--check")
     assert run.rc == 0, run.screen
     assert simulator.calls("POST *") == []

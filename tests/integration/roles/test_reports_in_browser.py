@@ -45,25 +45,17 @@ BROKEN_DATES = """() => {
 FITS = """document.documentElement.scrollWidth <= window.innerWidth
 && [...document.querySelectorAll("table")].every((table) => table.offsetWidth <= table.parentElement.offsetWidth)"""
 """Nothing is wider than the screen, and no table wider than the text around it."""
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
 def chromium() -> str:
-    """The path of a Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
     return require_package("chromium", lambda: next(filter(None, map(shutil.which, names)), None), WHAT)
 
 
 @pytest.fixture(scope="module")
 def browser() -> t.Iterator[t.Any]:
-    """A headless Chromium."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -118,10 +110,7 @@ def count_pages_of_paper(browser: t.Any, path: Path, name: str, **paper: t.Any) 
     return len(re.findall(rb"/Type */Page\b", printed))
 
 
-PAPERS = [("A4", False), ("A4", True), ("Letter", False)]
-
-
-@pytest.mark.parametrize(("paper", "landscape"), PAPERS)
+@pytest.mark.parametrize(("paper", "landscape"), [("A4", False), ("A4", True), ("Letter", False)])
 def test_pages_fit_on_paper(
     browser: t.Any, simulator: Simulator, controller: Controller, paper: str, landscape: bool
 ) -> None:

@@ -23,6 +23,7 @@ from support.worker import Worker
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
+HOSTILE = "<script>alert(6)</script>"
 BACKUPS = [
     {"id": 10 * number + day, "instance_id": number, "created_at": f"{24 * day + 2.5}h ago"}
     for number in (1, 2, 3, 4, 6)
@@ -33,20 +34,10 @@ BACKUPS = [
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
     """A small fleet, in which each instance has a fault of its own. The newest backup of instance N is N1."""
-    simulator.reset(
-        state={
-            "instances": [
-                {"id": 1, "name": "web-bot"},
-                {"id": 2, "name": "sick-bot", "health_after": "unhealthy"},
-                {"id": 3, "name": "lost-bot"},
-                {"id": 4, "name": "shy-bot"},
-                {"id": 5, "name": "bare-bot"},
-                {"id": 6, "name": "<script>alert(6)</script>"},
-            ],
-            "backups": BACKUPS,
-        },
-        switches={"transition_reads": 1},
-    )
+    names = ("web-bot", "sick-bot", "lost-bot", "shy-bot", "bare-bot", HOSTILE)
+    instances: list[dict[str, t.Any]] = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+    instances[1]["health_after"] = "unhealthy"
+    simulator.reset(state={"instances": instances, "backups": BACKUPS}, switches={"transition_reads": 1})
 
 
 @pytest.fixture
@@ -73,11 +64,11 @@ def evidence(folder: Path) -> tuple[dict[str, t.Any], str]:
     return json.loads(texts[0]), texts[1]
 
 
-def read_only_report(folder: Path) -> dict[str, t.Any]:
-    """The report of the one incident, whatever its file is named."""
+def read_only_result(folder: Path) -> dict[str, t.Any]:
+    """The result of the one instance of the one incident, whatever its file is named."""
     (path,) = (folder / "clawhosters-restore").glob("*.json")
-    report: dict[str, t.Any] = json.loads(path.read_text(encoding="utf-8"))
-    return report
+    (result,) = json.loads(path.read_text(encoding="utf-8"))["instances"]
+    return dict(result)
 
 
 def result_of(report: dict[str, t.Any], number: int) -> dict[str, t.Any]:
@@ -117,13 +108,10 @@ def test_check_mode_hands_on_its_plan_without_a_text_of_the_service(simulator: S
     assert "plan" not in runbook.outcome
 
 
-def test_each_failure_of_several_has_its_advice_and_can_go_on(
-    simulator: Simulator, runbook: Runbook, tmp_path: Path
-) -> None:
+def test_each_of_many_failures_has_advice_and_can_go_on(simulator: Simulator, runbook: Runbook, tmp_path: Path) -> None:
     simulator.fault("reset_before", method="POST", path="/backups/31/restore")
-    simulator.fault(
-        "status", method="POST", path="/backups/41/restore", status=422, message="Not <b>now</b> {{ 7 * 7 }}"
-    )
+    message = "Not <b>now</b> {{ 7 * 7 }}"
+    simulator.fault("status", method="POST", path="/backups/41/restore", status=422, message=message)
     names = ("lost-bot", "shy-bot", "nobody", "bare-bot", "sick-bot", "web-bot")
     _result, words = run_tasks(runbook, *names, restore_max_failures=9)
     told = [
@@ -152,9 +140,8 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
     assert refused["reason"]["facts"]["http_status"] == 422
     assert refused["reason"]["facts"]["request_id"] in page
     assert "Not &lt;b&gt;now&lt;/b&gt; {{ 7 * 7 }}" in page
-    assert (
-        "1 of 6 instances restored and healthy, 1 not healthy, 1 rejected, 1 unknown, 2 can&#39;t be restored" in page
-    )
+    counts = "1 of 6 instances restored and healthy, 1 not healthy, 1 rejected, 1 unknown, 2 can&#39;t be restored"
+    assert counts in page
 
     simulator.set_instance(2, health_status="healthy")
     again, _none = run_tasks(runbook, "sick-bot", "web-bot", "shy-bot")
@@ -167,9 +154,7 @@ def test_each_failure_of_several_has_its_advice_and_can_go_on(
     assert page.count("<td>ended <time") == 2
 
 
-def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
-    simulator: Simulator, runbook: Runbook, tmp_path: Path
-) -> None:
+def test_a_stop_of_the_whole_leaves_evidence_and_advice(simulator: Simulator, runbook: Runbook, tmp_path: Path) -> None:
     def fail(message: str, advice: str, **variables: t.Any) -> str:
         """Requires one message and one advice for both instances. Returns the headline."""
         result, words = run_tasks(runbook, "web-bot", "sick-bot", **variables)
@@ -189,19 +174,16 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_advice(
     fail("The API key could not be used.", f"{valid}, then {again}")
     assert "The API key could not be used." in evidence(tmp_path)[1]
     simulator.set_state(keys={KEY: "valid"})
+    confirm = "Run the same command again with restore_confirm=web-bot,sick-bot, or type web-bot,sick-bot."
     headline = fail(
         "Not confirmed. restore_confirm is: web-bot. It must be: web-bot,sick-bot. Nothing was sent.",
-        "Run the same command again with restore_confirm=web-bot,sick-bot, or type web-bot,sick-bot.",
+        confirm,
         restore_confirm="web-bot",
     )
     assert headline == "Only planned: the restore was not confirmed, so nothing was sent."
     page = evidence(tmp_path)[1]
     assert "0 of 2 instances restored and healthy, 2 not begun" in page
-    fail(
-        "restore_confirm is empty, and there is no terminal to ask at.",
-        "Run the same command again with restore_confirm=web-bot,sick-bot, or type web-bot,sick-bot.",
-        restore_confirm="",
-    )
+    fail("restore_confirm is empty, and there is no terminal to ask at.", confirm, restore_confirm="")
     assert simulator.calls(POSTS) == []
     report, _page = evidence(tmp_path)
     assert ({one["outcome"] for one in report["instances"]}, report["runs"]) == ({"not_begun"}, [])
@@ -227,12 +209,11 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(simulato
 def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     simulator: Simulator, runbook: Runbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hostile = "<script>alert(6)</script>"
     simulator.set_instance(6, status="stopped", subdomain_url="http://odd-bot.example")
     given: dict[str, t.Any] = {
         "restore_instances": None,
         "restore_instance_ids": [6],
-        "restore_confirm": hostile,
+        "restore_confirm": HOSTILE,
         "restore_incident": "../../INC <img src=x>",
         "restore_http_check": True,
     }
@@ -242,7 +223,7 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
         first, _none = run_tasks(runbook, **given, restore_http_path="/status", restore_healthy_timeout=60)
         assert first["failed"] is False, first
         assert asked == ["http://odd-bot.example/status"]
-        (responded,) = read_only_report(tmp_path)["instances"]
+        responded = read_only_result(tmp_path)
         _again, words = run_tasks(runbook, **given, restore_http_path="/nowhere", restore_healthy_timeout=1)
     assert simulator.instance(6)["status"] == "running"
     (path,) = (tmp_path / "clawhosters-restore").glob("*.html")
@@ -251,10 +232,10 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script&gt;alert(6)" in page
-    (failed,) = read_only_report(tmp_path)["instances"]
-    assert [one["events"][-1]["event"] for one in (responded, failed)] == ["address_checked", "failed"]
-    said = "the check of its address failed. http://odd-bot.example/nowhere: status 404, not 200 or 401, after"
-    assert said in words
+    ends = [one["events"][-1]["event"] for one in (responded, read_only_result(tmp_path))]
+    assert ends == ["address_checked", "failed"]
+    failure = "the check of its address failed. http://odd-bot.example/nowhere: status 404, not 200 or 401, after"
+    assert failure in words
     assert "<h1>1 instance restored and healthy (1 not responding as expected)</h1>" in page
 
 

@@ -28,13 +28,9 @@ POSTS = ["POST /backups/11/restore", "POST /backups/21/restore"]
 
 @pytest.fixture
 def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)],
-            "backups": [{"id": 10 * number + 1, "instance_id": number, "created_at": "5h ago"} for number in (1, 2)],
-        },
-        switches={"transition_reads": 1},
-    )
+    instances = [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)]
+    backups = [{"id": 10 * number + 1, "instance_id": number, "created_at": "5h ago"} for number in (1, 2)]
+    simulator.reset(state={"instances": instances, "backups": backups}, switches={"transition_reads": 1})
     return Runbook(Worker(simulator, {"state_dir": str(tmp_path / "state")}), tmp_path / "report")
 
 
@@ -88,9 +84,8 @@ def test_a_plan_of_another_incident_is_not_applied_unnamed(simulator: Simulator,
 @pytest.mark.parametrize("handed", ["{'incident': 'INC-1'}", [], 7])
 def test_a_handed_plan_that_is_no_dictionary_is_refused(simulator: Simulator, runbook: Runbook, handed: object) -> None:
     result = runbook.run(restore_handed_plan=handed, restore_instances=NAMES[0], restore_confirm=NAMES[0])
-    assert result["msg"].startswith(
-        "clawhosters_restore, handed on by an earlier job, has a plan that is no dictionary."
-    )
+    said = "clawhosters_restore, handed on by an earlier job, has a plan that is no dictionary."
+    assert result["msg"].startswith(said)
     assert simulator.calls() == []
 
 
@@ -101,8 +96,7 @@ def test_a_path_of_another_type_is_refused(simulator: Simulator, runbook: Runboo
 
 
 def test_names_confirm_an_approved_plan_at_the_prompt(simulator: Simulator, runbook: Runbook) -> None:
-    plan = approve(runbook)
-    assert runbook.run(answers=[",".join(NAMES)], restore_apply_plan=plan)["failed"] is False
+    assert runbook.run(answers=[",".join(NAMES)], restore_apply_plan=approve(runbook))["failed"] is False
     assert sorted(simulator.calls("POST *")) == POSTS
 
 
@@ -208,9 +202,12 @@ def test_variables_that_contradict_it_are_refused(
 def test_a_file_that_is_no_plan_is_one_error(simulator: Simulator, runbook: Runbook, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "plan.json"
     texts = {"too large": "[" + "1," * 600_000 + "1]", "deep": "[" * 200_000, "no JSON": "{"}
-    {"a pipe": lambda: os.mkfifo(path), "a folder": path.mkdir, "missing": lambda: None}.get(
-        kind, lambda: path.write_text(texts[kind], encoding="utf-8")
-    )()
+    if kind in texts:
+        path.write_text(texts[kind], encoding="utf-8")
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
     result = apply(runbook, str(path))
     assert result["msg"].startswith("restore_apply_plan is ")
     assert result["msg"].endswith("Nothing was sent.")

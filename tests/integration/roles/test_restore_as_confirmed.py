@@ -25,6 +25,7 @@ COUNT = 14
 NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
 POSTS = "POST /backups/*"
 WHO = "{user}@{host}".format(**describe_sender())
+Meanwhile = t.Callable[[t.Callable[[], object]], bool]
 
 
 class AtPrompt(list[str]):
@@ -42,21 +43,15 @@ class AtPrompt(list[str]):
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
     """The newest backup of instance N is 100 + N, the one before it 200 + N."""
-    numbers = range(1, COUNT + 1)
-    simulator.reset(
-        state={
-            "instances": [
-                {"id": number, "name": name, "health_status": "unhealthy", "health_after": "healthy"}
-                for number, name in zip(numbers, NAMES, strict=True)
-            ],
-            "backups": [
-                {"id": age * 100 + number, "instance_id": number, "created_at": f"{2 * age}h ago"}
-                for number in numbers
-                for age in (1, 2)
-            ],
-        },
-        switches={"rate_limit": 0, "transition_reads": 2},
-    )
+    health = {"health_status": "unhealthy", "health_after": "healthy"}
+    instances = [{"id": number, "name": name, **health} for number, name in enumerate(NAMES, 1)]
+    backups = [
+        {"id": age * 100 + number, "instance_id": number, "created_at": f"{2 * age}h ago"}
+        for number in range(1, COUNT + 1)
+        for age in (1, 2)
+    ]
+    switches = {"rate_limit": 0, "transition_reads": 2}
+    simulator.reset(state={"instances": instances, "backups": backups}, switches=switches)
 
 
 @pytest.fixture
@@ -88,23 +83,25 @@ def test_what_changes_while_the_prompt_waits_is_not_overwritten(
     assert simulator.calls("POST *") == []
 
 
+def fail_backup(simulator: Simulator) -> None:
+    simulator.set_backup(101, status="failed")
+
+
+def remove_backup(simulator: Simulator) -> None:
+    simulator.control("DELETE", "/backups/101")
+
+
+def change_account(simulator: Simulator) -> None:
+    simulator.set_state(account={"id": 2, "email": "other@example.com"})
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (
-            lambda simulator: simulator.set_backup(101, status="failed"),
-            "Backup 101 of bot-1 (id 1) can't be used any more: its status is failed.",
-        ),
-        (
-            lambda simulator: simulator.control("DELETE", "/backups/101"),
-            "Backup 101 of bot-1 (id 1) does not exist any more.",
-        ),
-        (
-            lambda simulator: simulator.set_state(account={"id": 2, "email": "other@example.com"}),
-            "The account is other@example.com (id 2) now.",
-        ),
+        (fail_backup, "Backup 101 of bot-1 (id 1) can't be used any more: its status is failed."),
+        (remove_backup, "Backup 101 of bot-1 (id 1) does not exist any more."),
+        (change_account, "The account is other@example.com (id 2) now."),
     ],
-    ids=["status", "gone", "account"],
 )
 @pytest.mark.parametrize("names", [["bot-1"], ["bot-1", "bot-2"]], ids=["one", "two"])
 def test_a_backup_or_account_that_changes_at_the_prompt_stops_the_run(
@@ -130,28 +127,18 @@ def test_a_backup_that_changes_before_its_batch_begins_is_not_sent(simulator: Si
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed", "not_begun", "completed"]
 
 
-class Moment(t.NamedTuple):
-    """When something happens: at the prompt, or after it, before the second batch."""
-
-    name: str
-    set: t.Callable[[Runbook, t.Callable[[], object]], None]
-
-
-MOMENTS = [
-    Moment("prompt", lambda runbook, act: setattr(runbook, "prompts", AtPrompt(act))),
-    Moment("second batch", lambda runbook, act: setattr(runbook.worker, "lines", AtPrompt(act))),
-]
-
-
-@pytest.fixture(params=MOMENTS, ids=lambda moment: moment.name)
-def meanwhile(request: pytest.FixtureRequest, runbook: Runbook) -> t.Callable[[t.Callable[[], object]], bool]:
+@pytest.fixture(params=["prompt", "second batch"])
+def meanwhile(request: pytest.FixtureRequest, runbook: Runbook) -> Meanwhile:
     """Sets what happens once, at the prompt or before the second batch. Returns True for the prompt."""
-    moment: Moment = request.param
 
     def set_action(act: t.Callable[[], object]) -> bool:
         left = [act]
-        moment.set(runbook, lambda: [left.pop()() for _one in left[:]])
-        return moment is MOMENTS[0]
+        at_prompt = AtPrompt(lambda: [left.pop()() for _one in left[:]])
+        if request.param == "prompt":
+            runbook.prompts = at_prompt
+        else:
+            runbook.worker.lines = at_prompt
+        return request.param == "prompt"
 
     return set_action
 
@@ -172,8 +159,8 @@ RUN: dict[str, t.Any] = {
 }
 
 
-def test_what_another_run_of_the_incident_has_sent_is_waited_for(
-    simulator: Simulator, runbook: Runbook, tmp_path: Path, meanwhile: t.Callable[[t.Callable[[], object]], bool]
+def test_what_another_run_of_the_incident_sent_is_awaited(
+    simulator: Simulator, runbook: Runbook, tmp_path: Path, meanwhile: Meanwhile
 ) -> None:
     simulator.switch(restore_shows=None)
     meanwhile(lambda: send_elsewhere(simulator, tmp_path, "INC-1"))
@@ -185,17 +172,14 @@ def test_what_another_run_of_the_incident_has_sent_is_waited_for(
     assert any(re.match(unseen, line) for line in result["restored"])
 
 
-def test_what_another_incident_restores_now_is_told(
-    simulator: Simulator, runbook: Runbook, tmp_path: Path, meanwhile: t.Callable[[t.Callable[[], object]], bool]
+def test_what_another_incident_restores_is_told(
+    simulator: Simulator, runbook: Runbook, tmp_path: Path, meanwhile: Meanwhile
 ) -> None:
     simulator.switch(restore_shows=None)
     is_prompt = meanwhile(lambda: send_elsewhere(simulator, tmp_path, "INC-9"))
     words = "\n".join(runbook.run(**RUN)["failures"])
-    now = f"{WHO} restores it now for incident INC-9."
-    if is_prompt:
-        assert f"What was confirmed has changed. bot-2 (id 2): {now} Nothing was sent." in words
-    else:
-        assert f"bot-2 (id 2): What was confirmed has changed. bot-2 (id 2): {now} Nothing was sent." in words
+    now = f"bot-2 (id 2): {WHO} restores it now for incident INC-9."
+    assert f"{'' if is_prompt else 'bot-2 (id 2): '}What was confirmed has changed. {now} Nothing was sent." in words
     expected = [102] if is_prompt else [101, 102, 103]
     assert sorted(simulator.calls(POSTS)) == [f"POST /backups/{number}/restore" for number in expected]
 
@@ -214,17 +198,16 @@ def test_the_plan_names_who_restores_from_which_backup(simulator: Simulator, run
     assert "the same backup" not in " ".join(runbook.plan)
 
 
-def test_an_instance_that_is_deleted_meanwhile_is_told_as_such(
-    simulator: Simulator, runbook: Runbook, meanwhile: t.Callable[[t.Callable[[], object]], bool]
+def test_an_instance_that_is_deleted_meanwhile_is_told(
+    simulator: Simulator, runbook: Runbook, meanwhile: Meanwhile
 ) -> None:
     is_prompt = meanwhile(lambda: simulator.remove_instance(2))
     words = "\n".join(runbook.run(**RUN)["failures"])
     assert "Backup 102" not in words
     changed = "What was confirmed has changed. bot-2 (id 2) does not exist any more: it was deleted. Nothing was sent."
     assert changed in words
-    assert sorted(simulator.calls(POSTS)) == (
-        [] if is_prompt else ["POST /backups/101/restore", "POST /backups/103/restore"]
-    )
+    expected = [] if is_prompt else ["POST /backups/101/restore", "POST /backups/103/restore"]
+    assert sorted(simulator.calls(POSTS)) == expected
 
 
 def test_a_batch_whose_backups_can_not_be_read_again_is_not_sent(simulator: Simulator, runbook: Runbook) -> None:

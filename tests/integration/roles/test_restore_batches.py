@@ -40,15 +40,10 @@ SENDING = [module.__name__ for module in (*LATE, finish, result_texts)]
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
     """Twelve instances; the backup of instance N is 100 + N."""
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": name} for number, name in enumerate(NAMES, start=1)],
-            "backups": [
-                {"id": 100 + number, "instance_id": number, "created_at": "2h ago"} for number in range(1, COUNT + 1)
-            ],
-        },
-        switches={"rate_limit": 0, "transition_reads": 2},
-    )
+    instances = [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)]
+    backups = [{"id": 100 + one["id"], "instance_id": one["id"], "created_at": "2h ago"} for one in instances]
+    switches = {"rate_limit": 0, "transition_reads": 2}
+    simulator.reset(state={"instances": instances, "backups": backups}, switches=switches)
 
 
 @pytest.fixture
@@ -68,9 +63,7 @@ def restored(simulator: Simulator) -> list[int]:
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_plan_by_which_none_can_be_restored_hands_on_what_it_has_found(
-    simulator: Simulator, runbook: Runbook, check: bool
-) -> None:
+def test_a_plan_that_restores_none_hands_on_its_findings(simulator: Simulator, runbook: Runbook, check: bool) -> None:
     result = restore(runbook, ["bot-1", "nobody", "bot-2"], check=check, restore_max_age="1h")
     assert result["failed"] is True
     assert simulator.calls(POSTS) == []
@@ -119,19 +112,15 @@ def test_a_canary_that_fails_stops_the_rest_until_it_is_healthy(simulator: Simul
     words = "\n".join(failed["failures"])
     assert "bot-1 (id 1): The restore has completed, but the instance was not seen running and healthy." in words
     assert "within 60 s (restore_healthy_timeout)" in words
-    assert (
-        "and 6 more: Not begun: 1 restore failed or showed no sign, and restore_max_failures is 0. Nothing was sent."
-        in words
-    )
+    cause = "1 restore failed or showed no sign, and restore_max_failures is 0."
+    assert f"and 6 more: Not begun: {cause} Nothing was sent." in words
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] + ["not_begun"] * 11
     assert [one["result"] for one in runbook.report()["instances"]] == ["not_healthy"] + ["not_begun"] * 11
     rest = "When the failures are dealt with, run the same command again; restore_max_failures=1 goes on despite them."
     assert failed["failures"][-1].endswith(rest)
     # As advised, either way.
-    assert (
-        restore(runbook, NAMES[:2], restore_max_failures=1)["msg"]
-        == "1 of 2 instances restored and healthy, 1 not healthy."
-    )
+    despite = restore(runbook, NAMES[:2], restore_max_failures=1)
+    assert despite["msg"] == "1 of 2 instances restored and healthy, 1 not healthy."
     simulator.set_instance(1, health_status="healthy")
     again = restore(runbook)
     assert again["failed"] is False, again
@@ -165,11 +154,8 @@ def test_a_canary_that_lapses_during_the_next_batch_stops_the_rest(simulator: Si
     failed = restore(runbook)
     assert sorted(restored(simulator)) == [1, 2, 3, 4]
     assert failed["msg"] == "3 of 12 instances restored and healthy, 1 not healthy, 8 not begun."
-    words = "\n".join(failed["failures"])
-    assert (
-        "bot-1 (id 1): The restore has completed, but the instance was not seen running and healthy. It was healthy"
-        in words
-    )
+    told = "bot-1 (id 1): The restore has completed, but the instance was not seen running and healthy. It was healthy"
+    assert told in "\n".join(failed["failures"])
     counts = {"not_healthy": 1, "restored": 3, "not_begun": 8}
     assert failed["ansible_stats"]["data"]["clawhosters_restore"]["counts"] == runbook.report()["counts"] == counts
 
@@ -181,17 +167,14 @@ def test_failures_within_the_limit_stop_nothing_and_are_retried(simulator: Simul
     assert sorted(restored(simulator)) == list(range(1, 13))
     assert failed["msg"] == "10 of 12 instances restored and healthy, 2 rejected."
     (done,) = failed["restored"]
-    assert done.startswith(
-        "bot-1 (id 1), bot-3 (id 3), bot-5 (id 5), bot-6 (id 6), bot-7 (id 7) and 5 more: Restored, and seen healthy."
-    )
+    names = ", ".join(f"bot-{number} (id {number})" for number in (1, 3, 5, 6, 7))
+    assert done.startswith(f"{names} and 5 more: Restored, and seen healthy.")
     assert failed["failures"][-1].endswith("Fix the cause, then run the same command again.")
     assert restore(runbook, restore_max_failures="2")["failed"] is False
     assert sorted(restored(simulator)) == sorted([*range(1, 13), 2, 4])
 
 
-def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
-    simulator: Simulator, runbook: Runbook
-) -> None:
+def test_one_that_cannot_be_restored_by_the_plan_stops_no_others(simulator: Simulator, runbook: Runbook) -> None:
     simulator.set_instance(1, status="paused")
     result = restore(runbook)
     assert sorted(restored(simulator)) == list(range(2, 13))
@@ -242,38 +225,29 @@ class NoFurtherImports:
             raise OSError(errno.EMFILE, name)
 
 
-def fail_at_the_address(simulator: Simulator) -> dict[str, t.Any]:
-    return {"restore_http_check": True, "restore_healthy_timeout": 30}
+class End(t.NamedTuple):
+    """What becomes of a restore: the kind of its failure, None for one that is restored, and its outcome."""
+
+    kind: str | None
+    outcome: str
+    switches: dict[str, t.Any] = {}
+    variables: dict[str, t.Any] = {}
 
 
-def come_back_stopped(simulator: Simulator) -> dict[str, t.Any]:
-    simulator.switch(restore_ends="stopped")
-    return {}
-
-
-def end_in_an_error(simulator: Simulator) -> dict[str, t.Any]:
-    simulator.switch(restore_ends="error")
-    return {}
-
-
-def lose_the_response(simulator: Simulator) -> dict[str, t.Any]:
-    simulator.fault("close_before", method="POST")
-    return {}
-
-
-def last_too_long(simulator: Simulator) -> dict[str, t.Any]:
-    simulator.switch(transition_reads=10_000)
-    return {"restore_wait_timeout": 60}
-
-
+LOST = End("unknown", "unknown")
+BAD_ADDRESS = End("bad_address", "completed", {}, {"restore_http_check": True, "restore_healthy_timeout": 30})
 ENDS = {
-    fail_at_the_address: ("bad_address", "completed"),
-    come_back_stopped: (None, "completed"),
-    end_in_an_error: ("failed", "failed"),
-    lose_the_response: ("unknown", "unknown"),
-    last_too_long: ("not_over", "in_flight"),
+    "stopped": End(None, "completed", {"restore_ends": "stopped"}),
+    "error": End("failed", "failed", {"restore_ends": "error"}),
+    "response lost": LOST,
+    "too long": End("not_over", "in_flight", {"transition_reads": 10_000}, {"restore_wait_timeout": 60}),
 }
-"""Kind of the failure of each, None for one that is restored, and the outcome of the restore."""
+
+
+def prepare(simulator: Simulator, end: End) -> None:
+    simulator.switch(**end.switches)
+    if end is LOST:
+        simulator.fault("close_before", method="POST")
 
 
 @pytest.fixture
@@ -288,27 +262,26 @@ def no_further_imports(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.rest
-@pytest.mark.parametrize("prepare", ENDS)
+@pytest.mark.parametrize("end", [*ENDS.values(), BAD_ADDRESS], ids=[*ENDS, "bad address"])
 @pytest.mark.usefixtures("no_further_imports")
-def test_a_restore_imports_nothing_once_it_was_sent(
-    simulator: Simulator, runbook: Runbook, prepare: t.Callable[[Simulator], t.Any]
-) -> None:
-    restore(runbook, NAMES[:1], **prepare(simulator))
+def test_a_restore_imports_nothing_once_it_was_sent(simulator: Simulator, runbook: Runbook, end: End) -> None:
+    prepare(simulator, end)
+    restore(runbook, NAMES[:1], **end.variables)
     assert len(simulator.calls(POSTS)) == 1
     (instance,) = runbook.report()["instances"]
-    assert (instance["reason"] and instance["reason"]["kind"]) == ENDS[prepare][0]
+    assert (instance["reason"] and instance["reason"]["kind"]) == end.kind
 
 
 @pytest.mark.rest
-@pytest.mark.parametrize("prepare", list(ENDS)[1:])
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 @pytest.mark.parametrize("module", [claw_backup_restore, claw_fleet_restore], ids=["module", "fleet"])
 @pytest.mark.usefixtures("no_further_imports")
-def test_a_restore_of_a_module_imports_nothing_once_it_was_sent(
-    simulator: Simulator, runbook: Runbook, module: ModuleType, prepare: t.Callable[[Simulator], t.Any]
+def test_a_module_imports_nothing_once_its_restore_was_sent(
+    simulator: Simulator, runbook: Runbook, module: ModuleType, end: End
 ) -> None:
-    prepare(simulator)
+    prepare(simulator, end)
     target = {"instance_id": 1} if module is claw_backup_restore else {"instances": [{"id": 1}]}
     result = runbook.worker.run(module, incident="INC-1", wait_timeout=60, **target)
     assert len(simulator.calls(POSTS)) == 1
     (result_of_one,) = result["instances"] if "instances" in result else [result["restore"]]
-    assert result_of_one["outcome"] == ENDS[prepare][1]
+    assert result_of_one["outcome"] == end.outcome

@@ -26,15 +26,9 @@ NAMES = {1: "web-bot", 2: "bare-bot", 7: " \u3000", 8: "shop-bot ", 9: "shop-bot
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
     """Instance 7 has a blank name, and 8 and 9 have one name but for a blank; all but 2 have a backup of their id."""
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": name} for number, name in NAMES.items()],
-            "backups": [
-                {"id": number, "instance_id": number, "created_at": "2h ago"} for number in NAMES if number != 2
-            ],
-        },
-        switches={"transition_reads": 1},
-    )
+    instances = [{"id": number, "name": name} for number, name in NAMES.items()]
+    backups = [{"id": number, "instance_id": number, "created_at": "2h ago"} for number in NAMES if number != 2]
+    simulator.reset(state={"instances": instances, "backups": backups}, switches={"transition_reads": 1})
 
 
 @pytest.fixture
@@ -57,8 +51,7 @@ def restore(controller: Controller, *ids: int, **variables: t.Any) -> Run:
 def report(controller: Controller) -> dict[str, t.Any]:
     """The JSON of the incident."""
     path = controller.folder / "clawhosters-restore/INC-1.json"
-    content: dict[str, t.Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 # What confirms
@@ -85,9 +78,7 @@ def wait_for_end(processes: t.Sequence[int]) -> None:
         time.sleep(0.2)
 
 
-def test_a_question_is_at_the_terminal_when_the_output_goes_into_a_file(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_a_question_is_at_the_terminal_if_output_goes_to_a_file(simulator: Simulator, controller: Controller) -> None:
     redirected = ["bash", "-c", '"$@" > log 2>&1', "bash", *command(1)]
     screen = run_at_terminal(controller, redirected, "type exactly: ", ["1"])
     assert (screen.rc, simulator.calls(POSTS)) == (0, ["POST /backups/1/restore"]), screen.text
@@ -95,9 +86,7 @@ def test_a_question_is_at_the_terminal_when_the_output_goes_into_a_file(
     assert "PLAY" not in screen.text
 
 
-def test_a_terminal_that_is_closed_at_the_prompt_leaves_no_process(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_a_terminal_closed_at_the_prompt_leaves_no_process(simulator: Simulator, controller: Controller) -> None:
     screen = run_at_terminal(controller, command(1), close_at="type exactly: ")
     assert len(screen.left) > 1, "Ansible and its worker"
     wait_for_end(screen.left)
@@ -105,9 +94,7 @@ def test_a_terminal_that_is_closed_at_the_prompt_leaves_no_process(
 
 
 @pytest.mark.rest
-def test_a_terminal_that_is_closed_in_a_restore_lets_the_run_finish(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_a_terminal_closed_in_a_restore_lets_the_run_finish(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=10_000)
     screen = run_at_terminal(controller, command(1), "type exactly: ", ["1"], close_at="web-bot: deploying, 10 s")
     simulator.set_instance(1, status="running")
@@ -132,9 +119,7 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
 
 @pytest.mark.rest
 @pytest.mark.slow
-def test_evidence_that_can_no_longer_be_written_warns_and_stops_nothing(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_evidence_that_cannot_be_written_warns_and_stops_nothing(simulator: Simulator, controller: Controller) -> None:
     (controller.folder / "clawhosters-restore/INC-1.html").mkdir(parents=True)
     run = restore(controller, 1, 2, restore_confirm="web-bot")
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
@@ -147,9 +132,7 @@ def test_evidence_that_can_no_longer_be_written_warns_and_stops_nothing(
     assert said in alone.stdout
 
 
-def test_an_unusable_evidence_folder_fails_before_anything_is_sent(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_an_unusable_evidence_folder_fails_before_any_request(simulator: Simulator, controller: Controller) -> None:
     controller.write("a-file", "")
     run = restore(controller, 1, restore_confirm="web-bot", restore_report_dir="a-file")
     assert run.rc != 0

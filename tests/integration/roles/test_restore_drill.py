@@ -33,13 +33,9 @@ NAMES = ["test-bot", "demo-bot"]
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
     names = {3: "test-bot", 4: "demo-bot", 5: "{{ 1 / 0 }}", 6: "web-bot", 7: "twin", 8: "twin"}
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": name} for number, name in names.items()],
-            "backups": [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in names],
-        },
-        switches={"transition_reads": 1},
-    )
+    instances = [{"id": number, "name": name} for number, name in names.items()]
+    backups = [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in names]
+    simulator.reset(state={"instances": instances, "backups": backups}, switches={"transition_reads": 1})
 
 
 @pytest.fixture
@@ -56,23 +52,14 @@ def one_day() -> None:
         time.sleep(305)
 
 
-def record(
-    place: StorePlace,
-    url: str,
-    number: int,
-    days_ago: float,
-    *,
-    healthy: bool,
-    incident: str = "INC-1",
-    event: OperationEvent = OperationEvent.COMPLETED,
-    **facts: object,
-) -> None:
-    """Records a restore that has ended."""
+def record(place: StorePlace, url: str, number: int, days_ago: float, incident: str = "INC-1", **given: t.Any) -> None:
+    """Records a restore that has ended, as completed without another ``event``."""
+    event, facts = given.pop("event", OperationEvent.COMPLETED), given
     journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
     # The second event is later by a moment, and must not be later than now.
     journal._now = lambda: datetime.now(UTC) - timedelta(days=days_ago, seconds=2)
     append_event(journal, key, OperationEvent.INTENDED, backup_id=10 * number)
-    append_event(journal, key, event, status="running", **({"healthy": True} if healthy else {}), **facts)
+    append_event(journal, key, event, status="running", **facts)
 
 
 def choose(
@@ -101,22 +88,20 @@ def test_the_one_that_was_proven_longest_ago_is_next(simulator: Simulator, place
     assert simulator.calls("POST *") == []
 
 
-def test_one_that_was_restored_in_vain_does_not_keep_the_others_waiting(
-    simulator: Simulator, place: StorePlace
-) -> None:
+def test_one_restored_in_vain_does_not_keep_the_others_waiting(simulator: Simulator, place: StorePlace) -> None:
     assert choose(simulator, place)["instance_id"] == 3, "of those never proven the first"
-    record(place, simulator.url, 3, 1, healthy=False)
-    record(place, simulator.url, 5, 1, healthy=False, incident="drill-5-yesterday")
+    record(place, simulator.url, 3, 1)
+    record(place, simulator.url, 5, 1, incident="drill-5-yesterday")
     result = choose(simulator, place)
     assert result["instance_id"] == 4
     assert "test-bot (id 3): never proven; restored for INC-1, not due." in result["lines"]
-    record(place, simulator.url, 4, 0, healthy=False, incident=result["incident"], event=OperationEvent.ACCEPTED)
+    record(place, simulator.url, 4, 0, incident=result["incident"], event=OperationEvent.ACCEPTED)
     assert choose(simulator, place, ["demo-bot"], ids=())["instance_id"] == 4, "that of today is continued"
 
 
 def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simulator, place: StorePlace) -> None:
     record(place, simulator.url, 3, 20, healthy=True)
-    record(place, simulator.url, 3, 1.1, healthy=False, incident="drill-3-first")
+    record(place, simulator.url, 3, 1.1, incident="drill-3-first")
     record(place, simulator.url, 4, 9, healthy=True)
     (others_first, then) = (choose(simulator, place, names, ids=()) for names in (NAMES, ["test-bot"]))
     day = (datetime.now(UTC) - timedelta(days=1.1)).strftime("%F")
@@ -127,7 +112,7 @@ def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simu
     assert then["lines"][1] == f"test-bot (id 3): last proven 20 d 0 h ago; {told}, due."
     checked = Worker(simulator, place.options).run(drill, check=True, instances=["test-bot"], ids=[], every="7d")
     assert checked["problem"] == failure
-    record(place, simulator.url, 3, 0.5, healthy=False, incident="INC-7")
+    record(place, simulator.url, 3, 0.5, incident="INC-7")
     waits = choose(simulator, place, ["test-bot"], ids=())
     assert (waits["instance_id"], waits["problem"]) == (None, failure)
     assert waits["lines"][1].endswith("; restored for INC-7, not due.")
@@ -149,7 +134,7 @@ def test_a_drill_that_proved_nothing_is_told_and_lets_others_go_first(
     simulator: Simulator, place: StorePlace, days_ago: float, facts: dict[str, t.Any], due: str
 ) -> None:
     day = f"{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d}"
-    record(place, simulator.url, 3, days_ago, **{"healthy": False, "incident": f"drill-3-{day}", **facts})
+    record(place, simulator.url, 3, days_ago, f"drill-3-{day}", **facts)
     result = choose(simulator, place, NAMES, ids=())
     told = f"drill-3-{day} did not end healthy, and nothing has proven a backup since {day}"
     assert (result["instance_id"], result["lines"][1]) == (4, f"test-bot (id 3): never proven; {told}, {due}.")
@@ -159,7 +144,7 @@ def test_a_drill_that_proved_nothing_is_told_and_lets_others_go_first(
 
 def test_an_unknown_outcome_waits_for_the_next_day(simulator: Simulator, place: StorePlace) -> None:
     incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
-    record(place, simulator.url, 3, 0, healthy=False, incident=incident, event=OperationEvent.UNCLEAR)
+    record(place, simulator.url, 3, 0, incident=incident, event=OperationEvent.UNCLEAR)
     assert choose(simulator, place, ["test-bot"], ids=())["lines"][1] == "test-bot (id 3): never proven, due tomorrow."
 
 
@@ -169,24 +154,24 @@ def test_after_three_failures_the_next_older_backup_is_tried(simulator: Simulato
     for days_ago in (5, 4, 3, 2):
         choice = choose(simulator, place, ["test-bot"], ids=())
         backups.append(choice["backup"])
-        record(place, simulator.url, 3, days_ago, healthy=False, incident=f"drill-3-{days_ago}")
+        record(place, simulator.url, 3, days_ago, incident=f"drill-3-{days_ago}")
     assert backups == ["latest", "latest", "latest", 29]
     assert f"since {datetime.now(UTC) - timedelta(days=5):%F}" in choice["lines"][1]
-    assert choice["lines"][-1] == ("To be restored now: test-bot (id 3), from backup 29, since newer ones have failed.")
+    assert choice["lines"][-1] == "To be restored now: test-bot (id 3), from backup 29, since newer ones have failed."
 
 
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
     minute = 1 / 1440
-    record(place, simulator.url, 3, 10 * minute, healthy=False, incident="drill-3-other-day")
+    record(place, simulator.url, 3, 10 * minute, incident="drill-3-other-day")
     with lock_operation(place.journal(), OperationKey("restore", simulator.url, "drill-3-other-day", "3")):
         result = choose(simulator, place, ["test-bot"], ids=())
     assert (result["instance_id"], result["problem"]) == (None, "")
     result = choose(simulator, place, ["test-bot"], ids=())
     assert (result["instance_id"], "did not end healthy" in result["lines"][1]) == (3, True), "no run waits any more"
-    record(place, simulator.url, 4, 20 * minute, healthy=False, incident="drill-4-other-day")
+    record(place, simulator.url, 4, 20 * minute, incident="drill-4-other-day")
     assert choose(simulator, place, ["demo-bot"], ids=())["instance_id"] == 4
     # A clock that was wrong silences nothing.
-    record(place, simulator.url, 3, -365, healthy=False, incident="drill-3-ahead")
+    record(place, simulator.url, 3, -365, incident="drill-3-ahead")
     assert choose(simulator, place, ["test-bot"], ids=())["instance_id"] == 3
 
 
@@ -210,15 +195,11 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
     assert nothing.endswith("Nothing was sent.")
     simulator.set_instance(6, name="9")
     assert choose(simulator, place, [], 9)["problem"] == "There is no instance with id 9."
-    assert choose(simulator, place, [], ["test-bot"])["msg"] == (
-        "restore_drill_ids must be numbers: test-bot. Nothing was sent."
-    )
+    named = choose(simulator, place, [], ["test-bot"])
+    assert named["msg"] == "restore_drill_ids must be numbers: test-bot. Nothing was sent."
     wrong = choose(simulator, place, ["3"], ["test-bot"], every="soon")["msg"]
-    assert re.findall(r"restore_drill_\w+ (?:is|has|must)", wrong) == [
-        "restore_drill_instances has",
-        "restore_drill_ids must",
-        "restore_drill_every is",
-    ]
+    told = re.findall(r"restore_drill_(\w+ (?:is|has|must))", wrong)
+    assert told == ["instances has", "ids must", "every is"]
     assert wrong.count("Nothing was sent.") == 1
 
 
@@ -235,13 +216,12 @@ def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator
 
 
 @pytest.mark.parametrize("names", ["9", 9, ["demo-bot", "9"], "\u0669"], ids=ascii)
-def test_digits_among_the_names_are_refused_with_the_variable_that_is_meant(
+def test_digits_among_names_are_refused_with_the_right_variable(
     simulator: Simulator, place: StorePlace, names: t.Any
 ) -> None:
     simulator.set_instance(6, name="9")
-    result = choose(simulator, place, names)
     number = names[-1] if isinstance(names, list) else names
-    assert result["msg"] == (
+    assert choose(simulator, place, names)["msg"] == (
         f"restore_drill_instances has {number}, but takes names only. Set restore_drill_ids for instances by their "
         "ids. Nothing was sent."
     )
@@ -269,7 +249,7 @@ def run_drill(controller: Controller, *flags: str, **variables: t.Any) -> Run:
 
 def test_a_failed_drill_fails_each_run_until_a_proof(simulator: Simulator, controller: Controller) -> None:
     place = folder_place(controller.home / ".ansible/clawhosters")
-    record(place, simulator.url, 3, 1, healthy=False, incident="drill-3-yesterday")
+    record(place, simulator.url, 3, 1, incident="drill-3-yesterday")
     record(place, simulator.url, 4, 20, healthy=True)
     other = run_drill(controller, restore_drill_instances="test-bot,demo-bot")
     assert (other.rc, simulator.calls("POST *")) == (2, ["POST /backups/40/restore"]), other.screen
@@ -304,13 +284,8 @@ def test_the_variables_of_the_choice_are_refused(simulator: Simulator, controlle
 
 @pytest.fixture
 def worker(simulator: Simulator, place: StorePlace) -> Worker:
-    state = {
-        "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "ill-bot", "health_after": "unhealthy"}],
-        "backups": [
-            {"id": 11, "instance_id": 1, "created_at": "2h ago"},
-            {"id": 21, "instance_id": 2, "created_at": "2h ago"},
-        ],
-    }
+    backup = {"id": 11, "instance_id": 1, "created_at": "2h ago"}
+    state = {"instances": [{"id": 1, "name": "web-bot"}], "backups": [backup]}
     simulator.reset(state=state, switches={"transition_reads": 2, "health_lag_reads": 3})
     return Worker(simulator, {**place.options, "incident": "INC-1"})
 
