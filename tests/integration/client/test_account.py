@@ -94,7 +94,7 @@ def test_a_task_that_changes_nothing_does_not_ask(simulator: Simulator) -> None:
     ],
     ids=["neither", "no id", "no email"],
 )
-def test_an_account_that_can_not_be_told_is_refused(
+def test_an_account_that_is_not_told_is_refused(
     simulator: Simulator, shown: dict[str, t.Any], wanted: str, reason: str
 ) -> None:
     simulator.fault("wrong_type", path="/account", body={"data": shown}, times=None)
@@ -156,32 +156,23 @@ def test_an_inventory_of_another_account_reads_no_list(simulator: Simulator, tmp
 
 @pytest.mark.rest
 def test_what_was_cached_without_the_account_is_not_taken(simulator: Simulator, controller: Controller) -> None:
-    config = {
-        "plugin": "clawhosters.cloud.instances",
-        "api_url": simulator.url,
-        "cache": True,
-        "cache_plugin": "ansible.builtin.jsonfile",
-        "cache_connection": "cache",
-    }
-    command = ["ansible-inventory", "-i", str(controller.write("a.clawhosters.yml", config)), "--list"]
-    assert controller.run(*command).rc == 0
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cache"}
+    assert controller.inventory(cache).rc == 0
     simulator.clear_log()
-    refused = controller.run(*command, CLAWHOSTERS_ACCOUNT=WRONG)
+    refused = controller.inventory(cache, CLAWHOSTERS_ACCOUNT=WRONG)
     assert refused.rc != 0
     assert refused.says(refusal(simulator))
     assert simulator.calls() == ["GET /account"]
-    assert controller.run(*command, CLAWHOSTERS_ACCOUNT="1").rc == 0
+    assert controller.inventory(cache, CLAWHOSTERS_ACCOUNT="1").rc == 0
     simulator.clear_log()
-    assert controller.run(*command, CLAWHOSTERS_ACCOUNT="1").rc == 0
+    assert controller.inventory(cache, CLAWHOSTERS_ACCOUNT="1").rc == 0
     assert simulator.calls() == [], "a hit costs no request"
 
 
 # The event source
 
 
-def test_a_source_of_another_account_ends_before_its_first_poll(
-    simulator: Simulator, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_source_of_another_account_ends_before_a_poll(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         await asyncio.wait_for(Source(simulator, {"account": WRONG}).task, 60)
 

@@ -136,20 +136,12 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
     """Otherwise an exported key would replace the one of another account."""
     options = options_of(prepared, "file")
     prepared.write("plain.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **options})
-    exported = {
-        "CLAWHOSTERS_API_KEY": key_of("environment variable"),
-        **environment_of(prepared, "environment variable with a file"),
-    }
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "tasks": [
-            {"clawhosters.cloud.claw_account_info": options},
-            {"clawhosters.cloud.claw_account_info": {**options, "api_key": key_of("extra variable")}},
-            {"clawhosters.cloud.claw_account_info": {}},
-        ],
-    }
-    run = prepared.playbook([play], "-i", "plain.clawhosters.yml", **exported)
+    ways = ("environment variable", "environment variable with a file")
+    by_variable, by_file = (environment_of(prepared, way) for way in ways)
+    given = (options, {**options, "api_key": key_of("extra variable")}, {})
+    tasks = [{"clawhosters.cloud.claw_account_info": one} for one in given]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    run = prepared.playbook([play], "-i", "plain.clawhosters.yml", **by_variable, **by_file)
     assert run.rc == 0, run.screen
     by_print = {fingerprint(key_of(way)): way for way in WAYS}
     arrived = [(call["path"], by_print[call["headers"]["authorization"]]) for call in simulator.log()]
@@ -157,8 +149,8 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
     assert [way for path, way in arrived if path == "/account"] == ["file", "extra variable", "environment variable"]
     empty = {"api_key": "{{ lookup('ansible.builtin.env', 'NOT_SET') }}"}
     prepared.write("empty.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **empty})
-    for way in ("environment variable", "environment variable with a file"):
-        prepared.environment.update(environment_of(prepared, way))
+    for exported in (by_variable, by_file):
+        prepared.environment.update(exported)
         task = prepared.task(empty, module="claw_account_info")
         assert task.result["msg"].startswith("No API key was given."), "the key of another account must not be used"
         inventory = prepared.run("ansible-inventory", "-i", "empty.clawhosters.yml", "--list")

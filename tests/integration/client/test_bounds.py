@@ -128,9 +128,7 @@ def test_gzip_that_is_damaged_or_cut_off_is_not_used(body: bytes, words: str) ->
 
 
 @pytest.mark.parametrize(("instances", "page_size"), [(500, 100), (2000, 2000)])
-def test_large_pages_and_undivided_lists_are_well_within_it(
-    simulator: Simulator, instances: int, page_size: int
-) -> None:
+def test_large_pages_and_undivided_lists_are_within_it(simulator: Simulator, instances: int, page_size: int) -> None:
     simulator.reset(instances=instances, switches={"per_page_max": page_size, "compression": "gzip"})
     options = {"api_key": KEY, "api_url": simulator.url}
     assert len(fetch_all(client_of({**options, "page_size": page_size}), "/instances")) == instances
@@ -142,7 +140,7 @@ def test_large_pages_and_undivided_lists_are_well_within_it(
 
 
 @pytest.mark.parametrize(("pagination", "pages"), [({"total_pages": 10**12}, 1), ({"total_count": 10**12}, 1), ({}, 3)])
-def test_a_list_that_has_no_end_is_read_no_further(
+def test_a_list_without_end_is_not_read(
     monkeypatch: pytest.MonkeyPatch, pagination: dict[str, int], pages: int
 ) -> None:
     monkeypatch.setattr(lists, "MAX_PAGES", 3)
@@ -162,8 +160,6 @@ def test_a_list_that_has_no_end_is_read_no_further(
 # Numbers
 
 NUMBERS = ["-" + "9" * 5000, "-1", "1e999", "NaN", "9" * 300, "1.5"]
-
-
 FIELDS = [
     *("id", "instance_id", "name", "status", "tier", "created_at", "provisioned_at", "size_bytes"),
     *("claws_balance", "daily_claw_cost", "days_remaining", "daily_total", "daily_claws", "amount", "balance_after"),

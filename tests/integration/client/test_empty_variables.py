@@ -33,8 +33,6 @@ EMPTY = {f"CLAWHOSTERS_{name.upper()}": "" for name in API.options}
 CONNECTION = ("CLAWHOSTERS_API_URL", "CLAWHOSTERS_API_KEY")
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
 BLANK = "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank; perhaps a variable or secret was not resolved."
-
-
 TASKS: list[tuple[t.Any, dict[str, t.Any]]] = [
     (claw_instance_info, {}),
     (claw_health_info, {}),

@@ -54,23 +54,16 @@ PAYLOADS = [
 ]
 
 
+FIELDS = ("name", "billing_mode", "tier", "health_status", "ip_address", "subdomain_url")
+
+
 def hostile_world() -> dict[str, t.Any]:
     """An instance for each payload, which stands in all of its fields, and in those of all that belongs to it."""
     numbered = list(enumerate(PAYLOADS, start=1))
     return {
         "balance": 500,
         "instances": [
-            {
-                "id": number,
-                "name": payload,
-                "billing_mode": payload,
-                "tier": payload,
-                "health_status": payload,
-                "ip_address": payload,
-                "subdomain_url": payload,
-                "region": {payload: [payload]},
-                payload: payload,
-            }
+            {"id": number, "region": {payload: [payload]}, payload: payload, **dict.fromkeys(FIELDS, payload)}
             for number, payload in numbered
         ],
         "addons": [
@@ -141,14 +134,12 @@ def assert_page_is_whole(page: str) -> None:
     assert not {"\u2028", "\u2029"} & set(page)
 
 
+BILLING = ["summary", "usage", "transactions", "packages"]
 READ_ALL: list[dict[str, t.Any]] = [
     {"clawhosters.cloud.claw_instance_info": {"details": True}, "register": "instances"},
     {"clawhosters.cloud.claw_addon_info": {}, "register": "addons"},
     {"clawhosters.cloud.claw_backup_info": {}, "register": "backups"},
-    {
-        "clawhosters.cloud.claw_billing_info": {"include": ["summary", "usage", "transactions", "packages"]},
-        "register": "billing",
-    },
+    {"clawhosters.cloud.claw_billing_info": {"include": BILLING}, "register": "billing"},
     {"clawhosters.cloud.claw_account_info": {}, "register": "account"},
     {"clawhosters.cloud.claw_health_info": {}, "register": "health"},
     {"clawhosters.cloud.claw_doctor_info": {}, "register": "doctor"},
@@ -204,15 +195,11 @@ def test_modules_and_what_playbooks_do_with_their_results(
 def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller, folder: Path) -> None:
     ids = list(range(1, len(PAYLOADS) + 1))
     before = set(folder.iterdir())
-    given = {
-        "restore_instance_ids": ids,
-        "restore_incident": "../../../escaped/../INC-1 <b>{{ 7 * 7 }}",
-        "restore_http_check": True,
-    }
-    plan = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given), "--check")
-    assert_is_calm(plan)
-    given["restore_confirm"] = "x"
-    refused = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given))
+    incident = "../../../escaped/../INC-1 <b>{{ 7 * 7 }}"
+    given = {"restore_instance_ids": ids, "restore_incident": incident, "restore_http_check": True}
+    restore = ("ansible-playbook", "clawhosters.cloud.restore", "-e")
+    assert_is_calm(controller.run(*restore, json.dumps(given), "--check"))
+    refused = controller.run(*restore, json.dumps({**given, "restore_confirm": "x"}))
     assert refused.rc != 0
     assert_is_calm(refused)
     for playbook in ("fleet_report", "balance_guard"):
@@ -224,8 +211,7 @@ def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller
     fleet = {"fleet_instances": [{"id": number, "state": "stopped"} for number in ids]}
     for flags, name in ((["--check", "--diff"], "fleet_plan_path"), ([], "fleet_apply_plan"), ([], "fleet_apply_plan")):
         options = json.dumps({**fleet, name: "plan.json"})
-        run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", options, *flags)
-        assert_is_calm(run)
+        assert_is_calm(controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", options, *flags))
     assert len(hostile.calls("POST /instances/*/stop")) == len(ids)
     written = {path for path in folder.iterdir() if path not in before} - {folder / "results"}
     assert written == {folder / "clawhosters-restore", folder / "clawhosters-fleet-report.html", folder / "plan.json"}
@@ -239,14 +225,8 @@ def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller
 @pytest.mark.parametrize("payload", [*PAYLOADS, "x" * 1_000_000])
 def test_what_the_service_says_of_an_error_is_a_line(simulator: Simulator, payload: str) -> None:
     simulator.reset(state={"instances": [{"id": 1, "name": payload}]})
-    simulator.fault(
-        "status",
-        method="POST",
-        status=422,
-        code=payload,
-        message=payload,
-        details={payload: [payload, {payload: payload}]},
-    )
+    details = {payload: [payload, {payload: payload}]}
+    simulator.fault("status", method="POST", status=422, code=payload, message=payload, details=details)
     result = result_of(claw_instance, simulator, id=1, state="stopped")
     assert result["failed"] is True
     assert result["msg"].isprintable()
@@ -269,13 +249,7 @@ COMMANDS = {
     "inventory as graph": ["ansible-inventory", "-i", "test.clawhosters.yml", "--graph", "--vars"],
     "debug": ["ansible-playbook", "playbook.yml"],
     "failure": ["ansible", "localhost", "-m", "clawhosters.cloud.claw_instance", "-a", "id=1 state=stopped"],
-    "plan": [
-        "ansible-playbook",
-        "clawhosters.cloud.restore",
-        "--check",
-        "-e",
-        "restore_instance_ids=1 restore_incident=x",
-    ],
+    "plan": ["ansible-playbook", "clawhosters.cloud.restore", "-e", "restore_instance_ids=1 restore_incident=x", "-C"],
 }
 
 
@@ -288,11 +262,9 @@ def test_no_command_prints_a_control_character(simulator: Simulator, controller:
     simulator.fault("status", method="POST", times=None, status=409, code=text, message=text, details={text: text})
     controller.environment |= {"CLAWHOSTERS_RETRY_TIMEOUT": "0"}
     controller.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances"})
-    show = [
-        {"ansible.builtin.debug": {"msg": "{{ found.instances[0].name }}"}},
-        {"ansible.builtin.debug": {"var": "found"}},
-    ]
-    tasks = [{"clawhosters.cloud.claw_instance_info": {"details": True}, "register": "found"}, *show]
+    show = ({"msg": "{{ found.instances[0].name }}"}, {"var": "found"})
+    tasks = [{"clawhosters.cloud.claw_instance_info": {"details": True}, "register": "found"}]
+    tasks += [{"ansible.builtin.debug": one} for one in show]
     controller.write("playbook.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
     run = controller.run(*COMMANDS[name])
     assert (run.rc == 0) is (name != "failure"), run.screen
@@ -343,35 +315,6 @@ def test_headers_and_bodies_that_are_no_json_have_no_control_character() -> None
     assert bought.startswith("bought\nby \ufffd[1m")
 
 
-WAYS_TO_RESTORE: list[tuple[ModuleType, dict[str, t.Any]]] = [
-    (claw_backup_restore, {"instance_name": "web-bot"}),
-    (claw_backup_restore, {"backup_id": 7}),
-    (claw_fleet_restore, {"instances": [{"name": "web-bot"}]}),
-]
-
-
-@pytest.mark.parametrize(
-    "identity", [[], {"x": 1}, "..", ".", "", " ", True, 1.5, 2.0**60, "1.0", "+1", "\uff11", 0, -1], ids=repr
-)
-@pytest.mark.parametrize(("module", "options"), WAYS_TO_RESTORE, ids=["by name", "by backup", "fleet"])
-def test_an_id_that_is_no_id_ends_the_task_before_a_change(
-    module: ModuleType, options: dict[str, t.Any], identity: object
-) -> None:
-    requests = []
-
-    def answer(method: str, path: str) -> Raw:
-        requests.append(f"{method} {path}")
-        item = {"id": identity, "name": "web-bot", "status": "running", "instance_id": 1, "created_at": "2026-01-01"}
-        data: object = item if path.endswith("/backups/7") else [item]
-        return 200, {"Content-Type": "application/json"}, json.dumps({"data": data}).encode()
-
-    with raw_service(answer) as service:
-        result = Worker(None, service).run(module, incident="INC-1", **options)
-    assert result["failed"] is True
-    assert "in `data`; ids are positive whole numbers, or their text." in result["msg"]
-    assert {request.split()[0] for request in requests} == {"GET"}
-
-
 def an_account(**instance: t.Any) -> dict[str, dict[str, t.Any]]:
     """An instance and its backup, by the path of the list."""
     shared = {"status": "running", "health_status": "healthy", "created_at": "2026-01-01"}
@@ -395,8 +338,35 @@ def served(account: dict[str, dict[str, t.Any]]) -> t.Iterator[tuple[Worker, lis
         yield Worker(None, {**service, "wait_timeout": 60}), requests
 
 
+WAYS_TO_RESTORE = pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (claw_backup_restore, {"instance_name": "web-bot"}),
+        (claw_backup_restore, {"backup_id": 7}),
+        (claw_fleet_restore, {"instances": [{"name": "web-bot"}]}),
+    ],
+    ids=["by name", "by backup", "fleet"],
+)
+
+
+@pytest.mark.parametrize(
+    "identity", [[], {"x": 1}, "..", ".", "", " ", True, 1.5, 2.0**60, "1.0", "+1", "\uff11", 0, -1], ids=repr
+)
+@WAYS_TO_RESTORE
+def test_an_id_that_is_no_id_ends_the_task_before_a_change(
+    module: ModuleType, options: dict[str, t.Any], identity: object
+) -> None:
+    account = an_account(id=identity)
+    account["/backups"]["id"] = identity
+    with served(account) as (worker, requests):
+        result = worker.run(module, incident="INC-1", **options)
+    assert result["failed"] is True
+    assert "in `data`; ids are positive whole numbers, or their text." in result["msg"]
+    assert {request.split()[0] for request in requests} == {"GET"}
+
+
 @pytest.mark.parametrize("spelling", [1.0, "1", "01", " 1 "], ids=repr)
-@pytest.mark.parametrize(("module", "options"), WAYS_TO_RESTORE, ids=["by name", "by backup", "fleet"])
+@WAYS_TO_RESTORE
 def test_an_instance_is_restored_once_however_its_id_is_spelled(
     module: ModuleType, options: dict[str, t.Any], spelling: object
 ) -> None:

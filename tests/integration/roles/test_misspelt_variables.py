@@ -108,9 +108,7 @@ def test_a_value_of_another_type_is_refused_and_nothing_sent(simulator: Simulato
 @pytest.mark.parametrize(
     "playbook", ["restore", *(pytest.param(name, marks=pytest.mark.rest) for name in PLAYBOOKS if name != "restore")]
 )
-def test_tags_of_playbooks_are_refused(
-    simulator: Simulator, controller: Controller, playbook: str, option: str
-) -> None:
+def test_playbooks_refuse_tags(simulator: Simulator, controller: Controller, playbook: str, option: str) -> None:
     run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", option, "mine,always")
     assert run.rc == 4, run.screen
     assert run.says(f"The playbook {playbook} runs as a whole. Leave out --tags and --skip-tags. Nothing was sent.")

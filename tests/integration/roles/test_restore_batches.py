@@ -230,15 +230,15 @@ class End(t.NamedTuple):
 
     kind: str | None
     outcome: str
-    switches: dict[str, t.Any] = {}
-    variables: dict[str, t.Any] = {}
+    switches: dict[str, t.Any]
+    variables: dict[str, t.Any]
 
 
-LOST = End("unknown", "unknown")
+LOST = End("unknown", "unknown", {}, {})
 BAD_ADDRESS = End("bad_address", "completed", {}, {"restore_http_check": True, "restore_healthy_timeout": 30})
 ENDS = {
-    "stopped": End(None, "completed", {"restore_ends": "stopped"}),
-    "error": End("failed", "failed", {"restore_ends": "error"}),
+    "stopped": End(None, "completed", {"restore_ends": "stopped"}, {}),
+    "error": End("failed", "failed", {"restore_ends": "error"}, {}),
     "response lost": LOST,
     "too long": End("not_over", "in_flight", {"transition_reads": 10_000}, {"restore_wait_timeout": 60}),
 }

@@ -52,14 +52,21 @@ def one_day() -> None:
         time.sleep(305)
 
 
-def record(place: StorePlace, url: str, number: int, days_ago: float, incident: str = "INC-1", **given: t.Any) -> None:
-    """Records a restore that has ended, as completed without another ``event``."""
-    event, facts = given.pop("event", OperationEvent.COMPLETED), given
+def record(
+    place: StorePlace,
+    url: str,
+    number: int,
+    days_ago: float,
+    incident: str = "INC-1",
+    event: str = "completed",
+    **facts: object,
+) -> None:
+    """Records a restore that has ended."""
     journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
     # The second event is later by a moment, and must not be later than now.
     journal._now = lambda: datetime.now(UTC) - timedelta(days=days_ago, seconds=2)
     append_event(journal, key, OperationEvent.INTENDED, backup_id=10 * number)
-    append_event(journal, key, event, status="running", **facts)
+    append_event(journal, key, OperationEvent(event), status="running", **facts)
 
 
 def choose(
@@ -95,7 +102,7 @@ def test_one_restored_in_vain_does_not_keep_the_others_waiting(simulator: Simula
     result = choose(simulator, place)
     assert result["instance_id"] == 4
     assert "test-bot (id 3): never proven; restored for INC-1, not due." in result["lines"]
-    record(place, simulator.url, 4, 0, incident=result["incident"], event=OperationEvent.ACCEPTED)
+    record(place, simulator.url, 4, 0, incident=result["incident"], event="accepted")
     assert choose(simulator, place, ["demo-bot"], ids=())["instance_id"] == 4, "that of today is continued"
 
 
@@ -123,10 +130,10 @@ def test_a_drill_that_did_not_end_healthy_is_due_on_the_next_day(simulator: Simu
 @pytest.mark.parametrize(
     ("days_ago", "facts", "due"),
     [
-        (0, {"event": OperationEvent.FAILED}, "due tomorrow"),
+        (0, {"event": "failed"}, "due tomorrow"),
         (0, {}, "due tomorrow"),
         (0, {"healthy": True, "seen": False}, "due tomorrow"),
-        (1, {"event": OperationEvent.REFUSED}, "due"),
+        (1, {"event": "refused"}, "due"),
     ],
     ids=["failed", "not healthy", "no sign of it", "refused"],
 )
@@ -144,7 +151,7 @@ def test_a_drill_that_proved_nothing_is_told_and_lets_others_go_first(
 
 def test_an_unknown_outcome_waits_for_the_next_day(simulator: Simulator, place: StorePlace) -> None:
     incident = f"drill-3-{datetime.now(UTC):%Y-%m-%d}"
-    record(place, simulator.url, 3, 0, incident=incident, event=OperationEvent.UNCLEAR)
+    record(place, simulator.url, 3, 0, incident=incident, event="unclear")
     assert choose(simulator, place, ["test-bot"], ids=())["lines"][1] == "test-bot (id 3): never proven, due tomorrow."
 
 

@@ -14,17 +14,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from simulator.handle import Simulator
 from support import KEY, TIME_IN_MESSAGE
-from support.controller import BIN, REPOSITORY, TIMEOUT, Controller, Run
-from support.stores import read_journal
+from support.controller import BIN, REPOSITORY, TIMEOUT, Controller, Run, extra_variables
+from support.stores import folder_place, read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -37,17 +32,12 @@ INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED
 def fleet(simulator: Simulator) -> None:
     """Five instances; the backups of instance N are N1 and, a day older, N2. The last one has none."""
     instances = [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)]
-    simulator.reset(
-        state={
-            "instances": instances,
-            "backups": [
-                {"id": 10 * number + day, "instance_id": number, "created_at": f"{24 * day + 2}h ago"}
-                for number in range(1, 5)
-                for day in (1, 2)
-            ],
-        },
-        switches={"transition_reads": 1},
-    )
+    backups = [
+        {"id": 10 * number + day, "instance_id": number, "created_at": f"{24 * day + 2}h ago"}
+        for number in range(1, 5)
+        for day in (1, 2)
+    ]
+    simulator.reset(state={"instances": instances, "backups": backups}, switches={"transition_reads": 1})
     simulator.set_instance(2, health_status="unhealthy")
     simulator.set_instance(3, status="stopped")
 
@@ -60,24 +50,19 @@ def journal(controller: Controller, simulator: Simulator) -> t.Callable[..., Non
         key = OperationKey("restore", simulator.url, incident, str(number))
         for event in events:
             notes = {"backup_id": 10 * number + 1, "instance_name": NAMES[number - 1]}
-            append_event(Journal(FolderStore(str(controller.home / ".ansible/clawhosters"))), key, event, **notes)
+            append_event(folder_place(controller.home / ".ansible/clawhosters").journal(), key, event, **notes)
 
     return write
 
 
 def command(*names: str, **variables: t.Any) -> list[str]:
-    given = {"restore_instances": ",".join(names), "restore_incident": "INC-1", **variables}
-    return [
-        "ansible-playbook",
-        PLAYBOOK,
-        *(part for item in given.items() for part in ("-e", json.dumps(dict([item])))),
-    ]
+    given = {"restore_instances": ",".join(names) or None, "restore_incident": "INC-1", **variables}
+    return ["ansible-playbook", PLAYBOOK, *extra_variables(**given)]
 
 
 def restore(controller: Controller, *names: str, flags: tuple[str, ...] = (), **variables: t.Any) -> Run:
-    run = controller.run(
-        *command(*names, restore_confirm=",".join(names), **variables), *flags, ANSIBLE_SHOW_CUSTOM_STATS="true"
-    )
+    confirmed = command(*names, restore_confirm=",".join(names), **variables)
+    run = controller.run(*confirmed, *flags, ANSIBLE_SHOW_CUSTOM_STATS="true")
     assert "Traceback" not in run.screen
     assert "set_fact" not in run.screen
     assert KEY not in run.screen
@@ -103,6 +88,11 @@ def custom_stats(run: Run) -> dict[str, t.Any]:
     """Returns the data that set_stats would have handed to the controller."""
     text = run.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2]
     return json.loads(text)["clawhosters_restore"]
+
+
+def report(controller: Controller) -> dict[str, t.Any]:
+    path = controller.folder / "clawhosters-restore/INC-1.json"
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def rows(text: str) -> list[str]:
@@ -141,21 +131,16 @@ def test_a_restore_of_one_is_one_task_and_sets_its_outcome(simulator: Simulator,
 @pytest.fixture
 def forty(simulator: Simulator) -> list[str]:
     """The names of forty instances with a backup each, of the same number."""
-    numbers = range(1, 41)
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": f"bot-{number}"} for number in numbers],
-            "backups": [{"id": number, "instance_id": number, "created_at": "2h ago"} for number in numbers],
-        }
-    )
-    return [f"bot-{number}" for number in numbers]
+    names = {number: f"bot-{number}" for number in range(1, 41)}
+    instances = [{"id": number, "name": name} for number, name in names.items()]
+    backups = [{"id": number, "instance_id": number, "created_at": "2h ago"} for number in names]
+    simulator.reset(state={"instances": instances, "backups": backups})
+    return list(names.values())
 
 
 @pytest.mark.rest
 @pytest.mark.slow
-def test_forty_with_two_failures_take_a_hundred_rows_at_most(
-    simulator: Simulator, controller: Controller, forty: list[str]
-) -> None:
+def test_forty_with_two_failures_take_100_rows(simulator: Simulator, controller: Controller, forty: list[str]) -> None:
     simulator.switch(transition_reads=2)
     for number in (7, 23):
         simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=422, message="Not now")
@@ -220,29 +205,22 @@ def test_after_ctrl_c_at_the_prompt_nothing_is_sent(simulator: Simulator, contro
 
 @pytest.mark.slow
 @pytest.mark.parametrize("written", ["accepted", "intended"])
-def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(
-    simulator: Simulator, controller: Controller, written: str
-) -> None:
+def test_ctrl_c_during_a_wait_says_what_goes_on(simulator: Simulator, controller: Controller, written: str) -> None:
     """Also while it waits for the answer to the one request."""
     simulator.switch(transition_reads=10_000)
     if written == "intended":
         simulator.fault("slow", method="POST", seconds=5)
     state_dir = controller.home / ".ansible/clawhosters"
-    screen = run_at_terminal(
-        controller,
-        command("web-bot", restore_confirm="web-bot"),
-        "nothing is asked",
-        interrupt=lambda: written in read_journal(state_dir),
-    )
+    confirmed = command("web-bot", restore_confirm="web-bot")
+    screen = run_at_terminal(controller, confirmed, interrupt=lambda: written in read_journal(state_dir))
     said = (
         "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the\n"
         "    service has accepted goes on. Run the same command again: it waits for what\n"
     )
     assert said in screen.text
     assert simulator.effects() == {"restores": 1}
-    record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
-    assert [run["state"] for run in record["runs"]] == ["interrupted"]
-    (one,) = record["instances"]
+    assert [run["state"] for run in report(controller)["runs"]] == ["interrupted"]
+    (one,) = report(controller)["instances"]
     assert one["sent_at"]
     assert (one["result"], one["reason"]["kind"]) == ("unknown", "not_over")
 
@@ -259,10 +237,8 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert re.search(rf"Incident inc-1 sent a restore of it at {TIME_IN_MESSAGE}; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
     assert re.search(rf"Incident INC-T sent a restore of it at {TIME_IN_MESSAGE}", text)
-    assert re.search(
-        r"news-bot \(id 4\), running, healthy: a restore of backup 41 was sent, and its end was not seen\. Sent at 20",
-        text,
-    )
+    sent = "a restore of backup 41 was sent, and its end was not seen. Sent at 20"
+    assert f"news-bot (id 4), running, healthy: {sent}" in text
     assert text.count("This run waits for it.") == 1
     assert "Something works on it: look at it in the dashboard first, then run the same command" in failures(run)
     assert "force" not in run.stdout
@@ -272,9 +248,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert answer(run)["msg"] == "1 of 3 instances would be restored, 1 restored already, 1 can't be restored."
 
 
-def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_each_failure_is_on_the_screen_once_with_its_own_advice(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("status", method="POST", path="/backups/11/restore", status=422, message="Backup is corrupt")
     simulator.fault("status", method="POST", path="/backups/41/restore", status=403, message="No permission")
     run = restore(controller, "web-bot", "news-bot", "bare-bot", restore_healthy_timeout=0, restore_serial="100%")
@@ -282,9 +256,8 @@ def test_each_failure_stands_on_the_screen_once_with_its_own_advice(
     assert shown.count("Backup is corrupt") == shown.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
-    assert re.search(
-        rf"To try an older backup, restore it alone with restore_backup=12, taken {TIME_IN_MESSAGE}\.", words
-    )
+    older = rf"To try an older backup, restore it alone with restore_backup=12, taken {TIME_IN_MESSAGE}\."
+    assert re.search(older, words)
     assert "restore_confirm" not in words
     # As advised.
     again = restore(controller, "web-bot", restore_backup=12)
@@ -309,9 +282,8 @@ def test_a_callback_that_prints_json_has_standard_output_alone(simulator: Simula
     (controller.folder / "callbacks").mkdir()
     controller.write("callbacks/lines_json.py", JSON_CALLBACK)
     callbacks = f"{controller.environment['ANSIBLE_CALLBACK_PLUGINS']}:{controller.folder}/callbacks"
-    given = json.dumps({"restore_instance_ids": [1, 5], "restore_confirm": "1", "restore_incident": "INC-1"})
     options = {"ANSIBLE_CALLBACK_PLUGINS": callbacks, "ANSIBLE_STDOUT_CALLBACK": "lines_json"}
-    run = controller.run("ansible-playbook", PLAYBOOK, "-e", given, **options)
+    run = controller.run(*command(restore_instance_ids=[1, 5], restore_confirm="1"), **options)
     assert run.rc == 2, run.screen
     # Ansible validates the arguments in a task of its own, and the last one is set_fact.
     (_validated, printed, kept) = [json.loads(line) for line in run.stdout.splitlines() if line.strip()]
@@ -320,7 +292,7 @@ def test_a_callback_that_prints_json_has_standard_output_alone(simulator: Simula
     assert printed["plan"][1].startswith("<b>{{ 7 * 7 }}</b>")
     assert "\x1b" not in "".join([*printed["plan"], *printed["restored"]])
     # Else it is on the screen.
-    shown = restore(controller, restore_instances=None, restore_instance_ids=[1], flags=("--check",))
+    shown = restore(controller, restore_instance_ids=[1], flags=("--check",))
     assert "\n<b>{{ 7 * 7 }}</b>" in shown.stdout
     assert "\x1b" not in shown.screen
 
@@ -333,10 +305,9 @@ def test_a_run_ends_with_its_code_when_nobody_reads_its_output(
 ) -> None:
     """As with a pipe into a program that ends first. After ten seconds, a line of progress is due."""
     simulator.switch(transition_seconds=seconds, transition_reads=None)
-    variables = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot"}
-    command = [str(BIN / "ansible-playbook"), PLAYBOOK, "-e", json.dumps(variables)]
+    typed = [str(BIN / "ansible-playbook"), *command("web-bot", restore_confirm="web-bot")[1:]]
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=controller.folder, env=controller.environment, text=True, **streams) as run:
+    with subprocess.Popen(typed, cwd=controller.folder, env=controller.environment, text=True, **streams) as run:
         assert run.stdout
         assert any(last_read in line for line in run.stdout)
         run.stdout.close()
@@ -344,5 +315,4 @@ def test_a_run_ends_with_its_code_when_nobody_reads_its_output(
             assert run.wait(TIMEOUT) == 0
         finally:
             run.kill()
-    record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
-    assert [one["outcome"] for one in record["instances"]] == ["completed"]
+    assert [one["outcome"] for one in report(controller)["instances"]] == ["completed"]
