@@ -94,9 +94,7 @@ def test_a_task_that_changes_nothing_does_not_ask(simulator: Simulator) -> None:
     ],
     ids=["neither", "no id", "no email"],
 )
-def test_an_account_that_is_not_told_is_refused(
-    simulator: Simulator, shown: dict[str, t.Any], wanted: str, reason: str
-) -> None:
+def test_an_untold_account_is_refused(simulator: Simulator, shown: dict[str, t.Any], wanted: str, reason: str) -> None:
     simulator.fault("wrong_type", path="/account", body={"data": shown}, times=None)
     for check in (True, False):
         result = result_of(claw_instance, simulator, check=check, id=112, account=wanted)

@@ -140,9 +140,7 @@ def test_large_pages_and_undivided_lists_are_within_it(simulator: Simulator, ins
 
 
 @pytest.mark.parametrize(("pagination", "pages"), [({"total_pages": 10**12}, 1), ({"total_count": 10**12}, 1), ({}, 3)])
-def test_a_list_without_end_is_not_read(
-    monkeypatch: pytest.MonkeyPatch, pagination: dict[str, int], pages: int
-) -> None:
+def test_an_endless_list_is_not_read(monkeypatch: pytest.MonkeyPatch, pagination: dict[str, int], pages: int) -> None:
     monkeypatch.setattr(lists, "MAX_PAGES", 3)
     asked: list[str] = []
 

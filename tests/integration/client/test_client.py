@@ -190,9 +190,7 @@ def test_waiters_do_not_wake_together(simulator: Simulator, client: Client, slee
     assert len(set(sleeper.slept)) > 1
 
 
-def test_an_error_with_a_retry_after_is_not_repeated_before(
-    simulator: Simulator, client: Client, sleeper: Sleeper
-) -> None:
+def test_no_error_with_retry_after_is_repeated_early(simulator: Simulator, client: Client, sleeper: Sleeper) -> None:
     simulator.fault("status", status=524, headers={"Retry-After": "20"})
     assert client.fetch("/instances/1")["id"] == 1
     assert 20 <= sleeper.total <= 25
@@ -274,7 +272,7 @@ def test_a_size_that_is_refused_is_an_error(simulator: Simulator, client: Client
 @pytest.mark.parametrize(
     ("page_size", "status", "skip"), [(20, 403, 0), (20, 404, 0), (20, 422, 1), (None, 400, 0), (None, 422, 0)]
 )
-def test_another_refusal_is_not_one_of_the_size(
+def test_another_refusal_is_not_taken_for_one_of_the_size(
     simulator: Simulator, client: Client, page_size: int | None, status: int, skip: int
 ) -> None:
     client.settings = client.settings._replace(page_size=page_size)

@@ -16,18 +16,12 @@ from support.controller import BIN, Controller
 from support.terminal import run_at_terminal
 from support.worker import Worker
 
-RESTORE = {"incident": "INC-1", "instance_name": "web-bot"}
-
 
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
-    simulator.reset(
-        state={
-            "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "shop-bot", "status": "stopped"}],
-            "backups": [{"id": 12, "instance_id": 1, "created_at": "2h ago"}],
-        },
-        switches={"transition_seconds": 600},
-    )
+    backup = {"id": 12, "instance_id": 1, "created_at": "2h ago"}
+    state = {"instances": [{"id": 1, "name": "web-bot"}], "backups": [backup]}
+    simulator.reset(state=state, switches={"transition_seconds": 600})
 
 
 def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is_time: t.Callable[[], bool]) -> str:
@@ -42,16 +36,15 @@ def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is
 @pytest.mark.slow
 def test_ctrl_c_before_a_restore_is_sent(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("hang", path="/backups", seconds=60)
-    screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: bool(simulator.calls("GET /backups*")))
+    restore = {"incident": "INC-1", "instance_name": "web-bot"}
+    screen = interrupt(controller, "claw_backup_restore", restore, lambda: bool(simulator.calls("GET /backups*")))
     assert "\nNothing was sent for incident INC-1.\n" in screen
     assert simulator.effects() == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("has_plan", [False, True])
-def test_ctrl_c_in_a_fleet_lists_what_became_of_each(
-    simulator: Simulator, controller: Controller, has_plan: bool
-) -> None:
+def test_ctrl_c_in_a_fleet_lists_what_it_did(simulator: Simulator, controller: Controller, has_plan: bool) -> None:
     names = ("done-bot", "lost-bot", "slow-bot", "left-bot")
     instances: list[dict[str, t.Any]] = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     instances[2] |= {"status": "stopped", "health_after": "unhealthy"}
@@ -64,19 +57,16 @@ def test_ctrl_c_in_a_fleet_lists_what_became_of_each(
     simulator.fault("hang", method="POST", path="/instances/2/restart", seconds=60)
     simulator.clear_log()
     screen = interrupt(controller, "claw_fleet", options, lambda: len(simulator.calls("POST *")) == 3)
-    advice = (
-        ["Run the same command again: it waits for what goes on, and continues with the", "    rest."]
-        if has_plan
-        else [
-            "The same command would restart these again: lost-bot (id 2).",
-            "Leave them out, or give them the state started; then run it again for the rest.",
-        ]
-    )
-    lines = [
-        "Done: stop done-bot (id 1).",
-        "Accepted, and goes on: start slow-bot (id 3).",
-        "Perhaps sent: restart lost-bot (id 2).",
-        "Not begun: delete left-bot (id 4).",
-        *advice,
-    ]
-    assert "\n".join(["", *lines, ""]) in screen, screen
+    advice = """\
+The same command would restart these again: lost-bot (id 2).
+Leave them out, or give them the state started; then run it again for the rest.
+"""
+    if has_plan:
+        advice = "Run the same command again: it waits for what goes on, and continues with the\n    rest.\n"
+    told = """
+Done: stop done-bot (id 1).
+Accepted, and goes on: start slow-bot (id 3).
+Perhaps sent: restart lost-bot (id 2).
+Not begun: delete left-bot (id 4).
+"""
+    assert told + advice in screen, screen

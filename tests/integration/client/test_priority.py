@@ -83,32 +83,29 @@ def test_a_restore_goes_before_an_inventory_and_a_play(simulator: Simulator, pla
     assert max(used[window] for window in after) <= LIMIT - RESERVED + 1
 
 
-def budget(state_dir: Path) -> dict[str, t.Any]:
-    (file,) = state_dir.glob("budget-*")
-    return dict(json.loads(file.read_text()))
-
-
 def find_priority(state_dir: Path) -> str:
     """Returns the priority of the requests that were sent, and forgets it."""
-    sent_at = budget(state_dir)["sent_at"]
-    next(state_dir.glob("budget-*")).unlink()
+    (file,) = state_dir.glob("budget-*")
+    sent_at = json.loads(file.read_text())["sent_at"]
+    file.unlink()
     (priority,) = (priority for priority in Priority if sent_at[priority])
     return priority.name.lower()
 
 
-MODULE_OPTIONS: list[tuple[ModuleType, dict[str, t.Any], str]] = [
-    (claw_backup_restore, {"incident": "INC-1", "backup_id": 9}, "high"),
-    (claw_instance_info, {"id": 1}, "normal"),
-]
-
-
-@pytest.mark.parametrize(("module", "options", "default"), MODULE_OPTIONS, ids=["restore", "info"])
+@pytest.mark.parametrize(
+    ("module", "options", "default"),
+    [
+        (claw_backup_restore, {"incident": "INC-1", "backup_id": 9}, "high"),
+        (claw_instance_info, {"id": 1}, "normal"),
+    ],
+    ids=["restore", "info"],
+)
 def test_an_option_wins_over_the_environment_and_that_over_the_module(
     simulator: Simulator,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     module: ModuleType,
-    options: dict[str, t.Any],
+    options: t.Any,
     default: str,
 ) -> None:
     simulator.reset(state=WORLD)
@@ -161,19 +158,27 @@ def test_another_word_is_refused_before_anything_is_sent(simulator: Simulator, c
     assert simulator.log() == []
 
 
+def use_up(
+    simulator: Simulator, folder: Path, sleeper: Sleeper, lines: list[str], **options: t.Any
+) -> tuple[Client, SharedRateBudget]:
+    """Returns a client that has left one request of the window, and the budget as another process knows it."""
+    simulator.switch(rate_limit=3, rate_window_seconds=60)
+    progress = Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url, **options}, pytest.fail)
+    store = FolderStore(str(folder / "state"))
+    client = Client(settings, progress=progress, store=store)
+    for number in (1, 2):
+        client.fetch(f"/instances/{number}")
+    return client, SharedRateBudget(store, simulator.url, KEY, progress.clock)
+
+
 @pytest.mark.parametrize("is_waiting", [True, False], ids=["a request waits", "a run is active"])
 def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
     simulator: Simulator, tmp_path: Path, is_waiting: bool
 ) -> None:
     """It may wait two seconds for the rate limit. For 12 s, the last request of the window is another's."""
-    simulator.switch(rate_limit=3, rate_window_seconds=60)
     sleeper, lines = Sleeper(), list[str]()
-    progress = Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    params = {"api_key": KEY, "api_url": simulator.url, "retry_timeout": 2}
-    store = FolderStore(str(tmp_path / "state"))
-    client = Client(parse_settings(params, pytest.fail), progress=progress, store=store)
-    for number in (1, 2):
-        client.fetch(f"/instances/{number}")
+    client, another = use_up(simulator, tmp_path, sleeper, lines, retry_timeout=2)
 
     def give_sign(limiter: RateLimiter, now: float) -> None:
         if is_waiting:
@@ -185,7 +190,6 @@ def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
         if sleeper.total < 12:
             another._update(give_sign)
 
-    another = SharedRateBudget(store, simulator.url, KEY, progress.clock)
     another._update(give_sign)
     sleeper.before_sleep = act
     client.fetch("/instances/3")
@@ -196,15 +200,8 @@ def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
 
 
 def test_a_poll_does_not_outlast_its_wait_behind_others(simulator: Simulator, tmp_path: Path) -> None:
-    simulator.switch(rate_limit=3, rate_window_seconds=60)
     sleeper = Sleeper()
-    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    settings = parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
-    store = FolderStore(str(tmp_path / "state"))
-    client = Client(settings, progress=progress, store=store)
-    for number in (1, 2):
-        client.fetch(f"/instances/{number}")
-    another = SharedRateBudget(store, simulator.url, KEY, progress.clock)
+    client, another = use_up(simulator, tmp_path, sleeper, [])
     another._update(lambda limiter, now: vars(limiter).update(high_until=now + 9))
     client.fetch("/instances/3", time_left=4)
     assert sleeper.total <= 4

@@ -46,6 +46,11 @@ def wrong_ca(tmp_path: Path) -> Path:
     return make_certificates(tmp_path / "wrong", HOST)[0]
 
 
+def client_of(api_url: str, ca: Path | None = None, **options: t.Any) -> Client:
+    given = {"api_key": KEY, "api_url": api_url, "ca_path": ca and str(ca), "retry_timeout": 0.0, **options}
+    return Client(parse_settings(given, pytest.fail))
+
+
 def answer(method: str, path: str) -> Raw:
     time.sleep({"/health": 2.0, "/instances": 0.5}.get(path, 0.0))
     if method == "POST":
@@ -116,10 +121,7 @@ def test_ca_path_comes_before_the_environment(
 ) -> None:
     if bundle:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(request.getfixturevalue(bundle)))
-    options: dict[str, t.Any] = {"api_key": KEY, "api_url": api_url, "retry_timeout": 0.0}
-    if ca_path:
-        options["ca_path"] = str(request.getfixturevalue(ca_path))
-    client = Client(parse_settings(options, pytest.fail))
+    client = client_of(api_url, request.getfixturevalue(ca_path) if ca_path else None)
     if is_verified:
         assert client.fetch_data("/account") == {"id": 1}
     else:
@@ -128,9 +130,9 @@ def test_ca_path_comes_before_the_environment(
 
 
 def test_a_certificate_for_another_name_is_not_trusted(api_url: str, right_ca: Path) -> None:
-    options = {"api_key": KEY, "api_url": api_url.replace(HOST, "127.0.0.1"), "ca_path": str(right_ca)}
+    client = client_of(api_url.replace(HOST, "127.0.0.1"), right_ca)
     with pytest.raises(TlsError, match=r"no trusted connection to 127\.0\.0\.1:\d+ \(.*(mismatch|match)"):
-        Client(parse_settings(options, pytest.fail)).fetch_data("/account")
+        client.fetch_data("/account")
 
 
 @pytest.mark.parametrize("is_behind_proxy", [False, True])
@@ -142,8 +144,7 @@ def test_a_response_that_was_lost_was_perhaps_sent(
     if is_behind_proxy:
         proxy = TunnelProxy(urlsplit(api_url).port or 0)
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
-    options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "retry_timeout": 0.0}
-    client = Client(parse_settings(options, pytest.fail))
+    client = client_of(api_url, right_ca)
     if is_kept:
         assert client.fetch_data("/account") == {"id": 1}
     with pytest.raises(TransportError, match="broke before the response was complete") as lost:
@@ -161,12 +162,10 @@ def test_a_request_ends_after_its_timeout_through_any_proxy(
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{TunnelProxy(port).port}")
     elif proxy:
         monkeypatch.setenv("https_proxy", f"https://{HOST}:{TlsTunnelProxy(port, tls).port}")
-    options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "timeout": 60, "retry_timeout": 0.0}
     # Two handshakes may take longer than half a second on a busy machine.
-    assert Client(parse_settings(options, pytest.fail)).fetch_data("/account") == {"id": 1}
-    hurried = Client(parse_settings({**options, "timeout": 0.5}, pytest.fail))
+    assert client_of(api_url, right_ca, timeout=60).fetch_data("/account") == {"id": 1}
     with pytest.raises(TransportError, match=r"within 0\.5 s \(timeout\)"):
-        hurried.fetch_data("/health")
+        client_of(api_url, right_ca, timeout=0.5).fetch_data("/health")
 
 
 def test_without_a_proxy_in_the_environment_the_system_is_not_asked_for_one(
@@ -177,14 +176,13 @@ def test_without_a_proxy_in_the_environment_the_system_is_not_asked_for_one(
         monkeypatch.delenv(name, raising=False)
     for name in ("getproxies", "proxy_bypass"):
         monkeypatch.setattr(requests.utils, name, lambda *_of: pytest.fail("the system is asked"))
-    options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca)}
-    assert Client(parse_settings(options, pytest.fail)).fetch_data("/account") == {"id": 1}
+    assert client_of(api_url, right_ca).fetch_data("/account") == {"id": 1}
 
 
 def test_a_bundle_that_is_not_there_is_named(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with pytest.raises(SettingsError, match=r"REQUESTS_CA_BUNDLE /nowhere/ca\.pem does not exist\."):
-        parse_settings({"api_key": KEY, "api_url": api_url}, pytest.fail)
+        client_of(api_url)
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -194,15 +192,13 @@ def test_a_bundle_that_is_no_pem_file_is_trusted_with_nothing(
     bundle = tmp_path / "notes.txt"
     bundle.write_text("no certificate\n", encoding="utf-8")
     monkeypatch.setenv(variable, str(bundle))
-    options = {"api_key": KEY, "api_url": api_url}
     with pytest.raises(TlsError, match=r"no trusted connection to \S+ \(no certificate or crl found\)"):
-        Client(parse_settings(options, pytest.fail)).fetch_data("/account")
+        client_of(api_url).fetch_data("/account")
     # It does not count beside ca_path.
-    trusted = Client(parse_settings({**options, "ca_path": str(right_ca)}, pytest.fail))
-    assert trusted.fetch_data("/account") == {"id": 1}
+    assert client_of(api_url, right_ca).fetch_data("/account") == {"id": 1}
 
 
-def test_an_address_that_is_dead_does_not_take_all_of_the_time(
+def test_a_dead_address_does_not_take_all_the_time(
     api_url: str, right_ca: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name with a dead IPv6 address and a good IPv4 one."""
@@ -227,8 +223,7 @@ def test_an_address_that_is_dead_does_not_take_all_of_the_time(
         watch_it, timeouts = TimeLimit.watch, []
         monkeypatch.setattr(TimeLimit, "watch", watch)
         monkeypatch.setattr(socket, "getaddrinfo", resolve_both)
-        options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "timeout": 2, "retry_timeout": 0.0}
-        assert Client(parse_settings(options, pytest.fail)).fetch_data("/instances") == {"id": 1}
+        assert client_of(api_url, right_ca, timeout=2).fetch_data("/instances") == {"id": 1}
         # The handshake that follows has all of it.
         assert timeouts[0] == 2
         for filler in fillers:

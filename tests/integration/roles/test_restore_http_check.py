@@ -124,7 +124,7 @@ def serve(network: Network) -> t.Iterator[Serve]:
 
 @contextlib.contextmanager
 def serve_tls(folder: Path) -> t.Iterator[tuple[str, Path, ssl.SSLContext]]:
-    """Answers one request over TLS. Yields the URL, the CA that has signed the certificate, and the server's settings."""
+    """Answers one request over TLS. Yields the URL, the CA of the certificate, and the settings of the server."""
     ca, certificate, key = make_certificates(folder, HOST)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
