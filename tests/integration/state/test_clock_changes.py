@@ -26,7 +26,6 @@ from support.stores import StorePlace
 from support.worker import Worker
 
 YEAR = timedelta(days=365)
-INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
 
 
 class Clock:
@@ -47,35 +46,27 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def worker(simulator: Simulator, place: StorePlace, clock: Clock) -> Worker:
-    state = {
-        "instances": [{"id": 1, "name": "web-bot"}],
-        "backups": [{"id": 11, "instance_id": 1, "created_at": "2h ago"}],
-    }
+    backup = {"id": 11, "instance_id": 1, "created_at": "2h ago"}
+    state = {"instances": [{"id": 1, "name": "web-bot"}], "backups": [backup]}
     simulator.reset(state=state, switches={"transition_reads": 1})
     return Worker(simulator, place.options)
-
-
-def record(place: StorePlace, url: str, *events: OperationEvent, **facts: t.Any) -> None:
-    """Records these events of a restore of instance 1 for INC-2."""
-    journal, key = place.journal(), OperationKey("restore", url, "INC-2", "1")
-    for event in events:
-        append_event(journal, key, event, backup_id=11, **facts)
 
 
 def test_a_restore_that_is_dated_ahead_neither_proves_nor_pauses_anything(
     simulator: Simulator, worker: Worker, place: StorePlace, clock: Clock, tmp_path: t.Any
 ) -> None:
     clock.wrong_by = YEAR
-    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED, healthy=True)
+    key = OperationKey("restore", simulator.url, "INC-2", "1")
+    for event in (OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED):
+        append_event(place.journal(), key, event, backup_id=11, healthy=True)
     clock.wrong_by = timedelta(0)
     choice = worker.run(drill, instances=["web-bot"], every="7d")
     assert choice["instance_id"] == 1
     assert "web-bot (id 1): never proven, due." in choice["lines"]
     simulator.set_instance(1, health_status="unhealthy")
     assert worker.run(unhealthy, id=1, incident="INC-1", names="all")["reason"] == ""
-    metrics = tmp_path / "fleet.prom"
-    report = {"title": "Fleet", "path": str(tmp_path / "fleet.html"), "backup_max_age": "36h"}
-    worker.run(fleet_report, **report, metrics_path=str(metrics))
+    page, metrics = tmp_path / "fleet.html", tmp_path / "fleet.prom"
+    worker.run(fleet_report, title="Fleet", path=str(page), metrics_path=str(metrics), backup_max_age="36h")
     assert "restore_proven_timestamp_seconds{" not in metrics.read_text(encoding="utf-8")
     result = worker.run(claw_backup_restore, incident="INC-1", instance_id=1, min_interval="24h")
     assert result["restore"]["outcome"] == "completed", result

@@ -12,7 +12,6 @@ import functools
 import random
 import typing as t
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.action import internal_restor
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.recorded_incident import read_incident
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from simulator.handle import Simulator
 from support.cases import Case
 from support.controller import REPOSITORY
@@ -35,31 +34,28 @@ pytestmark = pytest.mark.rest
 Property = t.Callable[[str, object], None]
 
 
-def setting(request: pytest.FixtureRequest, name: str) -> t.Any:
-    return request.config.getoption(name)
+def name_of(server: Postgres | None) -> str:
+    return "database" if server else "folder"
 
 
 @pytest.mark.parametrize("case", ONCE, ids=str)
-@pytest.mark.parametrize("store", ["folder", "database"])
 def test_killed_between_any_two_lines_of_the_journal(
     simulator: Simulator,
     tmp_path: Path,
     collections: Path,
     case: Case,
-    store: str,
-    request: pytest.FixtureRequest,
+    server: Postgres | None,
+    kills: int,
     record_property: Property,
 ) -> None:
     scope = "between the lines of the journal"
-    database = request.getfixturevalue("postgres") if store == "database" else None
-    lines = Stage(simulator, tmp_path, collections, case, 0, database).run(scope=scope).lines
+    lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
     assert lines > 20
-    kills = setting(request, "kills")
     moments = list(range(1, lines + 1)) if kills >= 50 else random.Random(0).sample(range(1, lines + 1), kills)
-    record_property("kills", [f"{case}, each line, {store}", len(moments), None])
+    record_property("kills", [f"{case}, each line, {name_of(server)}", len(moments), None])
     outcomes = set()
     for at in moments:
-        stage = Stage(simulator, tmp_path, collections, case, at, database)
+        stage = Stage(simulator, tmp_path, collections, case, at, server)
         ending = stage.run(at, scope)
         if not ending.was_killed:
             # A run that does not wait for a lock has fewer lines.
@@ -91,20 +87,13 @@ class RestoreTask:
 
     def run_states(self) -> list[str]:
         """Returns the states of the runs, by whether they are in the journal. It must be intact."""
-        database = self.stage.store.get("state_database")
-        store = PostgresStore(database) if database else FolderStore(self.stage.store["state_dir"])
-        runs = read_incident(Journal(store), self.stage.simulator.url, "INC-1").runs
-        if isinstance(store, PostgresStore):
-            store.close()
+        with open_store(self.stage.store, FolderStore) as store:
+            runs = read_incident(Journal(store), self.stage.simulator.url, "INC-1").runs
         return [run.state for run in runs]
 
     def status(self) -> dict[str, t.Any]:
         """Returns the result of the playbook ``restore_status``."""
-        return self.worker.run(
-            SimpleNamespace(SPEC=internal_restore_status.SPEC, run=internal_restore_status.run),
-            incident="INC-1",
-            report_dir=str(self.folder / "status"),
-        )
+        return self.worker.run(internal_restore_status, incident="INC-1", report_dir=str(self.folder / "status"))
 
     def require_interrupted(self) -> None:
         """Requires that the status tells of the run that was killed, if it had confirmed anything."""
@@ -137,16 +126,18 @@ class RestoreTask:
         assert all(any(f", {state}" in line for line in lines) for state in states), lines
 
 
-@pytest.mark.parametrize("store", ["folder", "database"])
 def test_the_runbook_is_killed_at_a_line_and_continued(
-    simulator: Simulator, tmp_path: Path, collections: Path, store: str, request: pytest.FixtureRequest
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    server: Postgres | None,
+    kills: int,
+    request: pytest.FixtureRequest,
 ) -> None:
-    database = request.getfixturevalue("postgres") if store == "database" else None
-    kills = setting(request, "kills")
-    chance = choose_moments(request, f"the runbook, {store}", kills)
+    chance = choose_moments(request, f"the runbook, {name_of(server)}", kills)
 
     def begin(number: int) -> RestoreTask:
-        return RestoreTask(Stage(simulator, tmp_path, collections, RUNBOOK, number, database), tmp_path / str(number))
+        return RestoreTask(Stage(simulator, tmp_path, collections, RUNBOOK, number, server), tmp_path / str(number))
 
     lines = begin(0).run().lines
     assert lines > 200
@@ -154,8 +145,8 @@ def test_the_runbook_is_killed_at_a_line_and_continued(
         incident = begin(at)
         try:
             if incident.run(at).was_killed:
-                if database:
-                    database.end_sessions()  # the server may notice late that their process is gone
+                if server:
+                    server.end_sessions()  # it may notice late that their process is gone
                 incident.require_interrupted()
             incident.require_continued(incident.run())
         except AssertionError as error:
@@ -165,7 +156,7 @@ def test_the_runbook_is_killed_at_a_line_and_continued(
 @pytest.mark.parametrize("case", ONCE, ids=str)
 @pytest.mark.slow
 def test_the_database_is_killed_around_a_request(
-    simulator: Simulator, tmp_path: Path, collections: Path, case: Case, request: pytest.FixtureRequest
+    simulator: Simulator, tmp_path: Path, collections: Path, case: Case, kills: int, request: pytest.FixtureRequest
 ) -> None:
     """The server crashes at a line of a run. In every other run it is back at once, else for the next run."""
 
@@ -175,7 +166,7 @@ def test_the_database_is_killed_around_a_request(
         if is_back_at_once:
             server.start()
 
-    kills = max(2, setting(request, "kills") // 5)
+    kills = max(2, kills // 5)
     chance = choose_moments(request, f"{case}, the database", kills)
     scope = "around what is sent"
     with Postgres() as server:

@@ -12,15 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
-    OperationEvent,
-    OperationKey,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
-    append_event,
-    lock_operation,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_fleet_restore,
@@ -69,12 +62,9 @@ def state(tmp_path: Path) -> Path:
 
 def prepare(simulator: Simulator, place: StorePlace) -> Worker:
     """Restores instance 1 for two incidents, and forgets the requests."""
-    simulator.reset(
-        state={
-            "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "shop-bot"}],
-            "backups": [{"id": 11, "instance_id": 1}, {"id": 12, "instance_id": 2}],
-        }
-    )
+    instances = [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "shop-bot"}]
+    backups = [{"id": 11, "instance_id": 1}, {"id": 12, "instance_id": 2}]
+    simulator.reset(state={"instances": instances, "backups": backups})
     worker = Worker(simulator, place.options)
     for incident in ("INC-1", "INC-2"):
         assert worker.run(claw_backup_restore, incident=incident, instance_id=1, wait=False)["changed"] is True
@@ -102,23 +92,20 @@ def find_mark(state: Path) -> Path:
 
 def is_noticed(worker: Worker, place: str) -> bool:
     """Returns True if nothing of the instance is sent again, and every task that reads the journal says why."""
-    words = "so earlier requests are unknown"
-    for incident, check in itertools.product(("INC-1", "INC-3"), (True, False)):
-        result = worker.run(claw_backup_restore, incident=incident, instance_id=1, wait=False, check=check)
-        if not (result["failed"] and place in result["msg"] and words in result["msg"]):
-            return False
-        if not result["msg"].endswith("Nothing was sent."):
-            return False
-    listed = worker.run(claw_journal_info)
-    return worker.simulator.calls("POST *") == [] and bool(
-        listed["failed"] and place in listed["msg"] and words in listed["msg"]
+    restores = [
+        worker.run(claw_backup_restore, incident=incident, instance_id=1, wait=False, check=check)
+        for incident, check in itertools.product(("INC-1", "INC-3"), (True, False))
+    ]
+    is_told = all(
+        result["failed"] and place in result["msg"] and "so earlier requests are unknown" in result["msg"]
+        for result in [*restores, worker.run(claw_journal_info)]
     )
+    is_refused = is_told and all(result["msg"].endswith("Nothing was sent.") for result in restores)
+    return is_refused and worker.simulator.calls("POST *") == []
 
 
 @pytest.mark.parametrize(("file", "mark"), CELLS, ids=[f"{file}, mark {mark}" for file, mark in CELLS])
-def test_a_file_and_its_mark_never_vouch_for_each_other(
-    simulator: Simulator, state: Path, file: str, mark: str
-) -> None:
+def test_file_and_mark_never_vouch_for_each_other(simulator: Simulator, state: Path, file: str, mark: str) -> None:
     """Only what is whole is known, and only what is missing altogether is new."""
     worker = prepare(simulator, folder_place(state))
     path, marks = find_file(state), find_mark(state)
@@ -162,12 +149,9 @@ def test_a_garbled_holder_is_neither_believed_nor_damage(simulator: Simulator, s
     mark = find_mark(state)
 
     def garble() -> None:
-        text = mark.read_bytes()
-        with mark.open("r+b") as file:
-            file.write(content.ljust(RECORDS_AT, b"\0"))
-        assert mark.stat().st_size == len(text)
+        mark.write_bytes(content.ljust(RECORDS_AT, b"\0") + mark.read_bytes()[RECORDS_AT:])
 
-    with lock_operation(place.journal(), key):
+    with journal_writer.lock_operation(place.journal(), key):
         garble()
         holder = place.journal().find_holder(key)
         assert holder is not None
@@ -226,7 +210,8 @@ def test_names_that_are_lost_in_the_database_hide_no_row(simulator: Simulator, p
 def test_a_row_of_a_holder_that_is_lost_frees_nothing(simulator: Simulator, postgres: Postgres, rows: str) -> None:
     with database_place(postgres) as place:
         worker = prepare(simulator, place)
-        with lock_operation(place.journal(), OperationKey("restore", simulator.url, "INC-3", "1")):
+        key = OperationKey("restore", simulator.url, "INC-3", "1")
+        with journal_writer.lock_operation(place.journal(), key):
             postgres.query(rows)
             result = worker.run(claw_backup_restore, incident="INC-3", instance_id=1, wait=False)
             assert result["changed"] is False
@@ -266,7 +251,7 @@ def test_a_damaged_journal_stops_no_other_instance_that_is_named(simulator: Simu
 
 
 @pytest.mark.parametrize("folder", ["journal", "journal-marks"])
-def test_a_file_that_is_not_our_own_stops_its_instance_alone(
+def test_a_file_of_others_stops_its_instance_alone(
     simulator: Simulator, state: Path, tmp_path: Path, folder: str
 ) -> None:
     """Such as one that a backup by hard links, or a run as another user, has left."""
@@ -281,14 +266,14 @@ def test_a_file_that_is_not_our_own_stops_its_instance_alone(
     path.rename(tmp_path / "moved")
     path.symlink_to(tmp_path / "moved")
     assert worker.run(claw_backup_restore, incident="INC-4", instance_id=2, wait=False)["changed"] is True
-    states, damaged = Journal(folder_place(state).open()).read_intact_states()
+    states, damaged = folder_place(state).journal().read_intact_states()
     assert ({key.instance_id for key in states}, len(damaged)) == ({"2"}, 1)
 
 
 def test_an_instance_is_listed_for_its_service_alone(simulator: Simulator, place: StorePlace) -> None:
     worker = prepare(simulator, place)
     other = OperationKey("restore", "https://other.example/api/v1", "INC-1", "1")
-    append_event(Journal(place.open()), other, OperationEvent.INTENDED)
+    journal_writer.append_event(place.journal(), other, OperationEvent.INTENDED)
     listed = worker.run(claw_journal_info, instance_id=1)["operations"]
     assert {one["service"] for one in listed} == {simulator.url}
     (found,) = worker.run(claw_journal_info, instance_id=1, api_url=other.service)["operations"]

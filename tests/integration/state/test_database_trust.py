@@ -102,12 +102,6 @@ def superuser(server: Postgres) -> str:
     return f"host={server.folder} port={server.port} user=postgres dbname={DATABASE}"
 
 
-def make_schema(server: Postgres) -> None:
-    """Makes the schema as the superuser."""
-    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB)
-    assert result["failed"] is False, result
-
-
 def require_nothing_was_run(server: Postgres) -> None:
     """Asserts that no code of another role was run, and that no role has got more rights."""
     assert server.query("SELECT rolname FROM pg_roles WHERE rolsuper") == [("postgres",)]
@@ -118,6 +112,11 @@ def require_nothing_was_run(server: Postgres) -> None:
 def administer(server: Postgres, *, check: bool = False) -> dict[str, t.Any]:
     """Runs the module as the superuser."""
     return Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB, check=check)
+
+
+def make_schema(server: Postgres) -> None:
+    result = administer(server)
+    assert result["failed"] is False, result
 
 
 # The administrator's session
@@ -204,9 +203,7 @@ def test_a_table_of_another_role_in_a_trusted_schema_is_refused(simulator: Simul
     assert simulator.calls("POST *") == []
 
 
-def test_a_schema_that_another_role_makes_meanwhile_is_not_taken(
-    server: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_schema_that_another_role_makes_then_is_not_taken(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     execute = Session.execute
 
     def execute_later(session: Session, statements: str, params: t.Any = None) -> t.Any:

@@ -83,17 +83,15 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
 def test_a_restore_fails_before_it_is_sent_and_the_next_run_sends_it(
     simulator: Simulator, tmp_path: Path, code: int
 ) -> None:
-    simulator.reset(
-        state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 11, "instance_id": 1}]},
-        switches={"transition_reads": 0},
-    )
-    state = tmp_path / "state"
-    worker = Worker(simulator, {"state_dir": str(state)})
+    state = {"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 11, "instance_id": 1}]}
+    simulator.reset(state=state, switches={"transition_reads": 0})
+    folder = tmp_path / "state"
+    worker = Worker(simulator, {"state_dir": str(folder)})
     number, sent = 0, 0
     while True:
         options: dict[str, t.Any] = {"incident": f"INC-{number}", "instance_id": 1, "wait": False}
         with pytest.MonkeyPatch.context() as patch:
-            disk = FailingDisk(patch, state / "journal", code, at=number, stays_broken=False)
+            disk = FailingDisk(patch, folder / "journal", code, at=number, stays_broken=False)
             result = worker.run(claw_backup_restore, **options)
             calls, has_failed = disk.calls, disk.has_failed
         posts = len(simulator.calls("POST *"))

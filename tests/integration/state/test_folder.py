@@ -11,15 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_purchase
 from simulator.handle import Simulator
+from support.stores import folder_place
 from support.users import Owners
 from support.worker import Worker
 
@@ -43,10 +39,6 @@ def worker(simulator: Simulator, state: Path) -> Worker:
     return Worker(simulator, {"state_dir": str(state)})
 
 
-def posts(simulator: Simulator) -> list[str]:
-    return simulator.calls("POST *")
-
-
 def kept(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -54,33 +46,28 @@ def kept(folder: Path) -> dict[str, bytes]:
 def test_a_backup_finds_what_its_incident_sent_before_another_one(simulator: Simulator, worker: Worker) -> None:
     """Another incident was the last to restore it: its line is the last of that instance."""
     simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
-    assert worker.run(claw_backup_restore, incident="INC-1", instance_name="web-bot", wait=False)["changed"] is True
-    simulator.set_instance(1, status="running")
-    assert worker.run(claw_backup_restore, incident="INC-2", instance_id=1, wait=False)["changed"] is True
-    simulator.set_instance(1, status="running")
+    for incident in ("INC-1", "INC-2"):
+        result = worker.run(claw_backup_restore, incident=incident, instance_name="web-bot", wait=False)
+        assert result["changed"] is True
+        simulator.set_instance(1, status="running")
     result = worker.run(claw_backup_restore, incident="INC-1", backup_id=12, wait=False)
     assert result["changed"] is False
-    assert len(posts(simulator)) == 2
-
-
-def forged(simulator: Simulator, state: Path) -> None:
-    """A journal that says the restore was done."""
-    journal = Journal(FolderStore(str(state)))
-    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
-        append_event(journal, OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
+    assert len(simulator.calls("POST *")) == 2
 
 
 def test_a_folder_of_another_user_is_no_memory_and_stops_nothing_else(
     simulator: Simulator, worker: Worker, state: Path, owners: Owners
 ) -> None:
-    forged(simulator, state)
+    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+        forged = OperationKey("restore", simulator.url, "INC-1", "1")
+        append_event(folder_place(state).journal(), forged, event, backup_id=12)
     owners.give(state, *state.rglob("*"))
     before = kept(state)
     for module, options in SPENDERS.items():
         result = worker.run(module, **options)
         assert "state belongs to another user" in result["msg"]
         assert result["msg"].endswith("Nothing was sent.")
-    assert posts(simulator) == []
+    assert simulator.calls("POST *") == []
     worker.warnings.clear()
     assert worker.run(claw_instance, id=1, state="restarted", wait=False)["changed"] is True
     assert [warning.partition(" belongs to another user (uid ")[0] for warning in worker.warnings] == [str(state)]
@@ -94,7 +81,7 @@ def test_where_no_folder_can_be_created_nothing_is_sent(simulator: Simulator, wo
     result = worker.run(module, state_dir="/proc/clawhosters/state", **SPENDERS[module])
     assert "/proc/clawhosters/state can't be used (no folder can be created there)" in result["msg"]
     assert result["msg"].endswith("Nothing was sent.")
-    assert posts(simulator) == []
+    assert simulator.calls("POST *") == []
     assert worker.run(claw_instance, state_dir="/proc/clawhosters/state", id=1)["failed"] is False
     assert NOT_SHARED in worker.warnings[-1]
 
@@ -121,7 +108,7 @@ def test_a_folder_that_differs_with_the_current_one_is_no_memory(
             assert reason in result["msg"]
             assert "Set state_dir, or CLAWHOSTERS_STATE_DIR, to the absolute path of one folder" in result["msg"]
             assert result["msg"].endswith("Nothing was sent.")
-    assert posts(simulator) == []
+    assert simulator.calls("POST *") == []
     worker.warnings.clear()
     assert worker.run(claw_instance, id=1, state="restarted", wait=False)["changed"] is True
     assert [reason in warning for warning in worker.warnings] == [True]

@@ -31,20 +31,14 @@ RESTORE = {"incident": "INC-1", "instance_id": 1}
 
 @pytest.fixture(autouse=True)
 def world(simulator: Simulator) -> None:
-    """Instance 1 has a backup."""
-    simulator.reset(
-        state={
-            "instances": [{"id": 1, "name": "web-bot"}],
-            "backups": [{"id": 12, "instance_id": 1, "created_at": "2h ago"}],
-            "balance": 500,
-        },
-        switches={"transition_reads": 1},
-    )
+    backup = {"id": 12, "instance_id": 1, "created_at": "2h ago"}
+    state = {"instances": [{"id": 1, "name": "web-bot"}], "backups": [backup], "balance": 500}
+    simulator.reset(state=state, switches={"transition_reads": 1})
 
 
 @pytest.fixture
 def worker(simulator: Simulator, place: StorePlace) -> Worker:
-    return Worker(simulator, {**place.options})
+    return Worker(simulator, dict(place.options))
 
 
 # The service
@@ -53,11 +47,11 @@ def worker(simulator: Simulator, place: StorePlace) -> Worker:
 @pytest.mark.slice
 def test_however_the_address_is_spelled_an_incident_restores_once(simulator: Simulator, worker: Worker) -> None:
     port = urlsplit(simulator.url).port
-    spellings = [
+    spellings = (
         f"http://localhost:{port}/api/v1",
         f"HTTP://LocalHost:{port}/api/v1/",
         f"http://localhost:0{port}/api/v1",
-    ]
+    )
     results = [worker.run(claw_backup_restore, **RESTORE, api_url=spelling) for spelling in spellings]
     assert [result["changed"] for result in results] == [True, False, False]
     assert simulator.calls(POSTS) == ["POST /backups/12/restore"]
@@ -85,7 +79,7 @@ def test_two_compositions_of_a_name_are_one_incident(simulator: Simulator, worke
 
 
 @pytest.mark.slice
-def test_a_name_with_a_hidden_character_is_refused_before_any_request(
+def test_a_name_with_a_hidden_character_is_refused_at_once(
     simulator: Simulator, worker: Worker, tmp_path: Path
 ) -> None:
     role = Runbook(worker, tmp_path / "reports").run(restore_instance_ids="1", restore_incident=HIDDEN)

@@ -33,12 +33,6 @@ pytestmark = pytest.mark.rest
 STATES = ("stopped", "restarted", "absent")
 
 
-@pytest.fixture
-def kills(request: pytest.FixtureRequest) -> int:
-    count: int = request.config.getoption("kills")
-    return count
-
-
 def fleet(count: int) -> dict[str, t.Any]:
     """A world of running instances with a backup each."""
     numbers = range(1, count + 1)
@@ -228,19 +222,17 @@ class PlannedFleet:
         self.shows = chance.choice(("old", "busy", "end"))
         states = [chance.choice(("started", *STATES)) for _one in range(self.COUNT)]
         entries = [
-            {"name" if chance.random() < 0.3 else "id": name, "state": state} for name, state in enumerate(states, 1)
+            {**({"name": f"bot-{one}"} if chance.random() < 0.3 else {"id": one}), "state": state}
+            for one, state in enumerate(states, 1)
         ]
-        for entry in entries:
-            if "name" in entry:
-                entry["name"] = f"bot-{entry['name']}"
         self.options: dict[str, t.Any] = {"instances": entries}
         if chance.random() < 0.6:
             self.options |= {"serial": chance.choice(([1], [1, 2], [2])), "max_failures": 0}
 
     def apply(self, at: int, place: str) -> Ending:
         """Applies the plan, and kills that at a line; 0 means never."""
-        options = {**self.options, "plan": self.plan, "state_dir": str(self.folder / place)}
-        options["api_url"] = self.simulator.url
+        own = {"plan": self.plan, "state_dir": str(self.folder / place), "api_url": self.simulator.url}
+        options = {**self.options, **own}
         return run_killed(self.folder, self.collections, "claw_fleet", options, at, self.SCOPE)
 
     def begin(self) -> None:
@@ -268,10 +260,9 @@ class PlannedFleet:
         }
         sent = [(f"{one['method']} {one['path']}", one["effect"]) for one in self.simulator.log()]
         changes = [call for call, _effect in sent if not call.startswith("GET")]
+        deleted = [call for call, effect in sent if call.startswith("DELETE") and effect]
         twice = {call for call in changes if "restart" in call and changes.count(call) > 1}
-        twice |= {
-            call for call, effect in sent if call.startswith("DELETE") and effect and sent.count((call, effect)) > 1
-        }
+        twice |= {call for call in deleted if deleted.count(call) > 1}
         if twice or set(changes) - planned.keys():
             return f"sent twice {twice}, not planned {set(changes) - planned.keys()}: {self.plan}, {sent}"
         unclear = {one["id"] for one in result.get("instances", ()) if "It may have been restarted" in one["msg"]}
@@ -280,9 +271,8 @@ class PlannedFleet:
         ends = {"start": "running", "restart": "running", "stop": "stopped"}
         now = {one["id"]: one["status"] for one in self.simulator.state()["instances"]}
         for call, entry in planned.items():
-            if now.get(entry["id"]) != ends.get(entry["action"]) or (
-                call not in changes and entry["id"] not in unclear
-            ):
+            is_told = call in changes or entry["id"] in unclear
+            if now.get(entry["id"]) != ends.get(entry["action"]) or not is_told:
                 return f"{call} is not done: {now}, {sent}, {result}"
         return ""
 
@@ -295,8 +285,7 @@ def test_the_same_command_continues_a_plan_that_was_killed(
     for number in range(kills):
         folder = tmp_path / str(number)
         folder.mkdir()
-        planned = PlannedFleet(simulator, folder, collections, chance)
-        count, fault = planned.run()
+        count, fault = PlannedFleet(simulator, folder, collections, chance).run()
         assert not fault, fault
         killed += count
     assert killed >= kills // 2

@@ -22,13 +22,9 @@ POSTS = [f"POST /backups/{number}1/restore" for number in (1, 2, 3)]
 @pytest.fixture
 def account(simulator: Simulator) -> Simulator:
     """Three instances, each with a backup."""
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": name} for number, name in enumerate(NAMES, start=1)],
-            "backups": [{"id": 10 * number + 1, "instance_id": number} for number in (1, 2, 3)],
-        },
-        switches={"transition_reads": 1},
-    )
+    instances = [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)]
+    backups = [{"id": 10 * number + 1, "instance_id": number} for number in (1, 2, 3)]
+    simulator.reset(state={"instances": instances, "backups": backups}, switches={"transition_reads": 1})
     return simulator
 
 

@@ -18,9 +18,10 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from simulator.handle import Simulator
 from support.killed import Ending
+from support.postgres import Postgres
 from support.stage import RESTORE, Stage, choose_moments
 
 SCOPE = "around what is sent"
@@ -78,32 +79,29 @@ def judge(stage: Stage, endings: dict[str, Ending]) -> str:
         reasons = ("is held by ", "the journal is not used", "Something works on it")
         is_told = is_known or any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
-    database = stage.store.get("state_database")
-    store = PostgresStore(database) if database else FolderStore(stage.store["state_dir"])
-    states = Journal(store).read_states()
-    if isinstance(store, PostgresStore):
-        store.close()
+    with open_store(stage.store, FolderStore) as store:
+        states = Journal(store).read_states()
     (position,) = [state.position for key, state in states.items() if key.name == first]
-    is_known = position <= ending.known_position
+    known = ending.known_position
     return (
-        ""
-        if is_known
-        else f"{second} knew {ending.known_position} lines, and overwrote what {first} sent in line {position}"
+        "" if position <= known else f"{second} knew {known} lines, and overwrote what {first} sent in line {position}"
     )
 
 
-@pytest.mark.parametrize("store", ["folder", "database"])
 def test_two_incidents_never_overwrite_what_they_do_not_know_of(
-    simulator: Simulator, tmp_path: Path, collections: Path, store: str, request: pytest.FixtureRequest
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    server: Postgres | None,
+    kills: int,
+    request: pytest.FixtureRequest,
 ) -> None:
-    database = request.getfixturevalue("postgres") if store == "database" else None
-    kills = request.config.getoption("kills")
     count = 4 * kills if kills >= 50 else 2 * kills
-    chance = choose_moments(request, f"two incidents, {store}", count)
-    lines = Stage(simulator, tmp_path, collections, RESTORE, 0, database).run(scope=SCOPE, **options_of("INC-1")).lines
+    chance = choose_moments(request, f"two incidents, {'database' if server else 'folder'}", count)
+    lines = Stage(simulator, tmp_path, collections, RESTORE, 0, server).run(scope=SCOPE, **options_of("INC-1")).lines
     outcomes = set()
     for number in range(1, count + 1):
-        stage = Stage(simulator, tmp_path, collections, RESTORE, number, database)
+        stage = Stage(simulator, tmp_path, collections, RESTORE, number, server)
         # In every third case the second does all it can while the first stands still.
         at, other_at = chance.randint(1, lines), 0 if number % 3 == 0 else chance.randint(1, lines)
         endings = interleave(stage, at, other_at)

@@ -11,12 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
-    OperationEvent,
-    OperationKey,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import append_event
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
@@ -30,7 +25,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.postgres import ADMIN, PASSWORD, Postgres
 from support.runbook import Runbook
-from support.stores import StorePlace
+from support.stores import StorePlace, folder_place
 from support.users import Owners
 from support.worker import Worker
 
@@ -67,14 +62,10 @@ def together(alone: Worker, database: StorePlace) -> Worker:
     return Worker(alone.simulator, {**alone.defaults, **database.options})
 
 
-def posts(simulator: Simulator) -> list[str]:
-    return simulator.calls("POST *")
-
-
 def know(simulator: Simulator, state: Path, *, incident: str = "INC-1") -> None:
     """Puts a restore of instance 1 into the journal of the folder."""
     key = OperationKey("restore", simulator.url, incident, "1")
-    append_event(Journal(FolderStore(str(state))), key, OperationEvent.INTENDED, backup_id=12)
+    append_event(folder_place(state).journal(), key, OperationEvent.INTENDED, backup_id=12)
 
 
 # What the folder knows
@@ -86,7 +77,7 @@ def test_what_the_folder_alone_knows_is_refused_until_it_is_imported(
 ) -> None:
     options = SPENDERS[module]
     assert alone.run(module, **options)["changed"] is True
-    sent = posts(simulator)
+    sent = simulator.calls("POST *")
     forced = [] if module is claw_purchase else [{"force": True}]
     for check in (True, False):
         for more in ({}, *forced):
@@ -95,13 +86,13 @@ def test_what_the_folder_alone_knows_is_refused_until_it_is_imported(
             assert f"The journal in {state} contains a " in result["msg"]
             assert f"import_dir: {state}" in result["msg"]
             assert "Nothing was sent." in result["msg"]
-    assert posts(simulator) == sent
+    assert simulator.calls("POST *") == sent
     assert together.run(claw_journal_info)["operations"] == []
     admin = {"state_database": postgres.url(ADMIN), "import_dir": str(state)}
     assert together.run(claw_state_database, **admin)["changed"] is True
     again = together.run(module, **options)
     assert (again["failed"], again["changed"]) == (False, False), again
-    assert posts(simulator) == sent
+    assert simulator.calls("POST *") == sent
 
 
 def test_what_folder_and_record_know_is_imported_for_the_role(
@@ -109,13 +100,13 @@ def test_what_folder_and_record_know_is_imported_for_the_role(
 ) -> None:
     variables = {"restore_instance_ids": "1", "restore_confirm": "1"}
     assert Runbook(alone, tmp_path / "reports", variables).run()["failed"] is False
-    sent = posts(simulator)
+    sent = simulator.calls("POST *")
     for check in (True, False):
         (failure,) = Runbook(together, tmp_path / "reports", variables).run(check=check)["failures"]
         assert f"The journal in {state} contains a restore for INC-1, sent at" in failure
         assert f"import_dir: {state}" in failure
         assert failure.endswith("When the folder is imported, run the same command again.")
-    assert posts(simulator) == sent
+    assert simulator.calls("POST *") == sent
 
 
 @pytest.mark.parametrize("module", OTHERS)
@@ -128,36 +119,37 @@ def test_a_journal_that_was_not_imported_stops_all_of_its_service(
     for check in (True, False):
         result = together.run(module, check=check, **OTHERS[module])
         assert (result["failed"], f"import_dir: {state}" in str(result)) == (True, True)
-    assert posts(simulator) == []
+    assert simulator.calls("POST *") == []
     assert together.run(module, **OTHERS[module], **elsewhere)["changed"] is True
-    assert len(posts(simulator)) == 1
+    assert len(simulator.calls("POST *")) == 1
 
 
 def test_what_both_know_is_what_the_database_says(simulator: Simulator, together: Worker, state: Path) -> None:
-    assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore])["changed"] is True
+    restore = SPENDERS[claw_backup_restore]
+    assert together.run(claw_backup_restore, **restore)["changed"] is True
     know(simulator, state)
-    assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore])["failed"] is False
-    assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore], force=True)["changed"] is False
+    assert together.run(claw_backup_restore, **restore)["failed"] is False
+    assert together.run(claw_backup_restore, **restore, force=True)["changed"] is False
 
 
-def test_a_journal_that_was_not_imported_is_found_before_any_restore(
+def test_a_journal_not_imported_is_found_before_any_restore(
     simulator: Simulator, together: Worker, state: Path
 ) -> None:
     know(simulator, state)
     result = together.run(claw_fleet_restore, incident="INC-1", instances=[{"id": 2}, {"id": 1}])
     assert [entry["outcome"] for entry in result["instances"]] == ["refused", "refused"]
     assert f"import_dir: {state}" in result["instances"][1]["msg"]
-    assert posts(simulator) == []
+    assert simulator.calls("POST *") == []
 
 
 def test_what_the_folder_learns_after_the_plan_is_not_sent(simulator: Simulator, together: Worker, state: Path) -> None:
     simulator.fault("status", method="POST", status=429, times=1)
-    together.sleeper.before_sleep = lambda: know(simulator, state) if posts(simulator) else None
+    together.sleeper.before_sleep = lambda: know(simulator, state) if simulator.calls("POST *") else None
     result = together.run(claw_backup_restore, **SPENDERS[claw_backup_restore])
     assert f"import_dir: {state}" in result["msg"]
     assert result["msg"].endswith("Nothing was sent.")
     assert "restores" not in simulator.effects()
-    assert len(posts(simulator)) == 1
+    assert len(simulator.calls("POST *")) == 1
 
 
 @pytest.mark.parametrize("module", SPENDERS)
@@ -167,7 +159,7 @@ def test_a_journal_of_the_folder_that_can_not_be_read_may_know_it(
 ) -> None:
     know(simulator, state, incident="INC-0")
     order = OperationKey("purchase", simulator.url, str(SPENDERS[claw_purchase]["order"]))
-    append_event(Journal(FolderStore(str(state))), order, OperationEvent.INTENDED)
+    append_event(folder_place(state).journal(), order, OperationEvent.INTENDED)
     for number, path in enumerate([*state.glob("journal/*.jsonl")]):
         elsewhere = state / f"elsewhere-{number}"
         if spoil == "emptied":
@@ -182,7 +174,7 @@ def test_a_journal_of_the_folder_that_can_not_be_read_may_know_it(
         assert result["failed"] is True
         assert f"The journal in {state} may contain it, but can't be read." in result["msg"]
         assert "Nothing was sent." in result["msg"]
-    assert posts(simulator) == []
+    assert simulator.calls("POST *") == []
 
 
 @pytest.mark.parametrize("folder", ["missing", "below a file", "unwritable", "of another user", "of all", "no path"])
@@ -207,7 +199,7 @@ def test_with_a_database_a_folder_that_is_no_memory_stops_nothing(
         assert together.run(module, **SPENDERS[module])["changed"] is True
         assert together.run(module, **SPENDERS[module])["failed"] is False
     assert together.warnings == []
-    assert len(posts(simulator)) == 2
+    assert len(simulator.calls("POST *")) == 2
     assert before is None or kept(state) == before
 
 
@@ -240,11 +232,6 @@ def test_other_tasks_services_and_keys_do_not_warn(simulator: Simulator, alone: 
     together.run(claw_backup_restore, **OTHERS[claw_backup_restore])
     alone.run(claw_instance_info, id=1)
     alone.run(claw_journal_info)
-    alone.run(claw_backup_restore, check=True, api_key=OTHER_KEY, **SPENDERS[claw_backup_restore])
-    alone.run(
-        claw_backup_restore,
-        check=True,
-        api_url=simulator.url.replace("127.0.0.1", "localhost"),
-        **SPENDERS[claw_backup_restore],
-    )
+    for other in ({"api_key": OTHER_KEY}, {"api_url": simulator.url.replace("127.0.0.1", "localhost")}):
+        alone.run(claw_backup_restore, check=True, **SPENDERS[claw_backup_restore], **other)
     assert [warning for warning in alone.warnings if "database" in warning] == []
