@@ -198,7 +198,7 @@ def test_a_bundle_that_is_no_pem_file_is_trusted_with_nothing(
     assert client_of(api_url, right_ca).fetch_data("/account") == {"id": 1}
 
 
-def test_a_dead_address_takes_not_all_the_time(api_url: str, right_ca: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_address_leaves_time_for_others(api_url: str, right_ca: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name with a dead IPv6 address and a good IPv4 one."""
     resolve = socket.getaddrinfo
     with socket.socket() as dead:

@@ -25,23 +25,15 @@ from support.runbook import Runbook
 from support.worker import Worker
 
 HOUR = 3600.0
-IDS = range(1, 9)
 EXCESS = "look for a common cause"
 
 
 @pytest.fixture(autouse=True)
 def fleet(simulator: Simulator) -> None:
-    start(simulator)
-
-
-def start(simulator: Simulator) -> None:
     """Eight instances that are well, each with a backup."""
-    simulator.reset(
-        state={
-            "instances": [{"id": number, "name": f"bot-{number}"} for number in IDS],
-            "backups": [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in IDS],
-        }
-    )
+    instances = [{"id": number, "name": f"bot-{number}"} for number in range(1, 9)]
+    backups = [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in range(1, 9)]
+    simulator.reset(state={"instances": instances, "backups": backups})
 
 
 @dataclass
@@ -178,9 +170,7 @@ def test_two_that_were_allowed_before_either_is_restored_are_seen(playbook: Play
     assert [number for _at, number in playbook.sent] == [1]
 
 
-def test_of_two_runs_that_decide_at_the_same_moment_one_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_runs_that_decide_at_one_moment_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (UnhealthyLimit(Journal(FolderStore(str(tmp_path))), "https://a", 1) for _run in range(2))
     find_reason, pending = UnhealthyLimit.find_reason, [other]
 

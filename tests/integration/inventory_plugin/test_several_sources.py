@@ -47,9 +47,8 @@ def source(controller: Controller, name: str, account: str | None = None, **conf
     return "-i", str(path)
 
 
-def static(controller: Controller, **hosts: dict[str, t.Any]) -> tuple[str, str]:
-    names = {name.replace("_", "-"): variables for name, variables in hosts.items()}
-    return "-i", str(controller.write("static.yml", {"all": {"hosts": names}}))
+def static(controller: Controller, hosts: dict[str, dict[str, str]]) -> tuple[str, str]:
+    return "-i", str(controller.write("static.yml", {"all": {"hosts": hosts}}))
 
 
 def listing(controller: Controller, *arguments: str, **environment: str | None) -> tuple[Run, dict[str, t.Any]]:
@@ -76,10 +75,8 @@ def test_hosts_of_two_accounts_do_not_overwrite_each_other(accounts: Simulator, 
         "web-bot-901": (901, {"staging"}),
         "test-bot": (902, {"staging"}),
     }
-    assert run.says(
-        "staging.clawhosters.yml: Host names that Ansible reserves, or several instances share, get the instance's id "
-        "appended: web-bot-901."
-    ), run.screen
+    told = "Host names that Ansible reserves, or several instances share, get the instance's id appended: web-bot-901."
+    assert run.says(f"staging.clawhosters.yml: {told}"), run.screen
     _run, hosts = listing(controller, *staging, *production)
     assert {name: host["claw_id"] for name, host in hosts.items() if "web" in name} == {"web-bot": 901, "web-bot-1": 1}
 
@@ -117,14 +114,12 @@ def test_two_files_over_one_account_make_one_host(accounts: Simulator, controlle
 
 
 def test_a_static_host_is_the_same_host_and_keeps_its_variables(accounts: Simulator, controller: Controller) -> None:
-    declared = static(controller, web_bot={"claw_tier": "own", "claw_account": "mine", "ansible_host": "192.0.2.9"})
-    sources = (
-        *source(
-            controller, "production", connect_with="ip_address", keyed_groups=[{"key": "claw_tier", "prefix": "t"}]
-        ),
-        *source(controller, "again", "production", connect_with="ip_address"),
-        *source(controller, "staging"),
-    )
+    own = {"claw_tier": "own", "claw_account": "mine", "ansible_host": "192.0.2.9"}
+    declared = static(controller, {"web-bot": own})
+    by_address = {"connect_with": "ip_address", "keyed_groups": [{"key": "claw_tier", "prefix": "t"}]}
+    sources = source(controller, "production", **by_address)
+    sources += source(controller, "again", "production", connect_with="ip_address")
+    sources += source(controller, "staging")
     for order in ((*declared, *sources), (*sources[:2], *declared, *sources[2:]), (*sources, *declared)):
         _run, hosts = listing(controller, *order)
         host = hosts["web-bot"]
@@ -147,14 +142,14 @@ def test_a_renamed_instance_takes_over_no_connection(
     accounts: Simulator, controller: Controller, config: dict[str, t.Any]
 ) -> None:
     accounts.set_instance(2, name="db.example.com")
-    declared = "-i", str(controller.write("static.yml", {"all": {"hosts": {"db.example.com": {"note": "static"}}}}))
+    declared = static(controller, {"db.example.com": {"note": "static"}})
     run, hosts = listing(controller, *declared, *source(controller, "production", **config))
     assert {"ansible_host", "ansible_ssh_host"}.isdisjoint(hosts["db.example.com"])
     assert hosts["db.example.com"]["claw_id"] == 2
     assert {"ansible_host", "ansible_ssh_host"} & set(hosts["web-bot"])
     assert run.says(f"production.clawhosters.yml: {NOT_SET}db.example.com (id 2)."), run.screen
     # An address of its own stays, without a warning.
-    own = static(controller, web_bot={"ansible_host": "192.0.2.9"}, shop_bot={"ansible_ssh_host": "192.0.2.10"})
+    own = static(controller, {"web-bot": {"ansible_host": "192.0.2.9"}, "shop-bot": {"ansible_ssh_host": "192.0.2.10"}})
     accounts.set_instance(2, name="shop-bot")
     run, hosts = listing(controller, *own, *source(controller, "production", **config))
     assert hosts["web-bot"]["ansible_host"] == "192.0.2.9"
@@ -184,33 +179,23 @@ def test_a_host_that_was_declared_between_two_sources_keeps_its_address(
 
 
 def test_a_failure_removes_nothing_that_others_have_made(accounts: Simulator, controller: Controller) -> None:
-    declared = static(controller, web_bot={"note": "static"})
-    broken = source(
-        controller,
-        "broken",
-        "production",
-        strict=True,
-        groups={"early": True},
-        compose={"note": "'x'", "other": "1 / (2 - claw_id)"},
-    )
+    declared = static(controller, {"web-bot": {"note": "static"}})
+    compose = {"note": "'x'", "other": "1 / (2 - claw_id)"}
+    broken = source(controller, "broken", "production", strict=True, groups={"early": True}, compose=compose)
     run, hosts = listing(controller, *declared, *broken, **TOLERANT)
     assert run.says("Could not set other for host shop-bot"), run.screen
     assert hosts == {"web-bot": {"note": "static", "groups": {"ungrouped"}}}
     _run, hosts = listing(controller, *source(controller, "production"), *broken, **TOLERANT)
-    assert {name: host["groups"] for name, host in hosts.items()} == {
-        "web-bot": {"production"},
-        "shop-bot": {"production"},
-    }
+    groups = {name: host["groups"] for name, host in hosts.items()}
+    assert groups == {"web-bot": {"production"}, "shop-bot": {"production"}}
     assert "note" not in hosts["web-bot"]
 
 
 def test_a_refreshed_inventory_has_the_same_hosts(accounts: Simulator, controller: Controller) -> None:
-    cached = {**CACHE, "cache_connection": str(controller.folder / "cache")}
-    sources = (*source(controller, "production", **cached), *source(controller, "staging", **cached))
+    sources = (*source(controller, "production", **CACHE), *source(controller, "staging", **CACHE))
     show = {"ansible.builtin.debug": {"msg": "{{ groups['all'] | sort | join(' ') }}"}}
     tasks = [show, {"ansible.builtin.meta": "refresh_inventory"}, show]
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
-    run = controller.playbook([play], *sources)
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], *sources)
     assert [result["msg"] for result in run.all] == ["shop-bot test-bot web-bot web-bot-901"] * 2
     # A refresh reads from the service again.
     assert accounts.calls() == ["GET /instances"] * 4
@@ -227,10 +212,8 @@ def test_each_host_is_changed_with_the_key_of_its_account(accounts: Simulator, c
     run = controller.playbook([play], *sources)
     assert run.rc == 0, run.screen
     seen = {(call["path"], call["headers"]["authorization"]) for call in accounts.log() if call["method"] == "POST"}
-    assert seen == {
-        *((f"/instances/{number}/stop", fingerprint(PRODUCTION)) for number in (1, 2)),
-        *((f"/instances/{number}/stop", fingerprint(STAGING)) for number in (901, 902)),
-    }
+    keys = {1: PRODUCTION, 2: PRODUCTION, 901: STAGING, 902: STAGING}
+    assert seen == {(f"/instances/{number}/stop", fingerprint(key)) for number, key in keys.items()}
     state = accounts.state()
     assert (state["effects"]["stops"], state["foreign"]["effects"]["stops"]) == (2, 2)
 
@@ -277,11 +260,9 @@ def test_a_template_that_fails_is_one_line_that_names_the_option(accounts: Simul
         "min_hosts": "{{ undefined_one }}",
         "keyed_groups": [{"key": "claw_tier", "prefix": "{{ undefined_one }}"}],
     }
-    sources = [
-        argument
-        for name, value in options.items()
-        for argument in source(controller, name, "production", **{name: value})
-    ]
+    sources: list[str] = []
+    for name, value in options.items():
+        sources += source(controller, name, "production", **{name: value})
     run = controller.run("ansible-inventory", *sources, "--list", **TOLERANT)
     for name in options:
         assert run.says(f"{name}.clawhosters.yml: {name} can't be evaluated: "), run.screen
@@ -289,12 +270,8 @@ def test_a_template_that_fails_is_one_line_that_names_the_option(accounts: Simul
     assert "Traceback" not in run.screen
     assert STAGING not in run.screen
     assert accounts.calls() == []
-    run = controller.run(
-        "ansible-inventory",
-        *source(controller, "production", hostnames=["{{ 1 / (claw_id - 1) }}"]),
-        "--list",
-        **TOLERANT,
-    )
+    failing = source(controller, "production", hostnames=["{{ 1 / (claw_id - 1) }}"])
+    run = controller.run("ansible-inventory", *failing, "--list", **TOLERANT)
     assert run.says("hostnames: '{{ 1 / (claw_id - 1) }}' can't be evaluated: "), run.screen
 
 
@@ -314,9 +291,7 @@ def test_the_caches_of_accounts_do_not_mix(accounts: Simulator, controller: Cont
 
 
 @pytest.mark.parametrize("refresh", ["meta: refresh_inventory", "cache_timeout"])
-def test_a_refresh_reads_the_service_and_fills_the_cache(
-    accounts: Simulator, controller: Controller, refresh: str
-) -> None:
+def test_a_refresh_reads_again_and_fills_the_cache(accounts: Simulator, controller: Controller, refresh: str) -> None:
     arguments = source(controller, "production", **CACHE)
     listing(controller, *arguments)
     accounts.set_instance(2, name="renamed")

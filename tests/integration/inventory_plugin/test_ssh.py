@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import getpass
 import json
 import os
@@ -74,9 +75,8 @@ def here(controller: Controller, simulator: Simulator, tmp_path: Path) -> Contro
 
 @pytest.fixture
 def sshd() -> str:
-    return require_package(
-        "openssh-server", lambda: shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin"), "the guide to SSH"
-    )
+    find = functools.partial(shutil.which, "sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    return require_package("openssh-server", find, "the guide to SSH")
 
 
 @pytest.mark.rest

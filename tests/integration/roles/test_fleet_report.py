@@ -129,15 +129,11 @@ def test_a_damaged_journal_of_another_instance_hides_no_proof(worker: Worker) ->
     assert {one["id"]: bool(one["proven_at"]) for one in json.loads(read(worker, "data_path"))["instances"]}[1] is True
 
 
-def test_the_page_says_that_the_backups_can_not_be_read(simulator: Simulator, worker: Worker) -> None:
+def test_the_page_says_what_could_not_be_read(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(forbidden=["GET /backups"])
-    report(worker)
-    assert "Backups could not be read." in read(worker, "path")
-
-
-def test_a_journal_that_cannot_be_read_is_told_on_the_page(worker: Worker) -> None:
     Path(worker._home.name).chmod(0o777)
     report(worker)
+    assert "Backups could not be read." in read(worker, "path")
     assert "Others can write to" in read(worker, "path")
 
 

@@ -251,9 +251,7 @@ def test_a_damaged_journal_stops_no_other_instance_that_is_named(simulator: Simu
 
 
 @pytest.mark.parametrize("folder", ["journal", "journal-marks"])
-def test_a_file_of_others_stops_its_instance_alone(
-    simulator: Simulator, state: Path, tmp_path: Path, folder: str
-) -> None:
+def test_a_foreign_file_stops_its_one_instance(simulator: Simulator, state: Path, tmp_path: Path, folder: str) -> None:
     """Such as one that a backup by hard links, or a run as another user, has left."""
     worker = prepare(simulator, folder_place(state))
     path = state / folder / (find_file(state).name if folder == "journal" else find_mark(state).name)

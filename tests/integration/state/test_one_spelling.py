@@ -79,9 +79,7 @@ def test_two_compositions_of_a_name_are_one_incident(simulator: Simulator, worke
 
 
 @pytest.mark.slice
-def test_a_name_with_a_hidden_character_is_refused_at_once(
-    simulator: Simulator, worker: Worker, tmp_path: Path
-) -> None:
+def test_a_name_with_hidden_characters_is_refused_at_once(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
     role = Runbook(worker, tmp_path / "reports").run(restore_instance_ids="1", restore_incident=HIDDEN)
     messages = {
         "incident": worker.run(claw_backup_restore, incident=HIDDEN, instance_id=1)["msg"],

@@ -132,9 +132,7 @@ def test_what_both_know_is_what_the_database_says(simulator: Simulator, together
     assert together.run(claw_backup_restore, **restore, force=True)["changed"] is False
 
 
-def test_a_journal_not_imported_is_found_before_any_restore(
-    simulator: Simulator, together: Worker, state: Path
-) -> None:
+def test_a_journal_not_imported_is_found_before_a_restore(simulator: Simulator, together: Worker, state: Path) -> None:
     know(simulator, state)
     result = together.run(claw_fleet_restore, incident="INC-1", instances=[{"id": 2}, {"id": 1}])
     assert [entry["outcome"] for entry in result["instances"]] == ["refused", "refused"]
