@@ -179,9 +179,7 @@ READ_ALL: list[dict[str, t.Any]] = [
 
 
 @pytest.mark.slice
-def test_modules_and_what_playbooks_do_with_their_results(
-    hostile: Simulator, controller: Controller, folder: Path
-) -> None:
+def test_modules_and_what_plays_do_with_their_results(hostile: Simulator, controller: Controller, folder: Path) -> None:
     play = {"hosts": "localhost", "gather_facts": False, "tasks": READ_ALL}
     run = controller.playbook([play], "-vvv", "--diff")
     assert run.rc == 0, run.screen[-3000:]
@@ -353,9 +351,7 @@ WAYS_TO_RESTORE = pytest.mark.parametrize(
     "identity", [[], {"x": 1}, "..", ".", "", " ", True, 1.5, 2.0**60, "1.0", "+1", "\uff11", 0, -1], ids=repr
 )
 @WAYS_TO_RESTORE
-def test_an_id_that_is_no_id_ends_the_task_before_a_change(
-    module: ModuleType, options: dict[str, t.Any], identity: object
-) -> None:
+def test_what_is_no_id_ends_the_task_at_once(module: ModuleType, options: dict[str, t.Any], identity: object) -> None:
     account = an_account(id=identity)
     account["/backups"]["id"] = identity
     with served(account) as (worker, requests):

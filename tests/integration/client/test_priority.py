@@ -173,9 +173,7 @@ def use_up(
 
 
 @pytest.mark.parametrize("is_waiting", [True, False], ids=["a request waits", "a run is active"])
-def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
-    simulator: Simulator, tmp_path: Path, is_waiting: bool
-) -> None:
+def test_who_waits_behind_others_loses_no_time(simulator: Simulator, tmp_path: Path, is_waiting: bool) -> None:
     """It may wait two seconds for the rate limit. For 12 s, the last request of the window is another's."""
     sleeper, lines = Sleeper(), list[str]()
     client, another = use_up(simulator, tmp_path, sleeper, lines, retry_timeout=2)

@@ -98,9 +98,7 @@ def test_a_damaged_file_is_begun_anew(simulator: Simulator, state_dir: Path, con
     assert json.loads(file.read_text())["remaining"] > 0
 
 
-def test_a_lock_that_is_never_freed_stops_nobody(
-    simulator: Simulator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_not_freed_stops_nobody(simulator: Simulator, state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_budget, "LOCK_TIMEOUT", 0.05)
     fetch_some(simulator, state_dir, 1)
     looks = []

@@ -333,9 +333,7 @@ MISSPELT = {"quux": 1, "page_sise": 3, "keyed_group": [], "keyed_groups": [{"key
     ],
     ids=["filter", "host name", "prefix", "misspelt"],
 )
-def test_options_of_no_use_are_refused(
-    small: Simulator, controller: Controller, config: dict[str, t.Any], said: str
-) -> None:
+def test_odd_options_are_refused(small: Simulator, controller: Controller, config: dict[str, t.Any], said: str) -> None:
     run = controller.inventory(config)
     assert run.rc == 1
     assert run.says(said), run.screen

@@ -98,9 +98,7 @@ def test_an_instance_without_an_address_is_not_contacted_by_its_name(here: Contr
 
 
 @pytest.mark.rest
-def test_a_host_key_belongs_to_the_id_of_an_instance(
-    here: Controller, simulator: Simulator, sshd: str, tmp_path: Path
-) -> None:
+def test_a_host_key_is_of_an_instance_id(here: Controller, simulator: Simulator, sshd: str, tmp_path: Path) -> None:
     known, port = here.home / ".ssh/known_hosts", int(here.environment["PORT"])
     make_key(tmp_path / "host_key")
     with server(sshd, tmp_path, port):

@@ -62,9 +62,7 @@ def test_it_restores_what_was_approved_and_names_newer_backups(
     assert len(simulator.calls("POST *")) == 2
 
 
-def test_a_job_applies_the_plan_that_a_check_has_handed_on(
-    simulator: Simulator, runbook: Runbook, controller: Controller
-) -> None:
+def test_a_job_applies_a_plan_handed_on(simulator: Simulator, runbook: Runbook, controller: Controller) -> None:
     handed = {"clawhosters_restore": {"plan": approve(runbook)}}
     simulator.add_backup(id=99, instance_id=1, created_at="1m ago")
     variables = {**handed, "restore_incident": "INC-1", "restore_confirm": ",".join(NAMES)}

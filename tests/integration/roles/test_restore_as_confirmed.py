@@ -198,9 +198,7 @@ def test_the_plan_names_who_restores_from_which_backup(simulator: Simulator, run
     assert "the same backup" not in " ".join(runbook.plan)
 
 
-def test_an_instance_that_is_deleted_meanwhile_is_told(
-    simulator: Simulator, runbook: Runbook, meanwhile: Meanwhile
-) -> None:
+def test_an_instance_deleted_meanwhile_is_told(simulator: Simulator, runbook: Runbook, meanwhile: Meanwhile) -> None:
     is_prompt = meanwhile(lambda: simulator.remove_instance(2))
     words = "\n".join(runbook.run(**RUN)["failures"])
     assert "Backup 102" not in words

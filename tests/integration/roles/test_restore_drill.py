@@ -223,9 +223,7 @@ def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator
 
 
 @pytest.mark.parametrize("names", ["9", 9, ["demo-bot", "9"], "\u0669"], ids=ascii)
-def test_digits_among_names_are_refused_with_the_right_variable(
-    simulator: Simulator, place: StorePlace, names: t.Any
-) -> None:
+def test_digits_among_names_are_refused_with_advice(simulator: Simulator, place: StorePlace, names: t.Any) -> None:
     simulator.set_instance(6, name="9")
     number = names[-1] if isinstance(names, list) else names
     assert choose(simulator, place, names)["msg"] == (

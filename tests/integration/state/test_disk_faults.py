@@ -80,9 +80,7 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
 
 
 @pytest.mark.parametrize("code", ADVICE, ids=errno.errorcode.get)
-def test_a_restore_fails_before_it_is_sent_and_the_next_run_sends_it(
-    simulator: Simulator, tmp_path: Path, code: int
-) -> None:
+def test_a_failed_restore_is_not_sent_until_the_next_run(simulator: Simulator, tmp_path: Path, code: int) -> None:
     state = {"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 11, "instance_id": 1}]}
     simulator.reset(state=state, switches={"transition_reads": 0})
     folder = tmp_path / "state"

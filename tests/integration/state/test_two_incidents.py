@@ -111,9 +111,7 @@ def test_two_incidents_never_overwrite_what_they_do_not_know_of(
     assert kills < 50 or outcomes == {1, 2}
 
 
-def test_a_run_that_began_before_another_sent_waits_for_its_restore(
-    simulator: Simulator, tmp_path: Path, collections: Path
-) -> None:
+def test_a_run_waits_for_what_another_has_sent_since(simulator: Simulator, tmp_path: Path, collections: Path) -> None:
     stage = Stage(simulator, tmp_path, collections, RESTORE, 1)
     others: list[Ending] = []
 
