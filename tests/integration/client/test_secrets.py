@@ -221,10 +221,7 @@ def test_a_netrc_does_not_replace_the_key(simulator: Simulator, controller: Cont
 # Everything at once
 
 EVERYTHING: list[dict[str, t.Any]] = [
-    *(
-        {f"clawhosters.cloud.claw_{name}_info": {}}
-        for name in ("account", "health", "doctor", "addon", "backup", "journal")
-    ),
+    *({f"clawhosters.cloud.claw_{name}_info": {}} for name in ("account", "health", "doctor", "addon", "backup")),
     {"clawhosters.cloud.claw_instance_info": {"details": True}},
     {"clawhosters.cloud.claw_billing_info": {"include": ["summary", "usage", "transactions", "packages"]}},
     {"clawhosters.cloud.claw_addon": {"id": 1, "config": {"usage_limit": 7}}},
@@ -233,6 +230,7 @@ EVERYTHING: list[dict[str, t.Any]] = [
     {"clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 2}},
     {"clawhosters.cloud.claw_fleet_restore": {"incident": "INC-2", "instances": [{"id": 2}]}},
     {"clawhosters.cloud.claw_purchase": {"order": "one", "package_id": 1, "balance_below": 100_000}},
+    {"clawhosters.cloud.claw_journal_info": {}},
     {"clawhosters.cloud.claw_state_database": {"state_database": "postgresql://u:s3cret-Word@127.0.0.1:1/db"}},
 ]
 
