@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import typing as t
 from pathlib import Path
 
 import pytest
@@ -33,12 +32,7 @@ EMPTY = {f"CLAWHOSTERS_{name.upper()}": "" for name in API.options}
 CONNECTION = ("CLAWHOSTERS_API_URL", "CLAWHOSTERS_API_KEY")
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
 BLANK = "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank; perhaps a variable or secret was not resolved."
-TASKS: list[tuple[t.Any, dict[str, t.Any]]] = [
-    (claw_instance_info, {}),
-    (claw_health_info, {}),
-    (claw_journal_info, {}),
-    (claw_backup_restore, RESTORE),
-]
+TASKS = {claw_instance_info: {}, claw_health_info: {}, claw_journal_info: {}, claw_backup_restore: RESTORE}
 
 
 def test_empty_variables_leave_the_defaults() -> None:
@@ -85,7 +79,7 @@ def test_a_blank_database_fails_every_task_and_the_inventory(
     if variable is not None:
         monkeypatch.setenv("CLAWHOSTERS_STATE_DATABASE", variable)
     worker = Worker(simulator, {"state_database": option})
-    messages = [worker.run(module, **options)["msg"] for module, options in TASKS]
+    messages = [worker.run(module, **options)["msg"] for module, options in TASKS.items()]
     assert all(message.startswith(BLANK) and message.endswith("Nothing was sent.") for message in messages), messages
     settings = {"api_key": KEY, "api_url": simulator.url} | ({} if option is None else {"state_database": option})
     assert BLANK in read_hosts(tmp_path, settings, worker.sleeper)["msg"]

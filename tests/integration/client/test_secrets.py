@@ -285,11 +285,7 @@ def test_no_key_is_left(simulator: Simulator, controller: Controller, mood: str)
         simulator.fault("status", method="POST", status=422, headers=headers, times=None, **told)
         simulator.set_instance(2, name=f"bot {SECRET}", tier=SECRET)
     assert_key_is_nowhere(controller.playbook(everything(), "-vvvv", "--diff"), controller)
-    cache = {
-        "cache": True,
-        "cache_plugin": "ansible.builtin.jsonfile",
-        "cache_connection": str(controller.folder / "c"),
-    }
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cache"}
     listed = controller.inventory({**cache, "details": True}, "-vvvv")
     assert (listed.rc == 0) is (mood in ("well", "telling")), listed.screen
     assert_key_is_nowhere(listed, controller)

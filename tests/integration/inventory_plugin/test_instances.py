@@ -206,10 +206,8 @@ def test_an_address_that_is_composed_is_no_option_either(small: Simulator, contr
     run = controller.inventory({"compose": {"ansible_host": "claw_ip_address"}})
     assert variables(run, "delta")["ansible_host"] == "2001:0db8:0::0004"
     assert "ansible_host" not in variables(run, "bravo")
-    reason = (
-        "ansible_host is not set where its value from compose begins with a dash: -oProxyCommand=touch pwned (bravo)."
-    )
-    assert run.says(reason), run.screen
+    reason = "ansible_host is not set where its value from compose begins with a dash:"
+    assert run.says(f"{reason} -oProxyCommand=touch pwned (bravo)."), run.screen
 
 
 def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Controller) -> None:

@@ -104,10 +104,8 @@ def test_two_files_over_one_account_make_one_host(accounts: Simulator, controlle
     both = source(controller, "both", "production")
     one = source(controller, "one", "production", filters=["claw_id == 1"], compose={"claw_account": "'one'"})
     _run, hosts = listing(controller, *both, *one)
-    assert {name: host["groups"] for name, host in hosts.items()} == {
-        "web-bot-1": {"both", "one"},
-        "web-bot-2": {"both"},
-    }
+    groups = {name: host["groups"] for name, host in hosts.items()}
+    assert groups == {"web-bot-1": {"both", "one"}, "web-bot-2": {"both"}}
     assert hosts["web-bot-1"]["claw_account"] == "one", "of the later source"
     _run, hosts = listing(controller, *one, *both)
     assert {name: host["groups"] for name, host in hosts.items()} == {"web-bot": {"both", "one"}, "web-bot-2": {"both"}}

@@ -175,11 +175,8 @@ def test_a_stop_of_the_whole_leaves_evidence_and_advice(simulator: Simulator, ru
     assert "The API key could not be used." in evidence(tmp_path)[1]
     simulator.set_state(keys={KEY: "valid"})
     confirm = "Run the same command again with restore_confirm=web-bot,sick-bot, or type web-bot,sick-bot."
-    headline = fail(
-        "Not confirmed. restore_confirm is: web-bot. It must be: web-bot,sick-bot. Nothing was sent.",
-        confirm,
-        restore_confirm="web-bot",
-    )
+    unlike = "Not confirmed. restore_confirm is: web-bot. It must be: web-bot,sick-bot. Nothing was sent."
+    headline = fail(unlike, confirm, restore_confirm="web-bot")
     assert headline == "Only planned: the restore was not confirmed, so nothing was sent."
     page = evidence(tmp_path)[1]
     assert "0 of 2 instances restored and healthy, 2 not begun" in page

@@ -16,11 +16,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.action import internal_restore_drill as drill
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.proven_backups import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
-    append_event,
-    lock_operation,
-)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
@@ -65,8 +62,8 @@ def record(
     journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
     # The second event is later by a moment, and must not be later than now.
     journal._now = lambda: datetime.now(UTC) - timedelta(days=days_ago, seconds=2)
-    append_event(journal, key, OperationEvent.INTENDED, backup_id=10 * number)
-    append_event(journal, key, OperationEvent(event), status="running", **facts)
+    journal_writer.append_event(journal, key, OperationEvent.INTENDED, backup_id=10 * number)
+    journal_writer.append_event(journal, key, OperationEvent(event), status="running", **facts)
 
 
 def choose(
@@ -170,7 +167,9 @@ def test_after_three_failures_the_next_older_backup_is_tried(simulator: Simulato
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
     minute = 1 / 1440
     record(place, simulator.url, 3, 10 * minute, incident="drill-3-other-day")
-    with lock_operation(place.journal(), OperationKey("restore", simulator.url, "drill-3-other-day", "3")):
+    with journal_writer.lock_operation(
+        place.journal(), OperationKey("restore", simulator.url, "drill-3-other-day", "3")
+    ):
         result = choose(simulator, place, ["test-bot"], ids=())
     assert (result["instance_id"], result["problem"]) == (None, "")
     result = choose(simulator, place, ["test-bot"], ids=())
@@ -310,7 +309,7 @@ def test_health_is_recorded_once_and_does_not_move_the_time_of_the_restore(worke
 def test_a_repair_long_after_the_restore_proves_nothing(worker: Worker, place: StorePlace) -> None:
     journal, key = place.journal(), OperationKey("restore", worker.simulator.url, "INC-1", "1")
     journal._now = lambda: datetime.now(UTC) - timedelta(days=2)
-    append_event(journal, key, OperationEvent.INTENDED, backup_id=11)
-    append_event(journal, key, OperationEvent.COMPLETED, status="running")
+    journal_writer.append_event(journal, key, OperationEvent.INTENDED, backup_id=11)
+    journal_writer.append_event(journal, key, OperationEvent.COMPLETED, status="running")
     assert worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)["failed"] is False
     assert find_proofs(place.journal().read_states(), worker.simulator.url, datetime.now(UTC)) == {}

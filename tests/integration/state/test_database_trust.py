@@ -308,9 +308,8 @@ ADVICE = "Create another with ENCODING 'UTF8' TEMPLATE template0"
 def encoding(request: pytest.FixtureRequest, postgres: Postgres) -> t.Iterator[str]:
     """Yields the encoding of the database ``ENCODED``."""
     name: str = request.param
-    postgres.query(
-        f"CREATE DATABASE {ENCODED} OWNER {ADMIN} ENCODING '{name}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
-    )
+    locale = "TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    postgres.query(f"CREATE DATABASE {ENCODED} OWNER {ADMIN} ENCODING '{name}' {locale}")
     yield name
     postgres.query(f"DROP DATABASE {ENCODED} WITH (FORCE)")
 

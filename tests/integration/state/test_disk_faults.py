@@ -14,16 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal_writer
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_journal import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalError,
     OperationEvent,
     OperationKey,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal_writer import (
-    append_event,
-    lock_operation,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_journal_info
@@ -51,15 +48,15 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
         journal = Journal(FolderStore(str(folder)))
         keys = [OperationKey("restore", URL, f"INC-{name}", "7") for name in range(earlier + 2)]
         for key in keys[:earlier]:
-            append_event(journal, key, OperationEvent.INTENDED)
+            journal_writer.append_event(journal, key, OperationEvent.INTENDED)
         before = read(folder)
         failed = (keys[earlier].name, "intended")
         with pytest.MonkeyPatch.context() as patch:
             disk = FailingDisk(patch, folder / "journal", errno.EIO, at=number, stays_broken=stays_broken)
             is_recorded = False
             with contextlib.suppress(JournalError):
-                with lock_operation(journal, keys[earlier]):
-                    append_event(journal, keys[earlier], OperationEvent.INTENDED)
+                with journal_writer.lock_operation(journal, keys[earlier]):
+                    journal_writer.append_event(journal, keys[earlier], OperationEvent.INTENDED)
                 is_recorded = True
             has_failed = disk.has_failed
         after = read(folder)
@@ -71,8 +68,8 @@ def test_each_write_and_sync_may_fail_and_nothing_is_damaged(tmp_path: Path, ear
         assert failed not in after or found == {keys[0].subject}
         # The disk works again.
         again = Journal(FolderStore(str(folder)))
-        with lock_operation(again, keys[-1]):
-            append_event(again, keys[-1], OperationEvent.INTENDED)
+        with journal_writer.lock_operation(again, keys[-1]):
+            journal_writer.append_event(again, keys[-1], OperationEvent.INTENDED)
         assert read(folder) == [*after, (keys[-1].name, "intended")]
         for key in keys[:earlier]:
             assert again.find_subjects("restore", URL, key.name) == {key.subject}

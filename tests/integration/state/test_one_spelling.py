@@ -46,12 +46,8 @@ def worker(simulator: Simulator, place: StorePlace) -> Worker:
 
 @pytest.mark.slice
 def test_however_the_address_is_spelled_an_incident_restores_once(simulator: Simulator, worker: Worker) -> None:
-    port = urlsplit(simulator.url).port
-    spellings = (
-        f"http://localhost:{port}/api/v1",
-        f"HTTP://LocalHost:{port}/api/v1/",
-        f"http://localhost:0{port}/api/v1",
-    )
+    rest = f"{urlsplit(simulator.url).port}/api/v1"
+    spellings = (f"http://localhost:{rest}", f"HTTP://LocalHost:{rest}/", f"http://localhost:0{rest}")
     results = [worker.run(claw_backup_restore, **RESTORE, api_url=spelling) for spelling in spellings]
     assert [result["changed"] for result in results] == [True, False, False]
     assert simulator.calls(POSTS) == ["POST /backups/12/restore"]

@@ -83,9 +83,8 @@ def judge(stage: Stage, endings: dict[str, Ending]) -> str:
         states = Journal(store).read_states()
     (position,) = [state.position for key, state in states.items() if key.name == first]
     known = ending.known_position
-    return (
-        "" if position <= known else f"{second} knew {known} lines, and overwrote what {first} sent in line {position}"
-    )
+    fault = f"{second} knew {known} lines, and overwrote what {first} sent in line {position}"
+    return "" if position <= known else fault
 
 
 def test_two_incidents_never_overwrite_what_they_do_not_know_of(
