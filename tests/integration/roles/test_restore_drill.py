@@ -167,9 +167,8 @@ def test_after_three_failures_the_next_older_backup_is_tried(simulator: Simulato
 def test_a_drill_whose_end_may_come_is_not_told_as_failed(simulator: Simulator, place: StorePlace) -> None:
     minute = 1 / 1440
     record(place, simulator.url, 3, 10 * minute, incident="drill-3-other-day")
-    with journal_writer.lock_operation(
-        place.journal(), OperationKey("restore", simulator.url, "drill-3-other-day", "3")
-    ):
+    key = OperationKey("restore", simulator.url, "drill-3-other-day", "3")
+    with journal_writer.lock_operation(place.journal(), key):
         result = choose(simulator, place, ["test-bot"], ids=())
     assert (result["instance_id"], result["problem"]) == (None, "")
     result = choose(simulator, place, ["test-bot"], ids=())
