@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from simulator.errors import BadControl, Refused
 from simulator.service import Service
-from simulator.switches import Switches
+from simulator.switches import read_descriptions
 
 Work = Callable[[dict[str, Any], Any], Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -94,7 +94,7 @@ class _Control:
         """Returns values and descriptions."""
         return {
             "switches": self.service.switches.model_dump(),
-            "descriptions": {name: field.description for name, field in Switches.model_fields.items()},
+            "descriptions": read_descriptions(),
         }
 
     def patch_switches(self, _path: dict[str, Any], body: Any) -> Any:

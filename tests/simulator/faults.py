@@ -16,7 +16,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal, get_args
+from typing import Any
 
 from pydantic import (
     BaseModel,
@@ -35,36 +35,6 @@ from simulator.exchange import Answer, Ending, Exchange, Handler, error_answer
 from simulator.ratelimit import RateLimiter
 from simulator.switches import nearest
 
-Kind = Literal[
-    "reset_before",
-    "reset_after",
-    "close_before",
-    "close_after",
-    "hang",
-    "hang_after",
-    "slow",
-    "truncated",
-    "truncated_json",
-    "wrong_type",
-    "empty",
-    "html_200",
-    "html_502",
-    "html_503",
-    "json_500",
-    "json_503",
-    "status",
-    "rate_limited",
-    "unauthorized",
-    "forbidden",
-    "not_found",
-    "redirect",
-    "vanish_between_pages",
-    "insert_between_pages",
-]
-KINDS: tuple[str, ...] = get_args(Kind)
-
-SECONDS = {"hang": 60.0, "hang_after": 60.0}
-
 # Status, code and message of the error responses of the service.
 SERVICE_ERRORS: dict[str, tuple[int, str, str]] = {
     "json_500": (500, "internal_server_error", "Something went wrong on our side."),
@@ -78,36 +48,34 @@ PAGES = {
     "html_502": (502, "Bad Gateway"),
     "html_503": (503, "Service Temporarily Unavailable"),
 }
-
-
-def _option(default: Any, description: str, **limits: Any) -> Any:
-    return Field(default=default, description=description, **limits)
+CUTS = ("reset_before", "reset_after", "close_before", "close_after", "hang", "hang_after")
+BODIES = ("truncated", "truncated_json", "wrong_type", "empty")
+BETWEEN_PAGES = ("vanish_between_pages", "insert_between_pages")
+KINDS = (*CUTS, "slow", *BODIES, *PAGES, *SERVICE_ERRORS, "status", "rate_limited", "redirect", *BETWEEN_PAGES)
 
 
 class Fault(BaseModel):
-    """One fault: its kind, the requests it applies to, how often it applies, and its effect."""
+    """One fault: its kind, the requests it applies to, how often it applies, and its effect. See README.md."""
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Kind
-    method: str | None = _option(None, "only requests with this method")
-    path: str | None = _option(None, "only these paths: a glob without /api/v1, in which * crosses slashes")
-    skip: NonNegativeInt = _option(0, "matching requests to let through first")
-    times: PositiveInt | None = _option(1, "how often it applies; null is unlimited")
-    seconds: NonNegativeFloat | None = _option(None, "hang, slow: duration; rate_limited: announced wait")
-    after_effect: bool = _option(False, "execute the request before this response")
-    status: int | None = _option(None, "status, redirect: the HTTP status", ge=200, le=599)
-    code: str | None = _option(None, "error.code")
-    message: str | None = _option(None, "error.message")
-    details: Any = _option(None, "error.details, any JSON")
-    body: Any = _option(None, "wrong_type: the JSON to send instead")
-    headers: dict[str, str] = _option({}, "additional headers of the response")
-    retry_after: str = _option("none", "rate_limited: none, seconds, http_date, or any text to send")
-    reset: str = _option("unix", "rate_limited: unix, delta, milliseconds, past, none, or any text to send")
-    location: str | None = _option(None, "redirect: the target")
-    id: int | None = _option(
-        None, "vanish, insert: the instance; default: the first one shown, or the smallest free id"
-    )
+    kind: str
+    method: str | None = None
+    path: str | None = None
+    skip: NonNegativeInt = 0
+    times: PositiveInt | None = 1  # null is unlimited
+    seconds: NonNegativeFloat | None = None
+    after_effect: bool = False
+    status: int | None = Field(default=None, ge=200, le=599)
+    code: str | None = None
+    message: str | None = None
+    details: Any = None
+    body: Any = None
+    headers: dict[str, str] = {}
+    retry_after: str = "none"  # or seconds, http_date, any text to send
+    reset: str = "unix"  # or delta, milliseconds, past, none, any text to send
+    location: str | None = None
+    id: int | None = None
 
     _number: int = PrivateAttr(0)
     _matched: int = PrivateAttr(0)
@@ -187,20 +155,15 @@ class Faults:
         fault = exchange.fault = self._take(exchange)
         if fault is None:
             return await inner(exchange)
-        seconds = fault.seconds if fault.seconds is not None else SECONDS.get(fault.kind, 1.0)
+        is_hanging = fault.kind.startswith("hang")
+        seconds = fault.seconds if fault.seconds is not None else 60.0 if is_hanging else 1.0
+        if fault.kind in CUTS:
+            if fault.kind.endswith("_after"):
+                await inner(exchange)
+            if is_hanging:
+                await exchange.pause(seconds)
+            return Answer(0, ending=Ending.RESET if fault.kind.startswith("reset") else Ending.CLOSE)
         match fault.kind:
-            case "reset_before" | "close_before":
-                return _cut(fault)
-            case "reset_after" | "close_after":
-                await inner(exchange)
-                return _cut(fault)
-            case "hang":
-                await exchange.pause(seconds)
-                return _cut(fault)
-            case "hang_after":
-                await inner(exchange)
-                await exchange.pause(seconds)
-                return _cut(fault)
             case "slow":
                 # The request is executed even if the client has disconnected.
                 answer = await inner(exchange) if fault.after_effect else None
@@ -236,7 +199,7 @@ class Faults:
         if fault.after_effect:
             await inner(exchange)
         if fault.kind == "wrong_type":
-            answer = Answer.of_json([] if fault.body is None and "body" not in fault.model_fields_set else fault.body)
+            answer = Answer.of_json(_or(fault, "body", []))
         elif fault.kind == "empty":
             answer = Answer(200)
         else:
@@ -259,10 +222,6 @@ class Faults:
         status, title = PAGES[fault.kind]
         page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>proxy</body></html>\n"
         return Answer(status, {"content-type": "text/html; charset=utf-8"}, page.encode())
-
-
-def _cut(fault: Fault) -> Answer:
-    return Answer(0, ending=Ending.RESET if fault.kind.startswith("reset") else Ending.CLOSE)
 
 
 def _or(fault: Fault, name: str, default: Any) -> Any:
