@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -17,6 +17,7 @@ from simulator import billing
 from simulator.errors import refused_now
 from simulator.exchange import Exchange
 from simulator.views import acted, detailed, dressed, listed, page_of, renames_of
+from simulator.world import ACTIONS
 
 
 class NumberConvertor(Convertor[int]):
@@ -35,8 +36,7 @@ register_url_convertor("number", NumberConvertor())
 
 
 async def _exchange(request: Request) -> Exchange:
-    exchange: Exchange = request.scope["exchange"]
-    return exchange
+    return request.scope["exchange"]
 
 
 Call = Annotated[Exchange, Depends(_exchange)]
@@ -60,8 +60,8 @@ def history(kind: str, records: Sequence[dict[str, Any]], collection: str, call:
 def records(kind: str, collection: str, call: Exchange) -> Response:
     """Returns the response with the list of add-ons or backups."""
     numbers, pagination = page_of(call.world.order(collection), collection, call)
-    find = call.world.shown_addon if collection == "addons" else call.world.backup
-    return many([dressed(kind, find(number), call.switches, collection) for number in numbers], pagination)
+    shown = [call.world.shown(collection, number) for number in numbers]
+    return many([dressed(kind, record, call.switches, collection) for record in shown], pagination)
 
 
 def build_api() -> FastAPI:
@@ -104,23 +104,8 @@ def _add_instances(api: FastAPI) -> None:
         call.world.progress.shown([id])
         return answer
 
-    @api.post("/instances/{id:number}/start")
-    async def start_instance(id: int, call: Call) -> Response:
-        answered = call.world.start(id)
-        call.effect = True
-        return JSONResponse({"data": acted(answered, call.world)})
-
-    @api.post("/instances/{id:number}/stop")
-    async def stop_instance(id: int, call: Call) -> Response:
-        answered = call.world.stop(id)
-        call.effect = True
-        return JSONResponse({"data": acted(answered, call.world)})
-
-    @api.post("/instances/{id:number}/restart")
-    async def restart_instance(id: int, call: Call) -> Response:
-        answered = call.world.restart(id)
-        call.effect = True
-        return JSONResponse({"data": acted(answered, call.world)})
+    for action in ACTIONS:
+        api.post(f"/instances/{{id:number}}/{action}")(_acting(action))
 
     @api.delete("/instances/{id:number}")
     async def delete_instance(id: int, call: Call) -> Response:
@@ -129,6 +114,15 @@ def _add_instances(api: FastAPI) -> None:
         if call.switches.delete_answer == 204:
             return Response(status_code=204)
         return JSONResponse({"data": detailed(deleted, call.world)})
+
+
+def _acting(action: str) -> Callable[[int, Call], Awaitable[Response]]:
+    async def act(id: int, call: Call) -> Response:
+        answered = call.world.act(id, action)
+        call.effect = True
+        return JSONResponse({"data": acted(answered, call.world)})
+
+    return act
 
 
 def _add_billing(api: FastAPI) -> None:
@@ -168,11 +162,11 @@ def _add_addons(api: FastAPI) -> None:
 
     @api.get("/addons/{id:number}")
     async def get_addon(id: int, call: Call) -> Response:
-        return one("addon", call.world.shown_addon(id), call)
+        return one("addon", call.world.shown("addons", id), call)
 
     @api.patch("/addons/{id:number}")
     async def change_addon(id: int, call: Call) -> Response:
-        call.world.addon(id)
+        call.world.record("addons", id)
         changes: Any = call.json_object()
         if call.switches.addon_body == "wrapped":
             changes = changes.get("addon")
@@ -194,7 +188,7 @@ def _add_backups(api: FastAPI) -> None:
 
     @api.get("/backups/{id:number}")
     async def get_backup(id: int, call: Call) -> Response:
-        return one("backup", call.world.backup(id), call)
+        return one("backup", call.world.shown("backups", id), call)
 
     @api.post("/backups/{id:number}/restore")
     async def restore_backup(id: int, call: Call) -> Response:

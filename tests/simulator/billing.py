@@ -18,7 +18,7 @@ LOW_BALANCE_DAYS = 7
 def summary(world: World) -> dict[str, Any]:
     """Returns the eight fields of contract 5.1; `days_remaining` is rounded down."""
     switches = world.switches
-    cost = _instances_cost(world) + _addons_cost(world)
+    cost = _daily_cost(world)
     days = world.balance // cost if cost else switches.days_remaining_at_no_cost
     subscription = world.subscription or {}
     instances = world.instances.values()
@@ -40,7 +40,7 @@ def usage(world: World) -> dict[str, Any]:
     if world.switches.usage_addon_daily_claws:
         addon_fields.append("daily_claws")
     return {
-        "daily_total": _instances_cost(world) + _addons_cost(world),
+        "daily_total": _daily_cost(world),
         "instances": [
             {
                 "id": instance.id,
@@ -70,15 +70,12 @@ def _is_charged(instance: Instance) -> bool:
     return instance.status == "running" and instance.billing_mode == "daily"
 
 
-def _instances_cost(world: World) -> int:
-    return sum(instance.daily_claw_cost or 0 for instance in world.instances.values() if _is_charged(instance))
+def _daily_cost(world: World) -> int:
+    instances = sum(instance.daily_claw_cost or 0 for instance in world.instances.values() if _is_charged(instance))
+    return instances + sum(addon.get("daily_claws") or 0 for addon in _charged_addons(world))
 
 
 def _charged_addons(world: World) -> list[dict[str, Any]]:
     """Returns the add-ons of running instances (contract 5.1)."""
     running = {instance.id for instance in world.instances.values() if instance.status == "running"}
     return [addon for addon in world.addons.values() if addon["instance_id"] in running]
-
-
-def _addons_cost(world: World) -> int:
-    return sum(addon.get("daily_claws") or 0 for addon in _charged_addons(world))

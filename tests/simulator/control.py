@@ -128,11 +128,7 @@ class _Control:
         world = self.service.world
         if path["collection"] == "instances":
             return world.as_entry(world.add_instance(body))
-        if path["collection"] == "addons":
-            return world.add_addon(body)
-        if path["collection"] == "backups":
-            return world.add_backup(body)
-        raise _no_collection(path)
+        return world.add_record(_collection(path), body)
 
     def get_record(self, path: dict[str, Any], _body: Any) -> Any:
         """Returns one record with its hidden fields. Does not count as a read."""
@@ -140,29 +136,26 @@ class _Control:
         world.progress.tick()
         if path["collection"] == "instances":
             return world.as_entry(world.instance(path["id"]))
-        return world.addon(path["id"]) if self._records(path) is world.addons else world.backup(path["id"])
+        return world.record(_collection(path), path["id"])
 
     def patch_record(self, path: dict[str, Any], body: Any) -> Any:
         world = self.service.world
         world.progress.tick()
         if path["collection"] == "instances":
             return world.as_entry(world.set_instance(path["id"], body))
-        return world.set_record(self._records(path), path["id"], body)
+        return world.set_record(_collection(path), path["id"], body)
 
     def remove_record(self, path: dict[str, Any], _body: Any) -> Any:
         world = self.service.world
         if path["collection"] == "instances":
             world.remove_instance(path["id"])
         else:
-            world.remove_record(self._records(path), path["id"])
+            world.remove_record(_collection(path), path["id"])
         return {"removed": path["id"]}
 
-    def _records(self, path: dict[str, Any]) -> dict[int, dict[str, Any]]:
-        if path["collection"] not in ("addons", "backups"):
-            raise _no_collection(path)
-        records: dict[int, dict[str, Any]] = getattr(self.service.world, path["collection"])
-        return records
 
-
-def _no_collection(path: dict[str, Any]) -> BadControl:
-    return BadControl(f"there are instances, addons and backups, but no {path['collection']!r}")
+def _collection(path: dict[str, Any]) -> str:
+    collection: str = path["collection"]
+    if collection not in ("addons", "backups"):
+        raise BadControl(f"there are instances, addons and backups, but no {collection!r}")
+    return collection

@@ -98,8 +98,7 @@ class Simulator:
 
     def log(self) -> list[dict[str, Any]]:
         """Returns all requests to the API since the last reset or `clear_log`, in order of arrival."""
-        log: list[dict[str, Any]] = self.control("GET", "/log")["requests"]
-        return log
+        return self.control("GET", "/log")["requests"]
 
     def calls(self, wanted: str = "*") -> list[str]:
         """Returns the log as `METHOD /path`, filtered by a route (`"GET /instances/{id}"`) or a glob (`"POST *"`)."""
@@ -119,8 +118,7 @@ class Simulator:
 
     def state(self) -> dict[str, Any]:
         """Returns the whole world, with hidden fields and counts of effects."""
-        state: dict[str, Any] = self.control("GET", "/state")
-        return state
+        return self.control("GET", "/state")
 
     def effects(self) -> dict[str, int]:
         """Returns the counts of executed changes that are not zero: `{"starts": 1, ...}`."""
@@ -128,8 +126,7 @@ class Simulator:
 
     def instance(self, number: int) -> dict[str, Any]:
         """Returns one instance with its hidden fields; doesn't count as a read."""
-        instance: dict[str, Any] = self.control("GET", f"/instances/{number}")
-        return instance
+        return self.control("GET", f"/instances/{number}")
 
     # --- Controlling --------------------------------------------------------------------------------------------------
 
@@ -149,12 +146,10 @@ class Simulator:
 
     def fault(self, kind: str, **options: Any) -> int:
         """Adds a fault and returns its number."""
-        number: int = self.control("POST", "/faults", {"kind": kind, **options})["number"]
-        return number
+        return self.control("POST", "/faults", {"kind": kind, **options})["number"]
 
     def faults(self) -> list[dict[str, Any]]:
-        faults: list[dict[str, Any]] = self.control("GET", "/faults")["faults"]
-        return faults
+        return self.control("GET", "/faults")["faults"]
 
     def clear_faults(self) -> None:
         self.control("DELETE", "/faults")
@@ -165,10 +160,10 @@ class Simulator:
 
     def add_instance(self, **fields: Any) -> dict[str, Any]:
         """Adds an instance; needs a name."""
-        return self._record("POST", "/instances", fields)
+        return self.control("POST", "/instances", fields)
 
     def set_instance(self, number: int, **fields: Any) -> dict[str, Any]:
-        return self._record("PATCH", f"/instances/{number}", fields)
+        return self.control("PATCH", f"/instances/{number}", fields)
 
     def remove_instance(self, number: int) -> None:
         """Removes an instance at once."""
@@ -176,26 +171,22 @@ class Simulator:
 
     def add_backup(self, **fields: Any) -> dict[str, Any]:
         """Adds a backup; needs instance_id or instance_name."""
-        return self._record("POST", "/backups", fields)
+        return self.control("POST", "/backups", fields)
 
     def set_backup(self, number: int, **fields: Any) -> dict[str, Any]:
-        return self._record("PATCH", f"/backups/{number}", fields)
+        return self.control("PATCH", f"/backups/{number}", fields)
 
     def add_addon(self, **fields: Any) -> dict[str, Any]:
         """Adds an add-on; needs instance_id or instance_name."""
-        return self._record("POST", "/addons", fields)
+        return self.control("POST", "/addons", fields)
 
     def set_addon(self, number: int, **fields: Any) -> dict[str, Any]:
         """Sets any fields of an add-on."""
-        return self._record("PATCH", f"/addons/{number}", fields)
+        return self.control("PATCH", f"/addons/{number}", fields)
 
     def set_clock(self, skew_seconds: float) -> None:
         """Sets the skew of the server's clock."""
         self.control("POST", "/clock", {"skew_seconds": skew_seconds})
-
-    def _record(self, method: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        record: dict[str, Any] = self.control(method, path, fields)
-        return record
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Sends any request under /_sim."""

@@ -9,17 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-LISTED = (
-    "id",
-    "name",
-    "status",
-    "tier",
-    "billing_mode",
-    "ip_address",
-    "health_status",
-    "created_at",
-    "provisioned_at",
-)
+LISTED = ("id", "name", "status", "tier", "billing_mode", "ip_address", "health_status", "created_at", "provisioned_at")
 FLAGS = ("can_start", "can_stop", "can_restart")
 SETTINGS = ("subdomain_url", "daily_claw_cost", "llm_configured", "telegram_configured")
 DETAILED = LISTED + FLAGS + SETTINGS
@@ -30,18 +20,6 @@ POWER_FROM = {"can_start": "stopped", "can_stop": "running", "can_restart": "run
 # Contract 10: the documented numbers differ between pages. 225 for `balanced` is from the API samples; the others are
 # in proportion.
 DAILY_CLAWS = {"budget": 135, "balanced": 225, "pro": 375}
-
-STATUSES = (
-    "provisioning",
-    "deploying",
-    "pending_configuration",
-    "running",
-    "stopped",
-    "paused",
-    "error",
-    "deploy_failed",
-    "deleting",
-)
 
 
 @dataclass(slots=True)

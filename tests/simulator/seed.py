@@ -14,22 +14,10 @@ from typing import Any
 from simulator.errors import BadControl
 from simulator.switches import Switches, nearest
 from simulator.times import DAY, MINUTE, iso
-from simulator.world import Record, World
+from simulator.world import ACCOUNT, Record, World
 
-STATE_KEYS = (
-    "instances",
-    "addons",
-    "backups",
-    "account",
-    "balance",
-    "transactions",
-    "packages",
-    "subscription",
-    "keys",
-    "foreign",  # the state of another account
-    "switches",
-    "effects",  # shown by `/_sim/state`; ignored here
-)
+# `foreign` is the state of another account. `/_sim/state` shows `effects`, which is ignored here.
+STATE_KEYS = ("instances", "addons", "backups", *ACCOUNT, "keys", "switches", "foreign", "effects")
 BACKUP_DAYS = 5
 PURPOSES = (
     "web support sales billing docs news mail shop hiring ops data leads chat demo travel "
@@ -63,13 +51,11 @@ def world_from_state(state: Mapping[str, Any], switches: Switches, clock: Callab
     if isinstance(instances, int):
         world.fill(pickle.loads(_generate(instances, clock() // MINUTE)))
         instances = []
-    for collection, add in (
-        (instances, world.add_instance),
-        (state.get("addons") or [], world.add_addon),
-        (state.get("backups") or [], world.add_backup),
-    ):
-        for entry in _entries(collection):
-            add(entry)
+    for entry in _entries(instances):
+        world.add_instance(entry)
+    for collection in ("addons", "backups"):
+        for entry in _entries(state.get(collection) or []):
+            world.add_record(collection, entry)
     change_account(world, state)
     return world
 
@@ -121,24 +107,19 @@ def _generate(count: int, minute: float) -> bytes:
         if instance.id % 5:
             tier = ("standard", "eco", "premium")[instance.id % 3]
             usage = instance.id * 90_001 % 5_000_000
-            world.add_addon({"instance_id": instance.id, "tier": tier, "current_usage": usage})
+            world.add_record("addons", {"instance_id": instance.id, "tier": tier, "current_usage": usage})
         if instance.id % 4 != 3:
-            world.add_addon({"instance_id": instance.id, "addon_type": "backup"})
+            world.add_record("addons", {"instance_id": instance.id, "addon_type": "backup"})
         if instance.id % 9 == 0:
-            world.add_addon({"instance_id": instance.id, "addon_type": "embedding"})
+            world.add_record("addons", {"instance_id": instance.id, "addon_type": "embedding"})
     for days in reversed(range(BACKUP_DAYS)):
         for instance in world.instances.values():
             # Contract 7: without the backup add-on there are no backups. The newest one of a few instances failed.
             if instance.id % 4 == 3 or instance.status in ("provisioning", "deploying", "deploy_failed"):
                 continue
-            failed = days == 0 and instance.id % 50 == 2
-            world.add_backup(
-                {
-                    "instance_id": instance.id,
-                    "status": "failed" if failed else "completed",
-                    "created_at": iso(now - days * DAY - 3600 * 5 - instance.id * 420 % 36000),
-                }
-            )
+            status = "failed" if days == 0 and instance.id % 50 == 2 else "completed"
+            created_at = iso(now - days * DAY - 3600 * 5 - instance.id * 420 % 36000)
+            world.add_record("backups", {"instance_id": instance.id, "status": status, "created_at": created_at})
     world.subscription = {"status": "active", "tier": "balanced"}
     spent = sum(instance.daily_claw_cost for instance in world.instances.values() if instance.status == "running")
     world.balance = 12 * spent + 100

@@ -18,7 +18,7 @@ from simulator.keys import Keys
 from simulator.ratelimit import RateLimiter
 from simulator.seed import change_account, foreign_world, world_from_state
 from simulator.switches import Switches
-from simulator.world import World
+from simulator.world import ACCOUNT, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Service:
     def change(self, state: Mapping[str, Any]) -> None:
         """Sets account data of the world, and adds keys."""
         for name in state:
-            if name not in ("account", "balance", "subscription", "transactions", "packages", "keys"):
+            if name not in (*ACCOUNT, "keys"):
                 raise BadControl(f"{name!r} can't be changed this way; POST a state to reset, or PATCH the one record")
         self.keys.add(state.get("keys") or {})
         change_account(self.world, state)

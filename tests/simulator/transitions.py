@@ -92,25 +92,17 @@ def _shown_meanwhile(end: str, switches: Switches) -> dict[str, Any]:
     return {"old": {}, "busy": {"status": "deploying"}, "end": {"status": end}}[switches.transition_shows]
 
 
-def starting(instance: Instance, switches: Switches) -> Transition:
-    """`stopped` to `running` (contract 4.3)."""
+def starting(kind: str, instance: Instance, switches: Switches) -> Transition:
+    """To `running`: a start, or a restart with a brief downtime, which only a busy status or the health shows."""
     meanwhile = _shown_meanwhile("running", switches) | {"health_status": "unknown"}
     healing, end = _becoming_healthy(instance, switches)
-    return Transition("start", deque([Phase(meanwhile, action_length(switches)), *healing]), end)
+    return Transition(kind, deque([Phase(meanwhile, action_length(switches)), *healing]), end)
 
 
-def stopping(instance: Instance, switches: Switches) -> Transition:
+def stopping(switches: Switches) -> Transition:
     """`running` to `stopped` (contract 4.3)."""
-    meanwhile = _shown_meanwhile("stopped", switches)
     end = {"status": "stopped", "health_status": "unknown"}
-    return Transition("stop", deque([Phase(meanwhile, action_length(switches))]), end)
-
-
-def restarting(instance: Instance, switches: Switches) -> Transition:
-    """`running` to `running`, with a brief downtime (contract 4.3); visible only by a busy status or the health."""
-    meanwhile = _shown_meanwhile("running", switches) | {"health_status": "unknown"}
-    healing, end = _becoming_healthy(instance, switches)
-    return Transition("restart", deque([Phase(meanwhile, action_length(switches)), *healing]), end)
+    return Transition("stop", deque([Phase(_shown_meanwhile("stopped", switches), action_length(switches))]), end)
 
 
 def resuming(instance: Instance, switches: Switches, new_address: str) -> Transition:

@@ -36,8 +36,11 @@ from simulator.transitions import Length, Transition
 T = TypeVar("T")
 Record = dict[str, Any]
 
+ACTIONS = {"start": ("started", "running"), "stop": ("stopped", "stopped"), "restart": ("restarted", "running")}
+"""The power actions, with their participles and the statuses that they lead to."""
 EFFECTS = ("starts", "stops", "restarts", "deletes", "patches", "restores", "purchases")
 
+ACCOUNT = ("account", "balance", "transactions", "packages", "subscription")
 CONTENT = ("instances", "addons", "backups", "transactions", "subscription", "balance", "_last_ids")
 
 # Contract 7 documents no status of a backup; any other one counts as usable.
@@ -91,19 +94,17 @@ class World:
         """Returns one instance. Raises 404."""
         return _found(self.instances, number)
 
-    def addon(self, number: int) -> Record:
-        """Returns one add-on. Raises 404."""
-        return _found(self.addons, number)
+    def record(self, collection: str, number: int) -> Record:
+        """Returns one record of `addons` or `backups`. Raises 404."""
+        return _found(getattr(self, collection), number)
 
-    def shown_addon(self, number: int) -> Record:
-        """Returns one add-on as GET shows it, which may lag behind a PATCH. Raises 404."""
-        addon = self.addon(number)
-        until, earlier = self._earlier_addons.get(number, (0.0, addon))
-        return earlier if self.clock() < until else addon
-
-    def backup(self, number: int) -> Record:
-        """Returns one backup. Raises 404."""
-        return _found(self.backups, number)
+    def shown(self, collection: str, number: int) -> Record:
+        """Returns one record as GET shows it: an add-on may lag behind a PATCH. Raises 404."""
+        record = self.record(collection, number)
+        if collection == "addons":
+            until, earlier = self._earlier_addons.get(number, (0.0, record))
+            return earlier if self.clock() < until else record
+        return record
 
     def flags(self, instance: Instance) -> dict[str, bool]:
         """Returns the can_* flags that the service shows (contract 11, U2)."""
@@ -141,35 +142,26 @@ class World:
 
     # --- Actions on instances ---------------------------------------------------------------------------------------
 
-    def start(self, number: int) -> Instance:
-        """Starts an instance (contract 4.6; from `paused`: contract 11, U4)."""
+    def act(self, number: int, action: str) -> Instance:
+        """Starts, stops or restarts an instance (contract 4.6; start of a paused one: contract 11, U4)."""
         instance = self.instance(number)
-        self._require(instance, "can_start", "started")
-        if instance.billing_mode == "daily" and self.balance <= 0:
+        before = instance.status
+        done, end = ACTIONS[action]
+        # Transitions in progress don't count (contract 4.3).
+        if not self._may(instance, f"can_{action}"):
+            raise refused_now(f"This instance can't be {done} in its current state.", {"status": before})
+        if action == "start" and instance.billing_mode == "daily" and self.balance <= 0:
             raise self._no_balance()
-        self.effects["starts"] += 1
-        before = instance.status
-        if before == "paused":
-            self.progress.begin(instance, transitions.resuming(instance, self.switches, address(number + 0x10000)))
-            return self._answered(instance, before, "provisioning")
-        self.progress.begin(instance, transitions.starting(instance, self.switches))
-        return self._answered(instance, before, "running")
-
-    def stop(self, number: int) -> Instance:
-        instance = self.instance(number)
-        self._require(instance, "can_stop", "stopped")
-        self.effects["stops"] += 1
-        before = instance.status
-        self.progress.begin(instance, transitions.stopping(instance, self.switches))
-        return self._answered(instance, before, "stopped")
-
-    def restart(self, number: int) -> Instance:
-        instance = self.instance(number)
-        self._require(instance, "can_restart", "restarted")
-        self.effects["restarts"] += 1
-        before = instance.status
-        self.progress.begin(instance, transitions.restarting(instance, self.switches))
-        return self._answered(instance, before, "running")
+        if action == "stop":
+            transition = transitions.stopping(self.switches)
+        elif action == "start" and before == "paused":
+            transition, end = transitions.resuming(instance, self.switches, address(number + 0x10000)), "provisioning"
+        else:
+            transition = transitions.starting(action, instance, self.switches)
+        self.effects[f"{action}s"] += 1
+        self.progress.begin(instance, transition)
+        answered = {"end": end, "old": before, "busy": "deploying"}[self.switches.action_answer]
+        return replace(instance, status=answered)
 
     def delete(self, number: int) -> Instance:
         """Deletes an instance (contract 4.7). Returns the object for the response."""
@@ -195,26 +187,17 @@ class World:
     def _may(self, instance: Instance, flag: str) -> bool:
         return instance.may(flag, start_paused=self.switches.start_paused == "resumes")
 
-    def _require(self, instance: Instance, flag: str, done: str) -> None:
-        """Raises 422 unless the shown status allows the action; transitions in progress don't count (contract 4.3)."""
-        if not self._may(instance, flag):
-            raise refused_now(f"This instance can't be {done} in its current state.", {"status": instance.status})
-
     def _no_balance(self) -> Refused:
         """Returns the error for an empty balance (contract 11, U5)."""
         status = self.switches.start_without_balance
         code = {402: "payment_required", 403: "forbidden", 422: "unprocessable_entity"}[status]
         return Refused(status, code, "The account has not enough Claws.", {"balance": str(self.balance)})
 
-    def _answered(self, instance: Instance, before: str, end: str) -> Instance:
-        """Returns the instance as shown in the response to an action (contract 11, U3)."""
-        return replace(instance, status={"end": end, "old": before, "busy": "deploying"}[self.switches.action_answer])
-
     # --- Actions on the rest ----------------------------------------------------------------------------------------
 
     def patch_addon(self, number: int, changes: Mapping[str, Any]) -> Record:
         """Changes the writable fields of an add-on (contract 6). A tier with a known price changes the price too."""
-        addon = self.addon(number)
+        addon = self.record("addons", number)
         writable = self.switches.addon_writable
         if self.switches.addon_unknown_keys == "refused":
             problems = {name: "can't be changed" for name in changes if name not in writable}
@@ -244,7 +227,7 @@ class World:
 
     def restore(self, number: int) -> tuple[Record, Instance]:
         """Restores a backup to its instance (contract 7)."""
-        backup = self.backup(number)
+        backup = self.record("backups", number)
         instance = self.instances.get(backup["instance_id"])
         if instance is None or instance.status not in self.switches.restore_allowed:
             status = "deleted" if instance is None else instance.status
@@ -254,7 +237,7 @@ class World:
         self.effects["restores"] += 1
         if self.switches.restore_safety_copy:
             copy = {"backup_type": "pre_restore", "created_at": iso(self.clock()), "instance_id": instance.id}
-            self.add_backup(copy)
+            self.add_record("backups", copy)
         transition = transitions.restoring(instance, self.switches, backup)
         backup["status"] = "restoring"
         self.progress.begin(instance, transition)
@@ -326,28 +309,22 @@ class World:
         self._drop_of(self.addons, number)
         self._drop_of(self.backups, number)
 
-    def add_addon(self, entry: Mapping[str, Any]) -> Record:
-        number = self._free_id("addons", entry)
-        self.addons[number] = new_addon(entry, number, self._instance_of(entry), self.clock())
+    def add_record(self, collection: str, entry: Mapping[str, Any]) -> Record:
+        number = self._free_id(collection, entry)
+        new = new_addon if collection == "addons" else new_backup
+        record = new(entry, number, self._instance_of(entry), self.clock())
+        getattr(self, collection)[number] = record
         self._orders.clear()
-        return self.addons[number]
+        return record
 
-    def add_backup(self, entry: Mapping[str, Any]) -> Record:
-        number = self._free_id("backups", entry)
-        self.backups[number] = new_backup(entry, number, self._instance_of(entry), self.clock())
-        self._orders.clear()
-        return self.backups[number]
-
-    def set_record(self, records: dict[int, Record], number: int, fields: Mapping[str, Any]) -> Record:
-        """Sets any fields of one add-on or backup."""
-        record = _found(records, number)
+    def set_record(self, collection: str, number: int, fields: Mapping[str, Any]) -> Record:
+        record = self.record(collection, number)
         change_record(record, fields, self.clock())
         return record
 
-    def remove_record(self, records: dict[int, Record], number: int) -> None:
-        """Removes an add-on or backup."""
-        _found(records, number)
-        del records[number]
+    def remove_record(self, collection: str, number: int) -> None:
+        self.record(collection, number)
+        del getattr(self, collection)[number]
         self._orders.clear()
 
     def _settle(self, instance: Instance, entry: Mapping[str, Any]) -> None:
@@ -393,11 +370,7 @@ class World:
             "instances": [self.as_entry(instance) for instance in self.instances.values()],
             "addons": list(self.addons.values()),
             "backups": list(self.backups.values()),
-            "account": self.account,
-            "balance": self.balance,
-            "transactions": self.transactions,
-            "packages": self.packages,
-            "subscription": self.subscription,
+            **{name: getattr(self, name) for name in ACCOUNT},
             "effects": dict(self.effects),
         }
 
