@@ -15,7 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from support.debian import as_root
+from support.debian import as_root, install
 
 SETUP = 'ip link set lo up && mkdir -p /run/netns && mount -t tmpfs none /run/netns && exec "$@"'
 ENTER = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", SETUP, "sh"]
@@ -37,10 +37,7 @@ def find_obstacle() -> str | None:
     if os.geteuid() != 0:
         return "it needs root, for network namespaces"
     if missing := find_missing_packages():
-        # The run level keeps the package from starting a service.
-        install = ("apt-get", "install", "--yes", "--no-install-recommends", *missing)
-        as_root("apt-get", "update")
-        as_root("env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", *install)
+        install(*missing)
     if missing := find_missing_packages():
         return f"{' and '.join(missing)} can't be installed"
     if not as_root(*ENTER, "sh", "-c", "ip netns add check && ip link add one type veth peer name two netns check"):

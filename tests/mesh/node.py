@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 from support.controller import Controller
+from support.processes import find_children
 
 BRIDGE = "mesh0"
 ADDRESS = "198.18.0.1"
@@ -103,8 +104,7 @@ class Node:
         """Kills all its processes with SIGKILL: with the first one of a job, the kernel ends its process namespace."""
         for job in self._jobs:
             if not job.has_ended:
-                children = Path(f"/proc/{job.process.pid}/task/{job.process.pid}/children").read_text().split()
-                for child in map(int, children):
+                for child in find_children(job.process.pid):
                     os.kill(child, 9)
                 job.process.wait()
         self._jobs.clear()

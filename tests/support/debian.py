@@ -36,6 +36,15 @@ def as_root(*command: str) -> bool:
     return subprocess.run([*prefix, *command], check=False, capture_output=True).returncode == 0
 
 
+def install(*packages: str) -> None:
+    """Installs Debian packages, if that is allowed. The run level keeps them from starting a service."""
+    environment = ("env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
+    with Path(tempfile.gettempdir(), f"clawhosters-apt-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests of several processes may need packages
+        as_root(*environment, "apt-get", "update")
+        as_root(*environment, "apt-get", "install", "--yes", "--no-install-recommends", *packages)
+
+
 def require_package(package: str, find: t.Callable[[], T | None], what: str) -> T:
     """Returns what ``find`` finds, after installing the package if that is needed and allowed.
 
@@ -43,12 +52,7 @@ def require_package(package: str, find: t.Callable[[], T | None], what: str) -> 
     """
     found = find()
     if found is None:
-        # The run level keeps the package from starting a service.
-        environment = ("env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
-        with Path(tempfile.gettempdir(), f"clawhosters-apt-{os.geteuid()}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # tests of several processes may need packages
-            as_root(*environment, "apt-get", "update")
-            as_root(*environment, "apt-get", "install", "--yes", "--no-install-recommends", package)
+        install(package)
         found = find()
     if found is None:
         left_out(what, f"{package} is missing (Debian: apt-get install {package})")

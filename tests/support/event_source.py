@@ -27,7 +27,8 @@ class Source:
     def __init__(self, simulator: Simulator, arguments: dict[str, t.Any], queue_size: int = 0) -> None:
         self.simulator = simulator
         self.queue: asyncio.Queue[dict[str, t.Any]] = asyncio.Queue(queue_size)
-        self.task = asyncio.create_task(main(self.queue, {**_build_arguments(simulator), **arguments}))
+        given = {"api_key": KEY, "api_url": simulator.url, "interval": 0.05, "timeout": 5, "retry_timeout": 0}
+        self.task = asyncio.create_task(main(self.queue, {**given, **arguments}))
 
     async def event(self) -> tuple[str, int]:
         """Returns the kind and the instance id of the next event, and empties it, as a rulebook's filter may."""
@@ -76,7 +77,3 @@ async def source(simulator: Simulator, queue_size: int = 0, **arguments: t.Any) 
         yield running
     finally:
         await running.stop()
-
-
-def _build_arguments(simulator: Simulator) -> dict[str, t.Any]:
-    return {"api_key": KEY, "api_url": simulator.url, "interval": 0.05, "timeout": 5, "retry_timeout": 0}

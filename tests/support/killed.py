@@ -29,6 +29,7 @@ from types import FrameType, SimpleNamespace
 
 from . import warm
 from .controller import REPOSITORY
+from .processes import find_children
 
 CODE = ("/plugins/module_utils/", "/plugins/plugin_utils/")
 TIMEOUT = 300
@@ -83,7 +84,7 @@ def kill_tree(process: int) -> None:
     """Kills a process and its descendants. Ansible's workers have process groups and sessions of their own."""
     tree = [process]
     for parent in tree:
-        tree += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        tree += find_children(parent)
     for member in tree:
         os.kill(member, signal.SIGKILL)
 
@@ -116,10 +117,7 @@ def run_killed(
     With ``meanwhile``, it is not killed there, but waits until that has returned.
     """
     wanted = {"module": module, "options": options, "at": at, "scope": scope, "waits": meanwhile is not None}
-    own = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)]),
-    }
+    own = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)])}
     command = warm.Command([json.dumps(wanted)], str(folder), {**own, "HOME": str(folder)})
     warm_process = _warm_process(tuple(own.items()))
     ours, theirs = socket.socketpair()
@@ -217,10 +215,8 @@ def main() -> None:
     sys.settrace(countdown)
     result = run(**options)
     sys.settrace(None)
-    print(
-        json.dumps({"result": result, "lines": countdown.lines, "known_position": countdown.known_position or 0}),
-        flush=True,
-    )
+    ending = {"result": result, "lines": countdown.lines, "known_position": countdown.known_position or 0}
+    print(json.dumps(ending), flush=True)
     # Without an end of the interpreter, which would free all objects and so copy all shared memory.
     os._exit(0)
 

@@ -100,16 +100,13 @@ FAULTS = [
     Fault("unauthorized", "unauthorized", ("401",), status=401),
     Fault("forbidden", "forbidden", ("403",), status=403),
     Fault("not found", "not_found", ("404", "exist", "There is no", "was deleted"), status=404, is_gone=True),
-    _status(400),
-    _status(402),
-    _status(408),
+    *map(_status, (400, 402, 408, 418)),
     _status(409, details="text"),
     *(
         Fault(f"status {number} after", "status", (str(number),), {"status": number, "after_effect": True}, number)
         for number in (409, 499)
     ),
     Fault("status 410", "status", ("410", "exist", "There is no", "was deleted"), {"status": 410}, 410, is_gone=True),
-    _status(418),
     _status(422, details=DETAILS),
     _status(504, message="{{ 7 * 7 }}\n\x1b[31m"),
     *(
@@ -259,7 +256,7 @@ class Bench:
         if lost:
             kind, method, path = lost
             self.simulator.fault(kind, method=method, path=path)
-        return [(entry["method"], _glob(entry["route"])) for entry in self.run(case, state_dir).log]
+        return [(entry["method"], entry["route"].replace("{id}", "*")) for entry in self.run(case, state_dir).log]
 
     @staticmethod
     def _note(found: dict[tuple[str, str], Endpoint], calls: list[tuple[str, str]]) -> None:
@@ -333,10 +330,6 @@ def _to_distances(budget: str) -> str:
     """Replaces the times of a budget by their distance from its last change, in tens of seconds."""
     now = max(map(float, re.findall(r'"updated_at": (\d{10}\.\d+)', budget)), default=0.0)
     return SECONDS.sub(lambda found: str(round((float(found[0]) - now) / 10)), budget)
-
-
-def _glob(route: str) -> str:
-    return route.replace("{id}", "*")
 
 
 def _check_first_run(cell: Cell, before: World, outcome: CaseRun, short_timeouts: dict[str, t.Any]) -> list[str]:

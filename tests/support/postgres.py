@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psycopg
 
-from .processes import is_running
+from .processes import find_children, is_running
 
 NOBODY = 65534
 PASSWORD = "s3cret-Passw0rd"
@@ -47,30 +47,26 @@ class Postgres:
     """
 
     def __init__(self, programs: Path | None = None, **settings: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
-        root = Path(self._folder.name)
+        self._place = tempfile.TemporaryDirectory(prefix="postgres-")
+        root = Path(self._place.name)
         root.chmod(0o755)
         self.port = free_port()
-        self._data = root / "data"
-        self._data.mkdir(mode=0o700)
+        self.folder = root / "data"
+        """The folder of its data and its socket."""
+        self.folder.mkdir(mode=0o700)
         self._programs = programs or _find_programs(root)
         self._process: subprocess.Popen[bytes] | None = None
         self._user: dict[str, t.Any] = {}
         if os.geteuid() == 0:
-            os.chown(self._data, NOBODY, NOBODY)
+            os.chown(self.folder, NOBODY, NOBODY)
             self._user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         self._make_data()
-        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
+        with (self.folder / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in {**SETTINGS, **settings}.items())
-        (self._data / "pg_hba.conf").write_text(HBA, encoding="utf-8")
+        (self.folder / "pg_hba.conf").write_text(HBA, encoding="utf-8")
 
     def _make_data(self) -> None:
         self._call("initdb", "--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale")
-
-    @property
-    def folder(self) -> Path:
-        """The folder of its data and its socket."""
-        return self._data
 
     def __enter__(self) -> Postgres:
         self.start()
@@ -81,16 +77,16 @@ class Postgres:
 
     def __exit__(self, *_error: object) -> None:
         self.kill()
-        self._folder.cleanup()
+        self._place.cleanup()
 
     def start(self) -> None:
         """Starts the server, and returns when it answers."""
         self._process = subprocess.Popen(
-            [self._programs / "postgres", "-D", self._data, "-p", str(self.port), "-k", self._data],
+            [self._programs / "postgres", "-D", self.folder, "-p", str(self.port), "-k", self.folder],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=(self._data / "log").open("ab"),
-            cwd=self._data,
+            stderr=(self.folder / "log").open("ab"),
+            cwd=self.folder,
             preexec_fn=_die_with_parent,
             start_new_session=True,
             **self._user,
@@ -101,7 +97,7 @@ class Postgres:
                 self.query("SELECT 1")
                 return
             except psycopg.OperationalError:
-                assert time.monotonic() < deadline, (self._data / "log").read_text()
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()
                 time.sleep(0.05)
 
     def kill(self) -> None:
@@ -109,9 +105,9 @@ class Postgres:
         assert self._process
         if self._process.poll() is not None:
             return
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        children = find_children(self._process.pid)
         self._process.send_signal(signal.SIGKILL)
-        for child in map(int, children):
+        for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self._process.wait()
@@ -122,9 +118,8 @@ class Postgres:
         self, statement: str, params: t.Sequence[object] | t.Mapping[str, object] = (), database: str = "postgres"
     ) -> list[t.Any]:
         """Runs a statement as the superuser, and returns its rows."""
-        with psycopg.connect(
-            host=str(self._data), port=self.port, user="postgres", dbname=database, autocommit=True
-        ) as connection:
+        place = f"host={self.folder} port={self.port} user=postgres dbname={database}"
+        with psycopg.connect(place, autocommit=True) as connection:
             cursor = connection.execute(statement, params or None)
             return cursor.fetchall() if cursor.description else []
 
@@ -149,10 +144,10 @@ class Postgres:
 
     def _call(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [self._programs / program, "-D", self._data, *arguments],
+            [self._programs / program, "-D", self.folder, *arguments],
             check=True,
             stdout=subprocess.DEVNULL,
-            cwd=self._data,
+            cwd=self.folder,
             **self._user,
         )
 
@@ -162,14 +157,13 @@ class Standby(Postgres):
 
     def __init__(self, primary: Postgres) -> None:
         self._primary = primary
-        super().__init__(
-            primary_conninfo=f"host={primary.folder} port={primary.port} user=postgres application_name=standby"
-        )
+        info = f"host={primary.folder} port={primary.port} user=postgres application_name=standby"
+        super().__init__(primary_conninfo=info)
 
     def _make_data(self) -> None:
         source = ["--host", str(self._primary.folder), "--port", str(self._primary.port), "--username=postgres"]
         self._call("pg_basebackup", *source, "--checkpoint=fast", "--no-sync")
-        (self._data / "standby.signal").touch()
+        (self.folder / "standby.signal").touch()
 
     def __enter__(self) -> Standby:
         self.start()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import typing as t
 from pathlib import Path
@@ -20,6 +21,13 @@ def is_running(process: int | str) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def find_children(process: int) -> list[int]:
+    """Returns the children of a process; none if it has ended."""
+    with contextlib.suppress(FileNotFoundError):
+        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return []
 
 
 def run_apart(work: t.Callable[..., None], *args: object) -> None:

@@ -12,7 +12,8 @@ import socket
 import threading
 import typing as t
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .raw_service import Raw, raw_service
 
 
 @contextmanager
@@ -20,30 +21,15 @@ def recording_proxy() -> t.Iterator[tuple[dict[str, str], list[str]]]:
     """Yields the environment that selects the proxy, except for this machine, and the requested addresses."""
     requested: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            requested.append(self.path)
-            self.send_response(404 if self.path.endswith("/nowhere") else 200)
-            self.send_header("Content-Length", "0")
-            # Names that are also keys of module results.
-            for name in ("Api", "Error", "Instance", "Restore"):
-                self.send_header(name, "any text")
-            self.end_headers()
+    def answer(method: str, path: str) -> Raw:
+        requested.append(path)
+        # Names that are also keys of module results.
+        headers = dict.fromkeys(("Api", "Error", "Instance", "Restore"), "any text")
+        return 403 if method == "CONNECT" else 404 if path.endswith("/nowhere") else 200, headers, b""
 
-        def do_CONNECT(self) -> None:
-            requested.append(self.path)
-            self.send_error(403)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_port}"
+    with raw_service(answer) as options:
+        address = options["api_url"]
         yield {"http_proxy": address, "https_proxy": address, "no_proxy": "127.0.0.1"}, requested
-        server.shutdown()
-        thread.join()
 
 
 class TcpProxy:

@@ -34,7 +34,7 @@ def raw_service(answer: t.Callable[[str, str], Raw], tls: ssl.SSLContext | None 
             with contextlib.suppress(ConnectionError, ssl.SSLError):  # The client may close early.
                 self.wfile.write(body)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = do_CONNECT = answer
 
         def log_message(self, *_message: object) -> None:
             pass

@@ -16,9 +16,9 @@ import sys
 import termios
 import time
 import typing as t
-from pathlib import Path
 
 from .controller import Controller
+from .processes import find_children
 
 TERMINAL = """
 import os, pty, signal, sys
@@ -103,7 +103,7 @@ def run_at_terminal(
                 if pressed_at < 0:
                     os.write(process.stdin.fileno(), CTRL_C.encode())
                 else:
-                    for worker in itertools.chain(*map(_children, _children(process.pid))):
+                    for worker in itertools.chain(*map(find_children, find_children(process.pid))):
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(worker, signal.SIGTERM)
                 pressed_at = time.monotonic()
@@ -113,7 +113,7 @@ def run_at_terminal(
 def _listens(process: int) -> bool:
     """Returns True if the command reads an answer key by key, as Ansible's prompt does once it listens."""
     with contextlib.suppress(OSError, ValueError):
-        (child,) = _children(process)
+        (child,) = find_children(process)
         terminal = os.open(f"/proc/{child}/fd/0", os.O_RDWR | os.O_NOCTTY)
         try:
             return not termios.tcgetattr(terminal)[3] & termios.ICANON
@@ -123,10 +123,4 @@ def _listens(process: int) -> bool:
 
 
 def _descendants(process: int) -> list[int]:
-    return [one for child in _children(process) for one in (child, *_descendants(child))]
-
-
-def _children(process: int) -> list[int]:
-    with contextlib.suppress(FileNotFoundError):
-        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    return []
+    return [one for child in find_children(process) for one in (child, *_descendants(child))]

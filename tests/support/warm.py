@@ -58,53 +58,27 @@ SETTINGS = (
 
 No module copies these constants when it is imported.
 """
-PRELOADED = (
-    "ansible.cli.adhoc",
-    "ansible.cli.doc",
-    "ansible.cli.inventory",
-    "ansible.cli.playbook",
-    "ansible.executor.process.worker",
-    "ansible.executor.task_executor",
-    "ansible.utils.unsafe_proxy",
-    "ansible.plugins.action.normal",
-    "ansible.plugins.become.runas",
-    "ansible.plugins.become.su",
-    "ansible.plugins.become.sudo",
-    "ansible.plugins.cache.memory",
-    "ansible.plugins.callback.default",
-    "ansible.plugins.callback.junit",
-    "ansible.plugins.callback.minimal",
-    "ansible.plugins.callback.oneline",
-    "ansible.plugins.callback.tree",
-    "ansible.plugins.connection._paramiko_ssh",
-    "ansible.plugins.connection.local",
-    "ansible.plugins.connection.paramiko_ssh",
-    "ansible.plugins.connection.psrp",
-    "ansible.plugins.connection.ssh",
-    "ansible.plugins.connection.winrm",
-    "ansible.plugins.filter.core",
-    "ansible.plugins.inventory.auto",
-    "ansible.plugins.inventory.host_list",
-    "ansible.plugins.inventory.ini",
-    "ansible.plugins.inventory.script",
-    "ansible.plugins.inventory.toml",
-    "ansible.plugins.inventory.yaml",
-    "ansible.plugins.lookup.file",
-    "ansible.plugins.shell.cmd",
-    "ansible.plugins.shell.powershell",
-    "ansible.plugins.shell.sh",
-    "ansible.plugins.strategy.linear",
-    "ansible.plugins.test.core",
-    "ansible.plugins.vars.host_group_vars",
-    "concurrent.futures.thread",
-    "multiprocessing.popen_fork",
-    "multiprocessing.shared_memory",
-    "multiprocessing.synchronize",
-    "requests",
-    "tomllib",
-    "xml.dom.minidom",
-    "xml.etree.ElementTree",
+PLUGINS = {
+    "action": "normal",
+    "become": "runas su sudo",
+    "cache": "memory",
+    "callback": "default junit minimal oneline tree",
+    "connection": "_paramiko_ssh local paramiko_ssh psrp ssh winrm",
+    "filter": "core",
+    "inventory": "auto host_list ini script toml yaml",
+    "lookup": "file",
+    "shell": "cmd powershell sh",
+    "strategy": "linear",
+    "test": "core",
+    "vars": "host_group_vars",
+}
+OTHERS = (
+    "ansible.cli.adhoc ansible.cli.doc ansible.cli.inventory ansible.cli.playbook ansible.executor.process.worker "
+    "ansible.executor.task_executor ansible.utils.unsafe_proxy concurrent.futures.thread multiprocessing.popen_fork "
+    "multiprocessing.shared_memory multiprocessing.synchronize requests tomllib xml.dom.minidom xml.etree.ElementTree"
 )
+PRELOADED = OTHERS.split()
+PRELOADED += [f"ansible.plugins.{kind}.{name}" for kind, names in PLUGINS.items() for name in names.split()]
 """Modules that commands import. Some versions of ansible-core lack some of them."""
 BIN = Path(sys.executable).parent
 REPOSITORY = Path(__file__).resolve().parents[2]
