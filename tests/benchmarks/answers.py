@@ -18,6 +18,36 @@ from urllib.parse import parse_qs, urlsplit
 Reply = tuple[int, bytes]
 NOT_FOUND = 404
 
+# What is the same in all objects of a kind.
+HETZNER_SERVER = json.loads("""{
+"status": "running", "created": "2026-01-15T10:20:30+00:00", "private_net": [], "iso": null, "locked": false,
+"rescue_enabled": false, "backup_window": null, "outgoing_traffic": 123456, "ingoing_traffic": 123456,
+"included_traffic": 21990232555520, "protection": {"delete": false, "rebuild": false},
+"labels": {"tier": "balanced"}, "volumes": [], "load_balancers": [], "primary_disk_size": 40, "placement_group": null,
+"server_type": {
+    "id": 22, "name": "small", "description": "Small", "cores": 2, "memory": 4.0, "disk": 40, "deprecated": false,
+    "deprecation": null, "storage_type": "local", "cpu_type": "shared", "architecture": "x86",
+    "included_traffic": 21990232555520
+},
+"datacenter": {
+    "id": 4, "name": "loc1-dc14", "description": "Park 1 DC 14", "server_types": {
+        "supported": [1, 2, 3, 4, 5], "available": [1, 2, 3, 4, 5], "available_for_migration": [1, 2, 3, 4, 5]
+    }
+},
+"image": {
+    "id": 67794396, "type": "system", "status": "available", "name": "debian-13", "description": "Debian 13",
+    "image_size": null, "disk_size": 5, "created": "2026-01-01T00:00:00+00:00", "created_from": null,
+    "bound_to": null, "os_flavor": "debian", "os_version": "13", "rapid_deploy": true, "deprecated": null,
+    "protection": {"delete": false}, "labels": {}, "deleted": null, "architecture": "x86"
+}}""")
+VULTR_INSTANCE = json.loads("""{
+"os": "Debian 13 x64 (trixie)", "ram": 4096, "disk": 80, "vcpu_count": 2, "region": "ams", "plan": "vc2-2c-4gb",
+"date_created": "2026-01-15T10:20:30+00:00", "status": "active", "allowed_bandwidth": 3000,
+"netmask_v4": "255.255.254.0", "gateway_v4": "203.0.113.1", "power_status": "running", "server_status": "ok",
+"v6_network_size": 64, "internal_ip": "", "tag": "", "tags": ["balanced"], "os_id": 2625, "app_id": 0,
+"image_id": "", "firewall_group_id": "", "features": ["ipv6"], "user_scheme": "root", "pending_charges": 1.27
+}""")
+
 
 class Hetzner:
     """Servers in pages of up to 50, by page number."""
@@ -104,144 +134,34 @@ def _json(value: object) -> bytes:
 
 
 def _hetzner_location(number: int) -> dict[str, Any]:
-    return {
-        "id": number,
-        "name": f"loc{number}",
-        "description": f"Park {number}",
-        "country": "DE",
-        "city": "Somewhere",
-        "latitude": 50.5 + number,
-        "longitude": 12.3,
-        "network_zone": "eu-central",
-    }
+    own = {"id": number, "name": f"loc{number}", "description": f"Park {number}", "latitude": 50.5 + number}
+    return {"country": "DE", "city": "Somewhere", "longitude": 12.3, "network_zone": "eu-central", **own}
 
 
 def _hetzner_server(number: int) -> dict[str, Any]:
     location = _hetzner_location(1)
     price = {"net": "0.0063000000", "gross": "0.0074970000000000"}
-    prices = [
-        {
-            "location": f"loc{place}",
-            "price_hourly": price,
-            "price_monthly": price,
-            "included_traffic": 21990232555520,
-            "price_per_tb_traffic": price,
-        }
-        for place in range(1, 3)
-    ]
-    types = list(range(1, 6))
+    prices = dict.fromkeys(("price_hourly", "price_monthly", "price_per_tb_traffic"), price)
+    places = [{"location": f"loc{place}", "included_traffic": 21990232555520, **prices} for place in (1, 2)]
+    ipv4 = {"id": number, "ip": _ipv4(number), "blocked": False, "dns_ptr": f"static.{number}.example.com"}
+    ipv6 = {"id": 100_000 + number, "ip": f"2001:db8:{number:x}::/64", "blocked": False, "dns_ptr": []}
     return {
+        **HETZNER_SERVER,
         "id": number,
         "name": f"vm-{number}",
-        "status": "running",
-        "created": "2026-01-15T10:20:30+00:00",
-        "public_net": {
-            "ipv4": {
-                "id": number,
-                "ip": _ipv4(number),
-                "blocked": False,
-                "dns_ptr": f"static.{number}.example.com",
-            },
-            "ipv6": {"id": 100_000 + number, "ip": f"2001:db8:{number:x}::/64", "blocked": False, "dns_ptr": []},
-            "floating_ips": [],
-            "firewalls": [],
-        },
-        "private_net": [],
-        "server_type": {
-            "id": 22,
-            "name": "small",
-            "description": "Small",
-            "cores": 2,
-            "memory": 4.0,
-            "disk": 40,
-            "deprecated": False,
-            "deprecation": None,
-            "prices": prices,
-            "storage_type": "local",
-            "cpu_type": "shared",
-            "architecture": "x86",
-            "included_traffic": 21990232555520,
-        },
+        "public_net": {"ipv4": ipv4, "ipv6": ipv6, "floating_ips": [], "firewalls": []},
+        "server_type": {**HETZNER_SERVER["server_type"], "prices": places},
         # Version 6 and newer read the location here; older ones inside the datacenter.
         "location": location,
-        "datacenter": {
-            "id": 4,
-            "name": "loc1-dc14",
-            "description": "Park 1 DC 14",
-            "location": location,
-            "server_types": {"supported": types, "available": types, "available_for_migration": types},
-        },
-        "image": {
-            "id": 67794396,
-            "type": "system",
-            "status": "available",
-            "name": "debian-13",
-            "description": "Debian 13",
-            "image_size": None,
-            "disk_size": 5,
-            "created": "2026-01-01T00:00:00+00:00",
-            "created_from": None,
-            "bound_to": None,
-            "os_flavor": "debian",
-            "os_version": "13",
-            "rapid_deploy": True,
-            "protection": {"delete": False},
-            "deprecated": None,
-            "labels": {},
-            "deleted": None,
-            "architecture": "x86",
-        },
-        "iso": None,
-        "rescue_enabled": False,
-        "locked": False,
-        "backup_window": None,
-        "outgoing_traffic": 123456,
-        "ingoing_traffic": 123456,
-        "included_traffic": 21990232555520,
-        "protection": {"delete": False, "rebuild": False},
-        "labels": {"tier": "balanced"},
-        "volumes": [],
-        "load_balancers": [],
-        "primary_disk_size": 40,
-        "placement_group": None,
+        "datacenter": {**HETZNER_SERVER["datacenter"], "location": location},
     }
 
 
 def _vultr_instance(number: int) -> dict[str, Any]:
-    name = f"vm-{number}"
-    return {
-        "id": str(uuid.UUID(int=number)),
-        "os": "Debian 13 x64 (trixie)",
-        "ram": 4096,
-        "disk": 80,
-        "main_ip": _ipv4(number),
-        "vcpu_count": 2,
-        "region": "ams",
-        "plan": "vc2-2c-4gb",
-        "date_created": "2026-01-15T10:20:30+00:00",
-        "status": "active",
-        "allowed_bandwidth": 3000,
-        "netmask_v4": "255.255.254.0",
-        "gateway_v4": "203.0.113.1",
-        "power_status": "running",
-        "server_status": "ok",
-        "v6_network": f"2001:db8:{number:x}::",
-        "v6_main_ip": f"2001:db8:{number:x}::1",
-        "v6_network_size": 64,
-        "label": name,
-        "internal_ip": "",
-        "kvm": f"https://console.example.com/?data={uuid.UUID(int=number).hex}",
-        "hostname": name,
-        "tag": "",
-        "tags": ["balanced"],
-        "os_id": 2625,
-        "app_id": 0,
-        "image_id": "",
-        "firewall_group_id": "",
-        "features": ["ipv6"],
-        "user_scheme": "root",
-        "pending_charges": 1.27,
-    }
+    name, identifier, network = f"vm-{number}", uuid.UUID(int=number), f"2001:db8:{number:x}::"
+    own = {"id": str(identifier), "label": name, "hostname": name, "main_ip": _ipv4(number)}
+    own |= {"v6_network": network, "v6_main_ip": f"{network}1"}
+    return {**VULTR_INSTANCE, **own, "kvm": f"https://console.example.com/?data={identifier.hex}"}
 
 
 def _ipv4(number: int) -> str:
