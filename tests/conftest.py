@@ -126,7 +126,6 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
 
 @pytest.fixture(scope="session")
 def shared_simulator() -> NearSimulator:
-    """The simulator of all tests of a worker."""
     return NearSimulator()
 
 
@@ -149,7 +148,6 @@ def zone(request: pytest.FixtureRequest) -> t.Iterator[None]:
 
 @pytest.fixture
 def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
-    """Gives files to another user."""
     return Owners(monkeypatch)
 
 

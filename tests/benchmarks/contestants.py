@@ -21,8 +21,6 @@ from simulator.handle import KEY
 
 @dataclass(frozen=True)
 class Contestant:
-    """A collection with an equivalent inventory and task."""
-
     name: str
     collection: str
     inventory_file: str
@@ -116,5 +114,4 @@ def play(tasks: list[dict[str, Any]], where: str = "all") -> list[dict[str, Any]
 
 
 def format_one_line(value: object) -> str:
-    """Formats a task or an inventory as one line."""
     return json.dumps(value).replace('"', "")

@@ -141,10 +141,8 @@ def rotate(entries: Sequence[T], run: int) -> list[T]:
 
 
 def median_by(samples: Iterable[T], value: Callable[[T], float]) -> float:
-    """Returns the median of one value of the samples."""
     return statistics.median(map(value, samples))
 
 
 def log_progress(text: str) -> None:
-    """Prints progress to standard error."""
     print(text, file=sys.stderr, flush=True)

@@ -23,8 +23,6 @@ LOOP, SPREAD, ONE, FLEET = "a loop of 50", "50 hosts at 10 forks", "one call", "
 
 @dataclass(frozen=True)
 class Job:
-    """A playbook of one contestant with its inventory."""
-
     title: str
     contestant: Contestant
     playbook: str

@@ -24,8 +24,6 @@ UNLIMITED = 1_000_000
 
 
 class Service(Protocol):
-    """A service that counts requests."""
-
     def reset(self) -> None:
         """Resets the count."""
 
@@ -34,8 +32,6 @@ class Service(Protocol):
 
 
 class Simulated:
-    """Adapter for the simulator."""
-
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
 
@@ -47,8 +43,6 @@ class Simulated:
 
 
 class StandIn:
-    """Adapter for the stand-in's process."""
-
     def __init__(self, url: str) -> None:
         self.url = url
         self._session = requests.Session()

@@ -23,14 +23,11 @@ TEXTS = {200: "OK", NOT_FOUND: "Not Found"}
 
 
 class Standin:
-    """Serves both APIs."""
-
     def __init__(self, servers: int) -> None:
         self._services = (Hetzner(servers), Vultr(servers))
         self._requests = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one connection until it is closed."""
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             kept = True
             while kept:

@@ -46,7 +46,6 @@ class Section:
 
 
 def table(sections: list[Section], versions: list[str]) -> str:
-    """Returns the whole table as text."""
     lines = []
     for section in sections:
         lines += section.lines()

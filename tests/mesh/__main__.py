@@ -27,7 +27,6 @@ def postgres_programs() -> Path | None:
 
 
 def find_missing_packages() -> list[str]:
-    """Returns the Debian packages to install."""
     missing = [] if shutil.which("ip") else ["iproute2"]
     return missing if postgres_programs() else [*missing, "postgresql"]
 

@@ -69,7 +69,6 @@ class Site:
 
 @pytest.fixture(scope="session")
 def whole_site(tmp_path_factory: pytest.TempPathFactory, collections: Path) -> t.Iterator[Site]:
-    """All of it."""
     make_bridge()
     server = Postgres(
         postgres_programs(),

@@ -97,7 +97,6 @@ class Node:
         ip("link", "set", self._end, "down")
 
     def plug_in(self) -> None:
-        """Plugs it in again."""
         ip("link", "set", self._end, "up")
 
     def kill(self) -> None:

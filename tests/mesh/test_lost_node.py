@@ -40,7 +40,6 @@ FOREVER = 3600
 
 
 def wait_for(condition: t.Callable[[], t.Any], what: str) -> t.Any:
-    """Returns the value of ``condition`` once it is true."""
     deadline = time.monotonic() + TIMEOUT
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {TIMEOUT} s"
@@ -72,7 +71,6 @@ class RestoreJob:
         self.jobs[node.name] = self.site.start(node, self.incident, **names)
 
     def has_posted(self) -> bool:
-        """Returns True if its request has come to the service."""
         return bool(self.site.service.calls(f"POST {self.path}"))
 
     def sent_by(self, node: Node) -> int:
@@ -188,7 +186,6 @@ class Loss:
         return [row for row in rows if row[2] == self.a.name]
 
     def clean_up(self) -> None:
-        """Puts both nodes back as they were."""
         for node in (self.a, self.b):
             node.kill()
         self.a.plug_in()

@@ -45,7 +45,6 @@ def copy_sources(repository: Path, source: Path) -> None:
 
 
 def build(folder: Path, repository: Path = REPOSITORY) -> Path:
-    """Builds the archive in ``folder`` and returns its path."""
     with tempfile.TemporaryDirectory() as source:
         copy_sources(repository, Path(source))
         galaxy = [str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(folder), source]

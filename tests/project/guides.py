@@ -57,7 +57,6 @@ class Block:
 
 
 def find_blocks(page: Path) -> t.Iterator[Block]:
-    """Yields the code blocks of a page."""
     content = page.read_text(encoding="utf-8")
     for found in _BLOCK.finditer(content):
         before = content[: found.start()]
@@ -68,7 +67,6 @@ def find_blocks(page: Path) -> t.Iterator[Block]:
 
 
 def blocks(page: Path, *kinds: str) -> list[str]:
-    """Returns the texts of the blocks of these kinds."""
     return [block.text for block in find_blocks(page) if block.kind in kinds]
 
 

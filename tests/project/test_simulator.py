@@ -67,7 +67,6 @@ class Api:
 
 @pytest.fixture
 def api(simulator: Simulator) -> Api:
-    """A client of the simulator, with every switch at its default."""
     simulator.reset(switches=DEFAULTS | {"rate_limit": 0})
     return Api(simulator)
 
@@ -165,8 +164,6 @@ def seen_by_client(api: Api) -> Any:
 
 @contextmanager
 def unanswered(origin: str, call: str) -> Iterator[socket.socket]:
-    """The connection of a request that has arrived."""
-
     def arrived() -> int:
         return len(requests.get(f"{origin}/_sim/log", timeout=30).json()["requests"])
 
@@ -282,7 +279,6 @@ def test_a_reset_undoes_everything(simulator: Simulator) -> None:
 
 @contextmanager
 def process(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A simulator from the command line."""
     child = subprocess.Popen(
         [sys.executable, "-m", "simulator", *arguments],
         stdout=subprocess.PIPE,

@@ -81,7 +81,6 @@ PLAIN_ANSWERS = dict.fromkeys(ANSWERS, "id:int") | {
 
 
 def call(simulator: Simulator, method: str, path: str, **options: Any) -> requests.Response:
-    """One request with a good key."""
     options.setdefault("headers", {"Authorization": f"Bearer {simulator.key}"})
     return requests.request(method, simulator.url + path, timeout=30, **options)
 

@@ -27,7 +27,6 @@ DIFFERING = re.compile(r"\d+ (?:d|h|min|s)\b|\d+\.\d+|\d\d:\d\d:\d\d|\"(?:latenc
 
 @pytest.fixture
 def here(controller: Controller) -> Controller:
-    """A controller with some files to run."""
     controller.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances"})
     tasks = {"good": {"claw_instance_info": {"id": 3}}, "bad": {"claw_instance": {"id": 999}}}
     for name, task in tasks.items():

@@ -47,18 +47,15 @@ def one(kind: str, record: dict[str, Any], call: Exchange, status: int = 200) ->
 
 
 def many(data: list[dict[str, Any]], pagination: dict[str, int] | None) -> Response:
-    """Returns the response with a list, or a page of it (contract 1)."""
     return JSONResponse({"data": data} | ({"pagination": pagination} if pagination else {}))
 
 
 def history(kind: str, records: Sequence[dict[str, Any]], collection: str, call: Exchange) -> Response:
-    """Returns the response with a list of billing."""
     part, pagination = page_of(records, collection, call)
     return many([dressed(kind, record, call.switches, collection) for record in part], pagination)
 
 
 def records(kind: str, collection: str, call: Exchange) -> Response:
-    """Returns the response with the list of add-ons or backups."""
     numbers, pagination = page_of(call.world.order(collection), collection, call)
     shown = [call.world.shown(collection, number) for number in numbers]
     return many([dressed(kind, record, call.switches, collection) for record in shown], pagination)

@@ -44,8 +44,6 @@ Transports = dict[tuple[str, int], asyncio.Transport]
 
 
 class Application:
-    """Called by the server for each request."""
-
     def __init__(self, service: Service, transports: Transports, verbose: bool = False) -> None:
         self.service = service
         self.transports = transports
@@ -57,7 +55,6 @@ class Application:
         self.control = build_control(service)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Handles one ASGI request."""
         path: str = scope["path"]
         if path.startswith("/_sim/"):
             await self.control(scope, receive, send)

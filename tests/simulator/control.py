@@ -67,13 +67,10 @@ def _endpoint(work: Work) -> Endpoint:
 
 
 class _Control:
-    """Handlers of the routes."""
-
     def __init__(self, service: Service) -> None:
         self.service = service
 
     def get_log(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Returns all requests to the API, in order of arrival."""
         return {"requests": [exchange.for_log() for exchange in self.service.log]}
 
     def clear_log(self, _path: dict[str, Any], _body: Any) -> Any:
@@ -82,16 +79,13 @@ class _Control:
         return {"requests": []}
 
     def get_state(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Returns the whole world with its hidden fields."""
         return self.service.as_state()
 
     def patch_state(self, _path: dict[str, Any], body: Any) -> Any:
-        """Changes balance, account, subscription, transactions, packages or keys."""
         self.service.change(body)
         return {name: self.service.as_state()[name] for name in body}
 
     def get_switches(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Returns values and descriptions."""
         return {
             "switches": self.service.switches.model_dump(),
             "descriptions": read_descriptions(),
@@ -119,12 +113,10 @@ class _Control:
         return {"instances": len(self.service.world.instances)}
 
     def set_clock(self, _path: dict[str, Any], body: Any) -> Any:
-        """Sets the skew of the server's clock."""
         self.service.set_skew(float(body.get("skew_seconds", 0)))
         return {"skew_seconds": self.service.skew}
 
     def add_record(self, path: dict[str, Any], body: Any) -> Any:
-        """Adds an instance, add-on or backup."""
         world = self.service.world
         if path["collection"] == "instances":
             return world.as_entry(world.add_instance(body))

@@ -115,7 +115,6 @@ def new_addon(entry: Mapping[str, Any], number: int, instance: Instance, now: fl
 
 
 def change_record(record: dict[str, Any], fields: Mapping[str, Any], now: float) -> None:
-    """Sets any fields of an add-on or a backup."""
     _refuse_slips(fields, tuple(record))
     for name, value in fields.items():
         record[name] = seed_time(value, now) if name.endswith("_at") else value

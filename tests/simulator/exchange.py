@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 
 class Ending(enum.Enum):
-    """How a response is sent."""
-
     COMPLETE = "complete"
     RESET = "reset"  # no response; the connection is reset
     CLOSE = "close"  # no response; the connection is closed normally
@@ -41,7 +39,6 @@ class Answer:
 
     @classmethod
     def of_json(cls, content: Any, status: int = 200) -> Answer:
-        """Returns a response with a JSON body."""
         return cls(status, {"content-type": "application/json"}, to_json(content))
 
 
@@ -138,7 +135,6 @@ def refusal(refused: Refused, shape: str) -> Answer:
 
 
 def fingerprint(key: str) -> str:
-    """Returns the fingerprint of a key for the log."""
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 

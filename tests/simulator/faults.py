@@ -91,11 +91,9 @@ class Fault(BaseModel):
 
     @property
     def is_over(self) -> bool:
-        """True if it has been applied `times` times."""
         return self.times is not None and self._struck >= self.times
 
     def strikes(self, exchange: Exchange) -> bool:
-        """Returns True if the fault applies to this request."""
         if self.is_over or (self.method and self.method.upper() != exchange.method):
             return False
         if self.path and not fnmatchcase(exchange.path, self.path):
@@ -225,7 +223,6 @@ class Faults:
 
 
 def _or(fault: Fault, name: str, default: Any) -> Any:
-    """Returns the value set by the tester, which may be null, or the default."""
     return getattr(fault, name) if name in fault.model_fields_set else default
 
 

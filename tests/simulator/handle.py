@@ -81,7 +81,6 @@ class Simulator:
         self.stop()
 
     def stop(self) -> None:
-        """Stops the process; kills it if necessary."""
         self._connections.close()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
@@ -145,7 +144,6 @@ class Simulator:
         self.control("PATCH", "/switches", switches)
 
     def fault(self, kind: str, **options: Any) -> int:
-        """Adds a fault and returns its number."""
         return self.control("POST", "/faults", {"kind": kind, **options})["number"]
 
     def faults(self) -> list[dict[str, Any]]:
@@ -166,7 +164,6 @@ class Simulator:
         return self.control("PATCH", f"/instances/{number}", fields)
 
     def remove_instance(self, number: int) -> None:
-        """Removes an instance at once."""
         self.control("DELETE", f"/instances/{number}")
 
     def add_backup(self, **fields: Any) -> dict[str, Any]:
@@ -181,7 +178,6 @@ class Simulator:
         return self.control("POST", "/addons", fields)
 
     def set_addon(self, number: int, **fields: Any) -> dict[str, Any]:
-        """Sets any fields of an add-on."""
         return self.control("PATCH", f"/addons/{number}", fields)
 
     def set_clock(self, skew_seconds: float) -> None:

@@ -27,7 +27,6 @@ class Keys:
     listed: dict[str, str] = field(default_factory=dict)
 
     def add(self, keys: Mapping[Any, Any]) -> None:
-        """Adds keys from a state file or the command line."""
         for key, verdict in keys.items():
             if verdict not in get_args(Verdict):
                 raise BadControl(f"a key is one of {', '.join(get_args(Verdict))}, not {verdict!r}")

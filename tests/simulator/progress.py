@@ -37,7 +37,6 @@ class Progress:
                 pass
 
     def shown(self, numbers: Iterable[int]) -> None:
-        """Counts a GET that showed these instances."""
         if not self._under_way:
             return
         for number in numbers:
@@ -55,7 +54,6 @@ class Progress:
         self._advance(instance.id, transition, self._clock())
 
     def abandon(self, number: int) -> None:
-        """Drops the transition of an instance."""
         transition = self._under_way.pop(number, None)
         if transition is not None and transition.backup is not None:
             transition.backup["status"] = transition.backup_status

@@ -55,7 +55,6 @@ class RateLimiter:
         self._windows: dict[str, Window] = {}
 
     def clear(self) -> None:
-        """Forgets all requests."""
         self._windows.clear()
 
     async def limit(self, exchange: Exchange, inner: Handler) -> Answer:
@@ -78,7 +77,6 @@ class RateLimiter:
         return answer
 
     def refusal(self, resets_at: float, reset: str, retry_after: str, code: str | None) -> Answer:
-        """Returns a 429 with the reset time in the given forms."""
         answer = error_answer(429, code, "Too many requests were made with this key.")
         answer.headers |= self._reset_header(resets_at, reset)
         seconds = max(1, math.ceil(resets_at - self.clock()))

@@ -61,7 +61,6 @@ def world_from_state(state: Mapping[str, Any], switches: Switches, clock: Callab
 
 
 def change_account(world: World, state: Mapping[str, Any]) -> None:
-    """Sets the account data that the state contains."""
     if "account" in state:
         world.account = dict(state["account"] or {})
     if "balance" in state:

@@ -49,7 +49,6 @@ class Server(uvicorn.Server):
         self.url = url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens, then prints the URL."""
         await super().startup(sockets)
         print(self.url, flush=True)
 
@@ -62,7 +61,6 @@ class Server(uvicorn.Server):
         yield
 
     def leave(self) -> None:
-        """Closes all connections and exits."""
         self.should_exit = self.force_exit = True
         for transport in list(TRANSPORTS.values()):
             transport.abort()
@@ -80,7 +78,6 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Returns a listening socket. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With an explicit protocol, asyncio sets TCP_NODELAY; otherwise each response waits 40 ms for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -113,7 +110,6 @@ def configure(service: Service, *, verbose: bool = False) -> uvicorn.Config:
 
 
 def serve(service: Service, listener: socket.socket, host: str, verbose: bool, exit_with_parent: bool) -> None:
-    """Serves until it is stopped."""
     config = configure(service, verbose=verbose)
     port = listener.getsockname()[1]
     server = Server(config, f"http://{f'[{host}]' if ':' in host else host}:{port}{PREFIX}")

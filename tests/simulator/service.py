@@ -31,8 +31,6 @@ class Seed:
 
 
 class Service:
-    """State of the process, which can be reset."""
-
     switches: Switches
     keys: Keys
     world: World
@@ -86,7 +84,6 @@ class Service:
         self.switches, self.keys, self.world, self.foreign_world = switches, keys, world, foreign
 
     def change(self, state: Mapping[str, Any]) -> None:
-        """Sets account data of the world, and adds keys."""
         for name in state:
             if name not in (*ACCOUNT, "keys"):
                 raise BadControl(f"{name!r} can't be changed this way; POST a state to reset, or PATCH the one record")
@@ -94,7 +91,6 @@ class Service:
         change_account(self.world, state)
 
     def set_skew(self, seconds: float) -> None:
-        """Sets the skew of the server's clock."""
         self.skew = self.limiter.skew = seconds
 
     def as_state(self) -> dict[str, Any]:

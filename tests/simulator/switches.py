@@ -137,7 +137,6 @@ class Switches(BaseModel):
             setattr(self, name, getattr(changed, name))
 
     def non_default(self) -> dict[str, Any]:
-        """Returns the switches that differ from their defaults."""
         return self.model_dump(exclude_defaults=True)
 
 

@@ -28,8 +28,6 @@ class Length:
 
 @dataclass(slots=True)
 class Phase:
-    """One step of a transition."""
-
     sets: dict[str, Any]
     length: Length
 
@@ -61,7 +59,6 @@ class Transition:
         return False
 
     def is_due(self, now: float) -> bool:
-        """True if the time of the current phase is over."""
         return self.reads_left is None and now >= self.due
 
     def read(self) -> bool:

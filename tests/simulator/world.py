@@ -48,8 +48,6 @@ UNFIT_BACKUPS = ("failed", "error", "pending", "creating", "in_progress", "resto
 
 
 class World:
-    """One account with all its objects."""
-
     def __init__(self, switches: Switches, clock: Callable[[], float]) -> None:
         self.switches = switches
         self.clock = clock
@@ -188,7 +186,6 @@ class World:
         return instance.may(flag, start_paused=self.switches.start_paused == "resumes")
 
     def _no_balance(self) -> Refused:
-        """Returns the error for an empty balance (contract 11, U5)."""
         status = self.switches.start_without_balance
         code = {402: "payment_required", 403: "forbidden", 422: "unprocessable_entity"}[status]
         return Refused(status, code, "The account has not enough Claws.", {"balance": str(self.balance)})
@@ -226,7 +223,6 @@ class World:
         return addon
 
     def restore(self, number: int) -> tuple[Record, Instance]:
-        """Restores a backup to its instance (contract 7)."""
         backup = self.record("backups", number)
         instance = self.instances.get(backup["instance_id"])
         if instance is None or instance.status not in self.switches.restore_allowed:
@@ -271,7 +267,6 @@ class World:
         return {name: getattr(self, name) for name in CONTENT}
 
     def fill(self, content: Record) -> None:
-        """Sets the objects of a new world."""
         self.instances.update(content.pop("instances"))  # the mapping is that of `progress`, too
         for name, value in content.items():
             setattr(self, name, value)
@@ -364,7 +359,6 @@ class World:
         return int(number)
 
     def as_state(self) -> Record:
-        """Returns everything as a state file, with hidden fields."""
         self.progress.tick()
         return {
             "instances": [self.as_entry(instance) for instance in self.instances.values()],

@@ -169,13 +169,11 @@ def targets_in(draw: st.DrawFn, world: World) -> Target:
 
 @st.composite
 def cases(draw: st.DrawFn, shown: t.Sequence[str] = SHOWN) -> tuple[World, Target]:
-    """An account and one target."""
     world = draw(worlds(shown))
     return world, draw(targets_in(world))
 
 
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[World, list[Target]]:
-    """An account and several targets."""
     world = draw(worlds())
     return world, draw(st.lists(targets_in(world), min_size=1, max_size=4))

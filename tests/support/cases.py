@@ -65,7 +65,6 @@ class World:
         return self._instances.get(number, {}).get("status")
 
     def restored_from(self, number: int) -> int | None:
-        """Returns the backup that the instance was restored from."""
         return self._instances.get(number, {}).get("_restored_from")
 
     def usage_limit(self, number: int) -> int | None:

@@ -144,7 +144,6 @@ class Controller:
         module: str = "claw_instance",
         keywords: dict[str, t.Any] | None = None,
     ) -> Run:
-        """Runs one task of the collection on the implicit localhost."""
         task = {f"clawhosters.cloud.{module}": options, **(keywords or {})}
         return self.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}], *flags)
 

@@ -22,8 +22,6 @@ TIMEOUT = 60
 
 
 class Source:
-    """A source that polls the simulator."""
-
     def __init__(self, simulator: Simulator, arguments: dict[str, t.Any], queue_size: int = 0) -> None:
         self.simulator = simulator
         self.queue: asyncio.Queue[dict[str, t.Any]] = asyncio.Queue(queue_size)

@@ -153,7 +153,6 @@ class Endpoint:
     """Calls before each write of the case."""
 
     def turns(self) -> list[Turn]:
-        """Returns when a fault can occur."""
         turns = [Turn("first", 0, 1), Turn("every", 0, None)]
         if self.calls > 1:
             # What stays from the second request on fails a later page of a list, whatever is retried.
@@ -166,8 +165,6 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the matrix."""
-
     case: Case
     method: str
     path: str
@@ -333,7 +330,6 @@ def _to_distances(budget: str) -> str:
 
 
 def _check_first_run(cell: Cell, before: World, outcome: CaseRun, short_timeouts: dict[str, t.Any]) -> list[str]:
-    """Returns the errors of the run with the fault."""
     case, fault, result = cell.case, cell.fault, outcome.result
     errors = []
     msg, failed, changed = str(result.get("msg", "")), result["failed"], result["changed"]

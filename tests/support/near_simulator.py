@@ -51,7 +51,6 @@ class NearSimulator(Simulator):
         threading.Thread(target=self._loop.run_until_complete, args=(serve,), daemon=True).start()
 
     def control(self, method: str, path: str, body: t.Any = None) -> t.Any:
-        """Sends any request under /_sim."""
         call = self._call(method, f"/_sim{path}", b"" if body is None else json.dumps(body).encode())
         status, content = asyncio.run_coroutine_threadsafe(call, self._loop).result(60)
         if status >= 400:

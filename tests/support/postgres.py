@@ -134,7 +134,6 @@ class Postgres:
         self.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
 
     def configure(self, **settings: str) -> None:
-        """Changes settings of the running server."""
         for name, value in settings.items():
             self.query(f"ALTER SYSTEM SET {name} = '{value}'")
         self.query("SELECT pg_reload_conf()")

@@ -33,8 +33,6 @@ def recording_proxy() -> t.Iterator[tuple[dict[str, str], list[str]]]:
 
 
 class TcpProxy:
-    """Forwards connections to a port of this machine."""
-
     def __init__(self, port: int) -> None:
         self._target = port
         self._flows = threading.Event()
@@ -52,7 +50,6 @@ class TcpProxy:
         self._flows.clear()
 
     def release(self) -> None:
-        """Forwards what was held back, and what comes."""
         self._flows.set()
 
     def greet(self, client: socket.socket) -> socket.socket | None:

@@ -112,7 +112,6 @@ def named(planned: RoleTargetPlan, name: str, number: int = 1) -> RoleTargetPlan
 
 
 def kind(planned: RoleTargetPlan) -> str:
-    """Returns the kind of the reason; empty without one."""
     return planned.reason.kind.value if planned.reason else ""
 
 

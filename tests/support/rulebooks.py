@@ -32,7 +32,6 @@ class Rulebook:
         return self._log.read_text(encoding="utf-8")
 
     def until(self, condition: t.Callable[[], bool]) -> None:
-        """Returns when the condition holds."""
         end = time.monotonic() + TIMEOUT
         while not condition():
             assert self._process.poll() is None, self.screen

@@ -66,11 +66,9 @@ class Runbook:
         return result
 
     def show(self, lines: t.Sequence[str]) -> None:
-        """Shows lines."""
         self.shown += lines
 
     def ask(self, prompt: str) -> str:
-        """Types the next answer."""
         self.prompts.append(prompt)
         if not self._typed:
             raise ReasonError(ReasonKind.NOT_CONFIRMED, internal_restore.NO_TERMINAL)

@@ -18,7 +18,6 @@ class Sleeper:
         self.before_sleep: t.Callable[[], None] = lambda: None
 
     def sleep(self, seconds: float) -> None:
-        """Advances the clock."""
         self.before_sleep()
         assert seconds > 0
         assert len(self.slept) < 1_000_000, "endless sleeping"
@@ -27,5 +26,4 @@ class Sleeper:
 
     @property
     def total(self) -> float:
-        """Total seconds slept."""
         return sum(self.slept)

@@ -29,7 +29,6 @@ class Owners:
                 patch.setattr(os, name, self._patched(getattr(os, name)))
 
     def give(self, *paths: Path, to: int = STRANGER) -> None:
-        """Changes the owner of the files."""
         for path in paths:
             if is_root:
                 os.chown(path, to, -1, follow_symlinks=False)

@@ -361,7 +361,6 @@ def become_command() -> Command:
 
 
 def main() -> None:
-    """Runs the warm process and its forks."""
     for module in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)

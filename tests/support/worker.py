@@ -35,7 +35,6 @@ class Worker:
     _home: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory, repr=False)
 
     def run(self, module: ModuleType, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
-        """Runs one task with these module options, and returns its result."""
         given = {
             "api_key": KEY,
             "api_url": self.simulator.url if self.simulator else None,
