@@ -71,10 +71,7 @@ HCLOUD = Contestant(
     inventory={"plugin": "hetzner.hcloud.hcloud"},
     instance={"hetzner.hcloud.server": {"id": "NUMBER", "state": "started"}},
     service=lambda services: services.standin,
-    environment=lambda services: {
-        "HCLOUD_ENDPOINT": f"{services.standin.url}/hcloud/v1",
-        "HCLOUD_TOKEN": "standin",
-    },
+    environment=lambda services: {"HCLOUD_ENDPOINT": f"{services.standin.url}/hcloud/v1", "HCLOUD_TOKEN": "standin"},
     options=lambda services: {"api_endpoint": f"{services.standin.url}/hcloud/v1", "api_token": "standin"},
 )
 VULTR = Contestant(
@@ -84,10 +81,7 @@ VULTR = Contestant(
     inventory={"plugin": "vultr.cloud.vultr"},
     instance={"vultr.cloud.instance": {"label": "vm-NUMBER", "region": "ams", "state": "started"}},
     service=lambda services: services.standin,
-    environment=lambda services: {
-        "VULTR_API_ENDPOINT": f"{services.standin.url}/vultr/v2",
-        "VULTR_API_KEY": "standin",
-    },
+    environment=lambda services: {"VULTR_API_ENDPOINT": f"{services.standin.url}/vultr/v2", "VULTR_API_KEY": "standin"},
     options=lambda services: {"api_endpoint": f"{services.standin.url}/vultr/v2", "api_key": "standin"},
 )
 PEERS = (HCLOUD, VULTR)

@@ -168,10 +168,7 @@ def test_two_credentials_in_one_job(node: Controller, job: t.Callable[..., Path]
     assert artifacts(folder)[0] == "successful", run.screen
     assert STAGING_KEY not in run.screen
     posts = {(call["path"], call["headers"]["authorization"]) for call in simulator.log() if call["method"] == "POST"}
-    assert posts == {
-        ("/instances/1/restart", fingerprint(KEY)),
-        ("/instances/901/restart", fingerprint(STAGING_KEY)),
-    }
+    assert posts == {("/instances/1/restart", fingerprint(KEY)), ("/instances/901/restart", fingerprint(STAGING_KEY))}
     # An inventory source has the credential of its account only.
     source = str(folder / "inventory/staging.clawhosters.yml")
     run = node.run("ansible-inventory", "-i", source, "--graph", CLAWHOSTERS_API_URL=simulator.url, **staging)

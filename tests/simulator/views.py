@@ -109,12 +109,7 @@ def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Se
             raise Refused(switches.per_page_refused, code, "Unknown parameter.", {"per_page": "is unknown"})
         size = min(_number(exchange, "per_page", size), switches.per_page_max)
     count = len(items)
-    pagination = {
-        "current_page": page,
-        "total_pages": math.ceil(count / size),
-        "total_count": count,
-        "per_page": size,
-    }
+    pagination = {"current_page": page, "total_pages": math.ceil(count / size), "total_count": count, "per_page": size}
     is_needed = switches.pagination != "when_needed" or count > size
     return items[(page - 1) * size : page * size], pagination if is_needed else None
 

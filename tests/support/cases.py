@@ -211,12 +211,7 @@ CASES = [
     Case(
         "fleet_restore",
         "claw_fleet_restore",
-        {
-            "incident": "INC-1",
-            "instances": [{"id": 111, "backup_id": 11}],
-            "names": ["web-bot"],
-            "serial": ["100%"],
-        },
+        {"incident": "INC-1", "instances": [{"id": 111, "backup_id": 11}], "names": ["web-bot"], "serial": ["100%"]},
         {"restores": 2},
         lambda _before, after, _result: [after.restored_from(number) for number in (113, 111)] == [32, 11],
         is_once=True,

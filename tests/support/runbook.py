@@ -51,8 +51,7 @@ class Runbook:
         """Returns the result of the role. ``answers`` are typed at the terminal."""
         self._typed, self.shown = list(answers), []
         module = SimpleNamespace(
-            SPEC=internal_restore.SPEC,
-            run=lambda context: internal_restore.run(context, lambda value: value, self),
+            SPEC=internal_restore.SPEC, run=lambda context: internal_restore.run(context, lambda value: value, self)
         )
         given = {**DEFAULTS, "restore_report_dir": str(self.folder), "restore_incident": "INC-1"}
         result = self.worker.run(module, check=check, variables={**given, **self.variables, **variables})

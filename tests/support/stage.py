@@ -53,23 +53,11 @@ class Stage:
         simulator.reset(state=STATE, switches=SWITCHES)
 
     def run(
-        self,
-        at: int = 0,
-        scope: str = "all",
-        meanwhile: t.Callable[[], None] | None = None,
-        **options: t.Any,
+        self, at: int = 0, scope: str = "all", meanwhile: t.Callable[[], None] | None = None, **options: t.Any
     ) -> Ending:
         """Runs it once, killed at that line, or kept there until ``meanwhile`` has returned."""
         given = {"api_url": self.simulator.url, **self.store, **self.case.options, **options}
-        return run_killed(
-            self.folder,
-            self.collections,
-            self.case.module,
-            given,
-            at,
-            scope,
-            meanwhile=meanwhile,
-        )
+        return run_killed(self.folder, self.collections, self.case.module, given, at, scope, meanwhile=meanwhile)
 
     def judge(self, ending: Ending) -> list[str]:
         """Returns what is wrong after the last run, which nobody killed."""
