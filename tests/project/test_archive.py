@@ -84,6 +84,12 @@ def names_in(built: Path) -> set[str]:
         return {member.name for member in tar.getmembers() if not member.isdir()}
 
 
+def read_texts(built: Path) -> dict[str, str]:
+    with tarfile.open(built) as tar:
+        files = [(member.name, tar.extractfile(member)) for member in tar.getmembers()]
+        return {name: file.read().decode() for name, file in files if file and name.endswith((".md", ".json"))}
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     folder = tmp_path / "clone"
@@ -129,20 +135,9 @@ def test_no_build_of_an_untidy_clone_packs_what_git_does_not_track(built: Path, 
     tops = sorted({name.split("/")[0] for name in shipped} - {"MANIFEST.json", "FILES.json"})
     planted = [".env", ".vault_pass", "id_rsa", "venv/x.py", ".mypy_cache/x.json", "a.orig", "secrets.yml", "plug"]
     planted += ["pluginsx/a.py", "README.md.bak", "inventory.yml", "dist/x.tar.gz", "build/live/x.py", "tests/output/x"]
-    inside = (
-        "key.pem",
-        "id_rsa",
-        ".env",
-        "a.py.orig",
-        "a.yml~",
-        "x.rej",
-        "x.bak",
-        ".x.swp",
-        "a.log",
-        "x.retry",
-        "x.key",
-    )
-    inside += ("vault_pass", "__pycache__/a.cpython-311.pyc", "venv/x.py", "x.tfstate", "x.sqlite", "x.p12", "x.zip")
+    inside = ["key.pem", "id_rsa", ".env", "a.py.orig", "a.yml~", "x.rej", "x.bak", ".x.swp", "a.log", "x.retry"]
+    inside += ["x.key", "vault_pass", "__pycache__/a.cpython-311.pyc", "venv/x.py", "x.tfstate", "x.sqlite", "x.p12"]
+    inside += ["x.zip"]
     planted += [f"{folder}/{name}" for name in inside for folder in ("roles/restore/tasks", "plugins/modules", "docs")]
     planted += ["tests/unit/new.py", "tests/new/x.py", "changelogs/x.yml", "docs/images/new.md", "docs/_build/x.md"]
     chance = random.Random(66)
@@ -162,20 +157,12 @@ def test_no_build_of_an_untidy_clone_packs_what_git_does_not_track(built: Path, 
 
 def test_its_readme_and_metadata_lead_to_the_repository(built: Path) -> None:
     address = archive.GALAXY["repository"]
-    with tarfile.open(built) as tar:
-        readme, manifest = (tar.extractfile(name) for name in ("README.md", "MANIFEST.json"))
-        assert readme is not None
-        assert manifest is not None
-        assert f"]({address}/blob/" in readme.read().decode()
-        collection = json.load(manifest)["collection_info"]
+    texts = read_texts(built)
+    assert f"]({address}/blob/" in texts["README.md"]
+    collection = json.loads(texts["MANIFEST.json"])["collection_info"]
     assert all(collection[name].startswith(address) for name in ("repository", "issues", "documentation"))
 
 
 def test_its_texts_show_no_picture_that_is_not_in_it(built: Path) -> None:
-    with tarfile.open(built) as tar:
-        for member in tar.getmembers():
-            if member.name.endswith(".md"):
-                file = tar.extractfile(member)
-                assert file is not None
-                assert "![" not in file.read().decode(), member.name
+    assert [name for name, text in read_texts(built).items() if name.endswith(".md") and "![" in text] == []
     assert "![" in (REPOSITORY / "README.md").read_text(encoding="utf-8")

@@ -20,7 +20,6 @@ from simulator.handle import Simulator
 from simulator.switches import plain
 from support.controller import REPOSITORY
 
-FLAGS = ("can_start", "can_stop", "can_restart")
 LISTED = (
     "id:int name:str status:str tier:str billing_mode:str ip_address:str? health_status:str created_at:str "
     "provisioned_at:str?"
@@ -123,33 +122,20 @@ def test_plain_shows_what_the_overview_names_and_no_more(simulator: Simulator, r
     assert all(fits(item, PLAIN_ANSWERS[request_line]) for item in (found if isinstance(found, list) else [found]))
 
 
-@pytest.mark.parametrize(
-    ("status", "flags"),
-    [
-        ("running", (False, True, True)),
-        ("stopped", (True, False, False)),
-        ("deleting", (False, False, False)),
-        ("paused", (False, False, False)),
-        ("pending_configuration", (False, False, False)),
-        ("provisioning", (False, False, False)),
-        ("deploying", (False, False, False)),
-        ("error", (False, False, False)),
-        ("deploy_failed", (False, False, False)),
-    ],
-)
-def test_flags_and_refusals_follow_the_table_of_the_contract(
-    simulator: Simulator, status: str, flags: tuple[bool, bool, bool]
-) -> None:
-    actions = ("start", "stop", "restart")
-    simulator.set_instance(1, status=status)
-    detail = data(simulator, "GET", "/instances/1")
-    assert tuple(detail[flag] for flag in FLAGS) == flags
-    for action, allowed in zip(actions, flags, strict=True):
+ALLOWED = {"running": ("stop", "restart"), "stopped": ("start",)}
+"""The actions that a status allows. The other ones allow none."""
+STATUSES = ("deleting", "paused", "pending_configuration", "provisioning", "deploying", "error", "deploy_failed")
+
+
+@pytest.mark.parametrize("status", [*ALLOWED, *STATUSES])
+def test_flags_and_refusals_follow_the_table_of_the_contract(simulator: Simulator, status: str) -> None:
+    for action in ("start", "stop", "restart"):
         simulator.set_instance(1, status=status)
+        is_allowed = action in ALLOWED.get(status, ())
+        assert data(simulator, "GET", "/instances/1")[f"can_{action}"] is is_allowed
         answer = call(simulator, "POST", f"/instances/1/{action}")
-        assert answer.status_code == (200 if allowed else 422)
-        if not allowed:
-            assert answer.json()["error"]["code"] == "unprocessable_entity"
+        assert answer.status_code == (200 if is_allowed else 422)
+        assert is_allowed or answer.json()["error"]["code"] == "unprocessable_entity"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +149,6 @@ def test_flags_and_refusals_follow_the_table_of_the_contract(
         ("GET", "/nowhere", Simulator.key, 404, "not_found"),
         ("GET", "/instances/999", Simulator.key, 404, "not_found"),
         ("GET", "/instances/web-bot", Simulator.key, 404, "not_found"),
-        ("GET", "/instances/-1", Simulator.key, 404, "not_found"),
         ("GET", "/instances/007", Simulator.key, 404, "not_found"),
         ("GET", f"/instances/{'9' * 5000}", Simulator.key, 404, "not_found"),
         ("GET", "/instances/", Simulator.key, 404, "not_found"),

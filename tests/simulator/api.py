@@ -16,7 +16,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from simulator import billing
 from simulator.errors import refused_now
 from simulator.exchange import Exchange
-from simulator.views import acted, detailed, dressed, listed, page_of, renames_of
+from simulator.views import acted, detailed, dressed, listed, of_kind, page_of
 from simulator.world import ACTIONS
 
 
@@ -169,7 +169,7 @@ def _add_addons(api: FastAPI) -> None:
             changes = changes.get("addon")
             if not isinstance(changes, dict):
                 raise refused_now("The add-on was not changed.", {"addon": "is missing"})
-        old_names = {new: old for old, new in renames_of("addon", call.switches).items()}
+        old_names = {new: old for old, new in of_kind("addon", call.switches.rename_fields).items()}
         before = call.world.effects["patches"]
         addon = call.world.patch_addon(id, {old_names.get(name, name): value for name, value in changes.items()})
         call.effect = call.world.effects["patches"] > before

@@ -78,9 +78,9 @@ def change_instance(instance: Instance, fields: Mapping[str, Any], now: float) -
 
 
 def new_backup(entry: Mapping[str, Any], number: int, instance: Instance, now: float) -> dict[str, Any]:
-    """Creates a backup. No field is documented, so all are assumed (contract 7)."""
+    """Returns a backup without the fields of its entry, all of which are assumed (contract 7)."""
     created_at = seed_time(entry.get("created_at", iso(now - 12 * 3600)), now)
-    record = {
+    return {
         "id": number,
         "instance_id": instance.id,
         "instance_name": instance.name,
@@ -90,15 +90,13 @@ def new_backup(entry: Mapping[str, Any], number: int, instance: Instance, now: f
         "created_at": created_at,
         "expires_at": iso(unix(created_at) + KEPT_DAYS * DAY),
     }
-    change_record(record, {name: value for name, value in entry.items() if name != "instance"}, now)
-    return record
 
 
 def new_addon(entry: Mapping[str, Any], number: int, instance: Instance, now: float) -> dict[str, Any]:
-    """Creates an add-on; its fields are assumed (contract 6)."""
+    """Returns an add-on without the fields of its entry, all of which are assumed (contract 6)."""
     kind = entry.get("addon_type", "llm")
     tier = entry.get("tier", "standard")
-    record = {
+    return {
         "id": number,
         "addon_type": kind,
         "instance_id": instance.id,
@@ -110,8 +108,6 @@ def new_addon(entry: Mapping[str, Any], number: int, instance: Instance, now: fl
         "daily_claws": addon_claws(kind, tier),
         "created_at": instance.created_at,
     }
-    change_record(record, {name: value for name, value in entry.items() if name != "instance"}, now)
-    return record
 
 
 def change_record(record: dict[str, Any], fields: Mapping[str, Any], now: float) -> None:

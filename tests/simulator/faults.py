@@ -18,17 +18,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-    PrivateAttr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from simulator.errors import BadControl
 from simulator.exchange import Answer, Ending, Exchange, Handler, error_answer
@@ -54,10 +44,8 @@ BETWEEN_PAGES = ("vanish_between_pages", "insert_between_pages")
 KINDS = (*CUTS, "slow", *BODIES, *PAGES, *SERVICE_ERRORS, "status", "rate_limited", "redirect", *BETWEEN_PAGES)
 
 
-class Fault(BaseModel):
+class Fault(BaseModel, extra="forbid"):
     """One fault: its kind, the requests it applies to, how often it applies, and its effect. See README.md."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: str
     method: str | None = None
@@ -77,9 +65,9 @@ class Fault(BaseModel):
     location: str | None = None
     id: int | None = None
 
-    _number: int = PrivateAttr(0)
-    _matched: int = PrivateAttr(0)
-    _struck: int = PrivateAttr(0)
+    _number: int = 0
+    _matched: int = 0
+    _struck: int = 0
 
     @model_validator(mode="after")
     def _complete(self) -> Fault:

@@ -29,16 +29,12 @@ class Progress:
 
     def tick(self) -> None:
         """Ends all phases whose time is over."""
-        if not self._under_way:
-            return
         now = self._clock()
         for number, transition in list(self._under_way.items()):
             while transition.is_due(now) and self._advance(number, transition, transition.due):
                 pass
 
     def shown(self, numbers: Iterable[int]) -> None:
-        if not self._under_way:
-            return
         for number in numbers:
             transition = self._under_way.get(number)
             if transition is not None and transition.read():

@@ -28,16 +28,11 @@ class Window:
         A fixed window begins with its first request and ends as a whole. A window by the clock does too, but begins at
         a multiple of its length.
         """
-        length = switches.rate_window_seconds
-        if switches.rate_window == "clock":
-            if self.times and now >= self.resets_at(self.times[0], switches):
-                self.times.clear()
-        elif switches.rate_window == "fixed":
-            if self.times and now >= self.times[0] + length:
-                self.times.clear()
-        else:
-            while self.times and now >= self.times[0] + length:
+        if switches.rate_window == "sliding":
+            while self.times and now >= self.times[0] + switches.rate_window_seconds:
                 self.times.popleft()
+        elif self.times and now >= self.resets_at(self.times[0], switches):
+            self.times.clear()
 
     def resets_at(self, now: float, switches: Switches) -> float:
         """Returns the time when the window has room again."""
@@ -66,13 +61,11 @@ class RateLimiter:
         window = self._windows.setdefault(exchange.key or "", Window())
         window.forget(now, switches)
         if len(window.times) >= switches.rate_limit:
-            answer = self.refusal(
-                window.resets_at(now, switches), switches.rate_reset, switches.retry_after, switches.rate_limit_code
-            )
-            answer.headers |= self._headers(window, now, switches)
-            return answer
-        window.times.append(now)
-        answer = await inner(exchange)
+            resets_at = window.resets_at(now, switches)
+            answer = self.refusal(resets_at, switches.rate_reset, switches.retry_after, switches.rate_limit_code)
+        else:
+            window.times.append(now)
+            answer = await inner(exchange)
         answer.headers |= self._headers(window, now, switches)
         return answer
 

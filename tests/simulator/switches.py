@@ -19,7 +19,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -35,10 +34,8 @@ def _spell_null(value: object) -> object:
     return "null" if value is None else value
 
 
-class Switches(BaseModel):
+class Switches(BaseModel, extra="forbid"):
     """All switches with their defaults. `README.md` says what each means."""
-
-    model_config = ConfigDict(extra="forbid")
 
     # --- Time: the duration of accepted actions -----------------------------------------------------------------------
     transition_seconds: NonNegativeFloat = 2.0

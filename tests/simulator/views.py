@@ -59,7 +59,7 @@ def dressed(kind: str, record: dict[str, Any], switches: Switches, collection: s
             for name, value in record.items()
         }
     if switches.rename_fields:
-        record = _renamed(record, renames_of(kind, switches))
+        record = _renamed(record, of_kind(kind, switches.rename_fields))
     if switches.drop_fields:
         dropped = set(switches.drop_fields)
         record = {
@@ -69,16 +69,11 @@ def dressed(kind: str, record: dict[str, Any], switches: Switches, collection: s
     if kept is not None:
         record = {name: record[name] for name in record if name in kept}
     if switches.add_fields:
-        record = record | _of_kind(kind, switches.add_fields)
+        record = record | of_kind(kind, switches.add_fields)
     return record
 
 
-def renames_of(kind: str, switches: Switches) -> dict[str, str]:
-    """Returns a mapping of old to new field names for one kind of object."""
-    return _of_kind(kind, switches.rename_fields)
-
-
-def _of_kind(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+def of_kind(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Returns the field names for one kind: `instance.name` applies to instances, `name` to all."""
     named = {name.rpartition("."): value for name, value in fields.items()}
     return {name: value for (of_kind, _dot, name), value in named.items() if of_kind in ("", kind)}

@@ -308,6 +308,7 @@ class World:
         number = self._free_id(collection, entry)
         new = new_addon if collection == "addons" else new_backup
         record = new(entry, number, self._instance_of(entry), self.clock())
+        change_record(record, {name: value for name, value in entry.items() if name != "instance"}, self.clock())
         getattr(self, collection)[number] = record
         self._orders.clear()
         return record
