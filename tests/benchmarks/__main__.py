@@ -62,17 +62,13 @@ def _measure(section: Callable[[Workplace, int], Section], runs: int) -> Section
 
 
 def _versions(seconds: float) -> list[str]:
-    collections = ", ".join(
-        f"{contestant.collection} {_collection_version(contestant.collection)}" for contestant in ALL
-    )
+    collections = ", ".join(f"{one.collection} {_collection_version(one.collection)}" for one in ALL)
     packages = ", ".join(f"{name} {version(name)}" for name in ("ansible-core", "requests", "urllib3"))
     return [
         collections,
         f"Python {platform.python_version()}, {packages}",
-        (
-            f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; "
-            f"measured in {seconds / 60:.0f} min"
-        ),
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}",
+        f"measured in {seconds / 60:.0f} min",
         f"{OURS.collection} at commit {_commit()}",
     ]
 

@@ -28,14 +28,20 @@ class Contestant:
     instance: dict[str, Any]
     """A task for instance NUMBER that changes nothing."""
     service: Callable[[Services], Service]
-    environment: Callable[[Services], dict[str, str]]
-    """Environment of modules with URL and key."""
-    options: Callable[[Services], dict[str, str]]
-    """Options of inventories with URL and key: from version 1.14, vultr's ignores the environment."""
+    url: Callable[[Services], str]
+    key: str
+    variables: tuple[str, str]
+    """The environment variables of modules with URL and key."""
+    option_names: tuple[str, str]
+    """The options of inventories with URL and key: from version 1.14, vultr's ignores the environment."""
+
+    def environment(self, services: Services) -> dict[str, str]:
+        return dict(zip(self.variables, (self.url(services), self.key), strict=True))
 
     def listing(self, workplace: Workplace, services: Services) -> list[str]:
         """Writes the inventory file and returns the command that lists the account."""
-        workplace.write(self.inventory_file, {**self.inventory, **self.options(services)})
+        options = dict(zip(self.option_names, (self.url(services), self.key), strict=True))
+        workplace.write(self.inventory_file, {**self.inventory, **options})
         return ["ansible-inventory", "-i", self.inventory_file, "--list"]
 
     def task(self, number: str) -> dict[str, Any]:
@@ -57,12 +63,10 @@ OURS = Contestant(
     inventory={"plugin": "clawhosters.cloud.instances", "statuses": ["all"]},
     instance={"clawhosters.cloud.claw_instance": {"id": "NUMBER", "state": "started"}},
     service=lambda services: services.simulated,
-    environment=lambda services: {
-        "CLAWHOSTERS_API_URL": services.simulator.url,
-        "CLAWHOSTERS_API_KEY": KEY,
-        "CLAWHOSTERS_PROGRESS": "0",
-    },
-    options=lambda services: {"api_url": services.simulator.url, "api_key": KEY},
+    url=lambda services: services.simulator.url,
+    key=KEY,
+    variables=("CLAWHOSTERS_API_URL", "CLAWHOSTERS_API_KEY"),
+    option_names=("api_url", "api_key"),
 )
 HCLOUD = Contestant(
     name="hcloud",
@@ -71,8 +75,10 @@ HCLOUD = Contestant(
     inventory={"plugin": "hetzner.hcloud.hcloud"},
     instance={"hetzner.hcloud.server": {"id": "NUMBER", "state": "started"}},
     service=lambda services: services.standin,
-    environment=lambda services: {"HCLOUD_ENDPOINT": f"{services.standin.url}/hcloud/v1", "HCLOUD_TOKEN": "standin"},
-    options=lambda services: {"api_endpoint": f"{services.standin.url}/hcloud/v1", "api_token": "standin"},
+    url=lambda services: f"{services.standin.url}/hcloud/v1",
+    key="standin",
+    variables=("HCLOUD_ENDPOINT", "HCLOUD_TOKEN"),
+    option_names=("api_endpoint", "api_token"),
 )
 VULTR = Contestant(
     name="vultr",
@@ -81,8 +87,10 @@ VULTR = Contestant(
     inventory={"plugin": "vultr.cloud.vultr"},
     instance={"vultr.cloud.instance": {"label": "vm-NUMBER", "region": "ams", "state": "started"}},
     service=lambda services: services.standin,
-    environment=lambda services: {"VULTR_API_ENDPOINT": f"{services.standin.url}/vultr/v2", "VULTR_API_KEY": "standin"},
-    options=lambda services: {"api_endpoint": f"{services.standin.url}/vultr/v2", "api_key": "standin"},
+    url=lambda services: f"{services.standin.url}/vultr/v2",
+    key="standin",
+    variables=("VULTR_API_ENDPOINT", "VULTR_API_KEY"),
+    option_names=("api_endpoint", "api_key"),
 )
 PEERS = (HCLOUD, VULTR)
 ALL = (OURS, *PEERS)

@@ -113,6 +113,7 @@ class Workplace:
             "LANG": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_NOCOLOR": "true",
+            "CLAWHOSTERS_PROGRESS": "0",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",

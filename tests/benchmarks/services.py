@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import requests
 
@@ -21,14 +20,6 @@ from simulator.handle import HOME, Simulator
 
 UNLIMITED = 1_000_000
 """Limit without effect. It is not zero, so that every response has the headers, as with the real service."""
-
-
-class Service(Protocol):
-    def reset(self) -> None:
-        """Resets the count."""
-
-    def count_requests(self) -> int:
-        """Returns the number of requests since the last reset."""
 
 
 class Simulated:
@@ -55,6 +46,10 @@ class StandIn:
         return int(self._session.get(self.url + COUNT, timeout=60).text)
 
 
+Service = Simulated | StandIn
+"""A service that counts the requests since its last reset."""
+
+
 @dataclass(frozen=True)
 class Services:
     """An account of one size on each of the services."""
@@ -72,15 +67,10 @@ def services(running: int) -> Iterator[Services]:
     """Starts services with so many running instances."""
     state = {"instances": [{"name": f"vm-{number}", "status": "running"} for number in range(1, running + 1)]}
     command = [sys.executable, "-m", "benchmarks.standin", str(running)]
+    environment, pipe = {**os.environ, "PYTHONPATH": str(HOME)}, subprocess.PIPE
     with (
         Simulator(state=state, transition_seconds=0) as simulator,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(HOME)},
-        ) as process,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process,
     ):
         assert process.stdout is not None
         try:

@@ -79,12 +79,11 @@ def test_a_play_pays_once_for_an_outage_that_begins_in_it(
     prepare(postgres)
     proxy = TcpProxy(postgres.port)
     controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url(port=proxy.port)
-    numbers: list[t.Any] = ["{{ item }}"] if is_loop else list(range(1, 9))
-    tasks: list[dict[str, t.Any]] = [
-        {"clawhosters.cloud.claw_instance": {"id": number, "state": "restarted", "wait": False}} for number in numbers
-    ]
+    options = {"state": "restarted", "wait": False}
+    numbers = list(range(1, 9))
+    tasks: list[dict[str, t.Any]] = [{"clawhosters.cloud.claw_instance": {"id": one, **options}} for one in numbers]
     if is_loop:
-        tasks[0]["loop"] = list(range(1, 9))
+        tasks = [{"clawhosters.cloud.claw_instance": {"id": "{{ item }}", **options}, "loop": numbers}]
 
     def hold() -> None:
         while not simulator.calls():
@@ -187,15 +186,13 @@ def test_each_fork_has_a_session_and_none_is_left(
     controller: Controller, simulator: Simulator, postgres: Postgres
 ) -> None:
     prepare(postgres)
-    postgres.end_sessions()  # of earlier tests
     proxy = TcpProxy(postgres.port)
     controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url(port=proxy.port)
     hosts = {f"host-{number}": {} for number in range(2 * FORKS)}
     inventory = controller.write("hosts.yml", {"all": {"hosts": hosts}})
     task = {"clawhosters.cloud.claw_instance_info": {"id": 1}}
-    run = controller.playbook(
-        [{"hosts": "all", "gather_facts": False, "tasks": [task]}], "-i", str(inventory), "--forks", str(FORKS)
-    )
+    plays = [{"hosts": "all", "gather_facts": False, "tasks": [task]}]
+    run = controller.playbook(plays, "-i", str(inventory), "--forks", str(FORKS))
     assert run.rc == 0, run.screen
     assert "[WARNING]" not in run.screen
     assert len(simulator.calls()) == proxy.connections == 2 * FORKS

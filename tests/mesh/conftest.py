@@ -70,13 +70,8 @@ class Site:
 @pytest.fixture(scope="session")
 def whole_site(tmp_path_factory: pytest.TempPathFactory, collections: Path) -> t.Iterator[Site]:
     make_bridge()
-    server = Postgres(
-        postgres_programs(),
-        listen_addresses=f"127.0.0.1,{ADDRESS}",
-        ssl="on",
-        ssl_cert_file="server.pem",
-        ssl_key_file="server.key",
-    )
+    tls = {"ssl": "on", "ssl_cert_file": "server.pem", "ssl_key_file": "server.key"}
+    server = Postgres(postgres_programs(), listen_addresses=f"127.0.0.1,{ADDRESS}", **tls)
     ca, certificate, key = make_certificates(server.folder, ADDRESS)
     os.chown(key, NOBODY, NOBODY)
     with (server.folder / "pg_hba.conf").open("a", encoding="utf-8") as file:

@@ -67,22 +67,17 @@ class Node:
         ip("netns", "add", name)
         ip("link", "add", self._end, "type", "veth", "peer", "name", "eth0", "netns", name)
         ip("link", "set", self._end, "master", BRIDGE, "up")
-        for command in (
-            ("address", "add", f"{address}/24", "dev", "eth0"),
-            ("link", "set", "eth0", "up"),
-            ("link", "set", "lo", "up"),
-        ):
-            ip("-netns", name, *command)
+        ip("-netns", name, "address", "add", f"{address}/24", "dev", "eth0")
+        for interface in ("eth0", "lo"):
+            ip("-netns", name, "link", "set", interface, "up")
 
     def start(self, incident: str, environment: dict[str, str], **variables: t.Any) -> Job:
         log, results = (self.folder / f"{incident}.{kind}" for kind in ("log", "results"))
-        command = (
-            f"ip netns exec {self.name} unshare --pid --fork --kill-child --mount --mount-proc --uts sh -c".split()
-        )
+        enter = f"ip netns exec {self.name} unshare --pid --fork --kill-child --mount --mount-proc --uts sh -c"
         given = json.dumps({"restore_incident": incident, **variables})
         playbook = ["ansible-playbook", "clawhosters.cloud.restore", "-e", given]
         process = subprocess.Popen(
-            [*command, 'hostname "$0" && exec "$@"', self.name, *playbook],
+            [*enter.split(), 'hostname "$0" && exec "$@"', self.name, *playbook],
             cwd=self.folder,
             env={**self._environment, "RESULTS_FILE": str(results), **environment},
             stdin=subprocess.DEVNULL,

@@ -54,17 +54,17 @@ class RestoreJob:
     site: Site
     incident: str
     name: str
-    instance_id: int
-    backup_id: int
+    number: int
+    """The id of its instance, and of its backup."""
     jobs: dict[str, Job] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
-        return f"/backups/{self.backup_id}/restore"
+        return f"/backups/{self.number}/restore"
 
     @property
     def key(self) -> OperationKey:
-        return OperationKey("restore", self.site.service.url, self.incident, str(self.instance_id))
+        return OperationKey("restore", self.site.service.url, self.incident, str(self.number))
 
     def start(self, node: Node) -> None:
         names = {"restore_instances": [self.name], "restore_confirm": self.name}
@@ -97,9 +97,8 @@ class UncommittedLine:
 
     def find_waiting(self) -> list[tuple[int]]:
         """Returns the server's processes that wait for it."""
-        return self._database.query(
-            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = %s", [JOB]
-        )
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = %s"
+        return self._database.query(waiting, [JOB])
 
     def end(self, *, is_lost: bool) -> None:
         """Rolls it back. With ``is_lost`` the waiting line is not written, as if it had never arrived."""
@@ -119,21 +118,14 @@ class Loss:
         # On a slow machine a restore that hangs would else have ended before the node is lost.
         site.timeout = 30 if self.returns else FOREVER
         self.a, self.b = site.a, site.b
-        self.seconds = self.chance.choice([2, 20, 45])
+        seconds = self.chance.choice([2, 20, 45])
         names = ("before-line", "before-post", "after-post", "waiting")
-        site.service.reset(
-            state={
-                "instances": [{"name": name, "id": number} for number, name in enumerate(names, start=1)],
-                "backups": [
-                    {"id": number, "instance": name, "created_at": "3h ago"}
-                    for number, name in enumerate(names, start=1)
-                ],
-            },
-            switches={"transition_seconds": self.seconds},
-        )
-        self.restores = [
-            RestoreJob(site, f"INC-{seed}-{name}", name, number, number) for number, name in enumerate(names, start=1)
-        ]
+        self.restores = [RestoreJob(site, f"INC-{seed}-{name}", name, number) for number, name in enumerate(names, 1)]
+        numbers = {one.name: one.number for one in self.restores}
+        instances = [{"name": name, "id": number} for name, number in numbers.items()]
+        backups = [{"id": number, "instance": name, "created_at": "3h ago"} for name, number in numbers.items()]
+        state = {"instances": instances, "backups": backups}
+        site.service.reset(state=state, switches={"transition_seconds": seconds})
         self.before_line, self.before_post, self.after_post, self.waiting = self.restores
         self.line_arrives = self.chance.random() < 0.5
         self.freed_after: float | None = None
@@ -149,7 +141,7 @@ class Loss:
         for restore in (self.before_post, self.after_post, self.waiting):
             restore.start(self.a)
         wait_for(self.waiting.has_posted, "the restore that waits")
-        service.fault("slow", path=f"/instances/{self.waiting.instance_id}", seconds=FOREVER)
+        service.fault("slow", path=f"/instances/{self.waiting.number}", seconds=FOREVER)
         wait_for(lambda: not service.faults(), "restores that hang")
         line = UncommittedLine(self.site, self.before_line)
         self.before_line.start(self.a)
@@ -204,8 +196,8 @@ class Loss:
         if job.process.returncode == 0:
             if report["outcome"] != "completed" or done != 1:
                 faults.append(f"successful, but {report}, sent by {sent_by}")
-            now = self.site.service.instance(restore.instance_id)
-            if now["_restored_from"] != restore.backup_id or now["status"] != "running":
+            now = self.site.service.instance(restore.number)
+            if now["_restored_from"] != restore.number or now["status"] != "running":
                 faults.append(f"successful, but {now}")
         elif report["outcome"] != "unknown" or sent_by[self.b.name] or "unknown" not in job.screen:
             faults.append(f"{report}, sent by {sent_by}")
