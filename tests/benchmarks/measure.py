@@ -10,11 +10,10 @@ import contextlib
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,10 +138,6 @@ def rotate(entries: Sequence[T], run: int) -> list[T]:
     """Returns the entries rotated by the run's number, so that none is always first."""
     shift = run % len(entries)
     return [*entries[shift:], *entries[:shift]]
-
-
-def median_by(samples: Iterable[T], value: Callable[[T], float]) -> float:
-    return statistics.median(map(value, samples))
 
 
 def log_progress(text: str) -> None:

@@ -10,9 +10,10 @@ For the largest, also the time of the inventory.
 from __future__ import annotations
 
 import math
+import statistics
 
 from benchmarks.contestants import ALL, OURS, PEERS, Contestant, hosts, play
-from benchmarks.measure import Workplace, log_progress, median_by, rotate
+from benchmarks.measure import Workplace, log_progress, rotate
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 
@@ -49,7 +50,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
         ratio = max(count / few for count, few in zip(ours, fewest, strict=True))
         cells = [" ".join(map(str, sent[title, contestant.name])) for contestant in ALL]
         section.rows.append(Row(title, cells, ratio=f"{ratio:.2f}x", target="1.00x", met=ours == fewest))
-    medians = {name: median_by(values, float) for name, values in times.items()}
+    medians = {name: statistics.median(values) for name, values in times.items()}
     factor = min(medians[peer.name] for peer in PEERS) / medians[OURS.name]
     cells = [f"{medians[contestant.name]:.2f} s" for contestant in ALL]
     name = f"time of the inventory of {SIZES[-1]:,}"

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line, hosts, play
-from benchmarks.measure import BenchError, Sample, Workplace, log_progress, median_by, rotate
+from benchmarks.measure import BenchError, Sample, Workplace, log_progress, rotate
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 
@@ -83,7 +84,7 @@ def run_unchanged(
 
 def _section(nets: dict[tuple[str, str], list[float]], runs: int) -> Section:
     section = Section(f"Tasks: one unchanged instance, less the time of an empty playbook, medians of {runs}")
-    medians = {key: median_by(values, float) for key, values in nets.items()}
+    medians = {key: statistics.median(values) for key, values in nets.items()}
 
     def row(title: str, against: str, goal: float | None, times: Callable[[float], str]) -> Row:
         ours = medians[title, OURS.name]

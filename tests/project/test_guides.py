@@ -43,16 +43,11 @@ MISSPELT = {"fleet_max_change", "restore_max_ag"}
 """Names that a guide shows as an example of a typo."""
 
 
-def find_variables() -> set[str]:
-    """Returns the words of the files in which the variables of roles, playbooks, rulebooks and examples are."""
-    folders = ("roles/*/meta", "playbooks", "extensions", "examples")
-    files = [path for folder in folders for path in REPOSITORY.glob(f"{folder}/**/*.yml")]
-    return {word for path in files for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
-
-
 def test_every_variable_that_a_guide_gives_or_names_exists() -> None:
     """Ansible ignores an unknown variable, so that the command works, and does something else than the guide says."""
-    variables = find_variables()
+    folders = ("roles/*/meta", "playbooks", "extensions", "examples")
+    files = [path for folder in folders for path in REPOSITORY.glob(f"{folder}/**/*.yml")]
+    variables = {word for path in files for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
     given = set()
     for page in PAGES:
         text = page.read_text(encoding="utf-8")

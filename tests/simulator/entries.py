@@ -10,12 +10,12 @@ unless it looks like a misspelt one.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from simulator.errors import BadControl
 from simulator.instances import DAILY_CLAWS, DETAILED, FLAGS, Instance
+from simulator.switches import nearest
 from simulator.times import DAY, iso, seed_time, unix
 
 SETTLING = ("settles_to", "settles_after_seconds", "settles_after_reads")
@@ -131,6 +131,6 @@ def address(number: int) -> str:
 def _refuse_slips(fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for name in fields:
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.75)
-            if close:
-                raise BadControl(f"there is no field {name!r}; did you mean {close[0]!r}?")
+            hint = nearest(str(name), known, 0.75)
+            if hint:
+                raise BadControl(f"there is no field {name!r}{hint}")

@@ -46,20 +46,10 @@ class Simulator:
         *,
         instances: int | None = None,
         state: Mapping[str, Any] | None = None,
-        rate_limit: int | None = None,
         transition_seconds: float | None = None,
-        switches: Mapping[str, Any] | None = None,
-        plain: bool = False,
     ) -> None:
-        options = {
-            "--instances": instances,
-            "--rate-limit": rate_limit,
-            "--transition-seconds": transition_seconds,
-            "--port": 0,
-        }
+        options = {"--instances": instances, "--transition-seconds": transition_seconds, "--port": 0}
         arguments = [f"{option}={value}" for option, value in options.items() if value is not None]
-        arguments += [f"--switch={name}={json.dumps(value)}" for name, value in (switches or {}).items()]
-        arguments += ["--plain"] if plain else []
         with _state_file(state) as file:
             if file is not None:
                 arguments.append(f"--state={file}")

@@ -35,16 +35,10 @@ class Keys:
     def judge(self, key: str | None, switches: Switches) -> str:
         """Returns `valid` or `foreign`. Raises 401 for other keys."""
         if key is None:
-            raise _unauthorized("There is no key.")
+            raise Refused(401, "unauthorized", "There is no key.")
         verdict = self.listed.get(key)
         if verdict is None and switches.accept_any_key and KEY_FORMAT.fullmatch(key):
             verdict = "valid"
-        if verdict in ("revoked", "expired"):
-            raise _unauthorized(f"The key is {verdict}.")
-        if verdict is None:
-            raise _unauthorized("The key is wrong.")
+        if verdict is None or verdict in ("revoked", "expired"):
+            raise Refused(401, "unauthorized", f"The key is {verdict or 'wrong'}.")
         return verdict
-
-
-def _unauthorized(message: str) -> Refused:
-    return Refused(401, "unauthorized", message)

@@ -169,7 +169,7 @@ def read_descriptions() -> dict[str, str]:
     return {name: rows[name] for name in Switches.model_fields}
 
 
-def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...], cutoff: float = 0.6) -> str:
     """Returns the end of an error message that suggests a similar name, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), 1, cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -52,8 +52,9 @@ class Fault:
         return self.name
 
 
-def _status(number: int, *words: str, **options: t.Any) -> Fault:
-    return Fault(f"status {number}", "status", (str(number), *words), {"status": number, **options}, number)
+def _status(number: int, *words: str, is_gone: bool = False, **options: t.Any) -> Fault:
+    name = f"status {number}{' after' if 'after_effect' in options else ''}"
+    return Fault(name, "status", (str(number), *words), {"status": number, **options}, number, is_gone)
 
 
 LOST = ("broke", "was lost")
@@ -102,11 +103,8 @@ FAULTS = [
     Fault("not found", "not_found", ("404", "exist", "There is no", "was deleted"), status=404, is_gone=True),
     *map(_status, (400, 402, 408, 418)),
     _status(409, details="text"),
-    *(
-        Fault(f"status {number} after", "status", (str(number),), {"status": number, "after_effect": True}, number)
-        for number in (409, 499)
-    ),
-    Fault("status 410", "status", ("410", "exist", "There is no", "was deleted"), {"status": 410}, 410, is_gone=True),
+    *(_status(number, after_effect=True) for number in (409, 499)),
+    _status(410, "exist", "There is no", "was deleted", is_gone=True),
     _status(422, details=DETAILS),
     _status(504, message="{{ 7 * 7 }}\n\x1b[31m"),
     *(
