@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from simulator.errors import Refused, refused_now
 from simulator.exchange import Exchange
-from simulator.instances import Instance
+from simulator.instances import ACTED, LISTED, SETTINGS, Instance
 from simulator.switches import Switches
 from simulator.times import in_style
 from simulator.world import World
@@ -23,21 +23,26 @@ REFUSAL_CODES = {400: "bad_request", 422: "unprocessable_entity"}
 
 
 def listed(instance: Instance, world: World) -> dict[str, Any]:
-    """Returns an item of GET /instances (contract 4.4)."""
-    return _instance(instance, instance.listed(), world, "instances")
+    """Returns an item of GET /instances (contract 4.4), with the fields added by a tester."""
+    return _dressed(instance, _fields(instance, LISTED) | instance.extra, world, "instances")
 
 
 def detailed(instance: Instance, world: World) -> dict[str, Any]:
     """Returns the response to GET /instances/:id (contract 4.5) and to DELETE (contract 4.7)."""
-    return _instance(instance, instance.detailed(world.flags(instance)), world)
+    record = _fields(instance, LISTED) | world.flags(instance) | _fields(instance, SETTINGS) | instance.extra
+    return _dressed(instance, record, world)
 
 
 def acted(instance: Instance, world: World) -> dict[str, Any]:
     """Returns the response to start, stop and restart (contract 4.6)."""
-    return _instance(instance, instance.acted(world.flags(instance)), world)
+    return _dressed(instance, _fields(instance, ACTED) | world.flags(instance), world)
 
 
-def _instance(instance: Instance, record: dict[str, Any], world: World, collection: str = "") -> dict[str, Any]:
+def _fields(instance: Instance, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(instance, name) for name in names}
+
+
+def _dressed(instance: Instance, record: dict[str, Any], world: World, collection: str = "") -> dict[str, Any]:
     record["status"] = world.shown_status(instance)
     return dressed("instance", record, world.switches, collection)
 

@@ -51,17 +51,10 @@ class World:
     def __init__(self, state: dict[str, t.Any]) -> None:
         self.state = state
         self.names = {instance["name"] for instance in state["instances"]}
-        self._instances = {instance["id"]: instance for instance in state["instances"]}
 
-    def status(self, number: int) -> str | None:
-        """Returns the status of an instance, None if it is deleted."""
-        return self._instances.get(number, {}).get("status")
-
-    def restored_from(self, number: int) -> int | None:
-        return self._instances.get(number, {}).get("_restored_from")
-
-    def usage_limit(self, number: int) -> int | None:
-        return next((addon["usage_limit"] for addon in self.state["addons"] if addon["id"] == number), None)
+    def find(self, collection: str, number: int) -> dict[str, t.Any]:
+        """Returns the instance or the add-on; an empty one if there is none."""
+        return next((one for one in self.state[collection] if one["id"] == number), {})
 
 
 Goal = t.Callable[[World, World, Result], bool]
@@ -81,14 +74,17 @@ def _names(shown: t.Callable[[Result], set[str]]) -> Goal:
     return goal
 
 
-def _each(fact: t.Callable[[World, int], object], expected: dict[int, t.Any]) -> Goal:
-    return lambda _before, after, _result: all(fact(after, number) == value for number, value in expected.items())
+def _each(field: str, expected: dict[int, t.Any], collection: str = "instances") -> Goal:
+    def goal(_before: World, after: World, _result: Result) -> bool:
+        return all(after.find(collection, number).get(field) == value for number, value in expected.items())
+
+    return goal
 
 
 def _fleet(before: World, after: World, result: Result) -> bool:
     # By name, since a new instance may get the id of a deleted one.
     is_gone = "echo" not in after.names
-    return is_gone and _each(World.status, {112: "running", 113: "stopped", 114: "running"})(before, after, result)
+    return is_gone and _each("status", {112: "running", 113: "stopped", 114: "running"})(before, after, result)
 
 
 @dataclass(frozen=True)
@@ -128,14 +124,14 @@ CASES = [
         "claw_addon",
         {"addon_type": "llm", "instance_name": "web-bot", "config": {"usage_limit": 7}},
         {"patches": 1},
-        _each(World.usage_limit, {3: 7}),
+        _each("usage_limit", {3: 7}, "addons"),
     ),
     Case(
         "addon by id",
         "claw_addon",
         {"id": 3, "config": {"usage_limit": 7}},
         {"patches": 1},
-        _each(World.usage_limit, {3: 7}),
+        _each("usage_limit", {3: 7}, "addons"),
     ),
     Case("addon_info", "claw_addon_info", {"instance_name": "web-bot"}),
     Case("backup_info", "claw_backup_info", {"instance_name": "web-bot", "newest": True}),
@@ -144,7 +140,7 @@ CASES = [
         "claw_backup_restore",
         {"incident": "INC-1", "instance_name": "web-bot"},
         {"restores": 1},
-        _each(World.restored_from, {113: 32}),
+        _each("_restored_from", {113: 32}),
         is_once=True,
     ),
     Case(
@@ -152,7 +148,7 @@ CASES = [
         "claw_backup_restore",
         {"incident": "INC-1", "backup_id": 31},
         {"restores": 1},
-        _each(World.restored_from, {113: 31}),
+        _each("_restored_from", {113: 31}),
         is_once=True,
     ),
     Case(
@@ -189,14 +185,14 @@ CASES = [
         "claw_fleet",
         {"names": ["web-bot", "alpha"], "ids": [114], "state": "stopped", "serial": [1, "100%"], "max_failures": 3},
         {"stops": 3},
-        _each(World.status, dict.fromkeys((111, 113, 114), "stopped")),
+        _each("status", dict.fromkeys((111, 113, 114), "stopped")),
     ),
     Case(
         "fleet by a plan",
         "claw_fleet",
         {"names": ["web-bot", "alpha"], "ids": [115], "state": "stopped"},
         {"stops": 2},
-        _each(World.status, {111: "stopped", 113: "stopped"}),
+        _each("status", {111: "stopped", 113: "stopped"}),
         plan=({"id": 113, "name": "web-bot", **TO_STOP}, {"id": 111, "name": "alpha", **TO_STOP}),
     ),
     Case(
@@ -204,31 +200,31 @@ CASES = [
         "claw_fleet_restore",
         {"incident": "INC-1", "instances": [{"id": 111, "backup_id": 11}], "names": ["web-bot"], "serial": ["100%"]},
         {"restores": 2},
-        _each(World.restored_from, {113: 32, 111: 11}),
+        _each("_restored_from", {113: 32, 111: 11}),
         is_once=True,
     ),
     Case("health_info", "claw_health_info"),
-    Case("instance started", "claw_instance", {"id": 112}, {"starts": 1}, _each(World.status, {112: "running"})),
+    Case("instance started", "claw_instance", {"id": 112}, {"starts": 1}, _each("status", {112: "running"})),
     Case(
         "instance stopped",
         "claw_instance",
         {"name": "web-bot", "state": "stopped"},
         {"stops": 1},
-        _each(World.status, {113: "stopped"}),
+        _each("status", {113: "stopped"}),
     ),
     Case(
         "instance restarted",
         "claw_instance",
         {"id": 113, "state": "restarted"},
         {"restarts": 1},
-        _each(World.status, {113: "running"}),
+        _each("status", {113: "running"}),
     ),
     Case(
         "instance absent",
         "claw_instance",
         {"id": 113, "state": "absent"},
         {"deletes": 1},
-        _each(World.status, {113: None}),
+        _each("status", {113: None}),
         wants_gone=True,
     ),
     Case("instance stopped, no wait", "claw_instance", {"id": 113, "state": "stopped", "wait": False}, {"stops": 1}),
