@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -55,20 +55,15 @@ def history(kind: str, records: Sequence[dict[str, Any]], collection: str, call:
     return many([dressed(kind, record, call.switches, collection) for record in part], pagination)
 
 
-def records(kind: str, collection: str, call: Exchange) -> Response:
-    numbers, pagination = page_of(call.world.order(collection), collection, call)
-    shown = [call.world.shown(collection, number) for number in numbers]
-    return many([dressed(kind, record, call.switches, collection) for record in shown], pagination)
-
-
 def build_api() -> FastAPI:
     """Builds all routes, without the prefix."""
     api = FastAPI(openapi_url=None, redirect_slashes=False)
     _add_account(api)
     _add_instances(api)
     _add_billing(api)
-    _add_addons(api)
-    _add_backups(api)
+    for kind in ("addon", "backup"):
+        _add_records(api, kind, f"{kind}s")
+    _add_changes(api)
     return api
 
 
@@ -102,7 +97,7 @@ def _add_instances(api: FastAPI) -> None:
         return answer
 
     for action in ACTIONS:
-        api.post(f"/instances/{{id:number}}/{action}")(_acting(action))
+        _add_action(api, action)
 
     @api.delete("/instances/{id:number}")
     async def delete_instance(id: int, call: Call) -> Response:
@@ -113,13 +108,12 @@ def _add_instances(api: FastAPI) -> None:
         return JSONResponse({"data": detailed(deleted, call.world)})
 
 
-def _acting(action: str) -> Callable[[int, Call], Awaitable[Response]]:
+def _add_action(api: FastAPI, action: str) -> None:
+    @api.post(f"/instances/{{id:number}}/{action}")
     async def act(id: int, call: Call) -> Response:
         answered = call.world.act(id, action)
         call.effect = True
         return JSONResponse({"data": acted(answered, call.world)})
-
-    return act
 
 
 def _add_billing(api: FastAPI) -> None:
@@ -152,15 +146,19 @@ def _add_billing(api: FastAPI) -> None:
         return one("purchase", purchase, call, call.switches.purchase_status)
 
 
-def _add_addons(api: FastAPI) -> None:
-    @api.get("/addons")
-    async def list_addons(call: Call) -> Response:
-        return records("addon", "addons", call)
+def _add_records(api: FastAPI, kind: str, collection: str) -> None:
+    @api.get(f"/{collection}")
+    async def list_records(call: Call) -> Response:
+        numbers, pagination = page_of(call.world.order(collection), collection, call)
+        shown = [call.world.shown(collection, number) for number in numbers]
+        return many([dressed(kind, record, call.switches, collection) for record in shown], pagination)
 
-    @api.get("/addons/{id:number}")
-    async def get_addon(id: int, call: Call) -> Response:
-        return one("addon", call.world.shown("addons", id), call)
+    @api.get(f"/{collection}/{{id:number}}")
+    async def get_record(id: int, call: Call) -> Response:
+        return one(kind, call.world.shown(collection, id), call)
 
+
+def _add_changes(api: FastAPI) -> None:
     @api.patch("/addons/{id:number}")
     async def change_addon(id: int, call: Call) -> Response:
         call.world.record("addons", id)
@@ -176,16 +174,6 @@ def _add_addons(api: FastAPI) -> None:
         if call.switches.addon_answer == 204:
             return Response(status_code=204)
         return one("addon", addon, call)
-
-
-def _add_backups(api: FastAPI) -> None:
-    @api.get("/backups")
-    async def list_backups(call: Call) -> Response:
-        return records("backup", "backups", call)
-
-    @api.get("/backups/{id:number}")
-    async def get_backup(id: int, call: Call) -> Response:
-        return one("backup", call.world.shown("backups", id), call)
 
     @api.post("/backups/{id:number}/restore")
     async def restore_backup(id: int, call: Call) -> Response:

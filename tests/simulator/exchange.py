@@ -86,6 +86,8 @@ class Exchange:
 
     def for_log(self) -> dict[str, Any]:
         """Returns the entry for `/_sim/log`."""
+        authorization = self.headers.get("authorization")
+        shown = {"authorization": fingerprint(self.key or authorization)} if authorization is not None else {}
         return {
             "number": self.number,
             "at": self.at,
@@ -96,14 +98,10 @@ class Exchange:
             "status": self.status,
             "body": _for_reading(self.body),
             "client": self.client,
-            "headers": self.headers | self._fingerprinted(),
+            "headers": self.headers | shown,
             "fault": self.fault.kind if self.fault else None,
             "effect": self.effect,
         }
-
-    def _fingerprinted(self) -> dict[str, str]:
-        authorization = self.headers.get("authorization")
-        return {} if authorization is None else {"authorization": fingerprint(self.key or authorization)}
 
 
 Handler = Callable[[Exchange], Awaitable[Answer]]
@@ -139,10 +137,8 @@ def fingerprint(key: str) -> str:
 
 
 def _for_reading(body: bytes) -> Any:
-    if not body:
-        return None
     try:
-        return _parse(body)
+        return _parse(body) if body else None
     except ValueError:
         return body.decode(errors="replace")
 
