@@ -58,19 +58,14 @@ def run_importer(archive: Path) -> int:
     checks = ("CHECK_REQUIRED_TAGS", "CHECK_CHANGELOG", "REQUIRE_V1_OR_GREATER")
     checks += ("RUN_FLAKE8", "RUN_ANSIBLE_DOC", "RUN_ANSIBLE_LINT")
     strict = {f"GALAXY_IMPORTER_{check}": "True" for check in checks}
+    environment = {**os.environ, **strict, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "galaxy_importer.main", str(archive.resolve())]
     with tempfile.TemporaryDirectory() as folder:
-        importer = subprocess.run(
-            [sys.executable, "-m", "galaxy_importer.main", str(archive.resolve())],
-            cwd=folder,
-            env={**os.environ, **strict, "PATH": f"{BIN}:{os.environ['PATH']}"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    bad = importer.returncode or re.search(r"^(WARNING|ERROR)\b", importer.stdout, re.MULTILINE)
+        importer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    printed = importer.stdout + importer.stderr
+    bad = importer.returncode or re.search(r"^(WARNING|ERROR)\b", printed, re.MULTILINE)
     if bad:
-        print(importer.stdout)
+        print(printed)
     return int(bool(bad))
 
 

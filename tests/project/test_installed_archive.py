@@ -69,16 +69,11 @@ def test_the_readme_leads_from_the_archive_to_a_first_inventory(installed: Path,
     home = tmp_path / "home"
     (home / ".ansible").mkdir(parents=True)
     (home / ".ansible/collections").symlink_to(installed)
-    command = start.replace("~/simulator/bin/python", sys.executable).replace(
-        "--port 8800", "--port 0 --exit-with-parent"
-    )
+    start = start.replace("--port 8800", "--port 0 --exit-with-parent")
+    command = start.replace("~/simulator/bin/python", sys.executable)
+    environment, pipe = {"HOME": str(home), "PATH": os.environ["PATH"]}, subprocess.PIPE
     with subprocess.Popen(
-        ["bash", "-c", command],
-        cwd=tmp_path,
-        env={"HOME": str(home), "PATH": os.environ["PATH"]},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        ["bash", "-c", command], cwd=tmp_path, env=environment, stdin=pipe, stdout=pipe, text=True
     ) as simulator:
         assert simulator.stdin is not None
         assert simulator.stdout is not None

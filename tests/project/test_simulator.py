@@ -274,14 +274,9 @@ def test_a_reset_undoes_everything(simulator: Simulator) -> None:
 
 @contextmanager
 def process(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "simulator", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": str(HOME)},
-        **options,
-    )
+    command = [sys.executable, "-m", "simulator", *arguments]
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    child = subprocess.Popen(command, env={"PYTHONPATH": str(HOME)}, **options)
     try:
         yield child
     finally:

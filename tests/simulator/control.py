@@ -26,6 +26,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def build_control(service: Service) -> Starlette:
     """Builds all routes under /_sim."""
     control = _Control(service)
+    records: dict[str, Work] = {
+        "GET": control.get_record,
+        "PATCH": control.patch_record,
+        "DELETE": control.remove_record,
+    }
     routes: list[tuple[str, dict[str, Work]]] = [
         ("/_sim/log", {"GET": control.get_log, "DELETE": control.clear_log}),
         ("/_sim/state", {"GET": control.get_state, "PATCH": control.patch_state}),
@@ -34,16 +39,10 @@ def build_control(service: Service) -> Starlette:
         ("/_sim/reset", {"POST": control.reset}),
         ("/_sim/clock", {"POST": control.set_clock}),
         ("/_sim/{collection}", {"POST": control.add_record}),
-        (
-            "/_sim/{collection}/{id:int}",
-            {"GET": control.get_record, "PATCH": control.patch_record, "DELETE": control.remove_record},
-        ),
+        ("/_sim/{collection}/{id:int}", records),
     ]
-    return Starlette(
-        routes=[
-            Route(path, _endpoint(work), methods=[method]) for path, works in routes for method, work in works.items()
-        ]
-    )
+    endpoints = [(path, method, _endpoint(work)) for path, works in routes for method, work in works.items()]
+    return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, method, endpoint in endpoints])
 
 
 def _endpoint(work: Work) -> Endpoint:
@@ -86,10 +85,7 @@ class _Control:
         return {name: self.service.as_state()[name] for name in body}
 
     def get_switches(self, _path: dict[str, Any], _body: Any) -> Any:
-        return {
-            "switches": self.service.switches.model_dump(),
-            "descriptions": read_descriptions(),
-        }
+        return {"switches": self.service.switches.model_dump(), "descriptions": read_descriptions()}
 
     def patch_switches(self, _path: dict[str, Any], body: Any) -> Any:
         self.service.switches.change(body)

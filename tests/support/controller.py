@@ -73,16 +73,8 @@ def extra_variables(**variables: t.Any) -> list[str]:
 
 
 def started(command: t.Sequence[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    place = {"cwd": folder, "env": environment, "stdin": subprocess.DEVNULL}
+    return subprocess.run(command, **place, capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
 
 class Controller:
@@ -128,9 +120,8 @@ class Controller:
     def write(self, name: str, content: object) -> Path:
         """Writes a file in the folder: text as it is, anything else as YAML."""
         path = self.folder / name
-        path.write_text(
-            content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False), encoding="utf-8"
-        )
+        text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+        path.write_text(text, encoding="utf-8")
         return path
 
     def playbook(self, plays: list[dict[str, t.Any]] | str, *options: str, **environment: str | None) -> Run:

@@ -53,17 +53,8 @@ def rulebook(
     log = controller.folder / f"{name}-{time.monotonic_ns()}.log"
     rulebook_name = name if name.endswith(".yml") else f"clawhosters.cloud.{name}"
     command = command or [str(BIN / "ansible-rulebook"), "--rulebook", rulebook_name, *options]
-    with (
-        log.open("wb") as stream,
-        subprocess.Popen(
-            command,
-            cwd=controller.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
+    place = {"cwd": controller.folder, "env": environment, "stdin": subprocess.DEVNULL}
+    with log.open("wb") as stream, subprocess.Popen(command, **place, stdout=stream, stderr=stream) as process:
         running = Rulebook(process, log)
         simulator.clear_log()
         try:

@@ -143,9 +143,8 @@ def _process_for(command: Command) -> WarmProcess | None:
         or (named != EXAMPLE if named else any(path.exists() for path in configurations))
     ):
         return None
-    own = {
-        name: value for name, value in environment.items() if name.startswith(READ_AT_START) and name not in SETTINGS
-    }
+    names = [name for name in environment if name.startswith(READ_AT_START) and name not in SETTINGS]
+    own = {name: environment[name] for name in names}
     key = frozenset(own.items())
     with _lock:
         if key not in _processes:
@@ -313,18 +312,14 @@ def _import_collection() -> None:
     from ansible import constants
     from ansible.utils.collection_loader import _collection_finder as finder
 
-    for path in constants.COLLECTIONS_PATHS:
-        place = Path(path, "ansible_collections/clawhosters/cloud")
-        if place.exists():
-            break
-    else:
-        return
-    if place.resolve() != REPOSITORY:
+    place = "ansible_collections/clawhosters/cloud"
+    path = next((path for path in constants.COLLECTIONS_PATHS if Path(path, place).exists()), None)
+    if path is None or Path(path, place).resolve() != REPOSITORY:
         return
     collections = finder._AnsibleCollectionFinder([path], False)
     collections._install()
     for kind in ("action", "inventory"):
-        for file in sorted((place / "plugins" / kind).glob("[a-z]*.py")):
+        for file in sorted(Path(path, place, "plugins", kind).glob("[a-z]*.py")):
             importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.{kind}.{file.stem}")
     collections._remove()
 
