@@ -104,13 +104,12 @@ def run_on_another_node(node: Controller, folder: Path, playbook: str) -> Run:
     return node.run("bash", "-o", "pipefail", "-c", pipe)
 
 
-def artifacts(folder: Path) -> tuple[str, str]:
-    """How the job ended, and all that is left of it where people look: its screen and its events."""
+def status_of(folder: Path) -> str:
+    """Returns how the job ended. All that is left of it where people look, its screen and its events, has no key."""
     left = folder / "artifacts/1"
-    texts = [(left / "stdout").read_text(encoding="utf-8")]
-    texts += [path.read_text(encoding="utf-8") for path in (left / "job_events").glob("*.json")]
-    assert KEY not in "".join(texts)
-    return (left / "status").read_text(encoding="utf-8"), texts[0]
+    for path in (left / "stdout", *(left / "job_events").glob("*.json")):
+        assert KEY not in path.read_text(encoding="utf-8")
+    return (left / "status").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -120,7 +119,7 @@ def test_the_restore_with_the_answers_of_the_survey(
 ) -> None:
     folder = job(**answered(restore_report_dir=str(node.folder / "reports")))
     done = run(node, folder, "restore.yml")
-    assert artifacts(folder)[0] == "successful", done.screen
+    assert status_of(folder) == "successful", done.screen
     assert simulator.effects() == {"restores": 1}
     assert (node.folder / "reports/INC-7.html").exists()
     assert (node.folder / "state").is_dir(), "the journal is where the credential says"
@@ -128,7 +127,7 @@ def test_the_restore_with_the_answers_of_the_survey(
 
 def test_a_play_over_the_inventory(node: Controller, job: t.Callable[..., Path], simulator: Simulator) -> None:
     done = run_here(node, job(), "unhealthy.yml")
-    assert artifacts(node.folder / "job")[0] == "successful", done.screen
+    assert status_of(node.folder / "job") == "successful", done.screen
     assert simulator.effects() == {"restarts": 3}
 
 
@@ -165,7 +164,7 @@ def test_two_credentials_in_one_job(node: Controller, job: t.Callable[..., Path]
     assert not set(variables) & set(staging)
     (folder / "env/envvars").write_text(json.dumps({**variables, **staging}), encoding="utf-8")
     run = run_here(node, folder, "two_accounts.yml")
-    assert artifacts(folder)[0] == "successful", run.screen
+    assert status_of(folder) == "successful", run.screen
     assert STAGING_KEY not in run.screen
     posts = {(call["path"], call["headers"]["authorization"]) for call in simulator.log() if call["method"] == "POST"}
     assert posts == {("/instances/1/restart", fingerprint(KEY)), ("/instances/901/restart", fingerprint(STAGING_KEY))}

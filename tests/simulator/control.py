@@ -26,11 +26,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def build_control(service: Service) -> Starlette:
     """Builds all routes under /_sim."""
     control = _Control(service)
-    records: dict[str, Work] = {
-        "GET": control.get_record,
-        "PATCH": control.patch_record,
-        "DELETE": control.remove_record,
-    }
+    one: dict[str, Work] = {"GET": control.get_record, "PATCH": control.patch_record, "DELETE": control.remove_record}
     routes: list[tuple[str, dict[str, Work]]] = [
         ("/_sim/log", {"GET": control.get_log, "DELETE": control.clear_log}),
         ("/_sim/state", {"GET": control.get_state, "PATCH": control.patch_state}),
@@ -39,7 +35,7 @@ def build_control(service: Service) -> Starlette:
         ("/_sim/reset", {"POST": control.reset}),
         ("/_sim/clock", {"POST": control.set_clock}),
         ("/_sim/{collection}", {"POST": control.add_record}),
-        ("/_sim/{collection}/{id:int}", records),
+        ("/_sim/{collection}/{id:int}", one),
     ]
     endpoints = [(path, method, _endpoint(work)) for path, works in routes for method, work in works.items()]
     return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, method, endpoint in endpoints])
