@@ -37,7 +37,14 @@ STATE: dict[str, t.Any] = {
         {"id": 32, "instance_id": 113, "created_at": "5h ago"},
     ],
     "transactions": [
-        {"id": number, "transaction_type": "charge", "amount": -number, "created_at": "2026-02-01T00:00:00Z"}
+        {
+            "id": number,
+            "transaction_type": "charge",
+            "amount": -number,
+            "balance_after": 500,
+            "description": f"Day {number}",
+            "created_at": "2026-02-01T00:00:00Z",
+        }
         for number in range(1, 6)
     ],
 }
