@@ -61,11 +61,11 @@ $(PYTEST): live $(DEV)
 unit: TESTS = tests/unit ## Run the unit tests
 
 # What is marked `rest` takes a second or more and varies what other tests hold; `slice` is a sample of all kinds.
-MANY := -n 4 --dist loadgroup --no-loadscope-reorder
+MANY := -n 6 --dist loadgroup --no-loadscope-reorder
 integration: OPTIONS = $(MANY) ## Run the tests over real HTTP against the simulator
 integration-quick: OPTIONS = $(MANY) -m 'not rest'
 integration-rest: OPTIONS = $(MANY) -m 'rest and not fuzz' --deselect tests/integration/state/test_crash.py
-integration integration-quick integration-rest slice: TESTS = tests/integration tests/project
+integration integration-quick integration-rest slice: TESTS = tests/project tests/integration
 slice: OPTIONS = -n 3 --dist loadgroup --failed-first -m slice
 
 # A sixteenth of the cells: make fault-matrix CELLS="-k '[0-'"

@@ -54,6 +54,7 @@ def test_ctrl_c_in_a_fleet_lists_what_it_did(simulator: Simulator, controller: C
     options: dict[str, t.Any] = {"instances": entries, "serial": [1, 2], "wait_healthy": True}
     if has_plan:
         options["plan"] = Worker(simulator).run(claw_fleet, check=True, **options)["plan"]
+        options["timeout"] = 1  # a restart of a plan is sent alone
     simulator.fault("hang", method="POST", path="/instances/2/restart", seconds=60)
     simulator.clear_log()
     screen = interrupt(controller, "claw_fleet", options, lambda: len(simulator.calls("POST *")) == 3)
