@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import threading
 import time
@@ -16,8 +15,6 @@ import typing as t
 from ._text import one_line
 
 REPORT_INTERVAL = 10.0
-SHARED_INTERVAL = 9.0
-"""Seconds in which one line tells what several processes wait for. Each has its own ten seconds."""
 LINE_WIDTH = 53
 """Columns of a progress line before its times."""
 MIN_SLEEP = 1e-4
@@ -126,7 +123,7 @@ class Progress:
         sleep: t.Callable[[float], None] = sleep,
         folder: str | None = None,
     ) -> None:
-        """``folder``: one of the command, in which its processes note when they showed a wait that they share."""
+        """``folder``: one of the command, in which its processes note that they showed a wait that they share."""
         self._show = show
         self._folder = folder
         self._sleep = sleep
@@ -188,22 +185,19 @@ class Progress:
             self.report(f"{reason}, {seconds:.0f} s{at_most}")
 
     def may_show(self, wait: str) -> bool:
-        """Returns False if a process of this command has just shown a line about the wait of that name.
+        """Returns False if a process of this command has shown a line about the wait of that name in these ten seconds.
 
         Always True for a wait without a name, which is no other's.
         """
-        if not (wait and self._folder):
-            return True
-        try:
-            with open(f"{self._folder}/{wait}", "a+", encoding="ascii") as times:
-                fcntl.flock(times, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                times.seek(0)
-                shown_at = float(["0", *times][-1])
-                if is_due := not 0 <= self.now() - shown_at < SHARED_INTERVAL:
-                    times.write(f"{self.now()}\n")
-                return is_due
-        except OSError as error:
-            return not isinstance(error, BlockingIOError)  # without this file, each shows its own
+        if wait and self._folder:
+            try:
+                # Only one of them creates the file, and none waits for another one, which may be stopped.
+                open(f"{self._folder}/{wait}-{self.clock() // REPORT_INTERVAL:.0f}", "x").close()
+            except FileExistsError:
+                return False
+            except OSError:
+                pass  # each shows its own
+        return True
 
     def report(self, line: str) -> None:
         """Shows a line, unless another thread has just shown the same one."""

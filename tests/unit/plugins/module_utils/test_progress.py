@@ -50,7 +50,7 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
 
 
 def test_those_that_wait_for_the_same_show_one_line(sleeper, lines, tmp_path):
-    """Each has its own ten seconds. When the first one ends, another goes on."""
+    """When the first one ends, another goes on."""
     options = {"clock": lambda: sleeper.now, "sleep": sleeper.sleep, "folder": str(tmp_path)}
     first, second = Progress(lines.append, **options), Progress(lines.append, **options)
     shown = []
