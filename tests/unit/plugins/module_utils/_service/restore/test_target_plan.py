@@ -304,10 +304,12 @@ def sent(
 NO_RULES = Rules()
 
 
-def look(history: RestoreHistory, now: dict[str, t.Any] = WEB, rules: Rules = NO_RULES, **plan: t.Any) -> TargetPlan:
+def look(
+    history: RestoreHistory, now: dict[str, t.Any] | None = None, rules: Rules = NO_RULES, **plan: t.Any
+) -> TargetPlan:
     """Returns the plan to restore the newest backup of web-bot, decided once more for what it is ``now``."""
     planned = TargetPlan(Target(1, None), WEB, NEW, **plan)
-    RestoreJob(planned).check_again(now, history, rules)
+    RestoreJob(planned).check_again(now or WEB, history, rules)
     return planned
 
 
