@@ -161,8 +161,10 @@ def test_a_name_is_never_run_as_a_template(simulator: Simulator, controller: Con
 
 @pytest.mark.parametrize(
     ("name", "allowed"),
-    [("b\u00fcro-bot", {"restore_unhealthy_names": "all"}), ("web-bot", {"restore_unhealthy_ids": "7, 9"})],
-    ids=["unusual", "not unique"],
+    [
+        pytest.param("b\u00fcro-bot", {"restore_unhealthy_names": "all"}, id="unusual"),
+        pytest.param("web-bot", {"restore_unhealthy_ids": "7, 9"}, id="not unique", marks=pytest.mark.rest),
+    ],
 )
 def test_a_name_that_is_unusual_or_not_unique_is_restored_too(
     simulator: Simulator, controller: Controller, name: str, allowed: dict[str, object]
