@@ -226,7 +226,7 @@ class NoFurtherImports:
 
 
 class End(t.NamedTuple):
-    """What becomes of a restore: the kind of its failure, None for one that is restored, and its outcome."""
+    """The kind of a restore's failure, None for one that is restored, and its outcome."""
 
     kind: str | None
     outcome: str

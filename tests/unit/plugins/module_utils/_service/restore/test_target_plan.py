@@ -309,7 +309,7 @@ def look(
 ) -> TargetPlan:
     """Returns the plan to restore the newest backup of web-bot, decided once more for what it is ``now``."""
     planned = TargetPlan(Target(1, None), WEB, NEW, **plan)
-    RestoreJob(planned).check_again(now or WEB, history, rules)
+    RestoreJob(planned).check_again(WEB if now is None else now, history, rules)
     return planned
 
 
