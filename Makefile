@@ -85,7 +85,7 @@ OLDEST := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3
 lowest: ## Run part of the tests with the lowest supported versions, on Debian 12's Python if it is installed
 	@$(MAKE) unit slice CORE=lowest PYTHON=$(OLDEST)
 lowest-quick:
-	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST) ARGS='tests/unit tests/integration tests/project'
+	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST) ARGS='-n 2 tests/unit tests/integration tests/project'
 
 # The quick one leaves out what other parts of `make test` check in less time, and the slow imports.
 sanity-quick: SANITY = $(addprefix --skip-test ,ansible-doc changelog import pep8 pylint)

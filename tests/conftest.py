@@ -31,6 +31,7 @@ hypothesis.settings.register_profile(
     "any machine",
     # How long an example takes says more of the machine than of the code.
     deadline=None,
+    max_examples=50,
     # Some properties are of a part of all cases only.
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )

@@ -127,7 +127,10 @@ def test_the_nightly_check_posts_what_it_found_and_fails(
 SEEN, UNSEEN = {"restore_ends": "stopped", "transition_reads": 1}, {"restore_shows": None, "transition_seconds": 0}
 
 
-@pytest.mark.parametrize(("switches", "end"), [(SEEN, "restored and healthy"), (UNSEEN, "NOT rescued")])
+@pytest.mark.parametrize(
+    ("switches", "end"),
+    [(SEEN, "restored and healthy"), pytest.param(UNSEEN, "NOT rescued", marks=pytest.mark.rest)],
+)
 def test_a_rescue_posts_what_came_of_it_and_restores_once_for_an_incident(
     simulator: Simulator, controller: Controller, receiver: Receiver, switches: dict[str, t.Any], end: str
 ) -> None:

@@ -209,10 +209,11 @@ def forbid(path: str) -> Change:
             ],
             [3, 4],
         ),
-        (
+        pytest.param(
             refuse_stop("*/stop"),
             ["Stopped: none.", "test-bot could not be stopped:", "spare-bot could not be stopped:"],
             [3, 4],
+            marks=pytest.mark.rest,
         ),
         pytest.param(
             lambda simulator: tell_summaries(simulator, 250, balance=1000),
