@@ -43,7 +43,7 @@ check: live $(DEV) ## Check before a commit: format, lint, types, unit tests and
 	+@$(call parts,2,slice unit style)
 
 test: live copy $(DEV) ## Run what each change must pass (some minutes)
-	+@$(call parts,2,integration-quick unit lowest-quick lint docs sanity-quick)
+	+@$(call parts,3,integration-quick unit lowest-quick lint docs sanity-quick)
 	@printf '\nEverything passed.\n'
 
 # Some of it: make test-all PARTS='build crash' KILLS=15. The first two leave the processors to others most of the time.
@@ -61,9 +61,10 @@ $(PYTEST): live $(DEV)
 unit: TESTS = tests/unit ## Run the unit tests
 
 # What is marked `rest` takes a second or more and varies what other tests hold; `slice` is a sample of all kinds.
+# The quick ones wait less, and other parts of `make test` run beside them: four workers keep two processors busy.
 MANY := -n 6 --dist loadgroup --no-loadscope-reorder
 integration: OPTIONS = $(MANY) ## Run the tests over real HTTP against the simulator
-integration-quick: OPTIONS = $(MANY) -m 'not rest'
+integration-quick: OPTIONS = $(MANY) -n 4 -m 'not rest'
 integration-rest: OPTIONS = $(MANY) -m 'rest and not fuzz' --deselect tests/integration/state/test_crash.py
 integration integration-quick integration-rest slice: TESTS = tests/project tests/integration
 slice: OPTIONS = -n 3 --dist loadgroup --failed-first -m slice
@@ -85,7 +86,7 @@ OLDEST := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3
 lowest: ## Run part of the tests with the lowest supported versions, on Debian 12's Python if it is installed
 	@$(MAKE) unit slice CORE=lowest PYTHON=$(OLDEST)
 lowest-quick:
-	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST) ARGS='-n 2 tests/unit tests/integration tests/project'
+	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST) ARGS='-n 0 tests/unit tests/integration tests/project'
 
 # The quick one leaves out what other parts of `make test` check in less time, and the slow imports.
 sanity-quick: SANITY = $(addprefix --skip-test ,ansible-doc changelog import pep8 pylint)
